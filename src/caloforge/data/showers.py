@@ -1,0 +1,116 @@
+"""Showers: the object that every stage takes or returns; validated once, immutable, sliceable."""
+
+__all__ = ["Showers"]
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt64
+from numpy import ndarray as Array
+
+from caloforge.errors import BadValue, BinningMismatch
+from caloforge.geometry.binning import Binning
+
+_ARRAYS = ("energy", "incident_energy", "pdg", "theta", "phi")
+
+
+@dataclass(frozen=True, eq=False)
+class Showers:
+    """N showers on one mesh, with the conditions that made them.
+
+    Args:
+        energy: deposited energy of every cell, MeV, float32, flat order of ``binning``.
+        incident_energy: kinetic energy of the incident particle, MeV.
+        pdg: its PDG particle number.
+        theta: angle between its direction and the calorimeter's normal, rad.
+        phi: its azimuth, rad.
+        binning: the mesh.
+
+    Raises:
+        BadValue: wrong shapes, NaN or infinite values, negative cell energies, incident energies that are not positive.
+    """
+
+    energy: Float[Array, "N V"]
+    incident_energy: Float[Array, " N"]
+    pdg: Int[Array, " N"]
+    theta: Float[Array, " N"]
+    phi: Float[Array, " N"]
+    binning: Binning
+
+    def __post_init__(self) -> None:
+        self._check_shapes()
+        if not np.isfinite(self.energy).all() or (self.energy < 0).any():
+            bad = int(np.argmin(np.where(np.isfinite(self.energy), self.energy, -np.inf).min(axis=1)))
+            raise BadValue(
+                f"cell energy of shower {bad}", self._worst(bad), "cell energies are finite and not negative"
+            )
+        if not (np.isfinite(self.incident_energy) & (self.incident_energy > 0)).all():
+            raise BadValue("incident energy", float(self.incident_energy.min()), "incident energies are positive MeV")
+        for name in _ARRAYS:
+            view = getattr(self, name).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
+
+    def _check_shapes(self) -> None:
+        if self.energy.ndim != 2 or self.energy.shape[1] != self.binning.n_voxels:
+            expected = f"binning {self.binning.name} has {self.binning.n_voxels} cells a shower"
+            raise BadValue("shape of cell energies", self.energy.shape, expected)
+        for name in _ARRAYS[1:]:
+            shape = getattr(self, name).shape
+            if shape != (len(self.energy),):
+                raise BadValue(f"shape of {name}", shape, f"one value for each of {len(self.energy)} showers is needed")
+
+    def _worst(self, index: int) -> float:
+        row = self.energy[index]
+        return float(row[~np.isfinite(row)][0] if not np.isfinite(row).all() else row.min())
+
+    @classmethod
+    def perpendicular(
+        cls, energy: Float[Array, "N V"], incident_energy: Float[Array, " N"], binning: Binning, pdg: int = 11
+    ) -> "Showers":
+        """Showers of one particle (electrons unless told) that arrive perpendicular to the calorimeter."""
+        n = len(incident_energy)
+        return cls(energy, incident_energy, np.full(n, pdg, np.int32), np.zeros(n), np.zeros(n), binning)
+
+    def __len__(self) -> int:
+        return len(self.energy)
+
+    def __getitem__(self, index: slice | Int[Array, " n"] | Bool[Array, " N"]) -> "Showers":
+        arrays = {name: getattr(self, name)[index] for name in _ARRAYS}
+        return Showers(binning=self.binning, **arrays)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["Showers"]) -> "Showers":
+        """Join showers on one mesh, in order.
+
+        Raises:
+            BinningMismatch: the parts do not share it.
+        """
+        first = parts[0]
+        for part in parts:
+            if part.binning.layers != first.binning.layers:
+                raise BinningMismatch(first.binning.name, part.binning.name)
+        return cls(binning=first.binning, **{n: np.concatenate([getattr(p, n) for p in parts]) for n in _ARRAYS})
+
+    @property
+    def total_energy(self) -> Float[Array, " N"]:
+        """Energy in all cells, MeV, summed in float64."""
+        return self.energy.sum(axis=1, dtype=np.float64)
+
+    @property
+    def layer_energy(self) -> Float[Array, "N L"]:
+        """Energy in each layer, MeV, summed in float64."""
+        return np.add.reduceat(self.energy, self.binning.layer_starts[:-1], axis=1, dtype=np.float64)
+
+    @property
+    def ids(self) -> UInt64[Array, " N"]:
+        """Content hash of each shower (incident energy and cells): the same shower has the same id in any file."""
+        energies = np.ascontiguousarray(self.energy, np.float32)
+        incident = np.ascontiguousarray(self.incident_energy, np.float32)
+        digests = (
+            hashlib.blake2b(e.tobytes() + row.tobytes(), digest_size=8)
+            for e, row in zip(incident, energies, strict=True)
+        )
+        return np.array([int.from_bytes(d.digest(), "little") for d in digests], np.uint64)

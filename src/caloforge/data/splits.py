@@ -1,0 +1,28 @@
+"""Train / validation / test by hash of the shower id: a shower never changes side, whatever file it comes in."""
+
+__all__ = ["Split", "SPLITS", "split_mask", "take_split"]
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool
+from numpy import ndarray as Array
+
+from caloforge.data.showers import Showers
+
+Split = Literal["train", "validation", "test"]
+
+# The part of the unit interval, over which the ids are spread evenly, that each split takes.
+SPLITS: dict[Split, tuple[float, float]] = {"train": (0.0, 0.7), "validation": (0.7, 0.75), "test": (0.75, 1.0)}
+
+
+def split_mask(showers: Showers, split: Split) -> Bool[Array, " N"]:
+    """Which showers belong to the split; the three masks are disjoint and cover every shower."""
+    position = (showers.ids >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    low, high = SPLITS[split]
+    return (position >= low) & (position < high)
+
+
+def take_split(showers: Showers, split: Split) -> Showers:
+    """The showers of one split, in their order."""
+    return showers[split_mask(showers, split)]

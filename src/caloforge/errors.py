@@ -1,0 +1,78 @@
+"""Named errors: each says what is wrong, where, and what to do; the command line prints the sentence and exits 1."""
+
+__all__ = [
+    "CaloforgeError",
+    "BadFile",
+    "BadValue",
+    "BinningMismatch",
+    "EmptySample",
+    "Geant4Failed",
+    "Geant4Missing",
+    "TrainingDiverged",
+    "UnknownName",
+    "UnwritablePath",
+]
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class CaloforgeError(Exception):
+    """Anything that went wrong in a way a user can mend; ``str(error)`` is one clear sentence."""
+
+
+class BadFile(CaloforgeError):
+    """A file that cannot be read as what it should be."""
+
+    def __init__(self, path: str | Path, problem: str, remedy: str) -> None:
+        super().__init__(f"{path}: {problem}; {remedy}")
+
+
+class UnwritablePath(CaloforgeError):
+    """A place where the result cannot be written."""
+
+    def __init__(self, path: str | Path, problem: str) -> None:
+        super().__init__(f"cannot write {path}: {problem}; give another output path")
+
+
+class BadValue(CaloforgeError):
+    """A value outside what it may be: ``what`` names the option or field."""
+
+    def __init__(self, what: str, value: object, remedy: str) -> None:
+        super().__init__(f"{what} is {value!r}; {remedy}")
+
+
+class UnknownName(CaloforgeError):
+    """A name that no registry knows."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"unknown {kind} {name!r}; choose one of {', '.join(sorted(known))}")
+
+
+class BinningMismatch(CaloforgeError):
+    """Showers, models or files that do not share one binning."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"binnings differ: {first} against {second}; use showers with the same readout")
+
+
+class EmptySample(CaloforgeError):
+    """A statistic asked of too few showers."""
+
+    def __init__(self, what: str, *sizes: int) -> None:
+        super().__init__(f"{what}; got {' and '.join(map(str, sizes))}; give more showers")
+
+
+class Geant4Missing(CaloforgeError):
+    """geant4-pybind is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__("Geant4 is not installed; run: pip install 'caloforge[geant4]'")
+
+
+class Geant4Failed(CaloforgeError):
+    """A Geant4 process died; shards finished before stay on disk."""
+
+
+class TrainingDiverged(CaloforgeError):
+    """The loss became NaN or infinite."""

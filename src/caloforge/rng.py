@@ -1,0 +1,33 @@
+"""Seed streams: every random number of the project comes from a stream named by (seed, stage, indices).
+
+Streams with different names are independent (NumPy's ``SeedSequence``), so results depend neither on the order in which
+work is done nor on the number of workers or the batch size.
+"""
+
+__all__ = ["stream", "integer_seeds", "torch_stream"]
+
+import zlib
+
+import numpy as np
+import torch
+
+
+def _sequence(seed: int, stage: str, indices: tuple[int, ...]) -> np.random.SeedSequence:
+    return np.random.SeedSequence([seed, zlib.crc32(stage.encode()), *indices])
+
+
+def stream(seed: int, stage: str, *indices: int) -> np.random.Generator:
+    """NumPy generator of one stage, for example ``stream(7, "split")`` or ``stream(7, "noise", block)``."""
+    return np.random.Generator(np.random.PCG64(_sequence(seed, stage, indices)))
+
+
+def integer_seeds(seed: int, stage: str, *indices: int) -> tuple[int, int]:
+    """Two positive 31-bit seeds, as Geant4's engines take them."""
+    first, second = _sequence(seed, stage, indices).generate_state(2)
+    return int(first >> 1) or 1, int(second >> 1) or 1
+
+
+def torch_stream(seed: int, stage: str, *indices: int, device: str = "cpu") -> torch.Generator:
+    """PyTorch generator of one stage."""
+    state = int(_sequence(seed, stage, indices).generate_state(1, np.uint64)[0] >> 1)
+    return torch.Generator(device).manual_seed(state)
