@@ -80,9 +80,9 @@ def shells_of(z: int) -> dict[int, float]:
     return found
 
 
-def simplify(energy: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Indices of the points between which linear interpolation stays within the tolerance everywhere."""
-    kept = {0, len(energy) - 1}
+def simplify(energy: np.ndarray, value: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Indices of the points between which linear interpolation stays within the tolerance; all edges are kept."""
+    kept = {0, len(energy) - 1, *np.searchsorted(energy, edges).tolist()}
     while True:
         index = np.array(sorted(kept))
         error = np.abs(np.interp(energy, energy[index], value[index]) / value - 1)
@@ -99,7 +99,7 @@ def photo_total(z: int, bindings: list[float]) -> tuple[np.ndarray, np.ndarray]:
     edges = np.array([e * side for e in bindings for side in (1 - 1e-6, 1 + 1e-6) if START < e < end])
     fine = np.unique(np.concatenate([np.geomspace(START, end, 4000), edges]))
     value = np.array([xraylib.CSb_Photo(z, float(e)) * e**3 for e in fine])
-    index = simplify(fine, value)
+    index = simplify(fine, value, edges)
     lowest = min(bindings)
     if lowest >= START:
         return fine[index], value[index]
