@@ -1,0 +1,71 @@
+r"""Two-stage model: layer energies first, then how each layer's energy lies in its cells.
+
+.. math:: p(x \mid c) = p(u \mid c) \; p(s \mid u, c)
+
+u: features of the layer energies, s: shares of the cells. Any energy stage with ``log_prob`` and ``sample`` goes with any
+shape stage with ``loss``, ``log_prob`` and ``sample``. Source of the factorisation: CaloFlow, arXiv:2106.05285.
+"""
+
+__all__ = ["Cascade"]
+
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from caloforge.models.base import Generator, Losses
+from caloforge.preprocessing.pipeline import Pipeline
+from caloforge.preprocessing.transforms import Standardize
+
+if TYPE_CHECKING:
+    from caloforge.models.flow import LayerEnergyFlow
+    from caloforge.models.vae import ShapeVAE
+
+_FLOOR = 1e-3  # MeV: layer energies below count as this in log features
+
+
+class Cascade(Generator):
+    """Energy stage and shape stage as one generator; noise is [energy stage | shape stage]."""
+
+    def __init__(self, pipeline: Pipeline, energies: "LayerEnergyFlow", shape: "ShapeVAE") -> None:
+        super().__init__()
+        self.n_layers = pipeline.binning.n_layers
+        self.pipeline, self.energies, self.shape = pipeline, energies, shape
+        self.log_energy = Standardize(self.n_layers)
+        self.noise_shape = (self.n_layers + shape.noise_width,)
+
+    def _log_energy(self, layers: Float[Tensor, "N L"]) -> Float[Tensor, "N L"]:
+        return layers.clamp_min(_FLOOR).log()
+
+    def _context(
+        self, u: Float[Tensor, "N L"], c: Float[Tensor, "N C"]
+    ) -> tuple[Float[Tensor, "N 2L"], Bool[Tensor, "N L"]]:
+        """Energy features with the standardised log energy of each layer, and which layers have energy."""
+        layers = self.pipeline.layer_energies(u, c)
+        return torch.cat([u, self.log_energy(self._log_energy(layers))[0]], 1), layers > 0
+
+    def initialise(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> None:
+        self.log_energy.fit(self._log_energy(self.pipeline.layer_energies(x[:, : self.n_layers], c)))
+        self.shape.initialise(x[:, self.n_layers :])
+
+    def loss(
+        self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
+    ) -> Losses:
+        u, shares = x[:, : self.n_layers], x[:, self.n_layers :]
+        energy_nll = -self.energies.log_prob(u, c).mean()
+        terms = self.shape.loss(shares, self._context(u, c)[0], c, progress, generator)
+        return terms | {"total": terms["total"] + energy_nll, "energy_nll": energy_nll}
+
+    def log_prob(
+        self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator, samples: int = 16
+    ) -> Float[Tensor, " N"]:
+        """Lower bound on log p(x | c) in nats, tighter with more ``samples`` of the latent."""
+        u, shares = x[:, : self.n_layers], x[:, self.n_layers :]
+        noise = torch.randn(samples, len(x), self.shape.latent, generator=generator)
+        return self.energies.log_prob(u, c) + self.shape.log_prob(shares, self._context(u, c)[0], c, noise)
+
+    def sample(self, noise: Float[Tensor, "N Z"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N F"]:
+        u = self.energies.sample(noise[:, : self.n_layers], c)
+        context, active = self._context(u, c)
+        return torch.cat([u, self.shape.sample(noise[:, self.n_layers :], context, c, active)], 1)

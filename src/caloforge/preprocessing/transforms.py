@@ -1,0 +1,120 @@
+r"""Small invertible maps between physical quantities and what a network likes; each has fit, forward, inverse, log|det|.
+
+``forward(x)`` returns :math:`(y, \log|\partial y/\partial x|)` summed over features; ``inverse(y)`` returns x. Parameters
+found by ``fit`` are buffers, so they are saved with the weights.
+"""
+
+__all__ = ["EnergyChain", "LogitWithAtoms", "Standardize"]
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+_TINY = 1e-12
+
+
+class EnergyChain(nn.Module):
+    r"""Layer energies as a chain of ratios: :math:`u_0 = E_{tot}/E_{inc}`, then each layer's share of what is left.
+
+    .. math:: u_i = E_{i-1} \Big/ \sum_{j \ge i-1} E_j, \qquad i = 1 \dots L-1
+
+    Nothing to fit. A layer behind the end of the shower has no share of anything: its ratio is 0. Determinant:
+    :math:`\prod_i 1/R_i` with :math:`R_0 = E_{inc}` and :math:`R_i` what is left before layer i-1, over layers with
+    :math:`R_i > 0`. Source: the recursive energies of CaloFlow II, arXiv:2110.11377, and the CaloChallenge's flows.
+    """
+
+    def forward(
+        self, layers: Float[Tensor, "N L"], incident: Float[Tensor, " N"]
+    ) -> tuple[Float[Tensor, "N L"], Float[Tensor, " N"]]:
+        left = layers.flip(1).cumsum(1).flip(1)
+        whole = torch.cat([incident[:, None], left[:, :-1]], 1)
+        part = torch.cat([left[:, :1], layers[:, :-1]], 1)
+        some = whole > 0
+        ratios = torch.where(some, part / whole.clamp_min(_TINY), 0.0)
+        return ratios, -torch.where(some, whole.clamp_min(_TINY).log(), 0.0).sum(1)
+
+    def inverse(self, ratios: Float[Tensor, "N L"], incident: Float[Tensor, " N"]) -> Float[Tensor, "N L"]:
+        """Layer energies in the unit of ``incident``; they are non-negative for ratios in [0, 1]."""
+        shares = ratios[:, 1:]
+        left = torch.cumprod(torch.cat([torch.ones_like(ratios[:, :1]), 1 - shares], 1), 1)
+        taken = torch.cat([shares, torch.ones_like(ratios[:, :1])], 1)
+        return left * taken * (ratios[:, :1] * incident[:, None])
+
+
+class LogitWithAtoms(nn.Module):
+    r"""Ratios to the real line: log for the first (a response, any positive number), logit for shares in [0, 1].
+
+    Exact zeros and ones (an empty layer, the last layer hit) are atoms of the distribution. They are spread uniformly
+    over a band of width :math:`w` below or above everything else (variational dequantisation, arXiv:1902.00275), and the
+    inverse maps the bands back to exactly 0 and 1. ``fit`` finds the band's place from the extreme interior values.
+    """
+
+    low: Tensor
+    high: Tensor
+    width: Tensor
+
+    def __init__(self, features: int, width: float = 2.0) -> None:
+        super().__init__()
+        self.register_buffer("low", torch.full((features,), -15.0))
+        self.register_buffer("high", torch.full((features,), 15.0))
+        self.register_buffer("width", torch.tensor(width))
+
+    def _stretch(self, u: Float[Tensor, "N L"]) -> Float[Tensor, "N L"]:
+        inside = u.clamp(_TINY, None)
+        return torch.cat([inside[:, :1].log(), inside[:, 1:].log() - torch.log1p(-u[:, 1:].clamp(0, 1 - 1e-7))], 1)
+
+    @staticmethod
+    def _atoms(u: Float[Tensor, "N L"]) -> tuple[Bool[Tensor, "N L"], Bool[Tensor, "N L"]]:
+        ones = u >= 1
+        ones[:, 0] = False  # the response may be anything above zero
+        return u <= 0, ones
+
+    def fit(self, u: Float[Tensor, "N L"]) -> None:
+        """Place the bands half a unit beyond the extreme interior values of each feature."""
+        zero, one = self._atoms(u)
+        inside, y = ~(zero | one), self._stretch(u)
+        some = inside.any(0)
+        self.low.copy_(torch.where(some, y.masked_fill(~inside, torch.inf).amin(0) - 0.5, -15.0))
+        self.high.copy_(torch.where(some, y.masked_fill(~inside, -torch.inf).amax(0) + 0.5, 15.0))
+
+    def forward(
+        self, u: Float[Tensor, "N L"], noise: Float[Tensor, "N L"]
+    ) -> tuple[Float[Tensor, "N L"], Float[Tensor, " N"]]:
+        """``noise`` is uniform in [0, 1); it places the atoms in their bands, whose density enters log|det|."""
+        zero, one = self._atoms(u)
+        y = torch.minimum(torch.maximum(self._stretch(u), self.low), self.high)
+        y = torch.where(zero, self.low - self.width * noise - 1e-3, y)
+        y = torch.where(one, self.high + self.width * noise + 1e-3, y)
+        slope = torch.cat([-u[:, :1].clamp_min(_TINY).log(), -(u * (1 - u))[:, 1:].clamp_min(_TINY).log()], 1)
+        return y, torch.where(zero | one, self.width.log(), slope).sum(1)
+
+    def inverse(self, y: Float[Tensor, "N L"]) -> Float[Tensor, "N L"]:
+        """Ratios, exactly 0 below the lower band edge and (shares only) exactly 1 above the upper one."""
+        u = torch.cat([y[:, :1].clamp(max=5.0).exp(), torch.sigmoid(y[:, 1:])], 1)
+        below, above = y < self.low, y > self.high
+        above = torch.cat([torch.zeros_like(above[:, :1]), above[:, 1:]], 1)
+        return torch.where(above, 1.0, torch.where(below, 0.0, u))
+
+
+class Standardize(nn.Module):
+    r"""Zero mean and unit variance of each feature: :math:`y = (x - \mu)/\sigma`."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("std", torch.ones(features))
+
+    def fit(self, x: Float[Tensor, "N F"]) -> None:
+        """Mean and standard deviation of each feature; a constant feature keeps unit scale."""
+        std = x.std(0, correction=0)
+        self.mean.copy_(x.mean(0))
+        self.std.copy_(torch.where(std > 1e-6, std, 1.0))
+
+    def forward(self, x: Float[Tensor, "N F"]) -> tuple[Float[Tensor, "N F"], Float[Tensor, " N"]]:
+        return (x - self.mean) / self.std, -self.std.log().sum().expand(len(x))
+
+    def inverse(self, y: Float[Tensor, "N F"]) -> Float[Tensor, "N F"]:
+        return y * self.std + self.mean
