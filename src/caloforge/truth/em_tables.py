@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-SOURCES = "bremsstrahlung: Seltzer-Berger and NRC; photons: EPDL97 through xraylib"
+SOURCES = "bremsstrahlung: Seltzer-Berger and NRC; photons: EPDL97 through xraylib, NIST XCOM"
 
 
 def packed_tables() -> bytes:
@@ -95,7 +95,7 @@ def _shells(
     return text
 
 
-def _fits(threshold: float, binding: Float[Array, " s"], cumulative: Float[Array, "s 3"]) -> str:
+def _fits(threshold: float, binding: Float[Array, " s"], cumulative: Float[Array, "s 4"]) -> str:
     """Numbers of shells, the threshold of the fit, then binding energy and a_1..a_6 summed over the shells so far."""
-    rows = np.hstack([binding[:, None], cumulative, np.zeros((len(binding), 3))])
+    rows = np.hstack([binding[:, None], cumulative, np.zeros((len(binding), 2))])
     return f"{len(binding)} {len(binding)} {threshold:.9g}\n{_rows(*rows.T)}"
