@@ -1,0 +1,148 @@
+r"""The beam: which particle, with which energies, from where; and the list of shots that a request stands for.
+
+Energies are kinetic and in MeV. A spectrum between :math:`E_1` and :math:`E_2` is uniform in :math:`E` or in
+:math:`\ln E`.
+"""
+
+__all__ = ["Beam", "Shots", "Spectrum", "parse_particle", "parse_spectrum"]
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray as Array
+from particle import Particle, ParticleNotFound
+
+from caloforge import rng
+from caloforge.errors import BadValue, UnknownName
+from caloforge.truth.geant4 import Shots
+from caloforge.units import GeV, format_energy, keV, parse_energy
+
+Shape = Literal["fixed", "log", "uniform"]
+PARTICLES = {"e-": 11, "e+": -11, "gamma": 22}  # what the built-in electromagnetic tables cover
+LOWEST, HIGHEST = 1 * keV, 1e5 * GeV  # range of Geant4's electromagnetic physics
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Incident kinetic energies between ``low`` and ``high`` MeV.
+
+    Raises:
+        BadValue: an empty range, or energies outside those of Geant4's electromagnetic physics (1 keV to 100 TeV).
+    """
+
+    low: float
+    high: float
+    shape: Shape = "fixed"
+
+    def __post_init__(self) -> None:
+        if self.shape not in get_args(Shape):
+            raise UnknownName("shape of a spectrum", self.shape, get_args(Shape))
+        if self.shape == "fixed" and self.low != self.high:
+            raise BadValue("energy range", (self.low, self.high), "a fixed energy has equal ends, in MeV")
+        if self.shape != "fixed" and not self.low < self.high:
+            raise BadValue("energy range", self.text, "give the lower energy first")
+        for energy in (self.low, self.high):
+            if not LOWEST <= energy <= HIGHEST:
+                raise BadValue("energy", format_energy(energy), "stay between 1keV and 100TeV, as Geant4 does")
+
+    @property
+    def text(self) -> str:
+        """As on the command line: ``50GeV`` or ``1GeV:100GeV:log``."""
+        low, high = format_energy(self.low), format_energy(self.high)
+        return low if self.shape == "fixed" else f"{low}:{high}:{self.shape}"
+
+    def sample(self, n: int, generator: np.random.Generator) -> Float[Array, " n"]:
+        """``n`` energies in MeV; the first of them do not depend on ``n``."""
+        u = generator.random(n)
+        if self.shape == "log":
+            return self.low * (self.high / self.low) ** u
+        return self.low + (self.high - self.low) * u
+
+
+def parse_spectrum(text: str) -> Spectrum:
+    """The spectrum from text: ``50GeV``, ``1GeV:100GeV:log`` or ``1GeV:100GeV:uniform``.
+
+    Raises:
+        BadValue: not of that form, an energy without a unit, an empty range, an energy out of range.
+        UnknownName: a shape other than log and uniform.
+    """
+    parts = text.split(":")
+    if len(parts) == 1:
+        return Spectrum(parse_energy(text), parse_energy(text))
+    if len(parts) != 3:
+        raise BadValue("energy", text, "write one energy (50GeV) or a range with its shape (1GeV:100GeV:log)")
+    low, high, shape = parse_energy(parts[0]), parse_energy(parts[1]), parts[2].strip()
+    if shape == "log":
+        return Spectrum(low, high, "log")
+    if shape == "uniform":
+        return Spectrum(low, high, "uniform")
+    raise UnknownName("shape of a spectrum", shape, ["log", "uniform"])
+
+
+def parse_particle(name: str) -> int:
+    """PDG number of a particle that Geant4 can be shot with here: e-, e+ or gamma.
+
+    Raises:
+        UnknownName: nobody knows this particle.
+        BadValue: a known particle that the electromagnetic tables do not cover.
+    """
+    try:
+        pdg = int(Particle.from_name(name).pdgid)
+    except ParticleNotFound:
+        raise UnknownName("particle", name, PARTICLES) from None
+    _check_covered(pdg, name)
+    return pdg
+
+
+def _check_covered(pdg: int, name: str) -> None:
+    if pdg not in PARTICLES.values():
+        raise BadValue("particle", name, f"the electromagnetic physics covers {', '.join(PARTICLES)}")
+
+
+@dataclass(frozen=True)
+class Beam:
+    """Particles on the axis of the calorimeter, perpendicular to its face.
+
+    Args:
+        particle: PDG number.
+        spectrum: kinetic energies.
+        theta: angle to the axis, rad; only 0 so far.
+        phi: azimuth, rad; only 0 so far.
+
+    Raises:
+        BadValue: a particle that the electromagnetic tables do not cover, or an inclined beam.
+    """
+
+    particle: int
+    spectrum: Spectrum
+    theta: float = 0.0
+    phi: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_covered(self.particle, str(self.particle))
+        for name in ("theta", "phi"):
+            if getattr(self, name) != 0:
+                raise BadValue(name, getattr(self, name), "the beam is perpendicular to the face: 0 is the only angle")
+
+    @property
+    def particle_name(self) -> str:
+        """As on the command line: ``e-``, ``e+`` or ``gamma``."""
+        return next(name for name, pdg in PARTICLES.items() if pdg == self.particle)
+
+    def shots(self, n: int, seed: int) -> Shots:
+        """The first ``n`` showers of a seed: shower i is the same in any ``n``, shard and process.
+
+        Incident energies are rounded to float32, as files hold them.
+
+        Raises:
+            BadValue: ``n`` or ``seed`` is not a natural number.
+        """
+        if n < 1:
+            raise BadValue("number of showers", n, "ask for at least one")
+        if seed < 0:
+            raise BadValue("seed", seed, "a seed is not negative")
+        energy = self.spectrum.sample(n, rng.stream(seed, "incident energy")).astype(np.float32)
+        seeds: Int[Array, "n 2"] = np.array([rng.integer_seeds(seed, "geant4", i) for i in range(n)])
+        return Shots(self.particle, energy, seeds)

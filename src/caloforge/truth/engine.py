@@ -1,0 +1,224 @@
+r"""Geant4 itself: the stack of slabs, the physics list, the gun and the scoring, as geant4-pybind's classes.
+
+Import this module only in a process that may be lost, after Geant4's data variables are set (see `geant4.simulate`).
+
+A call from C++ into Python costs about as much as a step, so the scoring asks for as few as possible: Geant4's own
+filters pass only charged particles and photons below `PHOTON_LIMIT` (in light materials harder photons deposit
+about :math:`10^{-6}` of the signal; all others are the steps of photons that deposit nothing), and points become cells
+in NumPy at the end of the event.
+"""
+
+__all__ = ["Engine"]
+
+from collections.abc import Callable
+from typing import Any
+
+import geant4_pybind as g4
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray as Array
+
+from caloforge.errors import Geant4Failed
+from caloforge.geometry.binning import Binning
+from caloforge.geometry.detector import Detector
+from caloforge.truth.geant4 import PRODUCTION_CUT, Shots
+from caloforge.units import MeV, mm
+
+PHOTON_LIMIT = 0.1 * MeV  # photoelectric absorption in light materials lies below
+LIGHT = 20  # highest atomic number of a light material
+MARGIN = 10 * mm  # of vacuum around the stack
+COMMANDS = ("/process/em/verbose 0", "/process/em/fluo false", "/run/verbose 0")
+
+
+class _Scorer(g4.G4VPrimitiveScorer):  # type: ignore[misc]
+    """Appends (layer, deposit in MeV, twice x, twice y in mm) of every step to a list."""
+
+    def __init__(self, name: str, layer: int, hits: list[tuple[float, ...]], selection: Any) -> None:
+        super().__init__(name)
+        self.layer, self.hits, self.selection = layer, hits, selection
+        self.SetFilter(selection)
+
+    def Initialize(self, collections: Any) -> None:  # noqa: N802 Geant4's name
+        """Nothing to prepare, but Geant4 asks."""
+
+    def EndOfEvent(self, collections: Any) -> None:  # noqa: N802 Geant4's name
+        """Nothing to close, but Geant4 asks."""
+
+    def ProcessHits(self, step: Any, history: Any) -> bool:  # noqa: N802 Geant4's name
+        """Geant4 passes one and the same step object for ever: look its methods up once, on the first step."""
+        before, after = step.GetPreStepPoint(), step.GetPostStepPoint()
+        deposit, start, end = step.GetTotalEnergyDeposit, before.GetPosition, after.GetPosition
+        layer, append = self.layer, self.hits.append
+
+        def process(step: Any, history: Any) -> bool:
+            twice = start() + end()
+            append((layer, deposit(), twice.x, twice.y))
+            return True
+
+        self.kept = step, before, after
+        self.ProcessHits = process  # type: ignore[method-assign]
+        return process(step, history)
+
+
+class _Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
+    """The detector in Geant4: boxes in vacuum, face at z = 0. Every object stays referenced, or Python collects it."""
+
+    def __init__(self, detector: Detector, layers: Int[Array, " n"]) -> None:
+        super().__init__()
+        self.detector, self.layers = detector, dict(zip(detector.sensitive.tolist(), layers.tolist(), strict=True))
+        self.hits: list[tuple[float, ...]] = []
+        self.kept: list[Any] = []
+        self.read: list[tuple[int, Any]] = []
+
+    def Construct(self) -> Any:  # noqa: N802 Geant4's name
+        side, faces = self.detector.half_width, self.detector.faces
+        self.world, place = self._box("world", "G4_Galactic", side + MARGIN, self.detector.depth + MARGIN, 0.0, None)
+        for i, slab in enumerate(self.detector.slabs):
+            middle = float(faces[i] + faces[i + 1]) / 2
+            logical, _ = self._box(f"slab{i}", slab.material, side, slab.thickness / 2, middle, self.world)
+            if slab.sensitive:
+                self.read.append((self.layers[i], logical))
+        return place
+
+    def _box(self, name: str, material: str, side: float, half: float, z: float, mother: Any) -> tuple[Any, Any]:
+        solid = g4.G4Box(name, side, side, half)
+        logical = g4.G4LogicalVolume(solid, g4.G4NistManager.Instance().FindOrBuildMaterial(material), name)
+        place = g4.G4PVPlacement(None, g4.G4ThreeVector(0, 0, z), logical, name, mother, False, len(self.kept))
+        self.kept += [solid, logical, place]
+        return logical, place
+
+    def ConstructSDandField(self) -> None:  # noqa: N802 Geant4's name
+        """One detector for each layer of the mesh: so the slab, not a rounded z, decides the layer of a step."""
+        for layer in sorted(set(self.layers.values())):
+            volumes = [logical for at, logical in self.read if at == layer]
+            sensitive = g4.G4MultiFunctionalDetector(f"layer{layer}")
+            for scorer in self._scorers(layer, _is_light(volumes)):
+                sensitive.RegisterPrimitive(scorer)
+                self.kept.append(scorer)
+            g4.G4SDManager.GetSDMpointer().AddNewDetector(sensitive)
+            for logical in volumes:
+                logical.SetSensitiveDetector(sensitive)
+            self.kept.append(sensitive)
+
+    def _scorers(self, layer: int, light: bool) -> list[_Scorer]:
+        photons = g4.G4SDParticleWithEnergyFilter(f"photons{layer}", 0.0, PHOTON_LIMIT if light else float("inf"))
+        photons.add("gamma")
+        charged = g4.G4SDChargedFilter(f"charged{layer}")
+        return [_Scorer(f.GetName(), layer, self.hits, f) for f in (charged, photons)]
+
+
+def _is_light(volumes: list[Any]) -> bool:
+    materials = [volume.GetMaterial() for volume in volumes]
+    return all(m.GetElement(i).GetZ() <= LIGHT for m in materials for i in range(m.GetNumberOfElements()))
+
+
+class _Physics(g4.G4VModularPhysicsList):  # type: ignore[misc]
+    """G4EmStandardPhysics, option 0, with one range cut for all particles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.electromagnetic = g4.G4EmStandardPhysics()
+        self.RegisterPhysics(self.electromagnetic)
+        self.SetVerboseLevel(0)
+        self.SetDefaultCutValue(PRODUCTION_CUT)
+
+
+class _Gun(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
+    """Shoots along z from just before the face; seeds the engine first, so that a shower has no past."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gun = g4.G4ParticleGun(1)
+        self.gun.SetParticlePosition(g4.G4ThreeVector(0, 0, -1 * mm))
+        self.gun.SetParticleMomentumDirection(g4.G4ThreeVector(0, 0, 1))
+        self.shots: Shots | None = None
+
+    def load(self, shots: Shots) -> None:
+        self.gun.SetParticleDefinition(g4.G4ParticleTable.GetParticleTable().FindParticle(shots.pdg))
+        self.shots = shots
+
+    def GeneratePrimaries(self, event: Any) -> None:  # noqa: N802 Geant4's name
+        if self.shots is None:
+            raise Geant4Failed("the gun is not loaded; call Engine.shoot")
+        index = event.GetEventID()
+        g4.G4Random.setTheSeeds([*self.shots.seeds[index].tolist(), 0])  # zero ends CLHEP's list of seeds
+        self.gun.SetParticleEnergy(float(self.shots.energy[index]))
+        self.gun.GeneratePrimaryVertex(event)
+
+
+class _EventEnd(g4.G4UserEventAction):  # type: ignore[misc]
+    """Calls back with the number of each event that is over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.call: Callable[[int], None] = lambda index: None
+
+    def EndOfEventAction(self, event: Any) -> None:  # noqa: N802 Geant4's name
+        self.call(event.GetEventID())
+
+
+class _Actions(g4.G4VUserActionInitialization):  # type: ignore[misc]
+    def __init__(self) -> None:
+        super().__init__()
+        self.gun: _Gun
+        self.end: _EventEnd
+
+    def Build(self) -> None:  # noqa: N802 Geant4's name
+        self.gun, self.end = _Gun(), _EventEnd()
+        self.SetUserAction(self.gun)
+        self.SetUserAction(self.end)
+
+
+class Engine:
+    """Geant4 with one detector and one mesh, ready to shoot; one for each process.
+
+    Args:
+        detector: the stack.
+        binning: the mesh.
+        layers: position of the mesh layer of each sensitive slab, or -1.
+
+    Raises:
+        Geant4Failed: this process has a run manager already.
+    """
+
+    def __init__(self, detector: Detector, binning: Binning, layers: Int[Array, " n"]) -> None:
+        if g4.G4RunManager.GetRunManager() is not None:
+            raise Geant4Failed("this process runs Geant4 with another detector or readout; use a process for each")
+        self.binning = binning
+        self.stack, self.physics, self.actions = _Stack(detector, layers), None, _Actions()
+        self.manager = g4.G4RunManagerFactory.CreateRunManager(g4.G4RunManagerType.SerialOnly)
+        self.physics = _Physics()
+        for command in COMMANDS:
+            g4.G4UImanager.GetUIpointer().ApplyCommand(command)
+        for part in (self.stack, self.physics, self.actions):
+            self.manager.SetUserInitialization(part)
+        self.manager.Initialize()
+
+    @property
+    def version(self) -> str:
+        """Version of Geant4, such as ``11.4.1``."""
+        number = g4.G4VERSION_NUMBER
+        return f"{number // 100}.{number // 10 % 10}.{number % 10}"
+
+    def shoot(self, shots: Shots, each: Callable[[int], None]) -> tuple[Float[Array, "n V"], Float[Array, " n"]]:
+        """Cell energies (float32) and the energy in all sensitive slabs, in the mesh or not, of every shot; MeV."""
+        cells = np.zeros((len(shots), self.binning.n_voxels), np.float32)
+        total = np.zeros(len(shots))
+
+        def finish(index: int) -> None:
+            cells[index], total[index] = self._collect()
+            each(index)
+
+        self.actions.gun.load(shots)
+        self.actions.end.call = finish
+        self.manager.BeamOn(len(shots))
+        return cells, total
+
+    def _collect(self) -> tuple[Float[Array, " V"], float]:
+        """Turn the event's steps into cells."""
+        layer, deposit, x, y = np.array(self.stack.hits).reshape(-1, 4).T
+        self.stack.hits.clear()
+        index = self.binning.flat_index(layer.astype(int), np.hypot(x, y) / 2, np.arctan2(y, x))
+        inside = index >= 0
+        cells = np.bincount(index[inside], deposit[inside], self.binning.n_voxels)
+        return cells, float(deposit.sum())

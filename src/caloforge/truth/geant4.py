@@ -1,0 +1,123 @@
+"""Full simulation in this process: Detector + Shots + Binning -> Showers, with one Geant4 run manager.
+
+Geant4 allows one run manager per process and aborts the process on a fatal error, so `production` runs this in
+processes of their own; call it directly only in a process that may be lost and that simulates one detector.
+"""
+
+__all__ = ["PHYSICS_LIST", "PRODUCTION_CUT", "Facts", "Shots", "check_readout", "simulate"]
+
+import importlib.util
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray as Array
+
+from caloforge.data.showers import Showers
+from caloforge.errors import BadValue, Geant4Missing
+from caloforge.geometry.binning import Binning
+from caloforge.geometry.detector import Detector
+from caloforge.truth.em_data import find_data
+from caloforge.units import mm
+
+if TYPE_CHECKING:
+    from caloforge.truth.engine import Engine
+
+PHYSICS_LIST = "G4EmStandardPhysics (option 0)"
+PRODUCTION_CUT = 0.7 * mm  # range cut for e-, e+, gamma: Geant4's default
+
+
+@dataclass(frozen=True, eq=False)
+class Shots:
+    """What is shot at the calorimeter: one particle, its energies, and the seeds of Geant4's engine for every shower.
+
+    Args:
+        pdg: PDG number of the particle.
+        energy: kinetic energies, MeV, float32.
+        seeds: two positive integers for every shower.
+    """
+
+    pdg: int
+    energy: Float[Array, " n"]
+    seeds: Int[Array, "n 2"]
+
+    def __len__(self) -> int:
+        return len(self.energy)
+
+    def __getitem__(self, rows: slice) -> "Shots":
+        return Shots(self.pdg, self.energy[rows], self.seeds[rows])
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What only the simulation itself knows: versions, cost and containment.
+
+    Args:
+        geant4: version, such as ``11.4.1``.
+        core_seconds: processor time of the showers, without Geant4's start.
+        start_seconds: processor time of Geant4's start, if this call started it.
+        sensitive_energy: energy deposited in the sensitive slabs, MeV, summed over the showers.
+        cell_energy: the part of it inside the mesh, MeV.
+    """
+
+    geant4: str
+    core_seconds: float
+    start_seconds: float
+    sensitive_energy: float
+    cell_energy: float
+
+
+def check_readout(detector: Detector, binning: Binning) -> Int[Array, " n"]:
+    """Position of the mesh layer that holds the middle of each sensitive slab, or -1.
+
+    Raises:
+        BadValue: the mesh has no depth, or no sensitive slab lies in it.
+    """
+    middles = (detector.faces[:-1] + detector.faces[1:])[detector.sensitive] / 2
+    layers = binning.layer_at_depth(middles)
+    if (layers < 0).all():
+        raise BadValue("readout", binning.name, f"no sensitive slab of {detector.name} lies inside it")
+    return layers
+
+
+@lru_cache(maxsize=1)
+def _engine(detector: Detector, binning: Binning) -> "Engine":
+    """This process's Geant4, started on the first call; the data must be known before the import."""
+    if importlib.util.find_spec("geant4_pybind") is None:
+        raise Geant4Missing
+    os.environ.update(find_data().environment)
+    from caloforge.truth.engine import Engine
+
+    return Engine(detector, binning, check_readout(detector, binning))
+
+
+def simulate(
+    detector: Detector, shots: Shots, binning: Binning, each: Callable[[int], None] = lambda index: None
+) -> tuple[Showers, Facts]:
+    """Simulate every shot; shower i depends on its energy and seeds alone, not on what ran before it.
+
+    Energy in cells is what is deposited in sensitive slabs, MeV, without threshold, placed at the middle of each step.
+
+    Args:
+        detector: the stack; the same in all calls of one process.
+        shots: particle, energies and seeds.
+        binning: the mesh, with depths; the same in all calls of one process.
+        each: called with the index of every finished shower.
+
+    Raises:
+        Geant4Missing: geant4-pybind is not installed.
+        Geant4Failed: this process already simulated another detector or mesh.
+        BadValue: the mesh does not fit the detector.
+    """
+    start = time.process_time()
+    engine = _engine(detector, binning)
+    ready = time.process_time()
+    cells, total = engine.shoot(shots, each)
+    done = time.process_time()
+    facts = Facts(engine.version, done - ready, ready - start, float(total.sum()), float(cells.sum(dtype=np.float64)))
+    return Showers.perpendicular(cells, shots.energy, binning, shots.pdg), facts

@@ -1,0 +1,239 @@
+"""Production: a request for showers, cut into shards that processes simulate, resumed where it stopped, and merged.
+
+Cells and conditions depend on the request (detector, readout, beam, number, seed) alone: they are bit for bit the same
+on any number of workers and any shard size. The provenance says when and how fast they were made, and so differs.
+"""
+
+__all__ = ["Progress", "Request", "produce", "simulate"]
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import math
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from caloforge.data.showers import Showers
+from caloforge.data.store import ShowerFile, ShowerWriter, trim_mantissa
+from caloforge.errors import BadFile, BadValue, Geant4Missing, UnwritablePath
+from caloforge.geometry.binning import Binning
+from caloforge.geometry.detector import Detector
+from caloforge.truth import geant4
+from caloforge.truth.beam import Beam
+from caloforge.truth.crew import run_all
+from caloforge.truth.em_data import find_data
+from caloforge.truth.worker import Shard
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a production is; the time still needed goes with the energy (MeV), not with the number of showers."""
+
+    showers: int
+    n: int
+    energy: float
+    total_energy: float
+
+
+def ignore(progress: Progress) -> None:
+    """What to do with the progress when nobody asks."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for; two equal requests have the same showers.
+
+    Raises:
+        BadValue: no shower asked for, a negative seed, or a mesh that does not fit the detector.
+    """
+
+    detector: Detector
+    beam: Beam
+    binning: Binning
+    n: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        geant4.check_readout(self.detector, self.binning)
+        self.beam.shots(1, self.seed)
+        if self.n < 1:
+            raise BadValue("number of showers", self.n, "ask for at least one")
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The request, the physics and the software, for the provenance of a file."""
+        data = find_data()
+        return {
+            "detector": self.detector.name,
+            "readout": self.binning.name,
+            "particle": self.beam.particle_name,
+            "energy": self.beam.spectrum.text,
+            "n": self.n,
+            "seed": self.seed,
+            "physics_list": geant4.PHYSICS_LIST,
+            "production_cut_mm": geant4.PRODUCTION_CUT,
+            "data_kind": data.kind,
+            "data_tables": data.description,
+            "caloforge": importlib.metadata.version("caloforge"),
+            "geant4_pybind": importlib.metadata.version("geant4-pybind"),
+        }
+
+    def shards(self, folder: Path, size: int, facts: dict[str, Any]) -> list[Shard]:
+        """The request cut into files, named by a digest of all that decides their showers."""
+        identity = [facts, repr(self.detector), self.binning.to_xml(), repr(self.beam), size]
+        digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
+        shots = self.beam.shots(self.n, self.seed)
+        parts = [shots[start : start + size] for start in range(0, self.n, size)]
+        paths = [folder / f"{digest}-{i:05d}.h5" for i in range(len(parts))]
+        return [
+            Shard(i, path, self.detector, self.binning, part, digest)
+            for i, (path, part) in enumerate(zip(paths, parts, strict=True))
+        ]
+
+
+def produce(
+    request: Request,
+    output: str | Path,
+    workers: int = 1,
+    shard_size: int | None = None,
+    mantissa_bits: int = 23,
+    overwrite: bool = False,
+    progress: Callable[[Progress], None] = ignore,
+    executor: Executor | None = None,
+    command: str | None = None,
+) -> Path:
+    """Simulate a request into one file.
+
+    Shards lie in the folder ``output.shards`` until all are there. Calling again after Ctrl-C, a crash or a kill
+    simulates only the shards that are missing.
+
+    Args:
+        request: what to simulate.
+        output: HDF5 file of showers, see `caloforge.data.store`; it appears only when it is complete.
+        workers: processes on this machine.
+        shard_size: showers in a shard, default about a 16th of them and at most 200.
+        mantissa_bits: bits of the mantissa of cell energies to keep.
+        overwrite: replace an output that exists.
+        progress: called at the start, then after every shower, from a thread.
+        executor: where to simulate instead of this machine; it must see the folder of ``output``.
+        command: the command line, for the provenance.
+
+    Raises:
+        BadValue: workers, shard size or mantissa bits out of range.
+        UnwritablePath: the output exists or cannot be written; found before anything is simulated.
+        Geant4Missing: geant4-pybind is not installed.
+        Geant4Failed: a Geant4 process died; finished shards stay.
+    """
+    size = _checked(request, workers, shard_size, mantissa_bits)
+    output = Path(output)
+    with _shard_folder(output, overwrite) as folder:
+        facts = request.facts
+        shards = request.shards(folder, size, facts)
+        missing = [shard for shard in shards if not _is_complete(shard)]
+        run_all(missing, workers, _Counter(shards, missing, progress).add, executor)
+        provenance = facts | {"command": command, "mantissa_bits": mantissa_bits}
+        _merge(request, shards, output, provenance)
+        shutil.rmtree(folder)
+    return output
+
+
+def simulate(request: Request, workers: int = 1, progress: Callable[[Progress], None] = ignore) -> Showers:
+    """Simulate in processes of their own and return the showers, leaving no file; arguments and errors as `produce`."""
+    with tempfile.TemporaryDirectory(prefix="caloforge-") as folder:
+        path = produce(request, Path(folder, "showers.h5"), workers, progress=progress)
+        with ShowerFile(path) as file:
+            return file.read()
+
+
+def _checked(request: Request, workers: int, shard_size: int | None, mantissa_bits: int) -> int:
+    if importlib.util.find_spec("geant4_pybind") is None:
+        raise Geant4Missing
+    size = min(200, max(10, math.ceil(request.n / 16))) if shard_size is None else shard_size
+    if size < 1:
+        raise BadValue("shard size", size, "give at least one shower to each shard")
+    if workers < 1:
+        raise BadValue("number of workers", workers, "give at least one")
+    trim_mantissa(np.zeros(1, np.float32), mantissa_bits)
+    return size
+
+
+@contextmanager
+def _shard_folder(output: Path, overwrite: bool) -> Iterator[Path]:
+    """The folder beside the output; making it shows that the output can be written. Removed if nothing is in it."""
+    if output.is_dir():
+        raise UnwritablePath(output, "it is a folder")
+    if output.exists() and not overwrite:
+        raise UnwritablePath(output, "the file exists (--overwrite replaces it)")
+    folder = output.with_name(f"{output.name}.shards")
+    try:
+        folder.mkdir(exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UnwritablePath(output, error.strerror or str(error)) from error
+    try:
+        yield folder
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _is_complete(shard: Shard) -> bool:
+    """Whether an earlier call wrote this shard; a damaged file does not count."""
+    try:
+        with ShowerFile(shard.path) as file:
+            return len(file) == len(shard.shots)
+    except BadFile:
+        return False
+
+
+class _Counter:
+    """Adds up finished showers, whichever thread reports them."""
+
+    def __init__(self, shards: Sequence[Shard], missing: Sequence[Shard], progress: Callable[[Progress], None]) -> None:
+        self._tell, self._lock = progress, threading.Lock()
+        self._n, self._total = sum(len(s.shots) for s in shards), sum(float(s.shots.energy.sum()) for s in shards)
+        self._showers = self._n - sum(len(s.shots) for s in missing)
+        self._energy = self._total - sum(float(s.shots.energy.sum()) for s in missing)
+        progress(Progress(self._showers, self._n, self._energy, self._total))
+
+    def add(self, shard: Shard, index: int) -> None:
+        """One more shower is finished."""
+        with self._lock:
+            self._showers += 1
+            self._energy += float(shard.shots.energy[index])
+            self._tell(Progress(self._showers, self._n, self._energy, self._total))
+
+
+def _merge(request: Request, shards: Sequence[Shard], output: Path, provenance: dict[str, Any]) -> None:
+    """Stream the shards in order into the output."""
+    facts: list[dict[str, Any]] = []
+    bits = provenance["mantissa_bits"]
+    with ShowerWriter(output, request.binning, request.detector.name, provenance, bits) as writer:
+        for shard in shards:
+            with ShowerFile(shard.path) as file:
+                writer.append(file.read())
+                facts.append(file.provenance["facts"])
+        writer.note(**_summary(facts, request.n))
+
+
+def _summary(facts: list[dict[str, Any]], n: int) -> dict[str, Any]:
+    """Versions, cost and containment of the whole production."""
+    total = {key: sum(f[key] for f in facts) for key in facts[0] if key != "geant4"}
+    return {
+        "geant4": facts[0]["geant4"],
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "host_ms_per_shower": 1e3 * total["core_seconds"] / n,
+        "core_seconds": total["core_seconds"] + total["start_seconds"],
+        "energy_outside_mesh": 1 - total["cell_energy"] / total["sensitive_energy"],
+    }
