@@ -1,1 +1,7 @@
-"""See docs/architecture.md."""
+"""Model families; importing the package registers them all by name."""
+
+from caloforge.models import vae as vae
+from caloforge.models.base import MODELS as MODELS
+from caloforge.models.base import Generator as Generator
+from caloforge.models.base import ModelConfig as ModelConfig
+from caloforge.models.base import model_config as model_config

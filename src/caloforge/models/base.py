@@ -4,14 +4,14 @@ A generator is a pushforward :math:`x = G(z, c)` of noise :math:`z \sim N(0, 1)^
 argument, so the same noise gives the same showers here, in ONNX and in C++.
 """
 
-__all__ = ["Generator", "Losses", "MODELS", "register", "build_model"]
+__all__ = ["Generator", "Losses", "ModelConfig", "MODELS", "register", "model_config"]
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from caloforge.errors import UnknownName
@@ -39,26 +39,34 @@ class Generator(nn.Module, ABC):
         """Features of one shower for each row of standard normal noise."""
 
 
-_Family = TypeVar("_Family", bound=Callable[..., Generator])
-MODELS: dict[str, Callable[..., Generator]] = {}
+class ModelConfig(BaseModel, ABC):
+    """Options of one family, validated; ``build`` makes the model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+
+    @abstractmethod
+    def build(self, pipeline: Pipeline) -> Generator:
+        """A new model for the features of a pipeline."""
 
 
-def register(name: str) -> Callable[[_Family], _Family]:
-    """Class decorator that makes a family known to ``model.name`` of the configuration."""
-
-    def add(family: _Family) -> _Family:
-        MODELS[name] = family
-        return family
-
-    return add
+MODELS: dict[str, type[ModelConfig]] = {}
+_Config = TypeVar("_Config", bound=type[ModelConfig])
 
 
-def build_model(name: str, pipeline: Pipeline, **options: Any) -> Generator:
-    """A model of the named family for the features of a pipeline.
+def register(config: _Config) -> _Config:
+    """Class decorator that makes a family known under the default of its ``name``."""
+    MODELS[str(config.__pydantic_fields__["name"].default)] = config
+    return config
+
+
+def model_config(options: dict[str, Any]) -> ModelConfig:
+    """Validated options of the family that ``options["name"]`` names.
 
     Raises:
         UnknownName: no such family.
     """
+    name = str(options.get("name"))
     if name not in MODELS:
         raise UnknownName("model", name, MODELS)
-    return MODELS[name](pipeline, **options)
+    return MODELS[name].model_validate(options)

@@ -2,33 +2,83 @@ r"""Two-stage model: layer energies first, then how each layer's energy lies in 
 
 .. math:: p(x \mid c) = p(u \mid c) \; p(s \mid u, c)
 
-u: features of the layer energies, s: shares of the cells. Any energy stage with ``log_prob`` and ``sample`` goes with any
-shape stage with ``loss``, ``log_prob`` and ``sample``. Source of the factorisation: CaloFlow, arXiv:2106.05285.
+u: features of the layer energies, s: shares of the cells. Any `EnergyStage` goes with any `ShapeStage`. Source of the
+factorisation: CaloFlow, arXiv:2106.05285.
 """
 
-__all__ = ["Cascade"]
+__all__ = ["Cascade", "EnergyStage", "ShapeStage"]
 
-from typing import TYPE_CHECKING
+from abc import ABC, abstractmethod
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from caloforge.models.base import Generator, Losses
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.preprocessing.transforms import Standardize
 
-if TYPE_CHECKING:
-    from caloforge.models.flow import LayerEnergyFlow
-    from caloforge.models.vae import ShapeVAE
-
 _FLOOR = 1e-3  # MeV: layer energies below count as this in log features
+
+
+class EnergyStage(nn.Module, ABC):
+    """p(u | c) with an explicit density; noise has the shape of u."""
+
+    @abstractmethod
+    def log_prob(self, u: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, " N"]:
+        """Log-density in nats."""
+
+    @abstractmethod
+    def sample(self, noise: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N L"]:
+        """Energy features of standard normal noise."""
+
+
+class ShapeStage(nn.Module, ABC):
+    """p(s | u, c); the last L columns of its context u are the standardised logarithms of the layer energies."""
+
+    noise_width: int
+    latent: int
+
+    @abstractmethod
+    def initialise(self, shares: Float[Tensor, "N V"]) -> None:
+        """Set data-dependent starting values from the training showers."""
+
+    @abstractmethod
+    def loss(
+        self,
+        shares: Float[Tensor, "N V"],
+        u: Float[Tensor, "N U"],
+        c: Float[Tensor, "N C"],
+        progress: float,
+        generator: torch.Generator,
+    ) -> Losses:
+        """Terms to log; ``total`` is minimised."""
+
+    @abstractmethod
+    def log_prob(
+        self,
+        shares: Float[Tensor, "N V"],
+        u: Float[Tensor, "N U"],
+        c: Float[Tensor, "N C"],
+        noise: Float[Tensor, "K N Z"],
+    ) -> Float[Tensor, " N"]:
+        """Lower bound on the log-density in nats, from K draws of latent noise."""
+
+    @abstractmethod
+    def sample(
+        self,
+        noise: Float[Tensor, "N M"],
+        u: Float[Tensor, "N U"],
+        c: Float[Tensor, "N C"],
+        active: Bool[Tensor, "N L"],
+    ) -> Float[Tensor, "N V"]:
+        """Shares of new showers; layers that are not ``active`` have no hit."""
 
 
 class Cascade(Generator):
     """Energy stage and shape stage as one generator; noise is [energy stage | shape stage]."""
 
-    def __init__(self, pipeline: Pipeline, energies: "LayerEnergyFlow", shape: "ShapeVAE") -> None:
+    def __init__(self, pipeline: Pipeline, energies: EnergyStage, shape: ShapeStage) -> None:
         super().__init__()
         self.n_layers = pipeline.binning.n_layers
         self.pipeline, self.energies, self.shape = pipeline, energies, shape

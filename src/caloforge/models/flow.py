@@ -9,10 +9,12 @@ __all__ = ["LayerEnergyFlow"]
 
 import zuko
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
+
+from caloforge.models.cascade import EnergyStage
 
 
-class LayerEnergyFlow(nn.Module):
+class LayerEnergyFlow(EnergyStage):
     """p(u | c) of the L energy features; noise has the shape of u. Couplings, so sampling costs what training does."""
 
     def __init__(self, n_layers: int, n_conditions: int, transforms: int, bins: int, width: int) -> None:

@@ -2,30 +2,32 @@ r"""Conditional variational autoencoder of shower shapes: an explicit likelihood
 
 .. math:: \log p(s \mid u, c) \ge E_{q(z|s,u,c)}[\log p(s \mid z, u, c)] - KL(q(z|s,u,c) \,\|\, N(0, 1))
 
-s: shares of the cells in their layer's energy; u: energy features, the last L of them the standardised logarithms of the
-layer energies; c: conditions. The decoder's output is a proper density for sparse non-negative cells (`HurdleShares`), so
-samples have real zeros and real cell noise, not a blurred mean. Against posterior collapse the KL term starts at zero
-weight and never pushes a latent below its free bits (arXiv:1606.04934). Source: arXiv:1312.6114, conditional as
-arXiv:1406.5298.
+s: shares of the cells in their layer's energy; u: energy features, the last L of them the standardised logarithms of
+the layer energies; c: conditions. The decoder's output is a proper density for sparse non-negative cells
+(`HurdleShares`), so samples have real zeros and real cell noise, not a blurred mean. Against posterior collapse the KL
+term starts at zero weight and never pushes a latent below its free bits (arXiv:1606.04934). Source: arXiv:1312.6114.
 """
 
-__all__ = ["ShapeVAE", "vae"]
+__all__ = ["ShapeVAE", "VAEConfig"]
+
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
+from pydantic import Field
 from torch import Tensor, nn
 
 from caloforge.geometry.binning import Binning
-from caloforge.models.base import Losses, register
-from caloforge.models.cascade import Cascade
+from caloforge.models.base import Losses, ModelConfig, register
+from caloforge.models.cascade import Cascade, ShapeStage
 from caloforge.models.flow import LayerEnergyFlow
 from caloforge.models.hurdle import HurdleShares
 from caloforge.nn.layers import ConditionedMLP
 from caloforge.preprocessing.pipeline import Pipeline
 
 
-class ShapeVAE(nn.Module):
-    """p(s | u, c); ``beta`` weighs the KL term, which grows from 0 over the part ``warmup`` = (start, end) of training."""
+class ShapeVAE(ShapeStage):
+    """p(s | u, c); the weight of the KL term grows from 0 to ``beta`` over the part ``warmup`` of training."""
 
     log_share_mean: Tensor
     log_share_std: Tensor
@@ -126,9 +128,13 @@ class ShapeVAE(nn.Module):
         }
 
     def log_prob(
-        self, shares: Float[Tensor, "N V"], u: Float[Tensor, "N U"], c: Float[Tensor, "N C"], noise: Float[Tensor, "K N Z"]
+        self,
+        shares: Float[Tensor, "N V"],
+        u: Float[Tensor, "N U"],
+        c: Float[Tensor, "N C"],
+        noise: Float[Tensor, "K N Z"],
     ) -> Float[Tensor, " N"]:
-        r"""Importance-weighted lower bound :math:`\log \frac1K \sum_k p(s|z_k) p(z_k) / q(z_k|s)` (arXiv:1509.00519)."""
+        r"""Importance-weighted bound :math:`\log \frac1K \sum_k p(s|z_k) p(z_k) / q(z_k|s)` (arXiv:1509.00519)."""
         mean, log_std = self.posterior(shares, u, c)
         weights = []
         for epsilon in noise:
@@ -149,21 +155,27 @@ class ShapeVAE(nn.Module):
         return self.shares.sample(cells, self.decode(z, u, c), active)
 
 
-@register("vae")
-def vae(
-    pipeline: Pipeline,
-    latent: int = 24,
-    width: int = 384,
-    depth: int = 2,
-    beta: float = 0.5,
-    free_bits: float = 0.25,
-    warmup: tuple[float, float] = (0.3, 0.6),
-    flow_transforms: int = 4,
-    flow_bins: int = 8,
-    flow_width: int = 64,
-) -> Cascade:
+@register
+class VAEConfig(ModelConfig):
     """Two-stage conditional VAE: spline flow of the layer energies, then `ShapeVAE` for the cells."""
-    binning, n_conditions = pipeline.binning, pipeline.n_conditions
-    energies = LayerEnergyFlow(binning.n_layers, n_conditions, flow_transforms, flow_bins, flow_width)
-    shape = ShapeVAE(binning, n_conditions, latent, width, depth, beta, free_bits, warmup)
-    return Cascade(pipeline, energies, shape)
+
+    name: Literal["vae"] = "vae"
+    latent: int = Field(24, ge=1, description="latent dimension")
+    width: int = Field(384, ge=1, description="hidden units of encoder and decoder")
+    depth: int = Field(2, ge=0, description="residual blocks of encoder and decoder")
+    beta: float = Field(0.5, ge=0, description="final weight of the KL term")
+    free_bits: float = Field(0.25, ge=0, description="KL of a latent, in nats, below which it costs nothing")
+    warmup: tuple[float, float] = Field((0.3, 0.6), description="part of training over which beta grows from 0")
+    flow_transforms: int = Field(4, ge=1, description="spline couplings of the layer-energy flow")
+    flow_bins: int = Field(8, ge=2, description="bins of each spline")
+    flow_width: int = Field(64, ge=1, description="hidden units of each coupling")
+
+    def build(self, pipeline: Pipeline) -> Cascade:
+        binning, n_conditions = pipeline.binning, pipeline.n_conditions
+        energies = LayerEnergyFlow(
+            binning.n_layers, n_conditions, self.flow_transforms, self.flow_bins, self.flow_width
+        )
+        shape = ShapeVAE(
+            binning, n_conditions, self.latent, self.width, self.depth, self.beta, self.free_bits, self.warmup
+        )
+        return Cascade(pipeline, energies, shape)

@@ -61,20 +61,20 @@ class Pipeline(nn.Module):
         ratios, _ = self._ratios(showers)
         self.logit.fit(ratios)
         self.scale.fit(self.logit(ratios, torch.rand(ratios.shape, generator=generator))[0])
-        self.condition.fit(torch.from_numpy(showers.incident_energy).float().log()[:, None])
+        self.condition.fit(torch.tensor(showers.incident_energy).float().log()[:, None])
         self.energy_range.copy_(torch.tensor([showers.incident_energy.min(), showers.incident_energy.max()]))
         self.particle.fill_(int(kinds[0]))
 
     def _ratios(self, showers: Showers) -> tuple[Float[Tensor, "N L"], Float[Tensor, " N"]]:
         if showers.binning.layers != self.binning.layers:
             raise BinningMismatch(self.binning.name, showers.binning.name)
-        layers = torch.from_numpy(showers.layer_energy)
-        ratios, log_det = self.chain(layers, torch.from_numpy(showers.incident_energy).double())
+        layers = torch.tensor(showers.layer_energy)
+        ratios, log_det = self.chain(layers, torch.tensor(showers.incident_energy).double())
         return ratios.float(), log_det.float()
 
     def conditions(self, incident_energy: Float[Array, " N"]) -> Float[Tensor, "N 1"]:
         """c of incident energies in MeV."""
-        return self.condition(torch.from_numpy(np.asarray(incident_energy, np.float32)).log()[:, None])[0]
+        return self.condition(torch.tensor(np.asarray(incident_energy, np.float32)).log()[:, None])[0]
 
     def forward(
         self, showers: Showers, generator: torch.Generator
@@ -83,7 +83,7 @@ class Pipeline(nn.Module):
         ratios, chain_det = self._ratios(showers)
         stretched, logit_det = self.logit(ratios, torch.rand(ratios.shape, generator=generator))
         features, scale_det = self.scale(stretched)
-        layers = torch.from_numpy(showers.layer_energy).float()
+        layers = torch.tensor(showers.layer_energy).float()
         cells = torch.from_numpy(np.array(showers.energy, np.float32))
         shares = cells / layers[:, self._layer_of_voxel].clamp_min(1e-30)
         hits = torch.from_numpy(np.add.reduceat(showers.energy > 0, self.binning.layer_starts[:-1], 1, dtype=np.int64))

@@ -1,7 +1,7 @@
-r"""Small invertible maps between physical quantities and what a network likes; each has fit, forward, inverse, log|det|.
+r"""Small invertible maps between physical quantities and what a network likes: fit, forward, inverse, log|det|.
 
-``forward(x)`` returns :math:`(y, \log|\partial y/\partial x|)` summed over features; ``inverse(y)`` returns x. Parameters
-found by ``fit`` are buffers, so they are saved with the weights.
+``forward(x)`` returns :math:`(y, \log|\partial y/\partial x|)` summed over features; ``inverse(y)`` returns x.
+Parameters found by ``fit`` are buffers, so they are saved with the weights.
 """
 
 __all__ = ["EnergyChain", "LogitWithAtoms", "Standardize"]
@@ -45,8 +45,8 @@ class LogitWithAtoms(nn.Module):
     r"""Ratios to the real line: log for the first (a response, any positive number), logit for shares in [0, 1].
 
     Exact zeros and ones (an empty layer, the last layer hit) are atoms of the distribution. They are spread uniformly
-    over a band of width :math:`w` below or above everything else (variational dequantisation, arXiv:1902.00275), and the
-    inverse maps the bands back to exactly 0 and 1. ``fit`` finds the band's place from the extreme interior values.
+    over a band of width :math:`w` below or above everything else (variational dequantisation, arXiv:1902.00275), and
+    the inverse maps the bands back to exactly 0 and 1. ``fit`` finds the bands' place from the extreme interior values.
     """
 
     low: Tensor

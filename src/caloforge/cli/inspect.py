@@ -1,0 +1,62 @@
+"""`caloforge inspect`: what a file of showers holds, and how it was made."""
+
+__all__ = ["inspect"]
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from particle import Particle, ParticleNotFound
+
+from caloforge.data.store import ShowerFile
+from caloforge.geometry.readouts import readout
+from caloforge.units import format_energy
+
+
+def inspect(
+    file: Annotated[Path, typer.Argument(help="HDF5 file of showers")],
+    binning: Annotated[str | None, typer.Option(help="readout name or XML, for files that do not carry one")] = None,
+    json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
+) -> None:
+    """Say what a file of showers holds: mesh, particles, energies, response, provenance. Reads all of it."""
+    with ShowerFile(file, readout(binning) if binning else None) as showers:
+        facts = _facts(showers)
+    if json_only:
+        print(json.dumps(facts))
+        return
+    for name, value in facts.items():
+        if name != "provenance":
+            print(f"{name:>20}  {value}")
+    for name, value in facts["provenance"].items():
+        print(f"{'made with' if name == 'caloforge' else name:>20}  {value}")
+
+
+def _facts(file: ShowerFile) -> dict[str, Any]:
+    """Summary of a file, in one pass."""
+    incident, total, hits, kinds = [], [], 0, set()
+    for batch in file.batches():
+        incident.append(batch.incident_energy)
+        total.append(batch.total_energy)
+        hits += int((batch.energy > 0).sum())
+        kinds.update(np.unique(batch.pdg).tolist())
+    energy, response = np.concatenate(incident), np.concatenate(total) / np.concatenate(incident)
+    return {
+        "file": str(file.path),
+        "showers": len(file),
+        "particles": ", ".join(sorted(map(_particle_name, kinds))),
+        "incident_energy": f"{format_energy(energy.min())} to {format_energy(energy.max())}",
+        "detector": file.detector,
+        "readout": f"{file.binning.name}: {file.binning.n_layers} layers, {file.binning.n_voxels} cells",
+        "mean_response": f"{response.mean():.5f} +- {response.std() / np.sqrt(len(response)):.5f} (E_cells / E_incident)",
+        "cells_hit": f"{hits / (len(file) * file.binning.n_voxels):.1%}",
+        "provenance": file.provenance,
+    }
+
+
+def _particle_name(pdg: int) -> str:
+    try:
+        return Particle.from_pdgid(pdg).name
+    except ParticleNotFound:
+        return f"PDG {pdg}"

@@ -1,0 +1,37 @@
+"""The command line: one file a command group; every error a user can mend is one sentence and a non-zero exit."""
+
+__all__ = ["app", "run"]
+
+import sys
+
+import typer
+
+from caloforge.cli.generate import generate
+from caloforge.cli.inspect import inspect
+from caloforge.cli.quickstart import quickstart
+from caloforge.cli.simulate import simulate
+from caloforge.cli.train import train
+from caloforge.cli.validate import validate
+from caloforge.errors import CaloforgeError
+
+app = typer.Typer(
+    name="caloforge",
+    help="Real Geant4 showers in, a generative model out, and proof that a physicist can trust it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (quickstart, simulate, inspect, train, generate, validate):
+    app.command()(command)
+
+
+def run() -> None:
+    """Entry point of the ``caloforge`` command."""
+    try:
+        app()
+    except CaloforgeError as error:
+        print(f"caloforge: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("caloforge: interrupted", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,43 @@
+"""`caloforge train`: a configuration and showers in, a run folder out."""
+
+__all__ = ["train"]
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from caloforge.cli.progress import track
+from caloforge.config import load_config
+from caloforge.data.samples import showers_path
+from caloforge.data.store import ShowerFile
+from caloforge.training.train import train_run
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="YAML configuration")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="run folder to make")],
+    override: Annotated[list[str] | None, typer.Option("--set", help="field=value, such as model.beta=0.5")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="seed, instead of the configuration's")] = None,
+    resume: Annotated[bool, typer.Option(help="go on with an interrupted run in the same folder")] = False,
+    json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
+) -> None:
+    """Train a generative model on the training split of a file of showers."""
+    run = load_config(config, (override or []) + ([f"seed={seed}"] if seed is not None else []))
+    with ShowerFile(showers_path(run.data)) as file:
+        showers, provenance = file.read(), {"file": run.data, "detector": file.detector, **file.provenance}
+    last: dict[str, float] = {}
+    with track("training", run.training.steps) as progress:
+
+        def report(record: dict[str, float]) -> None:
+            last.update(record)
+            progress(record["step"], f"loss {last['total']:.1f}" if "total" in last else "")
+
+        train_run(showers, run.model, run.training, run.seed, output, run.to_yaml(), provenance, resume, report)
+    if json_only:
+        print(json.dumps({"run": str(output), **last}))
+    else:
+        print(f"trained {last.get('step', 0):.0f} steps, held-out loss {last.get('validation', 0):.2f} nats: {output}")
+    sys.stdout.flush()

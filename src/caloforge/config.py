@@ -1,0 +1,69 @@
+"""The configuration of a whole run: YAML, checked field by field, with ``--set a.b=value`` on top."""
+
+__all__ = ["RunConfig", "load_config"]
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator
+
+from caloforge.errors import BadFile, BadValue
+from caloforge.models import ModelConfig, model_config
+from caloforge.training.loop import TrainingConfig
+
+
+class RunConfig(BaseModel):
+    """What to train on, which model, how long."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    data: str = Field(description="file of showers, or `bundled` for the sample that comes with caloforge")
+    seed: int = Field(1, ge=0)
+    model: SerializeAsAny[ModelConfig]
+    training: TrainingConfig = TrainingConfig()
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _family(cls, value: Any) -> Any:
+        return model_config(value) if isinstance(value, dict) else value
+
+    def to_yaml(self) -> str:
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def load_config(path: str | Path, overrides: list[str] | None = None) -> RunConfig:
+    """Read a YAML configuration and apply ``a.b=value`` overrides (values are YAML).
+
+    Raises:
+        BadFile: missing, not YAML, or a field that is unknown or out of range, named with its place.
+        BadValue: an override that is not ``name=value``.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BadFile(path, "no such file", "give a YAML configuration")
+    try:
+        tree = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadFile(path, f"not YAML ({' '.join(str(error).split())})", "mend it") from error
+    if not isinstance(tree, dict):
+        raise BadFile(path, "not a YAML mapping", "give fields such as data, model and training")
+    for override in overrides or []:
+        _override(tree, override)
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise BadFile(path, f"field {place}: {first['msg']}", "see docs for the fields") from error
+
+
+def _override(tree: dict[str, Any], text: str) -> None:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise BadValue("--set", text, "write name=value, for example model.beta=0.5")
+    *parents, leaf = name.split(".")
+    for parent in parents:
+        tree = tree.setdefault(parent, {})
+        if not isinstance(tree, dict):
+            raise BadValue("--set", text, f"{parent} holds no fields")
+    tree[leaf] = yaml.safe_load(value)

@@ -1,0 +1,150 @@
+"""The training loop: plain PyTorch, AdamW with a cosine schedule, clipped gradients, averaged weights (EMA).
+
+Every random number is drawn from a stream named by (seed, step), so a resumed run takes the same steps as one that was
+never stopped.
+"""
+
+__all__ = ["TrainingConfig", "TrainingState", "fit"]
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from caloforge.errors import TrainingDiverged
+from caloforge.models.base import Generator
+from caloforge.rng import torch_stream
+
+Features = tuple[Float[Tensor, "N F"], Float[Tensor, "N C"]]
+Augment = Callable[[Tensor, torch.Generator], Tensor]
+
+
+class TrainingConfig(BaseModel):
+    """How long and how fast to train."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    steps: int = Field(2000, ge=1, description="optimiser steps")
+    batch: int = Field(256, ge=2, description="showers a step")
+    learning_rate: float = Field(1e-3, gt=0, description="largest learning rate, reached after 5 % of the steps")
+    weight_decay: float = Field(1e-4, ge=0, description="AdamW's decoupled weight decay")
+    clip: float = Field(100.0, gt=0, description="largest norm of the gradient")
+    ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, which are the ones saved")
+    augment: bool = Field(True, description="show random rotations and mirror images about the axis")
+    log_every: int = Field(50, ge=1, description="steps between lines of log.jsonl")
+    checkpoint_every: int = Field(500, ge=1, description="steps between checkpoints to resume from")
+
+
+@dataclass
+class TrainingState:
+    """All that a later step depends on."""
+
+    model: Generator
+    average: Generator
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+
+    @classmethod
+    def start(cls, model: Generator, config: TrainingConfig) -> "TrainingState":
+        optimiser = torch.optim.AdamW(
+            model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay
+        )
+        return cls(model, copy.deepcopy(model).requires_grad_(False), optimiser)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = state["step"]
+
+
+def fit(
+    state: TrainingState,
+    train: Features,
+    validation: Features,
+    config: TrainingConfig,
+    seed: int,
+    augment: Augment | None = None,
+) -> Iterator[dict[str, float]]:
+    """Train up to ``config.steps``, yielding after each step; every ``log_every`` steps the yielded record has losses.
+
+    The caller stops early by not asking for more; ``state`` is then a valid place to resume from.
+
+    Raises:
+        TrainingDiverged: the loss is not finite.
+    """
+    while state.step < config.steps:
+        generator = torch_stream(seed, "training", state.step)
+        x, c = _batch(train, config.batch, generator)
+        if augment is not None:
+            x = augment(x, generator)
+        losses = _step(state, x, c, config, generator)
+        state.step += 1
+        if state.step % config.log_every == 0 or state.step == config.steps:
+            held_out = _validate(state, validation, config, seed)
+            yield {
+                "step": state.step,
+                **losses,
+                "validation": held_out,
+                "learning_rate": _learning_rate(state.step, config),
+            }
+        else:
+            yield {"step": state.step}
+
+
+def _batch(data: Features, size: int, generator: torch.Generator) -> Features:
+    rows = torch.randint(len(data[0]), (size,), generator=generator)
+    return data[0][rows], data[1][rows]
+
+
+def _learning_rate(step: int, config: TrainingConfig) -> float:
+    rise = max(1, round(0.05 * config.steps))
+    if step < rise:
+        return config.learning_rate * (step + 1) / rise
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, config.steps - rise)))
+
+
+def _step(
+    state: TrainingState, x: Tensor, c: Tensor, config: TrainingConfig, generator: torch.Generator
+) -> dict[str, float]:
+    for group in state.optimiser.param_groups:
+        group["lr"] = _learning_rate(state.step, config)
+    losses = state.model.loss(x, c, state.step / config.steps, generator)
+    state.optimiser.zero_grad(set_to_none=True)
+    losses["total"].backward()  # type: ignore[no-untyped-call]
+    norm = nn.utils.clip_grad_norm_(state.model.parameters(), config.clip)
+    if not math.isfinite(float(losses["total"].detach())) or not math.isfinite(float(norm)):
+        raise TrainingDiverged(
+            f"the loss is not finite at step {state.step}; lower training.learning_rate and train again"
+        )
+    state.optimiser.step()
+    _average(state, min(config.ema, (1 + state.step) / (10 + state.step)))
+    return {name: float(value.detach()) for name, value in losses.items()} | {"gradient_norm": float(norm)}
+
+
+@torch.no_grad()
+def _average(state: TrainingState, decay: float) -> None:
+    for slow, fast in zip(state.average.parameters(), state.model.parameters(), strict=True):
+        slow.lerp_(fast, 1 - decay)
+
+
+@torch.no_grad()
+def _validate(state: TrainingState, validation: Features, config: TrainingConfig, seed: int) -> float:
+    rows = slice(0, 512)
+    losses = state.average.loss(
+        validation[0][rows], validation[1][rows], state.step / config.steps, torch_stream(seed, "validation")
+    )
+    return float(losses["total"])

@@ -1,0 +1,141 @@
+"""The run folder: everything needed to sample, to resume and to know where a model came from.
+
+``config.yaml``, ``weights.safetensors`` (averaged weights), ``preprocessing.safetensors`` (with the binning),
+``log.jsonl``, ``provenance.json``; ``state.pt`` only to resume. Loading never executes code from a file.
+"""
+
+__all__ = ["Run", "save_state", "load_state", "save_run", "load_run"]
+
+import json
+import os
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from caloforge.errors import BadFile, CaloforgeError, UnwritablePath
+from caloforge.geometry.binning import Binning
+from caloforge.models import Generator, ModelConfig, model_config
+from caloforge.preprocessing.pipeline import Pipeline
+from caloforge.training.loop import TrainingState
+
+_PIPELINE = "pipeline."  # the model holds the pipeline; its tensors are saved once, in their own file
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model with its preprocessing and history, ready to sample."""
+
+    model: Generator
+    pipeline: Pipeline
+    provenance: dict[str, Any]
+
+
+def _replace(path: Path, write: Any) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        write(beside)
+        beside.replace(path)
+    except OSError as error:
+        raise UnwritablePath(path, error.strerror or str(error)) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _write_tensors(path: Path, module: nn.Module, metadata: dict[str, str], skip: str = "\0") -> None:
+    tensors = {k: v.contiguous() for k, v in module.state_dict().items() if not k.startswith(skip)}
+    _replace(path, lambda target: save_file(tensors, target, metadata))
+
+
+def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    if not path.is_file():
+        raise BadFile(path, "no such file", "give the folder of a finished training run")
+    try:
+        with safe_open(path, "pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except SafetensorError as error:
+        raise BadFile(path, f"damaged or not safetensors ({error})", "train again") from error
+
+
+def save_run(
+    folder: Path, model: Generator, pipeline: Pipeline, config_yaml: str, provenance: Mapping[str, Any]
+) -> None:
+    """Write the model's weights with all that gives them meaning.
+
+    Raises:
+        UnwritablePath: the folder cannot be written.
+    """
+    _write_tensors(folder / "preprocessing.safetensors", pipeline, {"binning_xml": pipeline.binning.to_xml()})
+    _write_tensors(folder / "weights.safetensors", model, {}, skip=_PIPELINE)
+    _replace(folder / "config.yaml", lambda target: target.write_text(config_yaml))
+    _replace(folder / "provenance.json", lambda target: target.write_text(json.dumps(dict(provenance), indent=1)))
+
+
+def load_run(folder: str | Path) -> Run:
+    """Read a run folder.
+
+    Raises:
+        BadFile: a file is missing, damaged, or does not belong to the others.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise BadFile(folder, "no such run folder", "give the folder that `caloforge train -o` made")
+    tensors, metadata = _read_tensors(folder / "preprocessing.safetensors")
+    pipeline = Pipeline(Binning.from_xml(metadata.get("binning_xml", ""), folder / "preprocessing.safetensors"))
+    _load(pipeline, tensors, folder / "preprocessing.safetensors")
+    model = _model_options(folder).build(pipeline)
+    weights, _ = _read_tensors(folder / "weights.safetensors")
+    kept = {k: v for k, v in model.state_dict().items() if k.startswith(_PIPELINE)}
+    _load(model, weights | kept, folder / "weights.safetensors")
+    return Run(model.eval().requires_grad_(False), pipeline, _read_json(folder / "provenance.json"))
+
+
+def _load(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise BadFile(path, "the tensors do not fit the configuration beside them", "train again") from error
+
+
+def _model_options(folder: Path) -> ModelConfig:
+    path = folder / "config.yaml"
+    try:
+        return model_config(yaml.safe_load(path.read_text())["model"])
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValidationError, CaloforgeError) as error:
+        raise BadFile(path, f"no model configuration ({' '.join(str(error).split())})", "train again") from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        facts: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BadFile(path, f"not readable JSON ({error})", "train again") from error
+    return facts
+
+
+def save_state(folder: Path, state: TrainingState) -> None:
+    """Write what resuming needs."""
+    _replace(folder / "state.pt", lambda target: torch.save(state.state_dict(), target))
+
+
+def load_state(folder: Path, state: TrainingState) -> None:
+    """Continue from a saved state, tensors only.
+
+    Raises:
+        BadFile: no state, damaged, or of another model.
+    """
+    path = folder / "state.pt"
+    if not path.is_file():
+        raise BadFile(path, "nothing to resume from", "train without --resume")
+    try:
+        state.load_state_dict(torch.load(path, weights_only=True))
+    except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise BadFile(path, "damaged, or of another configuration", "train without --resume") from error

@@ -1,0 +1,133 @@
+"""From a file of showers to a run folder: split, fit the preprocessing, train, save; resumes where it was stopped."""
+
+__all__ = ["TrainingInterrupted", "prepare_folder", "train_run"]
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from caloforge import __version__
+from caloforge.data.showers import Showers
+from caloforge.data.splits import take_split
+from caloforge.errors import BadFile, BadValue, CaloforgeError, EmptySample, UnwritablePath
+from caloforge.models import ModelConfig
+from caloforge.preprocessing.pipeline import Pipeline
+from caloforge.preprocessing.symmetry import AxialSymmetry
+from caloforge.rng import torch_stream
+from caloforge.training.loop import TrainingConfig, TrainingState, fit
+from caloforge.training.run import load_state, save_run, save_state
+
+_LEAST_SHOWERS = 50
+
+
+class TrainingInterrupted(CaloforgeError):
+    """Training was asked to stop; it can go on with --resume."""
+
+
+def prepare_folder(folder: Path, config_yaml: str, resume: bool) -> None:
+    """Make the run folder, or check that it holds this very run.
+
+    Raises:
+        BadValue: the folder already holds a run and ``resume`` is off.
+        BadFile: ``resume`` with another configuration.
+        UnwritablePath: the folder cannot be made.
+    """
+    kept = folder / "config.yaml"
+    if resume and kept.is_file() and kept.read_text() != config_yaml:
+        raise BadFile(kept, "the run was started with another configuration", "resume with the same one")
+    if not resume and folder.exists() and any(folder.iterdir()):
+        raise BadValue("output folder", str(folder), "it is not empty; give another, or --resume the run in it")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        kept.write_text(config_yaml)
+    except OSError as error:
+        raise UnwritablePath(folder, error.strerror or str(error)) from error
+
+
+def train_run(
+    showers: Showers,
+    model: ModelConfig,
+    training: TrainingConfig,
+    seed: int,
+    folder: Path,
+    config_yaml: str,
+    provenance: dict[str, Any],
+    resume: bool = False,
+    report: Callable[[dict[str, float]], None] = lambda record: None,
+) -> None:
+    """Train on the training split of ``showers`` and leave a run folder.
+
+    Raises:
+        EmptySample: too few showers to train on.
+        TrainingInterrupted: SIGTERM or Ctrl-C; the state is saved first.
+        TrainingDiverged: the loss became NaN or infinite.
+    """
+    splits = {name: take_split(showers, name) for name in ("train", "validation")}
+    if min(map(len, splits.values())) < _LEAST_SHOWERS:
+        sizes = (len(part) for part in splits.values())
+        raise EmptySample(f"training needs {_LEAST_SHOWERS} showers in the training and validation splits", *sizes)
+    prepare_folder(folder, config_yaml, resume)
+    pipeline = Pipeline(showers.binning)
+    generator = torch_stream(seed, "preprocessing")
+    pipeline.fit(splits["train"], generator)
+    data = {name: pipeline(part, generator)[:2] for name, part in splits.items()}
+    state = _initial_state(model, pipeline, data["train"], training, seed)
+    if resume:
+        load_state(folder, state)
+    augment = AxialSymmetry(showers.binning).apply if training.augment else None
+    start, first = time.monotonic(), state.step
+    with _stop_requests() as stop, (folder / "log.jsonl").open("a" if resume else "w") as log:
+        for record in fit(state, data["train"], data["validation"], training, seed, augment):
+            if len(record) > 1:
+                log.write(json.dumps(record) + "\n")
+                log.flush()
+            report(record)
+            if stop.is_set() or state.step % training.checkpoint_every == 0:
+                save_state(folder, state)
+            if stop.is_set():
+                raise TrainingInterrupted(f"stopped at step {state.step}; go on with --resume")
+    facts = {
+        "caloforge": __version__,
+        "torch": torch.__version__,
+        "training_showers": len(splits["train"]),
+        "seconds": round(time.monotonic() - start, 1),
+        "seconds_cover_steps": [first, state.step],
+        "data": provenance,
+    }
+    save_run(folder, state.average, pipeline, config_yaml, facts)
+
+
+def _initial_state(
+    config: ModelConfig,
+    pipeline: Pipeline,
+    data: tuple[torch.Tensor, torch.Tensor],
+    training: TrainingConfig,
+    seed: int,
+) -> TrainingState:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(torch_stream(seed, "weights").initial_seed())
+        model = config.build(pipeline)
+    model.initialise(*data)
+    return TrainingState.start(model, training)
+
+
+@contextmanager
+def _stop_requests() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set instead of ending the process (in the main thread only)."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    before = {s: signal.signal(s, lambda *_: event.set()) for s in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

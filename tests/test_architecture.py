@@ -1,0 +1,62 @@
+"""The direction of imports: a package may use only packages above it, plus units, rng and errors."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import caloforge
+
+ROOT = Path(caloforge.__file__).parent
+ORDER = [
+    "geometry",
+    "data",
+    "truth",
+    "physics",
+    "preprocessing",
+    "nn",
+    "models",
+    "training",
+    "generation",
+    "validation",
+    "config",
+    "cli",
+]
+FREE = {"units", "rng", "errors"}
+MODULES = sorted(path for path in ROOT.rglob("*.py") if path.relative_to(ROOT) != Path("__init__.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Names right below ``caloforge`` that a module imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            names = [node.module or ""] if node.module != "caloforge" else [f"caloforge.{a.name}" for a in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        found |= {name.split(".")[1] for name in names if name.startswith("caloforge.")}
+    return found - {"__version__"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_upwards(path):
+    room = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    if room in FREE:
+        assert imported(path) <= FREE
+        return
+    allowed = FREE | set(ORDER[: ORDER.index(room) + 1])
+    assert imported(path) <= allowed, f"{room} may not import {imported(path) - allowed}"
+
+
+def test_every_room_is_in_the_order():
+    rooms = {path.name.removesuffix(".py") for path in ROOT.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert rooms - FREE - {"__init__", "__pycache__"} == set(ORDER)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_say_what_they_are(path):
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree), f"{path} has no docstring"
