@@ -1,0 +1,198 @@
+r"""Separation power of two samples, its bootstrap error, and the floor that two samples of the truth would reach.
+
+Let :math:`h_i` and :math:`g_i` be the contents of bin :math:`i` in truth and generated sample, each summing to one over
+the bins, the underflow, the overflow and a bin for showers whose observable is undefined. Then
+
+.. math:: S = \tfrac12 \sum_i \frac{(h_i - g_i)^2}{h_i + g_i}, \qquad
+          \langle S\rangle_\text{same} \approx \frac{B}{4}\Big(\frac1n + \frac1m\Big)
+
+for samples of n and m showers of one and the same distribution over B well filled bins: a separation means nothing
+until it is set against that floor. Source: Diefenbacher et al., arXiv:2009.03796; CaloChallenge, arXiv:2410.21611.
+"""
+
+__all__ = ["Measured", "Histograms", "Resamples", "separation_power", "measure_separation", "well_filled"]
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray as Array
+from scipy.sparse import csr_array
+
+from caloforge.errors import EmptySample
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A distance as a physicist quotes it: ``value`` +- ``error``, beside what truth against truth gives.
+
+    ``floor`` is the mean of the distance between two truth samples, ``floor_spread`` its standard deviation.
+    """
+
+    value: float
+    error: float
+    floor: float
+    floor_spread: float
+
+    @property
+    def significance(self) -> float:
+        """How far the value stands above the floor, in standard deviations of truth against truth."""
+        return (self.value - self.floor) / max(self.floor_spread, 1e-12)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers for JSON."""
+        return {"value": self.value, "error": self.error, "floor": self.floor, "floor_spread": self.floor_spread}
+
+
+@dataclass(frozen=True, eq=False)
+class Histograms:
+    """Histograms of k columns kept shower by shower, so that a sample can be resampled without filling it again.
+
+    Args:
+        rows: bin counts of each shower, the columns' histograms side by side.
+        edges: edges of each column; its bins are underflow, bins, overflow, undefined.
+    """
+
+    rows: csr_array
+    edges: tuple[Float[Array, " _"], ...]
+
+    @property
+    def starts(self) -> Int[Array, " k"]:
+        """First bin of each column."""
+        return np.cumsum([0, *(len(e) + 2 for e in self.edges)])[:-1]
+
+    @classmethod
+    def fill(cls, values: Float[Array, "N k"], edges: Sequence[Float[Array, " _"]]) -> "Histograms":
+        """Histogram each column with its own edges."""
+        sizes = [len(e) + 2 for e in edges]
+        index = np.stack([_bin(column, e) for column, e in zip(values.T, edges, strict=True)], axis=1)
+        index += np.cumsum([0, *sizes])[:-1]
+        ends = np.arange(len(values) + 1) * len(sizes)
+        ones = np.ones(index.size, np.float32)
+        return cls(csr_array((ones, index.reshape(-1), ends), shape=(len(values), sum(sizes))), tuple(edges))
+
+    @classmethod
+    def pool(cls, values: Float[Array, "N V"], edges: Float[Array, " e"]) -> "Histograms":
+        """One histogram of all columns together; NaN cells are left out."""
+        size = len(edges) + 2
+        index = _bin(values.reshape(-1), edges) + size * np.repeat(np.arange(len(values)), values.shape[1])
+        counts = np.bincount(index[~np.isnan(values.reshape(-1))], minlength=size * len(values))
+        return cls(csr_array(counts.reshape(len(values), size).astype(np.float32)), (edges,))
+
+    def contents(self, weights: Float[Array, "R N"]) -> Float[Array, "R B"]:
+        """Contents for each set of shower weights, every column normalised to one.
+
+        A column with nothing in it counts as undefined.
+        """
+        sums = (self.rows.T @ weights.T).T
+        total = np.add.reduceat(sums, self.starts, axis=1)
+        sums[:, np.append(self.starts[1:], sums.shape[1]) - 1] += total == 0
+        widths = [len(e) + 2 for e in self.edges]
+        return sums / np.repeat(np.maximum(total, 1e-300) + (total == 0), widths, axis=1)
+
+
+def well_filled(edges: Float[Array, " e"], truth: Float[Array, " n"], fewest: int = 10) -> Float[Array, " _"]:
+    """The edges without those that leave fewer than ``fewest`` truth values between neighbours, or beyond the last.
+
+    A bin that the truth's sample leaves empty by chance would raise the distance but not its floor.
+    """
+    counts = np.histogram(truth[~np.isnan(truth)], np.concatenate([[-np.inf], edges, [np.inf]]))[0]
+    kept, content = [], 0
+    for edge, count in zip(edges, counts, strict=False):
+        content += int(count)
+        if content >= fewest or (not kept and count == 0):
+            kept.append(float(edge))
+            content = 0
+    while kept and counts[np.searchsorted(edges, kept[-1]) + 1 :].sum() < fewest:
+        kept.pop()
+    return np.array(kept or edges[:1])
+
+
+def _bin(values: Float[Array, " n"], edges: Float[Array, " e"]) -> Int[Array, " n"]:
+    """0 underflow, then the bins (closed below), then overflow, then undefined."""
+    return np.searchsorted(edges, values, side="right") + np.isnan(values)
+
+
+def _distance(h: Float[Array, "R B"], g: Float[Array, "R B"], starts: Int[Array, " k"]) -> Float[Array, "R k"]:
+    terms = np.divide((h - g) ** 2, h + g, out=np.zeros_like(h), where=h + g > 0)
+    return 0.5 * np.add.reduceat(terms, starts, axis=1)
+
+
+def separation_power(truth: Float[Array, " n"], generated: Float[Array, " m"], edges: Float[Array, " e"]) -> float:
+    """Separation power of one observable, between 0 (same histogram) and 1 (no bin in common); see the module.
+
+    Args:
+        truth: values of the reference showers, in the unit of ``edges``; NaN where undefined.
+        generated: values of the generated showers; the sizes may differ.
+        edges: increasing edges; what lies outside counts in bins of its own.
+
+    Raises:
+        EmptySample: one of the samples has no shower.
+
+    Example:
+        >>> x = np.linspace(-2, 2, 100)
+        >>> separation_power(x, x + 10, np.linspace(-3, 3, 20))
+        1.0
+    """
+    _need_showers(len(truth), len(generated))
+    first, second = (Histograms.fill(x[:, None], [edges]) for x in (truth, generated))
+    h, g = (s.contents(np.ones((1, x.size))) for s, x in ((first, truth), (second, generated)))
+    return float(_distance(h, g, first.starts)[0, 0])
+
+
+def _need_showers(n: int, m: int) -> None:
+    if n == 0 or m == 0:
+        raise EmptySample("a comparison needs showers in both samples", n, m)
+
+
+@dataclass(frozen=True, eq=False)
+class Resamples:
+    """Bootstrap weights, shared by all observables: how often each shower enters each of R resamples.
+
+    Args:
+        truth: n of the n truth showers, drawn with replacement.
+        generated: m of the m generated showers.
+        null: m of the **truth** showers: what a perfect generator would have delivered.
+    """
+
+    truth: Float[Array, "R n"]
+    generated: Float[Array, "R m"]
+    null: Float[Array, "R n"]
+
+    @classmethod
+    def draw(cls, n: int, m: int, rng: np.random.Generator, repeats: int = 50) -> "Resamples":
+        """Raises EmptySample when a sample is empty."""
+        _need_showers(n, m)
+
+        def weights(draws: int, showers: int) -> Float[Array, "R N"]:
+            return rng.multinomial(draws, np.full(showers, 1 / showers), repeats).astype(np.float32)
+
+        return cls(weights(n, n), weights(m, m), weights(m, n))
+
+
+def measure_separation(
+    truth: Histograms, generated: Histograms, resamples: Resamples
+) -> tuple[Measured, tuple[Measured, ...]]:
+    r"""Separation power with error and floor: the mean over the columns, and each column.
+
+    The error is the standard deviation over bootstrap resamples of both samples, shower by shower, so that correlations
+    between layers are kept. The floor has **the sizes of the comparison itself**: n and m showers are drawn
+    independently from the truth's own showers, which for a histogram are two independent samples of one distribution.
+
+    Raises:
+        EmptySample: one of the samples has no shower.
+    """
+    h, g = (s.contents(np.ones((1, s.rows.shape[0]))) for s in (truth, generated))
+    drawn = truth.contents(resamples.truth)
+    values = _distance(h, g, truth.starts)
+    errors = _distance(drawn, generated.contents(resamples.generated), truth.starts)
+    floors = _distance(drawn, truth.contents(resamples.null), truth.starts)
+    columns = (_summary(values[:, [k]], errors[:, [k]], floors[:, [k]]) for k in range(values.shape[1]))
+    return _summary(values, errors, floors), tuple(columns)
+
+
+def _summary(values: Float[Array, "1 k"], draws: Float[Array, "R k"], null: Float[Array, "R k"]) -> Measured:
+    spread, floor = draws.mean(axis=1).std(ddof=1), null.mean(axis=1)
+    return Measured(float(values.mean()), float(spread), float(floor.mean()), float(floor.std(ddof=1)))
