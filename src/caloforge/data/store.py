@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import h5py
 import numpy as np
@@ -104,7 +104,7 @@ class ShowerWriter:
         provenance = json.loads(self._file.attrs["provenance"]) | facts
         self._file.attrs["provenance"] = json.dumps(provenance)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "ShowerWriter":
         return self
 
     def __exit__(
@@ -209,7 +209,7 @@ class ShowerFile:
         facts: dict[str, Any] = json.loads(str(self._file.attrs.get("provenance", "{}")))
         return facts
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "ShowerFile":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -74,7 +74,7 @@ class Binning:
         return len(self.layers)
 
     @cached_property
-    def layer_starts(self) -> Int[Array, " L+1"]:
+    def layer_starts(self) -> Int[Array, " edges"]:
         """Flat index of each layer's first cell, then the number of cells."""
         return np.cumsum([0, *(layer.n_voxels for layer in self.layers)])
 

@@ -70,7 +70,7 @@ class Detector:
                 raise BadValue("material", slab.material, f"use one of {', '.join(_BULK)}")
 
     @cached_property
-    def faces(self) -> Float[Array, " S+1"]:
+    def faces(self) -> Float[Array, " faces"]:
         """Depth of each slab's face, then of the end of the stack, mm."""
         return np.cumsum([0.0, *(slab.thickness for slab in self.slabs)])
 

@@ -10,7 +10,7 @@ the layer has energy. The density of the shares on their simplex is closed:
     \qquad K = \sum_{hit} k_v
 
 (with equal :math:`\theta_v` this is the Dirichlet distribution). Gamma weights have the right shape for energy summed
-over a few particle tracks: a sharp upper end and a long lower tail in log energy. A log-normal has too long an upper one.
+over a few particle tracks: a sharp upper end and a long lower tail in log energy (a log-normal has its long tail above).
 """
 
 __all__ = ["HurdleShares"]

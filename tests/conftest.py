@@ -1,0 +1,48 @@
+"""Shared fixtures: a small mesh and showers that behave like electrons, drawn with NumPy."""
+
+import numpy as np
+import pytest
+import torch
+from jaxtyping import install_import_hook
+
+# Shapes and dtypes in signatures are checked whenever the tests run.
+install_import_hook("caloforge", "beartype.beartype")
+
+from caloforge.data.showers import Showers  # noqa: E402
+from caloforge.geometry.binning import Binning, Layer  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def binning() -> Binning:
+    """Three layers, the last one with other rings: irregular as real meshes are."""
+    inner = tuple(float(r) for r in (0, 5, 10, 20))
+    return Binning(
+        (
+            Layer(0, inner, 4, (0.0, 10.0)),
+            Layer(1, inner, 4, (10.0, 20.0)),
+            Layer(4, (0.0, 10.0, 30.0), 2, (20.0, 50.0)),
+        ),
+        "tiny",
+    )
+
+
+@pytest.fixture(scope="session")
+def showers(binning) -> Showers:
+    """3,000 showers with gamma-distributed cells, true zeros, empty layers, and a response that rises a little."""
+    rng = np.random.default_rng(0)
+    n = 3000
+    incident = np.exp(rng.uniform(np.log(1e3), np.log(1e5), n))
+    depth = np.stack([np.full(n, 0.5), 0.2 + 0.1 * np.log(incident / 1e3), np.full(n, 0.05)], 1)
+    layer = 0.03 * incident[:, None] * rng.dirichlet([30, 20, 3], n) * depth / depth.mean()
+    weight = rng.gamma(1.3, np.exp(-binning.r_centres / 8), (n, binning.n_voxels))
+    rate = 1 - np.exp(-np.outer(np.sqrt(incident / 1e3), np.exp(-binning.r_centres / 10)))
+    weight *= rng.random(weight.shape) < rate
+    total = np.add.reduceat(weight, binning.layer_starts[:-1], 1)
+    share = weight / np.maximum(total, 1e-30)[:, binning.layer_of_voxel]
+    energy = (share * layer[:, binning.layer_of_voxel]).astype(np.float32)
+    return Showers.perpendicular(energy, incident.astype(np.float32), binning)
