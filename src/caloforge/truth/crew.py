@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 from caloforge.errors import Geant4Failed
 from caloforge.truth.worker import Shard, Worker, run_shard
@@ -45,7 +44,7 @@ class Crew:
         worker: Worker = self._own.worker
         return worker
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Crew":
         return self
 
     def __exit__(

@@ -235,5 +235,5 @@ def _summary(facts: list[dict[str, Any]], n: int) -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "host_ms_per_shower": 1e3 * total["core_seconds"] / n,
         "core_seconds": total["core_seconds"] + total["start_seconds"],
-        "energy_outside_mesh": 1 - total["cell_energy"] / total["sensitive_energy"],
+        "energy_outside_mesh": max(0.0, 1 - total["cell_energy"] / total["sensitive_energy"]),  # cells are float32
     }

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any
 
 from caloforge.data.store import write_showers
 from caloforge.errors import CaloforgeError, Geant4Failed
@@ -115,7 +115,7 @@ class Worker:
             "finished shards are kept, and the same call simulates only the missing ones"
         )
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Worker":
         return self
 
     def __exit__(

@@ -1,0 +1,231 @@
+"""Production: the same bits on any number of workers, resumed after any death, and nothing left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from caloforge.data.store import ShowerFile
+from caloforge.errors import BadValue, Geant4Failed, UnwritablePath
+from caloforge.truth import worker as worker_module
+from caloforge.truth.crew import Crew
+from caloforge.truth.em_data import find_data
+from caloforge.truth.production import Progress, produce, simulate
+from caloforge.truth.worker import Worker, last_words
+
+ARRAYS = ("energy", "incident_energy", "pdg", "theta", "phi")
+
+
+def assert_same(first, second):
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+
+
+def read(path):
+    with ShowerFile(path) as file:
+        return file.read()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(request_of):
+    """The showers of the small request, made by one worker."""
+    return simulate(request_of(), workers=1)
+
+
+class KillsWorkers:
+    """A progress callback that kills this process's Geant4 processes once, after some showers."""
+
+    def __init__(self, after: int) -> None:
+        self.after, self.pids = after, []
+
+    def hire(self, monkeypatch):
+        start = Worker.__init__
+
+        def remember(worker):
+            start(worker)
+            self.pids.append(worker.pid)
+
+        monkeypatch.setattr(Worker, "__init__", remember)
+        return self
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.showers == self.after:
+            os.kill(self.pids[0], signal.SIGKILL)
+
+
+@pytest.mark.geant4
+@pytest.mark.parametrize(("workers", "shard_size"), [(2, 5), (2, 1), (1, 12)])
+def test_same_bits_on_any_workers_and_shards(request_of, undisturbed, tmp_path, workers, shard_size):
+    path = produce(request_of(), tmp_path / "truth.h5", workers, shard_size)
+    assert_same(read(path), undisturbed)
+    assert [p.name for p in tmp_path.iterdir()] == ["truth.h5"]
+
+
+@pytest.mark.geant4
+def test_more_showers_begin_with_the_same_ones(request_of, undisturbed):
+    assert_same(simulate(request_of(n=5)), undisturbed[:5])
+
+
+@pytest.mark.geant4
+def test_any_executor_serves(request_of, undisturbed, tmp_path):
+    with ThreadPoolExecutor(2) as executor:
+        path = produce(request_of(), tmp_path / "truth.h5", shard_size=6, executor=executor)
+    assert_same(read(path), undisturbed)
+
+
+@pytest.mark.geant4
+def test_killed_worker_is_reported_and_the_next_call_resumes(request_of, undisturbed, tmp_path, monkeypatch):
+    path, killer = tmp_path / "truth.h5", KillsWorkers(after=7).hire(monkeypatch)
+    with pytest.raises(Geant4Failed) as error:
+        produce(request_of(), path, 1, shard_size=3, progress=killer)
+    assert "shard 2" in str(error.value)
+    assert "SIGKILL" in str(error.value)
+    assert "\n" not in str(error.value)
+    kept = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "truth.h5.shards").iterdir()}
+    assert [p.name for p in tmp_path.iterdir()] == ["truth.h5.shards"]
+    assert len(kept) == 2
+    reports: list[Progress] = []
+    produce(request_of(), path, 2, shard_size=3, progress=reports.append)
+    assert reports[0].showers == 6
+    assert len(reports) == 1 + 6
+    assert_same(read(path), undisturbed)
+    assert [p.name for p in tmp_path.iterdir()] == ["truth.h5"]
+
+
+@pytest.mark.geant4
+def test_shards_of_another_request_and_damaged_ones_are_not_used(request_of, undisturbed, tmp_path, monkeypatch):
+    path, killer = tmp_path / "truth.h5", KillsWorkers(after=7).hire(monkeypatch)
+    with pytest.raises(Geant4Failed):
+        produce(request_of(seed=4), path, 1, shard_size=3, progress=killer)
+    shards = request_of().shards(tmp_path / "truth.h5.shards", 3, request_of().facts)
+    shards[1].path.write_bytes(b"half a shard")
+    produce(request_of(), path, 1, shard_size=3)
+    assert_same(read(path), undisturbed)
+
+
+@pytest.mark.geant4
+def test_fatal_error_of_geant4_is_explained(request_of, tmp_path, monkeypatch):
+    """Without its data files Geant4 aborts the process; the parent says why."""
+    for folder in ("brem_SB", "epics2017"):
+        (tmp_path / "G4EMLOW" / folder).mkdir(parents=True)
+    source = find_data()
+    empty = source.environment | {"G4LEDATA": str(tmp_path / "G4EMLOW")}
+    monkeypatch.setattr(worker_module, "find_data", lambda: replace(source, environment=empty))
+    output = tmp_path / "truth.h5"
+    with pytest.raises(Geant4Failed, match=r"Geant4 process of shard 0 was killed by SIG(ABRT|SEGV)") as error:
+        produce(request_of(), output)
+    assert "\n" not in str(error.value)
+    assert "open" in str(error.value)
+    assert [p.name for p in tmp_path.iterdir()] == ["G4EMLOW"]
+
+
+@pytest.mark.geant4
+def test_error_leaves_no_process(request_of, tmp_path):
+    shards = request_of(n=400, energy="1GeV").shards(tmp_path, 200, {})
+
+    def stop(shard, index):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), Crew(2) as crew:
+        crew.submit(shards[0], stop).result()
+    for hired in crew._hired:
+        assert hired._process.returncode is not None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.geant4
+def test_interrupt_from_the_keyboard_keeps_finished_shards(request_of, tmp_path):
+    """The whole command in a process of its own, which gets SIGINT in mid-production."""
+    del request_of
+    script = (
+        "import typer; from caloforge.cli.simulate import simulate; app = typer.Typer();app.command()(simulate); app()"
+    )
+    options = ["--energy", "100MeV", "-n", "4000", "--shard-size", "2", "-o", "truth.h5"]
+    process = subprocess.Popen([sys.executable, "-c", script, *options], cwd=tmp_path, stderr=subprocess.PIPE)
+    folder = tmp_path / "truth.h5.shards"
+    while process.poll() is None and len(list(folder.glob("*.h5"))) < 2:
+        pass
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert b"interrupted" in message
+    assert not (tmp_path / "truth.h5").exists()
+    assert len(list(folder.glob("*.h5"))) >= 2
+
+
+@pytest.mark.geant4
+def test_provenance_says_how_it_was_made(request_of, tmp_path):
+    path = produce(request_of(n=2), tmp_path / "truth.h5", mantissa_bits=11, command="caloforge simulate")
+    with ShowerFile(path) as file:
+        facts, words = file.provenance, file.read().energy.view(np.uint32)
+    wanted = {"detector": "par04-siw", "readout": "siw-1080", "particle": "e-", "energy": "50MeV:200MeV:log"}
+    assert wanted.items() <= facts.items()
+    assert facts["seed"] == 3
+    assert facts["geant4"].startswith("11.")
+    assert facts["command"] == "caloforge simulate"
+    assert facts["core_seconds"] > 2e-3 * facts["host_ms_per_shower"] > 0
+    assert 0 <= facts["energy_outside_mesh"] < 0.2
+    assert not (words & 0xFFF).any()
+
+
+@pytest.mark.geant4
+def test_output_that_exists_is_kept_unless_told(request_of, tmp_path):
+    path = tmp_path / "truth.h5"
+    path.write_text("precious")
+    with pytest.raises(UnwritablePath, match="--overwrite"):
+        produce(request_of(n=1), path)
+    assert path.read_text() == "precious"
+    produce(request_of(n=1), path, overwrite=True)
+    assert len(read(path)) == 1
+
+
+def test_place_that_cannot_be_written_is_found_before_simulating(request_of, tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "missing" / "truth.h5", tmp_path / "file" / "truth.h5", tmp_path):
+        with pytest.raises(UnwritablePath):
+            produce(request_of(n=10**6, energy="100GeV"), path)
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_bad_numbers_are_refused_before_simulating(request_of, tmp_path):
+    for bad in ({"n": 0}, {"seed": -1}):
+        with pytest.raises(BadValue):
+            request_of(**bad)
+    for bad in ({"workers": 0}, {"shard_size": 0}, {"mantissa_bits": 0}):
+        with pytest.raises(BadValue):
+            produce(request_of(), tmp_path / "truth.h5", **bad)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_digest_separates_requests(request_of, tmp_path):
+    facts = request_of().facts
+    names = {
+        Path(request.shards(tmp_path, size, request.facts | extra)[0].path).name
+        for request, size, extra in [
+            (request_of(), 3, {}),
+            (request_of(), 4, {}),
+            (request_of(seed=4), 3, {}),
+            (request_of(n=13), 3, {}),
+            (request_of(energy="1GeV"), 3, {}),
+            (request_of(mesh="siw-6480"), 3, {}),
+            (request_of(), 3, {"data_tables": "others"}),
+        ]
+    }
+    assert len(names) == 7
+    json.dumps(facts)
+
+
+def test_last_words_are_those_of_the_fatal_exception():
+    log = (
+        "noise\n*** G4Exception : em0006\n      issued by : Model::Load\nno file <br1>\n*** Fatal Exception ***\nend\n"
+    )
+    assert last_words(log) == "Model::Load no file <br1>"
+    assert last_words("one\ntwo\n\n") == "two"
+    assert last_words("") == ""
