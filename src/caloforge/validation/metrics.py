@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
 from caloforge.errors import EmptySample
 
@@ -81,6 +81,19 @@ class Histograms:
         counts = np.bincount(index[~np.isnan(values.reshape(-1))], minlength=size * len(values))
         return cls(csr_array(counts.reshape(len(values), size).astype(np.float32)), (edges,))
 
+    @classmethod
+    def stack(cls, parts: Sequence["Histograms"]) -> "Histograms":
+        """Join samples filled with the same edges."""
+        return cls(csr_array(vstack([part.rows for part in parts])), parts[0].edges)
+
+    def per_shower(self) -> tuple[Float[Array, " B"], Float[Array, " B"]]:
+        """Mean content of each bin for one shower, and its standard error."""
+        n = self.rows.shape[0]
+        mean, square = (
+            np.asarray(m.sum(axis=0, dtype=np.float64)) / n for m in (self.rows, self.rows.multiply(self.rows))
+        )
+        return mean, np.sqrt(np.maximum(square - mean**2, 0) / n)
+
     def contents(self, weights: Float[Array, "R N"]) -> Float[Array, "R B"]:
         """Contents for each set of shower weights, every column normalised to one.
 
@@ -99,7 +112,8 @@ def well_filled(edges: Float[Array, " e"], truth: Float[Array, " n"], fewest: in
     A bin that the truth's sample leaves empty by chance would raise the distance but not its floor.
     """
     counts = np.histogram(truth[~np.isnan(truth)], np.concatenate([[-np.inf], edges, [np.inf]]))[0]
-    kept, content = [], 0
+    kept: list[float] = []
+    content = 0
     for edge, count in zip(edges, counts, strict=False):
         content += int(count)
         if content >= fewest or (not kept and count == 0):

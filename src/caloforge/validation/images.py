@@ -1,0 +1,152 @@
+"""Pictures of showers on their mesh: mean images with their ratio, and single showers side by side."""
+
+__all__ = ["mean_images", "single_showers"]
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from numpy import ndarray as Array
+
+from caloforge.data.showers import Showers
+from caloforge.geometry.binning import Binning
+from caloforge.physics.observables import depth_unit
+from caloforge.units import format_energy
+from caloforge.validation.style import figure
+
+_PIECES = 48  # straight pieces that a full turn of the transverse mesh is drawn with, at least
+
+
+@dataclass(frozen=True, eq=False)
+class _Patch:
+    """A piece of mesh to draw: corners and contents."""
+
+    x: Float[Array, "..."]
+    y: Float[Array, "..."]
+    content: Float[Array, "rows columns"]
+
+
+def _depths(binning: Binning) -> Float[Array, "L 2"]:
+    if binning.z_edges is not None:
+        return binning.z_edges
+    return np.arange(binning.n_layers)[:, None] + np.array([-0.5, 0.5])
+
+
+def _rings(binning: Binning, layer: int, cells: Float[Array, " V"]) -> Float[Array, "n_alpha n_r"]:
+    start, end = binning.layer_starts[layer : layer + 2]
+    return cells[start:end].reshape(binning.layers[layer].n_alpha, -1)
+
+
+def _from_the_side(binning: Binning, cells: Float[Array, " V"]) -> list[_Patch]:
+    """Depth against signed radius: the sum of the sectors below the axis (alpha < 0), and of those above."""
+    patches = []
+    for position, (layer, z) in enumerate(zip(binning.layers, _depths(binning), strict=True)):
+        rings, half = _rings(binning, position, cells), layer.n_alpha // 2
+        for side, part in ((-1, rings[:half]), (1, rings[half:])):
+            patches.append(_Patch(z, side * np.array(layer.r_edges), part.sum(axis=0)[:, None]))
+    return patches
+
+
+def _across(binning: Binning, layer: int, cells: Float[Array, " V"]) -> list[_Patch]:
+    """One layer across the axis, its arcs drawn in short straight pieces."""
+    n_alpha, r = binning.layers[layer].n_alpha, np.array(binning.layers[layer].r_edges)
+    pieces = -(-_PIECES // n_alpha)
+    alpha = np.linspace(-np.pi, np.pi, n_alpha * pieces + 1)[:, None]
+    return [_Patch(np.cos(alpha) * r, np.sin(alpha) * r, np.repeat(_rings(binning, layer, cells), pieces, axis=0))]
+
+
+def _draw(axes: Axes, patches: list[_Patch], norm: Normalize, colours: str) -> Any:
+    """Draw contents above zero; empty cells stay white."""
+    mesh = None
+    for patch in patches:
+        seen = np.ma.masked_less_equal(patch.content, 0)
+        mesh = axes.pcolormesh(patch.x, patch.y, seen, norm=norm, cmap=colours, linewidth=0, rasterized=True)
+    axes.tick_params(which="both", top=False, right=False, direction="out")
+    return mesh
+
+
+def _ratio(truth: list[_Patch], generated: list[_Patch]) -> list[_Patch]:
+    return [
+        replace(t, content=np.divide(g.content, t.content, out=np.zeros_like(t.content), where=t.content > 0))
+        for t, g in zip(truth, generated, strict=True)
+    ]
+
+
+def _scale(patches: list[_Patch], decades: float) -> LogNorm:
+    top = max(float(patch.content.max()) for patch in patches) or 1.0
+    return LogNorm(top * 10.0**-decades, top, clip=True)
+
+
+def mean_images(truth: Showers, generated: Showers) -> Figure:
+    """Mean energy per shower from the side and, in the layer with the most, across: truth, generated, ratio."""
+    binning = truth.binning
+    hottest = int(truth.layer_energy.mean(axis=0).argmax())
+    means = [s.energy.mean(axis=0, dtype=np.float64) for s in (truth, generated)]
+    side = [_from_the_side(binning, cells) for cells in means]
+    across = [_across(binning, hottest, cells) for cells in means]
+    side_labels = (f"Depth [{depth_unit(binning)}]", "Radius [mm]")
+    with figure(12, 7.4) as fig:
+        axes = fig.subplots(2, 3, width_ratios=(1, 1, 1))
+        _row(fig, axes[0], side, side_labels, ("Geant4, mean shower", "generated", "generated / Geant4"))
+        titles = tuple(f"{name}, layer {binning.layers[hottest].id}" for name in ("Geant4", "generated", "ratio"))
+        _row(fig, axes[1], across, ("x [mm]", "y [mm]"), titles)
+        for panel in axes[1]:
+            panel.set_aspect("equal")
+        return fig
+
+
+def _row(fig: Figure, axes: Array, views: list[list[_Patch]], labels: tuple[str, str], titles: tuple[str, ...]) -> None:
+    energy, ratio = _scale(views[0], 5), Normalize(0.5, 1.5)
+    meshes = [_draw(axes[i], views[i], energy, "viridis") for i in range(2)]
+    meshes.append(_draw(axes[2], _ratio(views[0], views[1]), ratio, "RdBu_r"))
+    for panel, title in zip(axes, titles, strict=True):
+        panel.set(xlabel=labels[0], ylabel=labels[1], title=title)
+    fig.colorbar(meshes[0], ax=list(axes[:2]), label="Mean energy [MeV]")
+    fig.colorbar(meshes[2], ax=axes[2], label="Ratio", extend="both")
+
+
+def single_showers(truth: Showers, generated: Showers, shown: int = 4) -> Figure:
+    """Single showers from the side, each generated one under the true one of nearest incident energy.
+
+    Energies are spread over the logarithm of the truth's range; nothing is chosen by how the showers look.
+    """
+    binning = truth.binning
+    pairs = _pairs(truth, generated, shown)
+    views = [
+        [_from_the_side(binning, s.energy[i]) for i in rows] for s, rows in zip((truth, generated), pairs, strict=True)
+    ]
+    with figure(3 * shown, 5.6) as fig:
+        axes = fig.subplots(2, shown, sharex=True, sharey=True, squeeze=False)
+        for column in range(shown):
+            norm = _scale(views[0][column], 5)
+            for row, (name, showers) in enumerate((("Geant4", truth), ("generated", generated))):
+                mesh = _draw(axes[row, column], views[row][column], norm, "viridis")
+                energy = format_energy(float(showers.incident_energy[pairs[row][column]]))
+                axes[row, column].set_title(f"{name}, {energy}")
+            fig.colorbar(mesh, ax=list(axes[:, column]), location="bottom", label="Energy [MeV]", aspect=25)
+            axes[1, column].set_xlabel(f"Depth [{depth_unit(binning)}]")
+        for row in axes:
+            row[0].set_ylabel("Radius [mm]")
+        return fig
+
+
+def _pairs(truth: Showers, generated: Showers, shown: int) -> tuple[list[int], list[int]]:
+    """True showers at energies spread over the range, and for each the generated one of nearest energy; no repeats."""
+    log_truth, log_generated = (np.log(s.incident_energy.astype(float)) for s in (truth, generated))
+    low, high = log_truth.min(), log_truth.max()
+    first: list[int] = []
+    second: list[int] = []
+    for target in low + (high - low) * (np.arange(shown) + 0.5) / shown:
+        first.append(_nearest(log_truth, target, first))
+        second.append(_nearest(log_generated, log_truth[first[-1]], second))
+    return first, second
+
+
+def _nearest(values: Float[Array, " n"], target: float, taken: list[int]) -> int:
+    distance = np.abs(values - target)
+    distance[taken] = np.inf
+    return int(distance.argmin())

@@ -1,0 +1,196 @@
+"""The report: one object, written as `report.json`, a self-contained `report.html` and `plots/*.png`."""
+
+__all__ = ["SCHEMA", "Plot", "Section", "Report", "require_writable"]
+
+import json
+import math
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from caloforge.errors import UnwritablePath
+from caloforge.validation.compare import Comparison
+from caloforge.validation.page import Block, page
+from caloforge.validation.style import png
+from caloforge.validation.verdict import Speed, checks, verdict
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Plot:
+    """A figure of the report; ``name`` is its file name without ``.png``."""
+
+    name: str
+    title: str
+    caption: str
+    figure: Figure
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """An additional block of the page: a title, HTML written by the caller (escape foreign text), figures.
+
+    ``data`` enters ``report.json`` under the section's name.
+    """
+
+    title: str
+    html: str = ""
+    plots: tuple[Plot, ...] = ()
+    data: Mapping[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """The title as an identifier."""
+        return re.sub(r"\W+", "_", self.title.lower()).strip("_")
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What validation found, ready to be written.
+
+    Args:
+        comparison: every metric.
+        samples: numbers of showers, ``truth`` and ``generated``.
+        plots: figures in the order of reading.
+        provenance: what was compared with what, and how: names and plain values.
+        differences: differences of conditions that the user allowed.
+        speed: times of full and fast simulation, where they were measured.
+        before: sections between the table of numbers and the plots.
+        after: sections behind the plots.
+        title: heading of the page.
+    """
+
+    comparison: Comparison
+    samples: Mapping[str, int]
+    plots: tuple[Plot, ...]
+    provenance: Mapping[str, Any]
+    differences: tuple[str, ...] = ()
+    speed: Speed | None = None
+    before: tuple[Section, ...] = ()
+    after: tuple[Section, ...] = ()
+    title: str = "Validation of generated showers"
+
+    @property
+    def verdict(self) -> str:
+        """The numbers in plain words."""
+        return verdict(self.comparison, self.speed, self.differences)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every requirement is met."""
+        return all(check.passed for check in checks(self.comparison))
+
+    def with_speed(self, geant4_ms_per_shower: float, generator_ms_per_shower: float) -> "Report":
+        """The report with the two times of one shower, ms."""
+        return replace(self, speed=Speed(geant4_ms_per_shower, generator_ms_per_shower))
+
+    def with_sections(self, before: Sequence[Section] = (), after: Sequence[Section] = (), title: str = "") -> "Report":
+        """The report with more blocks, and another heading if given."""
+        first, last = (*self.before, *before), (*self.after, *after)
+        return replace(self, before=first, after=last, title=title or self.title)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What ``report.json`` holds; numbers that are not finite become null."""
+        facts: dict[str, Any] = {
+            "schema": SCHEMA,
+            "verdict": self.verdict,
+            "passed": self.passed,
+            "checks": [check.to_dict() for check in checks(self.comparison)],
+            "samples": dict(self.samples),
+            "metrics": self.comparison.to_dict(),
+            "provenance": dict(self.provenance),
+            "differences": list(self.differences),
+        }
+        if self.speed is not None:
+            facts["speed"] = self.speed.to_dict()
+        sections = {s.name: dict(s.data) for s in (*self.before, *self.after) if s.data is not None}
+        plain: dict[str, Any] = _finite(facts | ({"sections": sections} if sections else {}))
+        return plain
+
+    def _images(self) -> dict[str, bytes]:
+        extra = [plot for section in (*self.before, *self.after) for plot in section.plots]
+        return {plot.name: png(plot.figure) for plot in (*self.plots, *extra)}
+
+    def to_html(self, images: Mapping[str, bytes] | None = None) -> str:
+        """The page: one file that needs nothing else."""
+        images = self._images() if images is None else images
+
+        def blocks(sections: Sequence[Section]) -> list[Block]:
+            return [Block(s.title, s.html, _shown(s.plots, images)) for s in sections]
+
+        return page(
+            self.to_dict(),
+            self.title,
+            self.comparison,
+            blocks(self.before),
+            _shown(self.plots, images),
+            blocks(self.after),
+        )
+
+    def write(self, folder: str | Path) -> Path:
+        """Write ``report.json``, ``report.html`` and ``plots/`` into the folder; each appears only when complete.
+
+        Raises:
+            UnwritablePath: the folder cannot be made or written.
+        """
+        folder = Path(folder)
+        images = self._images()
+        html, facts = self.to_html(images), json.dumps(self.to_dict(), indent=2, allow_nan=False)
+        require_writable(folder)
+        try:
+            _write_all(folder, images, html, facts)
+        except OSError as error:
+            raise UnwritablePath(folder, error.strerror or "writing failed") from error
+        return folder / "report.html"
+
+
+def _shown(plots: Sequence[Plot], images: Mapping[str, bytes]) -> list[tuple[str, str, bytes]]:
+    return [(plot.title, plot.caption, images[plot.name]) for plot in plots]
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity and no NaN."""
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
+
+
+def require_writable(folder: str | Path) -> None:
+    """Fail before the work rather than after it.
+
+    Raises:
+        UnwritablePath: the folder cannot be made or written.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UnwritablePath(folder, error.strerror or "the folder is read-only") from error
+
+
+def _write_all(folder: Path, images: Mapping[str, bytes], html: str, facts: str) -> None:
+    """Everything goes into a folder beside its place and is moved when complete, the JSON last."""
+    beside = Path(tempfile.mkdtemp(prefix=".report-", dir=folder))
+    try:
+        files = {f"plots/{name}.png": content for name, content in images.items()}
+        files |= {"report.html": html.encode(), "report.json": facts.encode() + b"\n"}
+        for directory in (beside, folder):
+            (directory / "plots").mkdir(exist_ok=True)
+        for name, content in files.items():
+            (beside / name).write_bytes(content)
+        for name in files:
+            (beside / name).replace(folder / name)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
