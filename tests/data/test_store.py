@@ -12,7 +12,7 @@ from caloforge.errors import BadFile, BadValue, BinningMismatch, UnwritablePath
 from caloforge.geometry.binning import Binning
 
 
-@pytest.fixture()
+@pytest.fixture
 def path(tmp_path, showers):
     file = tmp_path / "showers.h5"
     write_showers(file, showers[:50], "a stack", {"seed": 3})
@@ -61,9 +61,13 @@ def test_append_and_slices(tmp_path, showers, binning):
 
 
 def test_an_exception_leaves_nothing(tmp_path, showers, binning):
-    with pytest.raises(RuntimeError), ShowerWriter(tmp_path / "a.h5", binning, "x", {}) as writer:
-        writer.append(showers[:10])
-        raise RuntimeError
+    def fail_halfway():
+        with ShowerWriter(tmp_path / "a.h5", binning, "x", {}) as writer:
+            writer.append(showers[:10])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_halfway()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -159,8 +163,8 @@ def test_showers_are_immutable_and_checked(showers, binning, monkeypatch):
     with pytest.raises(BadValue, match="shape of cell energies"):
         Showers.perpendicular(np.zeros((2, 5), np.float32), np.ones(2), binning)
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # as where nobody checks annotations
+    one = showers[:2]
     with pytest.raises(BadValue, match="shape of pdg"):
-        one = showers[:2]
         Showers(one.energy, one.incident_energy, one.pdg[:1], one.theta, one.phi, binning)
 
 

@@ -96,7 +96,7 @@ def test_calochallenge_xml_with_empty_layers():
      '<Bins><Bin><Layer id="0" r_edges="3,1" n_bin_alpha="1"/></Bin></Bins>'],
 )  # fmt: skip
 def test_bad_xml_is_one_sentence(text):
-    with pytest.raises(BadFile, match="mesh.xml: not a CaloChallenge binning"):
+    with pytest.raises(BadFile, match=r"mesh\.xml: not a CaloChallenge binning"):
         Binning.from_xml(text, "mesh.xml")
 
 

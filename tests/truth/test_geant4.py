@@ -102,19 +102,18 @@ from caloforge.geometry.detector import detector
 from caloforge.geometry.readouts import readout
 from caloforge.truth.beam import Beam, parse_spectrum
 
-every, scorers = [], engine._Stack._scorers
+every, scorers = engine._Steps(), engine._Stack._scorers
 
 def with_one_more(self, layer, light):
     everything = engine.g4.G4SDParticleWithEnergyFilter(f"everything{layer}", 0.0, float("inf"))
     for name in ("gamma", "e-", "e+"):
         everything.add(name)
-    return [*scorers(self, layer, light), engine._Scorer(f"everything{layer}", layer, every, everything)]
+    return [*scorers(self, layer, light), engine._Scorer(every, everything)]
 
 engine._Stack._scorers = with_one_more
 shots = Beam(11, parse_spectrum("1GeV")).shots(4, 1)
 _, facts = geant4.simulate(detector("par04-siw"), shots, readout("siw-1080"))
-deposits = [deposit for _, deposit, _, _ in every]
-print(len(deposits), sum(deposits), facts.sensitive_energy)
+print(len(every.deposit), sum(every.deposit), facts.sensitive_energy)
 """
 
 

@@ -90,7 +90,7 @@ class Cascade(Generator):
 
     def _context(
         self, u: Float[Tensor, "N L"], c: Float[Tensor, "N C"]
-    ) -> tuple[Float[Tensor, "N 2L"], Bool[Tensor, "N L"]]:
+    ) -> tuple[Float[Tensor, "N U"], Bool[Tensor, "N L"]]:
         """Energy features with the standardised log energy of each layer, and which layers have energy."""
         layers = self.pipeline.layer_energies(u, c)
         return torch.cat([u, self.log_energy(self._log_energy(layers))[0]], 1), layers > 0

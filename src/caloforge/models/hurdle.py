@@ -10,13 +10,13 @@ the layer has energy. The density of the shares on their simplex is closed:
     \qquad K = \sum_{hit} k_v
 
 (with equal :math:`\theta_v` this is the Dirichlet distribution). Gamma weights have the right shape for energy summed
-over a few particle tracks: a sharp upper end and a long lower tail in log energy (a log-normal has its long tail above).
+over a few particle tracks: a sharp upper end and a long lower tail in log energy (a log-normal's is above).
 """
 
 __all__ = ["HurdleShares"]
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
 from caloforge.geometry.binning import Binning
@@ -31,21 +31,32 @@ class HurdleShares(nn.Module):
     ``noise_width`` standard normals per shower: one that decides the hit, and a proposal and its acceptance twice over.
     """
 
-    segments: Tensor
     layer_of_voxel: Tensor
+    segments: Tensor
     cells: Tensor
     real: Tensor
 
     def __init__(self, binning: Binning) -> None:
         super().__init__()
+        self.n_voxels, self.noise_width = binning.n_voxels, 2 * _PROPOSALS * binning.n_voxels
         layer_of_voxel = torch.from_numpy(binning.layer_of_voxel)
         starts, size = torch.from_numpy(binning.layer_starts), max(layer.n_voxels for layer in binning.layers)
         cells = starts[:-1, None] + torch.arange(size)
-        self.n_voxels, self.noise_width = binning.n_voxels, 2 * _PROPOSALS * binning.n_voxels
+        self.rectangular = cells.numel() == binning.n_voxels
         self.register_buffer("layer_of_voxel", layer_of_voxel, persistent=False)
         self.register_buffer("segments", nn.functional.one_hot(layer_of_voxel).float(), persistent=False)
         self.register_buffer("real", cells < starts[1:, None], persistent=False)
         self.register_buffer("cells", cells.clamp(max=binning.n_voxels - 1), persistent=False)
+
+    def _by_layer(self, x: Float[Tensor, "N V"], fill: float) -> Float[Tensor, "N L M"]:
+        """Cells as (layer, cell of the layer), filled up where a layer has fewer cells than the largest."""
+        if self.rectangular:
+            return x.view(len(x), *self.cells.shape)
+        return torch.where(self.real, x[:, self.cells], fill)
+
+    def _flat(self, x: Shaped[Tensor, "N L M"]) -> Shaped[Tensor, "N V"]:
+        """Inverse of `_by_layer`."""
+        return x.reshape(len(x), -1) if self.rectangular else x[:, self.real]
 
     def layer_sum(self, x: Float[Tensor, "N V"]) -> Float[Tensor, "N L"]:
         return x @ self.segments
@@ -61,7 +72,7 @@ class HurdleShares(nn.Module):
         hit = shares > 0
         missed = -nn.functional.softplus(logit)
         which = self.layer_sum(torch.where(hit, logit, 0.0) + missed)
-        nothing = self.layer_sum(missed).clamp(max=-1e-6)
+        nothing = self.layer_sum(missed).clamp(max=-1e-12)
         some_hit = torch.log(-torch.expm1(nothing))
         shape = log_shape.exp()
         log_scale = log_mean - log_shape
@@ -84,21 +95,25 @@ class HurdleShares(nn.Module):
         hit = (u < threshold) & active[:, self.layer_of_voxel]
         log_weight = _log_gamma_variate(log_shape, (u / threshold.clamp_min(1e-9)).clamp(1e-9, 1.0), proposals)
         log_weight = (log_weight + log_mean - log_shape).masked_fill(~hit, -torch.inf)
-        peak = torch.where(self.real, log_weight[:, self.cells], -torch.inf).amax(-1)
-        weight = (log_weight - peak.clamp_min(-1e4)[:, self.layer_of_voxel]).exp()
-        return weight / self.layer_sum(weight).clamp_min(_TINY)[:, self.layer_of_voxel]
+        log_weight = self._by_layer(log_weight, -torch.inf)
+        peak = log_weight.amax(-1, keepdim=True).clamp_min(-1e4)
+        weight = (log_weight - peak).exp()
+        return self._flat(weight / weight.sum(-1, keepdim=True).clamp_min(_TINY))
 
     def _hit_thresholds(self, u: Float[Tensor, "N V"], p: Float[Tensor, "N V"]) -> Float[Tensor, "N V"]:
         """Hit where u < threshold: p itself, and p over P(a hit here or later in the layer) up to the first hit."""
-        padded = torch.where(self.real, p[:, self.cells], 0.0)
-        later = torch.log1p(-padded.clamp(max=1 - 1e-6)).flip(-1).cumsum(-1).flip(-1)
-        first = (padded / (-torch.expm1(later)).clamp_min(1e-12)).clamp(max=1.0)
-        last = torch.where(self.real, torch.arange(self.cells.shape[1], device=p.device), -1).amax(-1, keepdim=True)
-        first = torch.where(torch.arange(self.cells.shape[1], device=p.device) == last, 1.0, first)
-        below = torch.where(self.real, u[:, self.cells] < first, False)
-        before = below.to(torch.int32).cumsum(-1) - below.to(torch.int32) == 0
-        threshold = torch.where(before, first, padded)
-        return threshold[:, self.real]
+        here = self._by_layer(p, 0.0)
+        none_later = torch.log1p(-here.clamp(max=1 - 1e-6)).flip(-1).cumsum(-1).flip(-1)
+        first = here / (-torch.expm1(none_later)).clamp_min(_TINY)
+        first = torch.where(self._last_cell, 1.0, first.clamp(max=1.0))
+        hit = self._by_layer(u, 2.0) < first
+        before_first = (hit.int().cumsum(-1) - hit.int()) == 0
+        return self._flat(torch.where(before_first, first, here))
+
+    @property
+    def _last_cell(self) -> Bool[Tensor, "L M"]:
+        """The last cell of each layer: hit for sure if no other is."""
+        return self.real & ~torch.cat([self.real[:, 1:], torch.zeros_like(self.real[:, :1])], 1)
 
 
 def _log_gamma_variate(log_shape: Tensor, u: Tensor, proposals: list[Tensor]) -> Tensor:
@@ -116,6 +131,6 @@ def _log_gamma_variate(log_shape: Tensor, u: Tensor, proposals: list[Tensor]) ->
     cube = 1 + width * normal
     v = cube.clamp_min(1e-3) ** 3
     log_accept = 0.5 * normal**2 + d * (1 - v + v.log())
-    accepted = (torch.special.log_ndtr(decision) < log_accept) & (cube > 1e-3)
+    accepted = (torch.special.ndtr(decision) < log_accept.exp()) & (cube > 1e-3)
     v = torch.where(accepted, v, (1 + width * spare).clamp_min(1e-3) ** 3)
     return (d * v).log() + u.log() / shape

@@ -5,11 +5,14 @@ r"""Conditional variational autoencoder of shower shapes: an explicit likelihood
 s: shares of the cells in their layer's energy; u: energy features, the last L of them the standardised logarithms of
 the layer energies; c: conditions. The decoder's output is a proper density for sparse non-negative cells
 (`HurdleShares`), so samples have real zeros and real cell noise, not a blurred mean. Against posterior collapse the KL
-term starts at zero weight and never pushes a latent below its free bits (arXiv:1606.04934). Source: arXiv:1312.6114.
+term starts at zero weight and never pushes a latent below its free bits (arXiv:1606.04934). Where q on average is not
+N(0, 1) all the same, samples drawn from N(0, 1) would fall into its holes: so a small flow p(z | u, c) learns the
+average q, without acting back on encoder or decoder, and samples are drawn from it. Source: arXiv:1312.6114.
 """
 
 __all__ = ["ShapeVAE", "VAEConfig"]
 
+import math
 from typing import Literal
 
 import torch
@@ -20,7 +23,7 @@ from torch import Tensor, nn
 from caloforge.geometry.binning import Binning
 from caloforge.models.base import Losses, ModelConfig, register
 from caloforge.models.cascade import Cascade, ShapeStage
-from caloforge.models.flow import LayerEnergyFlow
+from caloforge.models.flow import CouplingFlow, LayerEnergyFlow
 from caloforge.models.hurdle import HurdleShares
 from caloforge.nn.layers import ConditionedMLP
 from caloforge.preprocessing.pipeline import Pipeline
@@ -42,11 +45,12 @@ class ShapeVAE(ShapeStage):
         beta: float,
         free_bits: float,
         warmup: tuple[float, float],
+        prior: CouplingFlow | None,
     ) -> None:
         super().__init__()
         n_voxels, context = binning.n_voxels, 2 * binning.n_layers
         self.n_layers, self.beta, self.free_bits, self.warmup = binning.n_layers, beta, free_bits, warmup
-        self.latent = latent
+        self.latent, self.prior = latent, prior
         self.shares = HurdleShares(binning)
         self.noise_width = latent + self.shares.noise_width
         self.encoder = ConditionedMLP(2 * n_voxels + context, 2 * latent, n_conditions, width, depth)
@@ -100,11 +104,11 @@ class ShapeVAE(ShapeStage):
         u: Float[Tensor, "N U"],
         c: Float[Tensor, "N C"],
         noise: Float[Tensor, "N Z"],
-    ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N Z"]]:
-        """One-sample reconstruction log-density, and the KL of each latent, in nats: their difference is the ELBO."""
+    ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N Z"], Float[Tensor, "N Z"]]:
+        """Reconstruction log-density at one z ~ q, the KL of each latent to N(0, 1), both in nats, and that z."""
         mean, log_std = self.posterior(shares, u, c)
         z = mean + log_std.exp() * noise
-        return self.shares.log_prob(shares, self.decode(z, u, c)).sum(1), self.kl(mean, log_std)
+        return self.shares.log_prob(shares, self.decode(z, u, c)).sum(1), self.kl(mean, log_std), z
 
     def loss(
         self,
@@ -116,16 +120,26 @@ class ShapeVAE(ShapeStage):
     ) -> Losses:
         """beta-ELBO with free bits; reconstruction and KL are logged apart."""
         noise = torch.randn(len(shares), self.latent, generator=generator, device=shares.device)
-        reconstruction, kl = self.elbo_terms(shares, u, c, noise)
+        reconstruction, kl, z = self.elbo_terms(shares, u, c, noise)
         start, end = self.warmup
         weight = self.beta * min(1.0, max(0.0, (progress - start) / max(end - start, 1e-9)))
-        penalty = weight * kl.mean(0).clamp_min(self.free_bits).sum()
-        return {
-            "total": penalty - reconstruction.mean(),
+        losses = {
             "reconstruction": -reconstruction.mean(),
             "kl": kl.sum(1).mean(),
             "active_units": (kl.mean(0) > 0.1).sum().float(),
         }
+        total = weight * kl.mean(0).clamp_min(self.free_bits).sum() - reconstruction.mean()
+        if self.prior is not None:
+            losses["prior_nll"] = -self._log_prior(z.detach(), u, c).mean()
+            total = total + losses["prior_nll"]
+        return losses | {"total": total}
+
+    def _log_prior(
+        self, z: Float[Tensor, "N Z"], u: Float[Tensor, "N U"], c: Float[Tensor, "N C"]
+    ) -> Float[Tensor, " N"]:
+        if self.prior is None:
+            return -0.5 * (z**2 + math.log(2 * math.pi)).sum(1)
+        return self.prior.log_prob(z, torch.cat([u, c], 1))
 
     def log_prob(
         self,
@@ -139,9 +153,10 @@ class ShapeVAE(ShapeStage):
         weights = []
         for epsilon in noise:
             z = mean + log_std.exp() * epsilon
-            prior_over_posterior = (0.5 * (epsilon**2 - z**2) + log_std).sum(1)
-            weights.append(self.shares.log_prob(shares, self.decode(z, u, c)).sum(1) + prior_over_posterior)
-        return torch.stack(weights).logsumexp(0) - torch.tensor(float(len(noise))).log()
+            log_posterior = -(0.5 * (epsilon**2 + math.log(2 * math.pi)) + log_std).sum(1)
+            log_likelihood = self.shares.log_prob(shares, self.decode(z, u, c)).sum(1)
+            weights.append(log_likelihood + self._log_prior(z, u, c) - log_posterior)
+        return torch.stack(weights).logsumexp(0) - math.log(len(noise))
 
     def sample(
         self,
@@ -152,6 +167,8 @@ class ShapeVAE(ShapeStage):
     ) -> Float[Tensor, "N V"]:
         """Shares of new showers; layers that are not ``active`` have no hit."""
         z, cells = noise[:, : self.latent], noise[:, self.latent :]
+        if self.prior is not None:
+            z = self.prior.sample(z, torch.cat([u, c], 1))
         return self.shares.sample(cells, self.decode(z, u, c), active)
 
 
@@ -166,7 +183,10 @@ class VAEConfig(ModelConfig):
     beta: float = Field(0.5, ge=0, description="final weight of the KL term")
     free_bits: float = Field(0.25, ge=0, description="KL of a latent, in nats, below which it costs nothing")
     warmup: tuple[float, float] = Field((0.3, 0.6), description="part of training over which beta grows from 0")
-    flow_transforms: int = Field(4, ge=1, description="spline couplings of the layer-energy flow")
+    prior: Literal["flow", "normal"] = Field(
+        "flow", description="where samples take z from: the learned p(z | u, c) or N(0, 1)"
+    )
+    flow_transforms: int = Field(6, ge=1, description="spline couplings of the layer-energy flow")
     flow_bins: int = Field(8, ge=2, description="bins of each spline")
     flow_width: int = Field(64, ge=1, description="hidden units of each coupling")
 
@@ -175,7 +195,11 @@ class VAEConfig(ModelConfig):
         energies = LayerEnergyFlow(
             binning.n_layers, n_conditions, self.flow_transforms, self.flow_bins, self.flow_width
         )
+        prior = None
+        if self.prior == "flow":
+            context = 2 * binning.n_layers + n_conditions
+            prior = CouplingFlow(self.latent, context, self.flow_transforms, self.flow_bins, self.flow_width)
         shape = ShapeVAE(
-            binning, n_conditions, self.latent, self.width, self.depth, self.beta, self.free_bits, self.warmup
+            binning, n_conditions, self.latent, self.width, self.depth, self.beta, self.free_bits, self.warmup, prior
         )
         return Cascade(pipeline, energies, shape)

@@ -16,28 +16,29 @@ _TINY = 1e-12
 class EnergyChain(nn.Module):
     r"""Layer energies as a chain of ratios: :math:`u_0 = E_{tot}/E_{inc}`, then each layer's share of what is left.
 
-    .. math:: u_i = E_{i-1} \Big/ \sum_{j \ge i-1} E_j, \qquad i = 1 \dots L-1
+    .. math:: u_i = E_i \Big/ \sum_{j \le i} E_j, \qquad i = L-1 \dots 1
 
-    Nothing to fit. A layer behind the end of the shower has no share of anything: its ratio is 0. Determinant:
-    :math:`\prod_i 1/R_i` with :math:`R_0 = E_{inc}` and :math:`R_i` what is left before layer i-1, over layers with
-    :math:`R_i > 0`. Source: the recursive energies of CaloFlow II, arXiv:2110.11377, and the CaloChallenge's flows.
+    Layers are taken off from the back, so that a layer behind the end of the shower is simply a zero, and what is left
+    is never empty before the front. Where it is (a photon that has not converted), the ratio is 0. Determinant:
+    :math:`\prod_i 1/R_i` with :math:`R_0 = E_{inc}` and :math:`R_i` what is left, over :math:`R_i > 0`. Nothing to fit.
+    Source of chained ratios: CaloFlow II, arXiv:2110.11377, and the CaloChallenge's flows.
     """
 
     def forward(
         self, layers: Float[Tensor, "N L"], incident: Float[Tensor, " N"]
     ) -> tuple[Float[Tensor, "N L"], Float[Tensor, " N"]]:
-        left = layers.flip(1).cumsum(1).flip(1)
-        whole = torch.cat([incident[:, None], left[:, :-1]], 1)
-        part = torch.cat([left[:, :1], layers[:, :-1]], 1)
+        left = layers.cumsum(1)
+        whole = torch.cat([incident[:, None], left[:, 1:]], 1)
+        part = torch.cat([left[:, -1:], layers[:, 1:]], 1)
         some = whole > 0
         ratios = torch.where(some, part / whole.clamp_min(_TINY), 0.0)
         return ratios, -torch.where(some, whole.clamp_min(_TINY).log(), 0.0).sum(1)
 
     def inverse(self, ratios: Float[Tensor, "N L"], incident: Float[Tensor, " N"]) -> Float[Tensor, "N L"]:
         """Layer energies in the unit of ``incident``; they are non-negative for ratios in [0, 1]."""
-        shares = ratios[:, 1:]
-        left = torch.cumprod(torch.cat([torch.ones_like(ratios[:, :1]), 1 - shares], 1), 1)
-        taken = torch.cat([shares, torch.ones_like(ratios[:, :1])], 1)
+        ones = torch.ones_like(ratios[:, :1])
+        left = torch.cat([torch.cumprod((1 - ratios[:, 1:]).flip(1), 1).flip(1), ones], 1)
+        taken = torch.cat([ones, ratios[:, 1:]], 1)
         return left * taken * (ratios[:, :1] * incident[:, None])
 
 
@@ -46,7 +47,8 @@ class LogitWithAtoms(nn.Module):
 
     Exact zeros and ones (an empty layer, the last layer hit) are atoms of the distribution. They are spread uniformly
     over a band of width :math:`w` below or above everything else (variational dequantisation, arXiv:1902.00275), and
-    the inverse maps the bands back to exactly 0 and 1. ``fit`` finds the bands' place from the extreme interior values.
+    the inverse maps the bands back to exactly 0 and 1. ``fit`` finds the bands' place from the extreme interior values;
+    a value that lies beyond them all the same is moved to the near edge of the band.
     """
 
     low: Tensor
@@ -70,12 +72,13 @@ class LogitWithAtoms(nn.Module):
         return u <= 0, ones
 
     def fit(self, u: Float[Tensor, "N L"]) -> None:
-        """Place the bands half a unit beyond the extreme interior values of each feature."""
+        """Place the bands beyond the extreme interior values of each feature: by 2 for the response, 1 for shares."""
         zero, one = self._atoms(u)
         inside, y = ~(zero | one), self._stretch(u)
-        some = inside.any(0)
-        self.low.copy_(torch.where(some, y.masked_fill(~inside, torch.inf).amin(0) - 0.5, -15.0))
-        self.high.copy_(torch.where(some, y.masked_fill(~inside, -torch.inf).amax(0) + 0.5, 15.0))
+        some, margin = inside.any(0), torch.ones(u.shape[1])
+        margin[0] = 2.0
+        self.low.copy_(torch.where(some, y.masked_fill(~inside, torch.inf).amin(0) - margin, -15.0))
+        self.high.copy_(torch.where(some, y.masked_fill(~inside, -torch.inf).amax(0) + margin, 15.0))
 
     def forward(
         self, u: Float[Tensor, "N L"], noise: Float[Tensor, "N L"]

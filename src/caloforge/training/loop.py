@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
@@ -21,7 +20,7 @@ from caloforge.errors import TrainingDiverged
 from caloforge.models.base import Generator
 from caloforge.rng import torch_stream
 
-Features = tuple[Float[Tensor, "N F"], Float[Tensor, "N C"]]
+Features = tuple[Tensor, Tensor]  # x (N, F) and c (N, C)
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 
 

@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+import torch
+
+from caloforge.data.showers import Showers
+from caloforge.errors import BadValue, BinningMismatch
+from caloforge.geometry.binning import Binning
+from caloforge.preprocessing.pipeline import Pipeline
+from caloforge.preprocessing.symmetry import AxialSymmetry
+from caloforge.preprocessing.transforms import EnergyChain, LogitWithAtoms, Standardize
+from caloforge.rng import torch_stream
+
+
+@pytest.fixture
+def generator():
+    return torch_stream(1, "test")
+
+
+@pytest.fixture
+def pipeline(binning, showers, generator):
+    pipeline = Pipeline(binning)
+    pipeline.fit(showers, generator)
+    return pipeline
+
+
+def with_empty_layers(showers: Showers) -> Showers:
+    """Some showers that end early, start late, or stay dark."""
+    energy = showers.energy[:8].copy()
+    energy[0, 24:] = 0
+    energy[1, 12:] = 0
+    energy[2, :12] = 0
+    energy[3, :24] = 0
+    energy[4, 12:24] = 0
+    energy[5] = 0
+    return Showers.perpendicular(energy, showers.incident_energy[:8], showers.binning)
+
+
+def test_inverse_of_forward(pipeline, showers, generator):
+    x, _, _ = pipeline(showers, generator)
+    again = pipeline.inverse(x, showers.incident_energy)
+    assert np.array_equal(again.energy == 0, showers.energy == 0)
+    assert np.allclose(again.energy, showers.energy, rtol=2e-4)
+
+
+def test_empty_layers_come_back_empty(binning, showers, generator):
+    early = with_empty_layers(showers)
+    pipeline = Pipeline(binning)
+    pipeline.fit(Showers.concatenate([showers, early]), generator)
+    x, _, log_det = pipeline(early, generator)
+    assert torch.isfinite(x).all()
+    assert torch.isfinite(log_det).all()
+    again = pipeline.inverse(x, early.incident_energy)
+    assert np.array_equal(again.energy == 0, early.energy == 0)
+    assert np.allclose(again.energy, early.energy, rtol=1e-3)
+
+
+def test_features_are_standardised(pipeline, showers, generator):
+    x, c, _ = pipeline(showers, generator)
+    assert torch.allclose(x[:, :3].mean(0), torch.zeros(3), atol=0.02)
+    assert torch.allclose(x[:, :3].std(0), torch.ones(3), atol=0.02)
+    assert torch.allclose(c.mean(), torch.zeros(()), atol=1e-3)
+
+
+def test_shares_sum_to_one_in_each_layer(pipeline, showers, generator):
+    x, _, _ = pipeline(showers, generator)
+    for start, end in ((0, 12), (12, 24), (24, 28)):
+        total = x[:, 3 + start : 3 + end].sum(1)
+        dark = torch.from_numpy(showers.energy[:, start:end].sum(1) == 0)
+        assert torch.allclose(total[~dark], torch.ones(()), atol=1e-5)
+        assert (total[dark] == 0).all()
+
+
+@pytest.mark.parametrize("n_layers", [1, 2, 5])
+def test_chain_determinant(n_layers):
+    chain = EnergyChain()
+    layers = torch.rand(1, n_layers, dtype=torch.float64) + 0.1
+    incident = torch.tensor([40.0], dtype=torch.float64)
+    jacobian = torch.autograd.functional.jacobian(lambda e: chain(e[None], incident)[0][0], layers[0])
+    _, log_det = chain(layers, incident)
+    # Rows: E_tot / E_inc, then the shares; the last layer follows from the others.
+    assert torch.linalg.slogdet(jacobian).logabsdet.item() == pytest.approx(log_det.item())
+    ratios, _ = chain(layers, incident)
+    assert torch.allclose(chain.inverse(ratios, incident), layers)
+
+
+def test_logit_determinant():
+    logit = LogitWithAtoms(3)
+    u = torch.tensor([[0.03, 0.4, 0.9]], dtype=torch.float64)
+    noise = torch.zeros(1, 3, dtype=torch.float64)
+    jacobian = torch.autograd.functional.jacobian(lambda v: logit(v[None], noise)[0][0], u[0])
+    assert torch.linalg.slogdet(jacobian).logabsdet.item() == pytest.approx(logit(u, noise)[1].item(), rel=1e-5)
+
+
+def test_standardize_determinant():
+    scale = Standardize(4)
+    x = torch.randn(100, 4) * torch.tensor([1.0, 2.0, 3.0, 0.0]) + 5
+    scale.fit(x)
+    y, log_det = scale(x)
+    assert torch.allclose(scale.inverse(y), x, atol=1e-5)
+    jacobian = torch.autograd.functional.jacobian(lambda v: scale(v[None])[0][0], x[0])
+    assert torch.linalg.slogdet(jacobian).logabsdet.item() == pytest.approx(log_det[0].item(), rel=1e-4)
+
+
+def test_any_features_give_legal_showers(pipeline):
+    """Whatever a network says, cells are finite and not negative, and shares of a layer cannot make energy."""
+    x = torch.cat([5 * torch.randn(200, 3), torch.rand(200, 28)], 1)
+    showers = pipeline.inverse(x, np.full(200, 5e3, np.float32))
+    assert np.isfinite(showers.energy).all()
+
+
+def test_images_keep_every_invariant(binning, showers, pipeline, generator):
+    x, _, _ = pipeline(showers, generator)
+    symmetry = AxialSymmetry(binning)
+    assert len(symmetry.permutations) == 2 * 2  # two common sectors, with and without mirror
+    image = symmetry.apply(x, generator)
+    assert torch.equal(image[:, :3], x[:, :3])
+    assert not torch.equal(image, x)
+    ring = torch.from_numpy(binning.layer_of_voxel * 10 + binning.ring_of_voxel)
+    for value in ring.unique():
+        columns = 3 + torch.nonzero(ring == value)[:, 0]
+        assert torch.equal(image[:, columns].sort(1).values, x[:, columns].sort(1).values)
+
+
+def test_images_keep_neighbours(binning):
+    """A rotation or mirror image maps adjacent sectors to adjacent sectors."""
+    for permutation in AxialSymmetry(binning).permutations:
+        sector = binning.sector_of_voxel[permutation.numpy()][: binning.layers[0].n_voxels : 3]
+        steps = np.diff(np.append(sector, sector[0])) % 4
+        assert len(set(steps.tolist())) == 1
+
+
+def test_other_showers_are_refused(pipeline, showers, binning, generator):
+    other = Binning(binning.layers[:2], "two")
+    two = Showers.perpendicular(showers.energy[:, :24], showers.incident_energy, other)
+    with pytest.raises(BinningMismatch):
+        pipeline(two, generator)
+    mixed = Showers(
+        showers.energy, showers.incident_energy, np.resize([11, 22], len(showers)), showers.theta, showers.phi, binning
+    )
+    with pytest.raises(BadValue, match="one perpendicular particle"):
+        Pipeline(binning).fit(mixed, generator)

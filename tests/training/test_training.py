@@ -1,0 +1,159 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from caloforge.errors import BadFile, BadValue, EmptySample, TrainingDiverged
+from caloforge.generation.sampler import BLOCK, check_range, sample_batches, sample_showers
+from caloforge.models import model_config
+from caloforge.training.loop import TrainingConfig
+from caloforge.training.run import load_run
+from caloforge.training.train import TrainingInterrupted, train_run
+
+MODEL = model_config(
+    {"name": "vae", "latent": 3, "width": 16, "depth": 1, "flow_transforms": 2, "flow_width": 16, "warmup": (0.1, 0.2)}
+)
+TRAINING = TrainingConfig(steps=60, batch=64, log_every=20, checkpoint_every=25)
+YAML = "model:\n  name: vae\n  latent: 3\n  width: 16\n  depth: 1\n  flow_transforms: 2\n  flow_width: 16\n"
+
+
+def train(showers, folder, training=TRAINING, **options):
+    train_run(showers, MODEL, training, 5, folder, YAML, {"detector": "tiny stack"}, **options)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, showers):
+    path = tmp_path_factory.mktemp("run") / "vae"
+    train(showers, path)
+    return path
+
+
+def weights(folder):
+    return load_run(folder).model.state_dict()
+
+
+def test_run_folder(folder):
+    names = {path.name for path in folder.iterdir()}
+    assert {"config.yaml", "weights.safetensors", "preprocessing.safetensors", "log.jsonl", "provenance.json"} <= names
+    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in log] == [20, 40, 60]
+    assert {"total", "reconstruction", "kl", "energy_nll", "validation"} <= set(log[0])
+    assert log[-1]["validation"] < log[0]["validation"]
+    assert load_run(folder).provenance["data"] == {"detector": "tiny stack"}
+
+
+def test_a_loaded_run_generates_the_same_showers(folder):
+    energies = np.geomspace(2e3, 5e4, 700).astype(np.float32)
+    first, second = (
+        sample_showers(run.model, run.pipeline, energies, 11) for run in (load_run(folder), load_run(folder))
+    )
+    assert np.array_equal(first.energy, second.energy)
+    other = sample_showers(load_run(folder).model, load_run(folder).pipeline, energies, 12)
+    assert not np.array_equal(first.energy, other.energy)
+
+
+@pytest.mark.parametrize("batch", [1, BLOCK, 3 * BLOCK])
+def test_batch_size_does_not_matter(folder, batch):
+    run = load_run(folder)
+    energies = np.geomspace(2e3, 5e4, 2 * BLOCK + 17).astype(np.float32)
+    whole = sample_showers(run.model, run.pipeline, energies, 11)
+    parts = list(sample_batches(run.model, run.pipeline, energies, 11, batch))
+    assert np.array_equal(np.concatenate([part.energy for part in parts]), whole.energy)
+    fewer = sample_showers(run.model, run.pipeline, energies[:30], 11)
+    assert np.array_equal(fewer.energy, whole.energy[:30])
+
+
+def test_same_seed_same_weights(folder, showers, tmp_path):
+    train(showers, tmp_path / "again")
+    again, first = weights(tmp_path / "again"), weights(folder)
+    assert all(torch.equal(again[name], first[name]) for name in first)
+
+
+@pytest.mark.parametrize("stop_at", [7, 25, 40])
+def test_resume_is_bit_exact(folder, showers, tmp_path, stop_at):
+    """Stopped by a signal at any step and resumed: the same weights as without a stop."""
+    import signal
+
+    def stop(record):
+        if record["step"] == stop_at:
+            signal.raise_signal(signal.SIGTERM)
+
+    path = tmp_path / "stopped"
+    with pytest.raises(TrainingInterrupted, match="--resume"):
+        train(showers, path, report=stop)
+    assert not (path / "weights.safetensors").exists()
+    train(showers, path, resume=True)
+    resumed, first = weights(path), weights(folder)
+    assert all(torch.equal(resumed[name], first[name]) for name in first)
+
+
+def test_resume_of_another_configuration(folder, showers):
+    with pytest.raises(BadFile, match="another configuration"):
+        train_run(showers, MODEL, TRAINING, 5, folder, YAML + "seed: 6\n", {}, resume=True)
+
+
+def test_a_full_folder_is_not_overwritten(folder, showers):
+    with pytest.raises(BadValue, match="not empty"):
+        train(showers, folder)
+
+
+def test_too_few_showers(showers, tmp_path):
+    with pytest.raises(EmptySample, match="50 showers"):
+        train(showers[:40], tmp_path / "few")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_divergence_is_reported(showers, tmp_path):
+    with pytest.raises(TrainingDiverged, match="learning_rate"):
+        train(showers, tmp_path / "wild", TrainingConfig(steps=200, batch=64, learning_rate=1e9, clip=1e12))
+
+
+def truncated(path):
+    path.write_bytes(path.read_bytes()[:200])
+
+
+@pytest.mark.parametrize(
+    ("name", "harm"),
+    [
+        ("weights.safetensors", truncated),
+        ("weights.safetensors", lambda path: path.unlink()),
+        ("preprocessing.safetensors", truncated),
+        ("config.yaml", lambda path: path.write_text("model: {name: vae, latent: 4}")),
+        ("config.yaml", lambda path: path.write_text("nothing")),
+        ("provenance.json", lambda path: path.write_text("{")),
+    ],
+)
+def test_damaged_runs(folder, tmp_path, name, harm):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    harm(copy / name)
+    with pytest.raises(BadFile) as caught:
+        load_run(copy)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_state_is_never_unpickled(folder, showers, tmp_path):
+    """A state file that would run code when unpickled is refused."""
+    import pickle
+    import shutil
+
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "evil"), "w"))
+
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    (copy / "state.pt").write_bytes(pickle.dumps({"model": Evil()}, protocol=2))
+    with pytest.raises(BadFile):
+        train(showers, copy, resume=True)
+    assert not (tmp_path / "evil").exists()
+
+
+def test_range_of_the_training(folder):
+    pipeline = load_run(folder).pipeline
+    check_range(pipeline, np.array([2e3, 9e4], np.float32))
+    with pytest.raises(BadValue, match="--extrapolate"):
+        check_range(pipeline, np.array([2e3, 2e5], np.float32))
