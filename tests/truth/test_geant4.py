@@ -18,7 +18,7 @@ RESPONSE = 0.0317  # of the W-Si stack, Geant4 11.4 option 0
 
 @pytest.fixture(scope="module")
 def electrons(request_of):
-    return simulate(request_of("5GeV", 60, seed=5))
+    return simulate(request_of("5GeV", 40, seed=5))[0]
 
 
 @pytest.mark.geant4
@@ -54,7 +54,7 @@ def test_shower_maximum(electrons):
 @pytest.mark.geant4
 @pytest.mark.parametrize("particle", ["e+", "gamma"])
 def test_other_particles_leave_about_as_much(request_of, particle):
-    showers = simulate(request_of("2GeV", 30, particle=particle))
+    showers, _ = simulate(request_of("2GeV", 30, particle=particle))
     response = showers.total_energy / showers.incident_energy
     assert np.all(showers.pdg == {"e+": -11, "gamma": 22}[particle])
     assert response.mean() == pytest.approx(RESPONSE, abs=4 * response.std() / np.sqrt(30) + 0.02 * RESPONSE)

@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +20,7 @@ from caloforge.truth import worker as worker_module
 from caloforge.truth.crew import Crew
 from caloforge.truth.em_data import find_data
 from caloforge.truth.production import Progress, produce, simulate
-from caloforge.truth.worker import Worker, last_words
+from caloforge.truth.worker import Shard, Worker, last_words
 
 ARRAYS = ("energy", "incident_energy", "pdg", "theta", "phi")
 
@@ -36,7 +38,7 @@ def read(path):
 @pytest.fixture(scope="module")
 def undisturbed(request_of):
     """The showers of the small request, made by one worker."""
-    return simulate(request_of(), workers=1)
+    return simulate(request_of(), workers=1)[0]
 
 
 class KillsWorkers:
@@ -70,7 +72,7 @@ def test_same_bits_on_any_workers_and_shards(request_of, undisturbed, tmp_path, 
 
 @pytest.mark.geant4
 def test_more_showers_begin_with_the_same_ones(request_of, undisturbed):
-    assert_same(simulate(request_of(n=5)), undisturbed[:5])
+    assert_same(simulate(request_of(n=5))[0], undisturbed[:5])
 
 
 @pytest.mark.geant4
@@ -141,23 +143,35 @@ def test_error_leaves_no_process(request_of, tmp_path):
 
 
 @pytest.mark.geant4
-def test_interrupt_from_the_keyboard_keeps_finished_shards(request_of, tmp_path):
-    """The whole command in a process of its own, which gets SIGINT in mid-production."""
-    del request_of
-    script = (
-        "import typer; from caloforge.cli.simulate import simulate; app = typer.Typer();app.command()(simulate); app()"
-    )
-    options = ["--energy", "100MeV", "-n", "4000", "--shard-size", "2", "-o", "truth.h5"]
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_command_that_is_stopped_goes_on_where_it_was(request_of, tmp_path, how):
+    """Ctrl-C, or death of the whole command: finished shards stay, no process does, the next call ends the same."""
+    script = "import typer; from caloforge.cli.simulate import simulate; typer.run(simulate)"
+    options = ["--energy", "100MeV", "-n", "120", "--shard-size", "2", "-o", "truth.h5"]
     process = subprocess.Popen([sys.executable, "-c", script, *options], cwd=tmp_path, stderr=subprocess.PIPE)
     folder = tmp_path / "truth.h5.shards"
     while process.poll() is None and len(list(folder.glob("*.h5"))) < 2:
-        pass
-    process.send_signal(signal.SIGINT)
-    _, message = process.communicate(timeout=20)
-    assert process.returncode == 130
-    assert b"interrupted" in message
+        time.sleep(0.005)
+    process.send_signal(how)
+    _, message = process.communicate(timeout=20)  # ends when the last process that holds stderr does
+    assert process.returncode == (130 if how == signal.SIGINT else -how)
+    assert how == signal.SIGKILL or b"interrupted" in message
     assert not (tmp_path / "truth.h5").exists()
-    assert len(list(folder.glob("*.h5"))) >= 2
+    kept = len(list(folder.glob("*.h5")))
+    assert 2 <= kept < 60
+    request, reports = request_of("100MeV", 120, seed=1), []
+    resumed = read(produce(request, tmp_path / "truth.h5", 2, shard_size=2, progress=reports.append))
+    assert reports[0].showers >= 2 * kept
+    assert_same(resumed[-3:], simulate_alone(request, slice(117, 120)))
+    assert [p.name for p in tmp_path.iterdir()] == ["truth.h5"]
+
+
+def simulate_alone(request, rows):
+    """Some showers of a request, in one process of their own."""
+    with tempfile.TemporaryDirectory() as folder, Worker() as hired:
+        shots = request.beam.shots(request.n, request.seed)[rows]
+        path = hired.run(Shard(0, Path(folder, "alone.h5"), request.detector, request.binning, shots, "alone"))
+        return read(path)
 
 
 @pytest.mark.geant4
@@ -207,7 +221,7 @@ def test_bad_numbers_are_refused_before_simulating(request_of, tmp_path):
 def test_digest_separates_requests(request_of, tmp_path):
     facts = request_of().facts
     names = {
-        Path(request.shards(tmp_path, size, request.facts | extra)[0].path).name
+        Path(request.shards(tmp_path, size, facts | extra)[0].path).name
         for request, size, extra in [
             (request_of(), 3, {}),
             (request_of(), 4, {}),

@@ -3,14 +3,14 @@ r"""Geant4 itself: the stack of slabs, the physics list, the gun and the scoring
 Import this module only in a process that may be lost, after Geant4's data variables are set (see `geant4.simulate`).
 
 A call from C++ into Python costs about as much as a step, so the scoring asks for as few as possible: Geant4's own
-filters pass only charged particles and photons below `PHOTON_LIMIT` (in light materials harder photons deposit
-about :math:`10^{-6}` of the signal; all others are the steps of photons that deposit nothing), and points become cells
-in NumPy at the end of the event.
+filters pass only charged particles and photons below `PHOTON_LIMIT` (the other steps are harder photons, which deposit
+about :math:`10^{-6}` of the signal of a light material), and points become cells in NumPy at the end of the event.
 """
 
 __all__ = ["Engine"]
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import geant4_pybind as g4
@@ -30,12 +30,25 @@ MARGIN = 10 * mm  # of vacuum around the stack
 COMMANDS = ("/process/em/verbose 0", "/process/em/fluo false", "/run/verbose 0")
 
 
-class _Scorer(g4.G4VPrimitiveScorer):  # type: ignore[misc]
-    """Appends (layer, deposit in MeV, twice x, twice y in mm) of every step to a list."""
+@dataclass(frozen=True)
+class _Steps:
+    """The event's steps in one layer: deposits in MeV, twice x and twice y of their middles in mm."""
 
-    def __init__(self, name: str, layer: int, hits: list[tuple[float, ...]], selection: Any) -> None:
-        super().__init__(name)
-        self.layer, self.hits, self.selection = layer, hits, selection
+    deposit: list[float] = field(default_factory=list)
+    x: list[float] = field(default_factory=list)
+    y: list[float] = field(default_factory=list)
+
+    def clear(self) -> None:
+        for column in (self.deposit, self.x, self.y):
+            column.clear()
+
+
+class _Scorer(g4.G4VPrimitiveScorer):  # type: ignore[misc]
+    """Adds every step that its filter lets pass to the steps of one layer."""
+
+    def __init__(self, steps: _Steps, selection: Any) -> None:
+        super().__init__(selection.GetName())
+        self.steps, self.selection = steps, selection
         self.SetFilter(selection)
 
     def Initialize(self, collections: Any) -> None:  # noqa: N802 Geant4's name
@@ -48,11 +61,13 @@ class _Scorer(g4.G4VPrimitiveScorer):  # type: ignore[misc]
         """Geant4 passes one and the same step object for ever: look its methods up once, on the first step."""
         before, after = step.GetPreStepPoint(), step.GetPostStepPoint()
         deposit, start, end = step.GetTotalEnergyDeposit, before.GetPosition, after.GetPosition
-        layer, append = self.layer, self.hits.append
+        add_deposit, add_x, add_y = self.steps.deposit.append, self.steps.x.append, self.steps.y.append
 
         def process(step: Any, history: Any) -> bool:
-            twice = start() + end()
-            append((layer, deposit(), twice.x, twice.y))
+            add_deposit(deposit())
+            a, b = start(), end()
+            add_x(a.x + b.x)
+            add_y(a.y + b.y)
             return True
 
         self.kept = step, before, after
@@ -66,7 +81,7 @@ class _Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
     def __init__(self, detector: Detector, layers: Int[Array, " n"]) -> None:
         super().__init__()
         self.detector, self.layers = detector, dict(zip(detector.sensitive.tolist(), layers.tolist(), strict=True))
-        self.hits: list[tuple[float, ...]] = []
+        self.steps = {layer: _Steps() for layer in sorted(set(self.layers.values()))}
         self.kept: list[Any] = []
         self.read: list[tuple[int, Any]] = []
 
@@ -89,7 +104,7 @@ class _Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
 
     def ConstructSDandField(self) -> None:  # noqa: N802 Geant4's name
         """One detector for each layer of the mesh: so the slab, not a rounded z, decides the layer of a step."""
-        for layer in sorted(set(self.layers.values())):
+        for layer in self.steps:
             volumes = [logical for at, logical in self.read if at == layer]
             sensitive = g4.G4MultiFunctionalDetector(f"layer{layer}")
             for scorer in self._scorers(layer, _is_light(volumes)):
@@ -104,7 +119,7 @@ class _Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
         photons = g4.G4SDParticleWithEnergyFilter(f"photons{layer}", 0.0, PHOTON_LIMIT if light else float("inf"))
         photons.add("gamma")
         charged = g4.G4SDChargedFilter(f"charged{layer}")
-        return [_Scorer(f.GetName(), layer, self.hits, f) for f in (charged, photons)]
+        return [_Scorer(self.steps[layer], selection) for selection in (charged, photons)]
 
 
 def _is_light(volumes: list[Any]) -> bool:
@@ -216,9 +231,12 @@ class Engine:
 
     def _collect(self) -> tuple[Float[Array, " V"], float]:
         """Turn the event's steps into cells."""
-        layer, deposit, x, y = np.array(self.stack.hits).reshape(-1, 4).T
-        self.stack.hits.clear()
-        index = self.binning.flat_index(layer.astype(int), np.hypot(x, y) / 2, np.arctan2(y, x))
+        steps = self.stack.steps
+        layer = np.repeat(list(steps), [len(s.deposit) for s in steps.values()])
+        deposit, x, y = (np.concatenate([getattr(s, name) for s in steps.values()]) for name in ("deposit", "x", "y"))
+        for s in steps.values():
+            s.clear()
+        index = self.binning.flat_index(layer, np.hypot(x, y) / 2, np.arctan2(y, x))
         inside = index >= 0
         cells = np.bincount(index[inside], deposit[inside], self.binning.n_voxels)
         return cells, float(deposit.sum())

@@ -56,7 +56,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.log = tempfile.TemporaryFile()  # noqa: SIM115 closed in __exit__
-        command = [sys.executable, "-m", "caloforge.truth.worker"]
+        command = [sys.executable, "-P", "-m", "caloforge.truth.worker"]  # -P: no module of the current folder
         environment = os.environ | find_data().environment
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, env=environment

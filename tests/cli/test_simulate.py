@@ -1,0 +1,59 @@
+"""`caloforge simulate`: one line or one JSON object on stdout, and bad requests refused before Geant4 starts."""
+
+import json
+from importlib.util import find_spec
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from caloforge.cli.simulate import simulate
+from caloforge.data.store import ShowerFile
+from caloforge.errors import CaloforgeError
+
+app = typer.Typer()
+app.command()(simulate)
+
+BAD = [
+    ["--energy", "50"],
+    ["--energy", "1GeV", "--particle", "pi+"],
+    ["--energy", "1GeV", "--particle", "wimp"],
+    ["--energy", "1GeV", "-n", "0"],
+    ["--energy", "1GeV", "--detector", "tea"],
+    ["--energy", "1GeV", "--readout", "tea"],
+    ["--energy", "1GeV", "--readout", "missing.xml"],
+    ["--energy", "1GeV", "--workers", "0"],
+    ["--energy", "1GeV", "--mantissa-bits", "24"],
+    ["--energy", "1GeV", "-o", "missing/truth.h5"],
+]
+
+
+@pytest.mark.geant4
+def test_answer_on_stdout(tmp_path):
+    if find_spec("geant4_pybind") is None:
+        pytest.skip("needs geant4-pybind")
+    path = tmp_path / "truth.h5"
+    options = ["--energy", "100MeV:200MeV:log", "-n", "4", "-o", str(path)]
+    result = CliRunner().invoke(app, [*options, "--json"])
+    assert result.exit_code == 0
+    answer = json.loads(result.stdout)
+    with ShowerFile(path) as file:
+        showers = file.read()
+        assert file.provenance["command"].startswith("caloforge ")
+    assert answer["showers"] == len(showers) == 4
+    assert answer["mean_response"] == pytest.approx((showers.total_energy / showers.incident_energy).mean())
+    assert answer["geant4_ms_per_shower"] > 0
+    result = CliRunner().invoke(app, [*options, "--overwrite"])
+    assert result.exit_code == 0
+    assert "4 showers, mean response" in result.stdout
+    assert result.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize("options", BAD, ids=" ".join)
+def test_bad_request_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch, options):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["-o", "truth.h5", *options])
+    assert isinstance(result.exception, CaloforgeError)
+    assert "\n" not in str(result.exception)
+    assert result.stdout == ""
+    assert list(tmp_path.iterdir()) == []
