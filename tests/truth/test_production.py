@@ -221,7 +221,7 @@ def test_bad_numbers_are_refused_before_simulating(request_of, tmp_path):
 def test_digest_separates_requests(request_of, tmp_path):
     facts = request_of().facts
     names = {
-        Path(request.shards(tmp_path, size, facts | extra)[0].path).name
+        Path(request.shards(tmp_path, size, request.facts | extra)[0].path).name
         for request, size, extra in [
             (request_of(), 3, {}),
             (request_of(), 4, {}),
