@@ -148,12 +148,14 @@ def produce(
     return output
 
 
-def simulate(request: Request, workers: int = 1, progress: Callable[[Progress], None] = ignore) -> Showers:
-    """Simulate in processes of their own and return the showers, leaving no file; arguments and errors as `produce`."""
+def simulate(
+    request: Request, workers: int = 1, progress: Callable[[Progress], None] = ignore
+) -> tuple[Showers, dict[str, Any]]:
+    """Simulate in processes of their own, leaving no file: the showers and their provenance; arguments as `produce`."""
     with tempfile.TemporaryDirectory(prefix="caloforge-") as folder:
         path = produce(request, Path(folder, "showers.h5"), workers, progress=progress)
         with ShowerFile(path) as file:
-            return file.read()
+            return file.read(), file.provenance
 
 
 def _checked(request: Request, workers: int, shard_size: int | None, mantissa_bits: int) -> int:
