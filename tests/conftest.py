@@ -6,7 +6,7 @@ import torch
 from jaxtyping import install_import_hook
 
 # Shapes and dtypes in signatures are checked whenever the tests run.
-install_import_hook("caloforge", "beartype.beartype")
+install_import_hook("caloforge", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 from caloforge.data.showers import Showers  # noqa: E402
 from caloforge.geometry.binning import Binning, Layer  # noqa: E402

@@ -46,10 +46,10 @@ def _facts(file: ShowerFile) -> dict[str, Any]:
         "file": str(file.path),
         "showers": len(file),
         "particles": ", ".join(sorted(map(_particle_name, kinds))),
-        "incident_energy": f"{format_energy(energy.min())} to {format_energy(energy.max())}",
+        "incident_energy": f"{format_energy(float(energy.min()))} to {format_energy(float(energy.max()))}",
         "detector": file.detector,
         "readout": f"{file.binning.name}: {file.binning.n_layers} layers, {file.binning.n_voxels} cells",
-        "mean_response": f"{response.mean():.5f} +- {response.std() / np.sqrt(len(response)):.5f} (E_cells / E_incident)",
+        "mean_response": f"{response.mean():.5f} +- {response.std() / np.sqrt(len(response)):.5f} (E_cells/E_incident)",
         "cells_hit": f"{hits / (len(file) * file.binning.n_voxels):.1%}",
         "provenance": file.provenance,
     }

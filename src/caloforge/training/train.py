@@ -1,6 +1,6 @@
 """From a file of showers to a run folder: split, fit the preprocessing, train, save; resumes where it was stopped."""
 
-__all__ = ["TrainingInterrupted", "prepare_folder", "train_run"]
+__all__ = ["TrainingInterrupted", "can_resume", "train_run"]
 
 import json
 import signal
@@ -31,7 +31,14 @@ class TrainingInterrupted(CaloforgeError):
     """Training was asked to stop; it can go on with --resume."""
 
 
-def prepare_folder(folder: Path, config_yaml: str, resume: bool) -> None:
+def can_resume(folder: Path, config_yaml: str) -> bool:
+    """Whether the folder holds an unfinished run of this very configuration."""
+    kept = folder / "config.yaml"
+    same = kept.is_file() and kept.read_text() == config_yaml
+    return same and (folder / "state.pt").is_file() and not (folder / "weights.safetensors").exists()
+
+
+def _prepare_folder(folder: Path, config_yaml: str, resume: bool) -> None:
     """Make the run folder, or check that it holds this very run.
 
     Raises:
@@ -73,7 +80,7 @@ def train_run(
     if min(map(len, splits.values())) < _LEAST_SHOWERS:
         sizes = (len(part) for part in splits.values())
         raise EmptySample(f"training needs {_LEAST_SHOWERS} showers in the training and validation splits", *sizes)
-    prepare_folder(folder, config_yaml, resume)
+    _prepare_folder(folder, config_yaml, resume)
     pipeline = Pipeline(showers.binning)
     generator = torch_stream(seed, "preprocessing")
     pipeline.fit(splits["train"], generator)
@@ -92,7 +99,9 @@ def train_run(
             if stop.is_set() or state.step % training.checkpoint_every == 0:
                 save_state(folder, state)
             if stop.is_set():
-                raise TrainingInterrupted(f"stopped at step {state.step}; go on with --resume")
+                raise TrainingInterrupted(
+                    f"stopped at step {state.step}; its state is saved in {folder}: --resume goes on"
+                )
     facts = {
         "caloforge": __version__,
         "torch": torch.__version__,
