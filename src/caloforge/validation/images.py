@@ -15,7 +15,7 @@ from numpy import ndarray as Array
 from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning
 from caloforge.physics.observables import depth_unit
-from caloforge.units import format_energy
+from caloforge.units import GeV
 from caloforge.validation.style import figure
 
 _PIECES = 48  # straight pieces that a full turn of the transverse mesh is drawn with, at least
@@ -76,7 +76,7 @@ def _ratio(truth: list[_Patch], generated: list[_Patch]) -> list[_Patch]:
     ]
 
 
-def _scale(patches: list[_Patch], decades: float) -> LogNorm:
+def _scale(patches: list[_Patch], decades: int) -> LogNorm:
     top = max(float(patch.content.max()) for patch in patches) or 1.0
     return LogNorm(top * 10.0**-decades, top, clip=True)
 
@@ -89,7 +89,7 @@ def mean_images(truth: Showers, generated: Showers) -> Figure:
     side = [_from_the_side(binning, cells) for cells in means]
     across = [_across(binning, hottest, cells) for cells in means]
     side_labels = (f"Depth [{depth_unit(binning)}]", "Radius [mm]")
-    with figure(12, 7.4) as fig:
+    with figure(12.0, 7.4) as fig:
         axes = fig.subplots(2, 3, width_ratios=(1, 1, 1))
         _row(fig, axes[0], side, side_labels, ("Geant4, mean shower", "generated", "generated / Geant4"))
         titles = tuple(f"{name}, layer {binning.layers[hottest].id}" for name in ("Geant4", "generated", "ratio"))
@@ -119,14 +119,14 @@ def single_showers(truth: Showers, generated: Showers, shown: int = 4) -> Figure
     views = [
         [_from_the_side(binning, s.energy[i]) for i in rows] for s, rows in zip((truth, generated), pairs, strict=True)
     ]
-    with figure(3 * shown, 5.6) as fig:
+    with figure(3.0 * shown, 5.6) as fig:
         axes = fig.subplots(2, shown, sharex=True, sharey=True, squeeze=False)
         for column in range(shown):
             norm = _scale(views[0][column], 5)
             for row, (name, showers) in enumerate((("Geant4", truth), ("generated", generated))):
                 mesh = _draw(axes[row, column], views[row][column], norm, "viridis")
-                energy = format_energy(float(showers.incident_energy[pairs[row][column]]))
-                axes[row, column].set_title(f"{name}, {energy}")
+                energy = float(showers.incident_energy[pairs[row][column]]) / GeV
+                axes[row, column].set_title(f"{name}, {energy:.3g} GeV")
             fig.colorbar(mesh, ax=list(axes[:, column]), location="bottom", label="Energy [MeV]", aspect=25)
             axes[1, column].set_xlabel(f"Depth [{depth_unit(binning)}]")
         for row in axes:

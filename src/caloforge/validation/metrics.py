@@ -116,7 +116,7 @@ def well_filled(edges: Float[Array, " e"], truth: Float[Array, " n"], fewest: in
     content = 0
     for edge, count in zip(edges, counts, strict=False):
         content += int(count)
-        if content >= fewest or (not kept and count == 0):
+        if content >= fewest or (not kept and content == 0):
             kept.append(float(edge))
             content = 0
     while kept and counts[np.searchsorted(edges, kept[-1]) + 1 :].sum() < fewest:

@@ -120,11 +120,14 @@ def _block(block: Block) -> str:
 def _details(comparison: Comparison) -> str:
     bins = (
         (
-            b.label, f"{b.n_truth:,} | {b.n_generated:,}", f"{100 * b.bias:+.2f} ± {100 * b.bias_error:.2f} %",
-            f"{100 * b.resolution_truth:.2f} | {100 * b.resolution_generated:.2f} %", f"{b.ratio:.3f} ± {b.ratio_error:.3f}",
+            b.label,
+            f"{b.n_truth:,} | {b.n_generated:,}",
+            f"{100 * b.bias:+.2f} ± {100 * b.bias_error:.2f} %",
+            f"{100 * b.resolution_truth:.2f} | {100 * b.resolution_generated:.2f} %",
+            f"{b.ratio:.3f} ± {b.ratio_error:.3f}",
         )
         for b in comparison.response.bins
-    )  # fmt: skip
+    )
     head = ("Incident energy", "Showers (G4 | gen.)", "Response bias", "Resolution (G4 | gen.)", "Ratio of resolutions")
     rows = ((name, _value(s.mean, 4), _floor(s.mean, 4), _sigma(s.mean)) for name, s in comparison.separation.items())
     powers = _table(("Observable", "Separation power", "Floor", "Above floor"), rows)

@@ -85,7 +85,7 @@ def _limits(axes: Axes, truth: Curve, scale: str) -> None:
         axes.set_yscale("log")
         axes.set_ylim(0.5 * float(positive.min() if positive.size else 0.1), 8 * top)
     else:
-        axes.set_ylim(0, 1.45 * top)
+        axes.set_ylim(0, 1.6 * top)
     axes.set_xlim(float(truth.edges[0]), float(truth.edges[-1]))
 
 
@@ -97,7 +97,7 @@ def _note_outside(axes: Axes, truth: Curve, generated: Curve) -> None:
         if max(shares) >= 0.05:
             parts.append(f"{name}: {shares[0]:.1f} | {shares[1]:.1f} %")
     if parts:
-        axes.text(0.98, 0.97, "\n".join(parts), transform=axes.transAxes, ha="right", va="top", fontsize=7, color="0.4")
+        axes.text(0.96, 0.96, "\n".join(parts), transform=axes.transAxes, ha="right", va="top", fontsize=7, color="0.4")
 
 
 def draw_ratio(axes: Axes, truth: Curve, generated: Curve, scale: str = "") -> None:

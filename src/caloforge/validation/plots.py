@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy import ndarray as Array
 
 from caloforge.data.showers import Showers
@@ -86,7 +87,8 @@ def _columns(wanted: Sequence[tuple[str, int, str]], binning: Binning, tables: T
 
 
 def _legend(axes: Axes, title: str = "") -> None:
-    axes.legend(title=title or None, loc="upper left", frameon=False, title_fontsize=9)
+    axes.legend(loc="upper left", frameon=False)
+    axes.set_title(title)
 
 
 def profiles(truth: Showers, generated: Showers, tables: Tables) -> Figure:
@@ -171,15 +173,19 @@ def _against_energy(
     x = np.array([b.energy for b in bins]) / GeV
     spans = np.abs(np.stack([edges[:-1], edges[1:]]) - x)
     curves = {}
-    for name, colour, marker, shift in (("truth", TRUTH, "s", 1.0), ("generated", GENERATED, "o", 1.0)):
+    for name, colour, marker in (("truth", TRUTH, "s"), ("generated", GENERATED, "o")):
         y, error = (np.array([getattr(b, f"{what}_{name}{end}") for b in bins]) for end in ("", "_error"))
+        y, error = (np.where(np.isfinite(numbers), numbers, np.nan) for numbers in (y, error))
         text = "Geant4" if name == "truth" else "generated"
-        upper.errorbar(x * shift, y, error, spans, fmt=marker, ms=4, lw=1.2, color=colour, label=text)
+        upper.errorbar(x, y, error, spans, fmt=marker, ms=4, lw=1.2, color=colour, label=text)
         curves[name] = Curve(edges, y, error)
     upper.set_xscale("log")
+    upper.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    upper.xaxis.set_major_formatter("{x:g}")
+    upper.xaxis.set_minor_formatter(NullFormatter())
     upper.set_ylabel(label)
     _spread_limits(upper, what, curves["truth"], curves["generated"])
-    upper.legend(loc="upper right", frameon=False)
+    upper.legend(loc="upper right", frameon=False, ncols=2)
     draw_ratio(lower, curves["truth"], curves["generated"], "x")
     for edge in (1 - limit, 1 + limit):
         lower.axhline(edge, ls=":", color="0.35", lw=1.2)
@@ -193,10 +199,10 @@ def _spread_limits(axes: Axes, what: str, truth: Curve, generated: Curve) -> Non
     values = np.concatenate([truth.content, generated.content])
     if what == "mean":
         middle = float(truth.content.mean())
-        reach = max(0.05 * middle, 1.4 * float(np.abs(values - middle).max()))
+        reach = max(0.05 * middle, 1.6 * float(np.nanmax(np.abs(values - middle))))
         axes.set_ylim(middle - reach, middle + reach)
     else:
-        axes.set_ylim(0, 1.25 * float(values.max()))
+        axes.set_ylim(0, 1.3 * float(np.nanmax(values)))
 
 
 def separation_map(separation: Mapping[str, Separation], binning: Binning) -> Figure:

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,11 @@ class Plot:
     title: str
     caption: str
     figure: Figure
+
+    @cached_property
+    def png(self) -> bytes:
+        """The figure as a PNG file, drawn once."""
+        return png(self.figure)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,23 +120,23 @@ class Report:
         plain: dict[str, Any] = _finite(facts | ({"sections": sections} if sections else {}))
         return plain
 
-    def _images(self) -> dict[str, bytes]:
-        extra = [plot for section in (*self.before, *self.after) for plot in section.plots]
-        return {plot.name: png(plot.figure) for plot in (*self.plots, *extra)}
+    @property
+    def all_plots(self) -> tuple[Plot, ...]:
+        """The plots, also those of the sections."""
+        return (*self.plots, *(plot for section in (*self.before, *self.after) for plot in section.plots))
 
-    def to_html(self, images: Mapping[str, bytes] | None = None) -> str:
+    def to_html(self) -> str:
         """The page: one file that needs nothing else."""
-        images = self._images() if images is None else images
 
         def blocks(sections: Sequence[Section]) -> list[Block]:
-            return [Block(s.title, s.html, _shown(s.plots, images)) for s in sections]
+            return [Block(s.title, s.html, _shown(s.plots)) for s in sections]
 
         return page(
             self.to_dict(),
             self.title,
             self.comparison,
             blocks(self.before),
-            _shown(self.plots, images),
+            _shown(self.plots),
             blocks(self.after),
         )
 
@@ -141,18 +147,19 @@ class Report:
             UnwritablePath: the folder cannot be made or written.
         """
         folder = Path(folder)
-        images = self._images()
-        html, facts = self.to_html(images), json.dumps(self.to_dict(), indent=2, allow_nan=False)
         require_writable(folder)
+        files = {f"plots/{plot.name}.png": plot.png for plot in self.all_plots}
+        files["report.html"] = self.to_html().encode()
+        files["report.json"] = json.dumps(self.to_dict(), indent=2, allow_nan=False).encode() + b"\n"
         try:
-            _write_all(folder, images, html, facts)
+            _write_all(folder, files)
         except OSError as error:
             raise UnwritablePath(folder, error.strerror or "writing failed") from error
         return folder / "report.html"
 
 
-def _shown(plots: Sequence[Plot], images: Mapping[str, bytes]) -> list[tuple[str, str, bytes]]:
-    return [(plot.title, plot.caption, images[plot.name]) for plot in plots]
+def _shown(plots: Sequence[Plot]) -> list[tuple[str, str, bytes]]:
+    return [(plot.title, plot.caption, plot.png) for plot in plots]
 
 
 def _finite(value: Any) -> Any:
@@ -167,25 +174,24 @@ def _finite(value: Any) -> Any:
 
 
 def require_writable(folder: str | Path) -> None:
-    """Fail before the work rather than after it.
+    """Fail before the work rather than after it, and leave nothing.
 
     Raises:
         UnwritablePath: the folder cannot be made or written.
     """
+    nearest = next(place for place in (Path(folder).absolute(), *Path(folder).absolute().parents) if place.exists())
     try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryDirectory(dir=nearest):
             pass
     except OSError as error:
         raise UnwritablePath(folder, error.strerror or "the folder is read-only") from error
 
 
-def _write_all(folder: Path, images: Mapping[str, bytes], html: str, facts: str) -> None:
+def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
     """Everything goes into a folder beside its place and is moved when complete, the JSON last."""
+    folder.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=".report-", dir=folder))
     try:
-        files = {f"plots/{name}.png": content for name, content in images.items()}
-        files |= {"report.html": html.encode(), "report.json": facts.encode() + b"\n"}
         for directory in (beside, folder):
             (directory / "plots").mkdir(exist_ok=True)
         for name, content in files.items():

@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 from caloforge.errors import BadValue, EmptySample
-from caloforge.units import format_energy
+from caloforge.units import GeV
 from caloforge.validation.metrics import Measured
 
 _DISCRETE = 20
@@ -51,7 +51,7 @@ class ResponseBin:
     @property
     def label(self) -> str:
         """The range of the bin as text."""
-        return f"{format_energy(self.low)}-{format_energy(self.high)}"
+        return f"{self.low / GeV:.3g}–{self.high / GeV:.3g} GeV"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON."""
@@ -60,17 +60,22 @@ class ResponseBin:
 
 @dataclass(frozen=True)
 class ResponseSummary:
-    """All bins; the largest bias in size (``bias_max``); the resolution ratio furthest from one (``ratio_max``).
+    """All bins, and the worst of them.
 
-    The floor of ``bias_max`` is the mean largest size of a bias between two truth samples, that of ``ratio_max`` is one
-    plus the mean largest distance of a ratio from one.
+    ``bias_max`` is the largest size of a bias, ``ratio_distance`` the largest distance of a ratio of resolutions from
+    one; their floors are what two truth samples give for the same largest values.
     """
 
     bins: tuple[ResponseBin, ...]
     bias_max: Measured
-    ratio_max: Measured
+    ratio_distance: Measured
     bias_bin: ResponseBin
     ratio_bin: ResponseBin
+
+    @property
+    def ratio_max(self) -> float:
+        """The ratio of resolutions that lies furthest from one."""
+        return self.ratio_bin.ratio
 
 
 def energy_edges(
@@ -179,7 +184,6 @@ def _summarise(bins: tuple[ResponseBin, ...], biases: Array, ratios: Array) -> R
     ratio_bin = max(bins, key=lambda b: abs(b.ratio - 1))
     bias_floor, ratio_floor = biases.max(axis=0), ratios.max(axis=0)
     bias = Measured(abs(bias_bin.bias), bias_bin.bias_error, float(bias_floor.mean()), float(bias_floor.std(ddof=1)))
-    ratio = Measured(
-        ratio_bin.ratio, ratio_bin.ratio_error, 1 + float(ratio_floor.mean()), float(ratio_floor.std(ddof=1))
-    )
+    distance = abs(ratio_bin.ratio - 1)
+    ratio = Measured(distance, ratio_bin.ratio_error, float(ratio_floor.mean()), float(ratio_floor.std(ddof=1)))
     return ResponseSummary(bins, bias, ratio, bias_bin, ratio_bin)

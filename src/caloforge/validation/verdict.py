@@ -48,8 +48,8 @@ class Check:
 
 def checks(comparison: Comparison) -> tuple[Check, ...]:
     """The two requirements on the energy measurement; one is marginal when its limit lies within one standard error."""
-    bias, ratio = comparison.response.bias_max, comparison.response.ratio_max
-    distance = abs(ratio.value - 1)
+    response = comparison.response
+    bias, distance = response.bias_max, response.ratio_distance
     return (
         Check(
             "Largest response bias in an energy bin",
@@ -61,11 +61,11 @@ def checks(comparison: Comparison) -> tuple[Check, ...]:
         ),
         Check(
             "Resolution ratio furthest from 1",
-            f"{ratio.value:.3f} ± {ratio.error:.3f} at {comparison.response.ratio_bin.label}",
-            f"1 ± {ratio.floor - 1:.3f}",
+            f"{response.ratio_max:.3f} ± {distance.error:.3f} in {response.ratio_bin.label}",
+            f"1 ± {distance.floor:.3f}",
             f"within {100 * RESOLUTION_LIMIT:g} % of 1",
-            distance < RESOLUTION_LIMIT,
-            abs(distance - RESOLUTION_LIMIT) < ratio.error,
+            distance.value < RESOLUTION_LIMIT,
+            abs(distance.value - RESOLUTION_LIMIT) < distance.error,
         ),
     )
 

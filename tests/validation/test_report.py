@@ -1,0 +1,206 @@
+import json
+import re
+
+import numpy as np
+import pytest
+from typer import Typer
+from typer.testing import CliRunner
+
+from caloforge.cli.validate import validate as command
+from caloforge.data.showers import Showers
+from caloforge.data.splits import take_split
+from caloforge.data.store import write_showers
+from caloforge.errors import BadFile, BinningMismatch, EmptySample, UnwritablePath
+from caloforge.geometry.binning import Binning, Layer
+from caloforge.geometry.readouts import readout
+from caloforge.validation.classifier import ClassifierSettings
+from caloforge.validation.conditions import ConditionsDiffer, differences
+from caloforge.validation.report import Plot, Section
+from caloforge.validation.style import figure
+from caloforge.validation.validate import validate
+
+QUICK = ClassifierSettings(hidden=32, epochs=8, folds=3)
+
+
+def like(showers, energy, **changes):
+    fields = {n: changes.get(n, getattr(showers, n)) for n in ("incident_energy", "pdg", "theta", "phi")}
+    return Showers(energy=energy.astype(np.float32), binning=showers.binning, **fields)
+
+
+@pytest.fixture(scope="module")
+def halves(binning):
+    """Two samples of showers with a resolution of 10 % / sqrt(E), deeper and with more hit cells at higher energy."""
+    rng = np.random.default_rng(3)
+    n = 3000
+    energy = np.exp(rng.uniform(np.log(1e3), np.log(1e5), n))
+    depth = np.stack([np.full(n, 0.3), 0.3 + 0.1 * np.log(energy / 1e3), np.full(n, 0.1)], 1)[:, binning.layer_of_voxel]
+    weight = depth * np.exp(-binning.r_centres / 5) * rng.gamma(2.0, size=(n, binning.n_voxels))
+    weight *= rng.random(weight.shape) < 1 - np.exp(-np.sqrt(energy / 1e3)[:, None] * np.exp(-binning.r_centres / 10))
+    visible = 0.03 * energy * (1 + 0.1 / np.sqrt(energy / 1e3) * rng.normal(size=n))
+    cells = weight * (visible / np.maximum(weight.sum(axis=1), 1e-9))[:, None]
+    showers = Showers.perpendicular(cells.astype(np.float32), energy.astype(np.float32), binning)
+    return showers[:1500], showers[1500:]
+
+
+@pytest.fixture(scope="module")
+def same(halves):
+    return validate(*halves, settings=QUICK, provenance={"truth": {"file": "<truth>.h5", "geant4": "11.4"}})
+
+
+@pytest.fixture(scope="module")
+def shifted(halves):
+    return validate(halves[0], like(halves[1], 1.03 * halves[1].energy), settings=QUICK)
+
+
+def test_halves_of_the_truth_pass(same):
+    assert same.passed
+    assert same.verdict.startswith("Mean response and resolution meet the requirements")
+    assert "cannot tell them from Geant4" in same.verdict
+    for name, separation in same.comparison.separation.items():
+        assert separation.mean.significance < 5, name
+
+
+def test_a_shifted_response_fails_and_is_named(shifted):
+    assert not shifted.passed
+    assert "largest response bias" in shifted.verdict
+    assert "response (" in shifted.verdict
+    assert shifted.comparison.response.bias_max.value == pytest.approx(0.03, abs=0.02)
+    assert shifted.comparison.separation["response"].mean.significance > 5
+    assert not shifted.comparison.separation["sparsity"].mean.significance > 5
+
+
+def test_json_has_every_key_of_the_schema(same, tmp_path):
+    report = same.with_speed(400.0, 0.2)
+    path = report.write(tmp_path / "deep" / "report")
+    facts = json.loads((path.parent / "report.json").read_text())
+    assert facts["schema"] == 1
+    assert facts["samples"] == {"truth": 1500, "generated": 1500}
+    metrics = facts["metrics"]
+    assert 0 <= metrics["response_bias_max"] < 0.02
+    assert abs(metrics["resolution_ratio_max"] - 1) < 0.15
+    for numbers in (*metrics["separation"].values(), metrics["auc_low"], metrics["auc_high"]):
+        assert {"value", "error", "floor"} <= set(numbers)
+    assert {"response", "layer_energy", "centre_r", "sparsity", "voxel_energy"} <= set(metrics["separation"])
+    assert len(metrics["separation"]["layer_energy"]["per_layer"]) == 3
+    assert facts["speed"] == {"geant4_ms_per_shower": 400.0, "generator_ms_per_shower": 0.2, "ratio": 2000.0}
+    assert "2,000 times faster" in facts["verdict"]
+
+
+def test_page_stands_alone(same, tmp_path):
+    path = same.write(tmp_path)
+    html = path.read_text()
+    sources = re.findall(r"(?:src|href)\s*=\s*[\"']([^\"']*)", html)
+    assert len(sources) == len(same.plots)
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert "http" not in re.sub(r"base64,[^\"]*", "", html)
+    assert "<script" not in html
+    assert "&lt;truth&gt;.h5" in html
+    assert html.index('class="verdict') < html.index("<img")
+    names = {plot.name + ".png" for plot in same.plots}
+    assert {file.name for file in (tmp_path / "plots").iterdir()} == names
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["plots", "report.html", "report.json"]
+
+
+def test_sections_of_the_caller(same, tmp_path):
+    with figure(3.0, 2.0) as drawn:
+        drawn.add_subplot().plot([0, 1])
+    plot = Plot("loss", "Loss", "Falls.", drawn)
+    first = Section("The story", "<p>It began.</p>", data={"steps": 3})
+    report = same.with_sections([first], [Section("Training", plots=(plot,))], title="Quickstart")
+    html = report.write(tmp_path).read_text()
+    assert html.index("It began.") < html.index("Plots</h2>") < html.index("Training</h2>") < html.index("Falls.")
+    assert (tmp_path / "plots" / "loss.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads((tmp_path / "report.json").read_text())["sections"] == {"the_story": {"steps": 3}}
+    assert "<h1>Quickstart</h1>" in html
+
+
+def test_same_seed_same_numbers(halves, same):
+    again = validate(*halves, settings=QUICK, provenance=same.provenance)
+    assert again.to_dict() == same.to_dict()
+
+
+def test_a_generator_of_nothing_gets_its_report(halves):
+    report = validate(halves[0], like(halves[1], 0 * halves[1].energy), settings=QUICK)
+    assert not report.passed
+    facts = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert facts["metrics"]["response_bias_max"] == 1
+    assert facts["metrics"]["resolution_ratio_max"] is None
+
+
+def test_refusals(halves):
+    truth, other = halves
+    with pytest.raises(EmptySample):
+        validate(truth, other[:50], settings=QUICK)
+    mesh = readout("siw-1080")
+    wrong = Showers.perpendicular(np.zeros((200, 1080), np.float32), np.full(200, 1e4, np.float32), mesh)
+    with pytest.raises(BinningMismatch):
+        validate(truth, wrong, settings=QUICK)
+
+
+def test_different_conditions(halves):
+    truth, other = halves
+    assert differences(truth, other) == []
+    harder = other[other.incident_energy > 1e4]
+    assert "incident energies" in differences(truth, harder)[0]
+    assert "PDG [11] against [22]" in differences(truth, like(other, other.energy, pdg=0 * other.pdg + 22))[0]
+    assert "angles" in differences(truth, like(other, other.energy, theta=other.theta + 0.3))[0]
+    with pytest.raises(ConditionsDiffer, match="--allow-different-conditions"):
+        validate(truth, harder, settings=QUICK)
+    allowed = validate(truth, harder, settings=QUICK, allow_different_conditions=True)
+    assert "Caution" in allowed.verdict
+
+
+def test_repeated_conditions_are_the_same_conditions(halves):
+    truth, _ = halves
+    assert differences(truth, truth[np.resize(np.arange(len(truth)), 5000)]) == []
+
+
+def test_unwritable_folder(same, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UnwritablePath):
+        same.write(tmp_path / "file" / "report")
+
+
+@pytest.mark.slow
+def test_a_mesh_without_depth_and_without_sectors_is_drawn(halves):
+    mesh = Binning((Layer(0, (0.0, 5.0, 20.0), 1), Layer(3, (0.0, 4.0), 1)), "flat")
+    flat = [Showers.perpendicular(s.energy[:, :3], s.incident_energy, mesh) for s in halves]
+    report = validate(*flat, settings=QUICK)
+    assert all(plot.png.startswith(b"\x89PNG") for plot in report.plots)
+
+
+@pytest.fixture
+def files(tmp_path, halves):
+    for name, showers in zip(("truth", "generated"), halves, strict=True):
+        write_showers(tmp_path / f"{name}.h5", showers, "a stack", {"geant4": "11.4"})
+    return tmp_path
+
+
+def run(*arguments):
+    app = Typer()
+    app.command()(command)
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+@pytest.mark.slow
+def test_command(files, halves):
+    result = run(
+        files / "generated.h5", "--truth", files / "truth.h5", "-o", files / "out", "--split", "test", "--json"
+    )
+    assert result.exit_code == 0, result.output
+    facts = json.loads(result.stdout)
+    assert facts["samples"]["truth"] == len(take_split(halves[0], "test"))
+    assert facts["provenance"]["truth"]["geant4"] == "11.4"
+    assert json.loads((files / "out" / "report.json").read_text()) == facts
+
+
+def test_command_refuses_before_it_reads(files):
+    (files / "file").write_text("")
+    result = run("nowhere.h5", "--truth", "nowhere.h5", "-o", files / "file" / "out")
+    assert isinstance(result.exception, UnwritablePath)
+
+
+def test_command_leaves_nothing_behind_when_it_fails(files):
+    result = run("nowhere.h5", "--truth", files / "truth.h5", "-o", files / "out")
+    assert isinstance(result.exception, BadFile)
+    assert not (files / "out").exists()
