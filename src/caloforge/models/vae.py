@@ -177,11 +177,11 @@ class VAEConfig(ModelConfig):
     """Two-stage conditional VAE: spline flow of the layer energies, then `ShapeVAE` for the cells."""
 
     name: Literal["vae"] = "vae"
-    latent: int = Field(24, ge=1, description="latent dimension")
+    latent: int = Field(16, ge=1, description="latent dimension")
     width: int = Field(384, ge=1, description="hidden units of encoder and decoder")
     depth: int = Field(2, ge=0, description="residual blocks of encoder and decoder")
-    beta: float = Field(0.5, ge=0, description="final weight of the KL term")
-    free_bits: float = Field(0.25, ge=0, description="KL of a latent, in nats, below which it costs nothing")
+    beta: float = Field(1.0, ge=0, description="final weight of the KL term")
+    free_bits: float = Field(0.1, ge=0, description="KL of a latent, in nats, below which it costs nothing")
     warmup: tuple[float, float] = Field((0.3, 0.6), description="part of training over which beta grows from 0")
     prior: Literal["flow", "normal"] = Field(
         "flow", description="where samples take z from: the learned p(z | u, c) or N(0, 1)"
