@@ -78,7 +78,7 @@ def _main_table(found: Sequence[Check], comparison: Comparison, speed: Mapping[s
     for name, area in (("observables", comparison.auc_high), ("cells", comparison.auc_low)):
         rows.append((f"Classifier on {name}, AUC", _value(area.measured, 3), _floor(area.measured, 3), "–", "–"))
     name, worst = max(comparison.separation.items(), key=lambda item: item[1].mean.value)
-    rows.append((f"Largest separation power ({name})", _value(worst.mean, 4), _floor(worst.mean, 4), "–", "–"))
+    rows.append((f"Largest separation power ({name})", _power(worst.mean), _power_floor(worst.mean), "–", "–"))
     if speed is not None:
         times = f"{speed['generator_ms_per_shower']:.3g} ms against {speed['geant4_ms_per_shower']:.4g} ms"
         rows.append((f"Time per shower, {speed['ratio']:,.0f} times less", times, "–", "–", "–"))
@@ -102,6 +102,14 @@ def _value(m: Measured, digits: int) -> str:
 
 def _floor(m: Measured, digits: int) -> str:
     return f"{m.floor:.{digits}f} ± {m.floor_spread:.{digits}f}"
+
+
+def _power(m: Measured) -> str:
+    return f"{m.value:.3g} ± {m.error:.1g}"
+
+
+def _power_floor(m: Measured) -> str:
+    return f"{m.floor:.2g} ± {m.floor_spread:.1g}"
 
 
 def _figure(shown: Shown) -> str:
@@ -129,13 +137,14 @@ def _details(comparison: Comparison) -> str:
         for b in comparison.response.bins
     )
     head = ("Incident energy", "Showers (G4 | gen.)", "Response bias", "Resolution (G4 | gen.)", "Ratio of resolutions")
-    rows = ((name, _value(s.mean, 4), _floor(s.mean, 4), _sigma(s.mean)) for name, s in comparison.separation.items())
+    rows = ((name, _power(s.mean), _power_floor(s.mean), _sigma(s.mean)) for name, s in comparison.separation.items())
     powers = _table(("Observable", "Separation power", "Floor", "Above floor"), rows)
     layers = "".join(_per_column(name, s) for name, s in comparison.separation.items() if len(s.columns) > 1)
     return (
         f"<h3>Response in bins of incident energy</h3>{_table(head, bins)}"
         f"<h3>Separation powers</h3>{powers}<p class='small'>Between 0 (same histogram) and 1 (no overlap); mean over "
-        "layers or rings where there are several. Above floor: in standard deviations of Geant4 against Geant4.</p>"
+        "layers or rings where there are several. Above floor: in standard deviations of Geant4 against Geant4. "
+        "Generated showers that repeat the incident energies of the truth can lie a little below the floor.</p>"
         f"<details><summary>Separation powers layer by layer</summary>{layers}</details>"
     )
 

@@ -53,7 +53,7 @@ def checks(comparison: Comparison) -> tuple[Check, ...]:
     return (
         Check(
             "Largest response bias in an energy bin",
-            f"{100 * bias.value:.2f} ± {100 * bias.error:.2f} % at {comparison.response.bias_bin.label}",
+            f"{100 * bias.value:.2f} ± {100 * bias.error:.2f} % in {response.bias_bin.label}",
             f"{100 * bias.floor:.2f} %",
             f"under {100 * BIAS_LIMIT:g} %",
             bias.value < BIAS_LIMIT,
@@ -90,7 +90,9 @@ def _round(ratio: float) -> str:
 def _requirements(found: tuple[Check, ...]) -> str:
     failed = [check for check in found if not check.passed]
     start = (
-        "Mean response and resolution meet the requirements in every energy bin" if not failed else "Not good enough"
+        "Mean response and resolution meet the requirements in every energy bin"
+        if not failed
+        else "Requirements not met"
     )
     parts = [
         f"{check.name[0].lower()}{check.name[1:]} {check.found}, required {check.limit}"
@@ -107,7 +109,7 @@ def _separations(comparison: Comparison) -> str:
     noticed = [(name, s.mean) for name, s in worst if s.mean.significance > _NOTICEABLE]
     if not noticed:
         return f"No distribution among {len(worst)} observables differs noticeably from Geant4 at these sample sizes."
-    listed = ", ".join(f"{name} ({m.value:.3f}, floor {m.floor:.3f})" for name, m in noticed[:_LISTED])
+    listed = ", ".join(f"{name} ({m.value:.2g}, floor {m.floor:.2g})" for name, m in noticed[:_LISTED])
     return (
         f"{len(noticed)} of {len(worst)} observables differ noticeably in distribution; the largest separation powers: "
         f"{listed}."
