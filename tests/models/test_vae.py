@@ -9,7 +9,7 @@ from caloforge.nn.layers import ConditionedMLP, FiLM
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import torch_stream
 
-SMALL = {"vae": {"latent": 3, "width": 16, "depth": 1, "flow_transforms": 2, "flow_width": 16}}
+SMALL = {"vae": {"latent": 3, "width": 16, "depth": 1, "prior": "flow", "flow_transforms": 2, "flow_width": 16}}
 
 
 @pytest.fixture(scope="module", params=sorted(MODELS))

@@ -29,6 +29,7 @@ def validate(
     allow_different_conditions: Annotated[
         bool, typer.Option("--allow-different-conditions", help="compare although particles or energies differ")
     ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="exit with 1 when a requirement is not met")] = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only the JSON of the report")] = False,
 ) -> None:
     """Compare generated showers with Geant4."""
@@ -43,6 +44,8 @@ def validate(
         report = run_validation(reference, judged, seed, facts, allow_different_conditions, progress=progress)
     path = report.write(output)
     print(json.dumps(report.to_dict()) if json_only else f"{report.verdict}\n{path}")
+    if strict and not report.passed:
+        raise typer.Exit(1)
 
 
 def _read(path: Path, binning: Binning | None) -> tuple[Showers, dict[str, Any]]:

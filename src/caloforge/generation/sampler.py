@@ -8,7 +8,6 @@ __all__ = ["BLOCK", "sample_batches", "sample_showers", "check_range"]
 
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray as Array
@@ -18,10 +17,10 @@ from caloforge.data.showers import Showers
 from caloforge.errors import BadValue
 from caloforge.models.base import Generator
 from caloforge.preprocessing.pipeline import Pipeline
-from caloforge.rng import stream
+from caloforge.rng import torch_stream
 from caloforge.units import format_energy
 
-BLOCK = 500  # showers computed at a time
+BLOCK = 1000  # showers computed at a time
 
 
 def check_range(pipeline: Pipeline, incident_energy: Float[Array, " N"]) -> None:
@@ -42,9 +41,9 @@ def check_range(pipeline: Pipeline, incident_energy: Float[Array, " N"]) -> None
 def _block(model: Generator, conditions: Float[Tensor, "n C"], seed: int, index: int) -> Float[Tensor, "n F"]:
     """One block, always computed at full size; the last one is filled up and cut."""
     n = len(conditions)
-    noise = stream(seed, "noise", index).standard_normal((BLOCK, *model.noise_shape), dtype=np.float32)
+    noise = torch.randn(BLOCK, *model.noise_shape, generator=torch_stream(seed, "noise", index))
     filled = torch.cat([conditions, conditions[-1:].expand(BLOCK - n, -1)])
-    return model.sample(torch.from_numpy(noise), filled)[:n]
+    return model.sample(noise, filled)[:n]
 
 
 def sample_batches(

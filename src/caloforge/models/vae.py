@@ -5,9 +5,9 @@ r"""Conditional variational autoencoder of shower shapes: an explicit likelihood
 s: shares of the cells in their layer's energy; u: energy features, the last L of them the standardised logarithms of
 the layer energies; c: conditions. The decoder's output is a proper density for sparse non-negative cells
 (`HurdleShares`), so samples have real zeros and real cell noise, not a blurred mean. Against posterior collapse the KL
-term starts at zero weight and never pushes a latent below its free bits (arXiv:1606.04934). Where q on average is not
-N(0, 1) all the same, samples drawn from N(0, 1) would fall into its holes: so a small flow p(z | u, c) learns the
-average q, without acting back on encoder or decoder, and samples are drawn from it. Source: arXiv:1312.6114.
+term starts at zero weight and never pushes a latent below its free bits (arXiv:1606.04934). Where the average q stays
+away from N(0, 1), as it does for beta < 1, samples would fall into its holes: then a small flow p(z | u, c) can learn
+the average q, without acting back on encoder or decoder, and samples are drawn from it. Source: arXiv:1312.6114.
 """
 
 __all__ = ["ShapeVAE", "VAEConfig"]
@@ -54,9 +54,8 @@ class ShapeVAE(ShapeStage):
         self.shares = HurdleShares(binning)
         self.noise_width = latent + self.shares.noise_width
         self.encoder = ConditionedMLP(2 * n_voxels + context, 2 * latent, n_conditions, width, depth)
-        self.decoder = ConditionedMLP(latent + context, 3 * n_voxels, n_conditions, width, depth)
-        self.slope = nn.Parameter(torch.zeros(3, n_voxels))
-        self.offset = nn.Parameter(torch.zeros(3, n_voxels))
+        self.decoder = ConditionedMLP(latent + context, width, n_conditions, width, depth)
+        self.cells = nn.Linear(width + binning.n_layers, 3 * n_voxels)
         self.register_buffer("log_share_mean", torch.zeros(n_voxels))
         self.register_buffer("log_share_std", torch.ones(n_voxels))
 
@@ -72,8 +71,8 @@ class ShapeVAE(ShapeStage):
         rate = hit.float().mean(0).clamp(1e-4, 1 - 1e-4)
         mean_share = (shares.sum(0) / n).clamp_min(1e-12)
         with torch.no_grad():
-            self.offset.copy_(torch.stack([rate.logit(), mean_share.log(), torch.zeros_like(rate)]))
-            self.decoder.last.weight.mul_(0.1)
+            self.cells.weight.mul_(0.1)
+            self.cells.bias.copy_(torch.cat([rate.logit(), mean_share.log(), torch.zeros_like(rate)]))
 
     def posterior(
         self, shares: Float[Tensor, "N V"], u: Float[Tensor, "N U"], c: Float[Tensor, "N C"]
@@ -88,10 +87,9 @@ class ShapeVAE(ShapeStage):
     def decode(
         self, z: Float[Tensor, "N Z"], u: Float[Tensor, "N U"], c: Float[Tensor, "N C"]
     ) -> Float[Tensor, "N 3 V"]:
-        """Parameters of the cells' density; every cell also sees its own layer's energy directly."""
-        out = self.decoder(torch.cat([z, u], 1), c).unflatten(1, (3, -1))
-        own = u[:, -self.n_layers :][:, self.shares.layer_of_voxel]
-        return out + self.offset + self.slope * own[:, None, :]
+        """Parameters of the cells' density; the log layer energies also go straight into the last linear map."""
+        hidden = self.decoder(torch.cat([z, u], 1), c)
+        return self.cells(torch.cat([hidden, u[:, -self.n_layers :]], 1)).view(len(z), 3, -1)
 
     @staticmethod
     def kl(mean: Float[Tensor, "N Z"], log_std: Float[Tensor, "N Z"]) -> Float[Tensor, "N Z"]:
@@ -178,13 +176,13 @@ class VAEConfig(ModelConfig):
 
     name: Literal["vae"] = "vae"
     latent: int = Field(16, ge=1, description="latent dimension")
-    width: int = Field(384, ge=1, description="hidden units of encoder and decoder")
+    width: int = Field(320, ge=1, description="hidden units of encoder and decoder")
     depth: int = Field(2, ge=0, description="residual blocks of encoder and decoder")
     beta: float = Field(1.0, ge=0, description="final weight of the KL term")
     free_bits: float = Field(0.1, ge=0, description="KL of a latent, in nats, below which it costs nothing")
     warmup: tuple[float, float] = Field((0.3, 0.6), description="part of training over which beta grows from 0")
     prior: Literal["flow", "normal"] = Field(
-        "flow", description="where samples take z from: the learned p(z | u, c) or N(0, 1)"
+        "normal", description="where samples take z from: the learned p(z | u, c) or N(0, 1)"
     )
     flow_transforms: int = Field(6, ge=1, description="spline couplings of the layer-energy flow")
     flow_bins: int = Field(8, ge=2, description="bins of each spline")
