@@ -167,7 +167,14 @@ def run(*arguments):
     return CliRunner().invoke(app, [str(a) for a in arguments])
 
 
+@pytest.fixture
+def _undrawn(monkeypatch):
+    """Plots are drawn in other tests."""
+    monkeypatch.setattr("caloforge.validation.report.png", lambda figure: b"\x89PNG")
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("_undrawn")
 def test_command(files, halves):
     result = run(
         files / "generated.h5", "--truth", files / "truth.h5", "-o", files / "out", "--split", "test", "--json"
@@ -177,6 +184,17 @@ def test_command(files, halves):
     assert facts["samples"]["truth"] == len(take_split(halves[0], "test"))
     assert facts["provenance"]["truth"]["geant4"] == "11.4"
     assert json.loads((files / "out" / "report.json").read_text()) == facts
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_undrawn")
+def test_strict_command_exits_with_one(files, halves):
+    bad = like(halves[1], 1.1 * halves[1].energy)
+    write_showers(files / "bad.h5", bad, "a stack", {})
+    result = run(files / "bad.h5", "--truth", files / "truth.h5", "-o", files / "out", "--strict")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("Requirements not met: largest response bias")
+    assert (files / "out" / "report.json").exists()
 
 
 def test_command_refuses_before_it_reads(files):

@@ -77,7 +77,7 @@ def _plots(truth: Showers, generated: Showers, tables: Tables, comparison: Compa
         Plot(
             "showers",
             "Single showers",
-            "Geant4 above, generated below, at nearly the same energy and not chosen by look. Seen from the side: cells "
+            "Geant4 above, generated below, at nearly the same energy, not chosen by look. Seen from the side: cells "
             "of one depth and radius are added up, those above the axis and those below it. White: no energy.",
             images.single_showers(truth, generated),
         ),
