@@ -14,7 +14,7 @@ from caloforge.errors import BadFile, BinningMismatch, EmptySample, UnwritablePa
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.geometry.readouts import readout
 from caloforge.validation.classifier import ClassifierSettings
-from caloforge.validation.conditions import ConditionsDiffer, differences
+from caloforge.validation.conditions import ConditionsDiffer, copies, differences
 from caloforge.validation.report import Plot, Section
 from caloforge.validation.style import figure
 from caloforge.validation.validate import validate
@@ -133,6 +133,14 @@ def test_different_conditions(halves):
         validate(truth, harder, settings=QUICK)
     allowed = validate(truth, harder, settings=QUICK, allow_different_conditions=True)
     assert "Caution" in allowed.verdict
+
+
+def test_copies_of_the_truth_are_noticed(halves):
+    truth, other = halves
+    assert copies(truth, other) == 0
+    assert copies(truth, Showers.concatenate([other, truth[:7]])) == 7
+    report = validate(truth, truth[:1000], settings=QUICK)
+    assert "Caution: 1000 generated showers are copies" in report.verdict
 
 
 def test_repeated_conditions_are_the_same_conditions(halves):

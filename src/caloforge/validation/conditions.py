@@ -3,7 +3,7 @@
 A generator answers for p(shower | particle, energy); two samples at different energies differ even if it is perfect.
 """
 
-__all__ = ["ConditionsDiffer", "differences", "require_comparable"]
+__all__ = ["ConditionsDiffer", "differences", "copies", "require_comparable"]
 
 import numpy as np
 from scipy.stats import ks_2samp
@@ -29,6 +29,11 @@ class ConditionsDiffer(CaloforgeError):
 def differences(truth: Showers, generated: Showers) -> list[str]:
     """What differs between the conditions of two samples, one sentence each; empty when they can be compared."""
     return [*_particles(truth, generated), *_energies(truth, generated), *_angles(truth, generated)]
+
+
+def copies(truth: Showers, generated: Showers) -> int:
+    """How many generated showers are, to the last bit, showers of the truth."""
+    return int(np.isin(generated.ids, truth.ids).sum())
 
 
 def _particles(truth: Showers, generated: Showers) -> list[str]:

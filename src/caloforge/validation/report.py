@@ -66,7 +66,7 @@ class Report:
         samples: numbers of showers, ``truth`` and ``generated``.
         plots: figures in the order of reading.
         provenance: what was compared with what, and how: names and plain values.
-        differences: differences of conditions that the user allowed.
+        cautions: what weakens the comparison: differences of conditions that the user allowed, copied showers.
         speed: times of full and fast simulation, where they were measured.
         before: sections between the table of numbers and the plots.
         after: sections behind the plots.
@@ -77,7 +77,7 @@ class Report:
     samples: Mapping[str, int]
     plots: tuple[Plot, ...]
     provenance: Mapping[str, Any]
-    differences: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
     speed: Speed | None = None
     before: tuple[Section, ...] = ()
     after: tuple[Section, ...] = ()
@@ -86,7 +86,7 @@ class Report:
     @property
     def verdict(self) -> str:
         """The numbers in plain words."""
-        return verdict(self.comparison, self.speed, self.differences)
+        return verdict(self.comparison, self.speed, self.cautions)
 
     @property
     def passed(self) -> bool:
@@ -112,7 +112,7 @@ class Report:
             "samples": dict(self.samples),
             "metrics": self.comparison.to_dict(),
             "provenance": dict(self.provenance),
-            "differences": list(self.differences),
+            "cautions": list(self.cautions),
         }
         if self.speed is not None:
             facts["speed"] = self.speed.to_dict()

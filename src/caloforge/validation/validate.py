@@ -11,7 +11,7 @@ from caloforge.physics.observables import tabulate
 from caloforge.validation import images, plots
 from caloforge.validation.classifier import FAST, ClassifierSettings
 from caloforge.validation.compare import Comparison, Progress, Tables, compare
-from caloforge.validation.conditions import require_comparable
+from caloforge.validation.conditions import copies, require_comparable
 from caloforge.validation.report import Plot, Report
 from caloforge.validation.verdict import BIAS_LIMIT, RESOLUTION_LIMIT
 
@@ -41,7 +41,9 @@ def validate(
         BinningMismatch: the meshes differ.
         ConditionsDiffer: particles, energies or angles differ, and that was not allowed.
     """
-    different = require_comparable(truth, generated, allow_different_conditions)
+    cautions = require_comparable(truth, generated, allow_different_conditions)
+    if copied := copies(truth, generated):
+        cautions.append(f"{copied} generated showers are copies of showers of the truth")
     progress(0.0, "observables")
     tables = (tabulate(truth), tabulate(generated))
     progress(0.05, "metrics")
@@ -53,7 +55,7 @@ def validate(
     progress(1.0, "done")
     facts = {"caloforge": __version__, "seed": seed, "readout": truth.binning.name, **(provenance or {})}
     return Report(
-        comparison, {"truth": len(truth), "generated": len(generated)}, drawn, facts, differences=tuple(different)
+        comparison, {"truth": len(truth), "generated": len(generated)}, drawn, facts, cautions=tuple(cautions)
     )
 
 

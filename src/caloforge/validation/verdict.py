@@ -70,11 +70,11 @@ def checks(comparison: Comparison) -> tuple[Check, ...]:
     )
 
 
-def verdict(comparison: Comparison, speed: Speed | None = None, differences: tuple[str, ...] = ()) -> str:
+def verdict(comparison: Comparison, speed: Speed | None = None, cautions: tuple[str, ...] = ()) -> str:
     """One short paragraph."""
     sentences = [_requirements(checks(comparison)), _separations(comparison), _classifiers(comparison)]
-    if differences:
-        sentences.append(f"Caution: the samples were not made under the same conditions ({'; '.join(differences)}).")
+    if cautions:
+        sentences.append(f"Caution: {'; '.join(cautions)}.")
     if speed is not None:
         sentences.append(
             f"A shower takes {speed.generator_ms_per_shower:.2g} ms instead of {speed.geant4_ms_per_shower:.3g} ms in "
