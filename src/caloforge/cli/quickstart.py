@@ -3,6 +3,7 @@
 __all__ = ["quickstart"]
 
 import json
+import os
 import resource
 import shutil
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import torch
 import typer
 from jaxtyping import Float
 from matplotlib.figure import Figure
@@ -27,6 +29,7 @@ from caloforge.data.store import ShowerFile, ShowerWriter
 from caloforge.errors import CaloforgeError
 from caloforge.generation.sampler import BLOCK, sample_batches
 from caloforge.geometry.detector import detector
+from caloforge.rng import integer_seeds
 from caloforge.training.run import Run, load_run
 from caloforge.training.train import can_resume, train_run
 from caloforge.truth.beam import Beam, parse_spectrum
@@ -35,12 +38,12 @@ from caloforge.units import GeV
 from caloforge.validation.report import Plot, Report, Section, require_writable
 from caloforge.validation.validate import validate
 
-WORKERS = 2  # Geant4 processes
+CORES = min(2, os.cpu_count() or 1)  # of which Geant4 and the generator get the same number
 
 
 @dataclass(frozen=True)
 class Live:
-    """Geant4 as it ran just now: mean response, and time per GeV on ``WORKERS`` cores at once."""
+    """Geant4 as it ran just now: mean response, and time per GeV on ``CORES`` cores at once."""
 
     showers: int
     response: float
@@ -95,16 +98,16 @@ def _say_nothing(*_: object) -> None:
 
 
 def _simulate_live(sample: Showers, origin: dict[str, Any], n: int, seed: int) -> Live:
-    """Fresh showers of the sample's own kind; the same seed gives the same ones, but they are none of the sample's."""
+    """Fresh showers of the sample's own kind, from a stream of their own: none of them is in the sample."""
     beam = Beam(int(sample.pdg[0]), parse_spectrum(origin["energy"]))
-    request = Request(detector(origin["detector"]), beam, sample.binning, n, seed)
+    request = Request(detector(origin["detector"]), beam, sample.binning, n, integer_seeds(seed, "live")[0])
     with track("simulating", 1.0) as progress:
 
         def report(p: Progress) -> None:
             progress(p.energy / p.total_energy, f"{p.showers} of {p.n} showers")
 
         start = time.perf_counter()
-        showers, provenance = simulate(request, WORKERS, report)
+        showers, provenance = simulate(request, CORES, report)
         seconds = time.perf_counter() - start
     response = showers.total_energy / showers.incident_energy
     core_ms = provenance["host_ms_per_shower"] * len(showers)
@@ -113,7 +116,7 @@ def _simulate_live(sample: Showers, origin: dict[str, Any], n: int, seed: int) -
         float(response.mean()),
         float(response.std(ddof=1) / np.sqrt(len(response))),
         seconds,
-        core_ms / WORKERS / (float(showers.incident_energy.sum()) / GeV),
+        core_ms / CORES / (float(showers.incident_energy.sum()) / GeV),
     )
 
 
@@ -139,6 +142,7 @@ def _generate(
     run: Run, energies: Float[Array, " N"], path: Path, detector_name: str, seed: int
 ) -> tuple[Showers, float]:
     """Showers at these incident energies (MeV), and the time of each in ms, without writing."""
+    torch.set_num_threads(CORES)
     for _ in sample_batches(run.model, run.pipeline, energies[:BLOCK], seed):
         pass  # once, so that the clock does not see the first call's set-up
     parts, seconds = [], 0.0
@@ -167,7 +171,7 @@ def _cost(start: float) -> dict[str, float]:
     """Wall time so far, and peak memory: this process, and the simulation processes as if at their peak together."""
     own, child = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     unit = 1 if sys.platform == "darwin" else 1024
-    gb = (own + WORKERS * child) * unit / 1e9
+    gb = (own + CORES * child) * unit / 1e9
     return {"seconds": round(time.monotonic() - start, 1), "peak_memory_gb": round(gb, 2)}
 
 
@@ -178,7 +182,7 @@ def _story(origin: dict[str, Any], live: Live, run: Run, folder: Path, cost: dic
         f"<p>Geant4 {origin['geant4']} ({origin['physics_list']}) simulated {origin['n']} electrons of "
         f"{origin['energy']} in {origin['detector']} for the sample, and {live.showers} more in this run: mean "
         f"response {live.response:.4f} &plusmn; {live.response_error:.4f}, {live.ms_per_gev:.1f} ms per GeV on "
-        f"{WORKERS} cores. The times of the table are for the mean energy of the generated showers on the same cores. "
+        f"{CORES} cores. The times of the table are for the mean energy of the generated showers on the same cores. "
         f"A conditional VAE learned from {run.provenance['training_showers']} showers in "
         f"{run.provenance['seconds']:.0f} s. Truth in all that follows is the test split, which it never saw.</p>"
     )
