@@ -3,8 +3,10 @@ r"""Normalising flow: an explicit conditional density by change of variables, wi
 .. math:: \log p(x \mid c) = \log N(f(x; c); 0, 1) + \log|\partial f / \partial x|
 
 Each coupling transforms half of the features by monotonic rational-quadratic splines whose knots depend on the other
-half and on c, so the flow is as fast to sample as to evaluate. Halves alternate along the bits of the feature's index,
-so that after :math:`2 \log_2 n` couplings every feature has met every other. Source: arXiv:1906.04032, splines by zuko.
+half and on c, so the flow is as fast to sample as to evaluate. Before them, an affine map with mean and scale from c
+alone takes out what every feature does on average, such as a resolution that improves with energy. Halves alternate
+along the bits of the feature's index, so that after :math:`2 \log_2 n` couplings every feature has met every other.
+Source: arXiv:1906.04032, splines by zuko.
 """
 
 __all__ = ["CouplingFlow", "LayerEnergyFlow"]
@@ -24,6 +26,7 @@ class CouplingFlow(nn.Module):
 
     def __init__(self, features: int, context: int, transforms: int, bins: int, width: int) -> None:
         super().__init__()
+        standardise = zuko.flows.gaussianization.ElementWiseTransform(features, context, hidden_features=(width,))
         couplings = [
             zuko.flows.coupling.GeneralCouplingTransform(
                 features,
@@ -38,7 +41,7 @@ class CouplingFlow(nn.Module):
         base = zuko.lazy.UnconditionalDistribution(
             zuko.distributions.DiagNormal, torch.zeros(features), torch.ones(features), buffer=True
         )
-        self.flow = zuko.lazy.Flow(couplings, base)
+        self.flow = zuko.lazy.Flow([standardise, *couplings], base)
 
     def log_prob(self, x: Float[Tensor, "N D"], c: Float[Tensor, "N C"]) -> Float[Tensor, " N"]:
         """Log-density in nats."""

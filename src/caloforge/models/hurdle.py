@@ -21,14 +21,14 @@ from torch import Tensor, nn
 
 from caloforge.geometry.binning import Binning
 
-_PROPOSALS = 2
+_NORMALS = 3  # of each cell: one that decides the hit, two proposals for its weight
 _TINY = 1e-30
 
 
 class HurdleShares(nn.Module):
     """Density and sampler of shares (N, V) for parameters (N, 3, V): hit logit, log mean weight, log shape k.
 
-    ``noise_width`` standard normals per shower: one that decides the hit, and a proposal and its acceptance twice over.
+    ``noise_width`` standard normals make a shower; see `sample`.
     """
 
     layer_of_voxel: Tensor
@@ -38,7 +38,7 @@ class HurdleShares(nn.Module):
 
     def __init__(self, binning: Binning) -> None:
         super().__init__()
-        self.n_voxels, self.noise_width = binning.n_voxels, 2 * _PROPOSALS * binning.n_voxels
+        self.n_voxels, self.noise_width = binning.n_voxels, _NORMALS * binning.n_voxels
         layer_of_voxel = torch.from_numpy(binning.layer_of_voxel)
         starts, size = torch.from_numpy(binning.layer_starts), max(layer.n_voxels for layer in binning.layers)
         cells = starts[:-1, None] + torch.arange(size)
@@ -89,11 +89,12 @@ class HurdleShares(nn.Module):
     ) -> Float[Tensor, "N V"]:
         """Shares of active layers, each summing to one; exact zeros in missed cells and in layers without energy."""
         logit, log_mean, log_shape = self._bounded(p)
-        uniform, *proposals = noise.view(len(noise), -1, self.n_voxels).unbind(1)
-        u = torch.special.ndtr(uniform)
+        decision, proposal, spare = noise.view(len(noise), _NORMALS, self.n_voxels).unbind(1)
+        u = torch.special.ndtr(decision)
         threshold = self._hit_thresholds(u, torch.sigmoid(logit))
         hit = (u < threshold) & active[:, self.layer_of_voxel]
-        log_weight = _log_gamma_variate(log_shape, (u / threshold.clamp_min(1e-9)).clamp(1e-9, 1.0), proposals)
+        left = (u / threshold.clamp_min(1e-9)).clamp_max(1.0)  # uniform again where the cell is hit
+        log_weight = _log_gamma_variate(log_shape, left, proposal, spare)
         log_weight = (log_weight + log_mean - log_shape).masked_fill(~hit, -torch.inf)
         log_weight = self._by_layer(log_weight, -torch.inf)
         peak = log_weight.amax(-1, keepdim=True).clamp_min(-1e4)
@@ -116,21 +117,21 @@ class HurdleShares(nn.Module):
         return self.real & ~torch.cat([self.real[:, 1:], torch.zeros_like(self.real[:, :1])], 1)
 
 
-def _log_gamma_variate(log_shape: Tensor, u: Tensor, proposals: list[Tensor]) -> Tensor:
+def _log_gamma_variate(log_shape: Tensor, u: Tensor, proposal: Tensor, spare: Tensor) -> Tensor:
     r"""log of Gamma(k, 1) variates: Marsaglia and Tsang's method for k + 1, times :math:`U^{1/k}`.
 
-    ``proposals`` is (normal, normal, normal): a proposal, the normal whose probability decides on it, and the proposal
-    taken instead; that one stands without a test, so that a fixed amount of noise suffices. Rejections are rare (under
-    5 % for every k > 0), so that fewer than 0.3 % of the weights come from an untested proposal.
+    One uniform ``u`` decides whether the normal ``proposal`` is accepted, and what is left of it is the U of the power.
+    Where it is not, ``spare`` stands without a test, so that a fixed amount of noise suffices: rejections are rare
+    (under 5 % for every k > 0) and an untested proposal is nearly as good.
     Source: ACM Trans. Math. Softw. 26 (2000) 363.
     """
     shape = log_shape.exp()
     d = shape + 2 / 3
-    normal, decision, spare = proposals
     width = 1 / (9 * d).sqrt()
-    cube = 1 + width * normal
+    cube = 1 + width * proposal
     v = cube.clamp_min(1e-3) ** 3
-    log_accept = 0.5 * normal**2 + d * (1 - v + v.log())
-    accepted = (torch.special.ndtr(decision) < log_accept.exp()) & (cube > 1e-3)
+    accept = torch.where(cube > 1e-3, (0.5 * proposal**2 + d * (1 - v + v.log())).exp(), 0.0).clamp_max(1.0)
+    accepted = u < accept
     v = torch.where(accepted, v, (1 + width * spare).clamp_min(1e-3) ** 3)
-    return (d * v).log() + u.log() / shape
+    left = torch.where(accepted, u / accept, (u - accept) / (1 - accept))
+    return (d * v).log() + left.clamp(1e-9, 1.0).log() / shape

@@ -46,9 +46,9 @@ class Auc:
 
     @property
     def tells_apart(self) -> bool:
-        """Whether it stands three standard errors above its floor, or above one half if the floor is lower."""
+        """Whether it stands three standard errors above one half, where no difference puts it, and above its floor."""
         m = self.measured
-        return m.value - max(m.floor, 0.5) > 3 * float(np.hypot(m.error, m.floor_spread))
+        return m.value - 0.5 > 3 * m.error and m.value > m.floor
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON."""
