@@ -176,7 +176,7 @@ class VAEConfig(ModelConfig):
 
     name: Literal["vae"] = "vae"
     latent: int = Field(16, ge=1, description="latent dimension")
-    width: int = Field(320, ge=1, description="hidden units of encoder and decoder")
+    width: int = Field(256, ge=1, description="hidden units of encoder and decoder")
     depth: int = Field(2, ge=0, description="residual blocks of encoder and decoder")
     beta: float = Field(1.0, ge=0, description="final weight of the KL term")
     free_bits: float = Field(0.1, ge=0, description="KL of a latent, in nats, below which it costs nothing")
