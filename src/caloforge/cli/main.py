@@ -8,6 +8,7 @@ import typer
 
 from caloforge.cli.generate import generate
 from caloforge.cli.inspect import inspect
+from caloforge.cli.merge import merge
 from caloforge.cli.quickstart import quickstart
 from caloforge.cli.simulate import simulate
 from caloforge.cli.train import train
@@ -21,7 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (quickstart, simulate, inspect, train, generate, validate):
+for command in (quickstart, simulate, merge, inspect, train, generate, validate):
     app.command()(command)
 
 

@@ -4,6 +4,9 @@ __all__ = ["simulate"]
 
 import json
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,10 +14,16 @@ import typer
 
 from caloforge.cli.progress import track
 from caloforge.data.store import ShowerFile
+from caloforge.errors import BadValue, UnknownName
 from caloforge.geometry.detector import detector as find_detector
 from caloforge.geometry.readouts import readout as find_readout
+from caloforge.truth import gflash_file
+from caloforge.truth.array import Part, Standing, parse_part, simulate_part
 from caloforge.truth.beam import Beam, parse_particle, parse_spectrum
+from caloforge.truth.cluster import dask_executor
 from caloforge.truth.production import Progress, Request, produce
+
+ENGINES = ("geant4", "gflash")
 
 
 def simulate(
@@ -25,25 +34,58 @@ def simulate(
     particle: Annotated[str, typer.Option(help="e-, e+ or gamma")] = "e-",
     n: Annotated[int, typer.Option("-n", help="number of showers")] = 1000,
     seed: Annotated[int, typer.Option(help="same seed, same showers")] = 1,
+    engine: Annotated[str, typer.Option(help="geant4, or gflash: the Grindhammer-Peters parametrisation")] = "geant4",
     workers: Annotated[int, typer.Option(help="Geant4 processes on this machine")] = 1,
+    dask: Annotated[str | None, typer.Option(help="simulate on the dask cluster with this scheduler address")] = None,
+    shard: Annotated[str | None, typer.Option(help="i/n: only part i of n, for a job array; then merge")] = None,
     shard_size: Annotated[int | None, typer.Option(help="showers in each file that a resumed call can skip")] = None,
     mantissa_bits: Annotated[int, typer.Option(help="bits of cell energies to keep; 11 makes small files")] = 23,
     overwrite: Annotated[bool, typer.Option(help="replace the output if it exists")] = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Simulate showers with Geant4; called again after an interruption, it simulates what is missing."""
+    _check_engine(engine, dask, shard)
+    part = parse_part(shard) if shard else None
     beam = Beam(parse_particle(particle), parse_spectrum(energy))
     request = Request(find_detector(detector), beam, find_readout(readout), n, seed)
     command = " ".join(["caloforge", *sys.argv[1:]])
-    with track("simulating", 1.0) as report:
-        try:
-            produce(request, output, workers, shard_size, mantissa_bits, overwrite, _Share(report), command=command)
-        except KeyboardInterrupt:
-            kept = f"{output}.shards keeps what is finished; the same command goes on from there"
-            print(f"caloforge: interrupted; {kept}", file=sys.stderr)
-            raise typer.Exit(130) from None
-    answer = _summary(output)
+    answer: dict[str, Any] | None = None
+    with track("simulating", 1.0) as report, _resumable(output), _executor(dask) as executor:
+        share = _Share(report)
+        if engine == "gflash":
+            gflash_file.produce(request, output, mantissa_bits, overwrite, share, command)
+        elif part is not None:
+            options = (workers, shard_size, mantissa_bits, overwrite, share)
+            answer = _part_summary(simulate_part(request, part, output, *options, command=command), part, output)
+        else:
+            produce(request, output, workers, shard_size, mantissa_bits, overwrite, share, executor, command)
+    if answer is None:
+        answer = _summary(output)
     print(json.dumps(answer) if json_only else _sentence(answer))
+
+
+def _check_engine(engine: str, dask: str | None, shard: str | None) -> None:
+    if engine not in ENGINES:
+        raise UnknownName("engine", engine, ENGINES)
+    if engine == "gflash" and (dask or shard):
+        raise BadValue("engine", engine, "it makes a thousand showers in seconds: leave out --dask and --shard")
+    if dask and shard:
+        raise BadValue("shard", shard, "give --shard to the jobs of an array or --dask to one call, not both")
+
+
+@contextmanager
+def _resumable(output: Path) -> Iterator[None]:
+    """Ctrl-C ends with a sentence that says what is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = f"{output}.shards keeps what is finished; the same command goes on from there"
+        print(f"caloforge: interrupted; {kept}", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+def _executor(dask: str | None) -> AbstractContextManager[Executor | None]:
+    return dask_executor(dask) if dask else nullcontext()
 
 
 class _Share:
@@ -67,14 +109,30 @@ def _summary(path: Path) -> dict[str, Any]:
         facts, n = file.provenance, len(file)
         response = sum(float((part.total_energy / part.incident_energy).sum()) for part in file.batches()) / n
     size = path.stat().st_size
-    keys = ("geant4", "physics_list", "data_kind", "data_tables", "core_seconds")
-    numbers = {"mean_response": response, "geant4_ms_per_shower": facts["host_ms_per_shower"], "bytes": size}
-    return {"file": str(path), "showers": n, **numbers, **{key: facts[key] for key in keys}}
+    keys = ("engine", "geant4", "physics_list", "data_kind", "data_tables", "core_seconds")
+    numbers = {"mean_response": response, "ms_per_shower": facts["host_ms_per_shower"], "bytes": size}
+    if "geant4" in facts:
+        numbers["geant4_ms_per_shower"] = facts["host_ms_per_shower"]
+    return {"file": str(path), "showers": n, **numbers, **{key: facts[key] for key in keys if key in facts}}
+
+
+def _part_summary(array: Standing, part: Part, output: Path) -> dict[str, Any]:
+    """What this job of an array leaves to do."""
+    return {
+        "shard": f"{part.index}/{part.count}",
+        "folder": str(array.folder),
+        "shards": array.total,
+        "missing": len(array.missing),
+        "then": f"caloforge merge {output}.shards -o {output}",
+    }
 
 
 def _sentence(answer: dict[str, Any]) -> str:
+    if "shard" in answer:
+        left = f"{answer['missing']} of {answer['shards']} shard files are missing"
+        return f"part {answer['shard']} is done; {left}; when none is: {answer['then']}"
+    made = f"Geant4 {answer['geant4']} with {answer['data_kind']} tables" if "geant4" in answer else answer["engine"]
     return (
         f"{answer['file']}: {answer['showers']} showers, mean response {100 * answer['mean_response']:.2f} %, "
-        f"{answer['geant4_ms_per_shower']:.0f} ms each, {answer['bytes'] / 1e6:.1f} MB, "
-        f"Geant4 {answer['geant4']} with {answer['data_kind']} tables"
+        f"{answer['ms_per_shower']:.1f} ms each, {answer['bytes'] / 1e6:.1f} MB, {made}"
     )

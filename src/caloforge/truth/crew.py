@@ -3,15 +3,16 @@
 __all__ = ["Crew", "run_all"]
 
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
 
-from caloforge.errors import Geant4Failed
+from caloforge.errors import CaloforgeError, Geant4Failed
 from caloforge.truth.worker import Shard, Worker, run_shard
 
 Report = Callable[[Shard, int], None]
+KEPT = "finished shards are kept, and the same call simulates only the missing ones"
 
 
 class Crew:
@@ -61,7 +62,7 @@ class Crew:
 
 
 def run_all(shards: Sequence[Shard], workers: int, report: Report, executor: Executor | None = None) -> None:
-    """Simulate all shards; the first failure stops the others.
+    """Simulate all shards; after a failure no other shard is begun, and those under way are finished.
 
     Args:
         shards: what to simulate.
@@ -77,17 +78,39 @@ def run_all(shards: Sequence[Shard], workers: int, report: Report, executor: Exe
         _run_elsewhere(shards, report, executor)
     elif shards:
         with Crew(min(workers, len(shards))) as crew:
-            for done in as_completed([crew.submit(shard, report) for shard in shards]):
-                done.result()
+            _gather([crew.submit(shard, report) for shard in shards])
+
+
+def _gather(futures: "Iterable[Future[Path]]", finished: "Callable[[Future[Path]], None] | None" = None) -> None:
+    """Wait; the first failure cancels what has not begun and is raised when all that has begun is over."""
+    pending, failure = set(futures), None
+    while pending:
+        done, pending = wait(pending, return_when=FIRST_COMPLETED)
+        for future in done:
+            error = future.exception()
+            if error is None and finished is not None:
+                finished(future)
+            failure = failure or error
+        if failure is not None:
+            pending = {future for future in pending if not future.cancel()}
+    if failure is not None:
+        raise failure
 
 
 def _run_elsewhere(shards: Sequence[Shard], report: Report, executor: Executor) -> None:
     futures = {executor.submit(run_shard, shard): shard for shard in shards}
+
+    def finished(future: "Future[Path]") -> None:
+        for index in range(len(futures[future].shots)):
+            report(futures[future], index)
+
     try:
-        for done in as_completed(futures):
-            done.result()
-            for index in range(len(futures[done].shots)):
-                report(futures[done], index)
+        _gather(futures, finished)
+    except CaloforgeError:
+        raise
+    except Exception as error:
+        how = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise Geant4Failed(f"the executor lost a shard ({how}); {KEPT}") from error
     finally:
         for future in futures:
             future.cancel()

@@ -4,7 +4,7 @@ Cells and conditions depend on the request (detector, readout, beam, number, see
 on any number of workers and any shard size. The provenance says when and how fast they were made, and so differs.
 """
 
-__all__ = ["Progress", "Request", "produce", "simulate"]
+__all__ = ["Progress", "Request", "checked_size", "complete", "ignore", "produce", "simulate"]
 
 import hashlib
 import importlib.metadata
@@ -14,25 +14,24 @@ import math
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from caloforge.data.showers import Showers
-from caloforge.data.store import ShowerFile, ShowerWriter, trim_mantissa
-from caloforge.errors import BadFile, BadValue, Geant4Missing, UnwritablePath
+from caloforge.data.store import ShowerFile, trim_mantissa
+from caloforge.errors import BadValue, Geant4Missing
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import Detector
 from caloforge.truth import geant4
 from caloforge.truth.beam import Beam
 from caloforge.truth.crew import run_all
 from caloforge.truth.em_data import find_data
+from caloforge.truth.shards import is_complete, join, shard_folder
 from caloforge.truth.worker import Shard
 
 
@@ -135,17 +134,26 @@ def produce(
         Geant4Missing: geant4-pybind is not installed.
         Geant4Failed: a Geant4 process died; finished shards stay.
     """
-    size = _checked(request, workers, shard_size, mantissa_bits)
+    size = checked_size(request, workers, shard_size, mantissa_bits)
     output = Path(output)
-    with _shard_folder(output, overwrite) as folder:
+    with shard_folder(output, overwrite) as folder:
         facts = request.facts
         shards = request.shards(folder, size, facts)
-        missing = [shard for shard in shards if not _is_complete(shard)]
-        run_all(missing, workers, _Counter(shards, missing, progress).add, executor)
-        provenance = facts | {"command": command, "mantissa_bits": mantissa_bits}
-        _merge(request, shards, output, provenance)
+        complete(shards, workers, progress, executor)
+        join([shard.path for shard in shards], output, facts | {"command": command, "mantissa_bits": mantissa_bits})
         shutil.rmtree(folder)
     return output
+
+
+def complete(
+    shards: Sequence[Shard],
+    workers: int,
+    progress: Callable[[Progress], None] = ignore,
+    executor: Executor | None = None,
+) -> None:
+    """Simulate those of the shards that no earlier call wrote; arguments and errors as `produce`."""
+    missing = [shard for shard in shards if not is_complete(shard)]
+    run_all(missing, workers, _Counter(shards, missing, progress).add, executor)
 
 
 def simulate(
@@ -158,7 +166,8 @@ def simulate(
             return file.read(), file.provenance
 
 
-def _checked(request: Request, workers: int, shard_size: int | None, mantissa_bits: int) -> int:
+def checked_size(request: Request, workers: int, shard_size: int | None, mantissa_bits: int) -> int:
+    """The shard size, after everything that can be refused without simulating was looked at."""
     if importlib.util.find_spec("geant4_pybind") is None:
         raise Geant4Missing
     size = min(200, max(10, math.ceil(request.n / 16))) if shard_size is None else shard_size
@@ -168,35 +177,6 @@ def _checked(request: Request, workers: int, shard_size: int | None, mantissa_bi
         raise BadValue("number of workers", workers, "give at least one")
     trim_mantissa(np.zeros(1, np.float32), mantissa_bits)
     return size
-
-
-@contextmanager
-def _shard_folder(output: Path, overwrite: bool) -> Iterator[Path]:
-    """The folder beside the output; making it shows that the output can be written. Removed if nothing is in it."""
-    if output.is_dir():
-        raise UnwritablePath(output, "it is a folder")
-    if output.exists() and not overwrite:
-        raise UnwritablePath(output, "the file exists (--overwrite replaces it)")
-    folder = output.with_name(f"{output.name}.shards")
-    try:
-        folder.mkdir(exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise UnwritablePath(output, error.strerror or str(error)) from error
-    try:
-        yield folder
-    finally:
-        with suppress(OSError):
-            folder.rmdir()
-
-
-def _is_complete(shard: Shard) -> bool:
-    """Whether an earlier call wrote this shard; a damaged file does not count."""
-    try:
-        with ShowerFile(shard.path) as file:
-            return len(file) == len(shard.shots)
-    except BadFile:
-        return False
 
 
 class _Counter:
@@ -215,27 +195,3 @@ class _Counter:
             self._showers += 1
             self._energy += float(shard.shots.energy[index])
             self._tell(Progress(self._showers, self._n, self._energy, self._total))
-
-
-def _merge(request: Request, shards: Sequence[Shard], output: Path, provenance: dict[str, Any]) -> None:
-    """Stream the shards in order into the output."""
-    facts: list[dict[str, Any]] = []
-    bits = provenance["mantissa_bits"]
-    with ShowerWriter(output, request.binning, request.detector.name, provenance, bits) as writer:
-        for shard in shards:
-            with ShowerFile(shard.path) as file:
-                writer.append(file.read())
-                facts.append(file.provenance["facts"])
-        writer.note(**_summary(facts, request.n))
-
-
-def _summary(facts: list[dict[str, Any]], n: int) -> dict[str, Any]:
-    """Versions, cost and containment of the whole production."""
-    total = {key: sum(f[key] for f in facts) for key in facts[0] if key != "geant4"}
-    return {
-        "geant4": facts[0]["geant4"],
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "host_ms_per_shower": 1e3 * total["core_seconds"] / n,
-        "core_seconds": total["core_seconds"] + total["start_seconds"],
-        "energy_outside_mesh": max(0.0, 1 - total["cell_energy"] / total["sensitive_energy"]),  # cells are float32
-    }

@@ -1,0 +1,36 @@
+"""`caloforge merge`: the shards of a job array, or several files of showers, into one file."""
+
+__all__ = ["merge"]
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from caloforge.data.merge import merge_files
+from caloforge.data.store import ShowerFile
+from caloforge.errors import BadFile
+from caloforge.truth.array import merge_shards
+
+
+def merge(
+    inputs: Annotated[list[Path], typer.Argument(help="files of showers, or the folder OUTPUT.shards of a job array")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="HDF5 file to make")],
+    mantissa_bits: Annotated[
+        int | None, typer.Option(help="bits of cell energies to keep; default as they are")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="replace the output if it exists")] = False,
+    json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
+) -> None:
+    """Merge the shards of a finished job array, or files of showers with one mesh and detector, into one file."""
+    folders = [path for path in inputs if path.is_dir()]
+    if not folders:
+        merge_files(inputs, output, 23 if mantissa_bits is None else mantissa_bits, overwrite)
+    elif len(inputs) == 1:
+        merge_shards(inputs[0], output, mantissa_bits, overwrite)
+    else:
+        raise BadFile(folders[0], "a folder among several inputs", "merge each job array first, then the files")
+    with ShowerFile(output) as file:
+        answer = {"file": str(output), "showers": len(file), "inputs": [str(path) for path in inputs]}
+    print(json.dumps(answer) if json_only else f"{output}: {answer['showers']} showers")

@@ -1,0 +1,62 @@
+"""What the scoring costs: processor time per GeV of Geant4 electrons with and without it, same seeds, in turn.
+
+Run: python tools/benchmark_scoring.py         (about two minutes; --readout siw-6480 for the fine mesh)
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+
+from caloforge.geometry.detector import detector
+from caloforge.geometry.readouts import readout
+from caloforge.truth import geant4
+from caloforge.truth.beam import Beam, parse_spectrum
+from caloforge.truth.em_data import find_data
+from caloforge.units import GeV
+
+
+def measure(options: argparse.Namespace) -> dict[str, float]:
+    """Milliseconds of processor time per GeV in this process, and the sum of all cells as a check."""
+    import os
+
+    os.environ.update(find_data().environment)
+    from caloforge.truth import engine
+
+    if options.bare:
+        engine._Stack.ConstructSDandField = lambda self: None  # no sensitive detector: Geant4 alone
+    stack, mesh = detector("par04-siw"), readout(options.readout)
+    shots = Beam(11, parse_spectrum(options.energy)).shots(options.n, 1)
+    geant4.simulate(stack, shots[:2], mesh)
+    showers, facts = geant4.simulate(stack, shots, mesh)
+    energy = float(shots.energy.sum()) / GeV
+    return {"ms_per_gev": 1e3 * facts.core_seconds / energy, "cells": float(showers.total_energy.sum())}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--energy", default="5GeV")
+    parser.add_argument("--readout", default="siw-1080")
+    parser.add_argument("-n", type=int, default=100)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        print(json.dumps(measure(options)))
+        return
+    command = [sys.executable, __file__, *sys.argv[1:], "--child"]
+    times: dict[str, list[float]] = {"bare": [], "scored": []}
+    for _ in range(options.repeat):
+        for name, extra in (("bare", ["--bare"]), ("scored", [])):
+            done = subprocess.run([*command, *extra], capture_output=True, text=True, check=True)
+            times[name].append(json.loads(done.stdout.splitlines()[-1])["ms_per_gev"])
+    bare, scored = (statistics.median(times[name]) for name in ("bare", "scored"))
+    for name, values in times.items():
+        print(f"{name:>7}: {statistics.median(values):.2f} ms/GeV  ({', '.join(f'{v:.2f}' for v in values)})")
+    print(f"scoring adds {100 * (scored / bare - 1):.1f} % to Geant4 itself")
+
+
+if __name__ == "__main__":
+    main()
