@@ -22,6 +22,7 @@ from caloforge.errors import Geant4Failed
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import Detector
 from caloforge.truth.geant4 import PRODUCTION_CUT, Shots
+from caloforge.truth.step_reader import recorder
 from caloforge.units import MeV, mm
 
 PHOTON_LIMIT = 0.1 * MeV  # photoelectric absorption in light materials lies below
@@ -58,21 +59,11 @@ class _Scorer(g4.G4VPrimitiveScorer):  # type: ignore[misc]
         """Nothing to close, but Geant4 asks."""
 
     def ProcessHits(self, step: Any, history: Any) -> bool:  # noqa: N802 Geant4's name
-        """Geant4 passes one and the same step object for ever: look its methods up once, on the first step."""
-        before, after = step.GetPreStepPoint(), step.GetPostStepPoint()
-        deposit, start, end = step.GetTotalEnergyDeposit, before.GetPosition, after.GetPosition
-        add_deposit, add_x, add_y = self.steps.deposit.append, self.steps.x.append, self.steps.y.append
-
-        def process(step: Any, history: Any) -> bool:
-            add_deposit(deposit())
-            a, b = start(), end()
-            add_x(a.x + b.x)
-            add_y(a.y + b.y)
-            return True
-
-        self.kept = step, before, after
-        self.ProcessHits = process  # type: ignore[method-assign]
-        return process(step, history)
+        """Geant4 passes one and the same step object for ever: find out how to read it once, on the first step."""
+        record = recorder(step, self.steps.deposit, self.steps.x, self.steps.y)
+        self.kept = step, step.GetPreStepPoint(), step.GetPostStepPoint()
+        self.ProcessHits = record  # type: ignore[method-assign]
+        return record(step, history)
 
 
 class _Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
