@@ -7,6 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from caloforge.cli.merge import merge
 from caloforge.cli.simulate import simulate
 from caloforge.data.store import ShowerFile
 from caloforge.errors import CaloforgeError
@@ -25,6 +26,14 @@ BAD = [
     ["--energy", "1GeV", "--workers", "0"],
     ["--energy", "1GeV", "--mantissa-bits", "24"],
     ["--energy", "1GeV", "-o", "missing/truth.h5"],
+    ["--energy", "1GeV", "--engine", "tea"],
+    ["--energy", "1GeV", "--engine", "gflash", "--shard", "1/2"],
+    ["--energy", "1MeV", "--engine", "gflash"],
+    ["--energy", "1GeV", "--engine", "gflash", "--particle", "gamma"],
+    ["--energy", "1GeV", "--engine", "gflash", "-o", "missing/truth.h5"],
+    ["--energy", "1GeV", "--shard", "0/2"],
+    ["--energy", "1GeV", "--shard", "two"],
+    ["--energy", "1GeV", "--shard", "1/2", "--dask", "tcp://127.0.0.1:9"],
 ]
 
 
@@ -57,3 +66,52 @@ def test_bad_request_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch, o
     assert "\n" not in str(result.exception)
     assert result.stdout == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_gflash_says_what_it_is(tmp_path):
+    path = tmp_path / "fast.h5"
+    options = ["--engine", "gflash", "--energy", "5GeV:20GeV:uniform", "-n", "30", "-o", str(path)]
+    result = CliRunner().invoke(app, [*options, "--json"])
+    assert result.exit_code == 0
+    answer = json.loads(result.stdout)
+    assert answer["engine"] == "Grindhammer-Peters parametrisation"
+    with ShowerFile(path) as file:
+        facts, showers = file.provenance, file.read()
+    assert facts["engine"] == "Grindhammer-Peters parametrisation"
+    assert not {"geant4", "physics_list", "data_tables"} & set(facts)
+    assert len(showers) == answer["showers"] == 30
+    result = CliRunner().invoke(app, [*options, "--overwrite"])
+    assert result.stdout.rstrip().endswith("Grindhammer-Peters parametrisation")
+
+
+@pytest.mark.geant4
+def test_part_of_an_array_says_what_is_left(tmp_path):
+    if find_spec("geant4_pybind") is None:
+        pytest.skip("needs geant4-pybind")
+    path = tmp_path / "truth.h5"
+    options = ["--energy", "50MeV", "-n", "4", "--shard-size", "1", "-o", str(path)]
+    result = CliRunner().invoke(app, [*options, "--shard", "1/2"])
+    assert result.exit_code == 0
+    assert "part 1/2 is done; 2 of 4 shard files are missing" in result.stdout
+    result = CliRunner().invoke(app, [*options, "--shard", "2/2", "--json"])
+    assert json.loads(result.stdout)["missing"] == 0
+    merging = typer.Typer()
+    merging.command()(merge)
+    result = CliRunner().invoke(merging, [f"{path}.shards", "-o", str(path)])
+    assert result.exit_code == 0
+    assert "4 showers" in result.stdout
+
+
+def test_merge_of_files(tmp_path):
+    merging = typer.Typer()
+    merging.command()(merge)
+    paths = [str(tmp_path / f"{seed}.h5") for seed in (1, 2)]
+    for seed, path in zip("12", paths, strict=True):
+        options = ["--engine", "gflash", "--energy", "5GeV", "-n", "3", "--seed", seed, "-o", path]
+        assert CliRunner().invoke(app, options).exit_code == 0
+    result = CliRunner().invoke(merging, [*paths, "-o", str(tmp_path / "both.h5"), "--json"])
+    assert json.loads(result.stdout)["showers"] == 6
+    for bad in ([paths[0], paths[0]], [str(tmp_path), paths[0]], [str(tmp_path)]):
+        result = CliRunner().invoke(merging, [*bad, "-o", str(tmp_path / "bad.h5")])
+        assert isinstance(result.exception, CaloforgeError)
+        assert "\n" not in str(result.exception)

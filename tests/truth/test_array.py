@@ -112,9 +112,11 @@ def test_dask_cluster_makes_the_same_showers(request_of, undisturbed, tmp_path, 
     from distributed import LocalCluster
 
     monkeypatch.chdir(tmp_path)
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, local_directory=str(tmp_path)) as nodes:
-        with dask_executor(nodes.scheduler_address) as executor:
-            produce(request_of(), "truth.h5", shard_size=3, executor=executor)
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, local_directory=str(tmp_path)) as nodes,
+        dask_executor(nodes.scheduler_address) as executor,
+    ):
+        produce(request_of(), "truth.h5", shard_size=3, executor=executor)
     assert_same(read(tmp_path / "truth.h5"), undisturbed)
 
 

@@ -1,4 +1,4 @@
-"""The Grindhammer-Peters parametrisation: its own formulas, conservation of energy, and Geant4 as it stands in the sample."""
+"""The Grindhammer-Peters parametrisation: its own formulas, conservation of energy, and the bundled Geant4 sample."""
 
 import numpy as np
 import pytest

@@ -102,6 +102,16 @@ def test_killed_worker_is_reported_and_the_next_call_resumes(request_of, undistu
 
 
 @pytest.mark.geant4
+def test_healthy_worker_finishes_its_shard(request_of, tmp_path, monkeypatch):
+    """One of two processes dies early: the other one's shard is kept, and no further one is begun."""
+    path, killer = tmp_path / "truth.h5", KillsWorkers(after=2).hire(monkeypatch)
+    with pytest.raises(Geant4Failed, match="SIGKILL"):
+        produce(request_of("300MeV", 60), path, 2, shard_size=10, progress=killer)
+    kept = list((tmp_path / "truth.h5.shards").glob("*.h5"))
+    assert len(kept) == 1
+
+
+@pytest.mark.geant4
 def test_shards_of_another_request_and_damaged_ones_are_not_used(request_of, undisturbed, tmp_path, monkeypatch):
     path, killer = tmp_path / "truth.h5", KillsWorkers(after=7).hire(monkeypatch)
     with pytest.raises(Geant4Failed):

@@ -45,7 +45,7 @@ def merge_files(
     parts = _checked(sources)
     with ShowerFile(sources[0]) as first:
         binning, detector = first.binning, first.detector
-    seen: list[UInt64[Array, "..."]] = []
+    seen = []
     with ShowerWriter(output, binning, detector, _provenance(parts), mantissa_bits) as writer:
         for source in sources:
             with ShowerFile(source) as file:
@@ -77,7 +77,7 @@ def _ids(showers: Showers) -> UInt64[Array, " n"]:
     return np.where((showers.energy > 0).sum(axis=1) >= _SURE, showers.ids, np.uint64(0))
 
 
-def _refuse_twice(seen: list[UInt64[Array, "..."]], sources: Sequence[Path], parts: list[dict[str, Any]]) -> None:
+def _refuse_twice(seen: Sequence[Array], sources: Sequence[Path], parts: list[dict[str, Any]]) -> None:
     ids = np.concatenate(seen)
     _, first, counts = np.unique(ids, return_index=True, return_counts=True)
     twice = first[(counts > 1) & (ids[first] != 0)]

@@ -15,9 +15,14 @@ Report = Callable[[Shard, int], None]
 KEPT = "finished shards are kept, and the same call simulates only the missing ones"
 
 
+class _Stopped(Geant4Failed):
+    """Another shard failed before this one was begun."""
+
+
 class Crew:
     """Threads of this process, each with a Geant4 process that it keeps from shard to shard.
 
+    After a failure the shards under way are finished and no further one is begun.
     Leaving the context by an exception (Ctrl-C, a dead process) kills all of them.
     """
 
@@ -27,19 +32,26 @@ class Crew:
         self._hired: list[Worker] = []
         self._lock = threading.Lock()
         self._closed = False
+        self._failed = False
 
     def submit(self, shard: Shard, report: Report) -> "Future[Path]":
         """Queue a shard; ``report(shard, index)`` is called in a thread for every shower that is finished."""
         return self._threads.submit(self._run, shard, report)
 
     def _run(self, shard: Shard, report: Report) -> Path:
-        return self._worker().run(shard, lambda index: report(shard, index))
+        if self._failed:
+            raise _Stopped("the production was stopped")
+        try:
+            return self._worker().run(shard, lambda index: report(shard, index))
+        except BaseException:
+            self._failed = True
+            raise
 
     def _worker(self) -> Worker:
         if not hasattr(self._own, "worker"):
             with self._lock:
                 if self._closed:
-                    raise Geant4Failed("the production was stopped")
+                    raise _Stopped("the production was stopped")
                 self._own.worker = Worker()
                 self._hired.append(self._own.worker)
         worker: Worker = self._own.worker
@@ -90,7 +102,8 @@ def _gather(futures: "Iterable[Future[Path]]", finished: "Callable[[Future[Path]
             error = future.exception()
             if error is None and finished is not None:
                 finished(future)
-            failure = failure or error
+            if failure is None or isinstance(failure, _Stopped):
+                failure = error or failure
         if failure is not None:
             pending = {future for future in pending if not future.cancel()}
     if failure is not None:

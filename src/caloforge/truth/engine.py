@@ -60,7 +60,7 @@ class _Scorer(g4.G4VPrimitiveScorer):  # type: ignore[misc]
 
     def ProcessHits(self, step: Any, history: Any) -> bool:  # noqa: N802 Geant4's name
         """Geant4 passes one and the same step object for ever: find out how to read it once, on the first step."""
-        record = recorder(step, self.steps.deposit, self.steps.x, self.steps.y)
+        record: Any = recorder(step, self.steps.deposit, self.steps.x, self.steps.y)
         self.kept = step, step.GetPreStepPoint(), step.GetPostStepPoint()
         self.ProcessHits = record  # type: ignore[method-assign]
         return record(step, history)

@@ -91,7 +91,8 @@ def medium(detector: Detector) -> Medium:
     known = [_material(slab) for slab in detector.slabs]
     thickness = np.array([slab.thickness for slab in detector.slabs])
     z, density, x0, ec = (
-        np.array([float(getattr(m, name)) for m in known]) for name in ("z", "density", "radiation_length", "critical_energy")
+        np.array([float(getattr(m, name)) for m in known])
+        for name in ("z", "density", "radiation_length", "critical_energy")
     )
     weight = density * thickness / (density * thickness).sum()
     scatter = float((weight * ec / x0).sum())
