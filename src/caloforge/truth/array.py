@@ -8,6 +8,7 @@ __all__ = ["Part", "Standing", "merge_shards", "parse_part", "simulate_part", "s
 
 import json
 import os
+import platform
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ def simulate_part(
 def _write_manifest(folder: Path, shards: list[Shard], facts: dict[str, Any]) -> None:
     """Every part writes the same one, under a name of its own first."""
     path = folder / f"{shards[0].label}.json"
-    beside = folder / f".{path.name}.{os.getpid()}.{os.uname().nodename}.partial"
+    beside = folder / f".{path.name}.{os.getpid()}.{platform.node()}.partial"
     beside.write_text(json.dumps({"facts": facts, "shards": {s.path.name: len(s.shots) for s in shards}}))
     beside.replace(path)
 
