@@ -62,6 +62,9 @@ def test_train_generate_validate(call, config, truth, tmp_path):
     code, out, _ = call("validate", tmp_path / "fake.h5", "--truth", truth, "-o", tmp_path / "report")
     assert code == 0
     assert (tmp_path / "report" / "report.html").is_file()
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["provenance"]["truth"]["split"] == "test"  # the model was trained on this very file
+    assert report["samples"]["truth"] < 1000
 
 
 def test_generate_from_a_spectrum(call, config, tmp_path):

@@ -106,6 +106,7 @@ def train_run(
     facts = {
         "caloforge": __version__,
         "torch": torch.__version__,
+        "showers_digest": showers.digest,
         "training_showers": len(splits["train"]),
         "seconds": round(time.monotonic() - start, 1),
         "seconds_cover_steps": [first, state.step],
