@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
+import caloforge
 from caloforge.cli.main import run
 from caloforge.data.samples import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile, write_showers
@@ -214,3 +215,9 @@ def test_quickstart(call, tmp_path):
     page = (tmp_path / "qs" / "report.html").read_text()
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "https://" not in page
+
+
+def test_version(call):
+    code, out, _ = call("--version")
+    assert code == 0
+    assert out == f"caloforge {caloforge.__version__}\n"
