@@ -11,18 +11,29 @@ import typer
 
 from caloforge.cli.progress import track
 from caloforge.data.store import ShowerFile
+from caloforge.errors import UnknownName
 from caloforge.geometry.detector import detector as find_detector
+from caloforge.geometry.readouts import default_readout
 from caloforge.geometry.readouts import readout as find_readout
 from caloforge.truth.beam import Beam, parse_particle, parse_spectrum
+from caloforge.truth.directions import parse_angles
+from caloforge.truth.geant4 import Mesh
 from caloforge.truth.production import Progress, Request, produce
 
 
 def simulate(
     output: Annotated[Path, typer.Option("-o", "--output", help="HDF5 file to make")],
     energy: Annotated[str, typer.Option(help="50GeV, 1GeV:100GeV:log or 1GeV:100GeV:uniform")],
-    detector: Annotated[str, typer.Option(help="name of the calorimeter")] = "par04-siw",
-    readout: Annotated[str, typer.Option(help="name of the mesh, or a CaloChallenge XML with z_edges")] = "siw-1080",
+    detector: Annotated[str, typer.Option(help="name of the calorimeter, or a YAML file")] = "par04-siw",
+    readout: Annotated[
+        str | None, typer.Option(help="name of the mesh, or a CaloChallenge XML with z_edges; default: the detector's")
+    ] = None,
     particle: Annotated[str, typer.Option(help="e-, e+ or gamma")] = "e-",
+    theta: Annotated[str, typer.Option(help="0deg, 0deg:30deg:uniform or 0deg:30deg:solid-angle")] = "0deg",
+    phi: Annotated[str, typer.Option(help="0deg or 0deg:360deg:uniform")] = "0deg",
+    mesh: Annotated[
+        str, typer.Option(help="the mesh follows the shower's `axis` or stays with the `detector`")
+    ] = "axis",
     n: Annotated[int, typer.Option("-n", help="number of showers")] = 1000,
     seed: Annotated[int, typer.Option(help="same seed, same showers")] = 1,
     workers: Annotated[int, typer.Option(help="Geant4 processes on this machine")] = 1,
@@ -32,8 +43,9 @@ def simulate(
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Simulate showers with Geant4; called again after an interruption, it simulates what is missing."""
-    beam = Beam(parse_particle(particle), parse_spectrum(energy))
-    request = Request(find_detector(detector), beam, find_readout(readout), n, seed)
+    beam = Beam(parse_particle(particle), parse_spectrum(energy), parse_angles(theta), parse_angles(phi))
+    stack = find_detector(detector)
+    request = Request(stack, beam, find_readout(readout) if readout else default_readout(stack), n, seed, _mesh(mesh))
     command = " ".join(["caloforge", *sys.argv[1:]])
     with track("simulating", 1.0) as report:
         try:
@@ -44,6 +56,14 @@ def simulate(
             raise typer.Exit(130) from None
     answer = _summary(output)
     print(json.dumps(answer) if json_only else _sentence(answer))
+
+
+def _mesh(name: str) -> Mesh:
+    if name == "axis":
+        return "axis"
+    if name == "detector":
+        return "detector"
+    raise UnknownName("mesh", name, ["axis", "detector"])
 
 
 class _Share:

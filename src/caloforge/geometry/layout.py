@@ -1,7 +1,7 @@
 """Detectors from YAML and back: materials, layers that may repeat, planar or cylindrical; checked before any use.
 
-Lengths are numbers in mm or text with a unit (``1.4mm``, ``80cm``, ``2m``). A layer begins where the one before ends, or
-at the depth ``at``; a gap between them is filled with ``gap`` (air unless told).
+Lengths are numbers in mm or text with a unit (``1.4mm``, ``80cm``, ``2m``). A layer begins where the one before ends,
+or at the depth ``at``; a gap between them is filled with ``gap`` (air unless told).
 """
 
 __all__ = ["detector_from_yaml", "detector_to_yaml", "read_detector"]
@@ -116,7 +116,9 @@ def _slabs(layout: _Layout) -> tuple[Slab, ...]:
             group = _checked(_Group, entry, place)
             parts = group.stack * group.repeat
             if any(slab.at is not None for slab in group.stack):
-                raise BadValue(f"field {place}", "at", "inside a stack layers follow each other; place the stack itself")
+                raise BadValue(
+                    f"field {place}", "at", "inside a stack layers follow each other; place the stack itself"
+                )
             start = group.at
         else:
             single = _checked(_Slab, entry, place)

@@ -118,9 +118,7 @@ class Detector:
         """Sensitive part of the thickness."""
         return sum(slab.thickness for slab in self.slabs if slab.sensitive) / self.depth
 
-    def depth_at(
-        self, x: Float[Array, " n"], z: Float[Array, " n"]
-    ) -> Float[Array, " n"]:
+    def depth_at(self, x: Float[Array, " n"], z: Float[Array, " n"]) -> Float[Array, " n"]:
         """Depth of points behind the face, mm; the beam enters at the origin, the normal is z."""
         if self.inner_radius is None:
             return z
