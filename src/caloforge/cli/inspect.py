@@ -1,4 +1,4 @@
-"""`caloforge inspect`: what a file of showers holds, and how it was made."""
+"""`caloforge inspect`: what a file of showers holds and how it was made, or what a detector is made of."""
 
 __all__ = ["inspect"]
 
@@ -10,17 +10,23 @@ import numpy as np
 import typer
 from particle import Particle, ParticleNotFound
 
+from caloforge.cli.inspect_detector import inspect_detector, is_detector
 from caloforge.data.store import ShowerFile
 from caloforge.geometry.readouts import readout
 from caloforge.units import format_energy
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="HDF5 file of showers")],
+    file: Annotated[Path, typer.Argument(help="HDF5 file of showers, detector.yaml, or the name of a detector")],
     binning: Annotated[str | None, typer.Option(help="readout name or XML, for files that do not carry one")] = None,
+    mesh: Annotated[str | None, typer.Option("--readout", help="mesh to draw over the detector")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="PNG of the detector; default NAME.png")] = None,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
-    """Say what a file of showers holds: mesh, particles, energies, response, provenance. Reads all of it."""
+    """Say what a file of showers holds (reads all of it), or what a detector is made of, and draw it to a PNG."""
+    if is_detector(file):
+        inspect_detector(str(file), mesh, output, json_only)
+        return
     with ShowerFile(file, readout(binning) if binning else None) as showers:
         facts = _facts(showers)
     if json_only:

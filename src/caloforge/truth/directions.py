@@ -1,7 +1,7 @@
 r"""Directions of incident particles at the face: theta from its normal, phi about it; and the frame of a shower's axis.
 
-A direction is :math:`(\sin\theta\cos\phi, \sin\theta\sin\phi, \cos\theta)`. The polar angle between
-:math:`\theta_1` and :math:`\theta_2` is uniform in :math:`\theta`, or in the solid angle, that is in :math:`\cos\theta`.
+A direction is :math:`(\sin\theta\cos\phi, \sin\theta\sin\phi, \cos\theta)`. The polar angle between two ends is uniform
+in :math:`\theta`, or in the solid angle, that is in :math:`\cos\theta`.
 """
 
 __all__ = ["Angles", "PERPENDICULAR", "direction", "parse_angles", "to_axis_frame"]
