@@ -74,6 +74,7 @@ def _table(facts: dict[str, Any]) -> str:
         ("Molière radius", f"{facts['moliere_radius_mm']:.4g} mm"),
         ("critical energy", f"{facts['critical_energy_mev']:.4g} MeV"),
         ("sensitive part", f"{facts['sampling_fraction_by_thickness']:.1%} of the thickness"),
+        ("", f"{facts['ionisation_fraction']:.2%} of the ionisation of relativistic electrons"),
         ("drawing", facts["drawing"]),
     ]
     head = [f"{name:>20}  {value}" for name, value in lines]

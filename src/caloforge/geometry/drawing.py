@@ -38,6 +38,7 @@ def properties(detector: Detector) -> dict[str, Any]:
         "critical_energy_mev": detector.critical_energy,
         "interaction_length_mm": detector.interaction_length,
         "sampling_fraction_by_thickness": detector.sampling_fraction,
+        "ionisation_fraction": detector.ionisation_fraction,
         "materials": _materials(detector),
     }
 

@@ -118,6 +118,15 @@ class Detector:
         """Sensitive part of the thickness."""
         return sum(slab.thickness for slab in self.slabs if slab.sensitive) / self.depth
 
+    @property
+    def ionisation_fraction(self) -> float:
+        r"""Sensitive part of the ionisation of a relativistic electron, :math:`E_c / X_0` per length (Rossi).
+
+        Showers leave somewhat less: low-energy photons are absorbed where Z is high.
+        """
+        loss = [s.thickness * self.bulk_of(s).critical_energy / self.bulk_of(s).radiation_length for s in self.slabs]
+        return sum(part for part, slab in zip(loss, self.slabs, strict=True) if slab.sensitive) / sum(loss)
+
     def depth_at(self, x: Float[Array, " n"], z: Float[Array, " n"]) -> Float[Array, " n"]:
         """Depth of points behind the face, mm; the beam enters at the origin, the normal is z."""
         if self.inner_radius is None:
