@@ -62,7 +62,7 @@ def parse_angle(text: str) -> float:
 
 def format_angle(angle: float) -> str:
     """An angle in rad, spelled in degrees: ``format_angle(math.pi) == "180deg"``."""
-    return f"{angle / deg:.10g}deg"
+    return f"{angle / deg:.6g}deg"
 
 
 def parse_length(text: str) -> float:

@@ -1,6 +1,7 @@
 """Detectors from YAML: what is written is what is built, and what cannot be built is one sentence."""
 
 import pickle
+from pathlib import Path
 
 import pytest
 import yaml
@@ -47,6 +48,14 @@ def test_yaml_round_trip(stack):
     assert eval(repr(stack), {"Detector": Detector, "Slab": Slab, "Material": Material}) == stack
 
 
+def test_example_of_the_documentation():
+    """docs/detectors.md is right."""
+    page = Path(__file__).parents[2] / "docs" / "detectors.md"
+    stack = detector_from_yaml(page.read_text(encoding="utf-8").split("```yaml")[1].split("```")[0])
+    assert stack.slabs[1] == Slab("G4_AIR", 15.0)
+    assert len(stack.sensitive) == 30
+
+
 def changed(**changes):
     return yaml.safe_dump(yaml.safe_load(OWN) | changes)
 
@@ -66,6 +75,7 @@ BAD = {
     "blind": (layers(W), "sensitive"),
     "unknown material": (layers(SI, W | {"material": "G4_Unobtainium"}), "G4_Unobtainium"),
     "gap": (changed(gap="G4_Nothing"), "G4_Nothing"),
+    "boolean": (layers(SI | {"thickness": True}), "length"),
     "negative": (layers(SI, W | {"thickness": -1}), "layers.1.thickness"),
     "zero": (layers(SI | {"thickness": 0}), "layers.0.thickness"),
     "nan": (layers(SI | {"thickness": float("nan")}), "thickness"),

@@ -199,6 +199,12 @@ def test_perpendicular_showers_are_those_of_the_bundled_sample(tmp_path):
             np.testing.assert_array_equal(again[0], sample.energy[i])
 
 
+@pytest.mark.geant4
+def test_frame_of_the_mesh_does_not_matter_for_perpendicular_showers():
+    axis, fixed = (shoot("par04-siw", n=3, energy="300MeV", mesh=mesh) for mesh in ("axis", "detector"))
+    np.testing.assert_array_equal(axis.energy, fixed.energy)
+
+
 def test_facts_hold_the_whole_detector():
     for stack, origin in (
         (detector("lar-barrel"), "preset"),

@@ -13,7 +13,7 @@ from particle import Particle, ParticleNotFound
 from caloforge.cli.inspect_detector import inspect_detector, is_detector
 from caloforge.data.store import ShowerFile
 from caloforge.geometry.readouts import readout
-from caloforge.units import format_energy
+from caloforge.units import format_angle, format_energy
 
 
 def inspect(
@@ -36,23 +36,26 @@ def inspect(
         if name != "provenance":
             print(f"{name:>20}  {value}")
     for name, value in facts["provenance"].items():
-        print(f"{'made with' if name == 'caloforge' else name:>20}  {value}")
+        text = str(value).strip().replace("\n", "\n" + 22 * " ")
+        print(f"{'made with' if name == 'caloforge' else name:>20}  {text}")
 
 
 def _facts(file: ShowerFile) -> dict[str, Any]:
     """Summary of a file, in one pass."""
-    incident, total, hits, kinds = [], [], 0, set()
+    incident, total, hits, kinds, steepest = [], [], 0, set(), 0.0
     for batch in file.batches():
         incident.append(batch.incident_energy)
         total.append(batch.total_energy)
         hits += int((batch.energy > 0).sum())
         kinds.update(np.unique(batch.pdg).tolist())
+        steepest = max(steepest, float(batch.theta.max()))
     energy, response = np.concatenate(incident), np.concatenate(total) / np.concatenate(incident)
     return {
         "file": str(file.path),
         "showers": len(file),
         "particles": ", ".join(sorted(map(_particle_name, kinds))),
         "incident_energy": f"{format_energy(float(energy.min()))} to {format_energy(float(energy.max()))}",
+        "directions": f"theta up to {format_angle(steepest)}" if steepest else "perpendicular",
         "detector": file.detector,
         "readout": f"{file.binning.name}: {file.binning.n_layers} layers, {file.binning.n_voxels} cells",
         "mean_response": f"{response.mean():.5f} +- {response.std() / np.sqrt(len(response)):.5f} (E_cells/E_incident)",

@@ -21,7 +21,15 @@ _TOUCH = 1e-6  # mm: faces nearer than this touch
 _MOST = 10_000  # slabs in a detector
 
 _Model = TypeVar("_Model", bound=BaseModel)
-Length = Annotated[float, BeforeValidator(lambda value: parse_length(value) if isinstance(value, str) else value)]
+
+
+def _length(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("a length is a number in mm or text with a unit")
+    return parse_length(value) if isinstance(value, str) else value
+
+
+Length = Annotated[float, BeforeValidator(_length)]
 
 
 class _Strict(BaseModel):
@@ -56,7 +64,7 @@ class _Group(_Strict):
 
 
 class _Layout(_Strict):
-    name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     half_width: Length = Field(500.0, gt=0)
     inner_radius: Length | None = Field(None, gt=0)
     gap: str = "G4_AIR"
