@@ -18,6 +18,8 @@ from caloforge.geometry.materials import bulk, find_material
 from caloforge.geometry.stack import Detector
 
 _MESH = "black"
+_GAS = 0.01  # g/cm3: less is a gas
+_PALE = (0.93, 0.96, 1.0, 1.0)
 _FIRST = 12  # slabs in the view of the first layers
 
 
@@ -98,11 +100,15 @@ def _extent(detector: Detector) -> float:
 
 
 def _colours(detector: Detector) -> dict[tuple[str, bool], Any]:
-    """Absorbers in greys and browns, sensitive materials in bright colours."""
-    passive, active = [kind for kind in _kinds(detector) if not kind[1]], [k for k in _kinds(detector) if k[1]]
-    greys = colormaps["copper"](np.linspace(0.35, 0.95, len(passive)))
+    """Absorbers in browns, gases that are not read nearly white, sensitive materials in bright colours."""
+    kinds = _kinds(detector)
+    gases = [k for k in kinds if not k[1] and find_material(k[0], detector.materials).density < _GAS]
+    passive, active = [k for k in kinds if not k[1] and k not in gases], [k for k in kinds if k[1]]
+    browns = colormaps["copper"](np.linspace(0.35, 0.95, len(passive)))
     bright = colormaps["winter"](np.linspace(0.9, 0.1, len(active)))
-    return dict(zip(passive, greys, strict=True)) | dict(zip(active, bright, strict=True))
+    return (
+        dict.fromkeys(gases, _PALE) | dict(zip(passive, browns, strict=True)) | dict(zip(active, bright, strict=True))
+    )
 
 
 def _add_slabs(axes: Axes, detector: Detector, colours: dict[tuple[str, bool], Any]) -> None:
