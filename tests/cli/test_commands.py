@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
+import caloforge
 from caloforge.cli.main import run
 from caloforge.data.samples import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile, write_showers
@@ -62,6 +63,9 @@ def test_train_generate_validate(call, config, truth, tmp_path):
     code, out, _ = call("validate", tmp_path / "fake.h5", "--truth", truth, "-o", tmp_path / "report")
     assert code == 0
     assert (tmp_path / "report" / "report.html").is_file()
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["provenance"]["truth"]["split"] == "test"  # the model was trained on this very file
+    assert report["samples"]["truth"] < 1000
 
 
 def test_generate_from_a_spectrum(call, config, tmp_path):
@@ -211,3 +215,9 @@ def test_quickstart(call, tmp_path):
     page = (tmp_path / "qs" / "report.html").read_text()
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "https://" not in page
+
+
+def test_version(call):
+    code, out, _ = call("--version")
+    assert code == 0
+    assert out == f"caloforge {caloforge.__version__}\n"

@@ -39,7 +39,7 @@ def test_answer_on_stdout(tmp_path):
     answer = json.loads(result.stdout)
     with ShowerFile(path) as file:
         showers = file.read()
-        assert file.provenance["command"].startswith("caloforge ")
+        assert file.provenance["command"].startswith("caloforge")
     assert answer["showers"] == len(showers) == 4
     assert answer["mean_response"] == pytest.approx((showers.total_energy / showers.incident_energy).mean())
     assert answer["geant4_ms_per_shower"] > 0

@@ -198,3 +198,4 @@ def test_a_shower_never_changes_side(showers, tmp_path):
     test = set(take_split(showers, "test").ids.tolist())
     assert set(take_split(stored, "test").ids.tolist()) == test & set(shuffled.ids.tolist())
     assert len(set(showers.ids.tolist())) == len(showers)
+    assert stored.digest == shuffled.digest == shuffled[::-1].digest != showers.digest

@@ -152,8 +152,9 @@ def test_a_state_is_never_unpickled(folder, showers, tmp_path):
     assert not (tmp_path / "evil").exists()
 
 
-def test_range_of_the_training(folder):
+def test_range_of_the_training(folder, showers):
     pipeline = load_run(folder).pipeline
     check_range(pipeline, np.array([2e3, 9e4], np.float32))
+    check_range(pipeline, showers.incident_energy)  # the test split too, whose extremes the model has not seen
     with pytest.raises(BadValue, match="--extrapolate"):
         check_range(pipeline, np.array([2e3, 2e5], np.float32))

@@ -3,9 +3,11 @@
 __all__ = ["app", "run"]
 
 import sys
+from typing import Annotated
 
 import typer
 
+from caloforge import __version__
 from caloforge.cli.generate import generate
 from caloforge.cli.inspect import inspect
 from caloforge.cli.quickstart import quickstart
@@ -16,11 +18,20 @@ from caloforge.errors import CaloforgeError
 
 app = typer.Typer(
     name="caloforge",
-    help="Real Geant4 showers in, a generative model out, and proof that a physicist can trust it.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback(invoke_without_command=True)
+def version(show: Annotated[bool, typer.Option("--version", help="print the version and exit")] = False) -> None:
+    """Real Geant4 showers in, a generative model out, and proof that a physicist can trust it."""
+    if show:
+        print(f"caloforge {__version__}")
+        raise typer.Exit
+
+
 for command in (quickstart, simulate, inspect, train, generate, validate):
     app.command()(command)
 

@@ -8,6 +8,7 @@ import resource
 import shutil
 import sys
 import time
+import webbrowser
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -60,6 +61,7 @@ def quickstart(
     live_showers: Annotated[int, typer.Option(min=2, help="showers to simulate with Geant4")] = 60,
     n: Annotated[int, typer.Option("-n", min=1, help="showers to generate")] = 20_000,
     override: Annotated[list[str] | None, typer.Option("--set", help="as in train: training.steps=8000, say")] = None,
+    show: Annotated[bool, typer.Option("--open/--no-open", help="open the report where there is a screen")] = True,
     json_only: Annotated[bool, typer.Option("--json", help="print only the JSON of the report")] = False,
 ) -> None:
     """Simulate, train, generate and validate on real Geant4 showers; the report is OUTPUT/report.html."""
@@ -91,10 +93,16 @@ def quickstart(
         print(json.dumps(report.to_dict()))
     else:
         _conclude(report, page, cost)
+    if show and not json_only and sys.stdout.isatty() and _has_screen():
+        webbrowser.open(page.resolve().as_uri())
 
 
 def _say_nothing(*_: object) -> None:
     """In place of print where only JSON is wanted."""
+
+
+def _has_screen() -> bool:
+    return sys.platform in ("darwin", "win32") or bool({"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ))
 
 
 def _simulate_live(sample: Showers, origin: dict[str, Any], n: int, seed: int) -> Live:

@@ -24,7 +24,10 @@ def validate(
     truth: Annotated[Path, typer.Option(help="HDF5 file of Geant4 showers, or bundled")],
     output: Annotated[Path, typer.Option("-o", "--output", help="folder for report.html, report.json and plots/")],
     binning: Annotated[str | None, typer.Option(help="readout or XML, for files that do not carry one")] = None,
-    split: Annotated[Literal["test", "all"], typer.Option(help="showers of the truth to compare with")] = "all",
+    split: Annotated[
+        Literal["auto", "test", "all"],
+        typer.Option(help="showers of the truth to compare with; auto: test if the model was trained on this truth"),
+    ] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="same seed, same report")] = 1,
     allow_different_conditions: Annotated[
         bool, typer.Option("--allow-different-conditions", help="compare although particles or energies differ")
@@ -37,6 +40,8 @@ def validate(
     mesh = readout(binning) if binning else None
     reference, origin = _read(showers_path(truth), mesh)
     judged, source = _read(generated, mesh)
+    if split == "auto":
+        split = "test" if source.get("training", {}).get("showers_digest") == reference.digest else "all"
     if split == "test":
         reference = take_split(reference, "test")
     facts = {"truth": {**origin, "split": split}, "generated": source}

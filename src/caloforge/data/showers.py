@@ -114,3 +114,8 @@ class Showers:
             for e, row in zip(incident, energies, strict=True)
         )
         return np.array([int.from_bytes(d.digest(), "little") for d in digests], np.uint64)
+
+    @property
+    def digest(self) -> str:
+        """Hash of all showers, whatever their order: equal for files that hold the same ones."""
+        return hashlib.blake2b(np.sort(self.ids).tobytes(), digest_size=8).hexdigest()

@@ -49,8 +49,10 @@ class Pipeline(nn.Module):
     def n_features(self) -> int:
         return self.binning.n_layers + self.binning.n_voxels
 
-    def fit(self, showers: Showers, generator: torch.Generator) -> None:
-        """Find scales and ranges from training showers.
+    def fit(
+        self, showers: Showers, generator: torch.Generator, energy_range: tuple[float, float] | None = None
+    ) -> None:
+        """Find scales from training showers; ``energy_range`` (MeV) is what they were drawn from, if that is known.
 
         Raises:
             BadValue: more than one kind of particle, or particles that are not perpendicular.
@@ -62,7 +64,7 @@ class Pipeline(nn.Module):
         self.logit.fit(ratios)
         self.scale.fit(self.logit(ratios, torch.rand(ratios.shape, generator=generator))[0])
         self.condition.fit(torch.tensor(showers.incident_energy).float().log()[:, None])
-        self.energy_range.copy_(torch.tensor([showers.incident_energy.min(), showers.incident_energy.max()]))
+        self.energy_range.copy_(torch.tensor(energy_range or _range(showers)))
         self.particle.fill_(int(kinds[0]))
 
     def _ratios(self, showers: Showers) -> tuple[Float[Tensor, "N L"], Float[Tensor, " N"]]:
@@ -105,3 +107,7 @@ class Pipeline(nn.Module):
         """Showers in MeV of features and incident energies."""
         energy = self.cells(x, self.conditions(incident_energy))
         return Showers.perpendicular(energy.numpy(), incident_energy, self.binning, int(self.particle))
+
+
+def _range(showers: Showers) -> tuple[float, float]:
+    return float(showers.incident_energy.min()), float(showers.incident_energy.max())

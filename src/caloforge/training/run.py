@@ -18,7 +18,7 @@ import torch
 import yaml
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from caloforge.errors import BadFile, CaloforgeError, UnwritablePath
@@ -52,7 +52,7 @@ def _replace(path: Path, write: Any) -> None:
 
 def _write_tensors(path: Path, module: nn.Module, metadata: dict[str, str], skip: str = "\0") -> None:
     tensors = {k: v.contiguous() for k, v in module.state_dict().items() if not k.startswith(skip)}
-    _replace(path, lambda target: save_file(tensors, target, metadata))
+    _replace(path, lambda target: target.write_bytes(save(tensors, metadata)))
 
 
 def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -83,7 +83,8 @@ def train_run(
     _prepare_folder(folder, config_yaml, resume)
     pipeline = Pipeline(showers.binning)
     generator = torch_stream(seed, "preprocessing")
-    pipeline.fit(splits["train"], generator)
+    energy = showers.incident_energy  # of all splits: the test split's extremes are no extrapolation
+    pipeline.fit(splits["train"], generator, (float(energy.min()), float(energy.max())))
     data = {name: pipeline(part, generator)[:2] for name, part in splits.items()}
     state = _initial_state(model, pipeline, data["train"], training, seed)
     if resume:
@@ -105,6 +106,7 @@ def train_run(
     facts = {
         "caloforge": __version__,
         "torch": torch.__version__,
+        "showers_digest": showers.digest,
         "training_showers": len(splits["train"]),
         "seconds": round(time.monotonic() - start, 1),
         "seconds_cover_steps": [first, state.step],
