@@ -2,15 +2,14 @@
 
 __all__ = [
     "parse_energy",
-    "format_energy",
-    "parse_angle",
-    "format_angle",
     "parse_length",
+    "parse_angle",
+    "format_energy",
+    "format_angle",
     "GeV",
     "MeV",
     "keV",
     "mm",
-    "cm",
     "deg",
 ]
 
@@ -22,8 +21,8 @@ from hepunits import GeV, MeV, TeV, cm, deg, eV, keV, m, micrometer, mm, mrad, r
 from caloforge.errors import BadValue
 
 _ENERGY = {"eV": eV, "keV": keV, "MeV": MeV, "GeV": GeV, "TeV": TeV}
-_ANGLE = {"deg": deg, "rad": rad, "mrad": mrad}
 _LENGTH = {"um": micrometer, "mm": mm, "cm": cm, "m": m}
+_ANGLE = {"deg": deg, "rad": rad, "mrad": mrad}
 _QUANTITY = re.compile(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([a-zA-Z]*)\s*")
 
 
@@ -45,6 +44,24 @@ def parse_energy(text: str) -> float:
     return energy
 
 
+def parse_length(text: str) -> float:
+    """Length in mm from text with a unit, such as ``0.7mm`` or ``50 um``.
+
+    Raises:
+        BadValue: no number, no unit, an unknown unit, or a length that is not positive and finite.
+    """
+    match = _QUANTITY.fullmatch(text)
+    if match is None or match[2] not in _LENGTH:
+        raise BadValue("length", text, f"write a number with a unit ({', '.join(_LENGTH)}), for example 0.7mm")
+    try:
+        length = float(match[1]) * _LENGTH[match[2]]
+    except ValueError:
+        raise BadValue("length", text, "write a number with a unit, for example 0.7mm") from None
+    if not (math.isfinite(length) and length > 0):
+        raise BadValue("length", text, "a length is positive and finite")
+    return length
+
+
 def format_energy(energy: float) -> str:
     """The shortest usual spelling of an energy in MeV: ``format_energy(50000) == "50GeV"``."""
     unit = next((u for u in ("TeV", "GeV", "MeV", "keV") if energy >= _ENERGY[u]), "eV")
@@ -57,29 +74,16 @@ def parse_angle(text: str) -> float:
     Raises:
         BadValue: no number, no unit, an unknown unit, or not finite.
     """
-    return _parse("angle", text, _ANGLE, "30deg")
+    match = _QUANTITY.fullmatch(text)
+    try:
+        angle = float(match[1]) * _ANGLE[match[2]] if match else math.nan
+    except (ValueError, KeyError):
+        angle = math.nan
+    if not math.isfinite(angle):
+        raise BadValue("angle", text, f"write a number with a unit ({', '.join(_ANGLE)}), for example 30deg")
+    return angle
 
 
 def format_angle(angle: float) -> str:
     """An angle in rad, spelled in degrees: ``format_angle(math.pi) == "180deg"``."""
     return f"{angle / deg:.6g}deg"
-
-
-def parse_length(text: str) -> float:
-    """Length in mm from text with a unit, such as ``1.4mm`` or ``80cm``.
-
-    Raises:
-        BadValue: no number, no unit, an unknown unit, or not finite.
-    """
-    return _parse("length", text, _LENGTH, "1.4mm")
-
-
-def _parse(what: str, text: str, units: dict[str, float], example: str) -> float:
-    match = _QUANTITY.fullmatch(text)
-    try:
-        value = float(match[1]) * units[match[2]] if match else math.nan
-    except (ValueError, KeyError):
-        value = math.nan
-    if not math.isfinite(value):
-        raise BadValue(what, text, f"write a number with a unit ({', '.join(units)}), for example {example}")
-    return value

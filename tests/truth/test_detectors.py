@@ -30,7 +30,7 @@ FINE = Binning(tuple(Layer(i, R_EDGES, 36, (10.0 * i, 10.0 * i + 10)) for i in r
 def asked(name, n=10, energy="1GeV", theta="0deg", phi="0deg", mesh="axis", binning=None, seed=1):
     stack = detector(name) if isinstance(name, str) else name
     beam = Beam(11, parse_spectrum(energy), parse_angles(theta), parse_angles(phi))
-    return Request(stack, beam, binning or default_readout(stack), n, seed, mesh)
+    return Request(stack, beam, binning or default_readout(stack), n, seed, mesh=mesh)
 
 
 def shoot(*args, **options):

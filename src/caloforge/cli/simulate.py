@@ -45,7 +45,8 @@ def simulate(
     """Simulate showers with Geant4; called again after an interruption, it simulates what is missing."""
     beam = Beam(parse_particle(particle), parse_spectrum(energy), parse_angles(theta), parse_angles(phi))
     stack = find_detector(detector)
-    request = Request(stack, beam, find_readout(readout) if readout else default_readout(stack), n, seed, _mesh(mesh))
+    binning = find_readout(readout) if readout else default_readout(stack)
+    request = Request(stack, beam, binning, n, seed, mesh=_mesh(mesh))
     command = " ".join(["caloforge", *sys.argv[1:]])
     with track("simulating", 1.0) as report:
         try:

@@ -26,7 +26,12 @@ _Model = TypeVar("_Model", bound=BaseModel)
 def _length(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("a length is a number in mm or text with a unit")
-    return parse_length(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_length(value)
+    except BadValue as error:
+        raise ValueError(str(error)) from error
 
 
 Length = Annotated[float, BeforeValidator(_length)]
@@ -111,7 +116,8 @@ def _checked(model: type[_Model], tree: Any, place: str = "") -> _Model:
         first = error.errors()[0]
         where = ".".join(filter(None, [place, *map(str, first["loc"])])) or "the file"
         value = first["input"] if isinstance(first["input"], str | int | float | None) else "..."
-        raise BadValue(f"field {where}", value, first["msg"][0].lower() + first["msg"][1:]) from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise BadValue(f"field {where}", value, message[0].lower() + message[1:]) from error
 
 
 def _slabs(layout: _Layout) -> tuple[Slab, ...]:

@@ -35,13 +35,12 @@ COMMANDS = ("/process/em/verbose 0", "/process/em/fluo false", "/run/verbose 0")
 
 @dataclass(frozen=True)
 class _Steps:
-    """The event's steps in one layer: deposits in MeV, twice x and y (and z, if points) of their middles in mm."""
+    """The event's steps in one layer: deposits in MeV, twice x and y (and z where needed) of their middles in mm."""
 
     deposit: list[float] = field(default_factory=list)
     x: list[float] = field(default_factory=list)
     y: list[float] = field(default_factory=list)
     z: list[float] = field(default_factory=list)
-    points: bool = False
 
     def clear(self) -> None:
         for column in (self.deposit, self.x, self.y, self.z):
@@ -67,20 +66,37 @@ class _Scorer(g4.G4VPrimitiveScorer):  # type: ignore[misc]
         before, after = step.GetPreStepPoint(), step.GetPostStepPoint()
         deposit, start, end = step.GetTotalEnergyDeposit, before.GetPosition, after.GetPosition
         add_deposit, add_x, add_y = self.steps.deposit.append, self.steps.x.append, self.steps.y.append
-        add_z = self.steps.z.append if self.steps.points else None
 
         def process(step: Any, history: Any) -> bool:
             add_deposit(deposit())
             a, b = start(), end()
             add_x(a.x + b.x)
             add_y(a.y + b.y)
-            if add_z is not None:
-                add_z(a.z + b.z)
             return True
 
         self.kept = step, before, after
         self.ProcessHits = process  # type: ignore[method-assign]
         return process(step, history)
+
+
+def _note_depth(scorer: _Scorer) -> None:
+    """Let a scorer keep twice the z of every step too: from its first step on, around what it does then."""
+    add_z = scorer.steps.z.append
+
+    def first(step: Any, history: Any) -> bool:
+        type(scorer).ProcessHits(scorer, step, history)
+        record, before, after = scorer.ProcessHits, step.GetPreStepPoint(), step.GetPostStepPoint()
+        start, end = before.GetPosition, after.GetPosition
+
+        def process(step: Any, history: Any) -> bool:
+            add_z(start().z + end().z)
+            return record(step, history)
+
+        add_z(start().z + end().z)
+        scorer.ProcessHits = process  # type: ignore[method-assign]
+        return True
+
+    scorer.ProcessHits = first  # type: ignore[method-assign]
 
 
 class _Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
@@ -92,7 +108,8 @@ class _Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
     def __init__(self, detector: Detector, layers: Int[Array, " n"], points: bool) -> None:
         super().__init__()
         self.detector, self.layers = detector, dict(zip(detector.sensitive.tolist(), layers.tolist(), strict=True))
-        self.steps = {layer: _Steps(points=points) for layer in sorted(set(self.layers.values()))}
+        self.steps = {layer: _Steps() for layer in sorted(set(self.layers.values()))}
+        self.points = points
         self.kept: list[Any] = []
         self.read: list[tuple[int, Any]] = []
 
@@ -137,6 +154,8 @@ class _Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
             sensitive = g4.G4MultiFunctionalDetector(f"layer{layer}")
             for scorer in self._scorers(layer, _is_light(volumes)):
                 sensitive.RegisterPrimitive(scorer)
+                if self.points:
+                    _note_depth(scorer)
                 self.kept.append(scorer)
             g4.G4SDManager.GetSDMpointer().AddNewDetector(sensitive)
             for logical in volumes:

@@ -115,7 +115,7 @@ def _engine(detector: Detector, binning: Binning, points: bool) -> "Engine":
     os.environ.update(find_data().environment)
     from caloforge.truth.engine import Engine
 
-    return Engine(detector, binning, check_readout(detector, binning), points)
+    return Engine(detector, binning, check_readout(detector, binning), points=points)
 
 
 def simulate(
