@@ -9,7 +9,6 @@ about :math:`10^{-6}` of the signal of a light material), and points become cell
 
 __all__ = ["Engine"]
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,14 +21,13 @@ from numpy import ndarray as Array
 from caloforge.errors import Geant4Failed
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import Detector
-from caloforge.geometry.materials import Material
 from caloforge.truth.directions import direction, to_axis_frame
 from caloforge.truth.geant4 import PRODUCTION_CUT, Shots
+from caloforge.truth.volumes import build_material, slab_solid, world_solid
 from caloforge.units import MeV, mm
 
 PHOTON_LIMIT = 0.1 * MeV  # photoelectric absorption in light materials lies below
 LIGHT = 20  # highest atomic number of a light material
-MARGIN = 10 * mm  # of vacuum around the stack
 COMMANDS = ("/process/em/verbose 0", "/process/em/fluo false", "/run/verbose 0")
 
 
@@ -115,29 +113,12 @@ class _Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
 
     def Construct(self) -> Any:  # noqa: N802 Geant4's name
         self.own = {material.name: build_material(material) for material in self.detector.materials}
-        self.world, place = self._put("world", "G4_Galactic", self._world(), 0.0, None, None)
+        self.world, place = self._put("world", "G4_Galactic", world_solid(self.detector), 0.0, None, None)
         for i, slab in enumerate(self.detector.slabs):
-            logical, _ = self._put(f"slab{i}", slab.material, *self._slab(i), self.world)
+            logical, _ = self._put(f"slab{i}", slab.material, *slab_solid(self.detector, i), self.world)
             if slab.sensitive:
                 self.read.append((self.layers[i], logical))
         return place
-
-    def _world(self) -> Any:
-        side, depth, radius = self.detector.half_width, self.detector.depth, self.detector.inner_radius
-        if radius is None:
-            return g4.G4Box("world", side + MARGIN, side + MARGIN, depth + MARGIN)
-        return g4.G4Box("world", radius + depth + MARGIN, side + MARGIN, radius + depth + MARGIN)
-
-    def _slab(self, i: int) -> tuple[Any, float, Any]:
-        """The solid of a slab, the z of its centre, and its rotation."""
-        side, (front, back) = self.detector.half_width, self.detector.faces[i : i + 2].tolist()
-        radius = self.detector.inner_radius
-        if radius is None:
-            half = self.detector.slabs[i].thickness / 2
-            return g4.G4Box(f"slab{i}", side, side, half), (front + back) / 2, None
-        turn = g4.G4RotationMatrix()
-        turn.rotateX(math.pi / 2)  # the tube's axis along y; its half from pi to 2 pi faces the beam
-        return g4.G4Tubs(f"slab{i}", radius + front, radius + back, side, math.pi, math.pi), -radius, turn
 
     def _put(self, name: str, material: str, solid: Any, z: float, turn: Any, mother: Any) -> tuple[Any, Any]:
         nist = g4.G4NistManager.Instance()
@@ -167,15 +148,6 @@ class _Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
         photons.add("gamma")
         charged = g4.G4SDChargedFilter(f"charged{layer}")
         return [_Scorer(self.steps[layer], selection) for selection in (charged, photons)]
-
-
-def build_material(material: Material) -> Any:
-    """A material by composition, in Geant4."""
-    built = g4.G4Material(material.name, material.density * g4.g / g4.cm3, len(material.fractions))
-    total = sum(fraction for _, fraction in material.fractions)
-    for symbol, fraction in material.fractions:
-        built.AddElement(g4.G4NistManager.Instance().FindOrBuildElement(symbol), fraction / total)
-    return built
 
 
 def _is_light(volumes: list[Any]) -> bool:
