@@ -1,15 +1,28 @@
 """Geant4's system of units (MeV, mm, ns = 1, via hepunits) and quantities as text: ``"50GeV"`` <-> 50000.0."""
 
-__all__ = ["parse_energy", "format_energy", "GeV", "MeV", "keV", "mm"]
+__all__ = [
+    "parse_energy",
+    "parse_length",
+    "parse_angle",
+    "format_energy",
+    "format_angle",
+    "GeV",
+    "MeV",
+    "keV",
+    "mm",
+    "deg",
+]
 
 import math
 import re
 
-from hepunits import GeV, MeV, TeV, eV, keV, mm
+from hepunits import GeV, MeV, TeV, cm, deg, eV, keV, m, micrometer, mm, mrad, rad
 
 from caloforge.errors import BadValue
 
 _ENERGY = {"eV": eV, "keV": keV, "MeV": MeV, "GeV": GeV, "TeV": TeV}
+_LENGTH = {"um": micrometer, "mm": mm, "cm": cm, "m": m}
+_ANGLE = {"deg": deg, "rad": rad, "mrad": mrad}
 _QUANTITY = re.compile(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([a-zA-Z]*)\s*")
 
 
@@ -31,7 +44,46 @@ def parse_energy(text: str) -> float:
     return energy
 
 
+def parse_length(text: str) -> float:
+    """Length in mm from text with a unit, such as ``0.7mm`` or ``50 um``.
+
+    Raises:
+        BadValue: no number, no unit, an unknown unit, or a length that is not positive and finite.
+    """
+    match = _QUANTITY.fullmatch(text)
+    if match is None or match[2] not in _LENGTH:
+        raise BadValue("length", text, f"write a number with a unit ({', '.join(_LENGTH)}), for example 0.7mm")
+    try:
+        length = float(match[1]) * _LENGTH[match[2]]
+    except ValueError:
+        raise BadValue("length", text, "write a number with a unit, for example 0.7mm") from None
+    if not (math.isfinite(length) and length > 0):
+        raise BadValue("length", text, "a length is positive and finite")
+    return length
+
+
 def format_energy(energy: float) -> str:
     """The shortest usual spelling of an energy in MeV: ``format_energy(50000) == "50GeV"``."""
     unit = next((u for u in ("TeV", "GeV", "MeV", "keV") if energy >= _ENERGY[u]), "eV")
     return f"{energy / _ENERGY[unit]:.4g}{unit}"
+
+
+def parse_angle(text: str) -> float:
+    """Angle in rad from text with a unit, such as ``30deg`` or ``0.5rad``.
+
+    Raises:
+        BadValue: no number, no unit, an unknown unit, or not finite.
+    """
+    match = _QUANTITY.fullmatch(text)
+    try:
+        angle = float(match[1]) * _ANGLE[match[2]] if match else math.nan
+    except (ValueError, KeyError):
+        angle = math.nan
+    if not math.isfinite(angle):
+        raise BadValue("angle", text, f"write a number with a unit ({', '.join(_ANGLE)}), for example 30deg")
+    return angle
+
+
+def format_angle(angle: float) -> str:
+    """An angle in rad, spelled in degrees: ``format_angle(math.pi) == "180deg"``."""
+    return f"{angle / deg:.6g}deg"

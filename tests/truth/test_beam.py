@@ -6,6 +6,7 @@ import pytest
 from caloforge.errors import BadValue, UnknownName
 from caloforge.rng import stream
 from caloforge.truth.beam import PARTICLES, Beam, Spectrum, parse_particle, parse_spectrum
+from caloforge.truth.directions import parse_angles
 
 TEXTS = ["50GeV", "1GeV:100GeV:log", "1GeV:100GeV:uniform"]
 LOG = parse_spectrum("1GeV:100GeV:log")
@@ -72,8 +73,12 @@ def test_known_particle_without_tables_is_refused(name):
 def test_beam_refuses_what_geant4_would_not_simulate():
     with pytest.raises(BadValue, match="particle"):
         Beam(211, LOG)
-    with pytest.raises(BadValue, match="perpendicular"):
-        Beam(11, LOG, theta=0.1)
+    for theta in ("-1deg", "86deg", "0deg:90deg:uniform"):
+        with pytest.raises(BadValue, match="theta"):
+            Beam(11, LOG, theta=parse_angles(theta))
+    for phi in ("0deg:30deg:solid-angle", "-180deg:181deg:uniform", "400deg"):
+        with pytest.raises(BadValue, match="phi"):
+            Beam(11, LOG, phi=parse_angles(phi))
 
 
 def test_shot_depends_on_seed_and_index_alone():

@@ -1,4 +1,4 @@
-"""`caloforge inspect`: what a file of showers holds, and how it was made."""
+"""`caloforge inspect`: what a file of showers holds and how it was made, or what a detector is made of."""
 
 __all__ = ["inspect"]
 
@@ -10,17 +10,23 @@ import numpy as np
 import typer
 from particle import Particle, ParticleNotFound
 
+from caloforge.cli.inspect_detector import inspect_detector, is_detector
 from caloforge.data.store import ShowerFile
 from caloforge.geometry.readouts import readout
-from caloforge.units import format_energy
+from caloforge.units import format_angle, format_energy
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="HDF5 file of showers")],
+    file: Annotated[Path, typer.Argument(help="HDF5 file of showers, detector.yaml, or the name of a detector")],
     binning: Annotated[str | None, typer.Option(help="readout name or XML, for files that do not carry one")] = None,
+    mesh: Annotated[str | None, typer.Option("--readout", help="mesh to draw over the detector")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="PNG of the detector; default NAME.png")] = None,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
-    """Say what a file of showers holds: mesh, particles, energies, response, provenance. Reads all of it."""
+    """Say what a file of showers holds (reads all of it), or what a detector is made of, and draw it to a PNG."""
+    if is_detector(file):
+        inspect_detector(str(file), mesh, output, json_only)
+        return
     with ShowerFile(file, readout(binning) if binning else None) as showers:
         facts = _facts(showers)
     if json_only:
@@ -30,23 +36,26 @@ def inspect(
         if name != "provenance":
             print(f"{name:>20}  {value}")
     for name, value in facts["provenance"].items():
-        print(f"{'made with' if name == 'caloforge' else name:>20}  {value}")
+        text = str(value).strip().replace("\n", "\n" + 22 * " ")
+        print(f"{'made with' if name == 'caloforge' else name:>20}  {text}")
 
 
 def _facts(file: ShowerFile) -> dict[str, Any]:
     """Summary of a file, in one pass."""
-    incident, total, hits, kinds = [], [], 0, set()
+    incident, total, hits, kinds, steepest = [], [], 0, set(), 0.0
     for batch in file.batches():
         incident.append(batch.incident_energy)
         total.append(batch.total_energy)
         hits += int((batch.energy > 0).sum())
         kinds.update(np.unique(batch.pdg).tolist())
+        steepest = max(steepest, float(batch.theta.max()))
     energy, response = np.concatenate(incident), np.concatenate(total) / np.concatenate(incident)
     return {
         "file": str(file.path),
         "showers": len(file),
         "particles": ", ".join(sorted(map(_particle_name, kinds))),
         "incident_energy": f"{format_energy(float(energy.min()))} to {format_energy(float(energy.max()))}",
+        "directions": f"theta up to {format_angle(steepest)}" if steepest else "perpendicular",
         "detector": file.detector,
         "readout": f"{file.binning.name}: {file.binning.n_layers} layers, {file.binning.n_voxels} cells",
         "mean_response": f"{response.mean():.5f} +- {response.std() / np.sqrt(len(response)):.5f} (E_cells/E_incident)",

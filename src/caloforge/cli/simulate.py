@@ -16,11 +16,14 @@ from caloforge.cli.progress import track
 from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue, UnknownName
 from caloforge.geometry.detector import detector as find_detector
+from caloforge.geometry.readouts import default_readout
 from caloforge.geometry.readouts import readout as find_readout
 from caloforge.truth import gflash_file
 from caloforge.truth.array import Part, Standing, parse_part, simulate_part
 from caloforge.truth.beam import Beam, parse_particle, parse_spectrum
 from caloforge.truth.cluster import dask_executor
+from caloforge.truth.directions import parse_angles
+from caloforge.truth.geant4 import Mesh
 from caloforge.truth.production import Progress, Request, produce
 
 ENGINES = ("geant4", "gflash")
@@ -29,9 +32,16 @@ ENGINES = ("geant4", "gflash")
 def simulate(
     output: Annotated[Path, typer.Option("-o", "--output", help="HDF5 file to make")],
     energy: Annotated[str, typer.Option(help="50GeV, 1GeV:100GeV:log or 1GeV:100GeV:uniform")],
-    detector: Annotated[str, typer.Option(help="name of the calorimeter")] = "par04-siw",
-    readout: Annotated[str, typer.Option(help="name of the mesh, or a CaloChallenge XML with z_edges")] = "siw-1080",
+    detector: Annotated[str, typer.Option(help="name of the calorimeter, or a YAML file")] = "par04-siw",
+    readout: Annotated[
+        str | None, typer.Option(help="name of the mesh, or a CaloChallenge XML with z_edges; default: the detector's")
+    ] = None,
     particle: Annotated[str, typer.Option(help="e-, e+ or gamma")] = "e-",
+    theta: Annotated[str, typer.Option(help="0deg, 0deg:30deg:uniform or 0deg:30deg:solid-angle")] = "0deg",
+    phi: Annotated[str, typer.Option(help="0deg or 0deg:360deg:uniform")] = "0deg",
+    mesh: Annotated[
+        str, typer.Option(help="the mesh follows the shower's `axis` or stays with the `detector`")
+    ] = "axis",
     n: Annotated[int, typer.Option("-n", help="number of showers")] = 1000,
     seed: Annotated[int, typer.Option(help="same seed, same showers")] = 1,
     engine: Annotated[str, typer.Option(help="geant4, or gflash: the Grindhammer-Peters parametrisation")] = "geant4",
@@ -46,8 +56,10 @@ def simulate(
     """Simulate showers with Geant4; called again after an interruption, it simulates what is missing."""
     _check_engine(engine, dask, shard)
     part = parse_part(shard) if shard else None
-    beam = Beam(parse_particle(particle), parse_spectrum(energy))
-    request = Request(find_detector(detector), beam, find_readout(readout), n, seed)
+    beam = Beam(parse_particle(particle), parse_spectrum(energy), parse_angles(theta), parse_angles(phi))
+    stack = find_detector(detector)
+    binning = find_readout(readout) if readout else default_readout(stack)
+    request = Request(stack, beam, binning, n, seed, mesh=_mesh(mesh))
     command = " ".join(["caloforge", *sys.argv[1:]])
     answer: dict[str, Any] | None = None
     with track("simulating", 1.0) as report, _resumable(output), _executor(dask) as executor:
@@ -86,6 +98,14 @@ def _resumable(output: Path) -> Iterator[None]:
 
 def _executor(dask: str | None) -> AbstractContextManager[Executor | None]:
     return dask_executor(dask) if dask else nullcontext()
+
+
+def _mesh(name: str) -> Mesh:
+    if name == "axis":
+        return "axis"
+    if name == "detector":
+        return "detector"
+    raise UnknownName("mesh", name, ["axis", "detector"])
 
 
 class _Share:

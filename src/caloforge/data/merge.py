@@ -65,7 +65,7 @@ def _checked(sources: Sequence[Path]) -> list[dict[str, Any]]:
                 if file.binning.layers != first.binning.layers:
                     names = [f"{f.binning.name} in {f.path}" for f in (first, file)]
                     raise BinningMismatch(*names)
-                if file.detector != first.detector:
+                if not _same_detector(file, first):
                     problem = f"detector {file.detector}, but {sources[0]} has {first.detector}"
                     raise BadFile(source, problem, "merge only showers of one detector")
                 parts.append({"file": source.name, "showers": len(file), "provenance": file.provenance})
@@ -95,3 +95,9 @@ def _provenance(parts: list[dict[str, Any]]) -> dict[str, Any]:
     common = {key: value for key, value in facts[0].items() if all(f.get(key) == value for f in facts)}
     sums = {key: sum(f[key] for f in facts) for key in _SUMS if all(key in f for f in facts)}
     return {**common, **sums, "parts": parts}
+
+
+def _same_detector(one: ShowerFile, other: ShowerFile) -> bool:
+    """By name, and slab by slab where both files say so: a name may stand for different stacks."""
+    stacks = {str(file.provenance["detector_yaml"]) for file in (one, other) if "detector_yaml" in file.provenance}
+    return one.detector == other.detector and len(stacks) <= 1

@@ -16,11 +16,13 @@ from particle import Particle, ParticleNotFound
 
 from caloforge import rng
 from caloforge.errors import BadValue, UnknownName
+from caloforge.truth.directions import PERPENDICULAR, Angles
 from caloforge.truth.geant4 import Shots
-from caloforge.units import GeV, format_energy, keV, parse_energy
+from caloforge.units import GeV, deg, format_energy, keV, parse_energy
 
 Shape = Literal["fixed", "log", "uniform"]
 PARTICLES = {"e-": 11, "e+": -11, "gamma": 22}  # what the built-in electromagnetic tables cover
+STEEPEST = 85 * deg  # from the normal
 LOWEST, HIGHEST = 1 * keV, 1e5 * GeV  # range of Geant4's electromagnetic physics
 
 
@@ -103,28 +105,31 @@ def _check_covered(pdg: int, name: str) -> None:
 
 @dataclass(frozen=True)
 class Beam:
-    """Particles on the axis of the calorimeter, perpendicular to its face.
+    """Particles that enter the calorimeter in the middle of its face.
 
     Args:
         particle: PDG number.
         spectrum: kinetic energies.
-        theta: angle to the axis, rad; only 0 so far.
-        phi: azimuth, rad; only 0 so far.
+        theta: angle to the normal of the face, from 0 to 85 degrees.
+        phi: azimuth about the normal, within a full turn.
 
     Raises:
-        BadValue: a particle that the electromagnetic tables do not cover, or an inclined beam.
+        BadValue: a particle that the electromagnetic tables do not cover, or angles out of range.
     """
 
     particle: int
     spectrum: Spectrum
-    theta: float = 0.0
-    phi: float = 0.0
+    theta: Angles = PERPENDICULAR
+    phi: Angles = PERPENDICULAR
 
     def __post_init__(self) -> None:
         _check_covered(self.particle, str(self.particle))
-        for name in ("theta", "phi"):
-            if getattr(self, name) != 0:
-                raise BadValue(name, getattr(self, name), "the beam is perpendicular to the face: 0 is the only angle")
+        if not (self.theta.low >= 0 and self.theta.high <= STEEPEST):
+            raise BadValue("theta", self.theta.text, "stay between 0deg (perpendicular to the face) and 85deg")
+        if self.phi.shape == "solid-angle":
+            raise BadValue("phi", self.phi.text, "an azimuth is fixed or uniform; the solid angle is that of theta")
+        if max(abs(self.phi.low), abs(self.phi.high), self.phi.high - self.phi.low) > 360.001 * deg:
+            raise BadValue("phi", self.phi.text, "stay within one turn, for example 0deg:360deg:uniform")
 
     @property
     def particle_name(self) -> str:
@@ -134,7 +139,7 @@ class Beam:
     def shots(self, n: int, seed: int) -> Shots:
         """The first ``n`` showers of a seed: shower i is the same in any ``n``, shard and process.
 
-        Incident energies are rounded to float32, as files hold them.
+        Incident energies and angles are rounded to float32, as files hold them.
 
         Raises:
             BadValue: ``n`` or ``seed`` is not a natural number.
@@ -145,4 +150,11 @@ class Beam:
             raise BadValue("seed", seed, "a seed is not negative")
         energy = self.spectrum.sample(n, rng.stream(seed, "incident energy")).astype(np.float32)
         seeds: Int[Array, "n 2"] = np.array([rng.integer_seeds(seed, "geant4", i) for i in range(n)])
-        return Shots(self.particle, energy, seeds)
+        return Shots(self.particle, energy, seeds, self._angles(n, seed))
+
+    def _angles(self, n: int, seed: int) -> Float[Array, "n 2"] | None:
+        if self.theta == self.phi == PERPENDICULAR:
+            return None
+        theta = self.theta.sample(n, rng.stream(seed, "incident theta"))
+        phi = self.phi.sample(n, rng.stream(seed, "incident phi"))
+        return np.stack([theta, phi], axis=1).astype(np.float32)

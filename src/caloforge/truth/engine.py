@@ -21,26 +21,28 @@ from numpy import ndarray as Array
 from caloforge.errors import Geant4Failed
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import Detector
+from caloforge.truth.directions import direction, to_axis_frame
 from caloforge.truth.geant4 import PRODUCTION_CUT, Shots
 from caloforge.truth.step_reader import recorder
+from caloforge.truth.volumes import build_material, slab_solid, world_solid
 from caloforge.units import MeV, mm
 
 PHOTON_LIMIT = 0.1 * MeV  # photoelectric absorption in light materials lies below
 LIGHT = 20  # highest atomic number of a light material
-MARGIN = 10 * mm  # of vacuum around the stack
 COMMANDS = ("/process/em/verbose 0", "/process/em/fluo false", "/run/verbose 0")
 
 
 @dataclass(frozen=True)
 class _Steps:
-    """The event's steps in one layer: deposits in MeV, twice x and twice y of their middles in mm."""
+    """The event's steps in one layer: deposits in MeV, twice x and y (and z where needed) of their middles in mm."""
 
     deposit: list[float] = field(default_factory=list)
     x: list[float] = field(default_factory=list)
     y: list[float] = field(default_factory=list)
+    z: list[float] = field(default_factory=list)
 
     def clear(self) -> None:
-        for column in (self.deposit, self.x, self.y):
+        for column in (self.deposit, self.x, self.y, self.z):
             column.clear()
 
 
@@ -66,31 +68,55 @@ class _Scorer(g4.G4VPrimitiveScorer):  # type: ignore[misc]
         return record(step, history)
 
 
-class _Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
-    """The detector in Geant4: boxes in vacuum, face at z = 0. Every object stays referenced, or Python collects it."""
+def _note_depth(scorer: _Scorer) -> None:
+    """Let a scorer keep twice the z of every step too: from its first step on, around what it does then."""
+    add_z = scorer.steps.z.append
 
-    def __init__(self, detector: Detector, layers: Int[Array, " n"]) -> None:
+    def first(step: Any, history: Any) -> bool:
+        type(scorer).ProcessHits(scorer, step, history)
+        record, before, after = scorer.ProcessHits, step.GetPreStepPoint(), step.GetPostStepPoint()
+        start, end = before.GetPosition, after.GetPosition
+
+        def process(step: Any, history: Any) -> bool:
+            add_z(start().z + end().z)
+            return record(step, history)
+
+        add_z(start().z + end().z)
+        scorer.ProcessHits = process  # type: ignore[method-assign]
+        return True
+
+    scorer.ProcessHits = first  # type: ignore[method-assign]
+
+
+class _Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
+    """The detector in Geant4: boxes, or half shells about an axis along y, in vacuum; the beam meets the face at z = 0.
+
+    Every object stays referenced, or Python collects it.
+    """
+
+    def __init__(self, detector: Detector, layers: Int[Array, " n"], points: bool) -> None:
         super().__init__()
         self.detector, self.layers = detector, dict(zip(detector.sensitive.tolist(), layers.tolist(), strict=True))
         self.steps = {layer: _Steps() for layer in sorted(set(self.layers.values()))}
+        self.points = points
         self.kept: list[Any] = []
         self.read: list[tuple[int, Any]] = []
 
     def Construct(self) -> Any:  # noqa: N802 Geant4's name
-        side, faces = self.detector.half_width, self.detector.faces
-        self.world, place = self._box("world", "G4_Galactic", side + MARGIN, self.detector.depth + MARGIN, 0.0, None)
+        self.own = {material.name: build_material(material) for material in self.detector.materials}
+        self.world, place = self._put("world", "G4_Galactic", world_solid(self.detector), 0.0, None, None)
         for i, slab in enumerate(self.detector.slabs):
-            middle = float(faces[i] + faces[i + 1]) / 2
-            logical, _ = self._box(f"slab{i}", slab.material, side, slab.thickness / 2, middle, self.world)
+            logical, _ = self._put(f"slab{i}", slab.material, *slab_solid(self.detector, i), self.world)
             if slab.sensitive:
                 self.read.append((self.layers[i], logical))
         return place
 
-    def _box(self, name: str, material: str, side: float, half: float, z: float, mother: Any) -> tuple[Any, Any]:
-        solid = g4.G4Box(name, side, side, half)
-        logical = g4.G4LogicalVolume(solid, g4.G4NistManager.Instance().FindOrBuildMaterial(material), name)
-        place = g4.G4PVPlacement(None, g4.G4ThreeVector(0, 0, z), logical, name, mother, False, len(self.kept))
-        self.kept += [solid, logical, place]
+    def _put(self, name: str, material: str, solid: Any, z: float, turn: Any, mother: Any) -> tuple[Any, Any]:
+        nist = g4.G4NistManager.Instance()
+        made = self.own[material] if material in self.own else nist.FindOrBuildMaterial(material)
+        logical = g4.G4LogicalVolume(solid, made, name)
+        place = g4.G4PVPlacement(turn, g4.G4ThreeVector(0, 0, z), logical, name, mother, False, len(self.kept))
+        self.kept += [solid, logical, place, turn]
         return logical, place
 
     def ConstructSDandField(self) -> None:  # noqa: N802 Geant4's name
@@ -100,6 +126,8 @@ class _Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
             sensitive = g4.G4MultiFunctionalDetector(f"layer{layer}")
             for scorer in self._scorers(layer, _is_light(volumes)):
                 sensitive.RegisterPrimitive(scorer)
+                if self.points:
+                    _note_depth(scorer)
                 self.kept.append(scorer)
             g4.G4SDManager.GetSDMpointer().AddNewDetector(sensitive)
             for logical in volumes:
@@ -130,7 +158,7 @@ class _Physics(g4.G4VModularPhysicsList):  # type: ignore[misc]
 
 
 class _Gun(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
-    """Shoots along z from just before the face; seeds the engine first, so that a shower has no past."""
+    """Shoots at the origin from just before the face; seeds the engine first, so that a shower has no past."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,8 +176,15 @@ class _Gun(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
             raise Geant4Failed("the gun is not loaded; call Engine.shoot")
         index = event.GetEventID()
         g4.G4Random.setTheSeeds([*self.shots.seeds[index].tolist(), 0])  # zero ends CLHEP's list of seeds
+        if self.shots.angles is not None:
+            self._aim(*self.shots.angles[index].tolist())
         self.gun.SetParticleEnergy(float(self.shots.energy[index]))
         self.gun.GeneratePrimaryVertex(event)
+
+    def _aim(self, theta: float, phi: float) -> None:
+        x, y, z = direction(theta, phi)
+        self.gun.SetParticlePosition(g4.G4ThreeVector(-x / z * mm, -y / z * mm, -1 * mm))
+        self.gun.SetParticleMomentumDirection(g4.G4ThreeVector(x, y, z))
 
 
 class _EventEnd(g4.G4UserEventAction):  # type: ignore[misc]
@@ -182,16 +217,17 @@ class Engine:
         detector: the stack.
         binning: the mesh.
         layers: position of the mesh layer of each sensitive slab, or -1.
+        points: whether the depth of a step, not its slab, decides its layer (`geant4.needs_points`).
 
     Raises:
         Geant4Failed: this process has a run manager already.
     """
 
-    def __init__(self, detector: Detector, binning: Binning, layers: Int[Array, " n"]) -> None:
+    def __init__(self, detector: Detector, binning: Binning, layers: Int[Array, " n"], points: bool = False) -> None:
         if g4.G4RunManager.GetRunManager() is not None:
             raise Geant4Failed("this process runs Geant4 with another detector or readout; use a process for each")
-        self.binning = binning
-        self.stack, self.physics, self.actions = _Stack(detector, layers), None, _Actions()
+        self.detector, self.binning, self.points = detector, binning, points
+        self.stack, self.physics, self.actions = _Stack(detector, layers, points), None, _Actions()
         self.manager = g4.G4RunManagerFactory.CreateRunManager(g4.G4RunManagerType.SerialOnly)
         self.physics = _Physics()
         for command in COMMANDS:
@@ -212,7 +248,7 @@ class Engine:
         total = np.zeros(len(shots))
 
         def finish(index: int) -> None:
-            cells[index], total[index] = self._collect()
+            cells[index], total[index] = self._collect(shots, index)
             each(index)
 
         self.actions.gun.load(shots)
@@ -220,14 +256,25 @@ class Engine:
         self.manager.BeamOn(len(shots))
         return cells, total
 
-    def _collect(self) -> tuple[Float[Array, " V"], float]:
+    def _collect(self, shots: Shots, index: int) -> tuple[Float[Array, " V"], float]:
         """Turn the event's steps into cells."""
         steps = self.stack.steps
         layer = np.repeat(list(steps), [len(s.deposit) for s in steps.values()])
         deposit, x, y = (np.concatenate([getattr(s, name) for s in steps.values()]) for name in ("deposit", "x", "y"))
+        if self.points:
+            x, y, layer = self._place(x, y, np.concatenate([s.z for s in steps.values()]), shots, index)
         for s in steps.values():
             s.clear()
-        index = self.binning.flat_index(layer, np.hypot(x, y) / 2, np.arctan2(y, x))
-        inside = index >= 0
-        cells = np.bincount(index[inside], deposit[inside], self.binning.n_voxels)
+        cell = self.binning.flat_index(layer, np.hypot(x, y) / 2, np.arctan2(y, x))
+        inside = cell >= 0
+        cells = np.bincount(cell[inside], deposit[inside], self.binning.n_voxels)
         return cells, float(deposit.sum())
+
+    def _place(
+        self, x: Float[Array, " n"], y: Float[Array, " n"], z: Float[Array, " n"], shots: Shots, index: int
+    ) -> tuple[Float[Array, " n"], Float[Array, " n"], Int[Array, " n"]]:
+        """Twice x and y of steps in the frame of the mesh, and their layers by depth, from twice their positions."""
+        if shots.angles is None or shots.mesh == "detector":
+            return x, y, self.binning.layer_at_depth(self.detector.depth_at(x / 2, z / 2))
+        x, y, z = to_axis_frame(x, y, z, *shots.angles[index].tolist())
+        return x, y, self.binning.layer_at_depth(z / 2)

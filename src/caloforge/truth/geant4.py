@@ -4,18 +4,18 @@ Geant4 allows one run manager per process and aborts the process on a fatal erro
 processes of their own; call it directly only in a process that may be lost and that simulates one detector.
 """
 
-__all__ = ["PHYSICS_LIST", "PRODUCTION_CUT", "Facts", "Shots", "check_readout", "simulate"]
+__all__ = ["PHYSICS_LIST", "PRODUCTION_CUT", "Facts", "Mesh", "Shots", "check_readout", "needs_points", "simulate"]
 
 import importlib.util
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray as Array
 
 from caloforge.data.showers import Showers
@@ -28,7 +28,9 @@ from caloforge.units import mm
 if TYPE_CHECKING:
     from caloforge.truth.engine import Engine
 
+Mesh = Literal["axis", "detector"]
 PHYSICS_LIST = "G4EmStandardPhysics (option 0)"
+_TOUCH = 1e-6 * mm  # depths nearer than this are equal
 PRODUCTION_CUT = 0.7 * mm  # range cut for e-, e+, gamma: Geant4's default
 
 
@@ -40,17 +42,22 @@ class Shots:
         pdg: PDG number of the particle.
         energy: kinetic energies, MeV, float32.
         seeds: two positive integers for every shower.
+        angles: theta and phi, rad, float32; None if all are perpendicular to the face.
+        mesh: whether the mesh follows the ``axis`` of each shower, as in Par04, or stays with the ``detector``.
     """
 
     pdg: int
     energy: Float[Array, " n"]
     seeds: Int[Array, "n 2"]
+    angles: Float[Array, "n 2"] | None = None
+    mesh: Mesh = "axis"
 
     def __len__(self) -> int:
         return len(self.energy)
 
     def __getitem__(self, rows: slice) -> "Shots":
-        return Shots(self.pdg, self.energy[rows], self.seeds[rows])
+        angles = None if self.angles is None else self.angles[rows]
+        return replace(self, energy=self.energy[rows], seeds=self.seeds[rows], angles=angles)
 
 
 @dataclass(frozen=True)
@@ -80,20 +87,35 @@ def check_readout(detector: Detector, binning: Binning) -> Int[Array, " n"]:
     """
     middles = (detector.faces[:-1] + detector.faces[1:])[detector.sensitive] / 2
     layers = binning.layer_at_depth(middles)
-    if (layers < 0).all():
+    if (layers < 0).all() and not _overlap(detector, binning).any():
         raise BadValue("readout", binning.name, f"no sensitive slab of {detector.name} lies inside it")
     return layers
 
 
+def _overlap(detector: Detector, binning: Binning) -> Bool[Array, "n L"]:
+    """Which layers of the mesh each sensitive slab, thicker than they are, reaches into."""
+    if binning.z_edges is None:
+        raise BadValue("readout", binning.name, "it does not say at which depth its layers lie")
+    low, high = binning.z_edges.T
+    front, back = (detector.faces[detector.sensitive + i, None] for i in (0, 1))
+    thicker = back - front > high - low + _TOUCH
+    return thicker & (front < high - _TOUCH) & (back > low + _TOUCH)
+
+
+def needs_points(detector: Detector, shots: Shots, binning: Binning) -> bool:
+    """Whether the depth of each step, not its slab, decides its layer: inclined mesh, or slabs thicker than layers."""
+    return (shots.angles is not None and shots.mesh == "axis") or bool(_overlap(detector, binning).any())
+
+
 @lru_cache(maxsize=1)
-def _engine(detector: Detector, binning: Binning) -> "Engine":
+def _engine(detector: Detector, binning: Binning, points: bool) -> "Engine":
     """This process's Geant4, started on the first call; the data must be known before the import."""
     if importlib.util.find_spec("geant4_pybind") is None:
         raise Geant4Missing
     os.environ.update(find_data().environment)
     from caloforge.truth.engine import Engine
 
-    return Engine(detector, binning, check_readout(detector, binning))
+    return Engine(detector, binning, check_readout(detector, binning), points=points)
 
 
 def simulate(
@@ -115,9 +137,12 @@ def simulate(
         BadValue: the mesh does not fit the detector.
     """
     start = time.process_time()
-    engine = _engine(detector, binning)
+    engine = _engine(detector, binning, needs_points(detector, shots, binning))
     ready = time.process_time()
     cells, total = engine.shoot(shots, each)
     done = time.process_time()
     facts = Facts(engine.version, done - ready, ready - start, float(total.sum()), float(cells.sum(dtype=np.float64)))
-    return Showers.perpendicular(cells, shots.energy, binning, shots.pdg), facts
+    showers = Showers.perpendicular(cells, shots.energy, binning, shots.pdg)
+    if shots.angles is not None:
+        showers = replace(showers, theta=shots.angles[:, 0], phi=shots.angles[:, 1])
+    return showers, facts

@@ -24,7 +24,7 @@ from caloforge import rng
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
-from caloforge.geometry.detector import Detector
+from caloforge.geometry.detector import Detector, is_preset
 from caloforge.truth.geant4 import Shots, check_readout
 from caloforge.truth.medium import Medium, medium
 from caloforge.units import GeV, MeV, format_energy
@@ -61,7 +61,7 @@ def tuning_of(detector: Detector) -> Tuning:
     Raises:
         BadValue: a material that the parametrisation does not know.
     """
-    if detector.name in MEASURED:
+    if detector.name in MEASURED and is_preset(detector):
         return MEASURED[detector.name]
     stuff = medium(detector)
     if not np.isfinite(stuff.sampling_frequency):
@@ -163,7 +163,7 @@ def simulate(
     Raises:
         BadValue: another particle, an energy outside `RANGE`, an unknown material, a mesh that does not fit.
     """
-    check(shots)
+    check(detector, shots)
     shower = _Shower(detector, binning, tuning or tuning_of(detector))
     cells = np.zeros((len(shots), binning.n_voxels), np.float32)
     for start in range(0, len(shots), _BLOCK):
@@ -174,12 +174,16 @@ def simulate(
     return Showers.perpendicular(cells, shots.energy, binning, shots.pdg)
 
 
-def check(shots: Shots) -> None:
+def check(detector: Detector, shots: Shots) -> None:
     """Refuse what the parametrisation does not describe.
 
     Raises:
-        BadValue: another particle than e- and e+, or an energy outside `RANGE`.
+        BadValue: another particle than e- and e+, an energy outside `RANGE`, inclined showers, a cylinder.
     """
+    if shots.angles is not None:
+        raise BadValue("theta", "inclined", f"the {NAME} is for particles that arrive perpendicular to the face")
+    if detector.inner_radius is not None:
+        raise BadValue("detector", detector.name, f"the {NAME} is for planar stacks, without inner_radius")
     if abs(shots.pdg) != 11:
         raise BadValue("particle", shots.pdg, f"the {NAME} covers e- and e+ (PDG 11 and -11)")
     for energy in (float(shots.energy.min()), float(shots.energy.max())):

@@ -49,7 +49,7 @@ def produce(
         )
     tuning = tuning or gflash.tuning_of(request.detector)
     shots, start = request.beam.shots(request.n, request.seed), time.process_time()
-    gflash.check(shots)
+    gflash.check(request.detector, shots)
     facts = _facts(request, tuning) | {"command": command, "mantissa_bits": mantissa_bits}
     total = float(shots.energy.sum(dtype=float))
     with ShowerWriter(output, request.binning, request.detector.name, facts, mantissa_bits) as writer:

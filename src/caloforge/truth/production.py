@@ -16,17 +16,18 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from caloforge.data.showers import Showers
 from caloforge.data.store import ShowerFile, trim_mantissa
-from caloforge.errors import BadValue, Geant4Missing
+from caloforge.errors import BadValue, Geant4Missing, UnknownName
 from caloforge.geometry.binning import Binning
-from caloforge.geometry.detector import Detector
+from caloforge.geometry.detector import Detector, is_preset
+from caloforge.geometry.layout import detector_to_yaml
 from caloforge.truth import geant4
 from caloforge.truth.beam import Beam
 from caloforge.truth.crew import run_all
@@ -62,8 +63,11 @@ class Request:
     binning: Binning
     n: int
     seed: int
+    mesh: geant4.Mesh = "axis"
 
     def __post_init__(self) -> None:
+        if self.mesh not in get_args(geant4.Mesh):
+            raise UnknownName("mesh", self.mesh, get_args(geant4.Mesh))
         geant4.check_readout(self.detector, self.binning)
         self.beam.shots(1, self.seed)
         if self.n < 1:
@@ -75,9 +79,14 @@ class Request:
         data = find_data()
         return {
             "detector": self.detector.name,
+            "detector_origin": "preset" if is_preset(self.detector) else "user's own",
+            "detector_yaml": detector_to_yaml(self.detector),
             "readout": self.binning.name,
             "particle": self.beam.particle_name,
             "energy": self.beam.spectrum.text,
+            "theta": self.beam.theta.text,
+            "phi": self.beam.phi.text,
+            "mesh": self.mesh,
             "n": self.n,
             "seed": self.seed,
             "physics_list": geant4.PHYSICS_LIST,
@@ -92,7 +101,7 @@ class Request:
         """The request cut into files, named by a digest of all that decides their showers."""
         identity = [facts, repr(self.detector), self.binning.to_xml(), repr(self.beam), size]
         digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
-        shots = self.beam.shots(self.n, self.seed)
+        shots = replace(self.beam.shots(self.n, self.seed), mesh=self.mesh)
         parts = [shots[start : start + size] for start in range(0, self.n, size)]
         paths = [folder / f"{digest}-{i:05d}.h5" for i in range(len(parts))]
         return [

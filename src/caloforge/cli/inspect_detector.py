@@ -1,0 +1,91 @@
+"""The part of `caloforge inspect` for detectors: a table of what it is made of, and a drawing."""
+
+__all__ = ["inspect_detector", "is_detector"]
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from caloforge.errors import UnwritablePath
+from caloforge.geometry.binning import Binning
+from caloforge.geometry.detector import DETECTORS, Detector, detector
+from caloforge.geometry.drawing import draw, properties
+from caloforge.geometry.readouts import readout
+from caloforge.truth.geant4 import check_readout
+
+_COLUMNS = {
+    "material": "material",
+    "slabs": "slabs",
+    "thickness_mm": "mm",
+    "radiation_lengths": "X0",
+    "density_g_cm3": "g/cm3",
+    "radiation_length_mm": "X0 (mm)",
+}
+
+
+def is_detector(file: Path) -> bool:
+    """Whether the argument of `inspect` is a detector: a preset's name or a YAML file."""
+    return str(file) in DETECTORS or file.suffix.lower() in (".yaml", ".yml")
+
+
+def inspect_detector(name: str, mesh: str | None, output: Path | None, json_only: bool) -> None:
+    """Print the table and write the drawing.
+
+    Raises:
+        BadFile: a YAML file that does not describe a detector.
+        BadValue: a mesh that does not fit it.
+        UnknownName: no such readout.
+        UnwritablePath: the drawing cannot be written.
+    """
+    stack = detector(name)
+    binning = readout(mesh) if mesh else None
+    if binning is not None:
+        check_readout(stack, binning)
+    path = output or Path(f"{stack.name}.png")
+    _write_png(path, stack, binning)
+    facts = properties(stack) | {"readout": binning.name if binning else None, "drawing": str(path)}
+    print(json.dumps(facts) if json_only else _table(facts))
+
+
+def _write_png(path: Path, stack: Detector, binning: Binning | None) -> None:
+    """Write beside, then rename."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        figure = draw(stack, binning)
+        FigureCanvasAgg(figure)
+        figure.savefig(beside, format="png", dpi=130)
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise UnwritablePath(path, error.strerror or str(error)) from error
+
+
+def _table(facts: dict[str, Any]) -> str:
+    radius = f", inner radius {facts['inner_radius_mm']:g} mm" if facts["inner_radius_mm"] else ""
+    lines = [
+        ("detector", f"{facts['detector']}, {facts['shape']}{radius}"),
+        ("depth", f"{facts['depth_mm']:.5g} mm = {facts['depth_radiation_lengths']:.2f} X0"),
+        ("", f"{facts['depth_interaction_lengths']:.2f} interaction lengths (estimate)"),
+        ("slabs", f"{facts['slabs']}, {facts['sensitive_slabs']} of them sensitive"),
+        ("radiation length", f"{facts['radiation_length_mm']:.4g} mm"),
+        ("Molière radius", f"{facts['moliere_radius_mm']:.4g} mm"),
+        ("critical energy", f"{facts['critical_energy_mev']:.4g} MeV"),
+        ("sensitive part", f"{facts['sampling_fraction_by_thickness']:.1%} of the thickness"),
+        ("", f"{facts['ionisation_fraction']:.2%} of the ionisation of relativistic electrons"),
+        ("drawing", facts["drawing"]),
+    ]
+    head = [f"{name:>20}  {value}" for name, value in lines]
+    return "\n".join([*head, "", *_rows(facts["materials"])])
+
+
+def _rows(materials: list[dict[str, Any]]) -> list[str]:
+    rows = [list(_COLUMNS.values())]
+    for facts in materials:
+        shown = facts | {"material": f"{facts['material']}{' *' if facts['sensitive'] else ''}"}
+        rows.append([str(v) if isinstance(v := shown[key], str | int) else f"{v:.4g}" for key in _COLUMNS])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    text = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return [*text, "* sensitive"]

@@ -1,0 +1,189 @@
+"""Detectors from YAML and back: materials, layers that may repeat, planar or cylindrical; checked before any use.
+
+Lengths are numbers in mm or text with a unit (``1.4mm``, ``80cm``, ``2m``). A layer begins where the one before ends,
+or at the depth ``at``; a gap between them is filled with ``gap`` (air unless told).
+"""
+
+__all__ = ["detector_from_yaml", "detector_to_yaml", "read_detector"]
+
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from caloforge.errors import BadFile, BadValue
+from caloforge.geometry.materials import Material
+from caloforge.geometry.stack import Detector, Slab
+from caloforge.units import parse_length
+
+_TOUCH = 1e-6  # mm: faces nearer than this touch
+_MOST = 10_000  # slabs in a detector
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _length(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("a length is a number in mm or text with a unit")
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_length(value)
+    except BadValue as error:
+        raise ValueError(str(error)) from error
+
+
+Length = Annotated[float, BeforeValidator(_length)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Material(_Strict):
+    name: str
+    density: float = Field(gt=0, description="g/cm3")
+    fractions: dict[str, float] | None = Field(None, description="mass fraction of each element")
+    atoms: dict[str, float] | None = Field(None, description="atoms of each element in the formula")
+
+    def build(self) -> Material:
+        if self.fractions is not None and self.atoms is None:
+            return Material(self.name, self.density, tuple(self.fractions.items()))
+        if self.atoms is not None and self.fractions is None:
+            return Material.from_atoms(self.name, self.density, self.atoms)
+        raise BadValue(f"composition of {self.name}", None, "give either fractions (by mass) or atoms")
+
+
+class _Slab(_Strict):
+    material: str
+    thickness: Length = Field(gt=0)
+    sensitive: bool = False
+    at: Length | None = None
+
+
+class _Group(_Strict):
+    repeat: int = Field(1, ge=1, le=_MOST)
+    stack: list[_Slab] = Field(min_length=1)
+    at: Length | None = None
+
+
+class _Layout(_Strict):
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    half_width: Length = Field(500.0, gt=0)
+    inner_radius: Length | None = Field(None, gt=0)
+    gap: str = "G4_AIR"
+    materials: list[_Material] = []
+    layers: list[Any] = Field(min_length=1)
+
+
+def read_detector(path: Path) -> Detector:
+    """The detector that a YAML file describes.
+
+    Raises:
+        BadFile: missing, not YAML, or not a detector; the sentence says where and why.
+    """
+    if not path.is_file():
+        raise BadFile(path, "no such file", "give a YAML file that describes a detector")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadFile(path, "not a text file", "give a YAML file that describes a detector") from error
+    return detector_from_yaml(text, path)
+
+
+def detector_from_yaml(text: str, source: str | Path = "detector YAML") -> Detector:
+    """The detector that YAML text describes; ``source`` is named in errors, which are those of `read_detector`."""
+    try:
+        tree = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BadFile(source, f"not YAML ({' '.join(str(error).split())})", "mend it") from error
+    if not isinstance(tree, dict):
+        raise BadFile(source, "not a YAML mapping", "give fields such as name and layers")
+    try:
+        layout = _checked(_Layout, tree)
+        materials = tuple(material.build() for material in layout.materials)
+        return Detector(layout.name, _slabs(layout), layout.half_width, materials, layout.inner_radius)
+    except BadValue as error:
+        raise BadFile(source, str(error), "see docs/detectors.md") from error
+
+
+def _checked(model: type[_Model], tree: Any, place: str = "") -> _Model:
+    """Validate, and turn pydantic's first complaint into one sentence."""
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(filter(None, [place, *map(str, first["loc"])])) or "the file"
+        value = first["input"] if isinstance(first["input"], str | int | float | None) else "..."
+        message = first["msg"].removeprefix("Value error, ")
+        raise BadValue(f"field {where}", value, message[0].lower() + message[1:]) from error
+
+
+def _slabs(layout: _Layout) -> tuple[Slab, ...]:
+    """Every slab in order of depth, gaps filled."""
+    slabs: list[Slab] = []
+    depth = 0.0
+    for i, entry in enumerate(layout.layers):
+        place = f"layers.{i}"
+        if isinstance(entry, dict) and "stack" in entry:
+            group = _checked(_Group, entry, place)
+            parts = group.stack * group.repeat
+            if any(slab.at is not None for slab in group.stack):
+                raise BadValue(
+                    f"field {place}", "at", "inside a stack layers follow each other; place the stack itself"
+                )
+            start = group.at
+        else:
+            single = _checked(_Slab, entry, place)
+            parts, start = [single], single.at
+        if start is not None and start < depth - _TOUCH:
+            raise BadValue(f"field {place}.at", start, f"it overlaps the layer before, which ends at {depth:g} mm")
+        if start is not None and start > depth + _TOUCH:
+            slabs.append(Slab(layout.gap, start - depth))
+        slabs += [Slab(part.material, part.thickness, part.sensitive) for part in parts]
+        depth = sum(slab.thickness for slab in slabs)
+        if len(slabs) > _MOST:
+            raise BadValue(f"field {place}", len(slabs), f"a detector has at most {_MOST} layers")
+    return tuple(slabs)
+
+
+def detector_to_yaml(detector: Detector) -> str:
+    """YAML that reads back as the same detector, repeated layers written once."""
+    tree: dict[str, Any] = {"name": detector.name, "half_width": detector.half_width}
+    if detector.inner_radius is not None:
+        tree["inner_radius"] = detector.inner_radius
+    if detector.materials:
+        tree["materials"] = [
+            {"name": m.name, "density": m.density, "fractions": dict(m.fractions)} for m in detector.materials
+        ]
+    tree["layers"] = _folded([_plain(slab) for slab in detector.slabs])
+    return yaml.safe_dump(tree, sort_keys=False, width=120, default_flow_style=None)
+
+
+def _plain(slab: Slab) -> dict[str, Any]:
+    tree: dict[str, Any] = {"material": slab.material, "thickness": slab.thickness}
+    return tree | ({"sensitive": True} if slab.sensitive else {})
+
+
+def _folded(slabs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Runs of a period of up to eight slabs become one entry with ``repeat``."""
+    entries: list[dict[str, Any]] = []
+    start = 0
+    while start < len(slabs):
+        period, repeat = max(((p, _repeats(slabs, start, p)) for p in range(1, 9)), key=lambda pr: _saved(*pr))
+        stack = slabs[start : start + period]
+        entries += [{"repeat": repeat, "stack": [dict(slab) for slab in stack]}] if repeat > 1 else map(dict, stack[:1])
+        start += period * repeat if repeat > 1 else 1
+    return entries
+
+
+def _saved(period: int, repeat: int) -> int:
+    return period * (repeat - 1)
+
+
+def _repeats(slabs: list[dict[str, Any]], start: int, period: int) -> int:
+    repeat, pattern = 1, slabs[start : start + period]
+    while slabs[start + repeat * period : start + (repeat + 1) * period] == pattern:
+        repeat += 1
+    return repeat

@@ -1,0 +1,134 @@
+r"""A calorimeter as a stack of slabs, planar or cylindrical, some of them sensitive, and its mean properties.
+
+Depth is measured from the face inwards, along the normal where the beam enters. For thickness fractions :math:`f_j`,
+
+.. math:: 1/X_0 = \sum_j f_j / X_{0,j}, \qquad 1/R_M = \sum_j f_j E_{c,j} / (E_s X_{0,j}), \quad E_s = 21.2\,\text{MeV}
+
+(PDG, Review of Particle Physics 2024, section "Passage of particles through matter", equations for mixtures).
+"""
+
+__all__ = ["Slab", "Detector"]
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray as Array
+
+from caloforge.errors import BadValue
+from caloforge.geometry.materials import Bulk, Material, bulk, find_material, nist_names
+from caloforge.units import MeV
+
+_SCATTERING_ENERGY = 21.2052 * MeV  # m_e c^2 sqrt(4 pi / alpha)
+
+
+@dataclass(frozen=True)
+class Slab:
+    """One layer of the stack: material (NIST's or the detector's own), thickness in mm, and whether it is read."""
+
+    material: str
+    thickness: float
+    sensitive: bool = False
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.thickness) and self.thickness > 0):
+            raise BadValue(f"thickness of a {self.material} slab", self.thickness, "give a positive thickness in mm")
+
+
+@dataclass(frozen=True)
+class Detector:
+    """Slabs from the face inwards.
+
+    Args:
+        name: what files and reports call it.
+        slabs: planes, or half shells about an axis along y if there is an ``inner_radius``.
+        half_width: mm; half the side of the square planes, or half the length of the cylinder.
+        materials: the detector's own ones, beside NIST's.
+        inner_radius: mm, from the axis to the face; None for planes.
+
+    Raises:
+        BadValue: no slab is sensitive, an unknown material, a size that is not positive, two materials of one name.
+    """
+
+    name: str
+    slabs: tuple[Slab, ...]
+    half_width: float = 500.0
+    materials: tuple[Material, ...] = ()
+    inner_radius: float | None = None
+
+    def __post_init__(self) -> None:
+        if not any(slab.sensitive for slab in self.slabs):
+            raise BadValue(f"detector {self.name}", "no sensitive slab", "mark the slabs whose energy is read")
+        for what, size in (("half_width", self.half_width), ("inner_radius", self.inner_radius)):
+            if size is not None and not (math.isfinite(size) and size > 0):
+                raise BadValue(f"{what} of {self.name}", size, "give a positive length in mm")
+        names = [material.name for material in self.materials]
+        for name in names:
+            if names.count(name) > 1 or name in nist_names():
+                raise BadValue("name of a material", name, "give it a name that no other material has, NIST's included")
+        for slab in self.slabs:
+            find_material(slab.material, self.materials)
+
+    @cached_property
+    def faces(self) -> Float[Array, " faces"]:
+        """Depth of each slab's face, then of the end of the stack, mm."""
+        return np.cumsum([0.0, *(slab.thickness for slab in self.slabs)])
+
+    @property
+    def depth(self) -> float:
+        return float(self.faces[-1])
+
+    @cached_property
+    def sensitive(self) -> Int[Array, " n"]:
+        """Indices of the sensitive slabs."""
+        return np.flatnonzero([slab.sensitive for slab in self.slabs])
+
+    def bulk_of(self, slab: Slab) -> Bulk:
+        """Bulk properties of a slab's material."""
+        return bulk(find_material(slab.material, self.materials))
+
+    def _mean(self, of: Callable[[Bulk], float]) -> float:
+        return sum(slab.thickness * of(self.bulk_of(slab)) for slab in self.slabs) / self.depth
+
+    @property
+    def radiation_length(self) -> float:
+        """Mean X0 of the stack, mm."""
+        return 1 / self._mean(lambda bulk: 1 / bulk.radiation_length)
+
+    @property
+    def moliere_radius(self) -> float:
+        """Mean Molière radius of the stack, mm."""
+        return _SCATTERING_ENERGY / self._mean(lambda bulk: bulk.critical_energy / bulk.radiation_length)
+
+    @property
+    def critical_energy(self) -> float:
+        """Mean critical energy, MeV: :math:`E_s X_0 / R_M`."""
+        return _SCATTERING_ENERGY * self.radiation_length / self.moliere_radius
+
+    @property
+    def interaction_length(self) -> float:
+        """Mean nuclear interaction length of the stack, mm."""
+        return 1 / self._mean(lambda bulk: 1 / bulk.interaction_length)
+
+    @property
+    def sampling_fraction(self) -> float:
+        """Sensitive part of the thickness."""
+        return sum(slab.thickness for slab in self.slabs if slab.sensitive) / self.depth
+
+    @property
+    def ionisation_fraction(self) -> float:
+        r"""Sensitive part of the ionisation of a relativistic electron, :math:`E_c / X_0` per length (Rossi).
+
+        Showers leave somewhat less: low-energy photons are absorbed where Z is high.
+        """
+        loss = [s.thickness * self.bulk_of(s).critical_energy / self.bulk_of(s).radiation_length for s in self.slabs]
+        return sum(part for part, slab in zip(loss, self.slabs, strict=True) if slab.sensitive) / sum(loss)
+
+    def depth_at(self, x: Float[Array, " n"], z: Float[Array, " n"]) -> Float[Array, " n"]:
+        """Depth of points behind the face, mm; the beam enters at the origin, the normal is z."""
+        if self.inner_radius is None:
+            return z
+        return np.hypot(x, z + self.inner_radius) - self.inner_radius

@@ -1,0 +1,93 @@
+r"""Directions of incident particles at the face: theta from its normal, phi about it; and the frame of a shower's axis.
+
+A direction is :math:`(\sin\theta\cos\phi, \sin\theta\sin\phi, \cos\theta)`. The polar angle between two ends is uniform
+in :math:`\theta`, or in the solid angle, that is in :math:`\cos\theta`.
+"""
+
+__all__ = ["Angles", "PERPENDICULAR", "direction", "parse_angles", "to_axis_frame"]
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray as Array
+
+from caloforge.errors import BadValue, UnknownName
+from caloforge.units import format_angle, parse_angle
+
+AngleShape = Literal["fixed", "uniform", "solid-angle"]
+
+
+@dataclass(frozen=True)
+class Angles:
+    """Angles between ``low`` and ``high`` rad.
+
+    Raises:
+        BadValue: an empty range.
+        UnknownName: a shape other than fixed, uniform and solid-angle.
+    """
+
+    low: float
+    high: float
+    shape: AngleShape = "fixed"
+
+    def __post_init__(self) -> None:
+        if self.shape not in get_args(AngleShape):
+            raise UnknownName("shape of an angle", self.shape, get_args(AngleShape))
+        if not (math.isfinite(self.low) and math.isfinite(self.high)):
+            raise BadValue("angle", (self.low, self.high), "give finite angles in rad")
+        if self.shape == "fixed" and self.low != self.high:
+            raise BadValue("angle range", (self.low, self.high), "a fixed angle has equal ends, in rad")
+        if self.shape != "fixed" and not self.low < self.high:
+            raise BadValue("angle range", self.text, "give the lower angle first")
+
+    @property
+    def text(self) -> str:
+        """As on the command line: ``30deg`` or ``0deg:30deg:solid-angle``."""
+        low, high = format_angle(self.low), format_angle(self.high)
+        return low if self.shape == "fixed" else f"{low}:{high}:{self.shape}"
+
+    def sample(self, n: int, generator: np.random.Generator) -> Float[Array, " n"]:
+        """``n`` angles in rad; the first of them do not depend on ``n``."""
+        u = generator.random(n)
+        if self.shape == "solid-angle":
+            return np.arccos(math.cos(self.low) + (math.cos(self.high) - math.cos(self.low)) * u)
+        return self.low + (self.high - self.low) * u
+
+
+PERPENDICULAR = Angles(0.0, 0.0)
+
+
+def parse_angles(text: str) -> Angles:
+    """Angles from text: ``30deg``, ``0deg:30deg:uniform`` or ``0deg:30deg:solid-angle``.
+
+    Raises:
+        BadValue: not of that form, an angle without a unit, an empty range.
+        UnknownName: a shape other than uniform and solid-angle.
+    """
+    parts = text.split(":")
+    if len(parts) == 1:
+        return Angles(parse_angle(text), parse_angle(text))
+    if len(parts) != 3:
+        raise BadValue("angle", text, "write one angle (30deg) or a range with its shape (0deg:30deg:solid-angle)")
+    low, high, shape = parse_angle(parts[0]), parse_angle(parts[1]), parts[2].strip()
+    if shape == "uniform":
+        return Angles(low, high, "uniform")
+    if shape == "solid-angle":
+        return Angles(low, high, "solid-angle")
+    raise UnknownName("shape of an angle", shape, ["uniform", "solid-angle"])
+
+
+def direction(theta: float, phi: float) -> tuple[float, float, float]:
+    """Unit vector of a direction; z is the normal of the face, inwards."""
+    return math.sin(theta) * math.cos(phi), math.sin(theta) * math.sin(phi), math.cos(theta)
+
+
+def to_axis_frame(
+    x: Float[Array, " n"], y: Float[Array, " n"], z: Float[Array, " n"], theta: float, phi: float
+) -> tuple[Float[Array, " n"], Float[Array, " n"], Float[Array, " n"]]:
+    """Points in the frame whose z is the direction: turned by -phi about z, then by -theta about y, as in Par04."""
+    across, y_axis = math.cos(phi) * x + math.sin(phi) * y, math.cos(phi) * y - math.sin(phi) * x
+    return math.cos(theta) * across - math.sin(theta) * z, y_axis, math.sin(theta) * across + math.cos(theta) * z
