@@ -14,7 +14,15 @@ from caloforge.data.store import ShowerFile
 from caloforge.geometry.detector import detector as find_detector
 from caloforge.geometry.readouts import readout as find_readout
 from caloforge.truth.beam import Beam, parse_particle, parse_spectrum
+from caloforge.truth.physics_lists import PHYSICS_LISTS, Physics, default_physics
 from caloforge.truth.production import Progress, Request, produce
+from caloforge.units import parse_energy, parse_length
+
+LISTS = ", ".join(PHYSICS_LISTS)
+APPROXIMATE = (
+    "built-in approximate hadronic tables below 20 MeV (neutrons) and 130 MeV (photonuclear); "
+    "official datasets, where found, are used instead"
+)
 
 
 def simulate(
@@ -22,7 +30,13 @@ def simulate(
     energy: Annotated[str, typer.Option(help="50GeV, 1GeV:100GeV:log or 1GeV:100GeV:uniform")],
     detector: Annotated[str, typer.Option(help="name of the calorimeter")] = "par04-siw",
     readout: Annotated[str, typer.Option(help="name of the mesh, or a CaloChallenge XML with z_edges")] = "siw-1080",
-    particle: Annotated[str, typer.Option(help="e-, e+ or gamma")] = "e-",
+    particle: Annotated[str, typer.Option(help="e-, e+, gamma, mu-, mu+, pi+, pi-, p, n, K+ or K-")] = "e-",
+    physics: Annotated[str | None, typer.Option(help=f"{LISTS}; default FTFP_BERT for hadrons, else em0")] = None,
+    cut: Annotated[
+        str | None, typer.Option(help="range cut for secondaries, as 0.7mm; default 1mm, hadronic lists 0.7mm")
+    ] = None,
+    max_step: Annotated[str | None, typer.Option(help="longest step of charged particles, as 0.1mm")] = None,
+    tracking_cut: Annotated[str | None, typer.Option(help="charged particles stop below, as 10keV")] = None,
     n: Annotated[int, typer.Option("-n", help="number of showers")] = 1000,
     seed: Annotated[int, typer.Option(help="same seed, same showers")] = 1,
     workers: Annotated[int, typer.Option(help="Geant4 processes on this machine")] = 1,
@@ -33,7 +47,9 @@ def simulate(
 ) -> None:
     """Simulate showers with Geant4; called again after an interruption, it simulates what is missing."""
     beam = Beam(parse_particle(particle), parse_spectrum(energy))
-    request = Request(find_detector(detector), beam, find_readout(readout), n, seed)
+    setting = _physics(physics or default_physics(beam.particle), cut, max_step, tracking_cut)
+    request = Request(find_detector(detector), beam, find_readout(readout), n, seed, setting)
+    _announce(request, chosen=physics is None)
     command = " ".join(["caloforge", *sys.argv[1:]])
     with track("simulating", 1.0) as report:
         try:
@@ -44,6 +60,20 @@ def simulate(
             raise typer.Exit(130) from None
     answer = _summary(output)
     print(json.dumps(answer) if json_only else _sentence(answer))
+
+
+def _physics(name: str, cut: str | None, max_step: str | None, tracking_cut: str | None) -> Physics:
+    range_cut, step = (None if text is None else parse_length(text) for text in (cut, max_step))
+    return Physics(name, range_cut, step, None if tracking_cut is None else parse_energy(tracking_cut))
+
+
+def _announce(request: Request, chosen: bool) -> None:
+    """Once, on stderr: the physics list if it was chosen for the user, and that hadronic tables are approximate."""
+    facts = request.facts
+    if chosen and request.physics.list.hadronic:
+        print(f"caloforge: {request.physics.name} for {request.beam.particle_name}", file=sys.stderr)
+    if facts["hadronic_data_kind"] == "built-in":
+        print(f"caloforge: {APPROXIMATE}", file=sys.stderr)
 
 
 class _Share:

@@ -21,11 +21,14 @@ from numpy import ndarray as Array
 from caloforge.errors import Geant4Failed
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import Detector
-from caloforge.truth.geant4 import PRODUCTION_CUT, Shots
+from caloforge.truth.geant4 import Shots
+from caloforge.truth.physics_build import apply_limits, build_physics
+from caloforge.truth.physics_lists import Physics
 from caloforge.units import MeV, mm
 
 PHOTON_LIMIT = 0.1 * MeV  # photoelectric absorption in light materials lies below
 LIGHT = 20  # highest atomic number of a light material
+NEUTRAL_HADRONS = ("neutron", "kaon0L", "kaon0S", "lambda")
 MARGIN = 10 * mm  # of vacuum around the stack
 COMMANDS = ("/process/em/verbose 0", "/process/em/fluo false", "/run/verbose 0")
 
@@ -78,6 +81,8 @@ class _Scorer(g4.G4VPrimitiveScorer):  # type: ignore[misc]
 class _Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
     """The detector in Geant4: boxes in vacuum, face at z = 0. Every object stays referenced, or Python collects it."""
 
+    hadronic = False  # whether neutral hadrons leave recoils too soft for a track of their own
+
     def __init__(self, detector: Detector, layers: Int[Array, " n"]) -> None:
         super().__init__()
         self.detector, self.layers = detector, dict(zip(detector.sensitive.tolist(), layers.tolist(), strict=True))
@@ -118,24 +123,17 @@ class _Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
     def _scorers(self, layer: int, light: bool) -> list[_Scorer]:
         photons = g4.G4SDParticleWithEnergyFilter(f"photons{layer}", 0.0, PHOTON_LIMIT if light else float("inf"))
         photons.add("gamma")
-        charged = g4.G4SDChargedFilter(f"charged{layer}")
-        return [_Scorer(self.steps[layer], selection) for selection in (charged, photons)]
+        filters = [g4.G4SDChargedFilter(f"charged{layer}"), photons]
+        if self.hadronic:
+            filters.append(g4.G4SDParticleWithEnergyFilter(f"neutrals{layer}", 0.0, float("inf")))
+            for name in NEUTRAL_HADRONS:
+                filters[-1].add(name)
+        return [_Scorer(self.steps[layer], selection) for selection in filters]
 
 
 def _is_light(volumes: list[Any]) -> bool:
     materials = [volume.GetMaterial() for volume in volumes]
     return all(m.GetElement(i).GetZ() <= LIGHT for m in materials for i in range(m.GetNumberOfElements()))
-
-
-class _Physics(g4.G4VModularPhysicsList):  # type: ignore[misc]
-    """G4EmStandardPhysics, option 0, with one range cut for all particles."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.electromagnetic = g4.G4EmStandardPhysics()
-        self.RegisterPhysics(self.electromagnetic)
-        self.SetVerboseLevel(0)
-        self.SetDefaultCutValue(PRODUCTION_CUT)
 
 
 class _Gun(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
@@ -191,23 +189,26 @@ class Engine:
         detector: the stack.
         binning: the mesh.
         layers: position of the mesh layer of each sensitive slab, or -1.
+        physics: list, cuts and limits.
 
     Raises:
         Geant4Failed: this process has a run manager already.
     """
 
-    def __init__(self, detector: Detector, binning: Binning, layers: Int[Array, " n"]) -> None:
+    def __init__(self, detector: Detector, binning: Binning, layers: Int[Array, " n"], physics: Physics) -> None:
         if g4.G4RunManager.GetRunManager() is not None:
             raise Geant4Failed("this process runs Geant4 with another detector or readout; use a process for each")
         self.binning = binning
-        self.stack, self.physics, self.actions = _Stack(detector, layers), None, _Actions()
+        self.stack, self.actions = _Stack(detector, layers), _Actions()
         self.manager = g4.G4RunManagerFactory.CreateRunManager(g4.G4RunManagerType.SerialOnly)
-        self.physics = _Physics()
-        for command in COMMANDS:
+        self.stack.hadronic = physics.list.hadronic
+        self.physics, self.kept = build_physics(physics)
+        for command in (*COMMANDS, *physics.commands):
             g4.G4UImanager.GetUIpointer().ApplyCommand(command)
         for part in (self.stack, self.physics, self.actions):
             self.manager.SetUserInitialization(part)
         self.manager.Initialize()
+        self.kept += apply_limits(physics)
 
     @property
     def version(self) -> str:

@@ -4,7 +4,7 @@ Geant4 allows one run manager per process and aborts the process on a fatal erro
 processes of their own; call it directly only in a process that may be lost and that simulates one detector.
 """
 
-__all__ = ["PHYSICS_LIST", "PRODUCTION_CUT", "Facts", "Shots", "check_readout", "simulate"]
+__all__ = ["Facts", "Shots", "check_readout", "simulate"]
 
 import importlib.util
 import os
@@ -23,13 +23,12 @@ from caloforge.errors import BadValue, Geant4Missing
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import Detector
 from caloforge.truth.em_data import find_data
-from caloforge.units import mm
+from caloforge.truth.physics_lists import Physics
 
 if TYPE_CHECKING:
     from caloforge.truth.engine import Engine
 
-PHYSICS_LIST = "G4EmStandardPhysics (option 0)"
-PRODUCTION_CUT = 0.7 * mm  # range cut for e-, e+, gamma: Geant4's default
+OPTION_0 = Physics()
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,18 +85,22 @@ def check_readout(detector: Detector, binning: Binning) -> Int[Array, " n"]:
 
 
 @lru_cache(maxsize=1)
-def _engine(detector: Detector, binning: Binning) -> "Engine":
+def _engine(detector: Detector, binning: Binning, physics: Physics) -> "Engine":
     """This process's Geant4, started on the first call; the data must be known before the import."""
     if importlib.util.find_spec("geant4_pybind") is None:
         raise Geant4Missing
-    os.environ.update(find_data().environment)
+    os.environ.update(find_data(hadrons=physics.list.hadronic).environment)
     from caloforge.truth.engine import Engine
 
-    return Engine(detector, binning, check_readout(detector, binning))
+    return Engine(detector, binning, check_readout(detector, binning), physics)
 
 
 def simulate(
-    detector: Detector, shots: Shots, binning: Binning, each: Callable[[int], None] = lambda index: None
+    detector: Detector,
+    shots: Shots,
+    binning: Binning,
+    each: Callable[[int], None] = lambda index: None,
+    physics: Physics = OPTION_0,
 ) -> tuple[Showers, Facts]:
     """Simulate every shot; shower i depends on its energy and seeds alone, not on what ran before it.
 
@@ -108,14 +111,15 @@ def simulate(
         shots: particle, energies and seeds.
         binning: the mesh, with depths; the same in all calls of one process.
         each: called with the index of every finished shower.
+        physics: list, cuts and limits; the same in all calls of one process.
 
     Raises:
         Geant4Missing: geant4-pybind is not installed.
-        Geant4Failed: this process already simulated another detector or mesh.
+        Geant4Failed: this process already simulated another detector, mesh or physics.
         BadValue: the mesh does not fit the detector.
     """
     start = time.process_time()
-    engine = _engine(detector, binning)
+    engine = _engine(detector, binning, physics)
     ready = time.process_time()
     cells, total = engine.shoot(shots, each)
     done = time.process_time()
