@@ -130,6 +130,8 @@ import json, os, sys
 import geant4_pybind as g4
 
 MATERIALS, NUMBER, kept, result = sys.argv[1].split(","), int(sys.argv[2]), [], []
+if MATERIALS == ["all"]:
+    MATERIALS = [g4.G4NistManager.Instance().FindOrBuildElement(z).GetName() for z in range(1, 99)]
 SIDE, counts = 1e6, {}
 
 class World(g4.G4VUserDetectorConstruction):
@@ -193,13 +195,12 @@ NUMBER = 1500
 INELASTIC_10_GEV = {"C": 0.252, "Si": 0.467, "Fe": 0.757, "W": 1.71}  # barn: Letaw et al., Ap. J. Suppl. 51 (1983) 271
 
 
-@pytest.fixture(scope="module")
-def measured(tmp_path_factory):
+def measure(cache, materials, number, energies):
     if find_spec("geant4_pybind") is None:
         pytest.skip("needs geant4-pybind")
-    source = find_data(tmp_path_factory.mktemp("cache"), hadrons=True)
+    source = find_data(cache, hadrons=True)
     done = subprocess.run(
-        [sys.executable, "-c", MEAN_FREE_PATH, ",".join(INELASTIC_10_GEV), str(NUMBER), "19.9,20.1,10000"],
+        [sys.executable, "-c", MEAN_FREE_PATH, materials, str(number), energies],
         env={**os.environ, **source.environment},
         capture_output=True,
         text=True,
@@ -209,6 +210,17 @@ def measured(tmp_path_factory):
     assert "G4Exception" not in done.stdout + done.stderr
     rows = json.loads(done.stdout.split("RESULT")[1])
     return {(energy, name): np.array(sigma) for energy, name, *sigma in rows}
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    return measure(tmp_path_factory.mktemp("cache"), ",".join(INELASTIC_10_GEV), NUMBER, "19.9,20.1,10000")
+
+
+@pytest.mark.geant4
+def test_every_element_loads(tmp_path):
+    """One run with all elements Z = 1..98; a G4Exception or an abort of the process would show."""
+    assert len(measure(tmp_path, "all", 2, "1000")) == 98
 
 
 @pytest.mark.geant4

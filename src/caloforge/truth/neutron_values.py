@@ -1,14 +1,14 @@
 """Key values of neutron cross sections below 20 MeV, smoothed over resonances, for the elements that detectors hold.
 
-Rounded readings, by hand, of the evaluations ENDF/B-VIII.0 (Brown et al., Nucl. Data Sheets 148 (2018) 1) and of
-BNL-325: meant to be good to 10-20 % between 0.1 and 14 MeV, unfit for shielding. Elements between two of them are
-interpolated in ln Z, with cross sections in units of A^(2/3): 20-40 %. Averages over resonances hide windows
-(Fe 24 keV, O 2.35 MeV).
+Rounded values after the evaluations, ENDF/B-VIII.0 (Brown et al., Nucl. Data Sheets 148 (2018) 1), written down from
+knowledge of them and not taken from their files: meant to be good to 10-20 % between 0.1 and 14 MeV, unfit for
+shielding. Elements between two of them are interpolated in ln Z, with cross sections in units of A^(2/3): 20-40 %.
+Averages over resonances hide windows (Fe 24 keV, O 2.35 MeV).
 """
 
 __all__ = ["CAPTURE_30_KEV", "ELASTIC", "NONELASTIC", "REACTIVE", "SOURCES", "THRESHOLD"]
 
-SOURCES = "neutrons below 20 MeV: values read from ENDF/B-VIII.0, Sears (thermal), Bao et al. (capture)"
+SOURCES = "neutrons below 20 MeV: rounded values after ENDF/B-VIII.0, Sears (thermal), Bao et al. (capture)"
 
 Points = tuple[tuple[float, float], ...]
 
