@@ -153,7 +153,7 @@ def drop_cells(path):
     [
         (["simulate", "--energy", "50", "-o", "x.h5"], "unit"),
         (["simulate", "--energy", "50GeV", "--particle", "electron", "-o", "x.h5"], "particle"),
-        (["simulate", "--energy", "50GeV", "--particle", "pi+", "-o", "x.h5"], "e-, e+, gamma"),
+        (["simulate", "--energy", "50GeV", "--particle", "tau-", "-o", "x.h5"], "e-, e+, gamma"),
         (["simulate", "--energy", "50GeV", "--readout", "siw-108", "-o", "x.h5"], "siw-1080"),
         (["simulate", "--energy", "50GeV", "--detector", "par05", "-o", "x.h5"], "par04-siw"),
         (["simulate", "--energy", "50GeV", "-o", "missing/folder/x.h5"], "cannot write"),

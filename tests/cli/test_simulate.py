@@ -17,7 +17,14 @@ app.command()(simulate)
 
 BAD = [
     ["--energy", "50"],
-    ["--energy", "1GeV", "--particle", "pi+"],
+    ["--energy", "1GeV", "--particle", "tau-"],
+    ["--energy", "1GeV", "--particle", "pi+", "--physics", "em0"],
+    ["--energy", "5MeV", "--particle", "n"],
+    ["--energy", "1GeV", "--physics", "em4"],
+    ["--energy", "1GeV", "--physics", "QGSP"],
+    ["--energy", "1GeV", "--cut", "0.7"],
+    ["--energy", "1GeV", "--max-step", "-1mm"],
+    ["--energy", "1GeV", "--tracking-cut", "10"],
     ["--energy", "1GeV", "--particle", "wimp"],
     ["--energy", "1GeV", "-n", "0"],
     ["--energy", "1GeV", "--detector", "tea"],
@@ -56,6 +63,18 @@ def test_answer_on_stdout(tmp_path):
     assert result.exit_code == 0
     assert "4 showers, mean response" in result.stdout
     assert result.stdout.count("\n") == 1
+
+
+@pytest.mark.geant4
+def test_hadrons_name_their_physics_and_tables_once(tmp_path):
+    if find_spec("geant4_pybind") is None:
+        pytest.skip("needs geant4-pybind")
+    options = ["--energy", "1GeV", "--particle", "pi-", "-n", "2", "-o", str(tmp_path / "truth.h5"), "--json"]
+    result = CliRunner().invoke(app, options)
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["physics_list"] == "FTFP_BERT"
+    assert result.stderr.count("FTFP_BERT for pi-") == 1
+    assert result.stderr.count("approximate hadronic tables") == 1
 
 
 @pytest.mark.parametrize("options", BAD, ids=" ".join)

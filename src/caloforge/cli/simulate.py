@@ -24,7 +24,15 @@ from caloforge.truth.beam import Beam, parse_particle, parse_spectrum
 from caloforge.truth.cluster import dask_executor
 from caloforge.truth.directions import parse_angles
 from caloforge.truth.geant4 import Mesh
+from caloforge.truth.physics_lists import PHYSICS_LISTS, Physics, default_physics
 from caloforge.truth.production import Progress, Request, produce
+from caloforge.units import parse_energy, parse_length
+
+LISTS = ", ".join(PHYSICS_LISTS)
+APPROXIMATE = (
+    "built-in approximate hadronic tables below 20 MeV (neutrons) and 130 MeV (photonuclear); "
+    "official datasets, where found, are used instead"
+)
 
 ENGINES = ("geant4", "gflash")
 
@@ -36,12 +44,18 @@ def simulate(
     readout: Annotated[
         str | None, typer.Option(help="name of the mesh, or a CaloChallenge XML with z_edges; default: the detector's")
     ] = None,
-    particle: Annotated[str, typer.Option(help="e-, e+ or gamma")] = "e-",
+    particle: Annotated[str, typer.Option(help="e-, e+, gamma, mu-, mu+, pi+, pi-, p, n, K+ or K-")] = "e-",
     theta: Annotated[str, typer.Option(help="0deg, 0deg:30deg:uniform or 0deg:30deg:solid-angle")] = "0deg",
     phi: Annotated[str, typer.Option(help="0deg or 0deg:360deg:uniform")] = "0deg",
     mesh: Annotated[
         str, typer.Option(help="the mesh follows the shower's `axis` or stays with the `detector`")
     ] = "axis",
+    physics: Annotated[str | None, typer.Option(help=f"{LISTS}; default FTFP_BERT for hadrons, else em0")] = None,
+    cut: Annotated[
+        str | None, typer.Option(help="range cut for secondaries, as 0.7mm; default 1mm, hadronic lists 0.7mm")
+    ] = None,
+    max_step: Annotated[str | None, typer.Option(help="longest step of charged particles, as 0.1mm")] = None,
+    tracking_cut: Annotated[str | None, typer.Option(help="charged particles stop below, as 10keV")] = None,
     n: Annotated[int, typer.Option("-n", help="number of showers")] = 1000,
     seed: Annotated[int, typer.Option(help="same seed, same showers")] = 1,
     engine: Annotated[str, typer.Option(help="geant4, or gflash: the Grindhammer-Peters parametrisation")] = "geant4",
@@ -54,12 +68,15 @@ def simulate(
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Simulate showers with Geant4; called again after an interruption, it simulates what is missing."""
-    _check_engine(engine, dask, shard)
+    _check_engine(engine, dask, shard, physics or cut or max_step or tracking_cut)
     part = parse_part(shard) if shard else None
     beam = Beam(parse_particle(particle), parse_spectrum(energy), parse_angles(theta), parse_angles(phi))
     stack = find_detector(detector)
     binning = find_readout(readout) if readout else default_readout(stack)
-    request = Request(stack, beam, binning, n, seed, mesh=_mesh(mesh))
+    setting = _physics(physics or default_physics(beam.particle), cut, max_step, tracking_cut)
+    request = Request(stack, beam, binning, n, seed, mesh=_mesh(mesh), physics=setting)
+    if engine == "geant4":
+        _announce(request, chosen=physics is None)
     command = " ".join(["caloforge", *sys.argv[1:]])
     answer: dict[str, Any] | None = None
     with track("simulating", 1.0) as report, _resumable(output), _executor(dask) as executor:
@@ -76,9 +93,11 @@ def simulate(
     print(json.dumps(answer) if json_only else _sentence(answer))
 
 
-def _check_engine(engine: str, dask: str | None, shard: str | None) -> None:
+def _check_engine(engine: str, dask: str | None, shard: str | None, physics: str | None) -> None:
     if engine not in ENGINES:
         raise UnknownName("engine", engine, ENGINES)
+    if engine == "gflash" and physics:
+        raise BadValue("engine", engine, f"it knows no physics lists, cuts or steps: leave out {physics}")
     if engine == "gflash" and (dask or shard):
         raise BadValue("engine", engine, "it makes a thousand showers in seconds: leave out --dask and --shard")
     if dask and shard:
@@ -106,6 +125,20 @@ def _mesh(name: str) -> Mesh:
     if name == "detector":
         return "detector"
     raise UnknownName("mesh", name, ["axis", "detector"])
+
+
+def _physics(name: str, cut: str | None, max_step: str | None, tracking_cut: str | None) -> Physics:
+    range_cut, step = (None if text is None else parse_length(text) for text in (cut, max_step))
+    return Physics(name, range_cut, step, None if tracking_cut is None else parse_energy(tracking_cut))
+
+
+def _announce(request: Request, chosen: bool) -> None:
+    """Once, on stderr: the physics list if it was chosen for the user, and that hadronic tables are approximate."""
+    facts = request.facts
+    if chosen and request.physics.list.hadronic:
+        print(f"caloforge: {request.physics.name} for {request.beam.particle_name}", file=sys.stderr)
+    if facts["hadronic_data_kind"] == "built-in":
+        print(f"caloforge: {APPROXIMATE}", file=sys.stderr)
 
 
 class _Share:

@@ -41,7 +41,7 @@ class Showers:
 
     def __post_init__(self) -> None:
         self._check_shapes()
-        if not np.isfinite(self.energy).all() or (self.energy < 0).any():
+        if self.energy.size and not (self.energy.min() >= 0 and self.energy.max() < np.inf):  # NaN fails both
             bad = int(np.argmin(np.where(np.isfinite(self.energy), self.energy, -np.inf).min(axis=1)))
             raise BadValue(
                 f"cell energy of shower {bad}", self._worst(bad), "cell energies are finite and not negative"

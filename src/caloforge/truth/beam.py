@@ -18,12 +18,13 @@ from caloforge import rng
 from caloforge.errors import BadValue, UnknownName
 from caloforge.truth.directions import PERPENDICULAR, Angles
 from caloforge.truth.geant4 import Shots
+from caloforge.truth.physics_lists import HADRONS
 from caloforge.units import GeV, deg, format_energy, keV, parse_energy
 
 Shape = Literal["fixed", "log", "uniform"]
-PARTICLES = {"e-": 11, "e+": -11, "gamma": 22}  # what the built-in electromagnetic tables cover
+PARTICLES = {"e-": 11, "e+": -11, "gamma": 22, "mu-": 13, "mu+": -13, **HADRONS}
 STEEPEST = 85 * deg  # from the normal
-LOWEST, HIGHEST = 1 * keV, 1e5 * GeV  # range of Geant4's electromagnetic physics
+LOWEST, HIGHEST = 1 * keV, 1e5 * GeV  # range of Geant4's physics lists
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Spectrum:
     """Incident kinetic energies between ``low`` and ``high`` MeV.
 
     Raises:
-        BadValue: an empty range, or energies outside those of Geant4's electromagnetic physics (1 keV to 100 TeV).
+        BadValue: an empty range, or energies outside those of Geant4's physics lists (1 keV to 100 TeV).
     """
 
     low: float
@@ -84,11 +85,11 @@ def parse_spectrum(text: str) -> Spectrum:
 
 
 def parse_particle(name: str) -> int:
-    """PDG number of a particle that Geant4 can be shot with here: e-, e+ or gamma.
+    """PDG number of a particle that Geant4 can be shot with here: one of `PARTICLES`.
 
     Raises:
         UnknownName: nobody knows this particle.
-        BadValue: a known particle that the electromagnetic tables do not cover.
+        BadValue: a known particle that the tables do not cover.
     """
     try:
         pdg = int(Particle.from_name(name).pdgid)
@@ -100,7 +101,7 @@ def parse_particle(name: str) -> int:
 
 def _check_covered(pdg: int, name: str) -> None:
     if pdg not in PARTICLES.values():
-        raise BadValue("particle", name, f"the electromagnetic physics covers {', '.join(PARTICLES)}")
+        raise BadValue("particle", name, f"the data tables cover {', '.join(PARTICLES)}")
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class Beam:
         phi: azimuth about the normal, within a full turn.
 
     Raises:
-        BadValue: a particle that the electromagnetic tables do not cover, or angles out of range.
+        BadValue: a particle that the tables do not cover, or angles out of range.
     """
 
     particle: int
@@ -133,7 +134,7 @@ class Beam:
 
     @property
     def particle_name(self) -> str:
-        """As on the command line: ``e-``, ``e+`` or ``gamma``."""
+        """As on the command line: ``e-`` ... ``K-``."""
         return next(name for name, pdg in PARTICLES.items() if pdg == self.particle)
 
     def shots(self, n: int, seed: int) -> Shots:

@@ -1,25 +1,29 @@
-"""Which Geant4 data files to use: the user's official datasets, else the built-in electromagnetic tables.
+"""Which Geant4 data files to use: the user's official datasets, else the built-in tables.
 
 The built-in tables hold what ``G4EmStandardPhysics`` (option 0) reads for Z = 1..98. They are written out once, as a
 Geant4 data folder in the user's cache; fluorescence and Auger data are not among them (``/process/em/fluo false``).
+The approximate hadronic tables are a second folder, written when a physics list needs them.
 """
 
-__all__ = ["DataSource", "find_data", "write_tables"]
+__all__ = ["DataSource", "find_data", "write_hadron_tables", "write_tables"]
 
 import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Literal
 
 from caloforge.errors import BadFile, UnwritablePath
+from caloforge.truth import hadron_tables
 from caloforge.truth.em_tables import SOURCES, packed_tables, write_folder
 
 WRITER = b"1"  # raise it when the same tables are written differently
 MARKER = "caloforge-tables.txt"
+HADRON_FILES = ("hadron_elements.csv", "hadron_tables.py", "neutron_values.py")  # all that decides these tables
 DATASETS = {
     "G4LEDATA": "G4EMLOW",
     "G4ENSDFSTATEDATA": "G4ENSDFSTATE",
@@ -45,25 +49,28 @@ class DataSource:
         description: a sentence for the provenance of a file of showers.
         environment: variables that the process of Geant4 sets **before** it imports ``geant4_pybind``. With them the
             import neither asks on stdin nor downloads, and no dataset variable is left without a value.
+        hadronic: whose the hadronic cross sections (G4PARTICLEXS) are; ``none`` if the physics list reads none.
     """
 
     kind: Literal["official", "built-in"]
     description: str
     environment: dict[str, str]
+    hadronic: Literal["official", "built-in", "none"] = "none"
 
 
-def find_data(cache: Path | None = None) -> DataSource:
+def find_data(cache: Path | None = None, hadrons: bool = False) -> DataSource:
     """The official datasets wherever they are found, the built-in tables for what is missing.
 
     Each dataset is looked for by itself, in this order: its own variable (``G4LEDATA`` ...), the folder named by
     ``GEANT4_DATA_DIR`` (or ``share/Geant4/data`` in it), the folder where geant4-pybind stores its downloads
     (``~/.geant4_pybind``); the highest version wins. What is found nowhere comes from the built-in tables: the
     electromagnetic data, a table of nuclear states that has the proton only, and an empty folder for all the others,
-    which a purely electromagnetic physics list does not read.
+    which a purely electromagnetic physics list does not read; for a hadronic one also the approximate cross sections.
 
     Args:
         cache: folder for the built-in tables; default ``$CALOFORGE_CACHE``, else ``$XDG_CACHE_HOME/caloforge``, else
             ``~/.cache/caloforge``.
+        hadrons: whether the physics list has hadronic processes.
 
     Raises:
         BadFile: a variable names a folder that does not exist or is not the dataset.
@@ -75,9 +82,13 @@ def find_data(cache: Path | None = None) -> DataSource:
         built_in = write_tables(cache)
         places = {"G4LEDATA": built_in / "G4EMLOW", "G4ENSDFSTATEDATA": built_in / "G4ENSDFSTATE"}
         environment = {v: environment.get(v) or str(places.get(v, built_in / "empty")) for v in DATASETS}
+    missing = hadrons and "G4PARTICLEXSDATA" not in found
+    if missing:
+        environment["G4PARTICLEXSDATA"] = str(write_hadron_tables(cache) / "G4PARTICLEXS")
     environment["GEANT4_DATA_DIR"] = os.environ.get("GEANT4_DATA_DIR") or str(Path(environment["G4LEDATA"]).parent)
     kind: Literal["official", "built-in"] = "official" if "G4LEDATA" in found else "built-in"
-    return DataSource(kind, _describe(kind, [path.name for path in found.values()]), environment)
+    description = _describe(kind, [path.name for path in found.values()]) + (_hadron_description() if missing else "")
+    return DataSource(kind, description, environment, ("built-in" if missing else "official") if hadrons else "none")
 
 
 def write_tables(cache: Path | None = None) -> Path:
@@ -88,12 +99,26 @@ def write_tables(cache: Path | None = None) -> Path:
     """
     packed = packed_tables()
     folder = (cache or _default_cache()) / f"geant4-em-{hashlib.sha256(packed + WRITER).hexdigest()[:16]}"
+    return _cached(folder, lambda new: write_folder(new, packed))
+
+
+def write_hadron_tables(cache: Path | None = None) -> Path:
+    """The approximate hadronic tables as a Geant4 data folder in the cache, as `write_tables`.
+
+    Raises:
+        UnwritablePath: the cache cannot be written.
+    """
+    folder = (cache or _default_cache()) / f"geant4-hadron-{_hadron_digest()[:16]}"
+    return _cached(folder, lambda new: hadron_tables.write_hadron_folder(new / "G4PARTICLEXS"))
+
+
+def _cached(folder: Path, write: Callable[[Path], None]) -> Path:
     if _is_complete(folder):
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".geant4-em-") as beside:
-            _write_marked(Path(beside) / "new", packed)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".geant4-") as beside:
+            _write_marked(Path(beside) / "new", write)
             _put_in_place(Path(beside) / "new", folder, Path(beside) / "damaged")
     except OSError as error:
         problem = f"{error.strerror or error} (the variable CALOFORGE_CACHE names another folder)"
@@ -112,6 +137,15 @@ def _describe(kind: Literal["official", "built-in"], official: list[str]) -> str
         return f"official Geant4 datasets {', '.join(official)}"
     others = f"; official {', '.join(official)}" if official else ""
     return f"built-in EM tables ({SOURCES}), sha256 {hashlib.sha256(packed_tables()).hexdigest()}{others}"
+
+
+def _hadron_digest() -> str:
+    folder = resources.files("caloforge.truth")
+    return hashlib.sha256(b"".join(folder.joinpath(name).read_bytes() for name in HADRON_FILES)).hexdigest()
+
+
+def _hadron_description() -> str:
+    return f"; built-in approximate hadronic tables ({hadron_tables.SOURCES}), sha256 {_hadron_digest()}"
 
 
 def _official(variable: str) -> Path | None:
@@ -166,6 +200,6 @@ def _put_in_place(new: Path, folder: Path, damaged: Path) -> None:
             raise
 
 
-def _write_marked(folder: Path, packed: bytes) -> None:
-    write_folder(folder, packed)
+def _write_marked(folder: Path, write: Callable[[Path], None]) -> None:
+    write(folder)
     (folder / MARKER).write_text(f"{SOURCES}\n{_size(folder)} bytes\n")

@@ -22,13 +22,16 @@ from caloforge.errors import Geant4Failed
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import Detector
 from caloforge.truth.directions import direction, to_axis_frame
-from caloforge.truth.geant4 import PRODUCTION_CUT, Shots
+from caloforge.truth.geant4 import Shots
+from caloforge.truth.physics_build import apply_limits, build_physics
+from caloforge.truth.physics_lists import Physics
 from caloforge.truth.step_reader import recorder
 from caloforge.truth.volumes import build_material, slab_solid, world_solid
 from caloforge.units import MeV, mm
 
 PHOTON_LIMIT = 0.1 * MeV  # photoelectric absorption in light materials lies below
 LIGHT = 20  # highest atomic number of a light material
+NEUTRAL_HADRONS = ("neutron", "kaon0L", "kaon0S", "lambda")
 COMMANDS = ("/process/em/verbose 0", "/process/em/fluo false", "/run/verbose 0")
 
 
@@ -94,6 +97,8 @@ class _Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
     Every object stays referenced, or Python collects it.
     """
 
+    hadronic = False  # whether neutral hadrons leave recoils too soft for a track of their own
+
     def __init__(self, detector: Detector, layers: Int[Array, " n"], points: bool) -> None:
         super().__init__()
         self.detector, self.layers = detector, dict(zip(detector.sensitive.tolist(), layers.tolist(), strict=True))
@@ -137,24 +142,17 @@ class _Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
     def _scorers(self, layer: int, light: bool) -> list[_Scorer]:
         photons = g4.G4SDParticleWithEnergyFilter(f"photons{layer}", 0.0, PHOTON_LIMIT if light else float("inf"))
         photons.add("gamma")
-        charged = g4.G4SDChargedFilter(f"charged{layer}")
-        return [_Scorer(self.steps[layer], selection) for selection in (charged, photons)]
+        filters = [g4.G4SDChargedFilter(f"charged{layer}"), photons]
+        if self.hadronic:
+            filters.append(g4.G4SDParticleWithEnergyFilter(f"neutrals{layer}", 0.0, float("inf")))
+            for name in NEUTRAL_HADRONS:
+                filters[-1].add(name)
+        return [_Scorer(self.steps[layer], selection) for selection in filters]
 
 
 def _is_light(volumes: list[Any]) -> bool:
     materials = [volume.GetMaterial() for volume in volumes]
     return all(m.GetElement(i).GetZ() <= LIGHT for m in materials for i in range(m.GetNumberOfElements()))
-
-
-class _Physics(g4.G4VModularPhysicsList):  # type: ignore[misc]
-    """G4EmStandardPhysics, option 0, with one range cut for all particles."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.electromagnetic = g4.G4EmStandardPhysics()
-        self.RegisterPhysics(self.electromagnetic)
-        self.SetVerboseLevel(0)
-        self.SetDefaultCutValue(PRODUCTION_CUT)
 
 
 class _Gun(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
@@ -217,24 +215,29 @@ class Engine:
         detector: the stack.
         binning: the mesh.
         layers: position of the mesh layer of each sensitive slab, or -1.
+        physics: list, cuts and limits.
         points: whether the depth of a step, not its slab, decides its layer (`geant4.needs_points`).
 
     Raises:
         Geant4Failed: this process has a run manager already.
     """
 
-    def __init__(self, detector: Detector, binning: Binning, layers: Int[Array, " n"], points: bool = False) -> None:
+    def __init__(
+        self, detector: Detector, binning: Binning, layers: Int[Array, " n"], physics: Physics, points: bool
+    ) -> None:
         if g4.G4RunManager.GetRunManager() is not None:
             raise Geant4Failed("this process runs Geant4 with another detector or readout; use a process for each")
         self.detector, self.binning, self.points = detector, binning, points
-        self.stack, self.physics, self.actions = _Stack(detector, layers, points), None, _Actions()
+        self.stack, self.actions = _Stack(detector, layers, points), _Actions()
         self.manager = g4.G4RunManagerFactory.CreateRunManager(g4.G4RunManagerType.SerialOnly)
-        self.physics = _Physics()
-        for command in COMMANDS:
+        self.stack.hadronic = physics.list.hadronic
+        self.physics, self.kept = build_physics(physics)
+        for command in (*COMMANDS, *physics.commands):
             g4.G4UImanager.GetUIpointer().ApplyCommand(command)
         for part in (self.stack, self.physics, self.actions):
             self.manager.SetUserInitialization(part)
         self.manager.Initialize()
+        self.kept += apply_limits(physics)
 
     @property
     def version(self) -> str:

@@ -4,7 +4,7 @@ Geant4 allows one run manager per process and aborts the process on a fatal erro
 processes of their own; call it directly only in a process that may be lost and that simulates one detector.
 """
 
-__all__ = ["PHYSICS_LIST", "PRODUCTION_CUT", "Facts", "Mesh", "Shots", "check_readout", "needs_points", "simulate"]
+__all__ = ["OPTION_0", "Facts", "Mesh", "Shots", "check_readout", "needs_points", "simulate"]
 
 import importlib.util
 import os
@@ -23,15 +23,15 @@ from caloforge.errors import BadValue, Geant4Missing
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import Detector
 from caloforge.truth.em_data import find_data
+from caloforge.truth.physics_lists import Physics
 from caloforge.units import mm
 
 if TYPE_CHECKING:
     from caloforge.truth.engine import Engine
 
 Mesh = Literal["axis", "detector"]
-PHYSICS_LIST = "G4EmStandardPhysics (option 0)"
+OPTION_0 = Physics()
 _TOUCH = 1e-6 * mm  # depths nearer than this are equal
-PRODUCTION_CUT = 0.7 * mm  # range cut for e-, e+, gamma: Geant4's default
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,18 +108,22 @@ def needs_points(detector: Detector, shots: Shots, binning: Binning) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _engine(detector: Detector, binning: Binning, points: bool) -> "Engine":
+def _engine(detector: Detector, binning: Binning, physics: Physics, points: bool) -> "Engine":
     """This process's Geant4, started on the first call; the data must be known before the import."""
     if importlib.util.find_spec("geant4_pybind") is None:
         raise Geant4Missing
-    os.environ.update(find_data().environment)
+    os.environ.update(find_data(hadrons=physics.list.hadronic).environment)
     from caloforge.truth.engine import Engine
 
-    return Engine(detector, binning, check_readout(detector, binning), points=points)
+    return Engine(detector, binning, check_readout(detector, binning), physics, points)
 
 
 def simulate(
-    detector: Detector, shots: Shots, binning: Binning, each: Callable[[int], None] = lambda index: None
+    detector: Detector,
+    shots: Shots,
+    binning: Binning,
+    each: Callable[[int], None] = lambda index: None,
+    physics: Physics = OPTION_0,
 ) -> tuple[Showers, Facts]:
     """Simulate every shot; shower i depends on its energy and seeds alone, not on what ran before it.
 
@@ -130,14 +134,15 @@ def simulate(
         shots: particle, energies and seeds.
         binning: the mesh, with depths; the same in all calls of one process.
         each: called with the index of every finished shower.
+        physics: list, cuts and limits; the same in all calls of one process.
 
     Raises:
         Geant4Missing: geant4-pybind is not installed.
-        Geant4Failed: this process already simulated another detector or mesh.
+        Geant4Failed: this process already simulated another detector, mesh or physics.
         BadValue: the mesh does not fit the detector.
     """
     start = time.process_time()
-    engine = _engine(detector, binning, needs_points(detector, shots, binning))
+    engine = _engine(detector, binning, physics, needs_points(detector, shots, binning))
     ready = time.process_time()
     cells, total = engine.shoot(shots, each)
     done = time.process_time()

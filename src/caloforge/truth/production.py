@@ -32,6 +32,7 @@ from caloforge.truth import geant4
 from caloforge.truth.beam import Beam
 from caloforge.truth.crew import run_all
 from caloforge.truth.em_data import find_data
+from caloforge.truth.physics_lists import Physics
 from caloforge.truth.shards import is_complete, join, shard_folder
 from caloforge.truth.worker import Shard
 
@@ -55,7 +56,8 @@ class Request:
     """What is asked for; two equal requests have the same showers.
 
     Raises:
-        BadValue: no shower asked for, a negative seed, or a mesh that does not fit the detector.
+        BadValue: no shower asked for, a negative seed, a mesh that does not fit the detector, or a particle or energy
+            that the physics list does not cover.
     """
 
     detector: Detector
@@ -64,10 +66,13 @@ class Request:
     n: int
     seed: int
     mesh: geant4.Mesh = "axis"
+    physics: Physics = geant4.OPTION_0
 
     def __post_init__(self) -> None:
         if self.mesh not in get_args(geant4.Mesh):
             raise UnknownName("mesh", self.mesh, get_args(geant4.Mesh))
+        spectrum = self.beam.spectrum
+        self.physics.check_beam(self.beam.particle, self.beam.particle_name, spectrum.low, spectrum.high)
         geant4.check_readout(self.detector, self.binning)
         self.beam.shots(1, self.seed)
         if self.n < 1:
@@ -76,7 +81,8 @@ class Request:
     @property
     def facts(self) -> dict[str, Any]:
         """The request, the physics and the software, for the provenance of a file."""
-        data = find_data()
+        data = find_data(hadrons=self.physics.list.hadronic)
+        self.physics.check_data(data, self.beam.particle, self.beam.spectrum.low)
         return {
             "detector": self.detector.name,
             "detector_origin": "preset" if is_preset(self.detector) else "user's own",
@@ -89,9 +95,9 @@ class Request:
             "mesh": self.mesh,
             "n": self.n,
             "seed": self.seed,
-            "physics_list": geant4.PHYSICS_LIST,
-            "production_cut_mm": geant4.PRODUCTION_CUT,
+            **self.physics.facts,
             "data_kind": data.kind,
+            "hadronic_data_kind": data.hadronic,
             "data_tables": data.description,
             "caloforge": importlib.metadata.version("caloforge"),
             "geant4_pybind": importlib.metadata.version("geant4-pybind"),
@@ -105,7 +111,7 @@ class Request:
         parts = [shots[start : start + size] for start in range(0, self.n, size)]
         paths = [folder / f"{digest}-{i:05d}.h5" for i in range(len(parts))]
         return [
-            Shard(i, path, self.detector, self.binning, part, digest)
+            Shard(i, path, self.detector, self.binning, part, digest, self.physics)
             for i, (path, part) in enumerate(zip(paths, parts, strict=True))
         ]
 

@@ -27,6 +27,7 @@ from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import Detector
 from caloforge.truth import geant4
 from caloforge.truth.em_data import find_data
+from caloforge.truth.physics_lists import Physics
 
 Listener = Callable[[int], None]
 
@@ -41,10 +42,11 @@ class Shard:
     binning: Binning
     shots: geant4.Shots
     label: str
+    physics: Physics = geant4.OPTION_0
 
     def simulate(self, each: Listener) -> None:
         """Simulate in this process and write the file; it appears under its name only when complete."""
-        showers, facts = geant4.simulate(self.detector, self.shots, self.binning, each)
+        showers, facts = geant4.simulate(self.detector, self.shots, self.binning, each, self.physics)
         write_showers(self.path, showers, self.detector.name, {"request": self.label, "facts": asdict(facts)})
 
 
@@ -161,7 +163,7 @@ def main() -> None:
         try:
             shard: Shard = pickle.load(sys.stdin.buffer)
         except EOFError:
-            return
+            os._exit(0)  # Geant4's hadronic lists crash in their destructors when Python ends
         try:
             shard.simulate(lambda index: answer(shower=index))
         except CaloforgeError as error:
