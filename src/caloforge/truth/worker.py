@@ -157,7 +157,8 @@ def main() -> None:
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
 
     def answer(**message: Any) -> None:
-        print(json.dumps(message), file=answers, flush=True)
+        answers.write(json.dumps(message) + "\n")
+        answers.flush()
 
     while True:
         try:
