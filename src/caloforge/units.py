@@ -26,19 +26,24 @@ _ANGLE = {"deg": deg, "rad": rad, "mrad": mrad}
 _QUANTITY = re.compile(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([a-zA-Z]*)\s*")
 
 
+def _quantity(what: str, text: str, units: dict[str, float], example: str) -> float:
+    """The number in front of a unit, times the unit."""
+    match = _QUANTITY.fullmatch(text)
+    try:
+        if match is not None:
+            return float(match[1]) * units[match[2]]
+    except (ValueError, KeyError):
+        pass
+    raise BadValue(what, text, f"write a number with a unit ({', '.join(units)}), for example {example}")
+
+
 def parse_energy(text: str) -> float:
     """Energy in MeV from text with a unit, such as ``50GeV`` or ``511 keV``.
 
     Raises:
         BadValue: no number, no unit, an unknown unit, or an energy that is not positive and finite.
     """
-    match = _QUANTITY.fullmatch(text)
-    if match is None or match[2] not in _ENERGY:
-        raise BadValue("energy", text, f"write a number with a unit ({', '.join(_ENERGY)}), for example 50GeV")
-    try:
-        energy = float(match[1]) * _ENERGY[match[2]]
-    except ValueError:
-        raise BadValue("energy", text, "write a number with a unit, for example 50GeV") from None
+    energy = _quantity("energy", text, _ENERGY, "50GeV")
     if not (math.isfinite(energy) and energy > 0):
         raise BadValue("energy", text, "an incident energy is positive and finite")
     return energy
@@ -50,13 +55,7 @@ def parse_length(text: str) -> float:
     Raises:
         BadValue: no number, no unit, an unknown unit, or a length that is not positive and finite.
     """
-    match = _QUANTITY.fullmatch(text)
-    if match is None or match[2] not in _LENGTH:
-        raise BadValue("length", text, f"write a number with a unit ({', '.join(_LENGTH)}), for example 0.7mm")
-    try:
-        length = float(match[1]) * _LENGTH[match[2]]
-    except ValueError:
-        raise BadValue("length", text, "write a number with a unit, for example 0.7mm") from None
+    length = _quantity("length", text, _LENGTH, "0.7mm")
     if not (math.isfinite(length) and length > 0):
         raise BadValue("length", text, "a length is positive and finite")
     return length
@@ -74,13 +73,9 @@ def parse_angle(text: str) -> float:
     Raises:
         BadValue: no number, no unit, an unknown unit, or not finite.
     """
-    match = _QUANTITY.fullmatch(text)
-    try:
-        angle = float(match[1]) * _ANGLE[match[2]] if match else math.nan
-    except (ValueError, KeyError):
-        angle = math.nan
+    angle = _quantity("angle", text, _ANGLE, "30deg")
     if not math.isfinite(angle):
-        raise BadValue("angle", text, f"write a number with a unit ({', '.join(_ANGLE)}), for example 30deg")
+        raise BadValue("angle", text, "an angle is finite")
     return angle
 
 

@@ -45,10 +45,6 @@ class Pipeline(nn.Module):
     def n_conditions(self) -> int:
         return 1
 
-    @property
-    def n_features(self) -> int:
-        return self.binning.n_layers + self.binning.n_voxels
-
     def fit(
         self, showers: Showers, generator: torch.Generator, energy_range: tuple[float, float] | None = None
     ) -> None:
