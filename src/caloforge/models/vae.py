@@ -27,7 +27,7 @@ from caloforge.models.flow import CouplingFlow, LayerEnergyFlow
 from caloforge.models.hurdle import HurdleShares
 from caloforge.nn.conditioning import Conditioning, ParticleEmbedding
 from caloforge.nn.layers import ConditionedMLP
-from caloforge.preprocessing.pipeline import Pipeline
+from caloforge.preprocessing.pipeline import CellFeatures, Pipeline
 
 
 class ShapeVAE(ShapeStage):
@@ -198,10 +198,16 @@ class VAEConfig(ModelConfig):
     prior: Literal["flow", "normal"] = Field(
         "normal", description="where samples take z from: the learned p(z | u, c) or N(0, 1)"
     )
+    cells: CellFeatures = Field(
+        "shares", description="shares of a layer's energy, or of weights with a smooth spectrum"
+    )
     conditioning: Conditioning = Field("film", description="how hidden layers hear of energy, particle and direction")
     flow_transforms: int = Field(6, ge=1, description="spline couplings of the layer-energy flow")
     flow_bins: int = Field(8, ge=2, description="bins of each spline")
     flow_width: int = Field(64, ge=1, description="hidden units of each coupling")
+
+    def pipeline(self, binning: Binning) -> Pipeline:
+        return Pipeline(binning, self.cells)
 
     def build(self, pipeline: Pipeline) -> Cascade:
         binning = pipeline.binning
