@@ -7,7 +7,7 @@ import torch
 from scipy import stats
 
 from caloforge.geometry.binning import Binning, Layer
-from caloforge.models.hurdle import HurdleShares, _log_gamma_variate
+from caloforge.models.hurdle import DirichletShares, _log_gamma_variate
 
 THREE_CELLS = Binning((Layer(0, (0.0, 1.0, 2.0, 3.0), 1),))
 PATTERNS = [hits for hits in itertools.product((0, 1), repeat=3) if any(hits)]
@@ -21,7 +21,7 @@ def parameters(seed: int) -> torch.Tensor:
     return p
 
 
-def integral(density: HurdleShares, p: torch.Tensor, hits: tuple[int, ...]) -> float:
+def integral(density: DirichletShares, p: torch.Tensor, hits: tuple[int, ...]) -> float:
     """Integral of the density over the simplex of the cells that are hit."""
     where = [i for i, hit in enumerate(hits) if hit]
     grid = (torch.arange(400) + 0.5) / 400
@@ -41,14 +41,14 @@ def integral(density: HurdleShares, p: torch.Tensor, hits: tuple[int, ...]) -> f
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_density_integrates_to_one(seed):
-    density, p = HurdleShares(THREE_CELLS), parameters(seed)
+    density, p = DirichletShares(THREE_CELLS), parameters(seed)
     assert sum(integral(density, p, hits) for hits in PATTERNS) == pytest.approx(1.0, abs=0.01)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_samples_follow_the_density(seed):
     """Every pattern of hits comes as often as its integral says; within it the mean share is right."""
-    density, p = HurdleShares(THREE_CELLS), parameters(seed)
+    density, p = DirichletShares(THREE_CELLS), parameters(seed)
     n = 200_000
     noise = torch.randn(n, density.noise_width, generator=torch.Generator().manual_seed(seed))
     shares = density.sample(noise, p.expand(n, -1, -1), torch.ones(n, 1, dtype=torch.bool))
@@ -62,7 +62,7 @@ def test_samples_follow_the_density(seed):
 def test_samples_follow_the_density_within_a_pattern():
     """Two cells with equal scale are a Dirichlet: the first share is Beta(k1, k2)."""
     mesh = Binning((Layer(0, (0.0, 1.0, 2.0), 1),))
-    density = HurdleShares(mesh)
+    density = DirichletShares(mesh)
     shape = torch.tensor([0.8, 3.0])
     p = torch.stack([torch.full((2,), 20.0), shape.log() + 0.7, shape.log()])[None]
     noise = torch.randn(20_000, density.noise_width, generator=torch.Generator().manual_seed(1))
@@ -84,7 +84,7 @@ def test_gamma_variates(shape):
 
 def test_scale_of_a_layer_does_not_matter():
     """Only ratios of weights count: a common factor on all means changes nothing."""
-    density, p = HurdleShares(THREE_CELLS), parameters(0)
+    density, p = DirichletShares(THREE_CELLS), parameters(0)
     shares = torch.tensor([[0.2, 0.5, 0.3], [0.0, 0.9, 0.1]])
     moved = p.clone()
     moved[:, 1] += 1.7
@@ -93,7 +93,7 @@ def test_scale_of_a_layer_does_not_matter():
 
 
 def test_dark_layers(binning):
-    density = HurdleShares(binning)
+    density = DirichletShares(binning)
     p = torch.zeros(5, 3, 28)
     active = torch.tensor([[True, False, True]]).expand(5, -1)
     shares = density.sample(torch.randn(5, density.noise_width), p, active)
@@ -105,7 +105,7 @@ def test_dark_layers(binning):
 @pytest.mark.parametrize("logit", [-30.0, -8.0, 0.0, 30.0])
 def test_a_layer_with_energy_has_a_hit(binning, logit):
     """However unlikely the hits: one at least, and a finite density."""
-    density = HurdleShares(binning)
+    density = DirichletShares(binning)
     p = torch.zeros(2000, 3, 28)
     p[:, 0] = logit
     noise = torch.randn(2000, density.noise_width, generator=torch.Generator().manual_seed(0))
