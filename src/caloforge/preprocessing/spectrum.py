@@ -29,7 +29,8 @@ _LOWEST, _HIGHEST = math.log(1e-4), math.log(1e4)  # MeV; beyond them w is propo
 _BIN = 0.04  # of the measured spectrum, in ln e
 _SMEAR = 0.7  # in ln e: structures wider than this a decoder draws by itself
 _PRIOR = 30.0  # hits per bin that stand for slope one, so that few hits make no noise
-_STEPS = 4  # of Newton's method; what is left is within the rounding of float32
+_STEEPEST = math.log(3)  # of ln w against ln e, so that the way back is quick to find
+_STEPS = 5  # of Newton's method
 _TINY = 1e-30
 
 
@@ -58,8 +59,10 @@ class CellSpectrum(nn.Module):
             part = cells[:, first:last]
             log_energy, log_weight = _smoothing_map(np.log(part[part > 0], dtype=np.float64))
             knots = np.linspace(log_weight[0], log_weight[-1], _KNOTS)
-            self.energies[i] = torch.from_numpy(np.interp(knots, log_weight, log_energy))
             self.start[i], self.step[i] = float(knots[0]), float(knots[1] - knots[0])
+            self.energies[i] = torch.from_numpy(np.interp(knots, log_weight, log_energy))
+            self.energies[i, 0] = self.energies[i, 1] - self.step[i]  # outside, energies and weights are proportional
+            self.energies[i, -1] = self.energies[i, -2] + self.step[i]
 
     def forward(self, cells: Float[Tensor, "N V"]) -> tuple[Float[Tensor, "N V"], Float[Tensor, "N V"]]:
         """Weights, and ln dw/de of the cells that are hit (0 elsewhere)."""
@@ -94,17 +97,24 @@ class CellSpectrum(nn.Module):
         return (low + rise * (place - segment)).exp(), rise / step
 
     def cells(self, shares: Float[Tensor, "N V"], layers: Float[Tensor, "N L"]) -> Float[Tensor, "N V"]:
-        """Cell energies in MeV whose weights have these shares and which sum to the layer energies (MeV)."""
-        hit = shares > 0
-        log_share = shares.clamp_min(_TINY).log()
+        """Cell energies in MeV whose weights have these shares and which sum to the layer energies (MeV).
+
+        Newton's method for ln lambda in a bracket, with a bisection where a step leaves it; as many steps for every
+        shower. What is left of the sum's error is taken out by a common factor of the layer's cells.
+        """
+        hit, log_share = shares > 0, shares.clamp_min(_TINY).log()
         log_layer = layers.clamp_min(_TINY).log()
-        scale = log_layer
+        excess = self.energies - self.start[:, None] - self.step[:, None] * torch.arange(_KNOTS)
+        low, high = log_layer - excess.amax(1), log_layer - excess.amin(1)  # of ln lambda
+        scale = log_layer.clamp(low, high)
         for _ in range(_STEPS):
             energy, slope = self._inverse(log_share + scale[:, self.layer_of_voxel])
             energy = torch.where(hit, energy, 0.0)
             total, rise = energy @ self.segments, (energy * slope) @ self.segments
-            excess = total.clamp_min(_TINY).log() - log_layer
-            scale = scale - (excess * total / rise.clamp_min(_TINY)).clamp(-2.0, 2.0)
+            over = total.clamp_min(_TINY).log() - log_layer
+            low, high = torch.where(over < 0, scale, low), torch.where(over > 0, scale, high)
+            newton = scale - over * total / rise.clamp_min(_TINY)
+            scale = torch.where((newton >= low) & (newton <= high), newton, 0.5 * (low + high))
         energy = torch.where(hit, self._inverse(log_share + scale[:, self.layer_of_voxel])[0], 0.0)
         return energy * (layers / (energy @ self.segments).clamp_min(_TINY))[:, self.layer_of_voxel]
 
@@ -116,7 +126,7 @@ def _smoothing_map(log_energy: Float[Array, " n"]) -> tuple[Float[Array, " k"], 
     reach = round(4 * _SMEAR / _BIN)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) * _BIN / _SMEAR) ** 2)
     smooth = np.convolve(np.pad(log_density, reach, mode="edge"), kernel / kernel.sum(), mode="valid")
-    slope = np.exp(log_density - smooth)
+    slope = np.exp(np.clip(log_density - smooth, -_STEEPEST, _STEEPEST))
     log_weight = np.concatenate([[0.0], np.cumsum(slope * np.diff(edges))])
     shift = np.interp(log_energy, edges, log_weight - edges).mean() if log_energy.size else -edges[0]
     return edges, log_weight - shift
