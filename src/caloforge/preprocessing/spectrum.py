@@ -7,8 +7,8 @@ draw. A model that draws gamma variates would give a layer the spectrum
 .. math:: \bar p(\ln w) = \sum_g n_g \; \text{LogGamma}(\ln w; k_g, \theta_g),
 
 g: groups of cells in like conditions (ring, energy of the layer), each with the shape and scale of maximum likelihood.
-The weight :math:`w = g(e)` is the monotone map from the measured spectrum to this one, equal quantile to equal quantile.
-Models learn shares of the weights in their layer, :math:`s_i = w_i / \sum_j w_j`; the way back is the one
+The weight :math:`w = g(e)` is the monotone map from the measured spectrum to this one, quantile to quantile. Models
+learn shares of the weights in their layer, :math:`s_i = w_i / \sum_j w_j`; the way back is the one
 :math:`\lambda` at which the cells sum to the layer's energy, :math:`\sum_i g^{-1}(\lambda s_i) = E`, whose left side
 rises with :math:`\lambda`. Zeros stay zeros.
 """
@@ -45,18 +45,16 @@ class CellSpectrum(nn.Module):
     energies: Tensor  # ln g^-1 at the knots of each layer (L, K)
     start: Tensor  # first knot of each layer in ln w (L,)
     step: Tensor  # distance of the knots (L,)
-    segments: Tensor
+    layer_of_voxel: Tensor
 
     def __init__(self, binning: Binning) -> None:
         super().__init__()
         n = binning.n_layers
-        layer = torch.from_numpy(binning.layer_of_voxel)
         self._layer_starts, self._rings = binning.layer_starts, binning.ring_of_voxel
         self.register_buffer("energies", torch.linspace(_LOWEST, _HIGHEST, _KNOTS).repeat(n, 1))
         self.register_buffer("start", torch.full((n,), _LOWEST))
         self.register_buffer("step", torch.full((n,), (_HIGHEST - _LOWEST) / (_KNOTS - 1)))
-        self.register_buffer("layer_of_voxel", layer, persistent=False)
-        self.register_buffer("segments", nn.functional.one_hot(layer, n).float(), persistent=False)
+        self.register_buffer("layer_of_voxel", torch.from_numpy(binning.layer_of_voxel), persistent=False)
 
     def fit(self, cells: Float[Array, "N V"]) -> None:
         """Measure the spectrum of each layer."""
@@ -79,26 +77,24 @@ class CellSpectrum(nn.Module):
             ],
             1,
         )
-        low, rise = self._segment(segment)
-        step, start = self.step[self.layer_of_voxel], self.start[self.layer_of_voxel]
-        log_weight = start + step * (segment + (log_energy - low) / rise)
-        log_slope = (step / rise).log() + log_weight - log_energy
+        slope, offset = self._lines(segment + _KNOTS * self.layer_of_voxel)
+        log_weight = (log_energy - offset) / slope
+        log_slope = log_weight - log_energy - slope.log()
         return torch.where(hit, log_weight.exp(), 0.0), torch.where(hit, log_slope, 0.0)
 
-    def _segment(self, index: Int[Tensor, "N V"]) -> tuple[Float[Tensor, "N V"], Float[Tensor, "N V"]]:
-        """ln e at the lower knot of a segment, and its rise to the upper one."""
-        flat = self.energies.reshape(-1)
-        rise = torch.diff(self.energies, append=self.energies[:, -1:]).reshape(-1)
-        place = index + _KNOTS * self.layer_of_voxel
-        return flat[place], rise[place]
+    def _lines(self, segment: Int[Tensor, "..."]) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
+        """Slope and offset of ln e against ln w in segments, numbered through all layers."""
+        slope = torch.diff(self.energies, append=self.energies[:, -1:]) / self.step[:, None]
+        knots = self.start[:, None] + self.step[:, None] * torch.arange(_KNOTS)
+        return slope.take(segment), (self.energies - slope * knots).take(segment)
 
-    def _inverse(self, log_weight: Float[Tensor, "N V"]) -> tuple[Float[Tensor, "N V"], Float[Tensor, "N V"]]:
+    def _inverse(
+        self, log_weight: Float[Tensor, " h"], layer: Int[Tensor, " h"]
+    ) -> tuple[Float[Tensor, " h"], Float[Tensor, " h"]]:
         """Cell energies of logarithmic weights, and d ln e / d ln w."""
-        step = self.step[self.layer_of_voxel]
-        place = (log_weight - self.start[self.layer_of_voxel]) / step
-        segment = place.floor().clamp(0, _KNOTS - 2)
-        low, rise = self._segment(segment.long())
-        return (low + rise * (place - segment)).exp(), rise / step
+        place = (log_weight - self.start[layer]) / self.step[layer]
+        slope, offset = self._lines(place.long().clamp(0, _KNOTS - 2) + _KNOTS * layer)
+        return (offset + slope * log_weight).exp(), slope
 
     def cells(self, shares: Float[Tensor, "N V"], layers: Float[Tensor, "N L"]) -> Float[Tensor, "N V"]:
         """Cell energies in MeV whose weights have these shares and which sum to the layer energies (MeV).
@@ -106,21 +102,31 @@ class CellSpectrum(nn.Module):
         Newton's method for ln lambda in a bracket, with a bisection where a step leaves it; as many steps for every
         shower. What is left of the sum's error is taken out by a common factor of the layer's cells.
         """
-        hit, log_share = shares > 0, shares.clamp_min(_TINY).log()
-        log_layer = layers.clamp_min(_TINY).log()
-        excess = self.energies - self.start[:, None] - self.step[:, None] * torch.arange(_KNOTS)
-        low, high = log_layer - excess.amax(1), log_layer - excess.amin(1)  # of ln lambda
-        scale = log_layer.clamp(low, high)
+        shower, voxel = shares.nonzero(as_tuple=True)  # a few cells of each shower are hit; the others are left out
+        layer = self.layer_of_voxel[voxel]
+        place = shower * layers.shape[1] + layer
+        log_share, log_layer = shares[shower, voxel].log(), layers.reshape(-1).clamp_min(_TINY).log()
+
+        def layer_sum(x: Tensor) -> Tensor:
+            return torch.zeros_like(log_layer).index_add(0, place, x).clamp_min(_TINY)
+
+        low, high = (log_layer - bound.repeat(len(layers)) for bound in self._bounds())
+        scale = log_layer
         for _ in range(_STEPS):
-            energy, slope = self._inverse(log_share + scale[:, self.layer_of_voxel])
-            energy = torch.where(hit, energy, 0.0)
-            total, rise = energy @ self.segments, (energy * slope) @ self.segments
-            over = total.clamp_min(_TINY).log() - log_layer
+            energy, slope = self._inverse(log_share + scale[place], layer)
+            total = layer_sum(energy)
+            over = total.log() - log_layer
             low, high = torch.where(over < 0, scale, low), torch.where(over > 0, scale, high)
-            newton = scale - over * total / rise.clamp_min(_TINY)
+            newton = scale - over * total / layer_sum(energy * slope)
             scale = torch.where((newton >= low) & (newton <= high), newton, 0.5 * (low + high))
-        energy = torch.where(hit, self._inverse(log_share + scale[:, self.layer_of_voxel])[0], 0.0)
-        return energy * (layers / (energy @ self.segments).clamp_min(_TINY))[:, self.layer_of_voxel]
+        energy, _ = self._inverse(log_share + scale[place], layer)
+        energy = energy * (layers.reshape(-1) / layer_sum(energy))[place]
+        return torch.zeros_like(shares).index_put((shower, voxel), energy)
+
+    def _bounds(self) -> tuple[Float[Tensor, " L"], Float[Tensor, " L"]]:
+        """Largest and smallest ln e - ln w of each layer."""
+        excess = self.energies - self.start[:, None] - self.step[:, None] * torch.arange(_KNOTS)
+        return excess.amax(1), excess.amin(1)
 
 
 def _quantile_map(cells: Float[Array, "N M"], rings: Int[Array, " M"]) -> Float[Array, " e"]:
