@@ -12,13 +12,13 @@ slabs times :math:`\hat e`. Coefficients: sections 3 and 4 and appendix A of the
 
 __all__ = ["MEASURED", "NAME", "RANGE", "Profile", "Tuning", "check", "profile", "radial", "simulate", "tuning_of"]
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
-from scipy.special import gammainc
 
 from caloforge import rng
 from caloforge.data.showers import Showers
@@ -90,13 +90,25 @@ class Profile:
 
     def share(self, depths: Float[Array, " edges"]) -> Float[Array, "n periods"]:
         """Share of the energy between consecutive depths."""
-        return np.diff(gammainc(self.alpha[:, None], self.beta[:, None] * depths), axis=1)
+        return np.diff(_gamma_share(self.alpha[:, None], self.beta[:, None] * depths), axis=1)
 
     def spots(self, stuff: Medium) -> "Profile":
         """The profile of the number of spots, which lies earlier and is wider."""
         sampling = np.isfinite(stuff.sampling_frequency)
         t, a = (0.813 + 0.0019 * stuff.z, 0.844 + 0.0026 * stuff.z) if sampling else _homogeneous_spots(stuff.z)
         return Profile(self.maximum * t, np.maximum(self.alpha * a, 1.05), self.mean_alpha)
+
+
+def _gamma_share(a: Float[Array, "n 1"], x: Float[Array, "n m"]) -> Float[Array, "n m"]:
+    r"""Regularised incomplete gamma function :math:`P = x^a e^{-x} \sum_k x^k / \Gamma(a + k + 1)`, x growing along m."""
+    log_gamma = np.array([[math.lgamma(v + 1)] for v in a[:, 0].tolist()])
+    with np.errstate(divide="ignore"):
+        term = np.exp(a * np.log(x) - x - log_gamma)
+    total, k = term.copy(), 1
+    while np.any(term > 1e-16 * total):
+        term = term * x / (a + k)
+        total, k = total + term, k + 1
+    return np.maximum.accumulate(np.minimum(total, 1.0), axis=1)
 
 
 def _homogeneous_spots(z: float) -> tuple[float, float]:
@@ -196,7 +208,8 @@ class _Shower:
     """One detector, mesh and tuning, ready to make showers."""
 
     def __init__(self, detector: Detector, binning: Binning, tuning: Tuning) -> None:
-        self.layers, self.stuff = check_readout(detector, binning), medium(detector)
+        self.layers, known = check_readout(detector, binning), medium(detector)
+        self.stuff = replace(known, e_mip=known.e_mip * tuning.calibration)  # measured, where it was
         self.binning, self.tuning = binning, tuning
 
     def cells(self, shots: Shots) -> Float[Array, "n V"]:
@@ -227,7 +240,7 @@ class _Shower:
         unit = self.tuning.stochastic**2 * GeV
         if unit > 0:
             deposit = np.stack([unit * s.standard_gamma(d / unit) for s, d in zip(streams, deposit, strict=True)])
-        return deposit * self.stuff.mip_fractions * self.stuff.e_mip * self.tuning.calibration
+        return deposit * self.stuff.mip_fractions * self.stuff.e_mip
 
     def _n_spots(self, energy: Float[Array, " n"]) -> Float[Array, " n"]:
         """Mean number of spots: 10.3/c E^0.959 for sampling, 93 ln Z E^0.876 for homogeneous media, E in GeV."""

@@ -26,8 +26,8 @@ from scipy.optimize import brentq
 from caloforge.truth import neutron_values
 
 SOURCES = (
-    f"{neutron_values.SOURCES}; charged particles: Tripathi et al.; photonuclear: giant dipole (TRK sum), quasi-deuteron; "
-    "joined to Glauber-Gribov"
+    f"{neutron_values.SOURCES}; charged particles: Tripathi et al.; "
+    "photonuclear: giant dipole (TRK sum), quasi-deuteron; joined to Glauber-Gribov"
 )
 BARN = 1e-22  # in mm^2 (Geant4's unit is mm)
 MILLIBARN = 1e-3
