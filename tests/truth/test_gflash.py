@@ -85,6 +85,17 @@ def test_energy_is_conserved(stack):
     assert response.max() < 1.002 * visible
 
 
+def test_one_block_is_a_stack_of_slices():
+    """A block of lead in one piece and in 120: the same profiles, along and across."""
+    block = Detector("block", (Slab("G4_Pb", 336.0, sensitive=True),))
+    mesh = Binning(tuple(Layer(i, (0.0, 10.0, 20.0, 1e4), 1, (14.0 * i, 14.0 * i + 14)) for i in range(24)))
+    one, many = (gflash.simulate(stack, shots(300), mesh, tuning=gflash.Tuning(1.0, 0.0)) for stack in (block, LEAD))
+    for share in (lambda s: s.layer_energy, lambda s: s.energy.reshape(300, 24, 3).sum(axis=1)):
+        first, second = (share(showers).mean(axis=0) / 20000 for showers in (one, many))
+        np.testing.assert_allclose(first, second, atol=0.004)
+    assert one.total_energy.mean() > 0.97 * 20000
+
+
 def test_resolution_is_the_sampling_constant():
     """sigma / E = c / sqrt(E): the only fluctuation of the sum when nothing leaks."""
     showers = gflash.simulate(STACK, shots(1500, "4GeV"), wide_mesh(STACK), tuning=gflash.Tuning(2.0, 0.2))

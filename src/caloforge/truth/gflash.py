@@ -24,13 +24,14 @@ from caloforge import rng
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
-from caloforge.geometry.detector import Detector, is_preset
+from caloforge.geometry.detector import Detector, Slab, is_preset
 from caloforge.truth.geant4 import Shots, check_readout
 from caloforge.truth.medium import Medium, medium
 from caloforge.units import GeV, MeV, format_energy
 
 NAME = "Grindhammer-Peters parametrisation"
 RANGE = (500 * MeV, 1000 * GeV)  # below, the spread of ln T grows past what the formulas describe
+SLICE = 0.5
 _BLOCK = 64  # showers whose spots are in memory together
 
 
@@ -204,10 +205,22 @@ def check(detector: Detector, shots: Shots) -> None:
             raise BadValue("energy", format_energy(energy), f"the {NAME} holds between {low} and {high}")
 
 
+def _sliced(detector: Detector) -> Detector:
+    """A homogeneous detector in slices of at most `SLICE` radiation lengths, over which the profile hardly changes."""
+    if not all(slab.sensitive for slab in detector.slabs):
+        return detector
+    slices: list[Slab] = []
+    for slab in detector.slabs:
+        n = math.ceil(slab.thickness / (SLICE * detector.bulk_of(slab).radiation_length))
+        slices += [replace(slab, thickness=slab.thickness / n)] * n
+    return replace(detector, slabs=tuple(slices))
+
+
 class _Shower:
     """One detector, mesh and tuning, ready to make showers."""
 
     def __init__(self, detector: Detector, binning: Binning, tuning: Tuning) -> None:
+        detector = _sliced(detector)
         self.layers, known = check_readout(detector, binning), medium(detector)
         self.stuff = replace(known, e_mip=known.e_mip * tuning.calibration)  # measured, where it was
         self.binning, self.tuning = binning, tuning
