@@ -81,7 +81,9 @@ def main() -> None:
     rows = ["z,mass,scattering_b,absorption_b,not_captured_b,capture_30kev_b,separation_mev,capture_source"]
     for z in range(1, 99):
         mass, (average, source) = periodictable.elements[z].mass, capture(z, known)
-        rows.append(f"{z},{mass:.6g}," + ",".join(f"{x:.6g}" for x in slow(z)) + f",{average:.4g},{separation(z):.4g},{source}")
+        rows.append(
+            f"{z},{mass:.6g}," + ",".join(f"{x:.6g}" for x in slow(z)) + f",{average:.4g},{separation(z):.4g},{source}"
+        )
     options.output.write_text("\n".join(rows) + "\n")
     print(f"{options.output}: {len(rows) - 1} elements")
 

@@ -2,8 +2,8 @@ r"""Make ``neutron_values.csv``: total and non-elastic cross sections of neutron
 
 Total and absorption from `optical_model` (Koning and Delaroche) at the mean mass of the element; the share of the
 absorption that comes back as elastic neutrons from `compound_nucleus` (Hauser and Feshbach), isotope by isotope of more
-than 1 % abundance; the rest is non-elastic. Levels: ENSDF (NNDC, Brookhaven) as in the PyPI package ``paceENSDF`` 0.6.3,
-those fed by decays; masses and abundances: ``periodictable`` 2.1.0. Hydrogen by effective ranges,
+than 1 % abundance; the rest is non-elastic. Levels: ENSDF (NNDC, Brookhaven) as in the PyPI package ``paceENSDF``
+0.6.3, those fed by decays; masses and abundances: ``periodictable`` 2.1.0. Hydrogen by effective ranges,
 
 .. math:: \sigma = \frac{3\pi}{k^2 + (r_t k^2/2 - 1/a_t)^2} + \frac{\pi}{k^2 + (r_s k^2/2 - 1/a_s)^2}
 

@@ -12,6 +12,7 @@ with the liquid drop of Pearson, Hyperfine Interact. 132 (2001) 59. Energies in 
 
 __all__ = ["DISCRETE", "Level", "Nucleus", "compound_elastic_share"]
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,6 +25,8 @@ DISCRETE = 4  # excited states before the continuum begins
 _BINS = 60  # of the continuum
 _NEUTRON_EXCESS, _HYDROGEN_EXCESS = 8.0713171, 7.2889710  # MeV
 Waves = Float[Array, " waves"]
+Bins = tuple[Float[Array, " u"], Float[Array, " u"], Float[Array, "u waves"]]
+Transmission = Callable[[Float[Array, " u"]], Float[Array, "u waves"]]  # of energies in the centre of mass
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,7 @@ class Nucleus:
     def temperature(self) -> float:
         """T of the level density exp((U - E0) / T) / T."""
         even = (self.z % 2 == 0) + ((self.a - self.z) % 2 == 0)
-        shell = self.excess - _liquid_drop(self.z, self.a) - (0.0, 0.0, 0.5)[even] * self.pairing
-        shell += 0.5 * self.pairing if even == 0 else 0.0
+        shell = self.excess - _liquid_drop(self.z, self.a) - (-0.5, 0.0, 0.5)[even] * self.pairing
         return self.a ** (-2 / 3) / (0.0597 + 0.00198 * shell)
 
     @property
@@ -90,7 +92,7 @@ def compound_elastic_share(
     return np.array([_share(nucleus, float(e) * recoil, transmission) for e in energy])
 
 
-def _share(nucleus: Nucleus, energy: float, transmission) -> float:  # type: ignore[no-untyped-def]
+def _share(nucleus: Nucleus, energy: float, transmission: Transmission) -> float:
     ground = nucleus.levels[0]
     own = transmission(np.array([energy]))[0]
     others = [(level, transmission(np.array([energy - level.energy]))[0]) for level in nucleus.levels[1:]]
@@ -117,7 +119,7 @@ def _couples(level: Level, spin: float, parity: int) -> Bool[Array, " waves"]:
     return triangle & ((-1) ** L_OF_WAVE * level.parity == parity)
 
 
-def _continuum(nucleus, energy, transmission):  # type: ignore[no-untyped-def]
+def _continuum(nucleus: Nucleus, energy: float, transmission: Transmission) -> Bins | None:
     """Bins of the continuum: number of levels of one parity, squared spin cut-off, transmission by wave."""
     start = max(nucleus.levels[-1].energy, nucleus.zero + nucleus.temperature * np.log(len(nucleus.levels)))
     if energy <= start:
@@ -128,7 +130,7 @@ def _continuum(nucleus, energy, transmission):  # type: ignore[no-untyped-def]
     return number, nucleus.spin_cutoff2(u), transmission(energy - u)
 
 
-def _continuum_sum(bins, spin: float) -> float:  # type: ignore[no-untyped-def]
+def _continuum_sum(bins: Bins | None, spin: float) -> float:
     """Sum of T over the continuum: the spins between |J - j| and J + j, f(I) = e^{-I^2/2s^2} - e^{-(I+1)^2/2s^2}."""
     if bins is None:
         return 0.0

@@ -3,8 +3,8 @@
 Three stacks, 3 m wide: ``siw``, the Par04 W-Si stack eight times, 1.2 m or ten interaction lengths deep; ``cular``, 100
 times 25 mm of copper and 8.5 mm of liquid argon (as in the ATLAS hadronic endcap, JINST 3 (2008) S08003), 3.4 m or 16;
 ``fesci``, 120 times 20 mm of iron and 5 mm of scintillator, 3 m or 15. Electrons and hadrons see the same physics
-list. Shares by particle come from Geant4's steps in the sensitive slabs, which costs time. ``--scale 14:1.5`` multiplies
-the non-elastic cross section of neutrons below 19 MeV on an element, in a copy of the tables. From the root::
+list. Shares by particle come from Geant4's steps in the sensitive slabs, which costs time. ``--scale 14:1.5``
+multiplies the non-elastic cross section of neutrons below 19 MeV on an element, in copied tables. From the root::
 
     python tools/hadron_response.py --stack cular --energy 2GeV 10GeV 50GeV -n 150
     python tools/hadron_response.py --energy 10GeV -n 80 --shares 40 --scale 14:0

@@ -1,4 +1,4 @@
-r"""Neutrons on a spherical nucleus: Koning and Delaroche's global optical potential, solved partial wave by partial wave.
+r"""Neutrons on a spherical nucleus: Koning and Delaroche's global optical potential, solved wave by wave.
 
 .. math:: u_{lj}'' = \Bigl[\frac{l(l+1)}{r^2} + \frac{2\mu}{\hbar^2}(U_{lj} - E)\Bigr] u_{lj}, \qquad
    \sigma_\mathrm{tot} = \frac{2\pi}{k^2}\sum_{lj}(j + \tfrac12)(1 - \mathrm{Re}\,S_{lj}), \qquad
@@ -100,4 +100,4 @@ def _match(
 
     with np.errstate(all="ignore"):
         s = (hankel(-1, inner) - ratio * hankel(-1, outer)) / (ratio * hankel(1, outer) - hankel(1, inner))
-    return np.where(np.isfinite(s) & (L_OF_WAVE < k[:, None] * outer + 4), s, 1)
+    return np.where(np.isfinite(s) & (k[:, None] * outer + 4 > L_OF_WAVE), s, 1)

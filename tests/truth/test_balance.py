@@ -1,4 +1,4 @@
-"""Energy in is energy deposited and carried out, event by event: exactly for e, gamma and mu, with binding for hadrons."""
+"""Energy in is energy deposited and leaked, event by event: exactly for e, gamma and mu, with binding for hadrons."""
 
 import json
 import subprocess

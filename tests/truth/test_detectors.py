@@ -103,7 +103,7 @@ def test_containment_against_the_moliere_radius(crystals):
 
 @pytest.mark.geant4
 def test_shower_maximum_in_crystals(crystals):
-    """t_max = ln(E / E_c) - 0.5 radiation lengths for electrons, from a gamma distribution fitted to slices of 1.1 X0."""
+    """t_max = ln(E / E_c) - 0.5 radiation lengths for electrons, by a gamma distribution fitted to slices of 1.1 X0."""
     stack = detector("pbwo4-crystals")
     edges = np.arange(0, 231, 10) / stack.radiation_length
     profile = crystals.layer_energy.mean(axis=0) / crystals.incident_energy.mean()

@@ -11,6 +11,7 @@ from caloforge.geometry.detector import Detector, Slab, detector
 from caloforge.geometry.readouts import readout
 from caloforge.truth import gflash
 from caloforge.truth.beam import Beam, parse_spectrum
+from caloforge.truth.gflash_profile import profile, radial
 from caloforge.truth.medium import medium
 from caloforge.units import GeV
 
@@ -54,7 +55,7 @@ def test_homogeneous_medium_has_no_sampling():
 def test_maximum_of_the_average_profile(stack, energy):
     """T = ln y - 0.812 for one medium, less 0.55 / Fs + 0.69 (1 - ê) for a sampling one (hep-ex/0001020)."""
     stuff = medium(stack)
-    shape = gflash.profile(stuff, np.array([energy * GeV]), np.zeros((1, 2)))
+    shape = profile(stuff, np.array([energy * GeV]), np.zeros((1, 2)))
     expected = np.log(energy * GeV / stuff.critical_energy) - 0.812
     expected -= 0.55 / stuff.sampling_frequency + 0.69 * (1 - stuff.e_mip)
     depths = np.linspace(0, 40, 4001)
@@ -66,7 +67,7 @@ def test_maximum_of_the_average_profile(stack, energy):
 def test_fluctuations_of_shape_are_those_of_the_paper():
     stuff = medium(STACK)
     energy, normal = np.full(20000, 20 * GeV), np.random.default_rng(0).standard_normal((20000, 2))
-    shape = gflash.profile(stuff, energy, normal)
+    shape = profile(stuff, energy, normal)
     ln_y = np.log(20 * GeV / stuff.critical_energy)
     t, a = np.log(shape.maximum), np.log(shape.alpha)
     assert t.std() == pytest.approx(1 / (-2.5 + 1.25 * ln_y), rel=0.03)
@@ -112,9 +113,9 @@ def test_radial_containment():
     inside = np.cumsum(showers.energy.reshape(300, 90, 5).sum(axis=(0, 1))[:4]) / showers.energy.sum()
     normal = np.random.default_rng(1).standard_normal((4000, 2))
     energy = np.full(4000, 20 * GeV)
-    shape = gflash.profile(stuff, energy, normal)
+    shape = profile(stuff, energy, normal)
     middle = (stuff.depths[:-1] + stuff.depths[1:]) / 2
-    weight, core, tail = gflash.radial(stuff, energy[:, None], shape.scaled(middle))
+    weight, core, tail = radial(stuff, energy[:, None], shape.scaled(middle))
     share = shape.share(stuff.depths) * stuff.mip_fractions
     for ring, found in zip(rings, inside, strict=True):
         r2 = (ring / stuff.moliere_radius) ** 2

@@ -75,7 +75,7 @@ def test_nonelastic_cross_section_of_14_mev_neutrons(z, nonelastic):
 
 
 def test_neutron_proton_scattering_by_effective_ranges():
-    """20.43 b at zero energy: R. W. Hackenburg, Phys. Rev. C 73 (2006) 044002; bound atoms scatter four times as much."""
+    """20.43 b at zero energy: R. W. Hackenburg, Phys. Rev. C 73 (2006) 044002; bound ones four times as much."""
     sigma = neutron(ELEMENTS[1], np.array([1e-8, 1e-3]))["el"]
     assert sigma == pytest.approx(np.full(2, 20.43), rel=0.015)
 

@@ -133,7 +133,7 @@ class Binning:
         return self.areas * np.diff(self.z_edges, axis=1)[self.layer_of_voxel, 0]
 
     def same_cells(self, other: "Binning") -> bool:
-        """Whether both cut showers into the same cells: equal ids, rings and sectors, and depths where both know them."""
+        """Whether both have the same cells: equal ids, rings and sectors, and depths where both know them."""
         if len(self.layers) != len(other.layers):
             return False
         pairs = zip(self.layers, other.layers, strict=True)

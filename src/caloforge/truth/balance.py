@@ -1,4 +1,4 @@
-r"""Where the energy of a shower goes, event by event: deposited, carried out of the world, taken by neutrinos, invisible.
+r"""Where the energy of a shower goes, event by event: deposited, leaked, taken by neutrinos, invisible.
 
 .. math:: E_\mathrm{in} = E_\mathrm{sensitive} + E_\mathrm{passive} + E_\mathrm{leaked} + E_\nu + E_\mathrm{invisible}
 

@@ -86,7 +86,7 @@ def medium(detector: Detector) -> Medium:
 def _known(detector: Detector, slab: Slab) -> Bulk:
     found = detector.bulk_of(slab)
     if found.minimum_ionisation is None:
-        raise BadValue("material", slab.material, "the parametrisation needs its minimum ionisation: use Geant4 instead")
+        raise BadValue("material", slab.material, "its minimum ionisation is not known: use Geant4")
     return found
 
 
