@@ -3,8 +3,8 @@ r"""Where the energy of a shower goes, event by event: deposited, leaked, taken 
 .. math:: E_\mathrm{in} = E_\mathrm{sensitive} + E_\mathrm{passive} + E_\mathrm{leaked} + E_\nu + E_\mathrm{invisible}
 
 Kinetic energies, with the rest energy of what can vanish: 2 m_e of a positron, m of a meson, and of a muon where it
-decays. For electrons, photons and (in electromagnetic lists) muons nothing is invisible; for hadrons it is nuclear
-binding, less what captured neutrons give back. Import this module only where `engine` may be imported.
+decays. In electromagnetic lists nothing is invisible; in hadronic ones it is nuclear binding, less what captured neutrons
+give back. Import this module only where `engine` may be imported.
 """
 
 __all__ = ["Balance", "Ledger"]
@@ -45,7 +45,7 @@ class Balance:
 
     @property
     def invisible(self) -> Float[Array, " n"]:
-        """What is missing: zero for electromagnetic showers, nuclear binding for hadrons."""
+        """What is missing: zero in electromagnetic lists, nuclear binding in hadronic ones."""
         return self.incoming - self.sensitive - self.passive - self.leaked - self.neutrinos
 
 
