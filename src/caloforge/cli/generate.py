@@ -74,7 +74,7 @@ def _incident_energies(
         raise BadValue("--like and --energy", (like, energy), "give one of the two")
     if like is not None:
         with ShowerFile(showers_path(like), readout(binning) if binning else None) as file:
-            if file.binning.layers != run.pipeline.binning.layers:
+            if not file.binning.same_cells(run.pipeline.binning):
                 raise BadValue("--like", str(like), f"its readout is {file.binning.name}, the model's another")
             energies = np.concatenate([batch.incident_energy for batch in file.batches()])
         return energies if n is None else np.resize(energies, n)
