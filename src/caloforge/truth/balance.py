@@ -3,8 +3,8 @@ r"""Where the energy of a shower goes, event by event: deposited, leaked, taken 
 .. math:: E_\mathrm{in} = E_\mathrm{sensitive} + E_\mathrm{passive} + E_\mathrm{leaked} + E_\nu + E_\mathrm{invisible}
 
 Kinetic energies, with the rest energy of what can vanish: 2 m_e of a positron, m of a meson, and of a muon where it
-decays. In electromagnetic lists nothing is invisible; in hadronic ones it is nuclear binding, less what captured neutrons
-give back. Import this module only where `engine` may be imported.
+decays. In electromagnetic lists nothing is invisible; in hadronic ones it is nuclear binding, less what captured
+neutrons give back. Import this module only where `engine` may be imported.
 """
 
 __all__ = ["Balance", "Ledger"]
