@@ -21,7 +21,7 @@ from caloforge.models.base import Generator
 from caloforge.rng import torch_stream
 
 Features = tuple[Tensor, Tensor]  # x (N, F) and c (N, C)
-Augment = Callable[[Tensor, torch.Generator], Tensor]
+Augment = Callable[[Tensor, Tensor, torch.Generator], Features]
 
 
 class TrainingConfig(BaseModel):
@@ -89,7 +89,7 @@ def fit(
         generator = torch_stream(seed, "training", state.step)
         x, c = _batch(train, config.batch, generator)
         if augment is not None:
-            x = augment(x, generator)
+            x, c = augment(x, c, generator)
         losses = _step(state, x, c, config, generator)
         state.step += 1
         if state.step % config.log_every == 0 or state.step == config.steps:
