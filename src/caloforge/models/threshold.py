@@ -1,0 +1,61 @@
+r"""Sparse shares by a differentiable threshold: every cell's noise either stays below it (exactly zero) or rises above.
+
+Cell :math:`v` draws :math:`e_v \sim \text{Exp}(1)` from one normal, and its energy leaves zero continuously at the
+threshold :math:`t_v \ge 0`:
+
+.. math:: x_v = (e_v - t_v)_+, \qquad w_v = e^{m_v}\,(1 - e^{-x_v})^{a_v}\,(1 + x_v)^{b_v}, \qquad
+          s_v = w_v \Big/ \sum_{w \in \text{layer}} w_w .
+
+The cell is hit with probability :math:`e^{-t_v}`, and then :math:`x_v` is again Exp(1), because the exponential
+distribution has no memory. a sets the tail towards faint hits, b the one towards strong hits. Since w goes to zero
+where the cell stops being hit, the shares are continuous in t, m, a and b for fixed noise: the derivative of a sample
+is the derivative of its distribution, and no cell has to be rounded to zero afterwards. In a layer with energy that no
+cell would hit, the threshold is lowered until its best cell is hit.
+"""
+
+__all__ = ["ThresholdShares"]
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from caloforge.geometry.binning import Binning
+
+_LEAST_EXCESS = 1e-6  # above the threshold: what a layer's best cell gets where the threshold must be lowered
+_TINY = 1e-30
+
+
+class ThresholdShares(nn.Module):
+    """Sampler of shares (N, V) for parameters (N, 4, V): threshold logit, log weight m, log a, log b."""
+
+    layer_of_voxel: Tensor
+    segments: Tensor
+
+    def __init__(self, binning: Binning) -> None:
+        super().__init__()
+        self.noise_width = binning.n_voxels
+        layer_of_voxel = torch.from_numpy(binning.layer_of_voxel)
+        self.register_buffer("layer_of_voxel", layer_of_voxel, persistent=False)
+        self.register_buffer("segments", nn.functional.one_hot(layer_of_voxel).float(), persistent=False)
+
+    def forward(
+        self, noise: Float[Tensor, "N V"], p: Float[Tensor, "N 4 V"], active: Bool[Tensor, "N L"]
+    ) -> Float[Tensor, "N V"]:
+        """Shares of active layers, each summing to one; exact zeros in missed cells and in layers without energy."""
+        logit, log_weight, log_a, log_b = p.unbind(1)
+        threshold = nn.functional.softplus(-logit)
+        above = self._lowered(-torch.special.ndtr(noise).clamp_min(1e-7).log() - threshold)
+        hit = (above > 0) & active[:, self.layer_of_voxel]
+        x = torch.where(hit, above, 1.0)
+        rise = log_a.clamp(-4.0, 1.5).exp() * torch.log(-torch.expm1(-x))
+        tail = log_b.clamp(-4.0, 1.5).exp() * torch.log1p(x)
+        weight = torch.where(hit, (log_weight.clamp(-25.0, 5.0) + rise + tail).exp(), 0.0)
+        total = (weight @ self.segments).clamp_min(_TINY)
+        return weight / total[:, self.layer_of_voxel]
+
+    def _lowered(self, above: Float[Tensor, "N V"]) -> Float[Tensor, "N V"]:
+        """Excess over the threshold, raised in layers that no cell would hit until their best cell is."""
+        layers = self.layer_of_voxel.expand(len(above), -1)
+        nothing = above.new_full((len(above), self.segments.shape[1]), -torch.inf)
+        best = nothing.scatter_reduce(1, layers, above.detach(), "amax")
+        return above + (_LEAST_EXCESS - best).clamp_min(0.0)[:, self.layer_of_voxel]
