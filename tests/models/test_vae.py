@@ -5,7 +5,8 @@ from pydantic import ValidationError
 from caloforge.errors import UnknownName
 from caloforge.models import MODELS, model_config
 from caloforge.models.vae import ShapeVAE
-from caloforge.nn.layers import ConditionedMLP, FiLM
+from caloforge.nn.conditioning import FiLM
+from caloforge.nn.layers import ConditionedMLP
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import torch_stream
 
@@ -66,7 +67,7 @@ def test_likelihood_bounds_tighten(trained):
     """The importance-weighted bound grows with the number of samples, towards log p."""
     model, x, c = trained
     with torch.no_grad():
-        bounds = [model.log_prob(x[:300], c[:300], torch_stream(4, "bound"), k).mean().item() for k in (1, 4, 64)]
+        bounds = [model.log_prob(x[:300], c[:300], torch_stream(4, "bound"), k).value.mean().item() for k in (1, 4, 64)]
     assert bounds[0] < bounds[1] < bounds[2]
 
 
@@ -74,8 +75,8 @@ def test_likelihood_prefers_the_truth(trained):
     """Swapping the energies of the showers makes them less likely."""
     model, x, c = trained
     with torch.no_grad():
-        right = model.log_prob(x[:300], c[:300], torch_stream(4, "bound"))
-        wrong = model.log_prob(x[:300], -2 * c[:300], torch_stream(4, "bound"))
+        right = model.log_prob(x[:300], c[:300], torch_stream(4, "bound")).value
+        wrong = model.log_prob(x[:300], -2 * c[:300], torch_stream(4, "bound")).value
     assert right.mean() > wrong.mean()
 
 

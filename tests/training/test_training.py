@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from caloforge.data.incident import Incident
 from caloforge.errors import BadFile, BadValue, EmptySample, TrainingDiverged
-from caloforge.generation.sampler import BLOCK, check_range, sample_batches, sample_showers
+from caloforge.generation.sampler import BLOCK, sample_batches, sample_showers
 from caloforge.models import model_config
 from caloforge.training.loop import TrainingConfig
 from caloforge.training.run import load_run
@@ -153,8 +154,8 @@ def test_a_state_is_never_unpickled(folder, showers, tmp_path):
 
 
 def test_range_of_the_training(folder, showers):
-    pipeline = load_run(folder).pipeline
-    check_range(pipeline, np.array([2e3, 9e4], np.float32))
-    check_range(pipeline, showers.incident_energy)  # the test split too, whose extremes the model has not seen
+    known = load_run(folder).pipeline.condition
+    known.check_range(Incident.alike(np.array([2e3, 9e4], np.float32)))
+    known.check_range(Incident.of(showers))  # the test split too, whose extremes the model has not seen
     with pytest.raises(BadValue, match="--extrapolate"):
-        check_range(pipeline, np.array([2e3, 2e5], np.float32))
+        known.check_range(Incident.alike(np.array([2e3, 2e5], np.float32)))

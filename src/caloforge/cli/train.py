@@ -17,7 +17,7 @@ from caloforge.training.train import train_run
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="YAML configuration")],
+    config: Annotated[Path, typer.Argument(help="YAML configuration, or the name of one that comes with caloforge")],
     output: Annotated[Path, typer.Option("-o", "--output", help="run folder to make")],
     override: Annotated[list[str] | None, typer.Option("--set", help="field=value, such as model.beta=0.5")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="seed, instead of the configuration's")] = None,

@@ -9,12 +9,14 @@ factorisation: CaloFlow, arXiv:2106.05285.
 __all__ = ["Cascade", "EnergyStage", "ShapeStage"]
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from caloforge.models.base import Generator, Losses
+from caloforge.models.base import Estimate, Generator, Losses
+from caloforge.nn.conditioning import ParticleEmbedding
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.preprocessing.transforms import Standardize
 
@@ -61,8 +63,8 @@ class ShapeStage(nn.Module, ABC):
         u: Float[Tensor, "N U"],
         c: Float[Tensor, "N C"],
         noise: Float[Tensor, "K N Z"],
-    ) -> Float[Tensor, " N"]:
-        """Lower bound on the log-density in nats, from K draws of latent noise."""
+    ) -> Estimate:
+        """Lower bound on the log-density in nats, from K draws of latent noise, and its standard error."""
 
     @abstractmethod
     def sample(
@@ -76,10 +78,18 @@ class ShapeStage(nn.Module, ABC):
 
 
 class Cascade(Generator):
-    """Energy stage and shape stage as one generator; noise is [energy stage | shape stage]."""
+    """Energy stage and shape stage as one generator; noise is [energy stage | shape stage].
 
-    def __init__(self, pipeline: Pipeline, energies: EnergyStage, shape: ShapeStage) -> None:
+    Both stages hear of the particle through one ``embedding``.
+    """
+
+    explicit: ClassVar[bool] = True
+
+    def __init__(
+        self, pipeline: Pipeline, embedding: ParticleEmbedding, energies: EnergyStage, shape: ShapeStage
+    ) -> None:
         super().__init__()
+        self.embedding = embedding
         self.n_layers = pipeline.binning.n_layers
         self.pipeline, self.energies, self.shape = pipeline, energies, shape
         self.log_energy = Standardize(self.n_layers)
@@ -102,20 +112,22 @@ class Cascade(Generator):
     def loss(
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
     ) -> Losses:
-        u, shares = x[:, : self.n_layers], x[:, self.n_layers :]
-        energy_nll = -self.energies.log_prob(u, c).mean()
-        terms = self.shape.loss(shares, self._context(u, c)[0], c, progress, generator)
+        u, shares, e = x[:, : self.n_layers], x[:, self.n_layers :], self.embedding(c)
+        energy_nll = -self.energies.log_prob(u, e).mean()
+        terms = self.shape.loss(shares, self._context(u, c)[0], e, progress, generator)
         return terms | {"total": terms["total"] + energy_nll, "energy_nll": energy_nll}
 
     def log_prob(
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator, samples: int = 16
-    ) -> Float[Tensor, " N"]:
-        """Lower bound on log p(x | c) in nats, tighter with more ``samples`` of the latent."""
-        u, shares = x[:, : self.n_layers], x[:, self.n_layers :]
+    ) -> Estimate:
+        """Lower bound on log p(x | c) in nats, tighter with more ``samples`` of the latent; the energies are exact."""
+        u, shares, e = x[:, : self.n_layers], x[:, self.n_layers :], self.embedding(c)
         noise = torch.randn(samples, len(x), self.shape.latent, generator=generator)
-        return self.energies.log_prob(u, c) + self.shape.log_prob(shares, self._context(u, c)[0], c, noise)
+        bound, error = self.shape.log_prob(shares, self._context(u, c)[0], e, noise)
+        return Estimate(self.energies.log_prob(u, e) + bound, error)
 
     def sample(self, noise: Float[Tensor, "N Z"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N F"]:
-        u = self.energies.sample(noise[:, : self.n_layers], c)
+        e = self.embedding(c)
+        u = self.energies.sample(noise[:, : self.n_layers], e)
         context, active = self._context(u, c)
-        return torch.cat([u, self.shape.sample(noise[:, self.n_layers :], context, c, active)], 1)
+        return torch.cat([u, self.shape.sample(noise[:, self.n_layers :], context, e, active)], 1)

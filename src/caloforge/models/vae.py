@@ -21,10 +21,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from caloforge.geometry.binning import Binning
-from caloforge.models.base import Losses, ModelConfig, register
+from caloforge.models.base import Estimate, Losses, ModelConfig, register
 from caloforge.models.cascade import Cascade, ShapeStage
 from caloforge.models.flow import CouplingFlow, LayerEnergyFlow
 from caloforge.models.hurdle import HurdleShares
+from caloforge.nn.conditioning import Conditioning, ParticleEmbedding
 from caloforge.nn.layers import ConditionedMLP
 from caloforge.preprocessing.pipeline import Pipeline
 
@@ -46,6 +47,7 @@ class ShapeVAE(ShapeStage):
         free_bits: float,
         warmup: tuple[float, float],
         prior: CouplingFlow | None,
+        conditioning: Conditioning = "film",
     ) -> None:
         super().__init__()
         n_voxels, context = binning.n_voxels, 2 * binning.n_layers
@@ -53,8 +55,8 @@ class ShapeVAE(ShapeStage):
         self.latent, self.prior = latent, prior
         self.shares = HurdleShares(binning)
         self.noise_width = latent + self.shares.noise_width
-        self.encoder = ConditionedMLP(2 * n_voxels + context, 2 * latent, n_conditions, width, depth)
-        self.decoder = ConditionedMLP(latent + context, width, n_conditions, width, depth)
+        self.encoder = ConditionedMLP(2 * n_voxels + context, 2 * latent, n_conditions, width, depth, conditioning)
+        self.decoder = ConditionedMLP(latent + context, width, n_conditions, width, depth, conditioning)
         self.cells = nn.Linear(width + binning.n_layers, 3 * n_voxels)
         self.register_buffer("log_share_mean", torch.zeros(n_voxels))
         self.register_buffer("log_share_std", torch.ones(n_voxels))
@@ -145,8 +147,12 @@ class ShapeVAE(ShapeStage):
         u: Float[Tensor, "N U"],
         c: Float[Tensor, "N C"],
         noise: Float[Tensor, "K N Z"],
-    ) -> Float[Tensor, " N"]:
-        r"""Importance-weighted bound :math:`\log \frac1K \sum_k p(s|z_k) p(z_k) / q(z_k|s)` (arXiv:1509.00519)."""
+    ) -> Estimate:
+        r"""Importance-weighted bound :math:`\log \frac1K \sum_k w_k, \; w_k = p(s|z_k) p(z_k) / q(z_k|s)`.
+
+        Its error is the standard error of the mean weight over the mean weight (delta method); with one draw it is
+        not known (NaN). Source: arXiv:1509.00519.
+        """
         mean, log_std = self.posterior(shares, u, c)
         weights = []
         for epsilon in noise:
@@ -154,7 +160,7 @@ class ShapeVAE(ShapeStage):
             log_posterior = -(0.5 * (epsilon**2 + math.log(2 * math.pi)) + log_std).sum(1)
             log_likelihood = self.shares.log_prob(shares, self.decode(z, u, c)).sum(1)
             weights.append(log_likelihood + self._log_prior(z, u, c) - log_posterior)
-        return torch.stack(weights).logsumexp(0) - math.log(len(noise))
+        return log_mean_exp(torch.stack(weights))
 
     def sample(
         self,
@@ -168,6 +174,14 @@ class ShapeVAE(ShapeStage):
         if self.prior is not None:
             z = self.prior.sample(z, torch.cat([u, c], 1))
         return self.shares.sample(cells, self.decode(z, u, c), active)
+
+
+def log_mean_exp(log_weights: Float[Tensor, "K N"]) -> Estimate:
+    """Logarithm of the mean of K weights and, by the delta method, its standard error (NaN for one weight)."""
+    k = len(log_weights)
+    value = log_weights.logsumexp(0) - math.log(k)
+    spread = (log_weights - value).exp().std(0) if k > 1 else torch.full_like(value, math.nan)
+    return Estimate(value, spread / math.sqrt(k))
 
 
 @register
@@ -184,12 +198,15 @@ class VAEConfig(ModelConfig):
     prior: Literal["flow", "normal"] = Field(
         "normal", description="where samples take z from: the learned p(z | u, c) or N(0, 1)"
     )
+    conditioning: Conditioning = Field("film", description="how hidden layers hear of energy, particle and direction")
     flow_transforms: int = Field(6, ge=1, description="spline couplings of the layer-energy flow")
     flow_bins: int = Field(8, ge=2, description="bins of each spline")
     flow_width: int = Field(64, ge=1, description="hidden units of each coupling")
 
     def build(self, pipeline: Pipeline) -> Cascade:
-        binning, n_conditions = pipeline.binning, pipeline.n_conditions
+        binning = pipeline.binning
+        embedding = ParticleEmbedding(pipeline.condition.n_particles, pipeline.n_conditions)
+        n_conditions = embedding.n_out
         energies = LayerEnergyFlow(
             binning.n_layers, n_conditions, self.flow_transforms, self.flow_bins, self.flow_width
         )
@@ -198,6 +215,15 @@ class VAEConfig(ModelConfig):
             context = 2 * binning.n_layers + n_conditions
             prior = CouplingFlow(self.latent, context, self.flow_transforms, self.flow_bins, self.flow_width)
         shape = ShapeVAE(
-            binning, n_conditions, self.latent, self.width, self.depth, self.beta, self.free_bits, self.warmup, prior
+            binning,
+            n_conditions,
+            self.latent,
+            self.width,
+            self.depth,
+            self.beta,
+            self.free_bits,
+            self.warmup,
+            prior,
+            self.conditioning,
         )
-        return Cascade(pipeline, energies, shape)
+        return Cascade(pipeline, embedding, energies, shape)

@@ -21,7 +21,7 @@ from caloforge.models.base import Generator, Player
 from caloforge.rng import torch_stream
 
 Features = tuple[Tensor, Tensor]  # x (N, F) and c (N, C)
-Augment = Callable[[Tensor, torch.Generator], Tensor]
+Augment = Callable[[Tensor, Tensor, torch.Generator], Features]
 
 
 class TrainingConfig(BaseModel):
@@ -97,7 +97,7 @@ def fit(
             for _ in range(player.turns):
                 x, c = _batch(train, config.batch, generator)
                 if augment is not None:
-                    x = augment(x, generator)
+                    x, c = augment(x, c, generator)
                 terms = _turn(state, player, x, c, config, generator)
             losses |= terms if len(players) == 1 else _named(terms, player.name)
         _average(state, min(config.ema, (1 + state.step) / (10 + state.step)))
