@@ -14,10 +14,11 @@ between data and samples:
 .. math:: \min_D\; E[D(G(z))] - E[D(x)] + \lambda\,E\big(|\nabla D(\hat x)| - 1\big)^2, \qquad \min_G\; -E[D(G(z))]
 
 :math:`E[D(x)] - E[D(G(z))]` estimates K times the distance :math:`W_1` for a critic of Lipschitz constant K; the
-penalty only asks for K = 1, so the gradient norms actually reached are reported beside it.
+penalty only asks for K = 1, so the gradient norms actually reached are reported beside it. At the optimum of the loss K
+is :math:`1 + W_1/(2\lambda)`, not 1. One-sided, the penalty spares gradients below 1 (arXiv:1709.08894).
 """
 
-__all__ = ["Critic", "Game", "NonSaturating", "Wasserstein", "gradient_norm"]
+__all__ = ["Critic", "Game", "NonSaturating", "Wasserstein", "gradient_norm", "interpolates"]
 
 import math
 from abc import ABC, abstractmethod
@@ -41,8 +42,10 @@ def gradient_norm(critic: Critic, x: Float[Tensor, "N F"], create_graph: bool = 
     return gradient.square().sum(1).clamp_min(1e-24).sqrt()
 
 
-def _between(real: Float[Tensor, "N F"], fake: Float[Tensor, "N F"], generator: torch.Generator) -> Float[Tensor, "N F"]:
-    """A random point on the line from each real to its fake."""
+def interpolates(
+    real: Float[Tensor, "N F"], fake: Float[Tensor, "N F"], generator: torch.Generator
+) -> Float[Tensor, "N F"]:
+    """A random point on the straight line from each real to its fake."""
     return torch.lerp(real, fake, torch.rand(len(real), 1, generator=generator))
 
 
@@ -98,14 +101,15 @@ class Wasserstein(Game):
     """Wasserstein game; ``penalty`` is the weight lambda of the gradient penalty on interpolates."""
 
     penalty: float = 10.0
+    one_sided: bool = False
 
     def critic_loss(
         self, critic: Critic, real: Float[Tensor, "N F"], fake: Float[Tensor, "N F"], generator: torch.Generator
     ) -> Scalars:
         terms = self.distance(critic(real), critic(fake))
         if self.penalty > 0:
-            norm = gradient_norm(critic, _between(real, fake, generator), create_graph=True)
-            terms["gradient_penalty"] = (norm - 1).square().mean()
+            excess = gradient_norm(critic, interpolates(real, fake, generator), create_graph=True) - 1
+            terms["gradient_penalty"] = (excess.clamp_min(0.0) if self.one_sided else excess).square().mean()
             return {"total": self.penalty * terms["gradient_penalty"] - terms["wasserstein"]} | terms
         return {"total": -terms["wasserstein"]} | terms
 

@@ -1,17 +1,19 @@
 r"""Generative adversarial networks of showers: an implicit distribution, taught by a critic instead of a likelihood.
 
-.. math:: s = G(z, u, c), \qquad z \sim N(0, 1)
+.. math:: x = (u, s), \qquad s = G(z, u, c), \qquad z \sim N(0, 1)
 
 u: features of the layer energies, c: conditions, s: shares of the cells. The generator's network turns latent noise
 and context into the parameters of every cell, and `ThresholdShares` turns them and the cell's own noise into energies
-with exact zeros; all of it can be differentiated, so the critic's opinion reaches every weight. Data and samples that
-the critic compares have the same conditions. Sources: arXiv:1406.2661; calorimeter GANs, arXiv:1712.10321.
+with exact zeros; all of it can be differentiated, so the critic's opinion reaches every weight. The layer energies come
+from a flow trained by its likelihood (the critic then compares cells at the same layer energies), or from a generator
+that the same critic judges: then nothing but the game teaches the model. Sources: arXiv:1406.2661; calorimeter GANs,
+arXiv:1712.10321; a GAN for the shape after a model of the energies, arXiv:2309.06515 (CaloShowerGAN) in part.
 """
 
-__all__ = ["AdversarialCascade", "AdversarialConfig", "GANConfig", "ShapeGenerator"]
+__all__ = ["AdversarialConfig", "AdversarialTwoStage", "EnergyGenerator", "GANConfig", "ShapeGenerator"]
 
 from abc import abstractmethod
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -19,25 +21,28 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from caloforge.geometry.binning import Binning
-from caloforge.models.adversary import Game, NonSaturating, gradient_norm
+from caloforge.models.adversary import Game, NonSaturating, Wasserstein, gradient_norm, interpolates
 from caloforge.models.base import Losses, ModelConfig, Player, register
-from caloforge.models.cascade import Cascade, EnergyStage, ShapeStage
+from caloforge.models.cascade import EnergySampler, EnergyStage, ShapeSampler, TwoStage
 from caloforge.models.critic import ShowerCritic, ShowerFeatures
 from caloforge.models.flow import LayerEnergyFlow
 from caloforge.models.threshold import ThresholdShares
+from caloforge.nn.conditioning import Conditioning, ParticleEmbedding
 from caloforge.nn.layers import ConditionedMLP
 from caloforge.preprocessing.pipeline import Pipeline
 
 
-class ShapeGenerator(ShapeStage):
+class ShapeGenerator(ShapeSampler):
     """Pushforward of [latent | one normal a cell] to the shares of the cells."""
 
-    def __init__(self, binning: Binning, n_conditions: int, latent: int, width: int, depth: int) -> None:
+    def __init__(
+        self, binning: Binning, n_conditions: int, latent: int, width: int, depth: int, conditioning: Conditioning
+    ) -> None:
         super().__init__()
         self.n_layers, self.latent = binning.n_layers, latent
         self.shares = ThresholdShares(binning)
         self.noise_width = latent + self.shares.noise_width
-        self.network = ConditionedMLP(latent + 2 * binning.n_layers, width, n_conditions, width, depth)
+        self.network = ConditionedMLP(latent + 2 * binning.n_layers, width, n_conditions, width, depth, conditioning)
         self.cells = nn.Linear(width + binning.n_layers, 4 * binning.n_voxels)
 
     def initialise(self, shares: Float[Tensor, "N V"]) -> None:
@@ -45,9 +50,10 @@ class ShapeGenerator(ShapeStage):
         hit = shares > 0
         rate = hit.float().mean(0).clamp(1e-3, 1 - 1e-3)
         mean = (shares.sum(0) / hit.sum(0).clamp_min(1)).clamp_min(1e-8)
+        shape = torch.full_like(rate, -0.5)
         with torch.no_grad():
             self.cells.weight.mul_(0.1)
-            self.cells.bias.copy_(torch.cat([rate.logit(), mean.log(), torch.zeros_like(rate), torch.zeros_like(rate)]))
+            self.cells.bias.copy_(torch.cat([rate.logit(), mean.log(), shape, shape]))
 
     def sample(
         self,
@@ -62,124 +68,186 @@ class ShapeGenerator(ShapeStage):
         p = self.cells(torch.cat([hidden, u[:, -self.n_layers :]], 1)).view(len(z), 4, -1)
         return self.shares(cells, p, active)
 
-    def loss(self, *args: object) -> Losses:
-        raise NotImplementedError
 
-    def log_prob(self, *args: object) -> Tensor:
-        raise NotImplementedError
+class EnergyGenerator(EnergySampler):
+    """Pushforward u = z + network(z, c) to the energy features."""
+
+    def __init__(self, n_layers: int, n_conditions: int, width: int, depth: int, conditioning: Conditioning) -> None:
+        super().__init__()
+        self.network = ConditionedMLP(n_layers, n_layers, n_conditions, width, depth, conditioning)
+
+    def sample(self, noise: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N L"]:
+        return noise + self.network(noise, c)
 
 
-class AdversarialCascade(Cascade):
-    """Layer energies by a flow, cells by an adversarial generator that sees the energies of the data."""
+class AdversarialTwoStage(TwoStage):
+    """Cells by a generator against a critic; layer energies by a likelihood, or by a generator against the same critic.
+
+    The generator's loss does not reach an explicit energy stage: it is trained by its own likelihood, and the critic
+    compares cells at the layer energies of the data.
+    """
+
+    explicit: ClassVar[bool] = False
 
     def __init__(
         self,
         pipeline: Pipeline,
-        energies: EnergyStage,
+        embedding: ParticleEmbedding,
+        energies: EnergyStage | EnergyGenerator,
         shape: ShapeGenerator,
         game: Game,
-        critic_width: int,
-        critic_depth: int,
-        turns: int,
-        critic_speed: float,
-        energy_speed: float,
-        betas: tuple[float, float],
+        options: "AdversarialConfig",
     ) -> None:
-        super().__init__(pipeline, energies, shape)
-        binning = pipeline.binning
-        self.game, self.turns, self.betas = game, turns, betas
-        self.critic_speed, self.energy_speed = critic_speed, energy_speed
-        self.features = ShowerFeatures(binning)
-        self.critic = ShowerCritic(self.features, 2 * binning.n_layers, pipeline.n_conditions, critic_width, critic_depth)
-
-    def _fractions(self, u, shares, c):
-        incident = self.pipeline.condition.inverse(c).exp()
-        layers = self.pipeline.layer_energies(u, c) / incident
-        return shares * layers[:, self.shape.shares.layer_of_voxel]
+        super().__init__(pipeline, embedding, energies, shape)
+        self.game, self.options = game, options
+        self.features = ShowerFeatures(pipeline.binning, options.energy_sum)
+        judged, known = (0, 2 * self.n_layers) if isinstance(energies, EnergyStage) else (self.n_layers, 0)
+        self.critic = ShowerCritic(
+            self.features.n_cells,
+            self.features.n_observables + judged,
+            known,
+            embedding.n_out,
+            options.critic_width,
+            options.critic_depth,
+            options.conditioning,
+            options.minibatch_std,
+            options.spectral_norm,
+        )
 
     def initialise(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> None:
         super().initialise(x, c)
-        self.features.fit(self._fractions(x[:, : self.n_layers], x[:, self.n_layers :], c))
+        self.features.fit(self.pipeline.cells(x, c), self.pipeline.condition.energies(c))
 
-    def _fake(self, u, context, active, c, generator):
-        noise = torch.randn(len(u), self.shape.noise_width, generator=generator)
-        return self.features(self._fractions(u, self.shape.sample(noise, context, c, active), c))
+    def _judged(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N K"]:
+        """What the critic compares: cells and observables, and the energy features where they are generated."""
+        features = self.features(self.pipeline.cells(x, c), self.pipeline.condition.energies(c))
+        if isinstance(self.energies, EnergyStage):
+            return features
+        return torch.cat([features, x[:, : self.n_layers]], 1)
 
-    def _real(self, x, c):
+    def _known(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N U"]:
+        """What the critic is told beside the conditions: the layer energies where they are given."""
+        if isinstance(self.energies, EnergyStage):
+            return self._context(x[:, : self.n_layers], c)[0]
+        return x[:, :0]
+
+    def _imitation(
+        self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator
+    ) -> Float[Tensor, "N F"]:
+        """Samples at the conditions of x, and at its layer energies where the critic is told these."""
+        noise, e = self.latent(len(x), generator), self.embedding(c).detach()
         u = x[:, : self.n_layers]
-        return self.features(self._fractions(u, x[:, self.n_layers :], c))
-
-    def critic_loss(self, x, c, progress, generator):
-        u = x[:, : self.n_layers]
-        with torch.no_grad():
-            context, active = self._context(u, c)
-            fake = self._fake(u, context, active, c, generator)
-            real = self._real(x, c)
-        return self.game.critic_loss(lambda f: self.critic(f, context, c), real, fake, generator)
-
-    def generator_loss(self, x, c, progress, generator):
-        u = x[:, : self.n_layers]
-        with torch.no_grad():
-            context, active = self._context(u, c)
-        fake = self._fake(u, context, active, c, generator)
-        return {"total": self.game.generator_loss(self.critic(fake, context, c))}
-
-    def energy_loss(self, x, c, progress, generator):
-        nll = -self.energies.log_prob(x[:, : self.n_layers], c).mean()
-        return {"total": nll}
-
-    def players(self):
-        return [
-            Player("critic", list(self.critic.parameters()), self.critic_loss, self.turns, self.critic_speed, self.betas, averaged=False),
-            Player("generator", list(self.shape.parameters()), self.generator_loss, betas=self.betas),
-            Player("energies", list(self.energies.parameters()), self.energy_loss, speed=self.energy_speed),
-        ]
-
-    def held_out(self, x, c, generator):
-        u = x[:, : self.n_layers]
+        if not isinstance(self.energies, EnergyStage):
+            u = self.energies.sample(noise[:, : self.n_layers], self.embedding(c))
         context, active = self._context(u, c)
-        real, fake = self._real(x, c), self._fake(u, context, active, c, generator)
-        critic = lambda f: self.critic(f, context, c)
-        terms = self.game.distance(critic(real), critic(fake))
-        out = {f"validation_{k}": v for k, v in terms.items()}
-        mixed = torch.lerp(real, fake, torch.rand(len(real), 1, generator=generator))
-        for name, at in (("interpolates", mixed), ("data", real)):
-            norm = gradient_norm(critic, at)
-            for q in (0.5, 0.99):
-                out[f"lipschitz_{name}_{round(100 * q)}"] = norm.quantile(q)
-        return out | {"validation": next(iter(terms.values())), "validation_energy_nll": -self.energies.log_prob(u, c).mean()}
+        return torch.cat([u, self.shape.sample(noise[:, self.n_layers :], context, e, active)], 1)
+
+    def critic_loss(
+        self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
+    ) -> Losses:
+        """The critic's part of the game."""
+        with torch.no_grad():
+            known, e = self._known(x, c), self.embedding(c)
+            real, fake = self._judged(x, c), self._judged(self._imitation(x, c, generator), c)
+        return self.game.critic_loss(lambda features: self.critic(features, known, e), real, fake, generator)
+
+    def loss(
+        self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
+    ) -> Losses:
+        """The generator's part of the game."""
+        fake = self._judged(self._imitation(x, c, generator), c)
+        scores = self.critic(fake, self._known(x, c), self.embedding(c).detach())
+        return {"total": self.game.generator_loss(scores)}
+
+    def energy_loss(
+        self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
+    ) -> Losses:
+        """Negative log-likelihood of an explicit energy stage, nats."""
+        assert isinstance(self.energies, EnergyStage)
+        return {"total": -self.energies.log_prob(x[:, : self.n_layers], self.embedding(c)).mean()}
+
+    def players(self) -> list[Player]:
+        """Critic, generator and, where the layer energies have a likelihood, these."""
+        o = self.options
+        critic = list(self.critic.parameters())
+        shape = list(self.shape.parameters())
+        energies = [*self.energies.parameters(), *self.embedding.parameters()]
+        first = Player("critic", critic, self.critic_loss, o.critic_turns, o.critic_speed, o.betas, averaged=False)
+        if isinstance(self.energies, EnergyStage):
+            generator = Player("generator", shape, self.loss, betas=o.betas)
+            return [first, generator, Player("energies", energies, self.energy_loss, speed=o.flow_speed)]
+        return [first, Player("generator", shape + energies, self.loss, betas=o.betas)]
+
+    def held_out(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator) -> Losses:
+        """What the critic says of samples and held-out showers, and quantiles of its gradient norm there.
+
+        ``validation`` is the Jensen-Shannon bound (GAN), or the estimate of the Wasserstein distance over the Lipschitz
+        constant reached, the 99 % quantile on interpolates (WGAN).
+        """
+        known, e = self._known(x, c), self.embedding(c)
+        real, fake = self._judged(x, c), self._judged(self._imitation(x, c, generator), c)
+
+        def critic(features: Tensor) -> Tensor:
+            return self.critic(features, known, e)
+
+        distance = self.game.distance(critic(real), critic(fake))
+        terms = {f"validation_{name}": value for name, value in distance.items()}
+        for name, at in (("interpolates", interpolates(real, fake, generator)), ("data", real)):
+            for q, norm in zip((50, 99), gradient_norm(critic, at).quantile(torch.tensor([0.5, 0.99])), strict=True):
+                terms[f"lipschitz_{name}_{q}"] = norm
+        if isinstance(self.energies, EnergyStage):
+            terms["validation_energy_nll"] = -self.energies.log_prob(x[:, : self.n_layers], e).mean()
+        if isinstance(self.game, Wasserstein):
+            return terms | {"validation": distance["wasserstein"] / terms["lipschitz_interpolates_99"]}
+        return terms | {"validation": distance["jensen_shannon"]}
 
 
 class AdversarialConfig(ModelConfig):
-    latent: int = Field(32, ge=1, description="latent dimension")
+    """Options that both games share."""
+
+    energies: Literal["flow", "adversarial"] = Field(
+        "flow", description="layer energies from a spline flow trained by its likelihood, or from the game as well"
+    )
+    latent: int = Field(32, ge=1, description="latent dimension, next to one normal for each cell")
     width: int = Field(256, ge=1, description="hidden units of the generator")
     depth: int = Field(2, ge=0, description="residual blocks of the generator")
-    critic_width: int = Field(256, ge=1, description="hidden units of the critic")
-    critic_depth: int = Field(2, ge=0, description="residual blocks of the critic")
-    critic_turns: int = Field(3, ge=1)
-    critic_speed: float = Field(1.0)
-    energy_speed: float = Field(2.0)
-    betas: tuple[float, float] = (0.0, 0.9)
+    critic_width: int = Field(256, ge=1, description="hidden units of either network of the critic")
+    critic_depth: int = Field(2, ge=0, description="residual blocks of either network of the critic")
+    critic_turns: int = Field(3, ge=1, description="optimiser steps of the critic for one of the generator (n_critic)")
+    critic_speed: float = Field(1.0, gt=0, description="learning rate of the critic over the generator's")
+    betas: tuple[float, float] = Field((0.0, 0.9), description="Adam's decays for critic and generator")
+    energy_sum: bool = Field(True, description="show the critic the total energy")
+    minibatch_std: bool = Field(False, description="show the critic the spread of its features over the batch")
+    spectral_norm: bool = Field(False, description="divide the critic's matrices by their largest singular value")
+    conditioning: Conditioning = Field("film", description="how networks hear of the conditions")
     flow_transforms: int = Field(6, ge=1, description="spline couplings of the layer-energy flow")
     flow_bins: int = Field(8, ge=2, description="bins of each spline")
     flow_width: int = Field(64, ge=1, description="hidden units of each coupling")
+    flow_speed: float = Field(2.0, gt=0, description="learning rate of the flow over the generator's")
 
     @abstractmethod
-    def game(self) -> Game: ...
+    def game(self) -> Game:
+        """The losses of critic and generator."""
 
-    def build(self, pipeline: Pipeline) -> AdversarialCascade:
-        binning, n_conditions = pipeline.binning, pipeline.n_conditions
-        energies = LayerEnergyFlow(
-            binning.n_layers, n_conditions, self.flow_transforms, self.flow_bins, self.flow_width
+    def build(self, pipeline: Pipeline) -> AdversarialTwoStage:
+        binning = pipeline.binning
+        embedding = ParticleEmbedding(pipeline.condition.n_particles, pipeline.n_conditions)
+        n_conditions, network = embedding.n_out, (self.width, self.depth, self.conditioning)
+        energies: EnergyStage | EnergyGenerator = (
+            LayerEnergyFlow(binning.n_layers, n_conditions, self.flow_transforms, self.flow_bins, self.flow_width)
+            if self.energies == "flow"
+            else EnergyGenerator(binning.n_layers, n_conditions, *network)
         )
-        shape = ShapeGenerator(binning, n_conditions, self.latent, self.width, self.depth)
-        return AdversarialCascade(pipeline, energies, shape, self.game(), self.critic_width, self.critic_depth, self.critic_turns, self.critic_speed, self.energy_speed, self.betas)
+        shape = ShapeGenerator(binning, n_conditions, self.latent, *network)
+        return AdversarialTwoStage(pipeline, embedding, energies, shape, self.game(), self)
 
 
 @register
 class GANConfig(AdversarialConfig):
-    name: Literal["gan"] = "gan"
-    r1: float = 0.1
+    """Original game with the non-saturating loss and, with ``r1`` > 0, the R1 penalty."""
 
-    def game(self) -> Game:
+    name: Literal["gan"] = "gan"
+    r1: float = Field(0.1, ge=0, description="weight of the gradient penalty on data; 0: none")
+
+    def game(self) -> NonSaturating:
         return NonSaturating(self.r1)

@@ -3,11 +3,13 @@ r"""Sparse shares by a differentiable threshold: every cell's noise either stays
 Cell :math:`v` draws :math:`e_v \sim \text{Exp}(1)` from one normal, and its energy leaves zero continuously at the
 threshold :math:`t_v \ge 0`:
 
-.. math:: x_v = (e_v - t_v)_+, \qquad w_v = e^{m_v}\,(1 - e^{-x_v})^{a_v}\,(1 + x_v)^{b_v}, \qquad
+.. math:: x_v = (e_v - t_v)_+, \qquad r_v = 1 - e^{-x_v}, \qquad
+          w_v = e^{m_v}\,r_v^{a_v}\,(1 + x_v)^{b_v} \left(\frac{r_v}{r_v + d_v}\right)^{f_v}, \qquad
           s_v = w_v \Big/ \sum_{w \in \text{layer}} w_w .
 
 The cell is hit with probability :math:`e^{-t_v}`, and then :math:`x_v` is again Exp(1), because the exponential
-distribution has no memory. a sets the tail towards faint hits, b the one towards strong hits. Since w goes to zero
+distribution has no memory, so :math:`r_v` is uniform. b sets the tail towards strong hits, a the fall towards faint
+ones, and f the fall of the faintest part d of the hits. d and f belong to the cell alone. Since w goes to zero
 where the cell stops being hit, the shares are continuous in t, m, a and b for fixed noise: the derivative of a sample
 is the derivative of its distribution, and no cell has to be rounded to zero afterwards. In a layer with energy that no
 cell would hit, the threshold is lowered until its best cell is hit.
@@ -34,6 +36,8 @@ class ThresholdShares(nn.Module):
     def __init__(self, binning: Binning) -> None:
         super().__init__()
         self.noise_width = binning.n_voxels
+        self.faint_part = nn.Parameter(torch.full((binning.n_voxels,), -3.0))  # log d
+        self.faint_fall = nn.Parameter(torch.full((binning.n_voxels,), -1.0))  # log f
         layer_of_voxel = torch.from_numpy(binning.layer_of_voxel)
         self.register_buffer("layer_of_voxel", layer_of_voxel, persistent=False)
         self.register_buffer("segments", nn.functional.one_hot(layer_of_voxel).float(), persistent=False)
@@ -47,9 +51,11 @@ class ThresholdShares(nn.Module):
         above = self._lowered(-torch.special.ndtr(noise).clamp_min(1e-7).log() - threshold)
         hit = (above > 0) & active[:, self.layer_of_voxel]
         x = torch.where(hit, above, 1.0)
-        rise = log_a.clamp(-4.0, 1.5).exp() * torch.log(-torch.expm1(-x))
+        r = -torch.expm1(-x)
+        rise = log_a.clamp(-4.0, 1.5).exp() * r.log()
         tail = log_b.clamp(-4.0, 1.5).exp() * torch.log1p(x)
-        weight = torch.where(hit, (log_weight.clamp(-25.0, 5.0) + rise + tail).exp(), 0.0)
+        faint = self.faint_fall.clamp(-4.0, 1.5).exp() * (r / (r + self.faint_part.clamp(-6.0, 0.0).exp())).log()
+        weight = torch.where(hit, (log_weight.clamp(-25.0, 5.0) + rise + tail + faint).exp(), 0.0)
         total = (weight @ self.segments).clamp_min(_TINY)
         return weight / total[:, self.layer_of_voxel]
 
