@@ -9,15 +9,13 @@ from torch import Tensor, nn
 
 from caloforge.models.adversary import NonSaturating, Wasserstein, gradient_norm
 
-N = 256
+N = 128
 
 
 def network(n_in: int, n_out: int) -> nn.Sequential:
     torch.manual_seed(0)
-    width = 64
-    return nn.Sequential(
-        nn.Linear(n_in, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, n_out)
-    )
+    width = 48
+    return nn.Sequential(nn.Linear(n_in, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, n_out))
 
 
 def scores(net: nn.Module):
@@ -49,21 +47,25 @@ def dirac(place: float):
 
 @pytest.mark.parametrize("d", [-0.7, 2.0])
 def test_wasserstein_between_two_diracs(d):
-    """W = |d|, reached with slope 1 between them."""
-    critic, generator = train_critic(Wasserstein(10.0), dirac(0.0), dirac(d), 1, 400)
+    """W = |d| over the Lipschitz constant reached, which is 1 + W/(2 lambda) where the loss is lowest.
+
+    One-sided: the slope cannot cross zero against a penalty that wants it at 1 or at -1.
+    """
+    weight = 5.0
+    game = Wasserstein(weight, one_sided=True)
+    critic, generator = train_critic(game, dirac(0.0), dirac(d), 1, 250)
     real, fake = dirac(0.0)(generator), dirac(d)(generator)
-    estimate = Wasserstein().distance(critic(real), critic(fake))["wasserstein"].item()
-    between = torch.linspace(0, d, 50)[:, None]
-    reached = gradient_norm(critic, between)
-    assert estimate == pytest.approx(abs(d), rel=0.08)
-    assert reached.median().item() == pytest.approx(1.0, abs=0.1)
+    estimate = game.distance(critic(real), critic(fake))["wasserstein"].item()
+    slope = gradient_norm(critic, torch.linspace(0, d, 50)[:, None]).mean().item()
+    assert slope == pytest.approx(1 + abs(d) / (2 * weight), abs=0.05)
+    assert estimate / slope == pytest.approx(abs(d), rel=0.05)
 
 
 def test_wasserstein_between_shifted_gaussians():
     """Equal covariance: W is the distance of the means, and the optimal critic is linear."""
     shift = [1.2, -0.9, 0.0]
     real, fake = normal([0.0, 0.0, 0.0], 4096), normal(shift, 4096)
-    critic, generator = train_critic(Wasserstein(10.0), normal([0.0, 0.0, 0.0]), normal(shift), 3, 600)
+    critic, generator = train_critic(Wasserstein(10.0), normal([0.0, 0.0, 0.0]), normal(shift), 3, 400)
     x, y = real(generator), fake(generator)
     estimate = Wasserstein().distance(critic(x), critic(y))["wasserstein"].item()
     reached = gradient_norm(critic, torch.lerp(x, y, torch.rand(len(x), 1, generator=generator)))
@@ -72,7 +74,7 @@ def test_wasserstein_between_shifted_gaussians():
 
 
 def test_wasserstein_of_equal_distributions_is_zero():
-    critic, generator = train_critic(Wasserstein(10.0), normal([0.0, 0.0]), normal([0.0, 0.0]), 2, 300)
+    critic, generator = train_critic(Wasserstein(10.0), normal([0.0, 0.0]), normal([0.0, 0.0]), 2, 200)
     x, y = (normal([0.0, 0.0], 4096)(generator) for _ in range(2))
     assert abs(Wasserstein().distance(critic(x), critic(y))["wasserstein"].item()) < 0.1
 
@@ -105,7 +107,7 @@ def test_jensen_shannon_between_gaussians(shift):
 def test_disjoint_distributions_saturate_the_divergence_but_not_the_distance():
     """Two diracs: the Jensen-Shannon divergence is log 2 however far apart they are."""
     for d in (1.0, 4.0):
-        critic, generator = train_critic(NonSaturating(), dirac(0.0), dirac(d), 1, 300, 1e-2)
+        critic, generator = train_critic(NonSaturating(), dirac(0.0), dirac(d), 1, 150, 1e-2)
         terms = NonSaturating().distance(critic(dirac(0.0)(generator)), critic(dirac(d)(generator)))
         assert terms["jensen_shannon"].item() == pytest.approx(math.log(2), abs=0.01)
 
@@ -135,28 +137,34 @@ def two_modes(generator: torch.Generator) -> Tensor:
     return MODES[which] + 0.2 * torch.randn(N, 2, generator=generator)
 
 
-@pytest.mark.parametrize(("game", "turns", "steps"), [(NonSaturating(0.5), 1, 1200), (Wasserstein(1.0), 3, 700)])
+@pytest.mark.parametrize(("game", "turns", "steps"), [(NonSaturating(0.5), 1, 600), (Wasserstein(1.0), 3, 500)])
 def test_two_modes_in_the_plane(game, turns, steps):
-    """Each loss teaches a generator both modes in equal parts, with their width."""
-    net, critic, random = network(2, 2), network(2, 1), torch.Generator().manual_seed(2)
-    optimisers = [torch.optim.Adam(part.parameters(), 1e-3, betas=(0.5, 0.9)) for part in (critic, net)]
+    """Each loss teaches a generator both modes in equal parts, with little between them."""
+    parts, random = {"critic": network(2, 1), "generator": network(2, 2)}, torch.Generator().manual_seed(2)
+    critic, length = scores(parts["critic"]), {"critic": steps * turns, "generator": steps}
+    optimisers = {name: torch.optim.Adam(part.parameters(), 3e-3, betas=(0.5, 0.9)) for name, part in parts.items()}
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR
+    schedules = {name: cosine(optimiser, length[name]) for name, optimiser in optimisers.items()}
 
     def draw(n: int = N) -> Tensor:
-        return net(torch.randn(n, 2, generator=random))
+        return parts["generator"](torch.randn(n, 2, generator=random))
 
-    def step(optimiser: torch.optim.Optimizer, total: Tensor) -> None:
-        optimiser.zero_grad()
+    def step(name: str, total: Tensor) -> None:
+        optimisers[name].zero_grad()
         total.backward()
-        optimiser.step()
+        optimisers[name].step()
+        schedules[name].step()
 
+    def distances() -> Tensor:
+        with torch.no_grad():
+            return torch.cdist(draw(4000), MODES)
+
+    assert (distances().amin(1) < 0.8).float().mean() < 0.1
     for _ in range(steps):
         for _ in range(turns):
-            fake = draw().detach()
-            step(optimisers[0], game.critic_loss(scores(critic), two_modes(random), fake, random)["total"])
-        step(optimisers[1], game.generator_loss(scores(critic)(draw())))
-    with torch.no_grad():
-        distance = torch.cdist(draw(4000), MODES)
-    nearest, which = distance.min(1)
-    assert (which == 0).float().mean().item() == pytest.approx(0.5, abs=0.15)
-    assert (nearest < 0.8).float().mean() > 0.85
-    assert 0.1 < nearest.median() < 0.5
+            step("critic", game.critic_loss(critic, two_modes(random), draw().detach(), random)["total"])
+        step("generator", game.generator_loss(critic(draw())))
+    nearest, which = distances().min(1)
+    assert (which == 0).float().mean().item() == pytest.approx(0.5, abs=0.1)
+    assert (nearest < 0.8).float().mean() > 0.65
+    assert 0.1 < nearest.median() < 0.4  # 0.24 for the truth

@@ -81,10 +81,12 @@ class ImplicitDensity(CaloforgeError):
 class Generator(nn.Module, ABC):
     """A conditional generative model of features x (N, F) given conditions c (N, C).
 
-    ``explicit``: whether ``log_prob`` can be evaluated (VAE, flow) or only samples drawn (GAN).
+    ``explicit``: whether ``log_prob`` can be evaluated (VAE, flow) or only samples drawn (GAN). ``training_parts``: names
+    of submodules that only training needs (a critic); a finished run is saved and loaded without them.
     """
 
     explicit: ClassVar[bool]
+    training_parts: ClassVar[tuple[str, ...]] = ()
     noise_shape: tuple[int, ...]
 
     def initialise(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> None:

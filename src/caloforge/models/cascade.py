@@ -45,7 +45,7 @@ class ShapeSampler(nn.Module, ABC):
     noise_width: int
 
     @abstractmethod
-    def initialise(self, shares: Float[Tensor, "N V"]) -> None:
+    def initialise(self, shares: Float[Tensor, "N V"], u: Float[Tensor, "N U"]) -> None:
         """Set data-dependent starting values from the training showers."""
 
     @abstractmethod
@@ -114,7 +114,7 @@ class TwoStage(Generator):
 
     def initialise(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> None:
         self.log_energy.fit(self._log_energy(self.pipeline.layer_energies(x[:, : self.n_layers], c)))
-        self.shape.initialise(x[:, self.n_layers :])
+        self.shape.initialise(x[:, self.n_layers :], self._context(x[:, : self.n_layers], c)[0])
 
     def sample(self, noise: Float[Tensor, "N Z"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N F"]:
         e = self.embedding(c)

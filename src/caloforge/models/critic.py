@@ -1,10 +1,11 @@
 r"""What a critic looks at: the cells, and differentiable observables of the layers, rings and the whole shower.
 
-Every cell as :math:`\log(1 + E_v/\epsilon)`; of each layer the logarithm of its energy, centres, widths and its number
-of cells above energies :math:`E_k`; of each ring the logarithm of its energy; depth, length, radius and spread of the
-whole shower. Numbers of cells are smooth, so that a gradient passes:
-:math:`n_k = \sum_v E_v^4 / (E_v^4 + E_k^4)`. The :math:`E_k` are quantiles of the training showers' hit cells, and
-:math:`\epsilon` is one of them. All features are standardised on the training showers.
+From cell energies as shares :math:`f_v = E_v/E_\text{inc}`: every cell as :math:`\log(1 + f_v/10^{-5})`; of each layer
+the logarithm of its energy, centres, widths and numbers of hits; of each ring the logarithm of its energy; depth,
+length, radius and spread of the whole shower and its spectrum of cells. Numbers of cells above an energy are smooth, so
+that a gradient passes: :math:`n = \sum_v E_v^k/(E_v^k + \epsilon^k)`, with k = 1 for hits, where
+:math:`\epsilon` is far below a typical hit, and k = 4 for the spectrum, where the :math:`\epsilon` are quantiles of the
+training showers' hit cells. All features are standardised on the training showers.
 """
 
 __all__ = ["ShowerFeatures", "ShowerCritic"]
@@ -14,17 +15,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from caloforge.geometry.binning import Binning
-from caloforge.nn.conditioning import Conditioning
+from caloforge.nn.conditioning import Conditioning, FiLM
 from caloforge.nn.layers import ConditionedMLP
 from caloforge.nn.minibatch import MinibatchStd
 from caloforge.preprocessing.transforms import Standardize
 
-_QUANTILES = (0.003, 0.02, 0.06, 0.2, 0.5, 0.85)
-_CELL_SCALE = 2  # which of them is the scale of the cells' logarithm
-_SHARPNESS = 4.0  # of the smooth counts
-_SHARE_SCALE = 1e-5  # of the incident energy, under the logarithm of sums
-_TINY = 1e-9
+_SHARE_SCALE = 1e-5  # of the incident energy: typical of a hit cell
+_HITS_ABOVE = (1e-7, 1e-5)  # of the incident energy
+_QUANTILES = (0.003, 0.02, 0.06, 0.2, 0.5, 0.85)  # of the spectrum of hit cells
+_SHARPNESS = 4.0
 _SAMPLE = 500_000  # hit cells that find the quantiles
+_TINY = 1e-9
 
 
 class ShowerFeatures(nn.Module):
@@ -46,13 +47,16 @@ class ShowerFeatures(nn.Module):
         alpha = torch.from_numpy(binning.alpha_centres).float()[:, None]
         x, y = r * alpha.cos(), r * alpha.sin()
         self.register_buffer("segments", layer, persistent=False)
-        self.register_buffer("moments", torch.cat([layer * q for q in (x, y, r, x**2, y**2, r**2)], 1), persistent=False)
+        self.register_buffer(
+            "moments", torch.cat([layer * q for q in (x, y, r, x**2, y**2, r**2)], 1), persistent=False
+        )
         self.register_buffer("rings", ring, persistent=False)
         self.register_buffer("depth", torch.linspace(-1, 1, binning.n_layers)[:, None], persistent=False)
         self.register_buffer("thresholds", torch.ones(len(_QUANTILES)))
         self.energy_sum = energy_sum
         self.n_cells = binning.n_voxels
-        self.n_observables = (7 + len(_QUANTILES)) * (binning.n_layers) + ring.shape[1] + 4 + len(_QUANTILES) + energy_sum
+        per_layer, whole = 7 + len(_HITS_ABOVE), 5 + len(_HITS_ABOVE) + len(_QUANTILES) + energy_sum
+        self.n_observables = per_layer * binning.n_layers + ring.shape[1] + whole
         self.scale = Standardize(self.n_cells + self.n_observables)
 
     def fit(self, cells: Float[Tensor, "N V"], incident: Float[Tensor, " N"]) -> None:
@@ -67,35 +71,30 @@ class ShowerFeatures(nn.Module):
 
     def _raw(self, cells: Float[Tensor, "N V"], incident: Float[Tensor, " N"]) -> Float[Tensor, "N K"]:
         shares = cells / incident[:, None]
+        log_cells = torch.log1p(shares / _SHARE_SCALE)
         energy, rings = shares @ self.segments, shares @ self.rings
         sums = (shares @ self.moments).view(len(cells), 6, -1)
-        counts = self._counts(cells)
-        return torch.cat(
-            [
-                torch.log1p(cells / self.thresholds[_CELL_SCALE]),
-                torch.log1p(energy / _SHARE_SCALE),
-                torch.log1p(rings / _SHARE_SCALE),
-                _centres_and_widths(sums / (energy + _TINY)[:, None]),
-                counts.flatten(1),
-                self._whole(energy, sums, counts),
-            ],
-            1,
-        )
-
-    def _counts(self, cells: Float[Tensor, "N V"]) -> Float[Tensor, "N K L"]:
-        """Cells of each layer above each threshold."""
-        log_energy = cells.clamp_min(_TINY).log()
-        return torch.stack(
-            [torch.sigmoid(_SHARPNESS * (log_energy - t)) @ self.segments for t in self.thresholds.log()], 1
-        )
-
-    def _whole(self, energy: Tensor, sums: Tensor, counts: Tensor) -> Float[Tensor, "N W"]:
-        """Depth, length, radius and spread of the shower, its cells above each threshold, and its energy if wanted."""
+        hits = torch.stack([(shares / (shares + above)) @ self.segments for above in _HITS_ABOVE], 1)
+        logs = [torch.log1p(part / _SHARE_SCALE) for part in (energy, rings)]
         total = energy.sum(1, keepdim=True) + _TINY
+        mean_log = (shares * log_cells).sum(1, keepdim=True) / total
+        whole = [hits.sum(2), mean_log, self._spectrum(cells), self._whole(energy, sums, total)]
+        if self.energy_sum:
+            whole.append(total.log())
+        layers = _centres_and_widths(sums / (energy + _TINY)[:, None])
+        return torch.cat([log_cells, *logs, layers, hits.flatten(1), *whole], 1)
+
+    def _spectrum(self, cells: Float[Tensor, "N V"]) -> Float[Tensor, "N Q"]:
+        """Cells of the shower above each threshold."""
+        log_energy = cells.clamp_min(_TINY).log()
+        counts = [torch.sigmoid(_SHARPNESS * (log_energy - t)).sum(1) for t in self.thresholds.log()]
+        return torch.stack(counts, 1)
+
+    def _whole(self, energy: Tensor, sums: Tensor, total: Tensor) -> Float[Tensor, "N 4"]:
+        """Depth, length, radius and spread of the shower."""
         depth, length = energy @ self.depth / total, energy @ self.depth.square() / total
         radius, spread = (sums[:, i].sum(1, keepdim=True) / total for i in (2, 5))
-        parts = [depth, _width(length, depth), radius, _width(spread, radius), counts.sum(2)]
-        return torch.cat([*parts, total.log()] if self.energy_sum else parts, 1)
+        return torch.cat([depth, _width(length, depth), radius, _width(spread, radius)], 1)
 
 
 def _centres_and_widths(mean: Float[Tensor, "N 6 L"]) -> Float[Tensor, "N W"]:
@@ -135,8 +134,9 @@ class ShowerCritic(nn.Module):
 
         self.cells, self.observables = network(n_cells), network(n_observables)
         if spectral_norm:
+            films = {part for film in self.modules() if isinstance(film, FiLM) for part in film.modules()}
             for module in list(self.modules()):
-                if isinstance(module, nn.Linear):
+                if isinstance(module, nn.Linear) and module not in films:
                     nn.utils.parametrizations.spectral_norm(module)
 
     def forward(

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from caloforge.models.adversarial import AdversarialConfig
 from caloforge.models.adversary import Wasserstein
 from caloforge.models.base import register
-from caloforge.models.gan import AdversarialConfig
 
 
 @register
