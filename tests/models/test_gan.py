@@ -70,7 +70,7 @@ def test_samples_keep_to_the_layers_and_have_exact_zeros(model, data, binning):
 def test_no_likelihood(model, data):
     _, x, c = data
     assert not model.explicit
-    with pytest.raises(ImplicitDensity, match="no likelihood.*use a model with an explicit density"):
+    with pytest.raises(ImplicitDensity, match=r"no likelihood.*use a model with an explicit density"):
         model.log_prob(x[:5], c[:5], torch_stream(1, "bound"))
 
 

@@ -3,8 +3,8 @@ r"""Adversarial models of showers: an implicit distribution, taught by a critic 
 .. math:: x = (u, s) = G(z, c), \qquad z \sim N(0, 1)
 
 u: features of the layer energies, s: shares of the cells, c: conditions. Data and samples that the critic compares have
-the same conditions. The layer energies come from a flow trained by its likelihood (then the critic compares cells at the
-same layer energies), or from a generator that the same critic judges (then nothing but the game teaches the model).
+the same conditions. The layer energies come from a flow trained by its likelihood (then the critic compares cells at
+the same layer energies), or from a generator that the same critic judges (then nothing but the game teaches the model).
 Sources: arXiv:1406.2661; calorimeter GANs, arXiv:1712.10321.
 """
 

@@ -81,8 +81,8 @@ class ImplicitDensity(CaloforgeError):
 class Generator(nn.Module, ABC):
     """A conditional generative model of features x (N, F) given conditions c (N, C).
 
-    ``explicit``: whether ``log_prob`` can be evaluated (VAE, flow) or only samples drawn (GAN). ``training_parts``: names
-    of submodules that only training needs (a critic); a finished run is saved and loaded without them.
+    ``explicit``: whether ``log_prob`` can be evaluated (VAE, flow) or only samples drawn (GAN).
+    ``training_parts``: submodules that only training needs (a critic); a finished run is saved and loaded without them.
     """
 
     explicit: ClassVar[bool]

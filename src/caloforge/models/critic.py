@@ -29,7 +29,7 @@ _TINY = 1e-9
 
 
 class ShowerFeatures(nn.Module):
-    """Features (N, K) of cell energies (N, V) in MeV and incident energies (N,); the first ``n_cells`` are the cells."""
+    """Features (N, K) of cell energies (N, V) in MeV and incident energies (N,); ``n_cells`` cells come first."""
 
     segments: Tensor
     moments: Tensor
