@@ -94,10 +94,11 @@ def _shoot(
 ) -> Incident:
     """Particles as in ``simulate``; what is not given is what the model was trained on, if that is one thing."""
     particle, theta, phi = rest
-    pdgs = known.particles.tolist()
-    pdg = parse_particle(particle) if particle else _only("particle", pdgs)
-    thetas = parse_angles(theta) if theta else _fixed("theta", known.theta_range.tolist())
-    phis = parse_angles(phi) if phi else _fixed("phi", known.phi_range.tolist())
+    if particle is None and known.n_particles > 1:
+        raise BadValue("--particle", None, f"the model was trained on PDG {known.particles.tolist()}; say which")
+    thetas = _angles("theta", theta, known.varies_theta, known.theta_range.tolist())
+    phis = _angles("phi", phi, known.varies_phi, known.phi_range.tolist())
+    pdg = parse_particle(particle) if particle else int(known.particles[0])
     return Incident(
         parse_spectrum(energy).sample(n, stream(seed, "beam")),
         np.full(n, pdg, np.int32),
@@ -106,17 +107,10 @@ def _shoot(
     )
 
 
-def _only(what: str, values: list[int]) -> int:
-    if len(values) > 1:
-        raise BadValue(f"--{what}", None, f"the model was trained on several (PDG {values}); say which")
-    return values[0]
-
-
-def _fixed(what: str, ends: list[float]) -> Angles:
-    if ends[1] - ends[0] > 1e-3:
-        raise BadValue(f"--{what}", None, f"the model was trained on {what} from {_degrees(ends)}; say which")
+def _angles(name: str, text: str | None, varies: bool, ends: list[float]) -> Angles:
+    if text:
+        return parse_angles(text)
+    if varies:
+        known = " to ".join(map(format_angle, ends))
+        raise BadValue(f"--{name}", None, f"the model was trained on {known}; say which")
     return Angles(ends[0], ends[0])
-
-
-def _degrees(ends: list[float]) -> str:
-    return " to ".join(map(format_angle, ends))

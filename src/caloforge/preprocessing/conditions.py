@@ -22,7 +22,8 @@ from caloforge.errors import BadValue
 from caloforge.preprocessing.transforms import Standardize
 from caloforge.units import format_angle, format_energy
 
-_SLACK = 1e-3  # of the energy, and in rad: files and words round
+_ROUNDING = 1e-3  # of energies: files and words round
+_GAP = 0.02  # rad: random angles do not reach the ends of their range
 
 
 class Conditions(nn.Module):
@@ -51,15 +52,23 @@ class Conditions(nn.Module):
         return len(self.particles)
 
     @property
+    def varies_theta(self) -> bool:
+        return _wide(self.theta_range)
+
+    @property
+    def varies_phi(self) -> bool:
+        return _wide(self.phi_range)
+
+    @property
     def n_features(self) -> int:
         """Columns of c."""
-        return 1 + (self.n_particles > 1) + _wide(self.theta_range) + 2 * _wide(self.phi_range)
+        return 1 + (self.n_particles > 1) + self.varies_theta + 2 * self.varies_phi
 
     @property
     def mirrored(self) -> Float[Tensor, " C"]:
         """Sign of each column in the mirror image :math:`y \\to -y`: the last one, with sin phi, turns over."""
         sign = torch.ones(self.n_features)
-        if _wide(self.phi_range):
+        if self.varies_phi:
             sign[-1] = -1.0
         return sign
 
@@ -87,9 +96,9 @@ class Conditions(nn.Module):
         place = self._place(incident)
         if self.n_particles > 1:
             columns.append(place[:, None].float())
-        if _wide(self.theta_range):
+        if self.varies_theta:
             columns.append(scaled[:, 1:])
-        if _wide(self.phi_range):
+        if self.varies_phi:
             sine = np.sin(incident.theta) / math.sin(float(self.theta_range[1]))
             across = np.stack([sine * np.cos(incident.phi), sine * np.sin(incident.phi)], 1)
             columns.append(torch.tensor(across).float())
@@ -107,6 +116,19 @@ class Conditions(nn.Module):
         """Incident energies in MeV of conditions."""
         return (c[:, 0] * self.scale.std[0] + self.scale.mean[0]).exp()
 
+    def inverse(self, c: Float[Tensor, "N C"]) -> Incident:
+        """The incident particles of conditions, to the precision of float32."""
+        n, column = len(c), 1
+        places = torch.zeros(n, dtype=torch.int64)
+        if self.n_particles > 1:
+            places, column = c[:, column].long(), column + 1
+        theta = self.theta_range[0].expand(n)
+        if self.varies_theta:
+            theta = (c[:, column] * self.scale.std[1] + self.scale.mean[1]).clamp(-1.0, 1.0).acos()
+        phi = torch.atan2(c[:, -1], c[:, -2]) if self.varies_phi else self.phi_range[0].expand(n)
+        pdg = self.particles[places].to(torch.int32)
+        return Incident(self.energies(c).numpy(), pdg.numpy(), theta.double().numpy(), phi.double().numpy())
+
     def check_range(self, incident: Incident) -> None:
         """Refuse conditions the model was not trained on.
 
@@ -115,14 +137,14 @@ class Conditions(nn.Module):
         """
         self._place(incident)
         low, high = self.energy_range.tolist()
-        bounds = (low * (1 - _SLACK), high * (1 + _SLACK))
+        bounds = (low * (1 - _ROUNDING), high * (1 + _ROUNDING))
         _require("incident energy", incident.energy, bounds, (low, high), format_energy)
         low, high = self.theta_range.tolist()
-        _require("theta", incident.theta, (low - _SLACK, high + _SLACK), (low, high), format_angle)
+        _require("theta", incident.theta, (low - _GAP, high + _GAP), (low, high), format_angle)
         low, high = self.phi_range.tolist()
         inclined = incident.phi[incident.theta > 0]
-        turned = low - _SLACK + np.mod(inclined - low + _SLACK, 2 * math.pi)
-        _require("phi", turned, (low - _SLACK, high + _SLACK), (low, high), format_angle)
+        turned = low - _GAP + np.mod(inclined - low + _GAP, 2 * math.pi)
+        _require("phi", turned, (low - _GAP, high + _GAP), (low, high), format_angle)
 
 
 def _require(what: str, values: Array, bounds: tuple[float, float], trained: tuple[float, float], text: Any) -> None:
@@ -133,7 +155,7 @@ def _require(what: str, values: Array, bounds: tuple[float, float], trained: tup
 
 
 def _wide(ends: Float[Tensor, " 2"]) -> bool:
-    return bool(ends[1] - ends[0] > _SLACK)
+    return bool(ends[1] - ends[0] > _GAP)
 
 
 def _range(values: Float[Array, " N"]) -> tuple[float, float]:

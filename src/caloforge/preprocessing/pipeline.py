@@ -1,12 +1,16 @@
 r"""Showers <-> (x, c): what a network sees, and the way back to MeV.
 
 ``x`` (N, L + V) holds the L energy features (chain of ratios, stretched to the real line, standardised) and then the V
-cells as shares of their layer, exact zeros kept. ``c`` (N, C) are the `Conditions` of the incident particles.
+cells as shares of their layer, exact zeros kept: of its energy, or of weights whose spectrum is smooth
+(`CellSpectrum`). ``c`` (N, C) are the `Conditions` of the incident particles.
 The log-determinant makes a density of x a density of cell energies, with respect to counting measure for which cells
-are hit times Lebesgue measure (MeV) of their energies; each layer with n hits contributes :math:`-(n-1)\log E_{layer}`.
+are hit times Lebesgue measure (MeV) of their energies. With weights :math:`w_i = g(e_i)` of sum W and shares
+:math:`s_i`, each layer with n hits contributes :math:`\sum_i \ln g'(e_i) + \ln \sum_i s_i / g'(e_i) - (n - 1) \ln W`.
 """
 
-__all__ = ["Pipeline"]
+__all__ = ["CellFeatures", "Pipeline"]
+
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,7 +23,10 @@ from caloforge.data.showers import Showers
 from caloforge.errors import BadValue, BinningMismatch
 from caloforge.geometry.binning import Binning
 from caloforge.preprocessing.conditions import Conditions
+from caloforge.preprocessing.spectrum import CellSpectrum
 from caloforge.preprocessing.transforms import EnergyChain, LogitWithAtoms, Standardize
+
+CellFeatures = Literal["shares", "spectrum"]
 
 
 class Pipeline(nn.Module):
@@ -29,9 +36,10 @@ class Pipeline(nn.Module):
         BinningMismatch: showers of another mesh.
     """
 
-    def __init__(self, binning: Binning) -> None:
+    def __init__(self, binning: Binning, cells: CellFeatures = "shares") -> None:
         super().__init__()
         self.binning = binning
+        self.spectrum = CellSpectrum(binning) if cells == "spectrum" else None
         self.chain = EnergyChain()
         self.logit = LogitWithAtoms(binning.n_layers)
         self.scale = Standardize(binning.n_layers)
@@ -50,6 +58,8 @@ class Pipeline(nn.Module):
         self.logit.fit(ratios)
         self.scale.fit(self.logit(ratios, torch.rand(ratios.shape, generator=generator))[0])
         self.condition.fit(Incident.of(showers), energy_range)
+        if self.spectrum is not None:
+            self.spectrum.fit(showers.energy)
 
     def _ratios(self, showers: Showers) -> tuple[Float[Tensor, "N L"], Float[Tensor, " N"]]:
         if showers.binning.layers != self.binning.layers:
@@ -80,13 +90,24 @@ class Pipeline(nn.Module):
         ratios, chain_det = self._ratios(showers)
         stretched, logit_det = self.logit(ratios, torch.rand(ratios.shape, generator=generator))
         features, scale_det = self.scale(stretched)
-        layers = torch.tensor(showers.layer_energy).float()
-        cells = torch.from_numpy(np.array(showers.energy, np.float32))
-        shares = cells / layers[:, self._layer_of_voxel].clamp_min(1e-30)
-        hits = torch.from_numpy(np.add.reduceat(showers.energy > 0, self.binning.layer_starts[:-1], 1, dtype=np.int64))
-        shares_det = -torch.where(layers > 0, (hits - 1) * layers.clamp_min(1e-30).log(), 0.0).sum(1)
+        shares, shares_det = self._shares(torch.from_numpy(np.array(showers.energy, np.float32)))
         log_det = chain_det + logit_det + scale_det + shares_det
         return torch.cat([features, shares], 1), self.conditions(Incident.of(showers)), log_det
+
+    def _shares(self, cells: Float[Tensor, "N V"]) -> tuple[Float[Tensor, "N V"], Float[Tensor, " N"]]:
+        """Shares of each layer's weights, and log|d(E, shares)/d cells|."""
+        weights, log_slope = self.spectrum(cells) if self.spectrum is not None else (cells, torch.zeros_like(cells))
+        total = self._layer_sum(weights)
+        shares = weights / total.clamp_min(1e-30)[:, self._layer_of_voxel]
+        hits = self._layer_sum((cells > 0).to(cells))
+        mixed = self._layer_sum(shares * (-log_slope).exp())
+        log_det = self._layer_sum(log_slope) + mixed.clamp_min(1e-30).log() - (hits - 1) * total.clamp_min(1e-30).log()
+        return shares, torch.where(hits > 0, log_det, 0.0).sum(1)
+
+    def _layer_sum(self, x: Float[Tensor, "N V"]) -> Float[Tensor, "N L"]:
+        """Sums over the cells of each layer, in float64."""
+        sums = x.new_zeros(len(x), self.binning.n_layers, dtype=torch.float64)
+        return sums.index_add_(1, self._layer_of_voxel, x.double()).to(x)
 
     def layer_energies(self, features: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N L"]:
         """Layer energies in MeV of energy features and conditions."""
@@ -96,7 +117,10 @@ class Pipeline(nn.Module):
     def cells(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N V"]:
         """Cell energies in MeV of features and conditions."""
         layers = self.layer_energies(x[:, : self.binning.n_layers], c)
-        return x[:, self.binning.n_layers :] * layers[:, self._layer_of_voxel]
+        shares = x[:, self.binning.n_layers :]
+        if self.spectrum is not None:
+            return self.spectrum.cells(shares, layers)
+        return shares * layers[:, self._layer_of_voxel]
 
     def inverse(self, x: Float[Tensor, "N F"], incident: Incident | Float[Array, " N"]) -> Showers:
         """Showers in MeV of features and incident particles, or energies in MeV where only those vary."""
