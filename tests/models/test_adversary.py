@@ -53,7 +53,7 @@ def test_wasserstein_between_two_diracs(d):
     """
     weight = 5.0
     game = Wasserstein(weight, one_sided=True)
-    critic, generator = train_critic(game, dirac(0.0), dirac(d), 1, 250)
+    critic, generator = train_critic(game, dirac(0.0), dirac(d), 1, 200)
     real, fake = dirac(0.0)(generator), dirac(d)(generator)
     estimate = game.distance(critic(real), critic(fake))["wasserstein"].item()
     slope = gradient_norm(critic, torch.linspace(0, d, 50)[:, None]).mean().item()
@@ -65,7 +65,7 @@ def test_wasserstein_between_shifted_gaussians():
     """Equal covariance: W is the distance of the means, and the optimal critic is linear."""
     shift = [1.2, -0.9, 0.0]
     real, fake = normal([0.0, 0.0, 0.0], 4096), normal(shift, 4096)
-    critic, generator = train_critic(Wasserstein(10.0), normal([0.0, 0.0, 0.0]), normal(shift), 3, 400)
+    critic, generator = train_critic(Wasserstein(10.0), normal([0.0, 0.0, 0.0]), normal(shift), 3, 250)
     x, y = real(generator), fake(generator)
     estimate = Wasserstein().distance(critic(x), critic(y))["wasserstein"].item()
     reached = gradient_norm(critic, torch.lerp(x, y, torch.rand(len(x), 1, generator=generator)))
@@ -137,7 +137,7 @@ def two_modes(generator: torch.Generator) -> Tensor:
     return MODES[which] + 0.2 * torch.randn(N, 2, generator=generator)
 
 
-@pytest.mark.parametrize(("game", "turns", "steps"), [(NonSaturating(0.5), 1, 600), (Wasserstein(1.0), 3, 500)])
+@pytest.mark.parametrize(("game", "turns", "steps"), [(NonSaturating(0.5), 1, 600), (Wasserstein(0.1), 3, 450)])
 def test_two_modes_in_the_plane(game, turns, steps):
     """Each loss teaches a generator both modes in equal parts, with little between them."""
     parts, random = {"critic": network(2, 1), "generator": network(2, 2)}, torch.Generator().manual_seed(2)
@@ -166,5 +166,5 @@ def test_two_modes_in_the_plane(game, turns, steps):
         step("generator", game.generator_loss(critic(draw())))
     nearest, which = distances().min(1)
     assert (which == 0).float().mean().item() == pytest.approx(0.5, abs=0.1)
-    assert (nearest < 0.8).float().mean() > 0.65
+    assert (nearest < 0.8).float().mean() > 0.8
     assert 0.1 < nearest.median() < 0.4  # 0.24 for the truth

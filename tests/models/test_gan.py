@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from caloforge.data.showers import Showers
 from caloforge.models import model_config
 from caloforge.models.base import ImplicitDensity
 from caloforge.models.critic import ShowerCritic, ShowerFeatures
@@ -22,13 +23,17 @@ VARIANTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def data(binning, showers):
+def prepared(showers):
     generator = torch_stream(1, "test")
-    pipeline = Pipeline(binning)
+    pipeline = Pipeline(showers.binning)
     pipeline.fit(showers, generator)
     x, c, _ = pipeline(showers, generator)
     return pipeline, x, c
+
+
+@pytest.fixture(scope="module")
+def data(showers):
+    return prepared(showers)
 
 
 @pytest.fixture(scope="module", params=VARIANTS, ids=lambda o: f"{o['name']}-{o.get('energies', 'flow')}")
@@ -85,6 +90,24 @@ def test_figures_of_merit(model, data):
         assert torch.equal(terms["validation"], expected)
     else:
         assert {"validation_discriminator_real", "validation_discriminator_fake"} <= set(terms)
+
+
+@pytest.mark.parametrize("energies", ["flow", "adversarial"])
+def test_every_condition_is_heard(energies, showers):
+    """Two particles from many directions: its embedding learns."""
+    rng = np.random.default_rng(1)
+    angles = rng.uniform(0, 0.5, len(showers)), rng.uniform(-3, 3, len(showers))
+    pdg = rng.choice([11, 22], len(showers))
+    inclined = Showers(showers.energy, showers.incident_energy, pdg, *angles, showers.binning)
+    pipeline, x, c = prepared(inclined)
+    model = model_config({"name": "wgan", "energies": energies, "conditioning": "concat", **SMALL}).build(pipeline)
+    model.initialise(x, c)
+    mine = [id(parameter) for player in model.players() for parameter in player.parameters]
+    assert sorted(mine) == sorted(id(parameter) for parameter in model.parameters())
+    last = model.players()[-1]
+    total = last.loss(x[:100], c[:100], 0.0, torch_stream(1, "loss"))["total"]
+    (gradient,) = torch.autograd.grad(total, [model.embedding.vectors.weight])
+    assert gradient.abs().sum() > 0
 
 
 def test_the_flow_does_not_hear_the_critic(data):
