@@ -135,14 +135,17 @@ def test_hits_come_with_their_probability(binning):
         assert rate == pytest.approx(torch.tensor(logit).sigmoid().item(), abs=0.01)
 
 
-def test_unlikely_layers_have_one_hit_and_dark_ones_none(binning):
+def test_unlikely_layers_have_a_hit_and_dark_ones_none(binning):
+    """The best cell, and now and then one that is nearly as good."""
     shares, n = ThresholdShares(binning), 500
     noise = torch.randn(n, shares.noise_width, generator=torch_stream(1, "noise"))
     active = torch.tensor([True, False, True]).expand(n, -1)
     drawn = shares(noise, constant([-30.0, 0.0, 0.0, 0.0], n, binning.n_voxels), active)
     hits = (drawn > 0).float() @ shares.segments
-    assert torch.equal(hits, torch.tensor([1.0, 0.0, 1.0]).expand(n, -1))
-    assert torch.allclose(drawn @ shares.segments, hits)
+    assert (hits[:, [0, 2]] >= 1).all()
+    assert hits[:, [0, 2]].mean() < 1.05
+    assert (hits[:, 1] == 0).all()
+    assert torch.allclose(drawn @ shares.segments, torch.tensor([1.0, 0.0, 1.0]).expand(n, -1))
 
 
 @pytest.mark.parametrize("row", [0, 1, 2, 3])

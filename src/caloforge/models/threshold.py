@@ -11,8 +11,10 @@ The cell is hit with probability :math:`e^{-t_v}`, and then :math:`x_v` is again
 distribution has no memory, so :math:`r_v` is uniform. b sets the tail towards strong hits, a the fall towards faint
 ones, and f the fall of the faintest part d of the hits. d and f belong to the cell alone. Since w goes to zero
 where the cell stops being hit, the shares are continuous in t, m, a and b for fixed noise: the derivative of a sample
-is the derivative of its distribution, and no cell has to be rounded to zero afterwards. In a layer with energy that no
-cell would hit, the threshold is lowered until its best cell is hit.
+is the derivative of its distribution, and no cell has to be rounded to zero afterwards. (Only the variance of the
+derivative is not finite where a + f < 1/2; so the derivative of :math:`\log r` is held at 100 for r < 1/100, which
+takes :math:`100^{-(a + f)}` of the threshold's derivative away and leaves samples as they are.) In a layer with energy that
+no cell would hit, the thresholds are lowered to just below its best cell.
 """
 
 __all__ = ["ThresholdShares"]
@@ -23,7 +25,8 @@ from torch import Tensor, nn
 
 from caloforge.geometry.binning import Binning
 
-_LEAST_EXCESS = 1e-6  # above the threshold: what a layer's best cell gets where the threshold must be lowered
+_LEAST_EXCESS = 0.01  # above the threshold: what a layer's best cell gets where the threshold must be lowered
+_STEEPEST = 100.0  # derivative of log r that is let through
 _TINY = 1e-30
 
 
@@ -52,9 +55,10 @@ class ThresholdShares(nn.Module):
         hit = (above > 0) & active[:, self.layer_of_voxel]
         x = torch.where(hit, above, 1.0)
         r = -torch.expm1(-x)
-        rise = log_a.clamp(-4.0, 1.5).exp() * r.log()
+        log_r = _log(r)
+        rise = log_a.clamp(-4.0, 1.5).exp() * log_r
         tail = log_b.clamp(-4.0, 1.5).exp() * torch.log1p(x)
-        faint = self.faint_fall.clamp(-4.0, 1.5).exp() * (r / (r + self.faint_part.clamp(-6.0, 0.0).exp())).log()
+        faint = self.faint_fall.clamp(-4.0, 1.5).exp() * (log_r - (r + self.faint_part.clamp(-6.0, 0.0).exp()).log())
         weight = torch.where(hit, (log_weight.clamp(-25.0, 5.0) + rise + tail + faint).exp(), 0.0)
         total = (weight @ self.segments).clamp_min(_TINY)
         return weight / total[:, self.layer_of_voxel]
@@ -65,3 +69,9 @@ class ThresholdShares(nn.Module):
         nothing = above.new_full((len(above), self.segments.shape[1]), -torch.inf)
         best = nothing.scatter_reduce(1, layers, above.detach(), "amax")
         return above + (_LEAST_EXCESS - best).clamp_min(0.0)[:, self.layer_of_voxel]
+
+
+def _log(r: Tensor) -> Tensor:
+    """Logarithm whose derivative stops at ``_STEEPEST``."""
+    fixed = r.detach()
+    return fixed.log() + (r - fixed) / fixed.clamp_min(1 / _STEEPEST)
