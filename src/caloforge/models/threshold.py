@@ -11,10 +11,10 @@ The cell is hit with probability :math:`e^{-t_v}`, and then :math:`x_v` is again
 distribution has no memory, so :math:`r_v` is uniform. b sets the tail towards strong hits, a the fall towards faint
 ones, and f the fall of the faintest part d of the hits. d and f belong to the cell alone. Since w goes to zero
 where the cell stops being hit, the shares are continuous in t, m, a and b for fixed noise: the derivative of a sample
-is the derivative of its distribution, and no cell has to be rounded to zero afterwards. (Only the variance of the
-derivative is not finite where a + f < 1/2; so the derivative of :math:`\log r` is held at 100 for r < 1/100, which
-takes :math:`100^{-(a + f)}` of the threshold's derivative away and leaves samples as they are.) In a layer with energy that
-no cell would hit, the thresholds are lowered to just below its best cell.
+is an unbiased derivative of means over the distribution, and no cell has to be rounded to zero afterwards. Its variance
+is not finite where a + f < 1/2; so the derivative of :math:`\log r` is held at 100 for r < 1/100, which takes at most
+:math:`100^{-(a + f)}` of the threshold's effect out of it and leaves the samples as they are. In a layer with energy
+that no cell would hit, the thresholds are lowered to just below its best cell.
 """
 
 __all__ = ["ThresholdShares"]
