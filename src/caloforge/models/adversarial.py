@@ -84,10 +84,10 @@ class AdversarialTwoStage(TwoStage):
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator
     ) -> Float[Tensor, "N F"]:
         """Samples at the conditions of x, and at its layer energies where the critic is told these."""
-        noise, e = self.latent(len(x), generator), self.embedding(c).detach()
+        noise, e = self.latent(len(x), generator), self.embedding(c)
         u = x[:, : self.n_layers]
         if not isinstance(self.energies, EnergyStage):
-            u = self.energies.sample(noise[:, : self.n_layers], self.embedding(c))
+            u = self.energies.sample(noise[:, : self.n_layers], e)
         context, active = self._context(u, c)
         return torch.cat([u, self.shape.sample(noise[:, self.n_layers :], context, e, active)], 1)
 
@@ -105,7 +105,7 @@ class AdversarialTwoStage(TwoStage):
     ) -> Losses:
         """The generator's part of the game."""
         fake = self._judged(self._imitation(x, c, generator), c)
-        scores = self.critic(fake, self._known(x, c), self.embedding(c).detach())
+        scores = self.critic(fake, self._known(x, c), self.embedding(c))
         return {"total": self.game.generator_loss(scores)}
 
     def energy_loss(
