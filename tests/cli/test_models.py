@@ -93,6 +93,33 @@ def test_every_condition_of_a_file(call, tmp_path, inclined):
         assert np.isin(getattr(made, name), getattr(given, name)).all()
 
 
+@pytest.mark.slow
+@pytest.mark.geant4
+def test_geant4_showers_of_two_particles_from_many_directions(call, tmp_path):
+    """Simulated, merged, trained on, generated alike, and scored, from the command line."""
+    angles = ["--theta", "0deg:30deg:solid-angle", "--phi", "0deg:360deg:uniform"]
+    parts = []
+    for seed, particle in enumerate(["e-", "gamma"]):
+        parts.append(tmp_path / f"{particle}.h5")
+        made = ["--particle", particle, "--energy", "100MeV:400MeV:log", *angles, "-n", 750, "--seed", seed]
+        assert call("simulate", *made, "--workers", 1, "-o", parts[-1])[0] == 0
+    assert call("merge", *parts, "-o", tmp_path / "truth.h5")[0] == 0
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(CONFIG | {"data": str(tmp_path / "truth.h5")}))
+    assert call("train", tmp_path / "config.yaml", "-o", tmp_path / "run")[0] == 0
+    known = load_run(tmp_path / "run").pipeline.condition
+    assert known.particles.tolist() == [11, 22]
+    assert (known.n_features, known.varies_theta, known.varies_phi) == (5, True, True)
+    words = [tmp_path / "run", "--like", tmp_path / "truth.h5", "-o", tmp_path / "fake.h5"]
+    assert call("generate", *words)[0] == 0
+    with ShowerFile(tmp_path / "fake.h5") as fake, ShowerFile(tmp_path / "truth.h5") as truth:
+        made, given = fake.read(), truth.read()
+    assert np.array_equal(made.theta, given.theta)
+    ratio = made.total_energy.sum() / given.total_energy.sum()
+    assert 0.5 < ratio < 2.0  # twenty steps of training
+    words = ["score", tmp_path / "run", tmp_path / "truth.h5", "-n", 20, "--draws", 20, "--samples", 2]
+    assert call(*words, "-o", tmp_path / "s.json")[0] == 0
+
+
 def test_scores(call, tmp_path, showers):
     model = train(call, tmp_path, showers)
     words = ["score", model, tmp_path / "truth.h5", "-n", 30, "--draws", 20, "--samples", 4, "-o", tmp_path / "s.json"]

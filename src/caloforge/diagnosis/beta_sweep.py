@@ -97,10 +97,10 @@ def measure_point(run: Run, beta: float, truth: Showers, seed: int) -> Point:
         losses = run.model.loss(x, c, 1.0, generator)
     generated = sample_showers(run.model, run.pipeline, Incident.of(truth), seed)
     high = [high_features(tabulate(s), s.incident_energy) for s in (truth, generated)]
-    low = [low_features(s) for s in (truth, generated)]
-    aucs = [measure_auc(*pair, seed)[0] for pair in (high, low)]
-    numbers = {name: float(losses[name]) for name in ("kl", "reconstruction", "active_units")}
-    return Point(beta, numbers["kl"], numbers["reconstruction"], round(numbers["active_units"]), *aucs)
+    auc_high, _, _ = measure_auc(high[0], high[1], seed)
+    auc_low, _, _ = measure_auc(low_features(truth), low_features(generated), seed)
+    rate, distortion = (float(losses[name]) for name in ("kl", "reconstruction"))
+    return Point(beta, rate, distortion, round(float(losses["active_units"])), auc_high, auc_low)
 
 
 def draw_sweep(points: Sequence[Point]) -> Figure:

@@ -138,7 +138,7 @@ def _quantile_map(cells: Float[Array, "N M"], rings: Int[Array, " M"]) -> Float[
     for _ in range(_ROUNDS if groups else 0):
         weights = [np.interp(log_energy, _EDGES, log_weight) for log_energy in groups]
         measured = _cumulative(np.histogram(np.concatenate(weights), _EDGES)[0])
-        gamma = _cumulative(sum(_gamma_spectrum(group) for group in weights))
+        gamma = _cumulative(np.sum([_gamma_spectrum(group) for group in weights], axis=0))
         step = np.interp(measured, gamma, _EDGES)
         log_weight = np.interp(log_weight, _EDGES, step)
     slope = np.clip(np.diff(log_weight) / _BIN, 1 / _STEEPEST, _STEEPEST)
