@@ -76,7 +76,7 @@ def require_comparable(truth: Showers, generated: Showers, allow_different: bool
     """
     if min(len(truth), len(generated)) < FEWEST:
         raise EmptySample(f"a comparison needs at least {FEWEST} showers in both samples", len(truth), len(generated))
-    if truth.binning.layers != generated.binning.layers:
+    if not truth.binning.same_cells(generated.binning):
         raise BinningMismatch(truth.binning.name, generated.binning.name)
     found = differences(truth, generated)
     if found and not allow_different:

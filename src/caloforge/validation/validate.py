@@ -3,6 +3,7 @@
 __all__ = ["validate"]
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from caloforge import __version__
@@ -42,6 +43,8 @@ def validate(
         ConditionsDiffer: particles, energies or angles differ, and that was not allowed.
     """
     cautions = require_comparable(truth, generated, allow_different_conditions)
+    mesh = truth.binning.with_depths_of(generated.binning)
+    truth, generated = replace(truth, binning=mesh), replace(generated, binning=mesh)
     if copied := copies(truth, generated):
         cautions.append(f"{copied} generated showers are copies of showers of the truth")
     progress(0.0, "observables")
