@@ -109,8 +109,8 @@ def test_two_modes():
     config = model_config({"name": "vae", "latent": 2, "width": 32, "depth": 1, "beta_schedule": "fixed"})
     torch.manual_seed(0)
     shape = ShapeVAE(mesh, 1, config, None)
-    shape.initialise(shares)
     u, c = torch.zeros(2000, 2), torch.zeros(2000, 1)
+    shape.initialise(shares, u)
     optimiser = torch.optim.Adam(shape.parameters(), 5e-3)
     for _ in range(120):
         rows = torch.randint(2000, (128,), generator=generator)

@@ -33,11 +33,11 @@ def train(
 
         def report(record: dict[str, float]) -> None:
             last.update(record)
-            progress(record["step"], f"loss {last['total']:.1f}" if "total" in last else "")
+            progress(record["step"], f"validation {last['validation']:.2f}" if "validation" in last else "")
 
         train_run(showers, run.model, run.training, run.seed, output, run.to_yaml(), provenance, resume, report)
     if json_only:
         print(json.dumps({"run": str(output), **last}))
     else:
-        print(f"trained {last.get('step', 0):.0f} steps, held-out loss {last.get('validation', 0):.2f} nats: {output}")
+        print(f"trained {last.get('step', 0):.0f} steps, validation {last.get('validation', 0):.2f}: {output}")
     sys.stdout.flush()

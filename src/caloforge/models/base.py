@@ -5,10 +5,21 @@ as an argument, so the same noise gives the same showers here, in ONNX and in C+
 (law of the unconscious statistician): :math:`E[f(x) \mid c] = \int f(G(z, c))\, p(z)\, dz`.
 """
 
-__all__ = ["Estimate", "Generator", "ImplicitDensity", "Losses", "ModelConfig", "MODELS", "register", "model_config"]
+__all__ = [
+    "Estimate",
+    "Generator",
+    "ImplicitDensity",
+    "Losses",
+    "Player",
+    "ModelConfig",
+    "MODELS",
+    "register",
+    "model_config",
+]
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import torch
@@ -21,9 +32,33 @@ from caloforge.geometry.binning import Binning
 from caloforge.preprocessing.pipeline import Pipeline
 
 Losses = dict[str, Tensor]
+Loss = Callable[[Tensor, Tensor, float, torch.Generator], Losses]  # of x, c, progress and randomness
 Statistic = Callable[[Tensor, Tensor], Tensor]  # features (n, F) and conditions (n, C) -> (n,) or (n, k)
 
 _BLOCK = 1000  # showers held at a time
+
+
+@dataclass(frozen=True)
+class Player:
+    """A part of a model that has a loss and an optimiser of its own.
+
+    Args:
+        name: of its losses in the log.
+        parameters: what its optimiser moves.
+        loss: terms to log; it minimises ``total``.
+        turns: optimiser steps in each step of the training, each on a new batch.
+        speed: its learning rate over the training's.
+        betas: decay of the optimiser's mean gradient and mean squared gradient.
+        averaged: whether the averaged weights (EMA) of the training average these, too, or follow the latest.
+    """
+
+    name: str
+    parameters: list[nn.Parameter]
+    loss: Loss
+    turns: int = 1
+    speed: float = 1.0
+    betas: tuple[float, float] = (0.9, 0.99)
+    averaged: bool = True
 
 
 class Estimate(NamedTuple):
@@ -47,9 +82,11 @@ class Generator(nn.Module, ABC):
     """A conditional generative model of features x (N, F) given conditions c (N, C).
 
     ``explicit``: whether ``log_prob`` can be evaluated (VAE, flow) or only samples drawn (GAN).
+    ``training_parts``: submodules that only training needs (a critic); a finished run is saved and loaded without them.
     """
 
     explicit: ClassVar[bool]
+    training_parts: ClassVar[tuple[str, ...]] = ()
     noise_shape: tuple[int, ...]
 
     def initialise(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> None:
@@ -60,6 +97,14 @@ class Generator(nn.Module, ABC):
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
     ) -> Losses:
         """Terms to log; ``total`` is minimised. ``progress`` in [0, 1] is the part of training already done."""
+
+    def players(self) -> list[Player]:
+        """Who takes turns in a training step; one who minimises ``loss`` over all parameters, if not said otherwise."""
+        return [Player("model", list(self.parameters()), self.loss)]
+
+    def held_out(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator) -> Losses:
+        """Figures of merit on showers that are not trained on; ``validation`` is the one to watch."""
+        return {"validation": self.loss(x, c, 1.0, generator)["total"]}
 
     @abstractmethod
     def sample(self, noise: Float[Tensor, "N Z"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N F"]:

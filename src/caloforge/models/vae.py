@@ -104,7 +104,7 @@ class ShapeVAE(ShapeStage):
         self.register_buffer("log_share_mean", torch.zeros(n_voxels))
         self.register_buffer("log_share_std", torch.ones(n_voxels))
 
-    def initialise(self, shares: Float[Tensor, "N V"]) -> None:
+    def initialise(self, shares: Float[Tensor, "N V"], u: Float[Tensor, "N U"]) -> None:
         """Start from the mean picture; standardise what the encoder sees."""
         hit = shares > 0
         n = hit.sum(0).clamp_min(1)

@@ -1,8 +1,8 @@
 """The run folder: everything needed to sample, to resume and to know where a model came from.
 
-``config.yaml``, ``weights.safetensors`` (averaged weights), ``preprocessing.safetensors`` (with the binning),
-``log.jsonl``, ``provenance.json``; ``state.pt`` only to resume. Loading never executes code from a file. Some trained
-models come with the package and go by name wherever a run folder is asked for.
+``config.yaml``, ``weights.safetensors`` (averaged weights of all that sampling needs), ``preprocessing.safetensors``
+(with the binning), ``log.jsonl``, ``provenance.json``; ``state.pt`` only to resume. Loading never executes code from a
+file. Some trained models come with the package and go by name wherever a run folder is asked for.
 """
 
 __all__ = ["Run", "save_state", "load_state", "save_run", "load_run", "run_folder", "shipped_models"]
@@ -53,7 +53,7 @@ def _replace(path: Path, write: Any) -> None:
         beside.unlink(missing_ok=True)
 
 
-def _write_tensors(path: Path, module: nn.Module, metadata: dict[str, str], skip: str = "\0") -> None:
+def _write_tensors(path: Path, module: nn.Module, metadata: dict[str, str], skip: tuple[str, ...] = ()) -> None:
     tensors = {k: v.contiguous() for k, v in module.state_dict().items() if not k.startswith(skip)}
     _replace(path, lambda target: target.write_bytes(save(tensors, metadata)))
 
@@ -77,7 +77,8 @@ def save_run(
         UnwritablePath: the folder cannot be written.
     """
     _write_tensors(folder / "preprocessing.safetensors", pipeline, {"binning_xml": pipeline.binning.to_xml()})
-    _write_tensors(folder / "weights.safetensors", model, {}, skip=_PIPELINE)
+    skip = (_PIPELINE, *(f"{part}." for part in model.training_parts))
+    _write_tensors(folder / "weights.safetensors", model, {}, skip)
     _replace(folder / "config.yaml", lambda target: target.write_text(config_yaml))
     _replace(folder / "provenance.json", lambda target: target.write_text(json.dumps(dict(provenance), indent=1)))
 
@@ -114,6 +115,8 @@ def load_run(name: str | Path) -> Run:
     pipeline = options.pipeline(binning)
     _load(pipeline, tensors, folder / "preprocessing.safetensors")
     model = options.build(pipeline)
+    for part in model.training_parts:
+        delattr(model, part)
     weights, _ = _read_tensors(folder / "weights.safetensors")
     kept = {k: v for k, v in model.state_dict().items() if k.startswith(_PIPELINE)}
     _load(model, weights | kept, folder / "weights.safetensors")
