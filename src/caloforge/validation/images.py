@@ -16,6 +16,7 @@ from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning
 from caloforge.physics.observables import depth_unit
 from caloforge.units import GeV
+from caloforge.validation.sample import Sample
 from caloforge.validation.style import figure
 
 _PIECES = 48  # straight pieces that a full turn of the transverse mesh is drawn with, at least
@@ -81,11 +82,11 @@ def _scale(patches: list[_Patch], decades: int) -> LogNorm:
     return LogNorm(top * 10.0**-decades, top, clip=True)
 
 
-def mean_images(truth: Showers, generated: Showers) -> Figure:
+def mean_images(truth: Sample, generated: Sample) -> Figure:
     """Mean energy per shower from the side and, in the layer with the most, across: truth, generated, ratio."""
     binning = truth.binning
-    hottest = int(truth.layer_energy.mean(axis=0).argmax())
-    means = [s.energy.mean(axis=0, dtype=np.float64) for s in (truth, generated)]
+    hottest = int(truth.mean_layer_energy.argmax())
+    means = [s.mean_cells for s in (truth, generated)]
     side = [_from_the_side(binning, cells) for cells in means]
     across = [_across(binning, hottest, cells) for cells in means]
     side_labels = (f"Depth [{depth_unit(binning)}]", "Radius [mm]")
