@@ -200,7 +200,7 @@ def compare(
     return Comparison(sizes, response, separation, classifiers, conditional, tuple(observables))
 
 
-def _classify(features: Sequence[Float[Array, "N f"]], seed: int, settings: ClassifierSettings) -> Auc:
+def _classify(features: Sequence[Float[Array, "_ f"]], seed: int, settings: ClassifierSettings) -> Auc:
     return Auc(*measure_auc(features[0], features[1], seed, settings))
 
 
