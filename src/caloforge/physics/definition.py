@@ -4,6 +4,7 @@ __all__ = ["Observable", "Per", "Edges"]
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -77,6 +78,12 @@ class Observable:
             raise BadObservable(self.name, "returned infinite values", "return NaN where it is undefined")
         values = values.reshape(expected)
         return values if values.dtype.kind == "f" else values.astype(np.float64)
+
+    @property
+    def home(self) -> str:
+        """The module that defines the function."""
+        function = self.function.func if isinstance(self.function, partial) else self.function
+        return str(getattr(function, "__module__", type(function).__module__))
 
     def width(self, binning: Binning) -> int:
         """Number of columns on a mesh."""

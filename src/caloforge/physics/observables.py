@@ -4,7 +4,7 @@ Definitions and formulas stand in `longitudinal`, `lateral` and `cells`. Sums ru
 exist (the centre of a layer without energy) is NaN, never zero.
 """
 
-__all__ = ["Observable", "OBSERVABLES", "observable", "select", "tabulate", "depth_unit", "layer_depths"]
+__all__ = ["Observable", "OBSERVABLES", "observable", "register", "select", "tabulate", "depth_unit", "layer_depths"]
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -16,7 +16,7 @@ from numpy import ndarray as Array
 
 from caloforge.data.showers import Showers
 from caloforge.data.store import ShowerFile
-from caloforge.errors import BadObservable, UnknownName
+from caloforge.errors import BadObservable, EmptySample, UnknownName
 from caloforge.physics.axes import integer_edges, linear_edges, logarithmic_edges
 from caloforge.physics.cells import (
     SHARES,
@@ -112,7 +112,13 @@ _ALL = (
     Observable("kurtosis_z", kurtosis_z, "Excess kurtosis in depth", source=_OWN),
     Observable("depth_max", depth_of_maximum, "Depth of shower maximum", "{depth}", source=_PDG),
     Observable("layer_max", layer_of_maximum, "Layer of shower maximum", "id", integer_edges, source=_PDG),
-    Observable("start", partial(depth_containing, share=START_SHARE), _depth(START_SHARE), "{depth}", source=_OWN),
+    Observable(
+        "start",
+        partial(depth_containing, share=START_SHARE),
+        f"Start of shower ({100 * START_SHARE:g} % of the energy)",
+        "{depth}",
+        source=_OWN,
+    ),
     Observable("depth_50", partial(depth_containing, share=0.5), _depth(0.5), "{depth}", source=_PDG),
     Observable("depth_90", partial(depth_containing, share=0.9), _depth(0.9), "{depth}", source=_PDG),
     Observable("mean_r", mean_r, r"Mean radius of shower $\bar r$", "mm", source=_PAR04),
@@ -177,13 +183,14 @@ _BUILT_IN = frozenset(OBSERVABLES)
 
 
 def register(new: Observable) -> Observable:
-    """Make an observable known under its name. What a user defined before under this name is replaced.
+    """Make an observable known under its name. One that the same module defined before is replaced.
 
     Raises:
-        BadObservable: the name belongs to an observable of caloforge, or is no identifier.
+        BadObservable: the name is taken, or is no identifier.
     """
-    if new.name in _BUILT_IN:
-        raise BadObservable(new.name, "exists in caloforge", "choose another name")
+    old = OBSERVABLES.get(new.name)
+    if old is not None and (old.name in _BUILT_IN or old.home != new.home):
+        raise BadObservable(new.name, f"is already defined by {old.home}", "choose another name")
     if not new.name.isidentifier():
         raise BadObservable(new.name, "has no proper name", "use letters, digits and underscores")
     OBSERVABLES[new.name] = new
@@ -230,7 +237,7 @@ def select(names: Iterable[str]) -> dict[str, Observable]:
 
 
 def tabulate(
-    showers: Showers | ShowerFile, observables: Mapping[str, Observable] = OBSERVABLES, batch: int = 1000
+    showers: Showers | ShowerFile, observables: Mapping[str, Observable] = OBSERVABLES, batch: int = 500
 ) -> dict[str, Float[Array, "N _"]]:
     """Values of every observable but those of cells, ``batch`` showers at a time.
 
@@ -239,7 +246,10 @@ def tabulate(
 
     Raises:
         BadObservable: a function failed or returned what it must not.
+        EmptySample: no showers.
     """
+    if len(showers) == 0:
+        raise EmptySample("observables need showers", 0)
     wanted = {name: o for name, o in observables.items() if o.per != "cell"}
     tables: dict[str, Array] = {}
     for start in range(0, len(showers), batch):
