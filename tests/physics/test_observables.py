@@ -155,6 +155,7 @@ def test_start_maximum_and_containment_by_hand(binning):
     assert value("layer_max", one)[0, 0] == 1
     up, down = (6 - 1) / 10, (1 - 6) / 20  # slopes of the energy per depth between the middles 5, 15 and 35 mm
     assert value("depth_max", one)[0, 0] == pytest.approx(10 + 15 * up / (up - down))
+    assert value("last_layers_share", one)[0, 0] == pytest.approx(0.3)
     assert value("layer_ratio", one)[0, 1:] == pytest.approx([60 / 70, 30 / 90])
 
 
@@ -163,6 +164,7 @@ def test_containment_radius_counts_rings_of_all_layers(binning):
     one = shower(binning, {0: 20.0, 25: 80.0})
     assert value("radius_50", one)[0, 0] == pytest.approx(10 + 20 * 30 / 80)
     assert value("radius_90", one)[0, 0] == pytest.approx(10 + 20 * 70 / 80)
+    assert value("outer_ring_share", one)[0, 0] == pytest.approx(0.8)
     overlapping = shower(binning, {2: 50.0, 25: 50.0})  # 10 to 20 mm and 10 to 30 mm
     assert value("radius_50", overlapping)[0, 0] == pytest.approx(10 + 50 / (50 / 10 + 50 / 20))
 

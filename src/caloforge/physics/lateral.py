@@ -13,6 +13,7 @@ __all__ = [
     "layer_width",
     "barycentre",
     "radial_profile",
+    "outer_ring_share",
     "mean_r",
     "spread_r",
     "skewness_r",
@@ -60,6 +61,11 @@ def barycentre(s: Sums, coordinate: Coordinate) -> Float[Array, " N"]:
 def radial_profile(s: Sums) -> Float[Array, "N R"]:
     """Share of the energy in each ring, counted from the axis, all layers together."""
     return ratio(s.ring_energy, np.broadcast_to(s.total_energy[:, None], s.ring_energy.shape))
+
+
+def outer_ring_share(s: Sums) -> Float[Array, " N"]:
+    """Share of the energy in the outermost ring of each layer: large where showers leak to the side."""
+    return ratio(s.outer_ring_energy, s.total_energy)
 
 
 def _distribution(s: Sums) -> tuple[Float[Array, "N U"], Float[Array, " U"]]:

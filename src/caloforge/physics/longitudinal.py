@@ -6,9 +6,11 @@ the energy per depth. Depths are in mm where the mesh knows them, else in ids of
 
 __all__ = [
     "START_SHARE",
+    "LAST_LAYERS",
     "layer_energy",
     "longitudinal_profile",
     "layer_ratio",
+    "last_layers_share",
     "centre_z",
     "width_z",
     "skewness_z",
@@ -27,6 +29,7 @@ from caloforge.physics.moments import centre, kurtosis, maximum, quantile, ratio
 from caloforge.physics.sums import Sums
 
 START_SHARE = 0.05
+LAST_LAYERS = 0.1  # part of the layers
 
 
 def layer_energy(s: Sums) -> Float[Array, "N L"]:
@@ -44,6 +47,12 @@ def layer_ratio(s: Sums) -> Float[Array, "N L"]:
     pairs = s.layer_energy[:, :-1] + s.layer_energy[:, 1:]
     first = np.full((len(s), 1), np.nan)
     return np.concatenate([first, ratio(s.layer_energy[:, 1:], pairs)], axis=1)
+
+
+def last_layers_share(s: Sums) -> Float[Array, " N"]:
+    """Share of the energy in the last tenth of the layers, at least one: large where showers leak at the back."""
+    last = max(1, round(LAST_LAYERS * s.binning.n_layers))
+    return ratio(s.layer_energy[:, -last:].sum(axis=1), s.total_energy)
 
 
 def centre_z(s: Sums) -> Float[Array, " N"]:

@@ -65,6 +65,12 @@ class Sums(Showers):
         index = np.concatenate([np.arange(layer.n_r) for layer in self.binning.layers])
         return self._linear[1] @ (index[:, None] == np.arange(index.max() + 1)).astype(np.float64)
 
+    @property
+    def outer_ring_energy(self) -> Float[Array, " N"]:
+        """Energy in the outermost ring of every layer together, MeV."""
+        last = np.cumsum([layer.n_r for layer in self.binning.layers]) - 1
+        return self._linear[1][:, last].sum(axis=1)
+
     @cached_property
     def radial(self) -> tuple[Float[Array, "N U"], Float[Array, "U 2"]]:
         """Energy (MeV) and radii (inner and outer, mm) of the rings; those of the same radii are added up."""
