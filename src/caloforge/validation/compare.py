@@ -13,7 +13,8 @@ from numpy import ndarray as Array
 from caloforge.data.showers import Showers
 from caloforge.physics.observables import OBSERVABLES, Observable
 from caloforge.rng import stream
-from caloforge.validation.classifier import FAST, ClassifierSettings, high_features, low_features, measure_auc
+from caloforge.validation.classifier import FAST, ClassifierSettings, classify
+from caloforge.validation.features import Features, high, low
 from caloforge.validation.metrics import Histograms, Measured, Resamples, measure_separation, well_filled
 from caloforge.validation.response import ResponseSummary, compare_response
 
@@ -121,20 +122,25 @@ def compare(
     responses = [table["response"][:, 0] for table in tables]
     response = compare_response((energies[0], responses[0]), (energies[1], responses[1]), stream(seed, "response"))
     progress(0.3, "classifier on observables")
-    features = [high_features(table, e) for table, e in zip(tables, energies, strict=True)]
-    high = Auc(*measure_auc(features[0], features[1], seed, settings))
+    features = [high(table, e) for table, e in zip(tables, energies, strict=True)]
+    auc_high = _auc(features[0], features[1], seed, settings)
     progress(0.6, "classifier on cells")
     most = max(settings.max_showers, 1)
-    low = Auc(*measure_auc(_cells(truth, 2 * most, seed), _cells(generated, most, seed), seed, settings))
+    auc_low = _auc(_cells(truth, 2 * most, seed), _cells(generated, most, seed), seed, settings)
     progress(1.0, "done")
-    return Comparison(response, separation, low, high)
+    return Comparison(response, separation, auc_low, auc_high)
 
 
-def _cells(showers: Showers, most: int, seed: int) -> Float[Array, "n f"]:
+def _auc(truth: Features, generated: Features, seed: int, settings: ClassifierSettings) -> Auc:
+    found = classify(truth, generated, seed, settings)
+    return Auc(found.auc, found.size, found.floor_size)
+
+
+def _cells(showers: Showers, most: int, seed: int) -> Features:
     """Features of at most so many showers, drawn at random: what the classifier would not use is not made."""
     if len(showers) <= most:
-        return low_features(showers)
-    return low_features(showers[np.sort(stream(seed, "classifier-cells").permutation(len(showers))[:most])])
+        return low(showers)
+    return low(showers[np.sort(stream(seed, "classifier-cells").permutation(len(showers))[:most])])
 
 
 def _separation(
