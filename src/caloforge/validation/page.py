@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from caloforge.validation.compare import Comparison, Distance
+from caloforge.validation.compare import Comparison
 from caloforge.validation.judgement import Line
 from caloforge.validation.metrics import Measured
+from caloforge.validation.univariate import Distance
 from caloforge.validation.verdict import Verdict
 
 Shown = tuple[str, str, bytes]  # title, caption, PNG
@@ -77,7 +78,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _main_table(found: Sequence[Line], comparison: Comparison, speed: Mapping[str, float] | None) -> str:
     rows = [(escape(c.name), escape(c.found), escape(c.floor), escape(c.required), _mark(c)) for c in found]
     for name, area in comparison.classifiers.items():
-        rows.append((f"Classifier on {name}, AUC", _value(area.measured, 3), _floor(area.measured, 3), "–", "–"))
+        rows.append((f"Classifier on {name}, AUC", _value(area.auc, 3), _floor(area.auc, 3), "–", "–"))
     name, worst = max(comparison.separation.items(), key=lambda item: item[1].mean.value)
     rows.append((f"Largest separation power ({name})", _power(worst.mean), _power_floor(worst.mean), "–", "–"))
     if speed is not None:

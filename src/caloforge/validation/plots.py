@@ -25,11 +25,12 @@ from caloforge.geometry.binning import Binning
 from caloforge.physics.axes import linear_edges, logarithmic_edges
 from caloforge.physics.observables import OBSERVABLES, depth_unit
 from caloforge.units import GeV
-from caloforge.validation.compare import Distance, Tables
+from caloforge.validation.compare import Tables
 from caloforge.validation.metrics import Histograms
 from caloforge.validation.panels import Curve, draw_ratio, ratio_panel
 from caloforge.validation.response import ResponseSummary
 from caloforge.validation.sample import Sample
+from caloforge.validation.univariate import Distance
 from caloforge.validation.style import GENERATED, TRUTH, figure, ratio_axes
 
 _COLUMNS = 3

@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from caloforge.errors import UnwritablePath
 from caloforge.validation.compare import Comparison
+from caloforge.validation.metrics import Measured
 from caloforge.validation.page import Block, page
 from caloforge.validation.style import png
 from caloforge.validation.verdict import Speed, Verdict
@@ -66,6 +67,7 @@ class Report:
         samples: numbers of showers, ``truth`` and ``generated`` (or each file's name).
         plots: figures in the order of reading.
         provenance: what was compared with what, and how: names and plain values.
+        posterior: of several models, the mean log posterior of each on showers of the truth.
         before: sections between the table of numbers and the plots.
         after: sections behind the plots.
         title: heading of the page.
@@ -75,6 +77,7 @@ class Report:
     samples: Mapping[str, int]
     plots: tuple[Plot, ...]
     provenance: Mapping[str, Any]
+    posterior: Mapping[str, Measured] = field(default_factory=dict)
     before: tuple[Section, ...] = ()
     after: tuple[Section, ...] = ()
     title: str = "Validation of generated showers"
@@ -120,6 +123,7 @@ class Report:
             "provenance": dict(self.provenance),
             "verdict": self.verdict,
             "passed": self.passed,
+            **({"log_posterior": {n: m.to_dict() for n, m in self.posterior.items()}} if self.posterior else {}),
             **({"models": {v.name: v.to_dict() for v in self.verdicts}} if several else self.verdicts[0].to_dict()),
         }
         sections = {s.name: dict(s.data) for s in (*self.before, *self.after) if s.data is not None}
