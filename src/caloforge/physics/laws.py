@@ -94,7 +94,7 @@ def gamma_shares(
     return inside / inside.sum(axis=1, keepdims=True)
 
 
-def gamma_maximum(alpha: Float[Array, " R"], beta: Float[Array, " R"]) -> Float[Array, " R"]:
+def gamma_maximum(alpha: Float[Array, "..."], beta: Float[Array, "..."]) -> Float[Array, "..."]:
     """Depth of the maximum; negative where alpha < 1, whose profile falls from the start."""
     return (alpha - 1) / beta
 
