@@ -95,12 +95,11 @@ def _one_fold(
     exchanges = [_exchange(x[:, 0], stream(seed, "importance", k, i)) for i in range(repeats)]
     result = {}
     for name, group in columns.items():
-        after = np.zeros(len(x))
+        difference = np.zeros(len(x))
         for order in exchanges:
             mixed = x.copy()
             mixed[:, group] = x[np.ix_(order, group)]
-            after += _placements(_scores(fold.network, mixed), n) / repeats
-        difference = before - after
+            difference += (before - _placements(_scores(fold.network, mixed), n)) / repeats
         variance = difference[:n].var(ddof=1) / n + difference[n:].var(ddof=1) / (len(x) - n)
         result[name] = (float(difference[n:].mean()), float(variance))
     return result

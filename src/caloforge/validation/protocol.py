@@ -11,14 +11,16 @@ challenge: the splits are seeded, showers of one incident energy stay in one spl
 __all__ = ["CALOCHALLENGE", "FAST_PROTOCOL", "Input", "PROTOCOLS", "Protocol", "hold_out", "measure"]
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from jaxtyping import Int
 from numpy import ndarray as Array
 from torch import nn
 
 from caloforge.data.showers import Showers
+from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
 from caloforge.rng import torch_stream
 from caloforge.validation import features
@@ -65,6 +67,16 @@ class Protocol:
     def inputs_for(self, binning: Binning) -> dict[str, Input]:
         """The inputs that a mesh allows."""
         return {name: given for name, given in self.inputs.items() if given.possible(binning)}
+
+    def on(self, device: str) -> "Protocol":
+        """The same protocol with its networks on ``cpu`` or ``cuda``.
+
+        Raises:
+            BadValue: PyTorch finds no such device.
+        """
+        if device != "cpu" and not (device.startswith("cuda") and torch.cuda.is_available()):
+            raise BadValue("device", device, "PyTorch does not find it here; use cpu")
+        return replace(self, settings=replace(self.settings, device=device))
 
 
 def hold_out(
