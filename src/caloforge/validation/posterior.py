@@ -39,9 +39,9 @@ def log_posterior(
     r"""Mean log posterior of each model on showers of the truth; higher is better, :math:`-\ln n` is chance.
 
     As many networks as folds are trained, each without one fold of the generated showers, which decides when to stop;
-    values are means over them. The error is that of the mean over showers of the truth and, in quadrature, the jackknife
-    over the folds: what another training sample would change. The floor is what the same procedure gives where models
-    cannot be told apart: all generated showers with the names of the models shuffled among them.
+    values are means over them. The error is that of the mean over showers of the truth and, in quadrature, that of the
+    jackknife over folds: what another training sample would change. The floor is what the same procedure gives where
+    models cannot be told apart: all generated showers with the names of the models shuffled among them.
 
     Args:
         truth: features of the truth.
