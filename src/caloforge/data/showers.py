@@ -3,7 +3,7 @@
 __all__ = ["Showers"]
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,6 +80,10 @@ class Showers:
     def __getitem__(self, index: slice | Int[Array, " n"] | Bool[Array, " N"]) -> "Showers":
         arrays = {name: getattr(self, name)[index] for name in _ARRAYS}
         return Showers(binning=self.binning, **arrays)
+
+    def batches(self, size: int = 1000) -> Iterator["Showers"]:
+        """The showers in order, ``size`` at a time, as a file gives them."""
+        return (self[start : start + size] for start in range(0, len(self), size))
 
     @classmethod
     def concatenate(cls, parts: Sequence["Showers"]) -> "Showers":

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from caloforge.validation.compare import Comparison, Separation
+from caloforge.validation.compare import Comparison, Distance
+from caloforge.validation.judgement import Line
 from caloforge.validation.metrics import Measured
-from caloforge.validation.verdict import Check, checks
+from caloforge.validation.verdict import Verdict
 
 Shown = tuple[str, str, bytes]  # title, caption, PNG
 
@@ -39,19 +40,19 @@ class Block:
 def page(
     facts: Mapping[str, Any],
     title: str,
-    comparison: Comparison,
+    verdict: Verdict,
     before: Sequence[Block],
     figures: Sequence[Shown],
     after: Sequence[Block],
 ) -> str:
     """The whole page; ``facts`` is the content of ``report.json``."""
-    found = checks(comparison)
+    comparison = verdict.comparison
     samples = facts["samples"]
     parts = [
         f"<h1>{escape(title)}</h1>",
         f'<p class="small">{samples["generated"]:,} generated showers against {samples["truth"]:,} of Geant4</p>',
         f'<p class="verdict{"" if facts["passed"] else " failed"}">{escape(facts["verdict"])}</p>',
-        _main_table(found, comparison, facts.get("speed")),
+        _main_table(verdict.result.lines, comparison, facts.get("speed")),
         *map(_block, before),
         "<h2>Plots</h2>",
         *map(_figure, figures),
@@ -73,27 +74,32 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "<table>" + _row(head, "th") + "".join(map(_row, rows)) + "</table>"
 
 
-def _main_table(found: Sequence[Check], comparison: Comparison, speed: Mapping[str, float] | None) -> str:
-    rows = [(escape(c.name), escape(c.found), escape(c.floor), escape(c.limit), _mark(c)) for c in found]
-    for name, area in (("observables", comparison.auc_high), ("cells", comparison.auc_low)):
+def _main_table(found: Sequence[Line], comparison: Comparison, speed: Mapping[str, float] | None) -> str:
+    rows = [(escape(c.name), escape(c.found), escape(c.floor), escape(c.required), _mark(c)) for c in found]
+    for name, area in comparison.classifiers.items():
         rows.append((f"Classifier on {name}, AUC", _value(area.measured, 3), _floor(area.measured, 3), "–", "–"))
     name, worst = max(comparison.separation.items(), key=lambda item: item[1].mean.value)
     rows.append((f"Largest separation power ({name})", _power(worst.mean), _power_floor(worst.mean), "–", "–"))
     if speed is not None:
         times = f"{speed['generator_ms_per_shower']:.3g} ms against {speed['geant4_ms_per_shower']:.4g} ms"
         rows.append((f"Time per shower, {speed['ratio']:,.0f} times less", times, "–", "–", "–"))
+    high = comparison.classifiers["high"]
     note = (
         "Floor: what two samples of Geant4 would give in the same test, at the same sample sizes; only for the "
-        f"classifiers at smaller ones ({comparison.auc_high.floor_size:,} showers of each kind instead of "
-        f"{comparison.auc_high.size:,}). An AUC of 0.5 means no difference, 1 certainty."
+        f"classifiers at smaller ones ({high.floor_size:,} showers of each kind instead of "
+        f"{high.size:,}). An AUC of 0.5 means no difference, 1 certainty."
     )
     head = ("", "Found", "Floor", "Required", "")
     return f"<h2>Main numbers</h2>{_table(head, rows)}<p class='small'>{note}</p>"
 
 
-def _mark(check: Check) -> str:
-    verdict = '<span class="yes">met</span>' if check.passed else '<span class="no">not met</span>'
-    return verdict + (" (marginal)" if check.marginal else "")
+def _mark(line: Line) -> str:
+    words = {
+        "pass": '<span class="yes">met</span>',
+        "fail": '<span class="no">not met</span>',
+        "cannot tell": "cannot tell",
+    }
+    return words[line.outcome] + (" (marginal)" if line.marginal else "")
 
 
 def _value(m: Measured, digits: int) -> str:
@@ -153,7 +159,7 @@ def _sigma(m: Measured) -> str:
     return f"{m.significance:+.1f} σ"
 
 
-def _per_column(name: str, separation: Separation) -> str:
+def _per_column(name: str, separation: Distance) -> str:
     numbers = ", ".join(f"{c.value:.4f} ({c.floor:.4f})" for c in separation.columns)
     return f"<p><b>{escape(name)}</b>, per {separation.per}, value (floor): {numbers}</p>"
 

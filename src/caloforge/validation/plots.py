@@ -21,15 +21,15 @@ from matplotlib.gridspec import SubplotSpec
 from matplotlib.ticker import LogLocator, NullFormatter
 from numpy import ndarray as Array
 
-from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning
 from caloforge.physics.axes import linear_edges, logarithmic_edges
 from caloforge.physics.observables import OBSERVABLES, depth_unit
 from caloforge.units import GeV
-from caloforge.validation.compare import Separation, Tables, cell_edges, pooled
+from caloforge.validation.compare import Distance, Tables
 from caloforge.validation.metrics import Histograms
 from caloforge.validation.panels import Curve, draw_ratio, ratio_panel
 from caloforge.validation.response import ResponseSummary
+from caloforge.validation.sample import Sample
 from caloforge.validation.style import GENERATED, TRUTH, figure, ratio_axes
 
 _COLUMNS = 3
@@ -91,9 +91,9 @@ def _legend(axes: Axes, title: str = "") -> None:
     axes.set_title(title)
 
 
-def profiles(truth: Showers, generated: Showers, tables: Tables) -> Figure:
+def profiles(truth: Sample, generated: Sample) -> Figure:
     """Mean longitudinal and radial profile, and the spectrum of cells per shower."""
-    binning = truth.binning
+    binning, tables = truth.binning, (truth.table, generated.table)
     with figure(*_grid(1)) as fig:
         grid = fig.add_gridspec(1, 3)
         along = [Curve.of_means(_depth_edges(binning), 100 * table["longitudinal_profile"]) for table in tables]
@@ -122,14 +122,13 @@ def _ring_edges(binning: Binning) -> tuple[Float[Array, " e"], str, Float[Array,
     return np.arange(rings + 1) - 0.5, "ring", np.ones(rings)
 
 
-def _cell_spectrum(fig: Figure, cell: SubplotSpec, truth: Showers, generated: Showers) -> Axes:
+def _cell_spectrum(fig: Figure, cell: SubplotSpec, truth: Sample, generated: Sample) -> Axes:
     observable = OBSERVABLES["voxel_energy"]
-    edges = cell_edges(observable, truth)
-    curves = [Curve.of_histogram(pooled(observable, showers, edges)) for showers in (truth, generated)]
+    curves = [Curve.of_histogram(sample.pooled[observable.name]) for sample in (truth, generated)]
     return ratio_panel(fig, cell, curves[0], curves[1], (observable.label, "Cells per shower and bin"), "xy")[0]
 
 
-def response_histograms(truth: Showers, generated: Showers, tables: Tables, summary: ResponseSummary) -> Figure:
+def response_histograms(truth: Sample, generated: Sample, summary: ResponseSummary) -> Figure:
     """The response in each energy bin."""
     rows = -(-len(summary.bins) // _COLUMNS)
     with figure(*_grid(rows)) as fig:
@@ -137,8 +136,8 @@ def response_histograms(truth: Showers, generated: Showers, tables: Tables, summ
         for place, energy_bin in enumerate(summary.bins):
             cell = grid[place // _COLUMNS, place % _COLUMNS]
             values = [
-                table["response"][(s.incident_energy >= energy_bin.low) & (s.incident_energy < energy_bin.high), 0]
-                for s, table in zip((truth, generated), tables, strict=True)
+                s.table["response"][(s.incident_energy >= energy_bin.low) & (s.incident_energy < energy_bin.high), 0]
+                for s in (truth, generated)
             ]
             label = OBSERVABLES["response"].label
             upper, _ = _histogram(fig, cell, values[0], values[1], label, linear_edges(values[0], 20))
@@ -205,7 +204,7 @@ def _spread_limits(axes: Axes, what: str, truth: Curve, generated: Curve) -> Non
         axes.set_ylim(0, 1.3 * float(np.nanmax(values)))
 
 
-def separation_map(separation: Mapping[str, Separation], binning: Binning) -> Figure:
+def separation_map(separation: Mapping[str, Distance], binning: Binning) -> Figure:
     """Separation power over its floor, for every layer of every layered observable."""
     chosen = {name: s for name, s in separation.items() if s.per == "layer" and len(s.columns) == binning.n_layers}
     excess = np.array([[c.value / max(c.floor, 1e-12) for c in s.columns] for s in chosen.values()])

@@ -19,9 +19,9 @@ from caloforge.errors import UnwritablePath
 from caloforge.validation.compare import Comparison
 from caloforge.validation.page import Block, page
 from caloforge.validation.style import png
-from caloforge.validation.verdict import Speed, checks, verdict
+from caloforge.validation.verdict import Speed, Verdict
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,40 +62,49 @@ class Report:
     """What validation found, ready to be written.
 
     Args:
-        comparison: every metric.
-        samples: numbers of showers, ``truth`` and ``generated``.
+        verdicts: every generated sample with its metrics and its checklist.
+        samples: numbers of showers, ``truth`` and ``generated`` (or each file's name).
         plots: figures in the order of reading.
         provenance: what was compared with what, and how: names and plain values.
-        cautions: what weakens the comparison: differences of conditions that the user allowed, copied showers.
-        speed: times of full and fast simulation, where they were measured.
         before: sections between the table of numbers and the plots.
         after: sections behind the plots.
         title: heading of the page.
     """
 
-    comparison: Comparison
+    verdicts: tuple[Verdict, ...]
     samples: Mapping[str, int]
     plots: tuple[Plot, ...]
     provenance: Mapping[str, Any]
-    cautions: tuple[str, ...] = ()
-    speed: Speed | None = None
     before: tuple[Section, ...] = ()
     after: tuple[Section, ...] = ()
     title: str = "Validation of generated showers"
 
     @property
+    def comparison(self) -> Comparison:
+        """Every metric of the first (or only) sample."""
+        return self.verdicts[0].comparison
+
+    @property
     def verdict(self) -> str:
-        """The numbers in plain words."""
-        return verdict(self.comparison, self.speed, self.cautions)
+        """The numbers in plain words; one line for each where there are several."""
+        if len(self.verdicts) == 1:
+            return self.verdicts[0].text
+        return "\n".join(f"{v.name}: {v.headline}" for v in self.verdicts)
 
     @property
     def passed(self) -> bool:
-        """Whether every requirement is met."""
-        return all(check.passed for check in checks(self.comparison))
+        """Whether every sample passes its checklist."""
+        return all(v.passed for v in self.verdicts)
+
+    @property
+    def speed(self) -> Speed | None:
+        """Times of full and fast simulation, where they were measured."""
+        return self.verdicts[0].speed
 
     def with_speed(self, geant4_ms_per_shower: float, generator_ms_per_shower: float) -> "Report":
         """The report with the two times of one shower, ms."""
-        return replace(self, speed=Speed(geant4_ms_per_shower, generator_ms_per_shower))
+        first = replace(self.verdicts[0], speed=Speed(geant4_ms_per_shower, generator_ms_per_shower))
+        return replace(self, verdicts=(first, *self.verdicts[1:]))
 
     def with_sections(self, before: Sequence[Section] = (), after: Sequence[Section] = (), title: str = "") -> "Report":
         """The report with more blocks, and another heading if given."""
@@ -104,18 +113,15 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """What ``report.json`` holds; numbers that are not finite become null."""
+        several = len(self.verdicts) > 1
         facts: dict[str, Any] = {
             "schema": SCHEMA,
+            "samples": dict(self.samples),
+            "provenance": dict(self.provenance),
             "verdict": self.verdict,
             "passed": self.passed,
-            "checks": [check.to_dict() for check in checks(self.comparison)],
-            "samples": dict(self.samples),
-            "metrics": self.comparison.to_dict(),
-            "provenance": dict(self.provenance),
-            "cautions": list(self.cautions),
+            **({"models": {v.name: v.to_dict() for v in self.verdicts}} if several else self.verdicts[0].to_dict()),
         }
-        if self.speed is not None:
-            facts["speed"] = self.speed.to_dict()
         sections = {s.name: dict(s.data) for s in (*self.before, *self.after) if s.data is not None}
         plain: dict[str, Any] = _finite(facts | ({"sections": sections} if sections else {}))
         return plain
@@ -134,7 +140,7 @@ class Report:
         return page(
             self.to_dict(),
             self.title,
-            self.comparison,
+            self.verdicts[0],
             blocks(self.before),
             _shown(self.plots),
             blocks(self.after),
