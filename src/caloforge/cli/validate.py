@@ -47,7 +47,8 @@ def validate(
     facts = {"truth": {**origin, "split": split}, "generated": source}
     with track("validating", 1.0) as progress:
         report = run_validation(reference, judged, seed, facts, allow_different_conditions, progress=progress)
-    path = report.write(output)
+    with track("drawing", 1.0) as progress:
+        path = report.write(output, progress=progress)
     print(json.dumps(report.to_dict()) if json_only else f"{report.verdict}\n{path}")
     if strict and not report.passed:
         raise typer.Exit(1)

@@ -174,7 +174,7 @@ def _legend(axes: Axes, lineup: Lineup) -> None:
 def _multiples(fig: Figure, small: list[Panel], labels: tuple[str, str], scale: str) -> None:
     if not small:
         return
-    reach = max(reach_of(curves[0], curves[1:]) for _, curves in small)
+    reach = reach_of([(curves[0], curve) for _, curves in small for curve in curves[1:]])
     x0, dx, y0, dy = 5.75 / _WIDTH, 2.27 / _WIDTH, 0.115, 0.455
     for place, (title, curves) in enumerate(small):
         row, column = divmod(place, _COLUMNS)

@@ -1,6 +1,6 @@
 """One ratio panel: truth and generated samples above, generated / truth below, both with statistical errors."""
 
-__all__ = ["Curve", "ratio_panel", "draw_ratio", "reach_of"]
+__all__ = ["Curve", "ratio_panel", "draw_ratio", "draw_band", "draw_points", "reach_of"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from caloforge.validation.metrics import Histograms
 from caloforge.validation.style import BAND, MUTED, TRUTH, look
 
 _REACHES = (0.05, 0.1, 0.2, 0.5)
-_MARGIN = 0.2  # of the width of the axis, free for numbers about what lies outside
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,24 +143,42 @@ def _whole(curve: Curve) -> float:
 def draw_ratio(
     axes: Axes, truth: Curve, generated: Sequence[Curve], scale: str = "", reach: float | None = None
 ) -> None:
-    """Generated / truth with the generated sample's errors, on the band of the truth's errors.
+    """Generated / truth with the generated samples' errors, on the band of the truth's errors."""
+    reach = reach_of([(truth, curve) for curve in generated]) if reach is None else reach
+    draw_band(axes, truth, reach)
+    for position, curve in enumerate(generated):
+        draw_points(axes, truth, curve, (position, len(generated)), scale, reach)
 
-    Points outside the axis are drawn as triangles at its edge.
-    """
+
+def draw_band(axes: Axes, truth: Curve, reach: float) -> None:
+    """The statistical error of the truth around one, and an axis of this half height."""
     band = _relative_error(truth)
     axes.stairs(1 + band, truth.edges, baseline=1 - band, fill=True, color=BAND)
     axes.axhline(1.0, color=TRUTH, lw=0.8)
-    reach = reach_of(truth, generated) if reach is None else reach
-    for position, curve in enumerate(generated):
-        style, x = look(position), _shifted(truth.edges, scale, position, len(generated))
-        ratio, error = _ratio(truth, curve)
-        inside = np.abs(ratio - 1) <= reach
-        axes.vlines(x[inside], (ratio - error)[inside], (ratio + error)[inside], color=style.colour, lw=1)
-        axes.plot(x[inside], ratio[inside], style.marker, ms=2.5, color=style.colour)
-        for marker, far, y in (("^", ratio > 1 + reach, 1 + 0.88 * reach), ("v", ratio < 1 - reach, 1 - 0.88 * reach)):
-            axes.plot(x[far], np.full(int(far.sum()), y), marker, ms=3.5, mfc="none", color=style.colour)
     axes.set_ylim(1 - reach, 1 + reach)
     axes.set_yticks([1 - reach / 2, 1, 1 + reach / 2] if reach < 0.9 else [0.5, 1, 1.5])
+
+
+def draw_points(
+    axes: Axes, truth: Curve, curve: Curve, position: tuple[int, int], scale: str = "", reach: float = 0.5
+) -> None:
+    """One sample's ratios; those outside the axis become triangles at its edge.
+
+    Args:
+        axes: to draw on.
+        truth: denominator.
+        curve: numerator, in the bins of the truth.
+        position: which of how many samples side by side.
+        scale: ``x`` where the axis is logarithmic.
+        reach: half height of the axis.
+    """
+    style, x = look(position[0]), _shifted(truth.edges, scale, *position)
+    ratio, error = _ratio(truth, curve)
+    inside = np.abs(ratio - 1) <= reach
+    axes.vlines(x[inside], (ratio - error)[inside], (ratio + error)[inside], color=style.colour, lw=1)
+    axes.plot(x[inside], ratio[inside], style.marker, ms=2.5, color=style.colour)
+    for marker, far, y in (("^", ratio > 1 + reach, 1 + 0.88 * reach), ("v", ratio < 1 - reach, 1 - 0.88 * reach)):
+        axes.plot(x[far], np.full(int(far.sum()), y), marker, ms=3.5, mfc="none", color=style.colour)
 
 
 def _relative_error(truth: Curve) -> Float[Array, " b"]:
@@ -176,12 +193,11 @@ def _ratio(truth: Curve, curve: Curve) -> tuple[Float[Array, " b"], Float[Array,
     return np.where(filled, curve.content * inverse, np.nan), np.where(filled, curve.error * np.abs(inverse), np.nan)
 
 
-def reach_of(truth: Curve, generated: Sequence[Curve]) -> float:
-    """Half height of the ratio axis: holds nine tenths of the points that the truth measures to 20 %."""
-    band = _relative_error(truth)
+def reach_of(pairs: Sequence[tuple[Curve, Curve]]) -> float:
+    """Half height of the axis of ratios: holds nine tenths of the points that the truth measures to 20 %."""
     needed = _REACHES[0] / 2
-    for curve in generated:
-        ratio = _ratio(truth, curve)[0]
+    for truth, curve in pairs:
+        ratio, band = _ratio(truth, curve)[0], _relative_error(truth)
         known = np.isfinite(ratio) & (band < 0.2)
         if known.any():
             needed = max(needed, float(np.quantile(np.abs(ratio[known] - 1) + band[known], 0.9)))

@@ -1,6 +1,6 @@
 """The energy measurement against incident energy: mean response and resolution of each sample, with their ratios."""
 
-__all__ = ["response_against_energy"]
+__all__ = ["response_against_energy", "energy_axis"]
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from numpy import ndarray as Array
 
 from caloforge.units import GeV
-from caloforge.validation.panels import Curve, draw_ratio
+from caloforge.validation.panels import Curve, draw_band, draw_points, reach_of
 from caloforge.validation.response import ResponseBin, ResponseSummary
 from caloforge.validation.style import TRUTH, figure, look
 
@@ -33,32 +33,45 @@ def response_against_energy(summaries: Mapping[str, ResponseSummary]) -> Figure:
 
 
 def _quantity(upper: Axes, lower: Axes, what: str, summaries: Mapping[str, ResponseSummary]) -> None:
-    bins = next(iter(summaries.values())).bins
-    truth = _points(upper, bins, what, "truth", ("Geant4", TRUTH, "s"), 0.0)
-    generated = []
+    """Where the samples have bins of their own, the truth is drawn in those of the first."""
+    truths, generated = [], []
     for position, (name, summary) in enumerate(summaries.items()):
         style, shift = look(position), 0.08 * (position + 1)
-        marks = (name, style.colour, style.marker)
-        generated.append(_points(upper, summary.bins, what, "generated", marks, shift))
+        truths.append(_curve(summary.bins, what, "truth"))
+        generated.append(_curve(summary.bins, what, "generated"))
+        if position == 0:
+            _points(upper, truths[0], summary.bins, ("Geant4", TRUTH, "s"), 0.0)
+        _points(upper, generated[-1], summary.bins, (name, style.colour, style.marker), shift)
     energy_axis(upper)
     upper.set_ylabel(_LABELS[what])
-    _limits(upper, what, truth, generated)
+    _limits(upper, what, truths[0], generated)
     upper.legend(loc="upper right", ncols=2, handletextpad=0.2)
-    draw_ratio(lower, truth, generated, "x")
-    lower.set_ylabel("ratio to G4", loc="center")
-    lower.set_xlabel(r"Incident energy $E_\mathrm{inc}$ [GeV]")
+    _ratios(lower, truths, generated)
+
+
+def _ratios(axes: Axes, truths: list[Curve], generated: list[Curve]) -> None:
+    pairs = list(zip(truths, generated, strict=True))
+    reach = reach_of(pairs)
+    draw_band(axes, truths[0], reach)
+    for position, (truth, curve) in enumerate(pairs):
+        draw_points(axes, truth, curve, (position, len(pairs)), "x", reach)
+    axes.set_ylabel("ratio to G4", loc="center")
+    axes.set_xlabel(r"Incident energy $E_\mathrm{inc}$ [GeV]")
+
+
+def _curve(bins: tuple[ResponseBin, ...], what: str, of: str) -> Curve:
+    edges = np.array([bins[0].low, *(b.high for b in bins)]) / GeV
+    y, error = (_finite([getattr(b, f"{what}_{of}{end}") for b in bins]) for end in ("", "_error"))
+    return Curve(edges, y, error)
 
 
 def _points(
-    axes: Axes, bins: tuple[ResponseBin, ...], what: str, of: str, marks: tuple[str, str, str], shift: float
-) -> Curve:
+    axes: Axes, curve: Curve, bins: tuple[ResponseBin, ...], marks: tuple[str, str, str], shift: float
+) -> None:
     """Draw one sample's points, moved by a part of the bin so that they do not cover each other."""
-    edges = np.array([bins[0].low, *(b.high for b in bins)]) / GeV
-    x = np.array([b.energy for b in bins]) / GeV * (edges[1:] / edges[:-1]) ** shift
-    y, error = (_finite([getattr(b, f"{what}_{of}{end}") for b in bins]) for end in ("", "_error"))
+    x = np.array([b.energy for b in bins]) / GeV * (curve.edges[1:] / curve.edges[:-1]) ** shift
     name, colour, marker = marks
-    axes.errorbar(x, y, error, fmt=marker, ms=4, lw=1.2, color=colour, label=name)
-    return Curve(edges, y, error)
+    axes.errorbar(x, curve.content, curve.error, fmt=marker, ms=4, lw=1.2, color=colour, label=name)
 
 
 def _finite(values: list[float]) -> Float[Array, " b"]:

@@ -5,6 +5,8 @@ __all__ = ["validate"]
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from caloforge import __version__
 from caloforge.physics.observables import OBSERVABLES, Observable, select
 from caloforge.validation.checklist import Checklist, load_checklist
@@ -13,7 +15,8 @@ from caloforge.validation.compare import Comparison, Progress, compare
 from caloforge.validation.conditions import copies, require_comparable, require_one_mesh
 from caloforge.validation.figures import draw
 from caloforge.validation.judgement import judge
-from caloforge.validation.report import Plot, Report
+from caloforge.validation.lineup import Lineup
+from caloforge.validation.report import Report
 from caloforge.validation.sample import Sample, Source, read_sample
 from caloforge.validation.verdict import Verdict
 
@@ -59,7 +62,7 @@ def validate(
     reference = read_sample(truth, keep=2 * settings.max_showers, seed=seed)
     edges = {name: histograms.edges[0] for name, histograms in reference.pooled.items()}
     verdicts: list[Verdict] = []
-    plots: list[Plot] = []
+    drawn: dict[str, Sample] = {}
     samples = {"truth": len(reference)}
     for i, (name, source) in enumerate(several.items()):
         start = share * (i + 1)
@@ -69,11 +72,12 @@ def validate(
         cautions = _cautions(reference, sample, allow_different_conditions)
         comparison = compare(reference, sample, seed, settings, judged, _part(progress, start, 0.8 * share))
         verdicts.append(_verdict(name, comparison, asked, judged, cautions))
-        progress(start + 0.9 * share, "plots")
-        plots += draw(reference, sample, comparison)
+        drawn[name] = sample
     progress(1.0, "done")
     facts = {"caloforge": __version__, "seed": seed, "readout": truth.binning.name, **(provenance or {})}
-    return Report(tuple(verdicts), samples, tuple(plots), facts)
+    bins = verdicts[0].comparison.response.bins
+    lineup = Lineup(reference, drawn, np.array([bins[0].low, *(b.high for b in bins)]))
+    return Report(tuple(verdicts), samples, draw(lineup, verdicts), facts)
 
 
 def _part(progress: Progress, start: float, share: float) -> Progress:
