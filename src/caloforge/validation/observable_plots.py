@@ -201,6 +201,7 @@ def _panel(
     lower = fig.add_axes((x, y, width, 0.25 * height))
     upper = fig.add_axes((x, y + 0.275 * height, width, 0.725 * height), sharex=lower)
     upper.tick_params(labelbottom=False)
+    upper.xaxis.set_visible(not small)
     ratio_panel((upper, lower), curves[0], curves[1:], scale, reach)
     size = 8 if small else 10
     upper.set_ylabel(labels[1], fontsize=size)

@@ -2,13 +2,11 @@
 
 __all__ = ["SCHEMA", "Report", "require_writable"]
 
-import gc
 import json
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -112,11 +110,10 @@ class Report:
         folder = Path(folder)
         require_writable(folder)
         files = {}
-        with _collected_at_the_end():
-            for i, plot in enumerate(self.plots):
-                progress(i / len(self.plots), plot.name)
-                for kind, content in plot.render(("png", "pdf") if pdf else ("png",)).items():
-                    files[f"plots/{plot.name}.{kind}"] = content
+        for i, plot in enumerate(self.plots):
+            progress(i / len(self.plots), plot.name)
+            for kind, content in plot.render(("png", "pdf") if pdf else ("png",)).items():
+                files[f"plots/{plot.name}.{kind}"] = content
         images = {plot.name: files[f"plots/{plot.name}.png"] for plot in self.plots}
         files["report.html"] = self.to_html(images).encode()
         files["report.json"] = json.dumps(self.to_dict(), indent=2, allow_nan=False).encode() + b"\n"
@@ -126,17 +123,6 @@ class Report:
         except OSError as error:
             raise UnwritablePath(folder, error.strerror or "writing failed") from error
         return folder / "report.html"
-
-
-@contextmanager
-def _collected_at_the_end() -> Iterator[None]:
-    """Cyclic garbage of figures is found without walking through all of Python's older objects again and again."""
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def _finite(value: Any) -> Any:

@@ -37,7 +37,6 @@ _OWN: dict[str, Any] = {
     "xtick.major.size": 4,
     "ytick.major.size": 4,
     "lines.linewidth": 1.3,
-    "pdf.fonttype": 42,
     "figure.dpi": 130,
 }
 
@@ -88,9 +87,19 @@ def png(fig: Figure) -> bytes:
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     buffer = io.BytesIO()
     if not any(axes.get_label() == "<colorbar>" for axes in fig.axes):
-        image = image.quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        image = _with_palette(image)
     image.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _with_palette(image: Image.Image) -> Image.Image:
+    """At most 128 colours, the one in the corner, the background, exactly as it was."""
+    small = image.quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    place = small.getpixel((0, 0))
+    colours = small.getpalette()
+    colours[3 * place : 3 * place + 3] = image.getpixel((0, 0))
+    small.putpalette(colours)
+    return small
 
 
 def pdf(fig: Figure) -> bytes:
