@@ -1,6 +1,6 @@
 """Showers: the object that every stage takes or returns; validated once, immutable, sliceable."""
 
-__all__ = ["Showers"]
+__all__ = ["Showers", "digest_of"]
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -122,4 +122,9 @@ class Showers:
     @property
     def digest(self) -> str:
         """Hash of all showers, whatever their order: equal for files that hold the same ones."""
-        return hashlib.blake2b(np.sort(self.ids).tobytes(), digest_size=8).hexdigest()
+        return digest_of(self.ids)
+
+
+def digest_of(ids: UInt64[Array, " N"]) -> str:
+    """Hash of a set of showers by their content hashes, whatever their order."""
+    return hashlib.blake2b(np.sort(ids).tobytes(), digest_size=8).hexdigest()

@@ -11,7 +11,6 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 from scipy.sparse import csr_array
 
-from caloforge.geometry.binning import Binning
 from caloforge.physics.observables import OBSERVABLES, Observable
 from caloforge.rng import stream
 from caloforge.validation.classifier import FAST, ClassifierSettings, high_features, low_features, measure_auc
@@ -200,7 +199,7 @@ def compare(
     return Comparison(sizes, response, separation, classifiers, conditional, tuple(observables))
 
 
-def _classify(features: Sequence[Float[Array, "N f"]], seed: int, settings: ClassifierSettings) -> Auc:
+def _classify(features: Sequence[Float[Array, "_ f"]], seed: int, settings: ClassifierSettings) -> Auc:
     return Auc(*measure_auc(features[0], features[1], seed, settings))
 
 
@@ -220,7 +219,7 @@ def _in_bin(cut: Cut, truth: Sample, generated: Sample, observables: Mapping[str
 def _separation(observable: Observable, truth: Sample, generated: Sample, cut: Cut, resamples: Resamples) -> Distance:
     filled = fill(observable, truth, generated, cut)
     mean, columns = measure_separation(filled[0], filled[1], resamples)
-    return Distance(mean, columns, observable.per, column_labels(observable.per, len(columns), truth.binning))
+    return Distance(mean, columns, observable.per, observable.column_names(truth.binning))
 
 
 def fill(observable: Observable, truth: Sample, generated: Sample, cut: Cut) -> tuple[Histograms, Histograms]:
@@ -233,10 +232,3 @@ def fill(observable: Observable, truth: Sample, generated: Sample, cut: Cut) -> 
     values = [s.table[name][mask] for s, mask in parts]
     edges = [well_filled(observable.edges(column), column) for column in values[0].T]
     return Histograms.fill(values[0], edges), Histograms.fill(values[1], edges)
-
-
-def column_labels(per: str, columns: int, binning: Binning) -> tuple[str, ...]:
-    """``layer 12`` and so on; layers go by their ids."""
-    if per == "layer" and columns == binning.n_layers:
-        return tuple(f"layer {layer.id}" for layer in binning.layers)
-    return tuple(f"{per} {i}" for i in range(columns))

@@ -94,8 +94,8 @@ def measure_wasserstein(
 ) -> tuple[Measured, tuple[Measured, ...]]:
     """Wasserstein-1 in units of the truth's standard deviation: the mean over the columns, and each column.
 
-    Error and floor come from bootstrap resamples of the showers, as for the separation power: the floor has the sizes of
-    the comparison, n and m. A distribution function does not mind that a shower is drawn twice.
+    Error and floor come from bootstrap resamples of the showers, as for the separation power: the floor has the sizes
+    of the comparison, n and m. A distribution function does not mind that a shower is drawn twice.
 
     Args:
         truth: reference showers; NaN where undefined, see `caloforge.validation.scaling`.

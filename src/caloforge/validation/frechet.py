@@ -3,11 +3,11 @@ r"""Fréchet physics distance (FPD): Gaussians fitted to the features of both sa
 .. math:: F = |\mu_1 - \mu_2|^2 + \mathrm{Tr}\big(\Sigma_1 + \Sigma_2 - 2 (\Sigma_1 \Sigma_2)^{1/2}\big), \qquad
           F(N) \approx \text{FPD} + c/N
 
-Covariances from N showers are noisy, which makes F too large by c/N. So F is measured with all showers and with the mean
-over 2, 3, 4, 5 disjoint parts of them, which are even in 1/N, and the straight line is followed to 1/N = 0. The range of N
-is thus n/5 to n: 10,000 to 50,000, the challenge's own, for samples of 50,000. Features are divided by the truth's largest
-absolute value. Source: Kansal et al., arXiv:2211.10295; CaloChallenge, arXiv:2410.21611 (which quotes 1000 FPD and draws
-its batches with replacement from 50,000).
+Covariances from N showers are noisy, which makes F too large by c/N. So F is measured with all showers and with the
+mean over 2, 3, 4, 5 disjoint parts of them, which are even in 1/N, and the straight line is followed to 1/N = 0. The
+range of N is thus n/5 to n: 10,000 to 50,000, the challenge's own, for samples of 50,000. Features are divided by the
+truth's largest absolute value. Source: Kansal et al., arXiv:2211.10295; CaloChallenge, arXiv:2410.21611 (which quotes
+1000 FPD and draws its batches with replacement from 50,000).
 """
 
 __all__ = ["frechet_distance", "measure_fpd"]
@@ -54,7 +54,7 @@ def _root(covariance: Float[Array, "f f"]) -> Float[Array, "f f"]:
 
 @dataclass(frozen=True, eq=False)
 class _Pieces:
-    """Moments of 60 disjoint pieces of a sample: number, sum, sum of products; parts of the sample are sums of pieces."""
+    """Number, sum and sum of products of 60 disjoint pieces of a sample; parts of the sample are sums of pieces."""
 
     count: Float[Array, " p"]
     total: Float[Array, "p f"]
@@ -86,7 +86,7 @@ def _in_parts(first: _Pieces, second: _Pieces, parts: int) -> float:
 
 def _extrapolate(first: _Pieces, second: _Pieces) -> float:
     """Intercept of the straight line through F against 1/N, N = n/1 .. n/5."""
-    parts = np.arange(1, _MOST_PARTS + 1)
+    parts = range(1, _MOST_PARTS + 1)
     values = [_in_parts(first, second, k) for k in parts]
     return float(np.polynomial.polynomial.polyfit(parts, values, 1)[0])
 
@@ -111,11 +111,11 @@ def measure_fpd(
 ) -> Measured:
     """Fréchet physics distance with error and floor.
 
-    A perfect generator scatters around zero and may be negative: nothing is cut off. The floor draws n and m showers with
-    replacement from the truth and does the same with them: F knows a sample by its moments alone, and these vary between
-    resamples as between samples. The error is the jackknife's, which sees how F depends on the showers, and the spread of
-    the floor, which sees the noise of the extrapolation, in quadrature. Costs about ``6 repeats`` eigenvalue problems of
-    f x f; wants n/5 well above f.
+    A perfect generator scatters around zero and may be negative: nothing is cut off. The floor draws n and m showers
+    with replacement from the truth and does the same with them: F knows a sample by its moments alone, and these vary
+    between resamples as between samples. The error is the jackknife's, which sees how F depends on the showers, and the
+    spread of the floor, which sees the noise of the extrapolation, in quadrature. Costs about ``6 repeats`` eigenvalue
+    problems of f x f; wants n/5 well above f.
 
     Args:
         truth: features of the reference showers; NaN where undefined, see `caloforge.validation.scaling`.

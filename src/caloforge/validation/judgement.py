@@ -202,7 +202,7 @@ def _needed(judged: _Judged) -> int | None:
     e, m = judged.evidence, judged.evidence.measured
     base = 0.0 if e.sense == "agreement" else m.floor - e.origin
     room = judged.limit - (0.0 if e.sense == "agreement" else e.origin)
-    if room <= 0 or e.n == 0:
+    if room <= 0 or e.n == 0 or not math.isfinite(m.floor + m.floor_spread):
         return None
     factor = ((base + _SURE * m.floor_spread) / room) ** (1 / e.power)
     return int(float(f"{e.n * factor:.2g}")) + 1

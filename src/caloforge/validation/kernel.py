@@ -57,9 +57,9 @@ def measure_kpd(
 ) -> Measured:
     """Kernel physics distance with error and floor: the median over disjoint batches.
 
-    The error is that of a median of independent values, 1.2533 times the standard error of their mean. The floor takes the
-    truth in disjoint groups of two batches, divides each group at random again and again, and takes the median over as
-    many batches as the value has: batches of the same size, no shower twice in any of them.
+    The error is that of a median of independent values, 1.2533 times the standard error of their mean. The floor takes
+    the truth in disjoint groups of two batches, divides each group at random again and again, and takes the median over
+    as many batches as the value has: batches of the same size, no shower twice in any of them.
 
     Args:
         truth: features of the reference showers; NaN where undefined, see `caloforge.validation.scaling`.

@@ -1,7 +1,7 @@
 r"""Precision, recall, density and coverage: do generated showers lie where truth lies, and is all of truth reached?
 
-Let :math:`B_k(t)` be the open ball around shower t that reaches to its k-th neighbour in its own sample. With s showers of
-truth (t) and s generated ones (g),
+Let :math:`B_k(t)` be the open ball around shower t that reaches to its k-th neighbour in its own sample. With s showers
+of truth (t) and s generated ones (g),
 
 .. math:: \text{precision} = \frac1s \sum_g \Big[g \in \bigcup_t B_k(t)\Big], \qquad
           \text{recall} = \frac1s \sum_t \Big[t \in \bigcup_g B_k(g)\Big],
@@ -91,9 +91,9 @@ def measure_manifold(
     """Precision, recall, density and coverage with errors and floors, each from s = min(n/2, m, ``most``) showers.
 
     The numbers depend on how many showers there are, and a shower drawn twice would be its own neighbour. So the floor
-    divides the truth at random into two disjoint samples of s showers, again and again, and the value takes s showers of
-    the truth against s generated ones: **the same size, nothing twice**. The error is the spread over 10 disjoint folds of
-    s/10 showers over the root of 10.
+    divides the truth at random into two disjoint samples of s showers, again and again, and the value takes s showers
+    of the truth against s generated ones: **the same size, nothing twice**. The error is the spread over 10 disjoint
+    folds of s/10 showers over the root of 10.
 
     Args:
         truth: features of the reference showers; NaN where undefined, see `caloforge.validation.scaling`.
@@ -126,8 +126,8 @@ def measure_manifold(
 def _halves(sample: Float[Array, "N f"], k: int, repeats: int, rng: np.random.Generator) -> Float[Array, "R 4"]:
     """The metrics of random halves of one sample, from one list of neighbours.
 
-    A ball around a shower ends at the k-th neighbour of its own half, so it holds those before that one in the list. The
-    list of 64 is too short once in 1e12 times; then the distances are taken anew.
+    A ball around a shower ends at the k-th neighbour of its own half, so it holds those before that one in the list.
+    The list of 64 is too short once in 1e12 times; then the distances are taken anew.
     """
     near = _neighbours(sample, min(64, len(sample) - 1))
     once = np.repeat([False, True], len(sample) // 2)

@@ -1,17 +1,20 @@
-r"""Two-sample test of many histograms at once, calibrated by permuting labels: exact, family-wise, and it names culprits.
+r"""Two-sample test of many histograms at once by permuting labels: exact, family-wise, and it names culprits.
 
-If truth and generated showers come from one distribution, their labels are exchangeable: each of P random relabellings of
-the pooled showers is as likely as the labels found. With the largest statistic T over all columns of all observables,
+If truth and generated showers come from one distribution, their labels are exchangeable: each of P random relabellings
+of the pooled showers is as likely as the labels found. With the largest statistic T over all columns of all
+observables,
 
 .. math:: p = \frac{1 + \#\{\text{relabellings with } \max_c T_c \ge \max_c T_c^\text{found}\}}{1 + P}
 
-is below any level in at most that share of the cases in which nothing is wrong, however many columns there are and however
-they depend on each other. Each culprit gets a p-value corrected for all columns by step-down maxima. Source: Westfall and
-Young, Resampling-Based Multiple Testing (1993), algorithm 2.8; Phipson and Smyth, arXiv:1603.05766 (the ones added).
+is below any level in at most that share of the cases in which nothing is wrong, however many columns there are and
+however they depend on each other. Each culprit gets a p-value corrected for all columns by step-down maxima. Source:
+Westfall and Young, Resampling-Based Multiple Testing (1993), algorithm 2.8; Phipson and Smyth, arXiv:1603.05766 (the
+ones added).
 
-The statistic of a column is the largest of five, each in standard deviations. Let :math:`a` be the truth's bin contents,
-:math:`\bar a` and V their mean and covariance over all relabellings (known in closed form), :math:`u_i` the share of the
-pooled column below the middle of bin i. A linear score w has :math:`z = w\cdot(a - \bar a)/\sqrt{w\cdot Vw + \delta}`.
+The statistic of a column is the largest of five, each in standard deviations. Let :math:`a` be the truth's bin
+contents, :math:`\bar a` and V their mean and covariance over all relabellings (known in closed form), :math:`u_i` the
+share of the pooled column below the middle of bin i. A linear score w has :math:`z = w\cdot(a - \bar a)/\sqrt{w\cdot Vw
++ \delta}`.
 
 - *shift*: :math:`w_i = u_i`, the rank-sum test of Wilcoxon;
 - *width*: :math:`w_i = (u_i - \tfrac12)^2`, the test of Mood;
@@ -91,8 +94,8 @@ class PermutationTest:
 class _Relabelling:
     r"""What is drawn at random: rows of histogram contents and their weights, whose sums differ from their mean.
 
-    Unpaired, a row is a pooled shower and its weight is 1 in the truth, else 0; paired, a row is half the difference of a
-    pair and its weight 1 or -1. The first column of weights is the labels found.
+    Unpaired, a row is a pooled shower and its weight is 1 in the truth, else 0; paired, a row is half the difference of
+    a pair and its weight 1 or -1. The first column of weights is the labels found.
     """
 
     weights: Float[Array, "R P"]
@@ -137,7 +140,7 @@ def permutation_test(
     truth: Mapping[str, Histograms],
     generated: Mapping[str, Histograms],
     rng: np.random.Generator,
-    permutations: int = 300,
+    permutations: int = 999,
     level: float = 0.05,
     paired: bool = False,
 ) -> PermutationTest:
@@ -152,8 +155,8 @@ def permutation_test(
         permutations: how many; the smallest p-value is 1/(permutations + 1).
         level: up to which corrected p-value a column is a culprit.
         paired: shower i of both samples has the same conditions (energy, direction, particle): swap labels within these
-            pairs only. Exact for such samples, and more powerful: the spread of the conditions drops out. Without it the
-            test of such samples is still valid, but finds less.
+            pairs only. Exact for such samples, and more powerful: the spread of the conditions drops out. Without it
+            the test of such samples is still valid, but finds less.
 
     Raises:
         EmptySample: fewer than two showers in a sample.
@@ -163,9 +166,7 @@ def permutation_test(
     if permutations < 1:
         raise BadValue("number of permutations", permutations, "give at least 1")
     if paired and n != m:
-        raise BadValue(
-            "sizes of paired samples", (n, m), "give as many generated showers as truth, or do not pair them"
-        )
+        raise BadValue("sizes of paired samples", (n, m), "give as many generated as truth, or do not pair")
     labels = _Relabelling.draw(n, m, permutations, paired, rng)
     found = [
         (name, column, values)
@@ -190,7 +191,7 @@ def _statistics(truth: Histograms, generated: Histograms, labels: _Relabelling) 
     deviations, by_column = labels.deviations(rows), rows.tocsc()
     for start, edges in zip(truth.starts, truth.edges, strict=True):
         bins = slice(start, start + len(edges) + 2)
-        covariance = labels.covariance(by_column[:, bins])
+        covariance = labels.covariance(csr_array(by_column[:, bins]))
         yield _column(deviations[bins], covariance, pooled[bins], labels.one_shower)
 
 

@@ -141,7 +141,7 @@ def read_sample(
     tables: list[dict[str, Array]] = []
     pools: dict[str, list[Histograms]] = {name: [] for name in of_cells}
     sums = np.zeros(source.binning.n_voxels)
-    for batch in source.batches(_BATCH):
+    for batch in filter(len, source.batches(_BATCH)):
         for name, parts in columns.items():
             parts.append(getattr(batch, name))
         tables.append({name: values.astype(np.float32) for name, values in tabulate(batch, observables).items()})
@@ -173,7 +173,7 @@ def _join(tables: list[dict[str, Array]], name: str) -> Array:
 def _edges(source: Source, of_cells: Mapping[str, Observable]) -> dict[str, Float[Array, " _"]]:
     if not of_cells:
         return {}
-    parts = list(itertools.islice(source.batches(_BATCH), _FOR_EDGES // _BATCH))
+    parts = list(itertools.islice(filter(len, source.batches(_BATCH)), _FOR_EDGES // _BATCH))
     if not parts:
         raise EmptySample("a comparison needs showers in both samples", 0)
     first = Showers.concatenate(parts)
