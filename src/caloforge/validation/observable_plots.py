@@ -14,7 +14,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy import ndarray as Array
 
 from caloforge.geometry.binning import Binning
-from caloforge.physics.axes import linear_edges, logarithmic_edges
+from caloforge.physics.axes import integer_edges, linear_edges, logarithmic_edges
 from caloforge.physics.observables import Observable, depth_unit
 from caloforge.validation.lineup import Lineup
 from caloforge.validation.metrics import Histograms
@@ -47,18 +47,21 @@ def draw_observable(observable: Observable, lineup: Lineup, columns: Sequence[in
         return _draw(lineup, (left, texts), small, (label, "Cells"), scale_of(observable) + "y")
     left, where = _profile(observable, lineup)
     small = _by_column(observable, lineup, columns)
-    return _draw(lineup, (left, (where, f"Mean of {_lower(label)}")), small, (label, "Share"), scale_of(observable), "")
+    fig = _draw(lineup, (left, (where, f"Mean of {_lower(label)}")), small, (label, "Share"), scale_of(observable), "")
+    if observable.per == "column":
+        fig.axes[0].set_xticks(range(len(observable.columns)), list(observable.columns))
+    return fig
 
 
 def scale_of(observable: Observable) -> str:
-    """``x`` where the observable's axis is logarithmic."""
-    return "x" if observable.edges is logarithmic_edges else ""
+    """``x`` where the observable's axis is logarithmic, ``i`` where it counts."""
+    return {logarithmic_edges: "x", integer_edges: "i"}.get(observable.edges, "")
 
 
 def plot_edges(observable: Observable, values: Float[Array, " n"], bins: int) -> Float[Array, " e"]:
     """The observable's own rule, with bins wide enough to draw."""
     rule = observable.edges
-    return rule(values, bins) if rule in (linear_edges, logarithmic_edges) else rule(values)
+    return rule(values, bins) if rule in (linear_edges, logarithmic_edges, integer_edges) else rule(values)
 
 
 def _lower(label: str) -> str:
@@ -108,7 +111,7 @@ def _column_axis(observable: Observable, lineup: Lineup) -> tuple[Float[Array, "
     if observable.per == "ring":
         edges, unit = ring_edges(binning)
         return edges, f"Radius [{unit}]"
-    return np.arange(count + 1) - 0.5, f"Number of {observable.per}"
+    return np.arange(count + 1) - 0.5, ""
 
 
 def depth_edges(binning: Binning) -> Float[Array, " e"]:
@@ -127,15 +130,11 @@ def ring_edges(binning: Binning) -> tuple[Float[Array, " e"], str]:
 
 def _by_column(observable: Observable, lineup: Lineup, wanted: Sequence[int]) -> list[Panel]:
     tables = [s.table[observable.name] for s in lineup.samples]
-    count = tables[0].shape[1]
+    count, names = tables[0].shape[1], observable.column_names(lineup.binning)
     return [
-        (_column_name(observable, lineup.binning, k), _curves(observable, [t[:, k] for t in tables], _SMALL_BINS))
+        (names[k], _curves(observable, [t[:, k] for t in tables], _SMALL_BINS))
         for k in _spread(count, wanted, _ROWS * _COLUMNS)
     ]
-
-
-def _column_name(observable: Observable, binning: Binning, k: int) -> str:
-    return f"layer {binning.layers[k].id}" if observable.per == "layer" and k < binning.n_layers else f"{observable.per} {k}"
 
 
 def _spread(count: int, wanted: Sequence[int], most: int) -> list[int]:
@@ -223,4 +222,5 @@ def _ticks(upper: Axes, lower: Axes, scale: str, small: bool) -> None:
             axis.set_major_formatter(power_label)
             axis.set_minor_locator(NullLocator())
         else:
-            axis.set_major_locator(MaxNLocator(most, prune="lower" if letter == "y" else "upper" if small else None))
+            prune = "lower" if letter == "y" else "upper" if small else None
+            axis.set_major_locator(MaxNLocator(most, prune=prune, integer=letter == "x" and "i" in scale))
