@@ -1,43 +1,34 @@
 """The comparison itself: all metrics of a generated sample against truth, with errors and floors, as one object."""
 
-__all__ = ["Auc", "Distance", "InBin", "Comparison", "Tables", "Progress", "compare"]
+__all__ = ["InBin", "Comparison", "Tables", "Progress", "compare"]
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
-from scipy.sparse import csr_array
 
 from caloforge.physics.observables import OBSERVABLES, Observable
 from caloforge.rng import stream
-from caloforge.validation.classifier import FAST, ClassifierSettings, high_features, low_features, measure_auc
+from caloforge.validation.classifier import Classified, auc, auc_error
+from caloforge.validation.compared import PhysicsSummary
 from caloforge.validation.conditional import Cut, cuts, whole
-from caloforge.validation.evidence import WHERE, Evidence, Where
-from caloforge.validation.metrics import Histograms, Measured, Resamples, measure_separation, well_filled
+from caloforge.validation.evidence import Where
+from caloforge.validation.features import Features
+from caloforge.validation.importance import Importance, permutation_importance
+from caloforge.validation.metrics import Measured
+from caloforge.validation.multivariate import multivariate, permuted
+from caloforge.validation.permutation import PermutationTest
+from caloforge.validation.physics_summary import summarise_physics
+from caloforge.validation.protocol import FAST_PROTOCOL, Protocol, measure
 from caloforge.validation.response import ResponseSummary, compare_response
 from caloforge.validation.sample import Sample
+from caloforge.validation.univariate import Distance, distances
 
 Progress = Callable[[float, str], None]
 Tables = tuple[Mapping[str, Float[Array, "n _"]], Mapping[str, Float[Array, "m _"]]]
-
-
-@dataclass(frozen=True)
-class Distance:
-    """A distance between the distributions of one observable: the mean over its columns (layers, rings), and each."""
-
-    mean: Measured
-    columns: tuple[Measured, ...]
-    per: str
-    labels: tuple[str, ...] = ("",)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers for JSON; ``per_layer`` or ``per_ring`` where there is more than one column."""
-        if len(self.columns) == 1:
-            return self.mean.to_dict()
-        return {**self.mean.to_dict(), f"per_{self.per}": [column.to_dict() for column in self.columns]}
 
 
 @dataclass(frozen=True)
@@ -58,60 +49,47 @@ class InBin:
         return {**plain, "metrics": {name: m.to_dict() for name, m in self.metrics.items()}}
 
 
-@dataclass(frozen=True)
-class Auc:
-    """AUC of a classifier with its floor, and the showers of each class that went into either."""
-
-    measured: Measured
-    size: int
-    floor_size: int
-
-    @property
-    def tells_apart(self) -> bool:
-        """Whether it stands three standard errors above one half, where no difference puts it, and above its floor."""
-        m = self.measured
-        return m.value - 0.5 > 3 * m.error and m.value > m.floor
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers for JSON."""
-        return {**self.measured.to_dict(), "size": self.size, "floor_size": self.floor_size}
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """Every metric of one generated sample.
 
     Args:
         sizes: showers of truth and of the generator.
+        judged: names of the observables that were to be judged.
         response: bias and resolution in energy bins.
-        separation: of each judged observable.
-        classifiers: by the name of what they see, ``high`` or ``low``.
-        conditional: the same in each energy bin, angle bin, and for each particle.
+        distances: of each judged observable: ``separation/response``, ``wasserstein/response``, ``ks/response``, ...
+        multivariate: of all judged observables together: ``correlation``, ``fpd``, ``kpd``, ``precision``, ...
+        permutation: two-sample test of everything at once.
+        classifiers: by the name of what they see, ``high`` or ``low``; their scores belong to `Sample.cells`.
+        importance: which observable gives the generated showers away to the classifier on observables.
+        physics: linearity, resolution, leakage, profiles.
+        conditional: distances and AUC in each energy bin, angle bin, and for each particle.
     """
 
     sizes: tuple[int, int]
-    response: ResponseSummary
-    separation: Mapping[str, Distance]
-    classifiers: Mapping[str, Auc]
-    conditional: tuple[InBin, ...]
     judged: tuple[str, ...]
+    response: ResponseSummary
+    distances: Mapping[str, Distance]
+    multivariate: Mapping[str, Measured]
+    permutation: PermutationTest
+    classifiers: Mapping[str, Classified]
+    importance: tuple[Importance, ...]
+    physics: PhysicsSummary
+    conditional: tuple[InBin, ...]
 
-    def evidence(self) -> tuple[Evidence, ...]:
-        """Every number that a requirement can be held against; what rests on observables not judged is left out."""
-        n = min(self.sizes)
-        found = list(_response_evidence(self.response)) if "response" in self.judged else []
-        for name, distance in self.separation.items():
-            found += _distance_evidence(f"separation/{name}", distance, n)
-        for name, area in self.classifiers.items():
-            found.append(Evidence(f"auc/{name}", "overall", "all showers", area.measured, n=area.size, origin=0.5))
-        for part in self.conditional:
-            size = min(part.n_truth, part.n_generated)
-            found += [Evidence(m, part.kind, part.label, x, n=size, power=1.0) for m, x in part.metrics.items()]
-        return tuple(found)
+    def family(self, name: str) -> dict[str, Distance]:
+        """One distance of every observable: ``separation``, ``wasserstein`` or ``ks``."""
+        return {key.partition("/")[2]: d for key, d in self.distances.items() if key.startswith(f"{name}/")}
+
+    @property
+    def separation(self) -> dict[str, Distance]:
+        """Separation power of every observable."""
+        return self.family("separation")
 
     def to_dict(self) -> dict[str, Any]:
         """The entry ``metrics`` of ``report.json``."""
         r = self.response
+        families = {name: self.family(name) for name in ("separation", "wasserstein", "ks")}
         return {
             "response_bias_max": r.bias_max.value,
             "response_bias_max_detail": _detail(r.bias_max, r.bias_bin.low, r.bias_bin.high),
@@ -120,33 +98,19 @@ class Comparison:
             "resolution_ratio_distance": _detail(r.ratio_distance, r.ratio_bin.low, r.ratio_bin.high),
             "resolution_ratio": [_pick(b.to_dict(), "ratio") for b in r.bins],
             "response_bins": [b.to_dict() for b in r.bins],
-            "separation": {name: s.to_dict() for name, s in self.separation.items()},
-            **{f"auc_{name}": area.to_dict() for name, area in self.classifiers.items()},
+            **{name: {o: d.to_dict() for o, d in family.items()} for name, family in families.items()},
+            **{name: m.to_dict() for name, m in self.multivariate.items()},
+            "permutation_test": self.permutation.to_dict(),
+            **{f"auc_{name}": _sized(c.auc, c) for name, c in self.classifiers.items()},
+            **{f"jsd_{name}": _sized(c.jsd, c) for name, c in self.classifiers.items()},
+            "importance": [i.to_dict() for i in self.importance],
+            "physics": self.physics.to_dict(),
             "conditional": [part.to_dict() for part in self.conditional],
         }
 
 
-def _response_evidence(response: ResponseSummary) -> Iterator[Evidence]:
-    """Bias and distance of the ratio of resolutions from one, in each energy bin, with the floor of that bin."""
-    for b in response.bins:
-        n = min(b.n_truth, b.n_generated)
-        bias = Measured(abs(b.bias), b.bias_error, *_half_normal(b.bias_error))
-        ratio = Measured(abs(b.ratio - 1), b.ratio_error, *_half_normal(b.ratio_error))
-        yield Evidence("response_bias", "energy bin", b.label, bias, n=n, percent=True, detail=f"{100 * b.bias:+.2f} %")
-        yield Evidence("resolution_ratio", "energy bin", b.label, ratio, n=n, percent=True, detail=f"{b.ratio:.3f}")
-
-
-def _half_normal(sigma: float) -> tuple[float, float]:
-    """Mean and standard deviation of the size of a normal number around zero."""
-    return sigma * math.sqrt(2 / math.pi), sigma * math.sqrt(1 - 2 / math.pi)
-
-
-def _distance_evidence(metric: str, distance: Distance, n: int) -> Iterator[Evidence]:
-    yield Evidence(metric, "overall", "all showers", distance.mean, n=n, power=1.0)
-    place = distance.per if distance.per in WHERE else "column"
-    if len(distance.columns) > 1:
-        for label, column in zip(distance.labels, distance.columns, strict=True):
-            yield Evidence(metric, place, label, column, n=n, power=1.0)
+def _sized(measured: Measured, classified: Classified) -> dict[str, Any]:
+    return {**measured.to_dict(), "size": classified.size, "floor_size": classified.floor_size}
 
 
 def _detail(measured: Measured, low: float, high: float) -> dict[str, Any]:
@@ -162,8 +126,9 @@ def compare(
     truth: Sample,
     generated: Sample,
     seed: int,
-    settings: ClassifierSettings = FAST,
+    protocol: Protocol = FAST_PROTOCOL,
     observables: Mapping[str, Observable] = OBSERVABLES,
+    quick: bool = False,
     progress: Progress = lambda done, text: None,
 ) -> Comparison:
     """Measure everything.
@@ -172,63 +137,94 @@ def compare(
         truth: reference showers.
         generated: showers to judge, on the same mesh and at the same conditions.
         seed: of the resamples and the classifiers.
-        settings: of the classifiers.
-        observables: the T(h) to judge; the classifier on observables sees only these, and the classifier on cells runs
+        protocol: of the classifiers.
+        observables: the T(h) to judge; metrics of all observables together see only these, and classifiers on cells run
             only where all are judged.
+        quick: leave out the classifiers, which take most of the time.
         progress: called with the share of the work done and what comes next.
 
     Raises:
         EmptySample: too few showers.
     """
     progress(0.0, "distances")
-    resamples = Resamples.draw(len(truth), len(generated), stream(seed, "resamples"))
-    everything = whole(truth, generated)
-    separation = {n: _separation(o, truth, generated, everything, resamples) for n, o in observables.items()}
-    progress(0.1, "response and resolution")
-    pairs = [(s.incident_energy, s.table["response"][:, 0]) for s in (truth, generated)]
-    response = compare_response(pairs[0], pairs[1], stream(seed, "response"))
-    progress(0.15, "energy bins")
-    conditional = tuple(_in_bin(cut, truth, generated, observables, seed) for cut in cuts(truth, generated))
-    progress(0.3, "classifier on observables")
-    classifiers = {"high": _classify([_high(s, observables) for s in (truth, generated)], seed, settings)}
-    if set(observables) >= set(OBSERVABLES):
-        progress(0.6, "classifier on cells")
-        classifiers["low"] = _classify([low_features(s.cells) for s in (truth, generated)], seed, settings)
-    progress(1.0, "done")
-    sizes = (len(truth), len(generated))
-    return Comparison(sizes, response, separation, classifiers, conditional, tuple(observables))
+    pieces = cuts(truth, generated)
+    overall = distances(observables, truth, generated, whole(truth, generated), seed)
+    progress(0.1, "response and physics")
+    energies = [s.incident_energy for s in (truth, generated)]
+    responses = [s.table["response"][:, 0].astype(np.float64) for s in (truth, generated)]
+    response = compare_response((energies[0], responses[0]), (energies[1], responses[1]), stream(seed, "response"))
+    physics = summarise_physics(truth, generated, (truth.table, generated.table), stream(seed, "physics"))
+    progress(0.15, "all observables together")
+    together = multivariate(observables, truth, generated, protocol, seed)
+    progress(0.2, "permutation test")
+    permutation = permuted(observables, truth, generated, seed)
+    progress(0.3, "classifiers")
+    judged = {} if quick else _classify(observables, truth, generated, seed, protocol, _part(progress, 0.3, 0.6))
+    progress(0.9, "energy bins")
+    scored = {name: classified for name, (classified, _, _) in judged.items()}
+    return Comparison(
+        sizes=(len(truth), len(generated)),
+        judged=tuple(observables),
+        response=response,
+        distances=overall,
+        multivariate=together,
+        permutation=permutation,
+        classifiers=scored,
+        importance=permutation_importance(*judged["high"], seed) if "high" in judged else (),
+        physics=physics,
+        conditional=tuple(_in_bin(cut, truth, generated, observables, scored, seed) for cut in pieces),
+    )
 
 
-def _classify(features: Sequence[Float[Array, "_ f"]], seed: int, settings: ClassifierSettings) -> Auc:
-    return Auc(*measure_auc(features[0], features[1], seed, settings))
+def _part(progress: Progress, start: float, share: float) -> Progress:
+    """Progress of one part of the work as progress of the whole."""
+    return lambda done, text: progress(start + share * done, text)
 
 
-def _high(sample: Sample, observables: Mapping[str, Observable]) -> Float[Array, "N f"]:
-    return high_features({n: v for n, v in sample.table.items() if n in observables}, sample.incident_energy)
+def _under(title: str, progress: Progress) -> Progress:
+    """Progress under one title."""
+    return lambda done, _: progress(done, title)
 
 
-def _in_bin(cut: Cut, truth: Sample, generated: Sample, observables: Mapping[str, Observable], seed: int) -> InBin:
-    """Every distance within one part of the samples."""
-    resamples = Resamples.draw(*cut.sizes, stream(seed, f"resamples {cut.kind} {cut.label}"))
-    metrics = {
-        f"separation/{name}": _separation(o, truth, generated, cut, resamples).mean for name, o in observables.items()
-    }
+def _classify(
+    observables: Mapping[str, Observable],
+    truth: Sample,
+    generated: Sample,
+    seed: int,
+    protocol: Protocol,
+    progress: Progress,
+) -> dict[str, tuple[Classified, Features, Features]]:
+    """Every classifier of the protocol that the mesh allows; on chosen observables only the one that sees those."""
+    names = list(protocol.inputs_for(truth.binning)) if set(observables) >= set(OBSERVABLES) else ["high"]
+    pairs = [
+        (s.cells, {name: table for name, table in s.table_of_cells.items() if name in observables})
+        for s in (truth, generated)
+    ]
+    found = {}
+    for i, name in enumerate(names):
+        share = _part(progress, i / len(names), 1 / len(names))
+        result = measure(protocol, name, pairs[0], pairs[1], seed, _under(f"classifier {name}", share))
+        found[name] = result
+    return found
+
+
+def _in_bin(
+    cut: Cut,
+    truth: Sample,
+    generated: Sample,
+    observables: Mapping[str, Observable],
+    classifiers: Mapping[str, Classified],
+    seed: int,
+) -> InBin:
+    """Every distance within one part of the samples, and the AUC of its showers."""
+    metrics = {name: d.mean for name, d in distances(observables, truth, generated, cut, seed).items()}
+    for name, classified in classifiers.items():
+        t = classified.scores_truth[cut.truth[truth.cell_rows]]
+        g = classified.scores_generated[cut.generated[generated.cell_rows]]
+        t, g = t[~np.isnan(t)], g[~np.isnan(g)]
+        if min(len(t), len(g)) > 1:
+            area = auc(t, g)
+            metrics[f"auc/{name}"] = Measured(
+                area, auc_error(area, len(t), len(g)), 0.5, auc_error(0.5, len(t), len(g))
+            )
     return InBin(cut.kind, cut.label, cut.low, cut.high, *cut.sizes, metrics)
-
-
-def _separation(observable: Observable, truth: Sample, generated: Sample, cut: Cut, resamples: Resamples) -> Distance:
-    filled = fill(observable, truth, generated, cut)
-    mean, columns = measure_separation(filled[0], filled[1], resamples)
-    return Distance(mean, columns, observable.per, observable.column_names(truth.binning))
-
-
-def fill(observable: Observable, truth: Sample, generated: Sample, cut: Cut) -> tuple[Histograms, Histograms]:
-    """Histograms of one observable in a part of both samples, with edges from that part of the truth."""
-    name = observable.name
-    parts = ((truth, cut.truth), (generated, cut.generated))
-    if observable.per == "cell":
-        pooled = [Histograms(csr_array(s.pooled[name].rows[mask]), s.pooled[name].edges) for s, mask in parts]
-        return pooled[0], pooled[1]
-    values = [s.table[name][mask] for s, mask in parts]
-    edges = [well_filled(observable.edges(column), column) for column in values[0].T]
-    return Histograms.fill(values[0], edges), Histograms.fill(values[1], edges)

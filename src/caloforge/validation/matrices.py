@@ -14,11 +14,11 @@ from numpy import ndarray as Array
 
 from caloforge.geometry.binning import Binning
 from caloforge.physics.observables import OBSERVABLES
-from caloforge.validation.compare import Distance
 from caloforge.validation.correlation import correlation_matrix
 from caloforge.validation.lineup import Lineup
 from caloforge.validation.sample import Sample
 from caloforge.validation.style import figure
+from caloforge.validation.univariate import Distance
 
 _DIFFERENCE = 0.1  # least range of the colours of a difference
 

@@ -1,50 +1,45 @@
-"""All observables together: correlations, Fréchet and kernel physics distance, precision and recall, permutation test."""
+"""All observables together: correlations, FPD and KPD, precision and recall, and the permutation test."""
 
-__all__ = ["MULTIVARIATE", "multivariate", "features", "same_conditions", "tested"]
+__all__ = ["MULTIVARIATE", "multivariate", "same_conditions", "permuted"]
 
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray as Array
 from scipy.sparse import csr_array, diags_array
 
 from caloforge.physics.observables import Observable
 from caloforge.rng import stream
-from caloforge.validation.conditional import Cut
+from caloforge.validation.conditional import Cut, cuts
 from caloforge.validation.correlation import measure_correlation_distance
+from caloforge.validation.features import high
 from caloforge.validation.frechet import measure_fpd
 from caloforge.validation.kernel import measure_kpd
 from caloforge.validation.manifold import measure_manifold
 from caloforge.validation.metrics import Histograms, Measured
 from caloforge.validation.permutation import PermutationTest, permutation_test
+from caloforge.validation.protocol import CALOCHALLENGE, Protocol
 from caloforge.validation.sample import Sample
 from caloforge.validation.univariate import fill_alike
 
 MULTIVARIATE = ("correlation", "fpd", "kpd", "precision", "recall", "density", "coverage")
 _MOST = 50_000  # showers of each sample, as many as the CaloChallenge takes
-_MOST_TESTED = 20_000
+_MOST_TESTED = 25_000
 _IN_BINS = 50  # pooled showers to a histogram bin within an energy bin
 
 
-def features(sample: Sample, observables: Mapping[str, Observable], rows: Array | slice) -> Float[Array, "n f"]:
-    """log10 of the incident energy and every judged observable; energies enter as logarithms."""
-    columns = [np.log10(sample.incident_energy[rows])[:, None]]
-    for name, table in sample.table.items():
-        if name in observables:
-            values = table[rows]
-            columns.append(np.log10(values + 1e-8) if observables[name].unit == "MeV" else values)
-    return np.concatenate(columns, axis=1, dtype=np.float32)
-
-
 def multivariate(
-    observables: Mapping[str, Observable], truth: Sample, generated: Sample, seed: int
+    observables: Mapping[str, Observable], truth: Sample, generated: Sample, protocol: Protocol, seed: int
 ) -> dict[str, Measured]:
-    """Every metric that sees all judged observables at once, from at most 50,000 showers of each sample."""
-    t, g = (
-        features(s, observables, _some(len(s), _MOST, stream(seed, f"features {name}")))
-        for name, s in (("truth", truth), ("generated", generated))
-    )
+    """Every metric that sees all judged observables at once, from at most 50,000 showers of each sample.
+
+    Under the CaloChallenge's protocol its own features, of the showers kept with their cells.
+    """
+    if protocol is CALOCHALLENGE:
+        t, g = (protocol.inputs["high"].features(s.cells, s.table_of_cells).values for s in (truth, generated))
+    else:
+        t, g = (_features(observables, s, stream(seed, f"features {len(s)}")) for s in (truth, generated))
     return {
         "correlation": measure_correlation_distance(t, g, stream(seed, "correlation")),
         "fpd": measure_fpd(t, g, stream(seed, "fpd")),
@@ -53,8 +48,15 @@ def multivariate(
     }
 
 
-def _some(n: int, most: int, rng: np.random.Generator) -> slice | Array:
-    return slice(None) if n <= most else np.sort(rng.permutation(n)[:most])
+def _features(observables: Mapping[str, Observable], sample: Sample, rng: np.random.Generator) -> Float[Array, "n f"]:
+    rows = some(len(sample), _MOST, rng)
+    table = {name: values[rows] for name, values in sample.table.items() if name in observables}
+    return high(table, sample.incident_energy[rows]).values
+
+
+def some(n: int, most: int, rng: np.random.Generator) -> Int[Array, " r"]:
+    """At most so many of n rows, in order."""
+    return np.arange(n) if n <= most else np.sort(rng.permutation(n)[:most])
 
 
 def same_conditions(truth: Sample, generated: Sample) -> bool:
@@ -65,19 +67,22 @@ def same_conditions(truth: Sample, generated: Sample) -> bool:
     )
 
 
-def tested(
-    observables: Mapping[str, Observable], truth: Sample, generated: Sample, parts: tuple[Cut, ...], seed: int
+def permuted(
+    observables: Mapping[str, Observable],
+    truth: Sample,
+    generated: Sample,
+    seed: int,
+    permutations: int = 999,
 ) -> PermutationTest:
-    """The permutation test of every column of every observable, in the whole and in every part of the samples."""
+    """The permutation test of every column of every observable, in the whole and in every part of the samples.
+
+    At most 25,000 showers of each sample take part. Showers with the same conditions one by one are tested as pairs.
+    """
     paired = same_conditions(truth, generated)
-    pairs = dict(_histograms(observables, truth, generated, parts))
-    return permutation_test(
-        {name: pair[0] for name, pair in pairs.items()},
-        {name: pair[1] for name, pair in pairs.items()},
-        stream(seed, "permutation"),
-        permutations=999,
-        paired=paired,
-    )
+    t, g = (s.thinned(some(len(s), _MOST_TESTED, stream(seed, f"tested {len(s)}"))) for s in (truth, generated))
+    pairs = dict(_histograms(observables, t, g, cuts(t, g)))
+    first, second = ({name: pair[i] for name, pair in pairs.items()} for i in (0, 1))
+    return permutation_test(first, second, stream(seed, "permutation"), permutations, paired=paired)
 
 
 def _histograms(
@@ -93,6 +98,6 @@ def _histograms(
             yield f"{name} in {part.label}", (first, second)
 
 
-def _only(histograms: Histograms, mask: Array) -> Histograms:
+def _only(histograms: Histograms, mask: Bool[Array, " N"]) -> Histograms:
     """The showers of a part; the others fill nothing."""
     return Histograms(csr_array(diags_array(mask.astype(np.float32)) @ histograms.rows), histograms.edges)

@@ -7,12 +7,13 @@ import math
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from caloforge.errors import UnwritablePath
 from caloforge.validation.compare import Comparison
+from caloforge.validation.metrics import Measured
 from caloforge.validation.page import page
 from caloforge.validation.section import Plot, Section
 from caloforge.validation.verdict import Speed, Verdict
@@ -29,6 +30,7 @@ class Report:
         samples: numbers of showers, ``truth`` and ``generated`` (or each file's name).
         sections: texts and figures in the order of reading.
         provenance: what was compared with what, and how: names and plain values.
+        posterior: of several models, the mean log posterior of each on showers of the truth.
         title: heading of the page.
     """
 
@@ -36,6 +38,7 @@ class Report:
     samples: Mapping[str, int]
     sections: tuple[Section, ...]
     provenance: Mapping[str, Any]
+    posterior: Mapping[str, Measured] = field(default_factory=dict)
     title: str = "Validation of generated showers"
 
     @property
@@ -79,6 +82,7 @@ class Report:
             "provenance": dict(self.provenance),
             "verdict": self.verdict,
             "passed": self.passed,
+            **({"log_posterior": {n: m.to_dict() for n, m in self.posterior.items()}} if self.posterior else {}),
             **({"models": {v.name: v.to_dict() for v in self.verdicts}} if several else self.verdicts[0].to_dict()),
         }
         sections = {s.name: dict(s.data) for s in self.sections if s.data is not None}

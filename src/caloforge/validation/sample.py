@@ -10,13 +10,14 @@ __all__ = ["Source", "Sample", "read_sample", "cell_edges"]
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int, UInt64
 from numpy import ndarray as Array
+from scipy.sparse import csr_array
 
 from caloforge.data.showers import Showers
 from caloforge.errors import EmptySample
@@ -73,6 +74,23 @@ class Sample:
 
     def __len__(self) -> int:
         return len(self.incident_energy)
+
+    @cached_property
+    def table_of_cells(self) -> dict[str, Float[Array, "s _"]]:
+        """The observables of the showers kept with all their cells."""
+        return {name: values[self.cell_rows] for name, values in self.table.items()}
+
+    def thinned(self, rows: Int[Array, " r"]) -> "Sample":
+        """Some showers only, without their cells."""
+        nothing = np.zeros(0, np.int64)
+        return replace(
+            self,
+            **{name: getattr(self, name)[rows] for name in ("incident_energy", "pdg", "theta", "phi", "ids")},
+            table={name: values[rows] for name, values in self.table.items()},
+            pooled={name: Histograms(csr_array(h.rows[rows]), h.edges) for name, h in self.pooled.items()},
+            cells=self.cells[nothing],
+            cell_rows=nothing,
+        )
 
     @cached_property
     def mean_layer_energy(self) -> Float[Array, " L"]:

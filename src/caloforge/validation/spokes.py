@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from caloforge.validation.compare import Comparison, Distance
+from caloforge.validation.compare import Comparison
 from caloforge.validation.metrics import Measured
 from caloforge.validation.radar import Spoke
+from caloforge.validation.univariate import Distance
 
 _KINDRED = {
     "shower": "separation, whole shower",
@@ -17,17 +18,32 @@ _KINDRED = {
     "cell": "separation, cells",
     "column": "separation, columns",
 }
-_SEEN = {"high": "AUC, observables", "low": "AUC, cells", "low_normed": "AUC, cells of layers", "resnet": "AUC, ResNet"}
+_SEEN = {"high": "observables", "low": "cells", "low_normed": "cells of layers", "resnet": "ResNet"}
+_TOGETHER = {
+    "correlation": ("correlations", 0.0),
+    "fpd": ("FPD", 0.0),
+    "kpd": ("KPD", 0.0),
+    "precision": ("precision", 1.0),
+    "recall": ("recall", 1.0),
+    "density": ("density", 1.0),
+    "coverage": ("coverage", 1.0),
+}
 
 
 def spokes(comparison: Comparison) -> tuple[Spoke, ...]:
-    """The spokes in the order of drawing, about a dozen."""
+    """The spokes in the order of drawing, about a dozen and a half."""
     r = comparison.response
     found = [Spoke("response bias, largest", r.bias_max), Spoke("resolution ratio, furthest", r.ratio_distance)]
     for per, name in _KINDRED.items():
         members = {n: d for n, d in comparison.separation.items() if d.per == per}
         found += [Spoke(name, _mean_in_floors(members))] if members else []
-    found += [Spoke(_SEEN.get(name, f"AUC, {name}"), area.measured, 0.5) for name, area in comparison.classifiers.items()]
+    if wasserstein := comparison.family("wasserstein"):
+        found.append(Spoke("Wasserstein distances", _mean_in_floors(wasserstein)))
+    for metric, measured in comparison.multivariate.items():
+        name, ideal = _TOGETHER[metric]
+        found.append(Spoke(name, measured, ideal))
+    for name, classified in comparison.classifiers.items():
+        found.append(Spoke(f"AUC, {_SEEN.get(name, name)}", classified.auc, 0.5))
     return tuple(found)
 
 

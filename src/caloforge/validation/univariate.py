@@ -55,7 +55,9 @@ def distances(
     for name, observable in observables.items():
         labels = observable.column_names(truth.binning)
 
-        def of(mean: Measured, columns: Sequence[Measured], o: Observable = observable, at: tuple[str, ...] = labels) -> Distance:
+        def of(
+            mean: Measured, columns: Sequence[Measured], o: Observable = observable, at: tuple[str, ...] = labels
+        ) -> Distance:
             return Distance(mean, tuple(columns), o.per, at if len(columns) == len(at) else ("",))
 
         found[f"separation/{name}"] = of(*measure_separation(*fill(observable, truth, generated, cut), resamples))

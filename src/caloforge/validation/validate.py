@@ -10,12 +10,15 @@ import numpy as np
 from caloforge import __version__
 from caloforge.physics.observables import OBSERVABLES, Observable, select
 from caloforge.validation.checklist import Checklist, load_checklist
-from caloforge.validation.classifier import FAST, ClassifierSettings
 from caloforge.validation.compare import Comparison, Progress, compare
 from caloforge.validation.conditions import copies, require_comparable, require_one_mesh
+from caloforge.validation.features import Features, high
 from caloforge.validation.figures import draw
+from caloforge.validation.gather import gather
 from caloforge.validation.judgement import judge
 from caloforge.validation.lineup import Lineup
+from caloforge.validation.posterior import log_posterior
+from caloforge.validation.protocol import FAST_PROTOCOL, Protocol
 from caloforge.validation.report import Report
 from caloforge.validation.sample import Sample, Source, read_sample
 from caloforge.validation.verdict import Verdict
@@ -27,9 +30,10 @@ def validate(
     seed: int = 1,
     provenance: Mapping[str, Any] | None = None,
     allow_different_conditions: bool = False,
-    settings: ClassifierSettings = FAST,
+    protocol: Protocol = FAST_PROTOCOL,
     checklist: Checklist | str = "analysis",
     sufficient: Sequence[str] = (),
+    quick: bool = False,
     progress: Progress = lambda done, text: None,
 ) -> Report:
     """Compare generated showers with truth that the generator never saw.
@@ -41,7 +45,8 @@ def validate(
         seed: of bootstrap and classifiers; same seed, same report.
         provenance: where the samples come from, to be shown in the report.
         allow_different_conditions: go on, with a caution in the verdict, where conditions differ.
-        settings: of the classifiers.
+        protocol: of the classifiers.
+        quick: leave out the classifiers, which take most of the time.
         checklist: requirements to hold against what was found, or the name of a shipped list.
         sufficient: names of the observables that matter, T(h); only these are judged. All of them when empty.
         progress: called with the share of the work done and what comes next.
@@ -59,25 +64,34 @@ def validate(
         require_one_mesh(truth.binning, source.binning)
     share = 1 / (1 + len(several))
     progress(0.0, "reading the truth")
-    reference = read_sample(truth, keep=2 * settings.max_showers, seed=seed)
+    reference = read_sample(truth, keep=2 * protocol.settings.max_showers, seed=seed)
     edges = {name: histograms.edges[0] for name, histograms in reference.pooled.items()}
     verdicts: list[Verdict] = []
     drawn: dict[str, Sample] = {}
+    seen: dict[str, Features] = {}
     samples = {"truth": len(reference)}
     for i, (name, source) in enumerate(several.items()):
         start = share * (i + 1)
         progress(start, f"reading {name}")
-        sample = read_sample(source, pooled_edges=edges, keep=settings.max_showers, seed=seed)
+        sample = read_sample(source, pooled_edges=edges, keep=protocol.settings.max_showers, seed=seed)
         samples[name] = len(sample)
         cautions = _cautions(reference, sample, allow_different_conditions)
-        comparison = compare(reference, sample, seed, settings, judged, _part(progress, start, 0.8 * share))
+        comparison = compare(reference, sample, seed, protocol, judged, quick, _part(progress, start, 0.8 * share))
         verdicts.append(_verdict(name, comparison, asked, judged, cautions))
         drawn[name] = sample
+        seen[name] = _seen(sample, judged)
+    progress(0.98, "telling models apart")
+    posterior = log_posterior(_seen(reference, judged), seen, seed) if len(seen) > 1 and not quick else {}
     progress(1.0, "done")
     facts = {"caloforge": __version__, "seed": seed, "readout": truth.binning.name, **(provenance or {})}
     bins = verdicts[0].comparison.response.bins
     lineup = Lineup(reference, drawn, np.array([bins[0].low, *(b.high for b in bins)]))
-    return Report(tuple(verdicts), samples, draw(lineup, verdicts), facts)
+    return Report(tuple(verdicts), samples, draw(lineup, verdicts, posterior), facts, posterior)
+
+
+def _seen(sample: Sample, judged: Mapping[str, Observable]) -> Features:
+    """What the network that tells models apart sees."""
+    return high({n: v for n, v in sample.table_of_cells.items() if n in judged}, sample.cells.incident_energy)
 
 
 def _part(progress: Progress, start: float, share: float) -> Progress:
@@ -100,4 +114,4 @@ def _verdict(
     cautions: tuple[str, ...],
 ) -> Verdict:
     narrowed = len(judged) < len(OBSERVABLES)
-    return Verdict(name, comparison, judge(asked, comparison.evidence(), narrowed), cautions)
+    return Verdict(name, comparison, judge(asked, gather(comparison), narrowed), cautions)

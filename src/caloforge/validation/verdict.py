@@ -5,12 +5,13 @@ __all__ = ["Speed", "Verdict", "headline"]
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from caloforge.validation.compare import Auc, Comparison
+from caloforge.validation.compare import Comparison
 from caloforge.validation.judgement import ChecklistResult, Line
+from caloforge.validation.metrics import Measured
 
 _NOTICEABLE = 5.0  # standard deviations of truth against truth
 _LISTED = 3
-_SEEN = {"high": "observables", "low": "cells"}
+_SEEN = {"high": "observables", "low": "cells", "low_normed": "cells within layers", "resnet": "cells (ResNet)"}
 
 
 @dataclass(frozen=True)
@@ -123,20 +124,23 @@ def _separations(comparison: Comparison) -> str:
 
 
 def _classifiers(comparison: Comparison) -> str:
-    seen = [(_SEEN.get(name, name), area) for name, area in comparison.classifiers.items()]
+    seen = [(_SEEN.get(name, name), c.auc) for name, c in comparison.classifiers.items()]
     if not seen:
         return ""
-    if not any(a.tells_apart for _, a in seen):
+    if not any(_tells_apart(area) for _, area in seen):
         numbers = ", ".join(_auc(name, a) for name, a in seen)
-        return (
-            f"A classifier trained on {seen[0][1].size} showers of each kind cannot tell them from Geant4 ({numbers})."
-        )
+        size = max(c.size for c in comparison.classifiers.values())
+        return f"A classifier trained on {size} showers of each kind cannot tell them from Geant4 ({numbers})."
     numbers = ", ".join(_auc(name, a) for name, a in seen)
     return (
         f"A classifier still tells generated showers from Geant4 ({numbers}; 0.5 would be no difference, 1 certainty)."
     )
 
 
-def _auc(name: str, area: Auc) -> str:
-    m = area.measured
+def _tells_apart(m: Measured) -> bool:
+    """Whether it stands three standard errors above one half, where no difference puts it, and above its floor."""
+    return m.value - 0.5 > 3 * m.error and m.value > m.floor
+
+
+def _auc(name: str, m: Measured) -> str:
     return f"on {name}: AUC {m.value:.3f} ± {m.error:.3f}, floor {m.floor:.3f}"
