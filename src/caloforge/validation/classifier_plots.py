@@ -5,10 +5,9 @@ __all__ = ["scores", "importances"]
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
 from matplotlib.figure import Figure
-from numpy import ndarray as Array
 
+from caloforge.validation.classifier import Classified
 from caloforge.validation.importance import Importance
 from caloforge.validation.panels import Curve
 from caloforge.validation.style import BAND, MUTED, TRUTH, figure, look
@@ -17,10 +16,16 @@ _BINS = 40
 _SHOWN = 15
 
 
-def scores(truth: Float[Array, " n"], generated: Float[Array, " m"], name: str) -> Figure:
-    """Histograms of the scores (0: surely Geant4, 1: surely generated) and the ROC curve; unscored showers are NaN."""
-    t, g = (x[~np.isnan(x)] for x in (truth, generated))
-    edges, style = np.linspace(0, 1, _BINS + 1), look(0)
+def scores(classified: Classified, name: str, position: int) -> Figure:
+    """Histograms of the scores (0: surely Geant4, 1: surely generated) and the ROC curve, of showers that have scores.
+
+    Args:
+        classified: by the classifier.
+        name: of the generated sample.
+        position: of the sample among several, for its look.
+    """
+    t, g = (x[~np.isnan(x)] for x in (classified.scores_truth, classified.scores_generated))
+    edges, style = np.linspace(0, 1, _BINS + 1), look(position)
     with figure(10.0, 3.9) as fig:
         left, right = fig.subplots(1, 2, width_ratios=(1.6, 1))
         first, second = (Curve.of_values(np.clip(x, 0, 1 - 1e-9), edges) for x in (t, g))

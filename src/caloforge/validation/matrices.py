@@ -1,6 +1,6 @@
 """Maps of numbers: correlation matrices of truth, generated and their difference; separation powers layer by layer."""
 
-__all__ = ["correlations", "layer_correlations", "separation_map"]
+__all__ = ["correlations", "layer_correlations", "separation_map", "conditional_map"]
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +14,7 @@ from numpy import ndarray as Array
 
 from caloforge.geometry.binning import Binning
 from caloforge.physics.observables import OBSERVABLES
+from caloforge.validation.compare import InBin
 from caloforge.validation.correlation import correlation_matrix
 from caloforge.validation.lineup import Lineup
 from caloforge.validation.sample import Sample
@@ -97,3 +98,20 @@ def _label_layers(axes: Axes, binning: Binning) -> None:
     axes.set_xticks(range(0, binning.n_layers, step), [str(layer.id) for layer in binning.layers[::step]])
     axes.tick_params(which="both", top=False, right=False, length=0)
     axes.set_xlabel("Layer")
+
+
+def conditional_map(parts: Sequence[InBin]) -> Figure:
+    """How far the separation power of each observable stands above its floor in each part, in standard deviations."""
+    names = [metric for metric in parts[0].metrics if metric.startswith("separation/")]
+    excess = np.array([[part.metrics[name].significance for part in parts] for name in names])
+    with figure(5.0 + 0.55 * len(parts), 2.0 + 0.2 * len(names)) as fig:
+        axes = fig.add_subplot()
+        top = max(10.0, float(excess.max(initial=1)))
+        image = axes.imshow(np.clip(excess, 1, None), norm=LogNorm(1, top), aspect="auto", cmap="magma_r")
+        axes.set_yticks(range(len(names)), [name.partition("/")[2] for name in names], fontsize=7)
+        axes.set_xticks(
+            range(len(parts)), [f"{part.kind} {part.label}" for part in parts], rotation=60, ha="right", fontsize=8
+        )
+        axes.tick_params(which="both", top=False, right=False, length=0)
+        fig.colorbar(image, ax=axes, label="Separation above floor [σ]")
+        return fig

@@ -1,6 +1,6 @@
 """One figure an observable: all showers at the left; energy bins, or single layers, as small multiples at the right."""
 
-__all__ = ["draw_observable", "plot_edges", "scale_of", "depth_edges", "ring_edges"]
+__all__ = ["SHOWN_BINS", "draw_observable"]
 
 from collections.abc import Sequence
 
@@ -24,6 +24,7 @@ from caloforge.validation.style import BAND, TRUTH, figure, look, power_label
 _LEFT_BINS, _SMALL_BINS = 40, 20
 _ROWS, _COLUMNS = 2, 3
 _WIDTH, _HEIGHT = 12.5, 5.0
+SHOWN_BINS = _ROWS * _COLUMNS
 _SHARE = "Share of showers"
 
 Panel = tuple[str, list[Curve]]  # title, and the curve of each sample
@@ -40,25 +41,25 @@ def draw_observable(observable: Observable, lineup: Lineup, columns: Sequence[in
     label = observable.axis_label(lineup.binning)
     if observable.per == "shower":
         left, small = _whole(observable, lineup), _by_energy(observable, lineup)
-        return _draw(lineup, (left, (label, _SHARE)), small, (label, "Share"), scale_of(observable))
+        return _draw(lineup, (left, (label, _SHARE)), small, (label, "Share"), _scale_of(observable))
     if observable.per == "cell":
         left, small = _pooled(observable, lineup)
         texts = (label, "Cells per shower and bin")
-        return _draw(lineup, (left, texts), small, (label, "Cells"), scale_of(observable) + "y")
+        return _draw(lineup, (left, texts), small, (label, "Cells"), _scale_of(observable) + "y")
     left, where = _profile(observable, lineup)
     small = _by_column(observable, lineup, columns)
-    fig = _draw(lineup, (left, (where, f"Mean of {_lower(label)}")), small, (label, "Share"), scale_of(observable), "")
+    fig = _draw(lineup, (left, (where, f"Mean of {_lower(label)}")), small, (label, "Share"), _scale_of(observable), "")
     if observable.per == "column":
         fig.axes[0].set_xticks(range(len(observable.columns)), list(observable.columns))
     return fig
 
 
-def scale_of(observable: Observable) -> str:
+def _scale_of(observable: Observable) -> str:
     """``x`` where the observable's axis is logarithmic, ``i`` where it counts."""
     return {logarithmic_edges: "x", integer_edges: "i"}.get(observable.edges, "")
 
 
-def plot_edges(observable: Observable, values: Float[Array, " n"], bins: int) -> Float[Array, " e"]:
+def _plot_edges(observable: Observable, values: Float[Array, " n"], bins: int) -> Float[Array, " e"]:
     """The observable's own rule, with bins wide enough to draw."""
     rule = observable.edges
     return rule(values, bins) if rule in (linear_edges, logarithmic_edges, integer_edges) else rule(values)
@@ -69,7 +70,7 @@ def _lower(label: str) -> str:
 
 
 def _curves(observable: Observable, values: list[Float[Array, " _"]], bins: int) -> list[Curve]:
-    edges = plot_edges(observable, values[0], bins)
+    edges = _plot_edges(observable, values[0], bins)
     return [Curve.of_values(x, edges) for x in values]
 
 
@@ -79,7 +80,7 @@ def _whole(observable: Observable, lineup: Lineup) -> list[Curve]:
 
 def _by_energy(observable: Observable, lineup: Lineup) -> list[Panel]:
     tables = [s.table[observable.name][:, 0] for s in lineup.samples]
-    bins = lineup.energy_bins(_ROWS * _COLUMNS)
+    bins = lineup.energy_bins(SHOWN_BINS)
     if len(bins) < 2:
         return []
     return [
@@ -90,7 +91,7 @@ def _by_energy(observable: Observable, lineup: Lineup) -> list[Panel]:
 
 def _pooled(observable: Observable, lineup: Lineup) -> tuple[list[Curve], list[Panel]]:
     filled = [s.pooled[observable.name] for s in lineup.samples]
-    bins = lineup.energy_bins(_ROWS * _COLUMNS)
+    bins = lineup.energy_bins(SHOWN_BINS)
     small = [
         (title, [Curve.of_histogram(Histograms(h.rows[m], h.edges)) for h, m in zip(filled, masks, strict=True)])
         for title, masks in (bins if len(bins) > 1 else [])
@@ -107,21 +108,21 @@ def _profile(observable: Observable, lineup: Lineup) -> tuple[list[Curve], str]:
 def _column_axis(observable: Observable, lineup: Lineup) -> tuple[Float[Array, " e"], str]:
     binning, count = lineup.binning, lineup.truth.table[observable.name].shape[1]
     if observable.per == "layer" and count == binning.n_layers:
-        return depth_edges(binning), f"Depth [{depth_unit(binning)}]"
+        return _depth_edges(binning), f"Depth [{depth_unit(binning)}]"
     if observable.per == "ring":
-        edges, unit = ring_edges(binning)
+        edges, unit = _ring_edges(binning)
         return edges, f"Radius [{unit}]"
     return np.arange(count + 1) - 0.5, ""
 
 
-def depth_edges(binning: Binning) -> Float[Array, " e"]:
+def _depth_edges(binning: Binning) -> Float[Array, " e"]:
     """Edges of the layers, mm, or their numbers where the mesh has no depth."""
     if binning.z_edges is None:
         return np.arange(binning.n_layers + 1) - 0.5
     return np.append(binning.z_edges[:, 0], binning.z_edges[-1, 1])
 
 
-def ring_edges(binning: Binning) -> tuple[Float[Array, " e"], str]:
+def _ring_edges(binning: Binning) -> tuple[Float[Array, " e"], str]:
     """Edges and unit of the rings: mm where all layers agree, else ring numbers."""
     if len({layer.r_edges for layer in binning.layers}) == 1:
         return np.array(binning.layers[0].r_edges), "mm"
@@ -133,7 +134,7 @@ def _by_column(observable: Observable, lineup: Lineup, wanted: Sequence[int]) ->
     count, names = tables[0].shape[1], observable.column_names(lineup.binning)
     return [
         (names[k], _curves(observable, [t[:, k] for t in tables], _SMALL_BINS))
-        for k in _spread(count, wanted, _ROWS * _COLUMNS)
+        for k in _spread(count, wanted, SHOWN_BINS)
     ]
 
 

@@ -63,8 +63,10 @@ def _verdict(verdict: Verdict, named: bool) -> str:
     word, kind = ("PASS", "") if verdict.passed else ("FAIL", " failed")
     said = verdict.headline if named else verdict.text
     name = f"{escape(verdict.name)}: " if named else ""
-    return f'<p class="verdict{kind}">{name}{escape(said)}</p>' if said.startswith(word) else (
-        f'<p class="verdict{kind}"><b>{word}</b> {name}{escape(said)}</p>'
+    return (
+        f'<p class="verdict{kind}">{name}{escape(said)}</p>'
+        if said.startswith(word)
+        else (f'<p class="verdict{kind}"><b>{word}</b> {name}{escape(said)}</p>')
     )
 
 

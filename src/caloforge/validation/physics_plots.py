@@ -1,6 +1,6 @@
 """The physics summary: fitted laws over the points they were fitted to, and quantities of energy bins with their pulls."""
 
-__all__ = ["draw_laws", "draw_quantities"]
+__all__ = ["laws_in", "draw_laws", "draw_quantities"]
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -50,10 +50,15 @@ _COLUMNS = 5
 _PULLS = 4.0  # half height of a panel of pulls, at least
 
 
+def laws_in(summaries: Mapping[str, PhysicsSummary]) -> list[str]:
+    """The laws that all samples have."""
+    return [name for name in _LAWS if all(name in s.laws for s in summaries.values())]
+
+
 def draw_laws(summaries: Mapping[str, PhysicsSummary]) -> Figure:
     """Linearity, resolution and depth of the maximum against energy: points, fitted curves, pulls of the points."""
     first = next(iter(summaries.values()))
-    names = [name for name in _LAWS if name in first.laws]
+    names = laws_in(summaries)
     with figure(4.3 * len(names) + 0.5, 5.2) as fig:
         for panel, name in zip(np.atleast_1d(fig.subfigures(1, len(names))), names, strict=True):
             upper, lower = panel.subplots(2, 1, sharex=True, height_ratios=(3, 1))
@@ -82,7 +87,9 @@ def _fit(axes: Axes, name: str, parameters: Mapping[str, Compared], of: str, mar
     energy = np.geomspace(*axes.get_xlim(), 100)
     numbers = {p: getattr(q, of) for p, q in parameters.items()}
     label, colour, style = marks
-    texts = (f"{p} {getattr(q, of):.3g} ± {getattr(q, of + '_error'):.1g} {_short(q.unit)}" for p, q in parameters.items())
+    texts = (
+        f"{p} {getattr(q, of):.3g} ± {getattr(q, of + '_error'):.1g} {_short(q.unit)}" for p, q in parameters.items()
+    )
     axes.plot(energy, _LAWS[name][2](energy, numbers), color=colour, ls=style, label=f"{label}: " + "\n".join(texts))
 
 
@@ -123,7 +130,14 @@ def _values(upper: Axes, lower: Axes, summaries: Mapping[str, PhysicsSummary], q
     pulls = []
     for position, (name, summary) in enumerate(summaries.items()):
         style, shift = look(position), 1.03 ** (position + 1)
-        _points(upper, summary, quantity, "generated", (name, style.colour, style.marker, style.line if joined else ""), shift)
+        _points(
+            upper,
+            summary,
+            quantity,
+            "generated",
+            (name, style.colour, style.marker, style.line if joined else ""),
+            shift,
+        )
         x, pull = np.array([(b.energy / GeV * shift, b.quantities[quantity].pull) for b in summary.bins]).T
         pulls.append((x, pull, style))
     _pulls(lower, pulls)
@@ -153,11 +167,18 @@ def _pulls(axes: Axes, pulls: Sequence[tuple[Points, Points, Look]]) -> None:
         for marker, far, y in (("^", pull > reach, reach), ("v", pull < -reach, -reach)):
             axes.plot(x[far], np.full(int(far.sum()), y), marker, ms=5, mfc="none", color=style.colour)
             for place, value in zip(x[far], pull[far], strict=True):
-                axes.annotate(f"{value:+.0f}", (place, y), (3, 0), textcoords="offset points", fontsize=6, va="center", color=MUTED)
+                axes.annotate(
+                    f"{value:+.0f}",
+                    (place, y),
+                    (3, 0),
+                    textcoords="offset points",
+                    fontsize=6,
+                    va="center",
+                    color=MUTED,
+                )
 
 
 def _headroom(axes: Axes, share: float) -> None:
     """Room above the points for the legend."""
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + share * (high - low))
-

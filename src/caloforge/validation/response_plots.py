@@ -65,9 +65,7 @@ def _curve(bins: tuple[ResponseBin, ...], what: str, of: str) -> Curve:
     return Curve(edges, y, error)
 
 
-def _points(
-    axes: Axes, curve: Curve, bins: tuple[ResponseBin, ...], marks: tuple[str, str, str], shift: float
-) -> None:
+def _points(axes: Axes, curve: Curve, bins: tuple[ResponseBin, ...], marks: tuple[str, str, str], shift: float) -> None:
     """Draw one sample's points, moved by a part of the bin so that they do not cover each other."""
     x = np.array([b.energy for b in bins]) / GeV * (curve.edges[1:] / curve.edges[:-1]) ** shift
     name, colour, marker = marks

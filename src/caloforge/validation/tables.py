@@ -1,6 +1,16 @@
 """The tables of the page: the checklist line by line, every metric in units of its floor, response and separations."""
 
-__all__ = ["checklist_table", "models_table", "floors_table", "response_table", "separation_table", "columns_list"]
+__all__ = [
+    "checklist_table",
+    "models_table",
+    "floors_table",
+    "posterior_table",
+    "laws_tables",
+    "culprits_lists",
+    "response_table",
+    "separation_table",
+    "columns_list",
+]
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +20,7 @@ from caloforge.validation.compare import Comparison
 from caloforge.validation.judgement import Line
 from caloforge.validation.markup import Cell, number, table, text
 from caloforge.validation.metrics import Measured
+from caloforge.validation.permutation import Culprit
 from caloforge.validation.radar import Spoke
 from caloforge.validation.univariate import Distance
 from caloforge.validation.verdict import Verdict
@@ -19,12 +30,17 @@ _OUTCOMES = {
     "fail": Cell("✗ fail", "fail"),
     "cannot tell": Cell("? cannot tell", "unsure"),
 }
+_LISTED = 20
+_LARGE_PULL = 3.0
 _BAR = 5.0  # rem a factor of ten
 
 
 def checklist_table(verdict: Verdict) -> str:
     """Every requirement with what was found, its floor, its limit and the outcome."""
-    rows = ([_name(line), text(line.found), text(line.floor), text(line.required), _outcome(line)] for line in verdict.result.lines)
+    rows = (
+        [_name(line), text(line.found), text(line.floor), text(line.required), _outcome(line)]
+        for line in verdict.result.lines
+    )
     return table(("Requirement", "Found", "Floor", "Limit", "Outcome"), rows)
 
 
@@ -54,8 +70,10 @@ def _found(verdict: Verdict, name: str) -> Cell:
     if line is None:
         return text("–")
     cell = _OUTCOMES[line.outcome]
-    return Cell(f'<span class="{cell.kind}">{cell.html}</span><br>{escape(line.found)}<br>'
-                f'<span class="small">floor {escape(line.floor)}</span>')
+    return Cell(
+        f'<span class="{cell.kind}">{cell.html}</span><br>{escape(line.found)}<br>'
+        f'<span class="small">floor {escape(line.floor)}</span>'
+    )
 
 
 def floors_table(spokes: Mapping[str, Sequence[Spoke]]) -> str:
@@ -93,6 +111,79 @@ def quoted(value: float, error: float) -> str:
         places = max(places + power, 0)
         return f"({value / 10.0**power:.{places}f} ± {error / 10.0**power:.{places}f})e{power}"
     return f"{value:.{places}f} ± {error:.{places}f}"
+
+
+def posterior_table(posterior: Mapping[str, Measured]) -> str:
+    """Several models by their mean log posterior on showers of the truth, the best first."""
+    ranked = sorted(posterior.items(), key=lambda item: -item[1].value)
+    rows = (
+        [text(name), number(quoted(m.value, m.error)), number(quoted(m.floor, m.floor_spread))] for name, m in ranked
+    )
+    caption = f"Log posterior: which model a shower of Geant4 would be taken for. Higher is better, chance is {-math.log(len(ranked)):.3f}."
+    return table(("Model", "Mean log posterior", "Where models cannot be told apart"), rows, caption)
+
+
+def laws_tables(verdicts: Sequence[Verdict]) -> str:
+    """Parameters of the fitted laws of each sample."""
+    return "".join(_laws_table(v, v.name if len(verdicts) > 1 else "generated") for v in verdicts)
+
+
+def _laws_table(verdict: Verdict, name: str) -> str:
+    summary = verdict.comparison.physics
+    rows = [
+        [
+            text(f"{law}: {parameter}{f' [{q.unit}]' if q.unit else ''}"),
+            number(quoted(q.truth, q.truth_error)),
+            number(quoted(q.generated, q.generated_error)),
+            _pull(q.pull),
+            number(f"{q.floor:.2g} ± {q.floor_spread:.1g}"),
+        ]
+        for law, fit in summary.laws.items()
+        for parameter, q in fit.parameters.items()
+    ]
+    formulas = "; ".join(fit.formula for fit in summary.laws.values())
+    notes = "".join(f'<p class="small">{escape(note)}</p>' for note in summary.notes)
+    head = ("Parameter", "Geant4", name, "Pull", "Floor of the difference")
+    return (table(head, rows, f"Fitted laws: {formulas}.") if rows else "") + notes
+
+
+def _pull(pull: float) -> Cell:
+    return Cell(f"{pull:+.1f}", "n fail" if abs(pull) > _LARGE_PULL else "n")
+
+
+def culprits_lists(verdicts: Sequence[Verdict]) -> str:
+    """What the permutation test names."""
+    return "".join(_culprits(v, v.name if len(verdicts) > 1 else "") for v in verdicts)
+
+
+def _culprits(verdict: Verdict, name: str) -> str:
+    test = verdict.comparison.permutation
+    rows = [
+        [
+            text(c.name),
+            text(_column(verdict.comparison, c)),
+            text(c.statistic),
+            number(f"{c.significance:.1f}"),
+            number(f"{c.p_value:.2g}"),
+        ]
+        for c in test.culprits[:_LISTED]
+    ]
+    more = f" The first {_LISTED} of {len(test.culprits)} are listed." if len(test.culprits) > _LISTED else ""
+    caption = (
+        f"{f'{name}: ' if name else ''}permutation test of {test.columns:,} histograms at once, {test.permutations} "
+        f"permutations: p = {test.p_value:.2g}; p-values are corrected for all of them.{more}"
+    )
+    if not rows:
+        return f"<p>{escape(caption[0].upper() + caption[1:])} No difference is beyond chance.</p>"
+    return table(
+        ("Observable", "Place", "How", "Standard deviations", "p, corrected"), rows, caption[0].upper() + caption[1:]
+    )
+
+
+def _column(comparison: Comparison, culprit: Culprit) -> str:
+    """Layer or ring of a culprit."""
+    labels = comparison.distances[f"separation/{culprit.name.partition(' in ')[0]}"].labels
+    return labels[culprit.column] if len(labels) > 1 else "–"
 
 
 def response_table(comparison: Comparison) -> str:
