@@ -44,9 +44,9 @@ class Lineup:
         return ("Geant4", *self.generated)
 
     def energy_bins(self, most: int) -> list[tuple[str, list[Bool[Array, " _"]]]]:
-        """At most so many of the energy bins, evenly spaced: their label, and which showers of each sample they hold."""
+        """At most so many of the energy bins, evenly spaced: label, and which showers of each sample are in it."""
         n_bins = len(self.energy_edges) - 1
-        chosen = np.unique(np.linspace(0, n_bins - 1, min(most, n_bins)).round().astype(int))
+        chosen = np.unique(np.linspace(0, n_bins - 1, min(most, n_bins)).round().astype(int)).tolist()
         return [(self._label(i), [self._inside(sample, i) for sample in self.samples]) for i in chosen]
 
     def _inside(self, sample: Sample, i: int) -> Bool[Array, " _"]:

@@ -1,4 +1,4 @@
-"""The report as one HTML page: verdict, checklist, radar, then everything to explore; nothing is loaded from outside."""
+"""The report as one HTML page: verdict, checklist, radar, then all there is to explore; nothing comes from outside."""
 
 __all__ = ["page"]
 

@@ -1,4 +1,4 @@
-"""The physics summary: fitted laws over the points they were fitted to, and quantities of energy bins with their pulls."""
+"""The physics summary: fitted laws over their points, and quantities of energy bins, each with its pulls."""
 
 __all__ = ["laws_in", "draw_laws", "draw_quantities"]
 
@@ -16,7 +16,7 @@ from caloforge.physics.laws import line, resolution
 from caloforge.units import GeV
 from caloforge.validation.compared import Compared, PhysicsSummary
 from caloforge.validation.response_plots import energy_axis
-from caloforge.validation.style import BAND, MUTED, TRUTH, Look, figure, look
+from caloforge.validation.style import BAND, MUTED, TRUTH, Look, figure, look, subfigures
 
 Points = Float[Array, " n"]
 Curve = Callable[[Points, Mapping[str, float]], Points]
@@ -60,7 +60,7 @@ def draw_laws(summaries: Mapping[str, PhysicsSummary]) -> Figure:
     first = next(iter(summaries.values()))
     names = laws_in(summaries)
     with figure(4.3 * len(names) + 0.5, 5.2) as fig:
-        for panel, name in zip(np.atleast_1d(fig.subfigures(1, len(names))), names, strict=True):
+        for panel, name in zip(subfigures(fig, 1, len(names)), names, strict=True):
             upper, lower = panel.subplots(2, 1, sharex=True, height_ratios=(3, 1))
             quantity, label, _ = _LAWS[name]
             unit = first.bins[0].quantities[quantity].unit
@@ -103,8 +103,7 @@ def draw_quantities(summaries: Mapping[str, PhysicsSummary]) -> Figure:
     names = [name for name in _LABELS if name in first.bins[0].quantities]
     rows = -(-len(names) // _COLUMNS)
     with figure(15.0, 3.6 * rows) as fig:
-        panels = np.atleast_1d(fig.subfigures(rows, _COLUMNS)).reshape(-1)
-        for place, (panel, name) in enumerate(zip(panels, names, strict=False)):
+        for place, (panel, name) in enumerate(zip(subfigures(fig, rows, _COLUMNS), names, strict=False)):
             upper, lower = panel.subplots(2, 1, sharex=True, height_ratios=(2.2, 1))
             _values(upper, lower, summaries, name, joined=True)
             unit = first.bins[0].quantities[name].unit

@@ -16,7 +16,10 @@ from caloforge.validation.section import Plot
 from caloforge.validation.verdict import Verdict
 
 _SHOWN = 4
-_SIDE = "Seen from the side: cells of one depth and radius are added up, those above the axis and those below it. White: no energy."
+_SIDE = (
+    "Seen from the side: cells of one depth and radius are added up, those above the axis and those below it. "
+    "White: no energy."
+)
 
 
 def pictures(lineup: Lineup, verdicts: Sequence[Verdict]) -> Iterator[Plot]:

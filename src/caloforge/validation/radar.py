@@ -5,8 +5,8 @@ brings to :math:`f \pm s` is drawn at
 
 .. math:: \rho = \frac{\max(|v - v_0|, s)}{\max(|f - v_0|, s)} \pm \frac{\sigma}{\max(|f - v_0|, s)} .
 
-1 is the floor: no generator can do better than that at these sample sizes. Less than the spread s of the floor cannot be told from
-nothing, so it counts as s.
+1 is the floor: no generator can do better than that at these sample sizes. Less than the spread s of the floor cannot
+be told from nothing, so it counts as s.
 """
 
 __all__ = ["Spoke", "radar"]
@@ -65,7 +65,8 @@ def radar(spokes: Mapping[str, Sequence[Spoke]]) -> Figure:
     angles = 2 * np.pi * np.arange(len(first)) / len(first)
     rim = 1.4 * max(_OUTER, *(s.value for one in spokes.values() for s in one if np.isfinite(s.value)))
     with figure(9.0, 6.4, arranged=False) as fig:
-        axes = fig.add_axes((0.27, 0.09, 0.58, 0.8), projection="polar")
+        axes = PolarAxes(fig, (0.27, 0.09, 0.58, 0.8))
+        fig.add_axes(axes)
         _floor_ring(axes, first, angles)
         for position, (name, one) in enumerate(spokes.items()):
             _polygon(axes, one, angles, position, name, rim)

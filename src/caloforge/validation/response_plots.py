@@ -14,7 +14,7 @@ from numpy import ndarray as Array
 from caloforge.units import GeV
 from caloforge.validation.panels import Curve, draw_band, draw_points, reach_of
 from caloforge.validation.response import ResponseBin, ResponseSummary
-from caloforge.validation.style import TRUTH, figure, look
+from caloforge.validation.style import TRUTH, figure, look, subfigures
 
 _LABELS = {
     "mean": r"Mean response $\langle E_\mathrm{tot}/E_\mathrm{inc}\rangle$",
@@ -25,8 +25,7 @@ _LABELS = {
 def response_against_energy(summaries: Mapping[str, ResponseSummary]) -> Figure:
     """Mean response (left) and resolution (right) in each energy bin; all summaries have the same truth and bins."""
     with figure(11.0, 4.6) as fig:
-        halves = fig.subfigures(1, 2)
-        for half, what in zip(halves, _LABELS, strict=True):
+        for half, what in zip(subfigures(fig, 1, 2), _LABELS, strict=True):
             upper, lower = half.subplots(2, 1, sharex=True, height_ratios=(3, 1))
             _quantity(upper, lower, what, summaries)
         return fig

@@ -1,4 +1,4 @@
-"""What stands on the radar: every overall metric of a comparison, separation powers as means over kindred observables."""
+"""What stands on the radar: every overall metric of a comparison; of separation powers means over kindred ones."""
 
 __all__ = ["spokes"]
 
@@ -48,7 +48,7 @@ def spokes(comparison: Comparison) -> tuple[Spoke, ...]:
 
 
 def _mean_in_floors(members: Mapping[str, Distance]) -> Measured:
-    """Mean over observables, each in its own floors; errors are added as if fully correlated, which is an upper bound."""
+    """Mean over observables, each in its own floors; errors add as if fully correlated, which is an upper bound."""
     ms = [d.mean for d in members.values()]
     floors = np.array([max(m.floor, 1e-12) for m in ms])
     value, error, spread = (

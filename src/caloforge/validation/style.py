@@ -1,6 +1,6 @@
-"""How plots look: mplhep's style, colours that the colour-blind can tell apart, figures without pyplot's global state."""
+"""How plots look: mplhep's style, colours that the colour-blind can tell apart, figures without global state."""
 
-__all__ = ["TRUTH", "BAND", "MUTED", "Look", "look", "power_label", "figure", "png", "pdf"]
+__all__ = ["TRUTH", "BAND", "MUTED", "Look", "look", "power_label", "figure", "subfigures", "png", "pdf"]
 
 import io
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ import matplotlib
 import mplhep
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from PIL import Image
 
 TRUTH, BAND, MUTED = "#2e3440", "#c9ced6", "#5a6270"
@@ -52,10 +52,11 @@ class Look:
 
 def look(position: int) -> Look:
     """The look of the generated sample at this position, 0 being the first; more than six begin again."""
-    return Look(*(cycle[position % len(cycle)] for cycle in (_COLOURS, _LINES, _MARKERS)))
+    colour, line, marker = (cycle[position % len(cycle)] for cycle in (_COLOURS, _LINES, _MARKERS))
+    return Look(str(colour), line, str(marker))
 
 
-def power_label(value: float, position: int | None = None) -> str:
+def power_label(value: float, _: float = 0.0) -> str:
     """A tick of a logarithmic axis: plain text where it is short, which also draws ten times as fast as a formula."""
     if 1e-3 <= value < 1e4:
         return f"{value:g}"
@@ -79,26 +80,30 @@ def figure(width: float, height: float, *, arranged: bool = True) -> Iterator[Fi
         yield Figure(figsize=(width, height), layout="constrained" if arranged else None)
 
 
+def subfigures(fig: Figure, rows: int, columns: int) -> list[SubFigure]:
+    """Parts of a figure, row by row."""
+    parts: Any = fig.subfigures(rows, columns, squeeze=False)
+    return list(parts.reshape(-1))
+
+
 def png(fig: Figure) -> bytes:
-    """The figure as a PNG file: with a palette of its own, or in full colour where a colour bar says what colours mean."""
-    canvas = FigureCanvasAgg(fig)
+    """The figure as a PNG file: with a palette, or in full colour where a colour bar says what colours mean."""
+    drawn: Any = FigureCanvasAgg(fig)
     with _style():
-        canvas.draw()
-    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        drawn.draw()
+    image = Image.fromarray(np.asarray(drawn.buffer_rgba())).convert("RGB")
     buffer = io.BytesIO()
-    if not any(axes.get_label() == "<colorbar>" for axes in fig.axes):
-        image = _with_palette(image)
-    image.save(buffer, "PNG")
+    coloured = any(axes.get_label() == "<colorbar>" for axes in fig.axes)
+    (image if coloured else _with_palette(image)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def _with_palette(image: Image.Image) -> Image.Image:
-    """At most 128 colours, the one in the corner, the background, exactly as it was."""
+    """At most 128 colours, white exactly as it was."""
     small = image.quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    place = small.getpixel((0, 0))
-    colours = small.getpalette()
-    colours[3 * place : 3 * place + 3] = image.getpixel((0, 0))
-    small.putpalette(colours)
+    colours = np.array(small.getpalette(), np.uint8).reshape(-1, 3)
+    colours[colours.min(axis=1) > 250] = 255
+    small.putpalette(colours.tobytes())
     return small
 
 

@@ -119,7 +119,8 @@ def posterior_table(posterior: Mapping[str, Measured]) -> str:
     rows = (
         [text(name), number(quoted(m.value, m.error)), number(quoted(m.floor, m.floor_spread))] for name, m in ranked
     )
-    caption = f"Log posterior: which model a shower of Geant4 would be taken for. Higher is better, chance is {-math.log(len(ranked)):.3f}."
+    chance = -math.log(len(ranked))
+    caption = f"Which model a shower of Geant4 would be taken for: higher is better, chance is {chance:.3f}."
     return table(("Model", "Mean log posterior", "Where models cannot be told apart"), rows, caption)
 
 
