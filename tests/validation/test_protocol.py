@@ -60,6 +60,23 @@ def test_calibrated_scores_that_are_wrong_cost_no_more_than_the_clip():
     assert 1 + np.log2(1e-6) < found.jsd.value < 4 * found.jsd.error
 
 
+def test_a_device_that_is_not_there():
+    with pytest.raises(BadValue, match="use cpu"):
+        CALOCHALLENGE.on("abacus")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an accelerator")
+@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
+def test_the_accelerator_finds_what_the_processor_finds(protocol):
+    truth, generated, settings = gaussians(2000, 1), gaussians(2000, 2, 1.0), replace(protocol.settings, epochs=5)
+    areas = [
+        classify(truth, generated, 1, replace(settings, device=device), procedure=protocol.procedure).auc
+        for device in ("cpu", "cuda")
+    ]
+    assert areas[0].value == pytest.approx(areas[1].value, abs=4 * areas[0].error)
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
 def test_every_input_runs_on_every_mesh_that_it_says_it_can(protocol, showers):
     quick = replace(protocol, settings=replace(protocol.settings, hidden=8, epochs=1, threads=1))

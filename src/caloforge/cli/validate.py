@@ -17,6 +17,7 @@ from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue
 from caloforge.geometry.readouts import readout
 from caloforge.validation.checklist import load_checklist
+from caloforge.validation.protocol import PROTOCOLS
 from caloforge.validation.report import require_writable
 from caloforge.validation.sample import Source
 from caloforge.validation.validate import validate as run_validation
@@ -32,6 +33,11 @@ def validate(
     sufficient: Annotated[
         str | None, typer.Option(help="judge only these observables: response,layer_energy, say")
     ] = None,
+    protocol: Annotated[
+        Literal["fast", "calochallenge"],
+        typer.Option(help="classifiers: small and quick, or the CaloChallenge's networks, inputs and training"),
+    ] = "fast",
+    quick: Annotated[bool, typer.Option("--quick", help="leave out the classifiers, which take most time")] = False,
     binning: Annotated[str | None, typer.Option(help="readout or XML, for files that do not carry one")] = None,
     split: Annotated[
         Literal["auto", "test", "all"],
@@ -62,9 +68,11 @@ def validate(
             seed,
             facts,
             allow_different_conditions,
-            checklist=asked,
-            sufficient=observables,
-            progress=progress,
+            PROTOCOLS[protocol],
+            asked,
+            observables,
+            quick,
+            progress,
         )
     with track("drawing", 1.0) as progress:
         path = report.write(output, progress=progress)

@@ -68,7 +68,8 @@ class Observable:
 
     def _checked(self, values: Array, showers: Showers) -> Float[Array, "N k"]:
         expected = (len(showers), self.width(showers.binning))
-        if values.shape != expected and values.shape != expected[: 2 - (expected[1] == 1)]:
+        one_column = expected[1] == 1 and values.shape == expected[:1]
+        if values.shape != expected and not one_column:
             raise BadObservable(
                 self.name, f"returned the shape {values.shape}", f"return {expected}, one row a shower, per {self.per}"
             )

@@ -23,7 +23,7 @@ from scipy.special import gammainc
 from caloforge.errors import BadValue
 
 _STEPS = 100
-_TOLERANCE = 1e-7
+_TOLERANCE = 1e-6
 _DERIVATIVE = 1e-4
 
 
@@ -89,12 +89,13 @@ def gamma_shares(
     alpha: Float[Array, " R"], beta: Float[Array, " R"], edges: Float[Array, "L 2"]
 ) -> Float[Array, "R L"]:
     """Share of each layer in what a gamma distribution leaves in all layers together; depths in the unit of 1/beta."""
-    below = gammainc(alpha[:, None, None], beta[:, None, None] * edges)
+    knots, which = np.unique(edges, return_inverse=True)
+    below = gammainc(alpha[:, None], beta[:, None] * knots)[:, which.reshape(edges.shape)]
     inside = np.maximum(below[..., 1] - below[..., 0], 1e-300)
     return inside / inside.sum(axis=1, keepdims=True)
 
 
-def gamma_maximum(alpha: Float[Array, " R"], beta: Float[Array, " R"]) -> Float[Array, " R"]:
+def gamma_maximum(alpha: Float[Array, "..."], beta: Float[Array, "..."]) -> Float[Array, "..."]:
     """Depth of the maximum; negative where alpha < 1, whose profile falls from the start."""
     return (alpha - 1) / beta
 
@@ -120,13 +121,15 @@ def fit_gamma(shares: Float[Array, "R L"], edges: Float[Array, "L 2"]) -> Float[
     mean = shares[rows] @ middles
     spread = np.maximum(shares[rows] @ middles**2 - mean**2, 1e-12)
     theta = np.log(np.stack([mean**2 / spread, mean / spread], axis=1))
+    moving = np.arange(len(rows))
     for _ in range(_STEPS):
-        step = _scoring_step(theta, shares[rows], edges)
-        theta = theta + np.clip(step, -0.5, 0.5)
-        if np.abs(step).max(initial=0) < _TOLERANCE:
+        step = _scoring_step(theta[moving], shares[rows[moving]], edges)
+        theta[moving] += np.clip(step, -0.5, 0.5)
+        moving = moving[np.abs(step).max(axis=1) > _TOLERANCE]
+        if len(moving) == 0:
             break
-    converged = np.abs(step).max(axis=1) < 1e3 * _TOLERANCE
-    found[rows[converged]] = np.exp(theta[converged])
+    theta[moving] = np.nan
+    found[rows] = np.exp(theta)
     return found
 
 

@@ -34,7 +34,7 @@ class BinMeans:
     Undefined values are left out of the mean of their column.
     """
 
-    values: Float[Array, "1+R B k"]
+    values: Float[Array, "S B k"]
 
     @classmethod
     def draw(
@@ -60,7 +60,7 @@ class BinMeans:
         return cls(np.stack(per_bin, axis=1))
 
 
-def _means(columns: Float[Array, "n k"], size: int, repeats: int, rng: np.random.Generator) -> Float[Array, "1+R k"]:
+def _means(columns: Float[Array, "n k"], size: int, repeats: int, rng: np.random.Generator) -> Float[Array, "S k"]:
     n = len(columns)
     if n < 2:
         raise EmptySample("the laws of showers need two showers in each energy bin", n)

@@ -12,7 +12,6 @@ numbers: `caloforge.validation.protocol`).
 """
 
 __all__ = [
-    "Build",
     "Classified",
     "ClassifierSettings",
     "FAST",
@@ -36,15 +35,14 @@ from scipy.stats import rankdata
 from torch import nn
 
 from caloforge.errors import EmptySample
-from caloforge.rng import stream, torch_stream
+from caloforge.rng import stream
 from caloforge.validation.calibration import Calibration, information
 from caloforge.validation.classes import Classes, draw, halves
 from caloforge.validation.features import Features
 from caloforge.validation.metrics import Measured
-from caloforge.validation.network import ClassifierSettings, perceptron, predict, train_network
+from caloforge.validation.network import Build, ClassifierSettings, Trial, perceptron, predict, threads
 
 Progress = Callable[[float, str], None]
-Build = Callable[[int, int, ClassifierSettings], nn.Module]
 
 FAST = ClassifierSettings()
 
@@ -74,7 +72,7 @@ class Run:
     folds: tuple[Fold, ...]
 
 
-Procedure = Callable[[Classes, Int[Array, " N"], int, ClassifierSettings, Build, Callable[[float], None]], Run]
+Procedure = Callable[[Trial], Run]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +85,7 @@ class Classified:
         scores_truth: logit :math:`\\ln p(\\text{generated})/p(\\text{truth})` of each true shower by a network that did
             not see it; NaN where a shower was left out.
         scores_generated: the same of each generated shower.
-        size: showers of each class that were scored.
+        size: showers of each class that took part.
         floor_size: showers of each class in truth against truth.
         folds: the networks, for the importance of their inputs.
     """
@@ -133,95 +131,25 @@ def auc_error(area: float, n: int, m: int) -> float:
     return float(np.sqrt(max(variance, 0.0)))
 
 
-def classify(
-    truth: Features,
-    generated: Features,
-    seed: int,
-    settings: ClassifierSettings = FAST,
-    progress: Progress = lambda done, text: None,
-    procedure: Procedure | None = None,
-    build: Build = perceptron,
-) -> Classified:
-    """AUC, divergence and scores, with the floor that one half of the truth against the other gives.
-
-    The floor takes as many showers as the comparison where the truth has twice that number, else half of the truth.
-
-    Args:
-        truth: features of the truth; their first column is log10 of the incident energy.
-        generated: the same features of generated showers.
-        seed: of choice, folds and networks.
-        settings: of the networks.
-        progress: called after each epoch with the share of the work done.
-        procedure: how networks are trained and judged; `cross_validate` unless told.
-        build: makes a network from the numbers of its inputs and outputs.
-
-    Raises:
-        EmptySample: fewer than 20 showers a fold and class.
-    """
-    run_once = procedure or cross_validate
-    size = min(len(truth), len(generated), settings.max_showers)
-    first, second = halves(len(truth), seed)
-    floor_size = min(len(first), len(second), size)
-    everything = (np.arange(len(truth)), np.arange(len(generated)))
-    sample = draw((truth.values, generated.values), everything, size, settings.folds, seed)
-    same = draw((truth.values, truth.values), (first, second), floor_size, settings.folds, seed)
-    run = run_once(*sample, seed, settings, build, lambda done: progress(done / 2, "generated against truth"))
-    floor = run_once(*same, seed, settings, build, lambda done: progress(0.5 + done / 2, "truth against truth"))
-    scores = np.full(len(truth), np.nan), np.full(len(generated), np.nan)
-    for label in (0, 1):
-        scores[label][sample[0].rows[label]] = run.scores[sample[0].labels == label]
-    return Classified(
-        Measured(*run.auc, *floor.auc), Measured(*run.jsd, *floor.jsd), *scores, size, floor_size, run.folds
-    )
-
-
-def cross_validate(
-    classes: Classes,
-    folds: Int[Array, " N"],
-    seed: int,
-    settings: ClassifierSettings,
-    build: Build,
-    progress: Callable[[float], None],
-) -> Run:
+def cross_validate(trial: Trial) -> Run:
     """Each fold scored by a network trained on the others, of which 15 % decide when to stop.
 
     The AUC is the mean over folds, its error the larger of Hanley and McNeil's and the spread of the folds.
     """
-    scores, labels, held_out = np.empty(len(classes)), classes.labels, []
-    for k in range(settings.folds):
-        network = _train_without(k, classes, folds, seed, settings, build, progress)
+    classes, folds, n = trial.classes, trial.folds, trial.settings.folds
+    scores, labels, held_out, areas = np.empty(len(classes)), classes.labels, [], np.empty(n)
+    for k in range(n):
+        inner = stream(trial.seed, "classifier-stop", k).random(len(folds)) < 0.15
+        network = trial.train((folds != k) & ~inner, (folds != k) & inner, k, n)
         index = np.flatnonzero(folds == k)
         scores[index] = predict(network, classes, index)[:, 0]
         held_out.append(Fold.of(network, classes, index))
-    areas = [auc(scores[(folds == k) & (labels == 0)], scores[(folds == k) & (labels == 1)]) for k in set(folds)]
-    error = auc_error(float(np.mean(areas)), *np.bincount(labels).tolist())
-    return Run(
-        (float(np.mean(areas)), max(error, _standard_error(np.array(areas)))),
-        _divergence(scores, labels, folds),
-        scores,
-        tuple(held_out),
+    areas = np.array(
+        [auc(scores[(folds == k) & (labels == 0)], scores[(folds == k) & (labels == 1)]) for k in range(n)]
     )
-
-
-def _train_without(
-    k: int,
-    classes: Classes,
-    folds: Int[Array, " N"],
-    seed: int,
-    settings: ClassifierSettings,
-    build: Build,
-    progress: Callable[[float], None],
-) -> nn.Module:
-    inner = stream(seed, "classifier-stop", k).random(len(folds)) < 0.15
-    return train_network(
-        lambda: build(classes.width, 1, settings),
-        classes,
-        np.flatnonzero((folds != k) & ~inner),
-        np.flatnonzero((folds != k) & inner),
-        settings,
-        torch_stream(seed, "classifier", k),
-        lambda epoch: progress((k + epoch / settings.epochs) / settings.folds),
-    )
+    area = float(areas.mean())
+    error = max(auc_error(area, *np.bincount(labels).tolist()), _standard_error(areas))
+    return Run((area, error), _divergence(scores, labels, folds), scores, tuple(held_out))
 
 
 def _divergence(scores: Float[Array, " N"], labels: Int[Array, " N"], folds: Int[Array, " N"]) -> tuple[float, float]:
@@ -237,3 +165,45 @@ def _divergence(scores: Float[Array, " N"], labels: Int[Array, " N"], folds: Int
 
 def _standard_error(values: Float[Array, " n"]) -> float:
     return float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def classify(
+    truth: Features,
+    generated: Features,
+    seed: int,
+    settings: ClassifierSettings = FAST,
+    progress: Progress = lambda done, text: None,
+    procedure: Procedure = cross_validate,
+    build: Build = perceptron,
+) -> Classified:
+    """AUC, divergence and scores, with the floor that one half of the truth against the other gives.
+
+    The floor takes as many showers as the comparison where the truth has twice that number, else half of the truth.
+
+    Args:
+        truth: features of the truth; their first column is log10 of the incident energy.
+        generated: the same features of generated showers.
+        seed: of choice, folds and networks.
+        settings: of the networks.
+        progress: called after each epoch with the share of the work done.
+        procedure: how networks are trained and judged.
+        build: makes a network from the numbers of its inputs and outputs.
+
+    Raises:
+        EmptySample: fewer than 20 showers a fold and class.
+    """
+    size = min(len(truth), len(generated), settings.max_showers)
+    first, second = halves(len(truth), seed)
+    floor_size = min(len(first), len(second), size)
+    everything = (np.arange(len(truth)), np.arange(len(generated)))
+    sample = draw((truth.values, generated.values), everything, size, settings.folds, seed)
+    same = draw((truth.values, truth.values), (first, second), floor_size, settings.folds, seed)
+    with threads(settings.threads):
+        run = procedure(Trial(*sample, seed, settings, build, lambda done: progress(done / 2, "against truth")))
+        floor = procedure(Trial(*same, seed, settings, build, lambda done: progress((1 + done) / 2, "floor")))
+    scores = np.full(len(truth), np.nan), np.full(len(generated), np.nan)
+    for label in (0, 1):
+        scores[label][sample[0].rows[label]] = run.scores[sample[0].labels == label]
+    return Classified(
+        Measured(*run.auc, *floor.auc), Measured(*run.jsd, *floor.jsd), *scores, size, floor_size, run.folds
+    )

@@ -76,9 +76,15 @@ def _energies(truth: Sample, generated: Sample) -> Iterator[Cut]:
         return
     if len(edges) == 2:
         return
-    for low, high in itertools.pairwise(edges):
-        inside = [(e >= low) & (e < high) for e in pair]
-        yield Cut("energy bin", f"{low / GeV:.3g}–{high / GeV:.3g} GeV", float(low), float(high), *inside)
+    for low, high, inside in _bins(pair, edges):
+        yield Cut("energy bin", f"{low / GeV:.3g}–{high / GeV:.3g} GeV", low, high, *inside)
+
+
+def _bins(pair: tuple[Array, Array], edges: Float[Array, " e"]) -> Iterator[tuple[float, float, list[Array]]]:
+    """Edges of each bin and who is in it; the outermost bins take what lies beyond the truth's range."""
+    numbers = [np.searchsorted(edges[1:-1], x, side="right") for x in pair]
+    for i, (low, high) in enumerate(itertools.pairwise(edges)):
+        yield float(low), float(high), [number == i for number in numbers]
 
 
 def _angles(truth: Sample, generated: Sample) -> Iterator[Cut]:
@@ -86,10 +92,9 @@ def _angles(truth: Sample, generated: Sample) -> Iterator[Cut]:
         pair = (getattr(truth, name), getattr(generated, name))
         if np.ptp(pair[0]) < _SAME_ANGLE:
             continue
-        for low, high in itertools.pairwise(_angle_edges(pair[0])):
-            inside = [(x >= low) & (x < high) for x in pair]
+        for low, high, inside in _bins(pair, _angle_edges(pair[0])):
             label = f"{symbol} {np.degrees(low):.3g}°–{np.degrees(high):.3g}°"
-            yield Cut("angle bin", label, float(low), float(high), *inside)
+            yield Cut("angle bin", label, low, high, *inside)
 
 
 def _angle_edges(angles: Float[Array, " n"]) -> Float[Array, " e"]:

@@ -52,7 +52,7 @@ def measure_correlation_distance(
 
     Raises:
         EmptySample: a sample has fewer than two showers.
-        BadValue: fewer than two features, other features, or an infinite value.
+        BadValue: fewer than two features, or an infinite value.
     """
     need_showers(len(truth), len(generated), 2, "a correlation")
     if truth.shape[1] < 2:

@@ -105,7 +105,7 @@ def measure_wasserstein(
 
     Raises:
         EmptySample: one of the samples has no shower.
-        BadValue: other columns, or an infinite value.
+        BadValue: a value is infinite.
     """
     resamples = Resamples.draw(len(truth), len(generated), rng, repeats)
     t, g = standardise(truth, generated)

@@ -22,7 +22,7 @@ from numpy import ndarray as Array
 
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue
-from caloforge.physics.observables import OBSERVABLES, Observable
+from caloforge.physics.observables import OBSERVABLES, Observable, select, tabulate
 
 Table = Mapping[str, Float[Array, "_ _"]]
 
@@ -31,6 +31,7 @@ _SMALLEST_ENERGY = 1e-3  # MeV, added to layer energies under the logarithm
 _CELL_SCALE = 1e-5  # of the incident energy: typical of a hit cell
 _SHARE_SCALE = 1e-3  # of the layer's energy: typical of a hit cell
 _EPSILON = 1e-8  # MeV, the CaloChallenge's offset under a logarithm
+_CHALLENGE_HIGH = ("centre_x", "centre_y", "width_x", "width_y", "layer_hits", "centre_r", "width_r")
 _LENGTH = 100.0  # mm, the CaloChallenge's unit of centres and widths
 
 
@@ -127,8 +128,9 @@ def challenge_high(showers: Showers, table: Table) -> Features:
     """The CaloChallenge's *high*: 30, 46, 362 and 362 features for its four data sets.
 
     Centres and widths in x and y exist where a layer has sectors; moments of a layer without energy are zero, and so
-    is everything undefined.
+    is everything undefined. Observables that the table lacks are computed.
     """
+    table = {**tabulate(showers, select(name for name in _CHALLENGE_HIGH if name not in table)), **table}
     binning = showers.binning
     sectors = np.array([layer.n_alpha > 1 for layer in binning.layers])
     sizes = np.diff(binning.layer_starts)

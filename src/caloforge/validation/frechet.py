@@ -125,7 +125,7 @@ def measure_fpd(
 
     Raises:
         EmptySample: fewer than 300 showers in a sample.
-        BadValue: other features, or an infinite value.
+        BadValue: a value is infinite.
     """
     need_showers(len(truth), len(generated), _FEWEST, "FPD")
     t, g = scale_by_largest(truth, generated)

@@ -1,17 +1,22 @@
 """All numbers of a comparison as evidence, in one list."""
 
-__all__ = ["gather", "metric_names"]
+__all__ = ["gather", "require_known"]
 
 import math
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
+from caloforge.errors import UnknownName
 from caloforge.physics.observables import OBSERVABLES
+from caloforge.validation.checklist import Checklist
 from caloforge.validation.compare import Comparison
 from caloforge.validation.compared import Compared, PhysicsSummary
 from caloforge.validation.evidence import WHERE, Evidence, Sense
 from caloforge.validation.metrics import Measured
+from caloforge.validation.multivariate import MULTIVARIATE
+from caloforge.validation.protocol import PROTOCOLS
 from caloforge.validation.response import ResponseSummary
-from caloforge.validation.univariate import Distance
+from caloforge.validation.univariate import UNIVARIATE, Distance
 
 _POWERS = {
     "separation": 1.0,
@@ -114,6 +119,18 @@ def _compared(metric: str, where: str, label: str, compared: Compared, n: int) -
     return Evidence(metric, "overall" if where == "overall" else "energy bin", label, measured, "agreement", n)
 
 
-def metric_names(comparison: Comparison) -> set[str]:
-    """Names that requirements may use."""
-    return {e.metric for e in gather(comparison)}
+def require_known(checklist: Checklist) -> None:
+    """Refuse a checklist that asks for a metric that nothing measures, before the work rather than after it.
+
+    Raises:
+        UnknownName: no metric has this name, or matches this pattern.
+    """
+    seen = {name for protocol in PROTOCOLS.values() for name in protocol.inputs}
+    families = {f"{family}/{name}" for family in UNIVARIATE for name in OBSERVABLES}
+    classifiers = {f"{what}/{name}" for what in ("auc", "jsd") for name in seen}
+    known = {"response_bias", "resolution_ratio", "permutation", *MULTIVARIATE, *families, *classifiers}
+    for requirement in checklist.requirements:
+        pattern = requirement.metric
+        if not pattern.startswith("physics/") and not any(fnmatchcase(name, pattern) for name in known):
+            short = {name.partition("/")[0] + ("/..." if "/" in name else "") for name in known} | {"physics/..."}
+            raise UnknownName(f"metric in checklist {checklist.name}:", pattern, short)

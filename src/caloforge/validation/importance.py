@@ -30,7 +30,7 @@ from caloforge.rng import stream
 from caloforge.validation.classes import Classes
 from caloforge.validation.classifier import Classified, Fold
 from caloforge.validation.features import Features
-from caloforge.validation.network import predict
+from caloforge.validation.network import predict, threads
 
 _NEIGHBOURS = 50  # showers of nearly the same incident energy
 Groups = Mapping[str, Int[Array, " _"]]
@@ -61,6 +61,7 @@ def permutation_importance(
     seed: int,
     groups: Groups | None = None,
     repeats: int = 5,
+    n_threads: int | None = 1,
 ) -> tuple[Importance, ...]:
     """Importance of each group of inputs, the largest loss first; the mean over the networks.
 
@@ -72,10 +73,12 @@ def permutation_importance(
         groups: columns of each group; by default those of each observable (`Features.by_observable`).
             `Features.by_name` asks layer by layer.
         repeats: exchanges to average over.
+        n_threads: of PyTorch; None: as it is set.
     """
     columns = groups or truth.by_observable()
     tables = (truth.values, generated.values)
-    parts = [_one_fold(fold, tables, columns, repeats, seed, k) for k, fold in enumerate(classified.folds)]
+    with threads(n_threads):
+        parts = [_one_fold(fold, tables, columns, repeats, seed, k) for k, fold in enumerate(classified.folds)]
     losses, variances = (np.array([[p[name][i] for name in columns] for p in parts]) for i in (0, 1))
     errors = np.sqrt(variances.sum(axis=0)) / len(parts)
     found = [
@@ -95,12 +98,11 @@ def _one_fold(
     exchanges = [_exchange(x[:, 0], stream(seed, "importance", k, i)) for i in range(repeats)]
     result = {}
     for name, group in columns.items():
-        after = np.zeros(len(x))
+        difference = np.zeros(len(x))
         for order in exchanges:
             mixed = x.copy()
             mixed[:, group] = x[np.ix_(order, group)]
-            after += _placements(_scores(fold.network, mixed), n) / repeats
-        difference = before - after
+            difference += (before - _placements(_scores(fold.network, mixed), n)) / repeats
         variance = difference[:n].var(ddof=1) / n + difference[n:].var(ddof=1) / (len(x) - n)
         result[name] = (float(difference[n:].mean()), float(variance))
     return result

@@ -205,4 +205,10 @@ def _needed(judged: _Judged) -> int | None:
     if room <= 0 or e.n == 0 or not math.isfinite(m.floor + m.floor_spread):
         return None
     factor = ((base + _SURE * m.floor_spread) / room) ** (1 / e.power)
-    return int(float(f"{e.n * factor:.2g}")) + 1
+    return _rounded_up(e.n * factor)
+
+
+def _rounded_up(number: float) -> int:
+    """To two digits."""
+    unit = 10 ** max(0, math.floor(math.log10(max(number, 1))) - 1)
+    return math.ceil(number / unit) * unit

@@ -69,7 +69,7 @@ def measure_kpd(
 
     Raises:
         EmptySample: fewer than 100 showers in a sample.
-        BadValue: other features, or an infinite value.
+        BadValue: a value is infinite.
     """
     need_showers(len(truth), len(generated), _FEWEST, "KPD")
     t, g = (rng.permutation(x) for x in scale_by_largest(truth, generated))

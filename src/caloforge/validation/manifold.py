@@ -109,7 +109,7 @@ def measure_manifold(
 
     Raises:
         EmptySample: s is less than 10 (k + 2).
-        BadValue: other features, or an infinite value.
+        BadValue: a value is infinite.
     """
     size = min(len(truth) // 2, len(generated), most)
     need_showers(len(truth) // 2, len(generated), _FOLDS * (k + 2), "precision and recall (truth is halved)")

@@ -4,7 +4,7 @@ Two classes have one output, the logit :math:`s = \ln\frac{p(\text{generated}|x)
 whose softmax is the posterior. After each epoch the network is judged on showers set aside; the best one is kept.
 """
 
-__all__ = ["ClassifierSettings", "EachEpoch", "perceptron", "train_network", "predict"]
+__all__ = ["Build", "ClassifierSettings", "Trial", "perceptron", "predict", "threads"]
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,13 +14,12 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray as Array
 from torch import Tensor, nn
 
+from caloforge.rng import torch_stream
 from caloforge.validation.classes import Classes
-
-EachEpoch = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,9 @@ class ClassifierSettings:
     max_showers: int = 10_000
     threads: int | None = 1
     device: str = "cpu"
+
+
+Build = Callable[[int, int, ClassifierSettings], nn.Module]
 
 
 class Standardise(nn.Module):
@@ -102,39 +104,9 @@ def perceptron(inputs: int, outputs: int, settings: ClassifierSettings) -> nn.Se
     return nn.Sequential(*layers, nn.Linear(sizes[-1], outputs))
 
 
-def train_network(
-    build: Callable[[], nn.Module],
-    classes: Classes,
-    train: Int[Array, " n"],
-    stop: Int[Array, " s"],
-    settings: ClassifierSettings,
-    generator: torch.Generator,
-    each_epoch: EachEpoch = lambda epoch: None,
-) -> nn.Module:
-    """A trained network, in evaluation mode: that of the epoch which did best on ``stop``.
-
-    Args:
-        build: makes the network; one output for two classes, else as many as classes.
-        classes: all showers.
-        train: those to learn from.
-        stop: those set aside to judge the epochs.
-        settings: of the training.
-        generator: from which all its randomness comes; PyTorch's own state is left as it was.
-        each_epoch: called with the number of epochs done.
-    """
-    device = torch.device(settings.device)
-    state = int(torch.randint(2**62, (1,), generator=generator))
-    with _threads(settings.threads), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(state)
-        network = build()
-        if settings.standardise:
-            network = nn.Sequential(Standardise.fit(classes, train), network)
-        return _fit(network.to(device), classes, train, stop, settings, each_epoch)
-
-
 @contextmanager
-def _threads(n: int | None) -> Iterator[None]:
-    """PyTorch on n threads, and on as many as before afterwards."""
+def threads(n: int | None) -> Iterator[None]:
+    """PyTorch on n threads (None: as it is set), and on as many as before afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(n or before)
     try:
@@ -143,25 +115,63 @@ def _threads(n: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _fit(
-    network: nn.Module,
-    classes: Classes,
-    train: Int[Array, " n"],
-    stop: Int[Array, " s"],
-    settings: ClassifierSettings,
-    each_epoch: EachEpoch,
-) -> nn.Module:
-    optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
-    best, highest, waited = _copy(network), -np.inf, 0
-    for epoch in range(settings.epochs):
-        _epoch(network, optimiser, classes, train, settings)
-        quality = _quality(network, classes, stop, settings)
-        best, highest, waited = (_copy(network), quality, 0) if quality > highest else (best, highest, waited + 1)
-        each_epoch(epoch + 1)
-        if waited == settings.patience or (settings.keep == "accuracy" and highest == 1):
-            break
-    network.load_state_dict(best)
-    return network.eval()
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """Showers of several classes, and how networks learn to tell them apart.
+
+    Args:
+        classes: the showers.
+        folds: the fold of each.
+        seed: of the networks.
+        settings: of the networks.
+        build: makes a network from the numbers of its inputs and outputs.
+        progress: called after each epoch with the share of the work done.
+        outputs: of the networks: 1, a logit, for two classes; else as many as classes.
+    """
+
+    classes: Classes
+    folds: Int[Array, " N"]
+    seed: int
+    settings: ClassifierSettings
+    build: Build
+    progress: Callable[[float], None]
+    outputs: int = 1
+
+    def train(self, train: Bool[Array, " N"], stop: Bool[Array, " N"], number: int = 0, of: int = 1) -> nn.Module:
+        """One trained network, in evaluation mode: that of the epoch which did best on ``stop``.
+
+        Args:
+            train: showers to learn from.
+            stop: showers to judge the epochs by.
+            number: of this network, from 0; each has its own random numbers. PyTorch's own state is left as it was.
+            of: how many there will be.
+        """
+        device = torch.device(self.settings.device)
+        state = int(torch.randint(2**62, (1,), generator=torch_stream(self.seed, "classifier", number)))
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(state)
+            network = self.build(self.classes.width, self.outputs, self.settings)
+            if self.settings.standardise:
+                network = nn.Sequential(Standardise.fit(self.classes, np.flatnonzero(train)), network)
+            part = (number / of, 1 / of / self.settings.epochs)
+            return self._fit(network.to(device), np.flatnonzero(train), np.flatnonzero(stop), part)
+
+    def _fit(
+        self, network: nn.Module, train: Int[Array, " n"], stop: Int[Array, " s"], part: tuple[float, float]
+    ) -> nn.Module:
+        """``part``: the work done before, and the share of an epoch."""
+        rule = self.settings
+        optimiser = torch.optim.AdamW(network.parameters(), rule.learning_rate, weight_decay=rule.weight_decay)
+        best, highest, waited = _copy(network), -np.inf, 0
+        for epoch in range(rule.epochs):
+            _epoch(network, optimiser, self.classes, train, rule)
+            quality = _quality(network, self.classes, stop, rule)
+            best, highest, waited = (_copy(network), quality, 0) if quality > highest else (best, highest, waited + 1)
+            self.progress(part[0] + (epoch + 1) * part[1])
+            if waited == rule.patience or (rule.keep == "accuracy" and highest == 1):
+                break
+        network.load_state_dict(best)
+        return network.eval()
 
 
 def _copy(network: nn.Module) -> dict[str, Tensor]:

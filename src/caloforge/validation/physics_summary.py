@@ -14,6 +14,7 @@ knows. Depths count along the shower's axis from the face of the mesh.
 
 __all__ = ["summarise_physics"]
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -23,7 +24,7 @@ from numpy import ndarray as Array
 from caloforge.errors import BinningMismatch
 from caloforge.geometry.binning import Binning
 from caloforge.physics.depth import depth_unit
-from caloforge.validation.bin_means import BinMeans, Conditions, Table
+from caloforge.validation.bin_means import BinMeans, Conditions
 from caloforge.validation.compared import Compared, EnergyBin, Law, PhysicsSummary
 from caloforge.validation.response import energy_edges
 from caloforge.validation.shower_laws import Depths, ShowerLaws, columns_of, measure_laws
@@ -38,7 +39,7 @@ _FORMULAS = {
 def summarise_physics(
     truth: Conditions,
     generated: Conditions,
-    tables: tuple[Table, Table],
+    tables: tuple[Mapping[str, Float[Array, "n _"]], Mapping[str, Float[Array, "m _"]]],
     rng: np.random.Generator,
     edges: Float[Array, " e"] | None = None,
     repeats: int = 200,
@@ -110,7 +111,7 @@ def _law(samples: list[ShowerLaws], name: str, units: dict[str, str]) -> Law:
     return Law(_FORMULAS[name], parameters, float(fits[0].chi2), float(fits[1].chi2), fits[0].degrees_of_freedom)
 
 
-def _compared(draws: list[Float[Array, "1+R"]], unit: str) -> Compared:
+def _compared(draws: list[Float[Array, " S"]], unit: str) -> Compared:
     truth, generated, null = draws
     apart = np.abs(null[1:] - truth[1:])
     return Compared(

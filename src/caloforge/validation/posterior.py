@@ -11,22 +11,21 @@ models with each other only: the best of bad models wins too. Source: CaloChalle
 
 __all__ = ["log_posterior"]
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from numpy import ndarray as Array
 from scipy.special import log_softmax
 
 from caloforge.errors import BadValue
-from caloforge.rng import stream, torch_stream
+from caloforge.rng import stream
 from caloforge.validation.classes import Classes, draw
-from caloforge.validation.classifier import FAST, Build, Progress
+from caloforge.validation.classifier import FAST, Progress
 from caloforge.validation.features import Features
 from caloforge.validation.metrics import Measured
-from caloforge.validation.network import ClassifierSettings, perceptron, predict, train_network
+from caloforge.validation.network import Build, ClassifierSettings, Trial, perceptron, predict, threads
 
 
 def log_posterior(
@@ -40,9 +39,9 @@ def log_posterior(
     r"""Mean log posterior of each model on showers of the truth; higher is better, :math:`-\ln n` is chance.
 
     As many networks as folds are trained, each without one fold of the generated showers, which decides when to stop;
-    values are means over them. The error is that of the mean over showers of the truth and the scatter of the networks,
-    in quadrature. The floor is what the same procedure gives where models cannot be told apart: all showers generated,
-    the names of the models shuffled among them.
+    values are means over them. The error is that of the mean over showers of the truth and, in quadrature, that of the
+    jackknife over folds: what another training sample would change. The floor is what the same procedure gives where
+    models cannot be told apart: all generated showers with the names of the models shuffled among them.
 
     Args:
         truth: features of the truth.
@@ -64,46 +63,23 @@ def log_posterior(
     names = stream(seed, "posterior-floor").permutation(classes.labels)
     shuffled = replace(classes, given_labels=names)
     judged = Classes((truth.values,), (np.arange(len(truth)),))
-    found, floor = (
-        _means(each, folds, judged, seed, settings, build, report)
-        for each, report in (
-            (classes, lambda done: progress(done / 2, "telling models apart")),
-            (shuffled, lambda done: progress(0.5 + done / 2, "telling shuffled models apart")),
-        )
-    )
+    trial = Trial(classes, folds, seed, settings, build, lambda done: progress(done / 2, "models"), len(tables))
+    same = replace(trial, classes=shuffled, progress=lambda done: progress((1 + done) / 2, "floor"))
+    with threads(settings.threads):
+        found, floor = _means(trial, judged), _means(same, judged)
     return {name: Measured(*found[k], *floor[k]) for k, name in enumerate(generated)}
 
 
-def _means(
-    classes: Classes,
-    folds: Int[Array, " N"],
-    truth: Classes,
-    seed: int,
-    settings: ClassifierSettings,
-    build: Build,
-    progress: Callable[[float], None],
-) -> list[tuple[float, float]]:
+def _means(trial: Trial, truth: Classes) -> list[tuple[float, float]]:
     """Mean log posterior of each class on the truth, and its error."""
-    posteriors = []
-    for k in range(settings.folds):
-        network = train_network(
-            lambda: build(classes.width, len(classes.rows), settings),
-            classes,
-            np.flatnonzero(folds != k),
-            np.flatnonzero(folds == k),
-            settings,
-            torch_stream(seed, "posterior", k),
-            partial(_report, progress, k, settings),
-        )
+    posteriors, n = [], trial.settings.folds
+    for k in range(n):
+        network = trial.train(trial.folds != k, trial.folds == k, k, n)
         posteriors.append(log_softmax(predict(network, truth, np.arange(len(truth))).astype(np.float64), axis=1))
-    return [_mean_and_error(np.stack([p[:, k] for p in posteriors])) for k in range(len(classes.rows))]
-
-
-def _report(progress: Callable[[float], None], k: int, settings: ClassifierSettings, epoch: int) -> None:
-    progress((k + epoch / settings.epochs) / settings.folds)
+    return [_mean_and_error(np.stack([p[:, k] for p in posteriors])) for k in range(trial.outputs)]
 
 
 def _mean_and_error(values: Float[Array, "folds N"]) -> tuple[float, float]:
     showers = values.mean(axis=0).std(ddof=1) / np.sqrt(values.shape[1])
-    networks = values.mean(axis=1).std(ddof=1) / np.sqrt(len(values))
-    return float(values.mean()), float(np.hypot(showers, networks))
+    training = values.mean(axis=1).std(ddof=0) * np.sqrt(len(values) - 1)
+    return float(values.mean()), float(np.hypot(showers, training))

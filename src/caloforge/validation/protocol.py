@@ -11,22 +11,19 @@ challenge: the splits are seeded, showers of one incident energy stay in one spl
 __all__ = ["CALOCHALLENGE", "FAST_PROTOCOL", "Input", "PROTOCOLS", "Protocol", "hold_out", "measure"]
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Int
-from numpy import ndarray as Array
+import torch
 from torch import nn
 
 from caloforge.data.showers import Showers
+from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
-from caloforge.rng import torch_stream
 from caloforge.validation import features
 from caloforge.validation.calibration import Calibration, information
-from caloforge.validation.classes import Classes
 from caloforge.validation.classifier import (
     FAST,
-    Build,
     Classified,
     Fold,
     Procedure,
@@ -38,7 +35,7 @@ from caloforge.validation.classifier import (
     cross_validate,
 )
 from caloforge.validation.features import Features, Table
-from caloforge.validation.network import ClassifierSettings, perceptron, predict, train_network
+from caloforge.validation.network import Build, ClassifierSettings, Trial, perceptron, predict
 from caloforge.validation.resnet import ResNet, mesh_shape
 
 _CLIP = 1e-6  # smallest calibrated probability
@@ -66,29 +63,25 @@ class Protocol:
         """The inputs that a mesh allows."""
         return {name: given for name, given in self.inputs.items() if given.possible(binning)}
 
+    def on(self, device: str) -> "Protocol":
+        """The same protocol with its networks on ``cpu`` or ``cuda``.
 
-def hold_out(
-    classes: Classes,
-    folds: Int[Array, " N"],
-    seed: int,
-    settings: ClassifierSettings,
-    build: Build,
-    progress: Callable[[float], None],
-) -> Run:
+        Raises:
+            BadValue: PyTorch finds no such device.
+        """
+        if device != "cpu" and not (device.startswith("cuda") and torch.cuda.is_available()):
+            raise BadValue("device", device, "PyTorch does not find it here; use cpu")
+        return replace(self, settings=replace(self.settings, device=device))
+
+
+def hold_out(trial: Trial) -> Run:
     """One network trained on all folds but two; the first of these chooses and calibrates, the second is judged.
 
     Errors: Hanley and McNeil's of the AUC, that of a mean of the divergence; the scatter of training is not in them.
     """
-    test, held_out = (np.flatnonzero(folds == settings.folds - i) for i in (2, 1))
-    network = train_network(
-        lambda: build(classes.width, 1, settings),
-        classes,
-        np.flatnonzero(folds < settings.folds - 2),
-        test,
-        settings,
-        torch_stream(seed, "classifier", 0),
-        lambda epoch: progress(epoch / settings.epochs),
-    )
+    classes, last = trial.classes, trial.settings.folds - 1
+    network = trial.train(trial.folds < last - 1, trial.folds == last - 1)
+    test, held_out = (np.flatnonzero(trial.folds == k) for k in (last - 1, last))
     logits, labels = predict(network, classes, held_out)[:, 0], classes.labels[held_out]
     calibration = Calibration.fit(predict(network, classes, test)[:, 0], classes.labels[test])
     calibrated = calibration(logits, _CLIP)

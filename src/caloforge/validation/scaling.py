@@ -19,11 +19,8 @@ def fill_undefined(truth: Float[Array, "n f"], generated: Float[Array, "m f"]) -
     """Both samples in float64 with NaN put at the mean of the truth's defined values (zero where it has none).
 
     Raises:
-        BadValue: the samples have not the same columns, or a value is infinite.
+        BadValue: a value is infinite.
     """
-    if truth.shape[1] != generated.shape[1]:
-        shapes = f"{truth.shape[1]} in truth, {generated.shape[1]} in generated"
-        raise BadValue("number of features", shapes, "compute both tables with the same observables")
     if np.isinf(truth).any() or np.isinf(generated).any():
         raise BadValue("a feature", float("inf"), "use NaN where an observable is undefined")
     known = np.where(np.isnan(truth), 0, truth).sum(axis=0, dtype=np.float64)

@@ -33,7 +33,7 @@ NEEDED = ("response", "longitudinal_profile", *_MEANS.values())
 class Fit:
     """Parameters of a law, chi2 of the sample itself, and bins less parameters."""
 
-    parameters: Mapping[str, Float[Array, "1+R"]]
+    parameters: Mapping[str, Float[Array, " S"]]
     chi2: float
     degrees_of_freedom: int
 
@@ -42,7 +42,7 @@ class Fit:
 class ShowerLaws:
     """Row 0 of every array is the sample, the others are its resamples; ``bins`` has a column for each bin."""
 
-    bins: Mapping[str, Float[Array, "1+R B"]]
+    bins: Mapping[str, Float[Array, "S B"]]
     laws: Mapping[str, Fit]
 
 
@@ -104,5 +104,5 @@ def measure_laws(means: BinMeans, depths: Depths) -> ShowerLaws:
     return ShowerLaws(bins, laws)
 
 
-def _errors(draws: Float[Array, "1+R B"]) -> Float[Array, " B"]:
+def _errors(draws: Float[Array, "S B"]) -> Float[Array, " B"]:
     return draws[1:].std(axis=0, ddof=1)

@@ -14,7 +14,7 @@ from caloforge.validation.compare import Comparison, Progress, compare
 from caloforge.validation.conditions import copies, require_comparable, require_one_mesh
 from caloforge.validation.features import Features, high
 from caloforge.validation.figures import draw
-from caloforge.validation.gather import gather
+from caloforge.validation.gather import gather, require_known
 from caloforge.validation.judgement import judge
 from caloforge.validation.lineup import Lineup
 from caloforge.validation.posterior import log_posterior
@@ -55,9 +55,10 @@ def validate(
         EmptySample: too few showers in a sample.
         BinningMismatch: the meshes differ.
         ConditionsDiffer: particles, energies or angles differ, and that was not allowed.
-        UnknownName: no such checklist or observable.
+        UnknownName: no such checklist, metric in it, or observable.
     """
     asked = load_checklist(checklist) if isinstance(checklist, str) else checklist
+    require_known(asked)
     judged = select(sufficient) if sufficient else dict(OBSERVABLES)
     several = generated if isinstance(generated, Mapping) else {"generated": generated}
     for source in several.values():
