@@ -74,7 +74,8 @@ def validate(
             quick,
             progress,
         )
-    path = report.write(output)
+    with track("drawing", 1.0) as progress:
+        path = report.write(output, progress=progress)
     print(json.dumps(report.to_dict()) if json_only else f"{report.verdict}\n{path}")
     if strict and not report.passed:
         raise typer.Exit(1)

@@ -1,61 +1,24 @@
-"""The report: one object, written as `report.json`, a self-contained `report.html` and `plots/*.png`."""
+"""The report: one object, written as `report.json`, a self-contained `report.html` and `plots/` in PNG and PDF."""
 
-__all__ = ["SCHEMA", "Plot", "Section", "Report", "require_writable"]
+__all__ = ["SCHEMA", "Report", "require_writable"]
 
 import json
 import math
-import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-from matplotlib.figure import Figure
 
 from caloforge.errors import UnwritablePath
 from caloforge.validation.compare import Comparison
 from caloforge.validation.metrics import Measured
-from caloforge.validation.page import Block, page
-from caloforge.validation.style import png
+from caloforge.validation.page import page
+from caloforge.validation.section import Plot, Section
 from caloforge.validation.verdict import Speed, Verdict
 
 SCHEMA = 2
-
-
-@dataclass(frozen=True, eq=False)
-class Plot:
-    """A figure of the report; ``name`` is its file name without ``.png``."""
-
-    name: str
-    title: str
-    caption: str
-    figure: Figure
-
-    @cached_property
-    def png(self) -> bytes:
-        """The figure as a PNG file, drawn once."""
-        return png(self.figure)
-
-
-@dataclass(frozen=True, eq=False)
-class Section:
-    """An additional block of the page: a title, HTML written by the caller (escape foreign text), figures.
-
-    ``data`` enters ``report.json`` under the section's name.
-    """
-
-    title: str
-    html: str = ""
-    plots: tuple[Plot, ...] = ()
-    data: Mapping[str, Any] | None = None
-
-    @property
-    def name(self) -> str:
-        """The title as an identifier."""
-        return re.sub(r"\W+", "_", self.title.lower()).strip("_")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,21 +28,17 @@ class Report:
     Args:
         verdicts: every generated sample with its metrics and its checklist.
         samples: numbers of showers, ``truth`` and ``generated`` (or each file's name).
-        plots: figures in the order of reading.
+        sections: texts and figures in the order of reading.
         provenance: what was compared with what, and how: names and plain values.
         posterior: of several models, the mean log posterior of each on showers of the truth.
-        before: sections between the table of numbers and the plots.
-        after: sections behind the plots.
         title: heading of the page.
     """
 
     verdicts: tuple[Verdict, ...]
     samples: Mapping[str, int]
-    plots: tuple[Plot, ...]
+    sections: tuple[Section, ...]
     provenance: Mapping[str, Any]
     posterior: Mapping[str, Measured] = field(default_factory=dict)
-    before: tuple[Section, ...] = ()
-    after: tuple[Section, ...] = ()
     title: str = "Validation of generated showers"
 
     @property
@@ -110,9 +69,9 @@ class Report:
         return replace(self, verdicts=(first, *self.verdicts[1:]))
 
     def with_sections(self, before: Sequence[Section] = (), after: Sequence[Section] = (), title: str = "") -> "Report":
-        """The report with more blocks, and another heading if given."""
-        first, last = (*self.before, *before), (*self.after, *after)
-        return replace(self, before=first, after=last, title=title or self.title)
+        """The report with more sections, right after its first or at its end, and another heading if given."""
+        first, *others = self.sections
+        return replace(self, sections=(first, *before, *others, *after), title=title or self.title)
 
     def to_dict(self) -> dict[str, Any]:
         """What ``report.json`` holds; numbers that are not finite become null."""
@@ -126,50 +85,48 @@ class Report:
             **({"log_posterior": {n: m.to_dict() for n, m in self.posterior.items()}} if self.posterior else {}),
             **({"models": {v.name: v.to_dict() for v in self.verdicts}} if several else self.verdicts[0].to_dict()),
         }
-        sections = {s.name: dict(s.data) for s in (*self.before, *self.after) if s.data is not None}
+        sections = {s.name: dict(s.data) for s in self.sections if s.data is not None}
         plain: dict[str, Any] = _finite(facts | ({"sections": sections} if sections else {}))
         return plain
 
     @property
-    def all_plots(self) -> tuple[Plot, ...]:
-        """The plots, also those of the sections."""
-        return (*self.plots, *(plot for section in (*self.before, *self.after) for plot in section.plots))
+    def plots(self) -> tuple[Plot, ...]:
+        """The figures of all sections."""
+        return tuple(plot for section in self.sections for plot in section.plots)
 
-    def to_html(self) -> str:
-        """The page: one file that needs nothing else."""
+    def to_html(self, images: Mapping[str, bytes]) -> str:
+        """The page: one file that needs nothing else; ``images`` holds the PNG of each plot by name."""
+        return page(self.title, self.verdicts, self.samples, self.sections, self.provenance, images)
 
-        def blocks(sections: Sequence[Section]) -> list[Block]:
-            return [Block(s.title, s.html, _shown(s.plots)) for s in sections]
-
-        return page(
-            self.to_dict(),
-            self.title,
-            self.verdicts[0],
-            blocks(self.before),
-            _shown(self.plots),
-            blocks(self.after),
-        )
-
-    def write(self, folder: str | Path) -> Path:
+    def write(
+        self, folder: str | Path, pdf: bool = True, progress: Callable[[float, str], None] = lambda done, text: None
+    ) -> Path:
         """Write ``report.json``, ``report.html`` and ``plots/`` into the folder; each appears only when complete.
+
+        Args:
+            folder: made if it is not there.
+            pdf: each plot as PDF beside its PNG; costs about as much time again.
+            progress: called with the share of the plots drawn and the name of the next.
 
         Raises:
             UnwritablePath: the folder cannot be made or written.
         """
         folder = Path(folder)
         require_writable(folder)
-        files = {f"plots/{plot.name}.png": plot.png for plot in self.all_plots}
-        files["report.html"] = self.to_html().encode()
+        files = {}
+        for i, plot in enumerate(self.plots):
+            progress(i / len(self.plots), plot.name)
+            for kind, content in plot.render(("png", "pdf") if pdf else ("png",)).items():
+                files[f"plots/{plot.name}.{kind}"] = content
+        images = {plot.name: files[f"plots/{plot.name}.png"] for plot in self.plots}
+        files["report.html"] = self.to_html(images).encode()
         files["report.json"] = json.dumps(self.to_dict(), indent=2, allow_nan=False).encode() + b"\n"
         try:
             _write_all(folder, files)
+            _remove_outdated(folder, files)
         except OSError as error:
             raise UnwritablePath(folder, error.strerror or "writing failed") from error
         return folder / "report.html"
-
-
-def _shown(plots: Sequence[Plot]) -> list[tuple[str, str, bytes]]:
-    return [(plot.title, plot.caption, plot.png) for plot in plots]
 
 
 def _finite(value: Any) -> Any:
@@ -195,6 +152,14 @@ def require_writable(folder: str | Path) -> None:
             pass
     except OSError as error:
         raise UnwritablePath(folder, error.strerror or "the folder is read-only") from error
+
+
+def _remove_outdated(folder: Path, files: Mapping[str, bytes]) -> None:
+    """An earlier report's PDF would contradict the PNG beside it."""
+    for name in files:
+        other = Path(name).with_suffix(".pdf")
+        if name.endswith(".png") and str(other) not in files:
+            (folder / other).unlink(missing_ok=True)
 
 
 def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:

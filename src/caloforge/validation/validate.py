@@ -5,6 +5,8 @@ __all__ = ["validate"]
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from caloforge import __version__
 from caloforge.physics.observables import OBSERVABLES, Observable, select
 from caloforge.validation.checklist import Checklist, load_checklist
@@ -14,9 +16,10 @@ from caloforge.validation.features import Features, high
 from caloforge.validation.figures import draw
 from caloforge.validation.gather import gather, require_known
 from caloforge.validation.judgement import judge
+from caloforge.validation.lineup import Lineup
 from caloforge.validation.posterior import log_posterior
 from caloforge.validation.protocol import FAST_PROTOCOL, Protocol
-from caloforge.validation.report import Plot, Report
+from caloforge.validation.report import Report
 from caloforge.validation.sample import Sample, Source, read_sample
 from caloforge.validation.verdict import Verdict
 
@@ -65,7 +68,7 @@ def validate(
     reference = read_sample(truth, keep=2 * protocol.settings.max_showers, seed=seed)
     edges = {name: histograms.edges[0] for name, histograms in reference.pooled.items()}
     verdicts: list[Verdict] = []
-    plots: list[Plot] = []
+    drawn: dict[str, Sample] = {}
     seen: dict[str, Features] = {}
     samples = {"truth": len(reference)}
     for i, (name, source) in enumerate(several.items()):
@@ -76,14 +79,15 @@ def validate(
         cautions = _cautions(reference, sample, allow_different_conditions)
         comparison = compare(reference, sample, seed, protocol, judged, quick, _part(progress, start, 0.8 * share))
         verdicts.append(_verdict(name, comparison, asked, judged, cautions))
-        progress(start + 0.9 * share, "plots")
-        plots += draw(reference, sample, comparison)
+        drawn[name] = sample
         seen[name] = _seen(sample, judged)
     progress(0.98, "telling models apart")
     posterior = log_posterior(_seen(reference, judged), seen, seed) if len(seen) > 1 and not quick else {}
     progress(1.0, "done")
     facts = {"caloforge": __version__, "seed": seed, "readout": truth.binning.name, **(provenance or {})}
-    return Report(tuple(verdicts), samples, tuple(plots), facts, posterior)
+    bins = verdicts[0].comparison.response.bins
+    lineup = Lineup(reference, drawn, np.array([bins[0].low, *(b.high for b in bins)]))
+    return Report(tuple(verdicts), samples, draw(lineup, verdicts, posterior), facts, posterior)
 
 
 def _seen(sample: Sample, judged: Mapping[str, Observable]) -> Features:
