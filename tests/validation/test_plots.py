@@ -20,7 +20,6 @@ from caloforge.validation.response import energy_edges
 from caloforge.validation.sample import read_sample
 from caloforge.validation.style import figure, look, pdf, png, power_label
 
-
 RING = "floor: Geant4 against Geant4"
 
 
