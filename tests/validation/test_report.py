@@ -149,7 +149,7 @@ def run(*arguments):
 @pytest.fixture
 def _undrawn(monkeypatch):
     """Plots are drawn in other tests."""
-    monkeypatch.setattr(Plot, "render", lambda plot, kinds: {kind: b"not drawn" for kind in kinds})
+    monkeypatch.setattr(Plot, "render", lambda plot, kinds: dict.fromkeys(kinds, b"not drawn"))
 
 
 @pytest.mark.slow
