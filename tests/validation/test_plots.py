@@ -188,11 +188,15 @@ def test_labels_of_logarithmic_axes():
 
 
 def test_files_of_a_figure():
-    with figure(2.0, 1.0) as fig:
-        fig.add_subplot().plot([0, 1], color=look(0).colour)
+    def draw():
+        with figure(2.0, 1.0) as fig:
+            fig.add_subplot().plot([0, 1], color=look(0).colour)
+            return fig
+
+    fig = draw()
     image = Image.open(io.BytesIO(png(fig)))
     assert image.size == (260, 130)
     assert image.mode == "P"
     assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
     assert pdf(fig).startswith(b"%PDF")
-    assert pdf(fig) == pdf(fig)
+    assert pdf(draw()) == pdf(draw())
