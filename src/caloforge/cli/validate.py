@@ -16,6 +16,7 @@ from caloforge.data.splits import SplitOf
 from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue
 from caloforge.geometry.readouts import readout
+from caloforge.physics.plugins import load_file, load_plugins
 from caloforge.validation.checklist import load_checklist
 from caloforge.validation.protocol import PROTOCOLS
 from caloforge.validation.report import require_writable
@@ -32,6 +33,9 @@ def validate(
     ] = "analysis",
     sufficient: Annotated[
         str | None, typer.Option(help="judge only these observables: response,layer_energy, say")
+    ] = None,
+    observables: Annotated[
+        Path | None, typer.Option(help="Python file with observables of your own; it is run, so it must be trusted")
     ] = None,
     protocol: Annotated[
         Literal["fast", "calochallenge"],
@@ -52,8 +56,11 @@ def validate(
 ) -> None:
     """Compare generated showers with Geant4."""
     require_writable(output)
+    load_plugins()
+    if observables:
+        load_file(observables)
     asked = load_checklist(checklist)
-    observables = [name.strip() for name in sufficient.split(",")] if sufficient else []
+    chosen = [name.strip() for name in sufficient.split(",")] if sufficient else []
     mesh = readout(binning) if binning else None
     with ExitStack() as stack, track("validating", 1.0) as progress:
         reference = stack.enter_context(ShowerFile(showers_path(truth), mesh))
@@ -70,7 +77,7 @@ def validate(
             allow_different_conditions,
             PROTOCOLS[protocol],
             asked,
-            observables,
+            chosen,
             quick,
             progress,
         )

@@ -16,7 +16,7 @@ from caloforge.validation.metrics import Measured
 from caloforge.validation.multivariate import MULTIVARIATE
 from caloforge.validation.protocol import PROTOCOLS
 from caloforge.validation.response import ResponseSummary
-from caloforge.validation.univariate import UNIVARIATE, Distance
+from caloforge.validation.univariate import MOST_SORTED, UNIVARIATE, Distance
 
 _POWERS = {
     "separation": 1.0,
@@ -46,6 +46,7 @@ def gather(comparison: Comparison) -> tuple[Evidence, ...]:
 
 def _evidence(metric: str, where: str, label: str, measured: Measured, n: int) -> Evidence:
     family = metric.partition("/")[0]
+    n = min(n, MOST_SORTED[where == "overall"]) if family == "wasserstein" else n
     return Evidence(
         metric,
         where if where in WHERE else "column",
