@@ -30,7 +30,7 @@ _OUTCOMES = {
     "fail": Cell("✗ fail", "fail"),
     "cannot tell": Cell("? cannot tell", "unsure"),
 }
-_LISTED = 20
+_LISTED = 10
 _LARGE_PULL = 3.0
 _BAR = 5.0  # rem a factor of ten
 
