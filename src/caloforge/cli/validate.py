@@ -27,7 +27,10 @@ from caloforge.validation.validate import validate as run_validation
 def validate(
     generated: Annotated[list[Path], typer.Argument(help="HDF5 files of generated showers; several are compared")],
     truth: Annotated[Path, typer.Option(help="HDF5 file of Geant4 showers, or bundled")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="folder for report.html, report.json and plots/")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="folder for report.html, report.json and plots/; else only the verdict"),
+    ] = None,
     checklist: Annotated[
         str, typer.Option(help="requirements: strict, analysis, exploration, or a YAML file of your own")
     ] = "analysis",
@@ -55,7 +58,8 @@ def validate(
     json_only: Annotated[bool, typer.Option("--json", help="print only the JSON of the report")] = False,
 ) -> None:
     """Compare generated showers with Geant4."""
-    require_writable(output)
+    if output:
+        require_writable(output)
     load_plugins()
     if observables:
         load_file(observables)
@@ -81,9 +85,12 @@ def validate(
             quick,
             progress,
         )
-    with track("drawing", 1.0) as progress:
-        path = report.write(output, progress=progress)
-    print(json.dumps(report.to_dict()) if json_only else f"{report.verdict}\n{path}")
+    print(json.dumps(report.to_dict()) if json_only else report.verdict)
+    if output:
+        with track("drawing", 1.0) as progress:
+            path = report.write(output, progress=progress)
+        if not json_only:
+            print(path)
     if strict and not report.passed:
         raise typer.Exit(1)
 
@@ -94,8 +101,8 @@ def _named(paths: Sequence[Path]) -> Iterator[tuple[str, Path]]:
         yield "generated", paths[0]
         return
     for depth in range(1, max(len(path.parts) for path in paths) + 1):
-        names = ["/".join(path.with_suffix("").parts[-depth:]) for path in paths]
-        if len(set(names)) == len(names):
+        names = ["-".join(path.with_suffix("").parts[-depth:]) for path in paths]
+        if len({*names, "truth"}) > len(names):
             yield from zip(names, paths, strict=True)
             return
     raise BadValue("generated files", [str(path) for path in paths], "give each file once")
