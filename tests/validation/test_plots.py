@@ -20,7 +20,6 @@ from caloforge.validation.response import energy_edges
 from caloforge.validation.sample import read_sample
 from caloforge.validation.style import figure, look, pdf, png, power_label
 
-
 RING = "floor: Geant4 against Geant4"
 
 
@@ -189,11 +188,15 @@ def test_labels_of_logarithmic_axes():
 
 
 def test_files_of_a_figure():
-    with figure(2.0, 1.0) as fig:
-        fig.add_subplot().plot([0, 1], color=look(0).colour)
+    def draw():
+        with figure(2.0, 1.0) as fig:
+            fig.add_subplot().plot([0, 1], color=look(0).colour)
+            return fig
+
+    fig = draw()
     image = Image.open(io.BytesIO(png(fig)))
     assert image.size == (260, 130)
     assert image.mode == "P"
     assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
     assert pdf(fig).startswith(b"%PDF")
-    assert pdf(fig) == pdf(fig)
+    assert pdf(draw()) == pdf(draw())

@@ -10,6 +10,7 @@ import numpy as np
 from caloforge.physics.observables import OBSERVABLES, Observable
 from caloforge.validation import classifier_plots, matrices, physics_plots, tables
 from caloforge.validation.lineup import Lineup
+from caloforge.validation.markup import plain_words
 from caloforge.validation.metrics import Measured
 from caloforge.validation.observable_plots import SHOWN_BINS, draw_observable
 from caloforge.validation.picture_plots import pictures
@@ -131,12 +132,16 @@ def _observables(lineup: Lineup, verdicts: Sequence[Verdict]) -> Iterator[Plot]:
         distances = [v.comparison.separation[name] for v in verdicts if name in v.comparison.separation]
         yield Plot(
             f"observable_{name}",
-            name,
-            f"{observable.quantity}: {_what(observable, lineup)} Definition: {observable.source}.",
+            f"{name}: {plain_words(observable.quantity)}",
+            f"{plain_words(observable.quantity)}: {_what(observable, lineup)} Definition: {observable.source}.",
             partial(draw_observable, observable, lineup, _worst_columns(distances)),
-            note=" | ".join(f"{d.mean.value / max(d.mean.floor, 1e-12):.3g} × floor" for d in distances),
+            note=" | ".join(_in_floors(d.mean) for d in distances),
             excess=max((d.mean.significance for d in distances), default=None),
         )
+
+
+def _in_floors(m: Measured) -> str:
+    return f"{m.value / max(m.floor, 1e-12):.3g} × floor ({m.significance:+.1f} σ)"
 
 
 def _worst_columns(distances: Sequence[Distance]) -> list[int]:

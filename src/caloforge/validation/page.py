@@ -98,9 +98,10 @@ def _numbers(verdict: Verdict, named: bool) -> str:
     heading = f"<h3>{escape(verdict.name)}</h3>" if named else ""
     return (
         f"{heading}<h3>Response in bins of incident energy</h3>{tables.response_table(comparison)}"
-        f"<h3>Separation powers</h3>{tables.separation_table(comparison.separation)}<p class='small'>Between 0 (same "
-        "histogram) and 1 (no overlap); mean over layers or rings where there are several. Above floor: in standard "
-        "deviations of Geant4 against Geant4. Generated showers that repeat the incident energies of the truth can lie "
-        "a little below the floor.</p><details><summary>Separation powers layer by layer</summary>"
+        f"<h3>Distances of every observable</h3>{tables.distances_table(comparison)}<p class='small'>Separation power: "
+        "between 0 (same histogram) and 1 (no overlap). Means over layers or rings where there are several; the p "
+        "is the smallest of them, not corrected for their number. Above floor: in standard deviations of Geant4 on "
+        "Geant4. Generated showers that repeat the incident energies of the truth can lie a little below the floor.</p>"
+        "<details><summary>Separation powers layer by layer</summary>"
         f"{''.join(tables.columns_list(comparison.separation))}</details>"
     )
