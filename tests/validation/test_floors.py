@@ -15,7 +15,7 @@ MEASURES = {
     "wasserstein": lambda t, g, rng: {"wasserstein": measure_wasserstein(t, g, rng)[0]},
     "kolmogorov_smirnov": lambda t, g, rng: {"kolmogorov_smirnov": kolmogorov_smirnov(t, g)[0].measured},
     "correlation": lambda t, g, rng: {"correlation": measure_correlation_distance(t, g, rng)},
-    "fpd": lambda t, g, rng: {"fpd": measure_fpd(t, g, rng, repeats=10)},
+    "fpd": lambda t, g, rng: {"fpd": measure_fpd(t, g, rng)},
     "kpd": lambda t, g, rng: {"kpd": measure_kpd(t, g, rng)},
     "manifold": lambda t, g, rng: measure_manifold(t, g, rng, repeats=40),
 }
