@@ -9,7 +9,7 @@ from caloforge.validation.frechet import measure_fpd
 from caloforge.validation.kernel import measure_kpd
 from caloforge.validation.manifold import measure_manifold
 
-PAIRS = 40
+PAIRS = 25
 
 MEASURES = {
     "wasserstein": lambda t, g, rng: {"wasserstein": measure_wasserstein(t, g, rng)[0]},
