@@ -38,7 +38,7 @@ _BAR = 5.0  # rem a factor of ten
 def checklist_table(verdict: Verdict) -> str:
     """Every requirement with what was found, its floor, its limit and the outcome."""
     rows = (
-        [_name(line), text(line.found), text(line.floor), text(line.required), _outcome(line)]
+        [_name(line), text(line.found), number(line.floor), number(line.required), _outcome(line)]
         for line in verdict.result.lines
     )
     return table(("Requirement", "Found", "Floor", "Limit", "Outcome"), rows)
