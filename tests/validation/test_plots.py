@@ -182,6 +182,13 @@ def test_looks_differ_in_more_than_colour():
         assert len({str(getattr(one, part)) for one in looks}) == 6
 
 
+def test_any_name_can_stand_in_a_legend(one):
+    odd = Lineup(one.truth, {"_a $1 file": one.generated["model"]}, one.energy_edges)
+    fig = draw_observable(OBSERVABLES["response"], odd)
+    assert fig.axes[1].get_legend().get_texts()[1].get_text() == r" _a \$1 file"
+    assert png(fig).startswith(b"\x89PNG")
+
+
 def test_labels_of_logarithmic_axes():
     assert [power_label(x) for x in (0.01, 1.0, 1000.0)] == ["0.01", "1", "1000"]
     assert power_label(1e-5) == "$10^{-5}$"

@@ -18,6 +18,7 @@ from caloforge.validation.radar import radar
 from caloforge.validation.response_plots import response_against_energy
 from caloforge.validation.section import Plot, Section
 from caloforge.validation.spokes import spokes
+from caloforge.validation.style import plain_label
 from caloforge.validation.univariate import Distance
 from caloforge.validation.verdict import Verdict
 
@@ -57,7 +58,7 @@ def _glance(verdicts: Sequence[Verdict], posterior: Mapping[str, Measured]) -> S
         "Radar of metrics",
         "Every metric in units of its floor, on a logarithmic scale: the dark ring is what two samples of Geant4 give, "
         "the grey band its standard deviation. The table holds the same numbers.",
-        partial(radar, found),
+        partial(radar, {plain_label(name): one for name, one in found.items()}),
     )
     ranking = tables.posterior_table(posterior) if posterior else ""
     return Section("Metrics in floors", ranking + tables.floors_table(found), (plot,))
@@ -68,9 +69,9 @@ def _energy(verdicts: Sequence[Verdict]) -> Iterator[Plot]:
         "response_energy",
         "Response and resolution against energy",
         f"Mean response and relative resolution in bins of incident energy. {_ERRORS}",
-        partial(response_against_energy, {v.name: v.comparison.response for v in verdicts}),
+        partial(response_against_energy, {plain_label(v.name): v.comparison.response for v in verdicts}),
     )
-    summaries = {v.name: v.comparison.physics for v in verdicts}
+    summaries = {plain_label(v.name): v.comparison.physics for v in verdicts}
     pulls = (
         "Below: pulls, the difference from Geant4 in standard errors; the band is one, triangles are beyond the axis."
     )
@@ -107,14 +108,16 @@ def _differences(lineup: Lineup, verdicts: Sequence[Verdict]) -> Iterator[Plot]:
                 f"scores_{name}{numbered}",
                 f"Scores of the classifier {name}{of}",
                 "Each shower is scored by a network that never saw it. Right: the curve of which the AUC is the area.",
-                partial(classifier_plots.scores, classified, verdict.name, i),
+                partial(classifier_plots.scores, classified, plain_label(verdict.name), i),
             )
-        yield Plot(
-            f"separation_map{numbered}",
-            f"Separation power layer by layer{of}",
-            "Separation power over its floor: 1 is what two samples of Geant4 give, dark is where they differ.",
-            partial(matrices.separation_map, found.separation, lineup.binning),
-        )
+        layered = {name: d for name, d in found.separation.items() if d.per == "layer"}
+        if layered:
+            yield Plot(
+                f"separation_map{numbered}",
+                f"Separation power layer by layer{of}",
+                "Separation power over its floor: 1 is what two samples of Geant4 give, dark is where they differ.",
+                partial(matrices.separation_map, layered, lineup.binning),
+            )
         if found.conditional:
             yield Plot(
                 f"conditional_map{numbered}",

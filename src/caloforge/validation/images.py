@@ -66,7 +66,7 @@ def _draw(axes: Axes, patches: list[_Patch], norm: Normalize, colours: str) -> A
     """Draw contents above zero; empty cells stay white."""
     corners, contents = (np.concatenate(parts) for parts in zip(*map(_quadrangles, patches), strict=True))
     seen = contents > 0
-    mesh = PolyCollection(corners[seen], norm=norm, cmap=colours, lw=0, antialiased=False, rasterized=True)
+    mesh = PolyCollection(list(corners[seen]), norm=norm, cmap=colours, lw=0, antialiased=False, rasterized=True)
     mesh.set_array(contents[seen])
     axes.add_collection(mesh, autolim=False)
     axes.set_xlim(corners[..., 0].min(), corners[..., 0].max())

@@ -61,13 +61,11 @@ def _top(title: str, verdicts: Sequence[Verdict], samples: Mapping[str, int]) ->
 
 def _verdict(verdict: Verdict, named: bool) -> str:
     word, kind = ("PASS", "") if verdict.passed else ("FAIL", " failed")
-    said = verdict.headline if named else verdict.text
+    cautions = f" Caution: {'; '.join(verdict.cautions)}." if verdict.cautions else ""
+    said = verdict.headline + cautions if named else verdict.text
     name = f"{escape(verdict.name)}: " if named else ""
-    return (
-        f'<p class="verdict{kind}">{name}{escape(said)}</p>'
-        if said.startswith(word)
-        else (f'<p class="verdict{kind}"><b>{word}</b> {name}{escape(said)}</p>')
-    )
+    before = "" if said.startswith(word) else f"<b>{word}</b> "
+    return f'<p class="verdict{kind}">{before}{name}{escape(said)}</p>'
 
 
 def _section(section: Section, images: Mapping[str, bytes]) -> str:

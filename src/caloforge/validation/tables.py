@@ -38,7 +38,7 @@ _BAR = 5.0  # rem a factor of ten
 def checklist_table(verdict: Verdict) -> str:
     """Every requirement with what was found, its floor, its limit and the outcome."""
     rows = (
-        [_name(line), text(line.found), text(line.floor), text(line.required), _outcome(line)]
+        [_name(line), text(line.found), number(line.floor), number(line.required), _outcome(line)]
         for line in verdict.result.lines
     )
     return table(("Requirement", "Found", "Floor", "Limit", "Outcome"), rows)
@@ -59,10 +59,10 @@ def _outcome(line: Line) -> Cell:
 
 def models_table(verdicts: Sequence[Verdict]) -> str:
     """A column for each generated sample, a row for each requirement that any of them was held against."""
-    names = list(dict.fromkeys(line.name for v in verdicts for line in v.result.lines))
-    rows = [[text(name), *(_found(v, name) for v in verdicts)] for name in names]
-    overall = [text("Checklist"), *(_OUTCOMES["pass" if v.passed else "fail"] for v in verdicts)]
-    return table(("Requirement", *(v.name for v in verdicts)), [overall, *rows])
+    limits = {line.name: line.required for v in verdicts for line in v.result.lines}
+    rows = [[text(name), number(limit), *(_found(v, name) for v in verdicts)] for name, limit in limits.items()]
+    overall = [text("Checklist"), text(""), *(_OUTCOMES["pass" if v.passed else "fail"] for v in verdicts)]
+    return table(("Requirement", "Limit", *(v.name for v in verdicts)), [overall, *rows])
 
 
 def _found(verdict: Verdict, name: str) -> Cell:
