@@ -61,11 +61,13 @@ def validate(
     require_known(asked)
     judged = select(sufficient) if sufficient else dict(OBSERVABLES)
     several = generated if isinstance(generated, Mapping) else {"generated": generated}
+    mesh = truth.binning
     for source in several.values():
         require_one_mesh(truth.binning, source.binning)
+        mesh = mesh.with_depths_of(source.binning)
     share = 1 / (1 + len(several))
     progress(0.0, "reading the truth")
-    reference = read_sample(truth, keep=2 * protocol.settings.max_showers, seed=seed)
+    reference = read_sample(truth, keep=2 * protocol.settings.max_showers, seed=seed, mesh=mesh)
     edges = {name: histograms.edges[0] for name, histograms in reference.pooled.items()}
     verdicts: list[Verdict] = []
     drawn: dict[str, Sample] = {}
@@ -74,7 +76,7 @@ def validate(
     for i, (name, source) in enumerate(several.items()):
         start = share * (i + 1)
         progress(start, f"reading {name}")
-        sample = read_sample(source, pooled_edges=edges, keep=protocol.settings.max_showers, seed=seed)
+        sample = read_sample(source, pooled_edges=edges, keep=protocol.settings.max_showers, seed=seed, mesh=mesh)
         samples[name] = len(sample)
         cautions = _cautions(reference, sample, allow_different_conditions)
         comparison = compare(reference, sample, seed, protocol, judged, quick, _part(progress, start, 0.8 * share))
