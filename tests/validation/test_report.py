@@ -131,7 +131,9 @@ def test_a_mesh_without_depth_and_without_sectors_is_drawn(halves):
     mesh = Binning((Layer(0, (0.0, 5.0, 20.0), 1), Layer(3, (0.0, 4.0), 1)), "flat")
     flat = [Showers.perpendicular(s.energy[:, :3], s.incident_energy, mesh) for s in halves]
     report = validate(*flat, quick=True)
-    assert all(plot.render()["png"].startswith(b"\x89PNG") for plot in report.plots[::4])
+    kinds = {f"observable_{name}" for name in ("response", "layer_energy", "radial_profile", "voxel_energy")}
+    drawn = [plot for plot in report.plots if plot.name in kinds or not plot.name.startswith("observable_")]
+    assert all(plot.render()["png"].startswith(b"\x89PNG") for plot in drawn)
 
 
 @pytest.fixture
