@@ -107,15 +107,16 @@ def draw_sweep(points: Sequence[Point]) -> Figure:
     """Rate-distortion curve, and rate and AUC against beta."""
     ordered = sorted(points, key=lambda p: p.beta)
     betas = [p.beta for p in ordered]
+    span = (betas[0] / 1.5, betas[-1] * 1.5)
     with figure(11.5, 3.6) as fig:
         curve, rate, auc = fig.subplots(1, 3)
         curve.plot([p.rate for p in ordered], [p.distortion for p in ordered], "o-", color=GENERATED)
         for p in ordered:
             curve.annotate(f"$\\beta$ = {p.beta:g}", (p.rate, p.distortion), xytext=(6, 4), textcoords="offset points")
         curve.margins(x=0.25, y=0.15)
-        curve.set(xlabel="Rate (nats)", ylabel="Distortion (nats)")
+        curve.set(xlabel="Rate (nats)", ylabel="Distortion (nats)", xlim=(0, None))
         rate.plot(betas, [p.rate for p in ordered], "o-", color=GENERATED)
-        rate.set(xlabel=r"$\beta$", ylabel="Rate (nats)", xscale="log", ylim=(0, None))
+        rate.set(xlabel=r"$\beta$", ylabel="Rate (nats)", xscale="log", ylim=(0, None), xlim=span)
         for name, colour, marker in (("auc_high", TRUTH, "s"), ("auc_low", GENERATED, "o")):
             found = [getattr(p, name) for p in ordered]
             label = "on observables" if name == "auc_high" else "on cells"
@@ -130,6 +131,6 @@ def draw_sweep(points: Sequence[Point]) -> Figure:
             )
         floors = [m.floor for p in ordered for m in (p.auc_high, p.auc_low)]
         auc.axhspan(min(floors), max(floors), color=BAND, label="Geant4 against Geant4")
-        auc.set(xlabel=r"$\beta$", ylabel="AUC", xscale="log", ylim=(min(0.48, min(floors) - 0.01), None))
+        auc.set(xlabel=r"$\beta$", ylabel="AUC", xscale="log", ylim=(min(0.48, min(floors) - 0.01), None), xlim=span)
         auc.legend(frameon=False)
         return fig
