@@ -100,9 +100,9 @@ def _seen(sample: Sample, judged: Mapping[str, Observable]) -> Features:
 
 
 def _kept_cells(protocol: Protocol, n_voxels: int) -> int:
-    """Showers to keep with all their cells: what the classifiers take, on large meshes what memory allows the fast ones.
+    """Showers to keep with all their cells: what the classifiers take; for the fast ones, what memory allows.
 
-    They hold each cell three times, and twice as many showers of the truth: 10,000 cells a shower make 1.2 GB.
+    They hold each cell as energy, share and logarithm, and twice as many showers of the truth: 1.2 GB.
     """
     most = protocol.settings.max_showers
     return most if protocol is CALOCHALLENGE else max(_FEWEST_KEPT, min(most, _CELLS // n_voxels))
