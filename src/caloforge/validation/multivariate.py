@@ -26,7 +26,7 @@ from caloforge.validation.sample import Sample
 from caloforge.validation.univariate import fill_alike
 
 MULTIVARIATE = ("correlation", "fpd", "kpd", "precision", "recall", "density", "coverage")
-_MOST = 50_000  # showers of each sample, as many as the CaloChallenge takes
+_MOST = 25_000  # showers of each sample
 _MOST_TESTED = 25_000
 _IN_BINS = 50  # pooled showers to a histogram bin within an energy bin
 
@@ -42,7 +42,7 @@ _MEASURES: dict[str, Callable[..., dict[str, Measured]]] = {
 def multivariate(
     observables: Mapping[str, Observable], truth: Sample, generated: Sample, protocol: Protocol, seed: int
 ) -> dict[str, Measured]:
-    """Every metric that sees all judged observables at once, from at most 50,000 showers of each sample.
+    """Every metric that sees all judged observables at once, from at most 25,000 showers of each sample.
 
     Under the CaloChallenge's protocol its own features, of the showers kept with their cells. What needs more showers
     than there are is left out.
