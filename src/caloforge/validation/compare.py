@@ -16,7 +16,6 @@ from caloforge.validation.classifier import Classified, auc, auc_error
 from caloforge.validation.compared import PhysicsSummary
 from caloforge.validation.conditional import Cut, cuts, whole
 from caloforge.validation.evidence import Where
-from caloforge.validation.features import Features
 from caloforge.validation.importance import Importance, permutation_importance
 from caloforge.validation.metrics import Measured
 from caloforge.validation.multivariate import multivariate, permuted
@@ -159,9 +158,9 @@ def compare(
     progress(0.2, "permutation test")
     permutation = permuted(observables, truth, generated, seed)
     progress(0.3, "classifiers")
-    judged = {} if quick else _classify(observables, truth, generated, seed, protocol, _part(progress, 0.3, 0.6))
+    part = _part(progress, 0.3, 0.6)
+    scored, importance = ({}, ()) if quick else _classify(observables, truth, generated, seed, protocol, part)
     progress(0.9, "energy bins")
-    scored = {name: classified for name, (classified, _, _) in judged.items()}
     return Comparison(
         sizes=(len(truth), len(generated)),
         judged=tuple(observables),
@@ -170,7 +169,7 @@ def compare(
         multivariate=together,
         permutation=permutation,
         classifiers=scored,
-        importance=permutation_importance(*judged["high"], seed) if "high" in judged else (),
+        importance=importance,
         physics=physics,
         conditional=tuple(_in_bin(cut, truth, generated, observables, scored, seed) for cut in pieces),
     )
@@ -193,21 +192,27 @@ def _classify(
     seed: int,
     protocol: Protocol,
     progress: Progress,
-) -> dict[str, tuple[Classified, Features, Features]]:
-    """Every classifier of the protocol that the mesh allows; on chosen observables only the one that sees those."""
+) -> tuple[dict[str, Classified], tuple[Importance, ...]]:
+    """Every classifier of the protocol that the mesh allows; on chosen observables only the one that sees those.
+
+    What a classifier saw is given up before the next one starts: the features of cells are the largest of all tables.
+    """
     names = list(protocol.inputs_for(truth.binning)) if set(observables) >= set(OBSERVABLES) else ["high"]
     pairs = [
         (s.cells, {name: table for name, table in s.table_of_cells.items() if name in observables})
         for s in (truth, generated)
     ]
     if not pairs[0][1]:  # cells were to be judged, and nothing else
-        return {}
-    found = {}
+        return {}, ()
+    found: dict[str, Classified] = {}
+    importance: tuple[Importance, ...] = ()
     for i, name in enumerate(names):
         share = _part(progress, i / len(names), 1 / len(names))
-        result = measure(protocol, name, pairs[0], pairs[1], seed, _under(f"classifier {name}", share))
-        found[name] = result
-    return found
+        found[name], *seen = measure(protocol, name, pairs[0], pairs[1], seed, _under(f"classifier {name}", share))
+        if name == "high":
+            importance = permutation_importance(found[name], seen[0], seen[1], seed)
+        del seen
+    return found, importance
 
 
 def _in_bin(
