@@ -1,0 +1,1 @@
+"""Diagnosis: how generative models go astray, seen and measured."""
