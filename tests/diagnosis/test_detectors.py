@@ -1,4 +1,4 @@
-"""Detectors on samples whose defect is known: healthy ones stay quiet, provoked ones are seen, small ones cannot tell."""
+"""Detectors on samples with a known defect: healthy ones stay quiet, provoked ones are seen, small ones cannot tell."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def test_the_recovered_fraction_is_measured(kept):
 
 
 def test_a_classifier_that_errs_is_corrected():
-    """Modes 1.5 sigma apart: a fifth of the showers is taken for the other mode, the fractions are right nevertheless."""
+    """Modes 1.5 sigma apart: a fifth of them is taken for the other mode, the fractions are right all the same."""
     rng = stream(2, "modes")
     labels = (rng.random(8000) < 0.3).astype(np.int64)
     truth = rng.normal(size=(8000, 1)) + 1.5 * labels[:, None]

@@ -6,8 +6,8 @@ effect is the difference between it and G.
 
 - **Coverage of the rare region** (arXiv:2002.09797): the rare showers are the part of R with the largest distance
   :math:`d_k` to its k-th neighbour in R; one is covered if a shower of the sample lies within :math:`d_k`.
-- **Near-duplicates** (birthday paradox, arXiv:1706.08224): the share of G whose nearest neighbour in G is closer than the
-  1 % quantile of the same distance in C. If p pairs of n showers coincide, the generator draws from about
+- **Near-duplicates** (birthday paradox, arXiv:1706.08224): the share of G whose nearest neighbour in G is closer than
+  the 1 % quantile of the same distance in C. If p pairs of n showers coincide, the generator draws from about
   :math:`n^2 / 2p` different showers.
 - **Variance**: :math:`\log(\mathrm{var}_C / \mathrm{var}_G)` of each feature, with
   :math:`\sigma^2 = (\kappa - 1)/n` from the kurtosis :math:`\kappa` of each sample.
@@ -44,14 +44,14 @@ def rare_coverage(
     effect, error = _paired_difference(covered[0], covered[1])
     shares = [100 * float(c.mean()) for c in covered]
     evidence = (
-        f"of the {rare.sum()} rarest of {len(reference)} Geant4 showers, {size} generated ones come near {shares[1]:.0f} %, "
-        f"as many other Geant4 showers near {shares[0]:.0f} %"
+        f"of the {rare.sum()} rarest of {len(reference)} Geant4 showers, {size} generated ones come near "
+        f"{shares[1]:.0f} %, as many other Geant4 showers near {shares[0]:.0f} %"
     )
     return judge(
         test,
         Effect(effect, error, len(reference), 0.05, 0.25),
         evidence,
-        "look at the rare showers in the report; train with packing, the mode-seeking term, or oversampling of the rare mode",
+        "look at the rare showers; train with packing, the mode-seeking term, or oversampling of the rare mode",
         covered_truth=shares[0] / 100,
         covered_generated=shares[1] / 100,
     )
@@ -85,7 +85,7 @@ def near_duplicates(control: Float[Array, "m f"], generated: Float[Array, "g f"]
         test,
         Effect(excess, float(error), size, 0.01, 0.05),
         evidence,
-        "the generator has too few outputs: more noise inputs, packing, the mode-seeking term; check that noise reaches every cell",
+        "the generator has too few outputs: give it more noise, packing, or the mode-seeking term",
         share=share,
         different=different,
     )
@@ -115,7 +115,7 @@ def _variance(name: str, truth: Float[Array, " m"], made: Float[Array, " g"], n_
     evidence = (
         f"variance of {name} at fixed energy is {np.exp(-effect):.2f} ± {error * np.exp(-effect):.2f} of Geant4's"
     )
-    remedy = "the generator ignores part of its noise: see the latent section, or train with packing or the mode-seeking term"
+    remedy = "the generator ignores part of its noise: train with packing or the mode-seeking term"
     judged = Effect(effect, error, min(len(truth), len(made)), 0.1, 0.35)
     return judge(f"Variance of {name}", judged, evidence, remedy, ALPHA / n_tests, ratio=float(np.exp(-effect)))
 

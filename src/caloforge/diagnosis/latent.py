@@ -8,8 +8,8 @@ For showers :math:`x_i` with posteriors :math:`q(z|x_i) = N(\mu_i, \sigma_i^2)` 
   :math:`I = \frac1N\sum_i \big[\log q(z_i|x_i) - \log \tfrac1N \sum_j q(z_i|x_j)\big] \le \log N`;
 - **distance of the average posterior from the prior**: :math:`KL(q(z)\,\|\,p(z)) \approx \text{rate} - I`;
 - **use of the latent**: how much likelihood is lost when a shower is decoded from another one's latent,
-  :math:`\Delta = \frac1N\sum_i \big[\log p(x_i|z_i) - \log p(x_i|z_{\pi(i)})\big]`, :math:`\pi` a neighbour in energy, so
-  that what the condition already says does not count.
+  :math:`\Delta = \frac1N\sum_i \big[\log p(x_i|z_i) - \log p(x_i|z_{\pi(i)})\big]`, :math:`\pi` a neighbour in energy,
+  so that what the condition already says does not count.
 
 A collapsed model has a rate and a :math:`\Delta` of zero: the decoder does without the latent.
 """
@@ -121,7 +121,7 @@ def judge_latent(use: LatentUse) -> Finding:
     numbers = {"lost": use.lost, "error": use.lost_error, "active_units": use.active_units, "n": use.n}
     limit = float(norm.isf(ALPHA)) * use.lost_error
     if use.lost + limit < _LEAST:
-        remedy = "anneal the KL weight (model.warmup, cyclical), raise model.free_bits, lower model.beta or weaken the decoder"
+        remedy = "anneal the KL weight, raise model.free_bits, lower model.beta, or weaken the decoder"
         return Finding(test, Status.ALARM, evidence, remedy, numbers=numbers)
     if use.lost - limit < _LEAST:
         gap = max(abs(use.lost - _LEAST), 0.1 * _LEAST)

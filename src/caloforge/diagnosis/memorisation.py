@@ -1,7 +1,7 @@
 r"""Does a generator repeat its training showers? Distances to the training set, against those of held-out truth.
 
-With :math:`d(x)` the distance of a shower to its nearest training shower, and :math:`\mathcal G`, :math:`\mathcal T` the
-generated and the held-out showers at the same conditions,
+With :math:`d(x)` the distance of a shower to its nearest training shower, and :math:`\mathcal G` and
+:math:`\mathcal T` the generated and the held-out showers at the same conditions,
 
 .. math:: A = P\big(d(g) < d(t)\big), \quad g \in \mathcal G,\ t \in \mathcal T,
 

@@ -13,7 +13,7 @@ _CLIP = 10.0
 def nearest(
     points: Float[Array, "n f"], among: Float[Array, "m f"], k: int = 1, same: bool = False
 ) -> Float[Array, " n"]:
-    """Distance of each point to its k-th nearest neighbour; with ``same`` both are one sample and a point is not its own.
+    """Distance of each point to its k-th nearest neighbour; ``same``: both are one sample, a point is not its own.
 
     NaN counts as zero, the mean of a standardised feature, and outliers stop at ten.
     """
