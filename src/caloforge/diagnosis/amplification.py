@@ -6,9 +6,9 @@ The truth's quantiles cut the range of T into q cells of equal probability. In n
 .. math:: D = \sum_k \Big[(g_k - t_k)^2 - \frac{t_k(1-t_k)}{n_t - 1}\Big], \qquad
           n_\text{eq} = \frac{\sum_k p_k (1-p_k)}{D},
 
-equals that of :math:`n_\text{eq}` true showers; the second term takes out the noise of the finite truth, and the cells are
-made from one half of it and counted with the other. A large sample of a perfect generator would be worth more and more;
-a biased one is worth no more than its bias allows. Source: Butter et al., arXiv:2008.06545.
+equals that of :math:`n_\text{eq}` true showers; the second term takes out the noise of the finite truth, and the cells
+are made from one half of it and counted with the other. A large sample of a perfect generator would be worth more
+and more; a biased one is worth no more than its bias allows. Source: Butter et al., arXiv:2008.06545.
 """
 
 __all__ = ["Equivalent", "equivalent_showers"]
