@@ -5,8 +5,8 @@ With layer energies :math:`E_l` at depths :math:`z_l`, sum :math:`E_\text{tot}` 
 
 - ``linear_response``: :math:`g = \langle E_\text{tot}\rangle / (E\,\sum_j a_j x^j) - 1`. One coefficient is exact
   proportionality; more allow for leakage.
-- ``resolution``: :math:`g = \ln(\sigma_\text{tot}/\langle E_\text{tot}\rangle) - \frac12 \ln(a^2/E + b^2 + c^2/E^2)`, E in
-  GeV; stochastic, constant and noise term (PDG review, Particle detectors at accelerators, calorimeters).
+- ``resolution``: :math:`g = \ln(\sigma_\text{tot}/\langle E_\text{tot}\rangle) - \frac12 \ln(a^2/E + b^2 + c^2/E^2)`, E
+  in GeV; stochastic, constant and noise term (PDG review, Particle detectors at accelerators, calorimeters).
 - ``depth``: :math:`g = (\langle\bar z\rangle - b_0 - b_1 x) / s`: showers grow with the logarithm of the energy (PDG
   review, Passage of particles through matter, electromagnetic cascades); s is the spread at fixed energy.
 """
