@@ -1,7 +1,9 @@
 """The configuration of a whole run: YAML, checked field by field, with ``--set a.b=value`` on top."""
 
-__all__ = ["RunConfig", "load_config"]
+__all__ = ["RunConfig", "load_config", "packaged_configs"]
 
+import difflib
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +33,25 @@ class RunConfig(BaseModel):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
-def load_config(path: str | Path, overrides: list[str] | None = None) -> RunConfig:
-    """Read a YAML configuration and apply ``a.b=value`` overrides (values are YAML).
+def packaged_configs() -> dict[str, Path]:
+    """The configurations that come with caloforge, by name."""
+    return {path.stem: path for path in sorted(Path(str(files("caloforge") / "configs")).glob("*.yaml"))}
+
+
+def load_config(name: str | Path, overrides: list[str] | None = None) -> RunConfig:
+    """Read a YAML configuration, or a packaged one by its name, and apply ``a.b=value`` overrides (values are YAML).
 
     Raises:
         BadFile: missing, not YAML, or a field that is unknown or out of range, named with its place.
         BadValue: an override that is not ``name=value``.
     """
-    path = Path(path)
+    path = Path(name)
     if not path.is_file():
-        raise BadFile(path, "no such file", "give a YAML configuration")
+        packaged = packaged_configs()
+        if str(name) not in packaged:
+            near = difflib.get_close_matches(str(name), packaged, cutoff=0.5) or packaged
+            raise BadFile(name, "no such file", f"give a YAML configuration or one of caloforge's: {', '.join(near)}")
+        path = packaged[str(name)]
     try:
         tree = yaml.safe_load(path.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:

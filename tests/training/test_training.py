@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from caloforge.data.incident import Incident
 from caloforge.errors import BadFile, BadValue, EmptySample, TrainingDiverged
-from caloforge.generation.sampler import BLOCK, check_range, sample_batches, sample_showers
+from caloforge.generation.sampler import BLOCK, sample_batches, sample_showers
 from caloforge.models import model_config
-from caloforge.training.loop import TrainingConfig
+from caloforge.preprocessing.pipeline import Pipeline
+from caloforge.rng import torch_stream
+from caloforge.training.loop import TrainingConfig, TrainingState, fit
 from caloforge.training.run import load_run
 from caloforge.training.train import TrainingInterrupted, train_run
 
@@ -153,8 +156,58 @@ def test_a_state_is_never_unpickled(folder, showers, tmp_path):
 
 
 def test_range_of_the_training(folder, showers):
-    pipeline = load_run(folder).pipeline
-    check_range(pipeline, np.array([2e3, 9e4], np.float32))
-    check_range(pipeline, showers.incident_energy)  # the test split too, whose extremes the model has not seen
+    known = load_run(folder).pipeline.condition
+    known.check_range(Incident.alike(np.array([2e3, 9e4], np.float32)))
+    known.check_range(Incident.of(showers))  # the test split too, whose extremes the model has not seen
     with pytest.raises(BadValue, match="--extrapolate"):
-        check_range(pipeline, np.array([2e3, 2e5], np.float32))
+        known.check_range(Incident.alike(np.array([2e3, 2e5], np.float32)))
+
+
+ADVERSARIAL = {"latent": 3, "width": 16, "depth": 1, "critic_width": 16, "critic_depth": 1, "flow_transforms": 2}
+GAN_YAML = "model:\n  name: {name}\n" + "".join(f"  {name}: {value}\n" for name, value in ADVERSARIAL.items())
+
+
+def train_adversarial(name, showers, folder, **options):
+    training = TrainingConfig(steps=8, batch=16, log_every=4, checkpoint_every=100)
+    model = model_config({"name": name, **ADVERSARIAL})
+    train_run(showers, model, training, 5, folder, GAN_YAML.format(name=name), {"detector": "tiny stack"}, **options)
+
+
+@pytest.mark.parametrize("name", ["gan", "wgan"])
+def test_two_players_resume_bit_exactly(name, showers, tmp_path):
+    """Optimisers of both players and of the flow go on where they were; the critic is left out of what is kept."""
+    import signal
+
+    def stop(record):
+        if record["step"] == 3:
+            signal.raise_signal(signal.SIGTERM)
+
+    train_adversarial(name, showers, tmp_path / "whole")
+    with pytest.raises(TrainingInterrupted):
+        train_adversarial(name, showers, tmp_path / "stopped", report=stop)
+    train_adversarial(name, showers, tmp_path / "stopped", resume=True)
+    whole, resumed = weights(tmp_path / "whole"), weights(tmp_path / "stopped")
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+    assert not any(key.startswith(("critic", "features")) for key in whole)
+    log = [json.loads(line) for line in (tmp_path / "whole" / "log.jsonl").read_text().splitlines()]
+    assert {"critic_total", "generator_total", "energies_total", "validation", "lipschitz_data_99"} <= set(log[-1])
+    energies = np.geomspace(2e3, 5e4, 50).astype(np.float32)
+    run = load_run(tmp_path / "whole")
+    assert np.isfinite(sample_showers(run.model, run.pipeline, energies, 11).energy).all()
+
+
+def test_the_average_follows_the_critic_and_averages_the_generator(binning, showers):
+    pipeline = Pipeline(binning)
+    pipeline.fit(showers, torch_stream(1, "preprocessing"))
+    x, c, _ = pipeline(showers, torch_stream(1, "preprocessing"))
+    training = TrainingConfig(steps=5, batch=32, ema=0.9)
+    model = model_config({"name": "wgan", **ADVERSARIAL}).build(pipeline)
+    model.initialise(x, c)
+    state = TrainingState.start(model, training)
+    first = [parameter.clone() for parameter in state.average.shape.parameters()]
+    next(fit(state, (x, c), (x, c), training, 3))
+    pairs = zip(state.average.critic.parameters(), state.model.critic.parameters(), strict=True)
+    assert all(torch.equal(slow, fast) for slow, fast in pairs)
+    decay = 1 / 10  # at the first step the average is still short
+    for before, slow, fast in zip(first, state.average.shape.parameters(), state.model.shape.parameters(), strict=True):
+        assert torch.allclose(slow, decay * before + (1 - decay) * fast, atol=1e-6)

@@ -9,41 +9,54 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from jaxtyping import Float
-from numpy import ndarray as Array
 
 from caloforge import __version__
 from caloforge.cli.progress import track
+from caloforge.data.incident import Incident
 from caloforge.data.samples import showers_path
+from caloforge.data.splits import Split, take_split
 from caloforge.data.store import ShowerFile, ShowerWriter
 from caloforge.errors import BadValue
-from caloforge.generation.sampler import check_range, sample_batches
+from caloforge.generation.sampler import sample_batches
 from caloforge.geometry.readouts import readout
+from caloforge.preprocessing.conditions import Conditions
 from caloforge.rng import stream
 from caloforge.training.run import Run, load_run
 from caloforge.truth.beam import parse_particle, parse_spectrum
+from caloforge.truth.directions import Angles, parse_angles
+from caloforge.units import format_angle
 
 
 def generate(
-    run: Annotated[Path, typer.Argument(help="run folder")],
+    run: Annotated[Path, typer.Argument(help="run folder, or the name of a model that comes with caloforge")],
     output: Annotated[Path, typer.Option("-o", "--output", help="HDF5 file to make")],
-    like: Annotated[Path | None, typer.Option(help="file of showers whose incident energies to use")] = None,
+    like: Annotated[
+        Path | None, typer.Option(help="file of showers, or bundled, whose incident particles to use")
+    ] = None,
     binning: Annotated[str | None, typer.Option(help="readout of --like, for files that do not carry one")] = None,
-    particle: Annotated[str, typer.Option(help="particle, with --energy")] = "e-",
+    split: Annotated[Split | None, typer.Option(help="only those of --like in this split")] = None,
+    particle: Annotated[str | None, typer.Option(help="particle, where the model knows several")] = None,
     energy: Annotated[str | None, typer.Option(help="50GeV, 1GeV:100GeV:log or 1GeV:100GeV:uniform")] = None,
+    theta: Annotated[str | None, typer.Option(help="angle to the normal: 30deg or 0deg:30deg:solid-angle")] = None,
+    phi: Annotated[str | None, typer.Option(help="azimuth about the normal: 0deg or 0deg:360deg:uniform")] = None,
     n: Annotated[
-        int | None, typer.Option("-n", min=1, help="number of showers; with --like, its energies repeat")
+        int | None, typer.Option("-n", min=1, help="number of showers; with --like, its particles repeat")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same showers")] = 1,
     batch: Annotated[int, typer.Option(min=1, help="showers held in memory at a time")] = 5000,
-    extrapolate: Annotated[bool, typer.Option(help="allow energies outside the training range")] = False,
+    extrapolate: Annotated[bool, typer.Option(help="allow energies and angles outside those of the training")] = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Generate showers with a trained model."""
     trained = load_run(run)
-    energies = _incident_energies(trained, like, binning, particle, energy, n, seed)
+    if (like is None) == (energy is None):
+        raise BadValue("--like and --energy", (like, energy), "give one of the two")
+    if like is not None:
+        incident = _like(trained, like, binning, split, n)
+    else:
+        incident = _shoot(trained.pipeline.condition, str(energy), (particle, theta, phi), n or 1000, seed)
     if not extrapolate:
-        check_range(trained.pipeline, energies)
+        trained.pipeline.condition.check_range(incident)
     seconds, facts = (
         0.0,
         {"caloforge": __version__, "generator": str(run), "seed": seed, "training": trained.provenance},
@@ -51,34 +64,53 @@ def generate(
     detector = str(trained.provenance.get("data", {}).get("detector", "unknown"))
     with (
         ShowerWriter(output, trained.pipeline.binning, detector, facts) as writer,
-        track("generating", len(energies)) as progress,
+        track("generating", len(incident)) as progress,
     ):
         start, done = time.perf_counter(), 0
-        for showers in sample_batches(trained.model, trained.pipeline, energies, seed, batch):
+        for showers in sample_batches(trained.model, trained.pipeline, incident, seed, batch):
             seconds += time.perf_counter() - start
             writer.append(showers)
             done += len(showers)
             progress(done, f"{done} showers")
             start = time.perf_counter()
-        per_shower = 1e3 * seconds / len(energies)
+        per_shower = 1e3 * seconds / len(incident)
         writer.note(host_ms_per_shower=per_shower)
-    answer = {"file": str(output), "showers": len(energies), "generator_ms_per_shower": per_shower}
-    print(json.dumps(answer) if json_only else f"{output}: {len(energies)} showers, {per_shower:.3f} ms each")
+    answer = {"file": str(output), "showers": len(incident), "generator_ms_per_shower": per_shower}
+    print(json.dumps(answer) if json_only else f"{output}: {len(incident)} showers, {per_shower:.3f} ms each")
 
 
-def _incident_energies(
-    run: Run, like: Path | None, binning: str | None, particle: str, energy: str | None, n: int | None, seed: int
-) -> Float[Array, " N"]:
-    """Incident energies in MeV, from a file or a spectrum."""
-    if (like is None) == (energy is None):
-        raise BadValue("--like and --energy", (like, energy), "give one of the two")
-    if like is not None:
-        with ShowerFile(showers_path(like), readout(binning) if binning else None) as file:
-            if file.binning.layers != run.pipeline.binning.layers:
-                raise BadValue("--like", str(like), f"its readout is {file.binning.name}, the model's another")
-            energies = np.concatenate([batch.incident_energy for batch in file.batches()])
-        return energies if n is None else np.resize(energies, n)
-    spectrum = parse_spectrum(str(energy))
-    if parse_particle(particle) != int(run.pipeline.particle):
-        raise BadValue("--particle", particle, f"the model was trained on PDG {int(run.pipeline.particle)}")
-    return spectrum.sample(n or 1000, stream(seed, "beam"))
+def _like(run: Run, path: Path, binning: str | None, split: Split | None, n: int | None) -> Incident:
+    """The incident particles of a file."""
+    with ShowerFile(showers_path(path), readout(binning) if binning else None) as file:
+        if file.binning.layers != run.pipeline.binning.layers:
+            raise BadValue("--like", str(path), f"its readout is {file.binning.name}, the model's another")
+        parts = (take_split(batch, split) if split else batch for batch in file.batches())
+        incident = Incident.concatenate([Incident.of(part) for part in parts])
+    return incident if n is None else incident.repeated(n)
+
+
+def _shoot(
+    known: Conditions, energy: str, rest: tuple[str | None, str | None, str | None], n: int, seed: int
+) -> Incident:
+    """Particles as in ``simulate``; what is not given is what the model was trained on, if that is one thing."""
+    particle, theta, phi = rest
+    if particle is None and known.n_particles > 1:
+        raise BadValue("--particle", None, f"the model was trained on PDG {known.particles.tolist()}; say which")
+    thetas = _angles("theta", theta, known.varies_theta, known.theta_range.tolist())
+    phis = _angles("phi", phi, known.varies_phi, known.phi_range.tolist())
+    pdg = parse_particle(particle) if particle else int(known.particles[0])
+    return Incident(
+        parse_spectrum(energy).sample(n, stream(seed, "beam")),
+        np.full(n, pdg, np.int32),
+        thetas.sample(n, stream(seed, "beam theta")),
+        phis.sample(n, stream(seed, "beam phi")),
+    )
+
+
+def _angles(name: str, text: str | None, varies: bool, ends: list[float]) -> Angles:
+    if text:
+        return parse_angles(text)
+    if varies:
+        known = " to ".join(map(format_angle, ends))
+        raise BadValue(f"--{name}", None, f"the model was trained on {known}; say which")
+    return Angles(ends[0], ends[0])

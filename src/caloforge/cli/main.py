@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from caloforge import __version__
+from caloforge.cli.diagnose import diagnose
 from caloforge.cli.generate import generate
 from caloforge.cli.inspect import inspect
 from caloforge.cli.merge import merge
 from caloforge.cli.quickstart import quickstart
+from caloforge.cli.score import score
 from caloforge.cli.simulate import simulate
 from caloforge.cli.train import train
 from caloforge.cli.validate import validate
@@ -33,7 +35,7 @@ def version(show: Annotated[bool, typer.Option("--version", help="print the vers
         raise typer.Exit
 
 
-for command in (quickstart, simulate, merge, inspect, train, generate, validate):
+for command in (quickstart, simulate, merge, inspect, train, generate, validate, score, diagnose):
     app.command()(command)
 
 

@@ -17,7 +17,7 @@ from caloforge.training.train import train_run
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="YAML configuration")],
+    config: Annotated[Path, typer.Argument(help="YAML configuration, or the name of one that comes with caloforge")],
     output: Annotated[Path, typer.Option("-o", "--output", help="run folder to make")],
     override: Annotated[list[str] | None, typer.Option("--set", help="field=value, such as model.beta=0.5")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="seed, instead of the configuration's")] = None,
@@ -33,11 +33,11 @@ def train(
 
         def report(record: dict[str, float]) -> None:
             last.update(record)
-            progress(record["step"], f"loss {last['total']:.1f}" if "total" in last else "")
+            progress(record["step"], f"validation {last['validation']:.2f}" if "validation" in last else "")
 
         train_run(showers, run.model, run.training, run.seed, output, run.to_yaml(), provenance, resume, report)
     if json_only:
         print(json.dumps({"run": str(output), **last}))
     else:
-        print(f"trained {last.get('step', 0):.0f} steps, held-out loss {last.get('validation', 0):.2f} nats: {output}")
+        print(f"trained {last.get('step', 0):.0f} steps, validation {last.get('validation', 0):.2f}: {output}")
     sys.stdout.flush()

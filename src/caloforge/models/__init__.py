@@ -1,7 +1,11 @@
 """Model families; importing the package registers them all by name."""
 
+from caloforge.models import gan as gan
 from caloforge.models import vae as vae
+from caloforge.models import wgan as wgan
 from caloforge.models.base import MODELS as MODELS
+from caloforge.models.base import Estimate as Estimate
 from caloforge.models.base import Generator as Generator
+from caloforge.models.base import ImplicitDensity as ImplicitDensity
 from caloforge.models.base import ModelConfig as ModelConfig
 from caloforge.models.base import model_config as model_config

@@ -1,28 +1,92 @@
 r"""Generator: what every model is to the rest of caloforge, and the registry of families by name.
 
-A generator is a pushforward :math:`x = G(z, c)` of noise :math:`z \sim N(0, 1)^{n}`: all randomness comes in as an
-argument, so the same noise gives the same showers here, in ONNX and in C++.
+A generator is the pushforward :math:`x = G(z, c)` of a latent prior :math:`p(z) = N(0, 1)^{n}`: all randomness comes in
+as an argument, so the same noise gives the same showers here, in ONNX and in C++. Expectations need no density of x
+(law of the unconscious statistician): :math:`E[f(x) \mid c] = \int f(G(z, c))\, p(z)\, dz`.
 """
 
-__all__ = ["Generator", "Losses", "ModelConfig", "MODELS", "register", "model_config"]
+__all__ = [
+    "Estimate",
+    "Generator",
+    "ImplicitDensity",
+    "Losses",
+    "Player",
+    "ModelConfig",
+    "MODELS",
+    "register",
+    "model_config",
+]
 
 from abc import ABC, abstractmethod
-from typing import Any, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from caloforge.errors import UnknownName
+from caloforge.errors import BadValue, CaloforgeError, UnknownName
+from caloforge.geometry.binning import Binning
 from caloforge.preprocessing.pipeline import Pipeline
 
 Losses = dict[str, Tensor]
+Loss = Callable[[Tensor, Tensor, float, torch.Generator], Losses]  # of x, c, progress and randomness
+Statistic = Callable[[Tensor, Tensor], Tensor]  # features (n, F) and conditions (n, C) -> (n,) or (n, k)
+
+_BLOCK = 1000  # showers held at a time
+
+
+@dataclass(frozen=True)
+class Player:
+    """A part of a model that has a loss and an optimiser of its own.
+
+    Args:
+        name: of its losses in the log.
+        parameters: what its optimiser moves.
+        loss: terms to log; it minimises ``total``.
+        turns: optimiser steps in each step of the training, each on a new batch.
+        speed: its learning rate over the training's.
+        betas: decay of the optimiser's mean gradient and mean squared gradient.
+        averaged: whether the averaged weights (EMA) of the training average these, too, or follow the latest.
+    """
+
+    name: str
+    parameters: list[nn.Parameter]
+    loss: Loss
+    turns: int = 1
+    speed: float = 1.0
+    betas: tuple[float, float] = (0.9, 0.99)
+    averaged: bool = True
+
+
+class Estimate(NamedTuple):
+    """A value known from finitely many random draws, and its standard error."""
+
+    value: Tensor
+    error: Tensor
+
+
+class ImplicitDensity(CaloforgeError):
+    """A likelihood was asked of a model that has none."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"{model} has no likelihood: it defines its density only through samples, so p(x | c) cannot be evaluated; "
+            "use a model with an explicit density (vae), or compare samples with caloforge validate"
+        )
 
 
 class Generator(nn.Module, ABC):
-    """A conditional generative model of features x (N, F) given conditions c (N, C)."""
+    """A conditional generative model of features x (N, F) given conditions c (N, C).
 
+    ``explicit``: whether ``log_prob`` can be evaluated (VAE, flow) or only samples drawn (GAN).
+    ``training_parts``: submodules that only training needs (a critic); a finished run is saved and loaded without them.
+    """
+
+    explicit: ClassVar[bool]
+    training_parts: ClassVar[tuple[str, ...]] = ()
     noise_shape: tuple[int, ...]
 
     def initialise(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> None:
@@ -34,9 +98,72 @@ class Generator(nn.Module, ABC):
     ) -> Losses:
         """Terms to log; ``total`` is minimised. ``progress`` in [0, 1] is the part of training already done."""
 
+    def players(self) -> list[Player]:
+        """Who takes turns in a training step; one who minimises ``loss`` over all parameters, if not said otherwise."""
+        return [Player("model", list(self.parameters()), self.loss)]
+
+    def held_out(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator) -> Losses:
+        """Figures of merit on showers that are not trained on; ``validation`` is the one to watch."""
+        return {"validation": self.loss(x, c, 1.0, generator)["total"]}
+
     @abstractmethod
     def sample(self, noise: Float[Tensor, "N Z"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N F"]:
         """Features of one shower for each row of standard normal noise."""
+
+    def latent(self, n: int, generator: torch.Generator) -> Float[Tensor, "n ..."]:
+        """n draws of z from the latent prior, the noise that ``sample`` takes."""
+        return torch.randn(n, *self.noise_shape, generator=generator)
+
+    def log_prob(
+        self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator, samples: int = 16
+    ) -> Estimate:
+        """log p(x | c) of each shower in nats with its Monte-Carlo error, or a lower bound: see the model.
+
+        Raises:
+            ImplicitDensity: the model defines its density only through samples.
+        """
+        raise ImplicitDensity(type(self).__name__)
+
+    def expectation(self, f: Statistic, c: Float[Tensor, " C"], n: int, generator: torch.Generator) -> Estimate:
+        """E[f(G(z, c), c)] at one condition from ``n`` showers; values of shape () or (k,), as f has columns.
+
+        Raises:
+            BadValue: fewer than two showers.
+        """
+        return self._mean(lambda z: _values(f, self, z, c), n, generator)
+
+    def difference(
+        self, f: Statistic, c: Float[Tensor, " C"], other: Float[Tensor, " C"], n: int, generator: torch.Generator
+    ) -> Estimate:
+        """E[f] at c minus E[f] at ``other``, with the same z for both (common random numbers).
+
+        What a z does to f it does at both conditions and cancels, so the error is smaller than that of the difference
+        of two independent means. Source: Glasserman, Monte Carlo Methods in Financial Engineering (2003), ch. 4 and 7.
+
+        Raises:
+            BadValue: fewer than two showers.
+        """
+        return self._mean(lambda z: _values(f, self, z, c) - _values(f, self, z, other), n, generator)
+
+    @torch.no_grad()
+    def _mean(self, f: Callable[[Tensor], Tensor], n: int, generator: torch.Generator) -> Estimate:
+        """Mean of f(z) over n draws of z with its standard error, in float64, a block at a time."""
+        if n < 2:
+            raise BadValue("number of showers", n, "an expectation with an error needs at least two")
+        sums = squares = torch.zeros((), dtype=torch.float64)
+        first: Tensor | None = None
+        for start in range(0, n, _BLOCK):
+            values = f(self.latent(min(_BLOCK, n - start), generator)).double()
+            first = values[0] if first is None else first
+            sums, squares = sums + (values - first).sum(0), squares + ((values - first) ** 2).sum(0)
+        assert first is not None
+        variance = ((squares - sums**2 / n) / (n - 1)).clamp_min(0.0)
+        return Estimate(first + sums / n, (variance / n).sqrt())
+
+
+def _values(f: Statistic, model: Generator, z: Tensor, c: Tensor) -> Tensor:
+    conditions = c.expand(len(z), -1)
+    return f(model.sample(z, conditions), conditions)
 
 
 class ModelConfig(BaseModel, ABC):
@@ -44,6 +171,10 @@ class ModelConfig(BaseModel, ABC):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
+
+    def pipeline(self, binning: Binning) -> Pipeline:
+        """The preprocessing that this family wants, not yet fitted."""
+        return Pipeline(binning)
 
     @abstractmethod
     def build(self, pipeline: Pipeline) -> Generator:

@@ -1,16 +1,17 @@
-r"""Conditional variational autoencoder of shower shapes: an explicit likelihood, bounded from below by the ELBO.
+r"""Conditional beta-VAE of shower shapes: an explicit likelihood, bounded from below by the ELBO.
 
 .. math:: \log p(s \mid u, c) \ge E_{q(z|s,u,c)}[\log p(s \mid z, u, c)] - KL(q(z|s,u,c) \,\|\, N(0, 1))
 
-s: shares of the cells in their layer's energy; u: energy features, the last L of them the standardised logarithms of
-the layer energies; c: conditions. The decoder's output is a proper density for sparse non-negative cells
-(`HurdleShares`), so samples have real zeros and real cell noise, not a blurred mean. Against posterior collapse the KL
-term starts at zero weight and never pushes a latent below its free bits (arXiv:1606.04934). Where the average q stays
-away from N(0, 1), as it does for beta < 1, samples would fall into its holes: then a small flow p(z | u, c) can learn
-the average q, without acting back on encoder or decoder, and samples are drawn from it. Source: arXiv:1312.6114.
+s: shares of the cells in their layer; u: energy features, the last L of them the standardised logarithms of the layer
+energies; c: conditions. The decoder's output is a proper density for sparse non-negative cells
+(`caloforge.models.hurdle`), so samples have real zeros and real cell noise, not a blurred mean. The KL term has weight
+beta (arXiv:1804.03599); against posterior collapse the weight starts at zero and never pushes a latent below its free
+bits (arXiv:1606.04934). Where the average q stays away from N(0, 1), as it does for beta < 1, samples would fall into
+its holes: then a small flow p(z | u, c) can learn the average q, without acting back on encoder or decoder, and samples
+are drawn from it. Source: arXiv:1312.6114.
 """
 
-__all__ = ["ShapeVAE", "VAEConfig"]
+__all__ = ["DECODERS", "ShapeVAE", "VAEConfig"]
 
 import math
 from typing import Literal
@@ -21,46 +22,90 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from caloforge.geometry.binning import Binning
-from caloforge.models.base import Losses, ModelConfig, register
+from caloforge.models.base import Estimate, Losses, ModelConfig, register
+from caloforge.models.beta import BetaSchedule, beta_at
+from caloforge.models.blur import MeanShares
+from caloforge.models.bounds import gaussian_kl, importance_bound
 from caloforge.models.cascade import Cascade, ShapeStage
 from caloforge.models.flow import CouplingFlow, LayerEnergyFlow
-from caloforge.models.hurdle import HurdleShares
+from caloforge.models.hurdle import DirichletShares, LogNormalShares
+from caloforge.models.shares import ShareDensity
+from caloforge.nn.conditioning import Conditioning, ParticleEmbedding
 from caloforge.nn.layers import ConditionedMLP
-from caloforge.preprocessing.pipeline import Pipeline
+from caloforge.preprocessing.pipeline import CellFeatures, Pipeline
+
+Decoder = Literal["dirichlet", "lognormal", "mse"]
+DECODERS: dict[Decoder, type[ShareDensity]] = {
+    "dirichlet": DirichletShares,
+    "lognormal": LogNormalShares,
+    "mse": MeanShares,
+}
+
+
+@register
+class VAEConfig(ModelConfig):
+    """Two-stage conditional VAE: spline flow of the layer energies, then `ShapeVAE` for the cells."""
+
+    name: Literal["vae"] = "vae"
+    latent: int = Field(16, ge=1, description="latent dimension")
+    width: int = Field(256, ge=1, description="hidden units of encoder and decoder")
+    depth: int = Field(2, ge=0, description="residual blocks of encoder and decoder")
+    beta: float = Field(1.0, ge=0, description="final weight of the KL term")
+    beta_schedule: BetaSchedule = Field("annealed", description="fixed, one rise over warmup, or several in cycles")
+    warmup: tuple[float, float] = Field((0.3, 0.6), description="part of training over which an annealed beta grows")
+    cycles: int = Field(4, ge=1, description="rises of a cyclical beta")
+    free_bits: float = Field(0.1, ge=0, description="KL of a latent, in nats, below which it costs nothing")
+    decoder: Decoder = Field("dirichlet", description="density of the cells; mse draws means only, to show the blur")
+    cells: CellFeatures = Field(
+        "shares", description="shares of a layer's energy, or of weights with a smooth spectrum"
+    )
+    conditioning: Conditioning = Field("film", description="how hidden layers hear of energy, particle and direction")
+    prior: Literal["flow", "normal"] = Field(
+        "normal", description="where samples take z from: the learned p(z | u, c) or N(0, 1)"
+    )
+    flow_transforms: int = Field(6, ge=1, description="spline couplings of the layer-energy flow")
+    flow_bins: int = Field(8, ge=2, description="bins of each spline")
+    flow_width: int = Field(64, ge=1, description="hidden units of each coupling")
+
+    def pipeline(self, binning: Binning) -> Pipeline:
+        return Pipeline(binning, self.cells)
+
+    def build(self, pipeline: Pipeline) -> Cascade:
+        binning = pipeline.binning
+        embedding = ParticleEmbedding(pipeline.condition.n_particles, pipeline.n_conditions)
+        n_conditions = embedding.n_out
+        energies = LayerEnergyFlow(
+            binning.n_layers, n_conditions, self.flow_transforms, self.flow_bins, self.flow_width
+        )
+        prior = None
+        if self.prior == "flow":
+            context = 2 * binning.n_layers + n_conditions
+            prior = CouplingFlow(self.latent, context, self.flow_transforms, self.flow_bins, self.flow_width)
+        return Cascade(pipeline, embedding, energies, ShapeVAE(binning, n_conditions, self, prior))
 
 
 class ShapeVAE(ShapeStage):
-    """p(s | u, c); the weight of the KL term grows from 0 to ``beta`` over the part ``warmup`` of training."""
+    """p(s | u, c) of a `VAEConfig`; samples take z from ``prior``, or from N(0, 1) where there is none."""
 
     log_share_mean: Tensor
     log_share_std: Tensor
 
-    def __init__(
-        self,
-        binning: Binning,
-        n_conditions: int,
-        latent: int,
-        width: int,
-        depth: int,
-        beta: float,
-        free_bits: float,
-        warmup: tuple[float, float],
-        prior: CouplingFlow | None,
-    ) -> None:
+    def __init__(self, binning: Binning, n_conditions: int, config: VAEConfig, prior: CouplingFlow | None) -> None:
         super().__init__()
-        n_voxels, context = binning.n_voxels, 2 * binning.n_layers
-        self.n_layers, self.beta, self.free_bits, self.warmup = binning.n_layers, beta, free_bits, warmup
-        self.latent, self.prior = latent, prior
-        self.shares = HurdleShares(binning)
-        self.noise_width = latent + self.shares.noise_width
-        self.encoder = ConditionedMLP(2 * n_voxels + context, 2 * latent, n_conditions, width, depth)
-        self.decoder = ConditionedMLP(latent + context, width, n_conditions, width, depth)
-        self.cells = nn.Linear(width + binning.n_layers, 3 * n_voxels)
+        n_voxels, context, width = binning.n_voxels, 2 * binning.n_layers, config.width
+        self.config, self.n_layers = config, binning.n_layers
+        self.latent, self.prior = config.latent, prior
+        self.shares = DECODERS[config.decoder](binning)
+        self.noise_width = self.latent + self.shares.noise_width
+        options = (n_conditions, width, config.depth, config.conditioning)
+        self.encoder = ConditionedMLP(2 * n_voxels + context, 2 * self.latent, *options)
+        self.decoder = ConditionedMLP(self.latent + context, width, *options)
+        self.cells = nn.Linear(width + binning.n_layers, self.shares.parameters_per_cell * n_voxels)
         self.register_buffer("log_share_mean", torch.zeros(n_voxels))
         self.register_buffer("log_share_std", torch.ones(n_voxels))
 
-    def initialise(self, shares: Float[Tensor, "N V"]) -> None:
-        """Start from the mean picture: each cell's hit rate, mean share when hit, and spread."""
+    def initialise(self, shares: Float[Tensor, "N V"], u: Float[Tensor, "N U"]) -> None:
+        """Start from the mean picture; standardise what the encoder sees."""
         hit = shares > 0
         n = hit.sum(0).clamp_min(1)
         log_share = torch.where(hit, shares.clamp_min(1e-30).log(), 0.0)
@@ -68,11 +113,9 @@ class ShapeVAE(ShapeStage):
         variance = torch.where(hit, (log_share - mean) ** 2, 0.0).sum(0) / n
         self.log_share_mean.copy_(mean)
         self.log_share_std.copy_(variance.sqrt().clamp_min(0.1))
-        rate = hit.float().mean(0).clamp(1e-4, 1 - 1e-4)
-        mean_share = (shares.sum(0) / n).clamp_min(1e-12)
         with torch.no_grad():
             self.cells.weight.mul_(0.1)
-            self.cells.bias.copy_(torch.cat([rate.logit(), mean_share.log(), torch.zeros_like(rate)]))
+            self.cells.bias.copy_(self.shares.start(shares).reshape(-1))
 
     def posterior(
         self, shares: Float[Tensor, "N V"], u: Float[Tensor, "N U"], c: Float[Tensor, "N C"]
@@ -86,15 +129,11 @@ class ShapeVAE(ShapeStage):
 
     def decode(
         self, z: Float[Tensor, "N Z"], u: Float[Tensor, "N U"], c: Float[Tensor, "N C"]
-    ) -> Float[Tensor, "N 3 V"]:
+    ) -> Float[Tensor, "N P V"]:
         """Parameters of the cells' density; the log layer energies also go straight into the last linear map."""
         hidden = self.decoder(torch.cat([z, u], 1), c)
-        return self.cells(torch.cat([hidden, u[:, -self.n_layers :]], 1)).view(len(z), 3, -1)
-
-    @staticmethod
-    def kl(mean: Float[Tensor, "N Z"], log_std: Float[Tensor, "N Z"]) -> Float[Tensor, "N Z"]:
-        r"""KL(N(m, s) || N(0, 1)) of each latent in nats: :math:`(m^2 + s^2 - 1)/2 - \log s`."""
-        return 0.5 * (mean**2 + (2 * log_std).exp() - 1) - log_std
+        cells = self.cells(torch.cat([hidden, u[:, -self.n_layers :]], 1))
+        return cells.view(len(z), self.shares.parameters_per_cell, -1)
 
     def elbo_terms(
         self,
@@ -106,7 +145,7 @@ class ShapeVAE(ShapeStage):
         """Reconstruction log-density at one z ~ q, the KL of each latent to N(0, 1), both in nats, and that z."""
         mean, log_std = self.posterior(shares, u, c)
         z = mean + log_std.exp() * noise
-        return self.shares.log_prob(shares, self.decode(z, u, c)).sum(1), self.kl(mean, log_std), z
+        return self.shares.log_prob(shares, self.decode(z, u, c)).sum(1), gaussian_kl(mean, log_std), z
 
     def loss(
         self,
@@ -116,17 +155,20 @@ class ShapeVAE(ShapeStage):
         progress: float,
         generator: torch.Generator,
     ) -> Losses:
-        """beta-ELBO with free bits; reconstruction and KL are logged apart."""
+        """beta-ELBO with free bits; reconstruction, KL, and the KL of each latent are logged apart, in nats."""
+        options = self.config
         noise = torch.randn(len(shares), self.latent, generator=generator, device=shares.device)
         reconstruction, kl, z = self.elbo_terms(shares, u, c, noise)
-        start, end = self.warmup
-        weight = self.beta * min(1.0, max(0.0, (progress - start) / max(end - start, 1e-9)))
+        beta = beta_at(progress, options.beta, options.beta_schedule, options.warmup, options.cycles)
+        per_latent = kl.mean(0)
         losses = {
             "reconstruction": -reconstruction.mean(),
-            "kl": kl.sum(1).mean(),
-            "active_units": (kl.mean(0) > 0.1).sum().float(),
+            "kl": per_latent.sum(),
+            "beta": torch.tensor(beta),
+            "active_units": (per_latent > 0.1).sum().float(),
+            **{f"kl_{i}": value for i, value in enumerate(per_latent)},
         }
-        total = weight * kl.mean(0).clamp_min(self.free_bits).sum() - reconstruction.mean()
+        total = beta * per_latent.clamp_min(options.free_bits).sum() - reconstruction.mean()
         if self.prior is not None:
             losses["prior_nll"] = -self._log_prior(z.detach(), u, c).mean()
             total = total + losses["prior_nll"]
@@ -145,16 +187,13 @@ class ShapeVAE(ShapeStage):
         u: Float[Tensor, "N U"],
         c: Float[Tensor, "N C"],
         noise: Float[Tensor, "K N Z"],
-    ) -> Float[Tensor, " N"]:
-        r"""Importance-weighted bound :math:`\log \frac1K \sum_k p(s|z_k) p(z_k) / q(z_k|s)` (arXiv:1509.00519)."""
-        mean, log_std = self.posterior(shares, u, c)
-        weights = []
-        for epsilon in noise:
-            z = mean + log_std.exp() * epsilon
-            log_posterior = -(0.5 * (epsilon**2 + math.log(2 * math.pi)) + log_std).sum(1)
-            log_likelihood = self.shares.log_prob(shares, self.decode(z, u, c)).sum(1)
-            weights.append(log_likelihood + self._log_prior(z, u, c) - log_posterior)
-        return torch.stack(weights).logsumexp(0) - math.log(len(noise))
+    ) -> Estimate:
+        """Importance-weighted bound on log p(s | u, c) with z drawn from the posterior; see `importance_bound`."""
+
+        def log_joint(z: Tensor) -> Tensor:
+            return self.shares.log_prob(shares, self.decode(z, u, c)).sum(1) + self._log_prior(z, u, c)
+
+        return importance_bound(log_joint, *self.posterior(shares, u, c), noise)
 
     def sample(
         self,
@@ -168,36 +207,3 @@ class ShapeVAE(ShapeStage):
         if self.prior is not None:
             z = self.prior.sample(z, torch.cat([u, c], 1))
         return self.shares.sample(cells, self.decode(z, u, c), active)
-
-
-@register
-class VAEConfig(ModelConfig):
-    """Two-stage conditional VAE: spline flow of the layer energies, then `ShapeVAE` for the cells."""
-
-    name: Literal["vae"] = "vae"
-    latent: int = Field(16, ge=1, description="latent dimension")
-    width: int = Field(256, ge=1, description="hidden units of encoder and decoder")
-    depth: int = Field(2, ge=0, description="residual blocks of encoder and decoder")
-    beta: float = Field(1.0, ge=0, description="final weight of the KL term")
-    free_bits: float = Field(0.1, ge=0, description="KL of a latent, in nats, below which it costs nothing")
-    warmup: tuple[float, float] = Field((0.3, 0.6), description="part of training over which beta grows from 0")
-    prior: Literal["flow", "normal"] = Field(
-        "normal", description="where samples take z from: the learned p(z | u, c) or N(0, 1)"
-    )
-    flow_transforms: int = Field(6, ge=1, description="spline couplings of the layer-energy flow")
-    flow_bins: int = Field(8, ge=2, description="bins of each spline")
-    flow_width: int = Field(64, ge=1, description="hidden units of each coupling")
-
-    def build(self, pipeline: Pipeline) -> Cascade:
-        binning, n_conditions = pipeline.binning, pipeline.n_conditions
-        energies = LayerEnergyFlow(
-            binning.n_layers, n_conditions, self.flow_transforms, self.flow_bins, self.flow_width
-        )
-        prior = None
-        if self.prior == "flow":
-            context = 2 * binning.n_layers + n_conditions
-            prior = CouplingFlow(self.latent, context, self.flow_transforms, self.flow_bins, self.flow_width)
-        shape = ShapeVAE(
-            binning, n_conditions, self.latent, self.width, self.depth, self.beta, self.free_bits, self.warmup, prior
-        )
-        return Cascade(pipeline, energies, shape)

@@ -1,12 +1,16 @@
 r"""Showers <-> (x, c): what a network sees, and the way back to MeV.
 
 ``x`` (N, L + V) holds the L energy features (chain of ratios, stretched to the real line, standardised) and then the V
-cells as shares of their layer, exact zeros kept. ``c`` (N, 1) is the standardised logarithm of the incident energy.
+cells as shares of their layer, exact zeros kept: of its energy, or of weights whose spectrum is smooth
+(`CellSpectrum`). ``c`` (N, C) are the `Conditions` of the incident particles.
 The log-determinant makes a density of x a density of cell energies, with respect to counting measure for which cells
-are hit times Lebesgue measure (MeV) of their energies; each layer with n hits contributes :math:`-(n-1)\log E_{layer}`.
+are hit times Lebesgue measure (MeV) of their energies. With weights :math:`w_i = g(e_i)` of sum W and shares
+:math:`s_i`, each layer with n hits contributes :math:`\sum_i \ln g'(e_i) + \ln \sum_i s_i / g'(e_i) - (n - 1) \ln W`.
 """
 
-__all__ = ["Pipeline"]
+__all__ = ["CellFeatures", "Pipeline"]
+
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,10 +18,15 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 from torch import Tensor, nn
 
+from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue, BinningMismatch
 from caloforge.geometry.binning import Binning
+from caloforge.preprocessing.conditions import Conditions
+from caloforge.preprocessing.spectrum import CellSpectrum
 from caloforge.preprocessing.transforms import EnergyChain, LogitWithAtoms, Standardize
+
+CellFeatures = Literal["shares", "spectrum"]
 
 
 class Pipeline(nn.Module):
@@ -27,41 +36,30 @@ class Pipeline(nn.Module):
         BinningMismatch: showers of another mesh.
     """
 
-    energy_range: Tensor
-    particle: Tensor
-
-    def __init__(self, binning: Binning) -> None:
+    def __init__(self, binning: Binning, cells: CellFeatures = "shares") -> None:
         super().__init__()
         self.binning = binning
+        self.spectrum = CellSpectrum(binning) if cells == "spectrum" else None
         self.chain = EnergyChain()
         self.logit = LogitWithAtoms(binning.n_layers)
         self.scale = Standardize(binning.n_layers)
-        self.condition = Standardize(1)
-        self.register_buffer("energy_range", torch.zeros(2))
-        self.register_buffer("particle", torch.zeros((), dtype=torch.int64))
+        self.condition = Conditions()
         self._layer_of_voxel = torch.from_numpy(binning.layer_of_voxel)
 
     @property
     def n_conditions(self) -> int:
-        return 1
+        return self.condition.n_features
 
     def fit(
         self, showers: Showers, generator: torch.Generator, energy_range: tuple[float, float] | None = None
     ) -> None:
-        """Find scales from training showers; ``energy_range`` (MeV) is what they were drawn from, if that is known.
-
-        Raises:
-            BadValue: more than one kind of particle, or particles that are not perpendicular.
-        """
-        kinds = np.unique(showers.pdg)
-        if len(kinds) > 1 or (showers.theta != 0).any():
-            raise BadValue("training showers", f"particles {kinds.tolist()}", "give one perpendicular particle for now")
+        """Find scales from training showers; ``energy_range`` (MeV) is what they were drawn from, if that is known."""
         ratios, _ = self._ratios(showers)
         self.logit.fit(ratios)
         self.scale.fit(self.logit(ratios, torch.rand(ratios.shape, generator=generator))[0])
-        self.condition.fit(torch.tensor(showers.incident_energy).float().log()[:, None])
-        self.energy_range.copy_(torch.tensor(energy_range or _range(showers)))
-        self.particle.fill_(int(kinds[0]))
+        self.condition.fit(Incident.of(showers), energy_range)
+        if self.spectrum is not None:
+            self.spectrum.fit(showers.energy)
 
     def _ratios(self, showers: Showers) -> tuple[Float[Tensor, "N L"], Float[Tensor, " N"]]:
         if showers.binning.layers != self.binning.layers:
@@ -70,9 +68,20 @@ class Pipeline(nn.Module):
         ratios, log_det = self.chain(layers, torch.tensor(showers.incident_energy).double())
         return ratios.float(), log_det.float()
 
-    def conditions(self, incident_energy: Float[Array, " N"]) -> Float[Tensor, "N 1"]:
-        """c of incident energies in MeV."""
-        return self.condition(torch.tensor(np.asarray(incident_energy, np.float32)).log()[:, None])[0]
+    def incident(self, energy: Float[Array, " N"]) -> Incident:
+        """Particles of these energies (MeV), otherwise as all of the training showers were.
+
+        Raises:
+            BadValue: the training showers had several particles or directions.
+        """
+        known = self.condition
+        if known.n_features > 1:
+            raise BadValue("condition", "an energy alone", "the model needs the particle, theta and phi too")
+        return Incident.alike(energy, int(known.particles[0]), float(known.theta_range[0]), float(known.phi_range[0]))
+
+    def conditions(self, incident: Incident | Float[Array, " N"]) -> Float[Tensor, "N C"]:
+        """c of incident particles, or of energies in MeV where only those vary."""
+        return self.condition(incident if isinstance(incident, Incident) else self.incident(incident))
 
     def forward(
         self, showers: Showers, generator: torch.Generator
@@ -81,29 +90,40 @@ class Pipeline(nn.Module):
         ratios, chain_det = self._ratios(showers)
         stretched, logit_det = self.logit(ratios, torch.rand(ratios.shape, generator=generator))
         features, scale_det = self.scale(stretched)
-        layers = torch.tensor(showers.layer_energy).float()
-        cells = torch.from_numpy(np.array(showers.energy, np.float32))
-        shares = cells / layers[:, self._layer_of_voxel].clamp_min(1e-30)
-        hits = torch.from_numpy(np.add.reduceat(showers.energy > 0, self.binning.layer_starts[:-1], 1, dtype=np.int64))
-        shares_det = -torch.where(layers > 0, (hits - 1) * layers.clamp_min(1e-30).log(), 0.0).sum(1)
+        shares, shares_det = self._shares(torch.from_numpy(np.array(showers.energy, np.float32)))
         log_det = chain_det + logit_det + scale_det + shares_det
-        return torch.cat([features, shares], 1), self.conditions(showers.incident_energy), log_det
+        return torch.cat([features, shares], 1), self.conditions(Incident.of(showers)), log_det
+
+    def _shares(self, cells: Float[Tensor, "N V"]) -> tuple[Float[Tensor, "N V"], Float[Tensor, " N"]]:
+        """Shares of each layer's weights, and log|d(E, shares)/d cells|."""
+        weights, log_slope = self.spectrum(cells) if self.spectrum is not None else (cells, torch.zeros_like(cells))
+        total = self._layer_sum(weights)
+        shares = weights / total.clamp_min(1e-30)[:, self._layer_of_voxel]
+        hits = self._layer_sum((cells > 0).to(cells))
+        mixed = self._layer_sum(shares * (-log_slope).exp())
+        log_det = self._layer_sum(log_slope) + mixed.clamp_min(1e-30).log() - (hits - 1) * total.clamp_min(1e-30).log()
+        return shares, torch.where(hits > 0, log_det, 0.0).sum(1)
+
+    def _layer_sum(self, x: Float[Tensor, "N V"]) -> Float[Tensor, "N L"]:
+        """Sums over the cells of each layer, in float64."""
+        sums = x.new_zeros(len(x), self.binning.n_layers, dtype=torch.float64)
+        return sums.index_add_(1, self._layer_of_voxel, x.double()).to(x)
 
     def layer_energies(self, features: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N L"]:
         """Layer energies in MeV of energy features and conditions."""
         ratios = self.logit.inverse(self.scale.inverse(features))
-        return self.chain.inverse(ratios, self.condition.inverse(c)[:, 0].exp())
+        return self.chain.inverse(ratios, self.condition.energies(c))
 
     def cells(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N V"]:
         """Cell energies in MeV of features and conditions."""
         layers = self.layer_energies(x[:, : self.binning.n_layers], c)
-        return x[:, self.binning.n_layers :] * layers[:, self._layer_of_voxel]
+        shares = x[:, self.binning.n_layers :]
+        if self.spectrum is not None:
+            return self.spectrum.cells(shares, layers)
+        return shares * layers[:, self._layer_of_voxel]
 
-    def inverse(self, x: Float[Tensor, "N F"], incident_energy: Float[Array, " N"]) -> Showers:
-        """Showers in MeV of features and incident energies."""
-        energy = self.cells(x, self.conditions(incident_energy))
-        return Showers.perpendicular(energy.numpy(), incident_energy, self.binning, int(self.particle))
-
-
-def _range(showers: Showers) -> tuple[float, float]:
-    return float(showers.incident_energy.min()), float(showers.incident_energy.max())
+    def inverse(self, x: Float[Tensor, "N F"], incident: Incident | Float[Array, " N"]) -> Showers:
+        """Showers in MeV of features and incident particles, or energies in MeV where only those vary."""
+        who = incident if isinstance(incident, Incident) else self.incident(incident)
+        cells = self.cells(x, self.condition(who)).numpy()
+        return Showers(cells, who.energy, who.pdg, who.theta, who.phi, self.binning)

@@ -17,11 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from caloforge.errors import TrainingDiverged
-from caloforge.models.base import Generator
+from caloforge.models.base import Generator, Player
 from caloforge.rng import torch_stream
 
 Features = tuple[Tensor, Tensor]  # x (N, F) and c (N, C)
-Augment = Callable[[Tensor, torch.Generator], Tensor]
+Augment = Callable[[Tensor, Tensor, torch.Generator], Features]
 
 
 class TrainingConfig(BaseModel):
@@ -45,28 +45,32 @@ class TrainingState:
 
     model: Generator
     average: Generator
-    optimiser: torch.optim.Optimizer
+    optimisers: dict[str, torch.optim.Optimizer]
     step: int = 0
 
     @classmethod
     def start(cls, model: Generator, config: TrainingConfig) -> "TrainingState":
-        optimiser = torch.optim.AdamW(
-            model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay
-        )
-        return cls(model, copy.deepcopy(model).requires_grad_(False), optimiser)
+        optimisers: dict[str, torch.optim.Optimizer] = {
+            player.name: torch.optim.AdamW(
+                player.parameters, lr=config.learning_rate, betas=player.betas, weight_decay=config.weight_decay
+            )
+            for player in model.players()
+        }
+        return cls(model, copy.deepcopy(model).requires_grad_(False), optimisers)
 
     def state_dict(self) -> dict[str, Any]:
         return {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
             "step": self.step,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        for name, optimiser in self.optimisers.items():
+            optimiser.load_state_dict(state["optimisers"][name])
         self.step = state["step"]
 
 
@@ -85,23 +89,31 @@ def fit(
     Raises:
         TrainingDiverged: the loss is not finite.
     """
+    players = state.model.players()
     while state.step < config.steps:
         generator = torch_stream(seed, "training", state.step)
-        x, c = _batch(train, config.batch, generator)
-        if augment is not None:
-            x = augment(x, generator)
-        losses = _step(state, x, c, config, generator)
+        losses: dict[str, float] = {}
+        for player in players:
+            for _ in range(player.turns):
+                x, c = _batch(train, config.batch, generator)
+                if augment is not None:
+                    x, c = augment(x, c, generator)
+                terms = _turn(state, player, x, c, config, generator)
+            losses |= terms if len(players) == 1 else _named(terms, player.name)
+        _average(state, min(config.ema, (1 + state.step) / (10 + state.step)))
         state.step += 1
         if state.step % config.log_every == 0 or state.step == config.steps:
-            held_out = _validate(state, validation, config, seed)
-            yield {
-                "step": state.step,
-                **losses,
-                "validation": held_out,
-                "learning_rate": _learning_rate(state.step, config),
-            }
+            held_out = _validate(state, validation, seed)
+            rate = _learning_rate(state.step, config)
+            yield {"step": state.step, **losses, **held_out, "learning_rate": rate}
         else:
             yield {"step": state.step}
+
+
+def _named(terms: dict[str, float], player: str) -> dict[str, float]:
+    """Terms of one player of several: the names that all of them have get the player's in front."""
+    shared = ("total", "gradient_norm")
+    return {f"{player}_{name}" if name in shared else name: value for name, value in terms.items()}
 
 
 def _batch(data: Features, size: int, generator: torch.Generator) -> Features:
@@ -116,34 +128,36 @@ def _learning_rate(step: int, config: TrainingConfig) -> float:
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, config.steps - rise)))
 
 
-def _step(
-    state: TrainingState, x: Tensor, c: Tensor, config: TrainingConfig, generator: torch.Generator
+def _turn(
+    state: TrainingState, player: Player, x: Tensor, c: Tensor, config: TrainingConfig, generator: torch.Generator
 ) -> dict[str, float]:
-    for group in state.optimiser.param_groups:
-        group["lr"] = _learning_rate(state.step, config)
-    losses = state.model.loss(x, c, state.step / config.steps, generator)
-    state.optimiser.zero_grad(set_to_none=True)
-    losses["total"].backward()  # type: ignore[no-untyped-call]
-    norm = nn.utils.clip_grad_norm_(state.model.parameters(), config.clip)
+    """One optimiser step of one player."""
+    optimiser = state.optimisers[player.name]
+    for group in optimiser.param_groups:
+        group["lr"] = player.speed * _learning_rate(state.step, config)
+    losses = player.loss(x, c, state.step / config.steps, generator)
+    optimiser.zero_grad(set_to_none=True)
+    losses["total"].backward(inputs=player.parameters)  # type: ignore[no-untyped-call]
+    norm = nn.utils.clip_grad_norm_(player.parameters, config.clip)
     if not math.isfinite(float(losses["total"].detach())) or not math.isfinite(float(norm)):
         raise TrainingDiverged(
             f"the loss is not finite at step {state.step}; lower training.learning_rate and train again"
         )
-    state.optimiser.step()
-    _average(state, min(config.ema, (1 + state.step) / (10 + state.step)))
+    optimiser.step()
     return {name: float(value.detach()) for name, value in losses.items()} | {"gradient_norm": float(norm)}
 
 
 @torch.no_grad()
 def _average(state: TrainingState, decay: float) -> None:
-    for slow, fast in zip(state.average.parameters(), state.model.parameters(), strict=True):
-        slow.lerp_(fast, 1 - decay)
+    for slow, fast in zip(state.average.players(), state.model.players(), strict=True):
+        weight = 1 - decay if fast.averaged else 1.0
+        for kept, new in zip(slow.parameters, fast.parameters, strict=True):
+            kept.lerp_(new, weight)
 
 
 @torch.no_grad()
-def _validate(state: TrainingState, validation: Features, config: TrainingConfig, seed: int) -> float:
+def _validate(state: TrainingState, validation: Features, seed: int) -> dict[str, float]:
+    """Figures of merit of the averaged weights on 512 held-out showers at most."""
     rows = slice(0, 512)
-    losses = state.average.loss(
-        validation[0][rows], validation[1][rows], state.step / config.steps, torch_stream(seed, "validation")
-    )
-    return float(losses["total"])
+    terms = state.average.held_out(validation[0][rows], validation[1][rows], torch_stream(seed, "validation"))
+    return {name: float(value) for name, value in terms.items()}

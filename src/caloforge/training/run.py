@@ -1,16 +1,19 @@
 """The run folder: everything needed to sample, to resume and to know where a model came from.
 
-``config.yaml``, ``weights.safetensors`` (averaged weights), ``preprocessing.safetensors`` (with the binning),
-``log.jsonl``, ``provenance.json``; ``state.pt`` only to resume. Loading never executes code from a file.
+``config.yaml``, ``weights.safetensors`` (averaged weights of all that sampling needs), ``preprocessing.safetensors``
+(with the binning), ``log.jsonl``, ``provenance.json``; ``state.pt`` only to resume. Loading never executes code from a
+file. Some trained models come with the package and go by name wherever a run folder is asked for.
 """
 
-__all__ = ["Run", "save_state", "load_state", "save_run", "load_run"]
+__all__ = ["Run", "save_state", "load_state", "save_run", "load_run", "run_folder", "shipped_models"]
 
+import difflib
 import json
 import os
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +53,7 @@ def _replace(path: Path, write: Any) -> None:
         beside.unlink(missing_ok=True)
 
 
-def _write_tensors(path: Path, module: nn.Module, metadata: dict[str, str], skip: str = "\0") -> None:
+def _write_tensors(path: Path, module: nn.Module, metadata: dict[str, str], skip: tuple[str, ...] = ()) -> None:
     tensors = {k: v.contiguous() for k, v in module.state_dict().items() if not k.startswith(skip)}
     _replace(path, lambda target: target.write_bytes(save(tensors, metadata)))
 
@@ -74,24 +77,46 @@ def save_run(
         UnwritablePath: the folder cannot be written.
     """
     _write_tensors(folder / "preprocessing.safetensors", pipeline, {"binning_xml": pipeline.binning.to_xml()})
-    _write_tensors(folder / "weights.safetensors", model, {}, skip=_PIPELINE)
+    skip = (_PIPELINE, *(f"{part}." for part in model.training_parts))
+    _write_tensors(folder / "weights.safetensors", model, {}, skip)
     _replace(folder / "config.yaml", lambda target: target.write_text(config_yaml))
     _replace(folder / "provenance.json", lambda target: target.write_text(json.dumps(dict(provenance), indent=1)))
 
 
-def load_run(folder: str | Path) -> Run:
-    """Read a run folder.
+def shipped_models() -> dict[str, Path]:
+    """Folders of the models that come with caloforge, by name."""
+    return {path.name: path for path in sorted(Path(str(files("caloforge") / "shipped")).glob("*/")) if path.is_dir()}
+
+
+def run_folder(name: str | Path) -> Path:
+    """The folder of a run: the path itself where there is one, else that of the shipped model of this name.
+
+    Raises:
+        BadFile: neither a folder nor a shipped model.
+    """
+    shipped = shipped_models()
+    if not Path(name).is_dir() and str(name) not in shipped:
+        near = difflib.get_close_matches(str(name), shipped, cutoff=0.5) or shipped
+        remedy = "give the folder that `caloforge train -o` made or a model that comes with caloforge"
+        raise BadFile(name, "no such run folder", f"{remedy} ({', '.join(near)})" if near else remedy)
+    return Path(name) if Path(name).is_dir() else shipped[str(name)]
+
+
+def load_run(name: str | Path) -> Run:
+    """Read a run folder, or a shipped model by its name.
 
     Raises:
         BadFile: a file is missing, damaged, or does not belong to the others.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise BadFile(folder, "no such run folder", "give the folder that `caloforge train -o` made")
+    folder = run_folder(name)
     tensors, metadata = _read_tensors(folder / "preprocessing.safetensors")
-    pipeline = Pipeline(Binning.from_xml(metadata.get("binning_xml", ""), folder / "preprocessing.safetensors"))
+    options = _model_options(folder)
+    binning = Binning.from_xml(metadata.get("binning_xml", ""), folder / "preprocessing.safetensors")
+    pipeline = options.pipeline(binning)
     _load(pipeline, tensors, folder / "preprocessing.safetensors")
-    model = _model_options(folder).build(pipeline)
+    model = options.build(pipeline)
+    for part in model.training_parts:
+        delattr(model, part)
     weights, _ = _read_tensors(folder / "weights.safetensors")
     kept = {k: v for k, v in model.state_dict().items() if k.startswith(_PIPELINE)}
     _load(model, weights | kept, folder / "weights.safetensors")

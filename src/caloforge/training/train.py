@@ -81,7 +81,7 @@ def train_run(
         sizes = (len(part) for part in splits.values())
         raise EmptySample(f"training needs {_LEAST_SHOWERS} showers in the training and validation splits", *sizes)
     _prepare_folder(folder, config_yaml, resume)
-    pipeline = Pipeline(showers.binning)
+    pipeline = model.pipeline(showers.binning)
     generator = torch_stream(seed, "preprocessing")
     energy = showers.incident_energy  # of all splits: the test split's extremes are no extrapolation
     pipeline.fit(splits["train"], generator, (float(energy.min()), float(energy.max())))
@@ -89,7 +89,7 @@ def train_run(
     state = _initial_state(model, pipeline, data["train"], training, seed)
     if resume:
         load_state(folder, state)
-    augment = AxialSymmetry(showers.binning).apply if training.augment else None
+    augment = AxialSymmetry.of(showers, pipeline).apply if training.augment else None
     start, first = time.monotonic(), state.step
     with _stop_requests() as stop, (folder / "log.jsonl").open("a" if resume else "w") as log:
         for record in fit(state, data["train"], data["validation"], training, seed, augment):

@@ -1,0 +1,191 @@
+r"""Adversarial models of showers: an implicit distribution, taught by a critic instead of a likelihood.
+
+.. math:: x = (u, s) = G(z, c), \qquad z \sim N(0, 1)
+
+u: features of the layer energies, s: shares of the cells, c: conditions. Data and samples that the critic compares have
+the same conditions. The layer energies come from a flow trained by its likelihood (then the critic compares cells at
+the same layer energies), or from a generator that the same critic judges (then nothing but the game teaches the model).
+Sources: arXiv:1406.2661; calorimeter GANs, arXiv:1712.10321.
+"""
+
+__all__ = ["AdversarialConfig", "AdversarialTwoStage"]
+
+from abc import abstractmethod
+from typing import ClassVar, Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor
+
+from caloforge.models.adversary import Game, Wasserstein, gradient_norm, interpolates
+from caloforge.models.base import Losses, ModelConfig, Player
+from caloforge.models.cascade import EnergyStage, TwoStage
+from caloforge.models.critic import ShowerCritic, ShowerFeatures
+from caloforge.models.flow import LayerEnergyFlow
+from caloforge.models.pushforward import EnergyGenerator, ShapeGenerator
+from caloforge.nn.conditioning import Conditioning, ParticleEmbedding
+from caloforge.preprocessing.pipeline import Pipeline
+
+
+class AdversarialTwoStage(TwoStage):
+    """Cells by a generator against a critic; layer energies by a likelihood, or by a generator against the same critic.
+
+    The generator's loss does not reach an explicit energy stage: it is trained by its own likelihood, and the critic
+    compares cells at the layer energies of the data.
+    """
+
+    explicit: ClassVar[bool] = False
+    training_parts: ClassVar[tuple[str, ...]] = ("critic", "features")
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        embedding: ParticleEmbedding,
+        energies: EnergyStage | EnergyGenerator,
+        shape: ShapeGenerator,
+        game: Game,
+        options: "AdversarialConfig",
+    ) -> None:
+        super().__init__(pipeline, embedding, energies, shape)
+        self.game, self.options = game, options
+        self.features = ShowerFeatures(pipeline.binning, options.energy_sum)
+        judged, known = (0, 2 * self.n_layers) if isinstance(energies, EnergyStage) else (self.n_layers, 0)
+        self.critic = ShowerCritic(
+            self.features.n_cells,
+            self.features.n_observables + judged,
+            known,
+            embedding.n_out,
+            options.critic_width,
+            options.critic_depth,
+            options.conditioning,
+            options.minibatch_std,
+            options.spectral_norm,
+        )
+
+    def initialise(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> None:
+        super().initialise(x, c)
+        self.features.fit(self.pipeline.cells(x, c), self.pipeline.condition.energies(c))
+
+    def _judged(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N K"]:
+        """What the critic compares: cells and observables, and the energy features where they are generated."""
+        features = self.features(self.pipeline.cells(x, c), self.pipeline.condition.energies(c))
+        if isinstance(self.energies, EnergyStage):
+            return features
+        return torch.cat([features, x[:, : self.n_layers]], 1)
+
+    def _known(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N U"]:
+        """What the critic is told beside the conditions: the layer energies where they are given."""
+        if isinstance(self.energies, EnergyStage):
+            return self._context(x[:, : self.n_layers], c)[0]
+        return x[:, :0]
+
+    def _imitation(
+        self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator
+    ) -> Float[Tensor, "N F"]:
+        """Samples at the conditions of x, and at its layer energies where the critic is told these."""
+        noise, e = self.latent(len(x), generator), self.embedding(c)
+        u = x[:, : self.n_layers]
+        if not isinstance(self.energies, EnergyStage):
+            u = self.energies.sample(noise[:, : self.n_layers], e)
+        context, active = self._context(u, c)
+        return torch.cat([u, self.shape.sample(noise[:, self.n_layers :], context, e, active)], 1)
+
+    def critic_loss(
+        self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
+    ) -> Losses:
+        """The critic's part of the game."""
+        with torch.no_grad():
+            known, e = self._known(x, c), self.embedding(c)
+            real, fake = self._judged(x, c), self._judged(self._imitation(x, c, generator), c)
+        return self.game.critic_loss(lambda features: self.critic(features, known, e), real, fake, generator)
+
+    def loss(
+        self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
+    ) -> Losses:
+        """The generator's part of the game."""
+        fake = self._judged(self._imitation(x, c, generator), c)
+        scores = self.critic(fake, self._known(x, c), self.embedding(c))
+        return {"total": self.game.generator_loss(scores)}
+
+    def energy_loss(
+        self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
+    ) -> Losses:
+        """Negative log-likelihood of an explicit energy stage, nats."""
+        assert isinstance(self.energies, EnergyStage)
+        return {"total": -self.energies.log_prob(x[:, : self.n_layers], self.embedding(c)).mean()}
+
+    def players(self) -> list[Player]:
+        """Critic, generator and, where the layer energies have a likelihood, these."""
+        o = self.options
+        critic = list(self.critic.parameters())
+        shape = list(self.shape.parameters())
+        energies = [*self.energies.parameters(), *self.embedding.parameters()]
+        first = Player("critic", critic, self.critic_loss, o.critic_turns, o.critic_speed, o.betas, averaged=False)
+        if isinstance(self.energies, EnergyStage):
+            generator = Player("generator", shape, self.loss, betas=o.betas)
+            return [first, generator, Player("energies", energies, self.energy_loss, speed=o.flow_speed)]
+        return [first, Player("generator", shape + energies, self.loss, betas=o.betas)]
+
+    def held_out(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator) -> Losses:
+        """What the critic says of samples and held-out showers, and quantiles of its gradient norm there.
+
+        ``validation`` is the Jensen-Shannon bound (GAN), or the estimate of the Wasserstein distance over the Lipschitz
+        constant reached, the 99 % quantile on interpolates (WGAN).
+        """
+        known, e = self._known(x, c), self.embedding(c)
+        real, fake = self._judged(x, c), self._judged(self._imitation(x, c, generator), c)
+
+        def critic(features: Tensor) -> Tensor:
+            return self.critic(features, known, e)
+
+        distance = self.game.distance(critic(real), critic(fake))
+        terms = {f"validation_{name}": value for name, value in distance.items()}
+        for name, at in (("interpolates", interpolates(real, fake, generator)), ("data", real)):
+            for q, norm in zip((50, 99), gradient_norm(critic, at).quantile(torch.tensor([0.5, 0.99])), strict=True):
+                terms[f"lipschitz_{name}_{q}"] = norm
+        if isinstance(self.energies, EnergyStage):
+            terms["validation_energy_nll"] = -self.energies.log_prob(x[:, : self.n_layers], e).mean()
+        if isinstance(self.game, Wasserstein):
+            return terms | {"validation": distance["wasserstein"] / terms["lipschitz_interpolates_99"]}
+        return terms | {"validation": distance["jensen_shannon"]}
+
+
+class AdversarialConfig(ModelConfig):
+    """Options that both games share."""
+
+    energies: Literal["flow", "adversarial"] = Field(
+        "flow", description="layer energies from a spline flow trained by its likelihood, or from the game as well"
+    )
+    latent: int = Field(32, ge=1, description="latent dimension, next to one normal for each cell")
+    width: int = Field(256, ge=1, description="hidden units of the generator")
+    depth: int = Field(2, ge=0, description="residual blocks of the generator")
+    critic_width: int = Field(256, ge=1, description="hidden units of either network of the critic")
+    critic_depth: int = Field(2, ge=0, description="residual blocks of either network of the critic")
+    critic_turns: int = Field(3, ge=1, description="optimiser steps of the critic for one of the generator (n_critic)")
+    critic_speed: float = Field(1.0, gt=0, description="learning rate of the critic over the generator's")
+    betas: tuple[float, float] = Field((0.0, 0.9), description="Adam's decays for critic and generator")
+    energy_sum: bool = Field(True, description="show the critic the total energy")
+    minibatch_std: bool = Field(False, description="show the critic the spread of its features over the batch")
+    spectral_norm: bool = Field(False, description="divide the critic's matrices by their largest singular value")
+    conditioning: Conditioning = Field("film", description="how networks hear of the conditions")
+    flow_transforms: int = Field(6, ge=1, description="spline couplings of the layer-energy flow")
+    flow_bins: int = Field(8, ge=2, description="bins of each spline")
+    flow_width: int = Field(64, ge=1, description="hidden units of each coupling")
+    flow_speed: float = Field(2.0, gt=0, description="learning rate of the flow over the generator's")
+
+    @abstractmethod
+    def game(self) -> Game:
+        """The losses of critic and generator."""
+
+    def build(self, pipeline: Pipeline) -> AdversarialTwoStage:
+        binning = pipeline.binning
+        embedding = ParticleEmbedding(pipeline.condition.n_particles, pipeline.n_conditions)
+        n_conditions, network = embedding.n_out, (self.width, self.depth, self.conditioning)
+        energies: EnergyStage | EnergyGenerator = (
+            LayerEnergyFlow(binning.n_layers, n_conditions, self.flow_transforms, self.flow_bins, self.flow_width)
+            if self.energies == "flow"
+            else EnergyGenerator(binning.n_layers, n_conditions, *network)
+        )
+        shape = ShapeGenerator(binning, n_conditions, self.latent, *network)
+        return AdversarialTwoStage(pipeline, embedding, energies, shape, self.game(), self)

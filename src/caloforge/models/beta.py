@@ -1,0 +1,22 @@
+r"""The weight :math:`\beta` of the KL term during training: fixed, annealed, or cyclical.
+
+Annealed: 0 up to the start of ``warmup``, then a straight line up to its end. Cyclical: that many rises from 0,
+each over the first half of its cycle and then held (arXiv:1903.10145). ``progress`` is the part of training done.
+"""
+
+__all__ = ["BetaSchedule", "beta_at"]
+
+from typing import Literal
+
+BetaSchedule = Literal["fixed", "annealed", "cyclical"]
+
+
+def beta_at(progress: float, beta: float, schedule: BetaSchedule, warmup: tuple[float, float], cycles: int) -> float:
+    """The weight at this point of training; ``beta`` at its end, whatever the schedule."""
+    if schedule == "fixed":
+        return beta
+    if schedule == "cyclical":
+        place = progress * cycles % 1.0 if progress < 1.0 else 1.0
+        return beta * min(1.0, 2 * place)
+    start, end = warmup
+    return beta * min(1.0, max(0.0, (progress - start) / max(end - start, 1e-9)))

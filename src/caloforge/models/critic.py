@@ -1,0 +1,147 @@
+r"""What a critic looks at: the cells, and differentiable observables of the layers, rings and the whole shower.
+
+From cell energies as shares :math:`f_v = E_v/E_\text{inc}`: every cell as :math:`\log(1 + f_v/10^{-5})`; of each layer
+the logarithm of its energy, centres, widths and numbers of hits; of each ring the logarithm of its energy; depth,
+length, radius and spread of the whole shower and its spectrum of cells. Numbers of cells above an energy are smooth, so
+that a gradient passes: :math:`n = \sum_v E_v^k/(E_v^k + \epsilon^k)`, with k = 1 for hits, where
+:math:`\epsilon` is far below a typical hit, and k = 4 for the spectrum, where the :math:`\epsilon` are quantiles of the
+training showers' hit cells. All features are standardised on the training showers.
+"""
+
+__all__ = ["ShowerFeatures", "ShowerCritic"]
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from caloforge.geometry.binning import Binning
+from caloforge.nn.conditioning import Conditioning, FiLM
+from caloforge.nn.layers import ConditionedMLP
+from caloforge.nn.minibatch import MinibatchStd
+from caloforge.preprocessing.transforms import Standardize
+
+_SHARE_SCALE = 1e-5  # of the incident energy: typical of a hit cell
+_HITS_ABOVE = (1e-7, 1e-5)  # of the incident energy
+_QUANTILES = (0.003, 0.02, 0.06, 0.2, 0.5, 0.85)  # of the spectrum of hit cells
+_SHARPNESS = 4.0
+_SAMPLE = 500_000  # hit cells that find the quantiles
+_TINY = 1e-9
+
+
+class ShowerFeatures(nn.Module):
+    """Features (N, K) of cell energies (N, V) in MeV and incident energies (N,); ``n_cells`` cells come first."""
+
+    segments: Tensor
+    moments: Tensor
+    rings: Tensor
+    depth: Tensor
+    thresholds: Tensor
+
+    def __init__(self, binning: Binning, energy_sum: bool = True) -> None:
+        super().__init__()
+        layer, ring = (
+            nn.functional.one_hot(torch.from_numpy(of_voxel)).float()
+            for of_voxel in (binning.layer_of_voxel, binning.ring_of_voxel)
+        )
+        r = torch.from_numpy(binning.r_centres / binning.r_centres.max()).float()[:, None]
+        alpha = torch.from_numpy(binning.alpha_centres).float()[:, None]
+        x, y = r * alpha.cos(), r * alpha.sin()
+        self.register_buffer("segments", layer, persistent=False)
+        self.register_buffer(
+            "moments", torch.cat([layer * q for q in (x, y, r, x**2, y**2, r**2)], 1), persistent=False
+        )
+        self.register_buffer("rings", ring, persistent=False)
+        self.register_buffer("depth", torch.linspace(-1, 1, binning.n_layers)[:, None], persistent=False)
+        self.register_buffer("thresholds", torch.ones(len(_QUANTILES)))
+        self.energy_sum = energy_sum
+        self.n_cells = binning.n_voxels
+        per_layer, whole = 7 + len(_HITS_ABOVE), 5 + len(_HITS_ABOVE) + len(_QUANTILES) + energy_sum
+        self.n_observables = per_layer * binning.n_layers + ring.shape[1] + whole
+        self.scale = Standardize(self.n_cells + self.n_observables)
+
+    def fit(self, cells: Float[Tensor, "N V"], incident: Float[Tensor, " N"]) -> None:
+        """Quantiles of hit cells, then mean and spread of all features, on training showers."""
+        hit = cells[cells > 0]
+        hit = hit[:: max(1, len(hit) // _SAMPLE)]
+        self.thresholds.copy_(hit.quantile(torch.tensor(_QUANTILES)))
+        self.scale.fit(self._raw(cells, incident))
+
+    def forward(self, cells: Float[Tensor, "N V"], incident: Float[Tensor, " N"]) -> Float[Tensor, "N K"]:
+        return self.scale(self._raw(cells, incident))[0]
+
+    def _raw(self, cells: Float[Tensor, "N V"], incident: Float[Tensor, " N"]) -> Float[Tensor, "N K"]:
+        shares = cells / incident[:, None]
+        log_cells = torch.log1p(shares / _SHARE_SCALE)
+        energy, rings = shares @ self.segments, shares @ self.rings
+        sums = (shares @ self.moments).view(len(cells), 6, -1)
+        hits = torch.stack([(shares / (shares + above)) @ self.segments for above in _HITS_ABOVE], 1)
+        logs = [torch.log1p(part / _SHARE_SCALE) for part in (energy, rings)]
+        total = energy.sum(1, keepdim=True) + _TINY
+        mean_log = (shares * log_cells).sum(1, keepdim=True) / total
+        whole = [hits.sum(2), mean_log, self._spectrum(cells), self._whole(energy, sums, total)]
+        if self.energy_sum:
+            whole.append(total.log())
+        layers = _centres_and_widths(sums / (energy + _TINY)[:, None])
+        return torch.cat([log_cells, *logs, layers, hits.flatten(1), *whole], 1)
+
+    def _spectrum(self, cells: Float[Tensor, "N V"]) -> Float[Tensor, "N Q"]:
+        """Cells of the shower above each threshold."""
+        log_energy = cells.clamp_min(_TINY).log()
+        counts = [torch.sigmoid(_SHARPNESS * (log_energy - t)).sum(1) for t in self.thresholds.log()]
+        return torch.stack(counts, 1)
+
+    def _whole(self, energy: Tensor, sums: Tensor, total: Tensor) -> Float[Tensor, "N 4"]:
+        """Depth, length, radius and spread of the shower."""
+        depth, length = energy @ self.depth / total, energy @ self.depth.square() / total
+        radius, spread = (sums[:, i].sum(1, keepdim=True) / total for i in (2, 5))
+        return torch.cat([depth, _width(length, depth), radius, _width(spread, radius)], 1)
+
+
+def _centres_and_widths(mean: Float[Tensor, "N 6 L"]) -> Float[Tensor, "N W"]:
+    return torch.cat([mean[:, :3], _width(mean[:, 3:], mean[:, :3])], 1).flatten(1)
+
+
+def _width(mean_square: Tensor, mean: Tensor) -> Tensor:
+    return (mean_square - mean.square()).clamp_min(1e-5).sqrt()
+
+
+class ShowerCritic(nn.Module):
+    """Scores (N,) of features: one network sees the first ``n_cells`` of them, one the others; their scores add up.
+
+    ``minibatch_std`` shows both the spread of their features over the batch; ``spectral_norm`` divides every weight
+    matrix by its largest singular value (arXiv:1802.05957; it does not bound FiLM and LayerNorm).
+    """
+
+    def __init__(
+        self,
+        n_cells: int,
+        n_observables: int,
+        n_context: int,
+        n_conditions: int,
+        width: int,
+        depth: int,
+        conditioning: Conditioning = "film",
+        minibatch_std: bool = False,
+        spectral_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        self.n_cells = n_cells
+        self.statistics = MinibatchStd() if minibatch_std else nn.Identity()
+
+        def network(n_features: int) -> ConditionedMLP:
+            n_in = n_features + minibatch_std + n_context
+            return ConditionedMLP(n_in, 1, n_conditions, width, depth, conditioning)
+
+        self.cells, self.observables = network(n_cells), network(n_observables)
+        if spectral_norm:
+            films = {part for film in self.modules() if isinstance(film, FiLM) for part in film.modules()}
+            for module in list(self.modules()):
+                if isinstance(module, nn.Linear) and module not in films:
+                    nn.utils.parametrizations.spectral_norm(module)
+
+    def forward(
+        self, features: Float[Tensor, "N K"], context: Float[Tensor, "N U"], c: Float[Tensor, "N C"]
+    ) -> Float[Tensor, " N"]:
+        cells, observables = features[:, : self.n_cells], features[:, self.n_cells :]
+        score = self.cells(torch.cat([self.statistics(cells), context], 1), c)
+        return (score + self.observables(torch.cat([self.statistics(observables), context], 1), c)).squeeze(1)

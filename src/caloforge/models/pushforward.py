@@ -1,0 +1,73 @@
+r"""Generators of an adversarial model: networks that push noise forward to layer energies and to cells.
+
+.. math:: u = z_u + N(z_u, c), \qquad s = G(z_s, \epsilon, u, c)
+
+The network of G turns latent noise z and its context into the parameters of every cell, and `ThresholdShares` turns
+these and the cell's own noise :math:`\epsilon` into shares with exact zeros. All of it can be differentiated.
+"""
+
+__all__ = ["EnergyGenerator", "ShapeGenerator"]
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from caloforge.geometry.binning import Binning
+from caloforge.models.cascade import EnergySampler, ShapeSampler
+from caloforge.models.mean_picture import mean_picture
+from caloforge.models.threshold import ThresholdShares
+from caloforge.nn.conditioning import Conditioning
+from caloforge.nn.layers import ConditionedMLP
+
+
+class ShapeGenerator(ShapeSampler):
+    """Pushforward of [latent | one normal a cell] to the shares of the cells."""
+
+    def __init__(
+        self, binning: Binning, n_conditions: int, latent: int, width: int, depth: int, conditioning: Conditioning
+    ) -> None:
+        super().__init__()
+        self.binning, self.n_layers, self.latent = binning, binning.n_layers, latent
+        self.shares = ThresholdShares(binning)
+        self.noise_width = latent + self.shares.noise_width
+        self.network = ConditionedMLP(latent + 2 * binning.n_layers, width, n_conditions, width, depth, conditioning)
+        self.cells = nn.Linear(width + binning.n_layers, 4 * binning.n_voxels)
+
+    def initialise(self, shares: Float[Tensor, "N V"], u: Float[Tensor, "N U"]) -> None:
+        """Start from the mean picture at each layer energy."""
+        picture = mean_picture(
+            self.binning, shares, u[:, -self.n_layers :], self.shares.faint_part[0].detach().exp().item()
+        )
+        a, b, f = picture.spread.clamp_min(0.03).log()
+        own = self.network.last.out_features + torch.from_numpy(self.binning.layer_of_voxel)
+        cell, n = torch.arange(self.binning.n_voxels), self.binning.n_voxels
+        with torch.no_grad():
+            self.cells.weight.mul_(0.1)
+            self.cells.weight[cell, own] = picture.logit_slope
+            self.cells.weight[n + cell, own] = picture.log_share_slope
+            self.cells.bias.copy_(torch.cat([picture.logit, picture.log_share, a, b]))
+            self.shares.faint_fall.copy_(f)
+
+    def sample(
+        self,
+        noise: Float[Tensor, "N M"],
+        u: Float[Tensor, "N U"],
+        c: Float[Tensor, "N C"],
+        active: Bool[Tensor, "N L"],
+    ) -> Float[Tensor, "N V"]:
+        """Shares of new showers; layers that are not ``active`` have no hit."""
+        z, cells = noise[:, : self.latent], noise[:, self.latent :]
+        hidden = self.network(torch.cat([z, u], 1), c)
+        p = self.cells(torch.cat([hidden, u[:, -self.n_layers :]], 1)).view(len(z), 4, -1)
+        return self.shares(cells, p, active)
+
+
+class EnergyGenerator(EnergySampler):
+    """Pushforward u = z + network(z, c) to the energy features."""
+
+    def __init__(self, n_layers: int, n_conditions: int, width: int, depth: int, conditioning: Conditioning) -> None:
+        super().__init__()
+        self.network = ConditionedMLP(n_layers, n_layers, n_conditions, width, depth, conditioning)
+
+    def sample(self, noise: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N L"]:
+        return noise + self.network(noise, c)

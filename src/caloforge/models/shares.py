@@ -1,0 +1,71 @@
+"""What a decoder says of cells: a density of the shares of a layer's energy, and how to draw from it."""
+
+__all__ = ["ShareDensity"]
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from jaxtyping import Bool, Float, Shaped
+from torch import Tensor, nn
+
+from caloforge.geometry.binning import Binning
+
+
+class ShareDensity(nn.Module, ABC):
+    """Density and sampler of shares (N, V), for ``parameters`` numbers of every cell and shower (N, P, V).
+
+    A shower takes ``noise_width`` standard normals, ``normals`` for each cell.
+    """
+
+    parameters_per_cell: ClassVar[int]
+    normals: ClassVar[int]
+    layer_of_voxel: Tensor
+    segments: Tensor
+    cells: Tensor
+    real: Tensor
+
+    def __init__(self, binning: Binning) -> None:
+        super().__init__()
+        self.n_voxels, self.noise_width = binning.n_voxels, self.normals * binning.n_voxels
+        layer_of_voxel = torch.from_numpy(binning.layer_of_voxel)
+        starts, size = torch.from_numpy(binning.layer_starts), max(layer.n_voxels for layer in binning.layers)
+        cells = starts[:-1, None] + torch.arange(size)
+        self.rectangular = cells.numel() == binning.n_voxels
+        self.register_buffer("layer_of_voxel", layer_of_voxel, persistent=False)
+        self.register_buffer("segments", nn.functional.one_hot(layer_of_voxel).float(), persistent=False)
+        self.register_buffer("real", cells < starts[1:, None], persistent=False)
+        self.register_buffer("cells", cells.clamp(max=binning.n_voxels - 1), persistent=False)
+
+    def layer_sum(self, x: Float[Tensor, "N V"]) -> Float[Tensor, "N L"]:
+        return x @ self.segments
+
+    def by_layer(self, x: Float[Tensor, "N V"], fill: float) -> Float[Tensor, "N L M"]:
+        """Cells as (layer, cell of the layer), filled up where a layer has fewer cells than the largest."""
+        if self.rectangular:
+            return x.view(len(x), *self.cells.shape)
+        return torch.where(self.real, x[:, self.cells], fill)
+
+    def flat(self, x: Shaped[Tensor, "N L M"]) -> Shaped[Tensor, "N V"]:
+        """Inverse of `by_layer`."""
+        return x.reshape(len(x), -1) if self.rectangular else x[:, self.real]
+
+    def normalised(self, log_weight: Float[Tensor, "N V"]) -> Float[Tensor, "N V"]:
+        """Shares of weights in their layer; zero where the weight is, and in layers without any."""
+        rows = self.by_layer(log_weight, -torch.inf)
+        weight = (rows - rows.amax(-1, keepdim=True).clamp_min(-1e4)).exp()
+        return self.flat(weight / weight.sum(-1, keepdim=True).clamp_min(1e-30))
+
+    @abstractmethod
+    def start(self, shares: Float[Tensor, "N V"]) -> Float[Tensor, "P V"]:
+        """Parameters that describe the mean of these showers: where training begins."""
+
+    @abstractmethod
+    def log_prob(self, shares: Float[Tensor, "N V"], p: Float[Tensor, "N P V"]) -> Float[Tensor, "N L"]:
+        """Log-density of each layer's shares in nats; 0 for a layer without energy."""
+
+    @abstractmethod
+    def sample(
+        self, noise: Float[Tensor, "N M"], p: Float[Tensor, "N P V"], active: Bool[Tensor, "N L"]
+    ) -> Float[Tensor, "N V"]:
+        """Shares of active layers, each summing to one; exact zeros in layers without energy."""

@@ -1,0 +1,162 @@
+r"""Incident particles -> c (N, C): what a network sees of the particle, and what it was trained on.
+
+Columns: the standardised :math:`\log E`; the place of the particle in the list of those trained on, for an embedding,
+where there are several; the standardised :math:`\cos\theta` where it varies; and where :math:`\phi` varies
+:math:`(\sin\theta\cos\phi, \sin\theta\sin\phi)` over the largest :math:`\sin\theta`, which is periodic in :math:`\phi`
+and forgets it where it means nothing, at :math:`\theta = 0`. One perpendicular particle has the energy only.
+"""
+
+__all__ = ["Conditions"]
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray as Array
+from torch import Tensor, nn
+
+from caloforge.data.incident import Incident
+from caloforge.errors import BadValue
+from caloforge.preprocessing.transforms import Standardize
+from caloforge.units import format_angle, format_energy
+
+_ROUNDING = 1e-3  # of energies: files and words round
+_GAP = 0.02  # rad: random angles do not reach the ends of their range
+
+
+class Conditions(nn.Module):
+    """Features of incident particles; ``fit`` finds the scales, the particles and the ranges."""
+
+    particles: Tensor
+    energy_range: Tensor
+    theta_range: Tensor
+    phi_range: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = Standardize(2)  # log E, cos theta
+        self.register_buffer("particles", torch.zeros(1, dtype=torch.int64))
+        for name in ("energy_range", "theta_range", "phi_range"):
+            self.register_buffer(name, torch.zeros(2, dtype=torch.float64))
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        """As always, but the list of particles is as long as the file's."""
+        if (stored := state_dict.get(prefix + "particles")) is not None:
+            self.particles = torch.zeros_like(stored)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+    @property
+    def n_particles(self) -> int:
+        return len(self.particles)
+
+    @property
+    def varies_theta(self) -> bool:
+        return _wide(self.theta_range)
+
+    @property
+    def varies_phi(self) -> bool:
+        return _wide(self.phi_range)
+
+    @property
+    def n_features(self) -> int:
+        """Columns of c."""
+        return 1 + (self.n_particles > 1) + self.varies_theta + 2 * self.varies_phi
+
+    @property
+    def mirrored(self) -> Float[Tensor, " C"]:
+        """Sign of each column in the mirror image :math:`y \\to -y`: the last one, with sin phi, turns over."""
+        sign = torch.ones(self.n_features)
+        if self.varies_phi:
+            sign[-1] = -1.0
+        return sign
+
+    def fit(self, incident: Incident, energy_range: tuple[float, float] | None = None) -> None:
+        """Find scales from the training showers; ``energy_range`` (MeV) is what they were drawn from, if known."""
+        self.scale.fit(self._scaled(incident))
+        self.particles = torch.tensor(np.unique(incident.pdg), dtype=torch.int64)
+        self.energy_range.copy_(torch.tensor(energy_range or _range(incident.energy)))
+        self.theta_range.copy_(torch.tensor(_range(incident.theta)))
+        self.phi_range.copy_(torch.tensor(_range(incident.phi[incident.theta > 0])))
+
+    @staticmethod
+    def _scaled(incident: Incident) -> Float[Tensor, "N 2"]:
+        log_energy = torch.tensor(np.asarray(incident.energy, np.float32)).log()
+        return torch.stack([log_energy, torch.tensor(np.cos(incident.theta)).float()], 1)
+
+    def forward(self, incident: Incident) -> Float[Tensor, "N C"]:
+        """c of incident particles.
+
+        Raises:
+            BadValue: a particle that was not among those trained on.
+        """
+        scaled, _ = self.scale(self._scaled(incident))
+        columns = [scaled[:, :1]]
+        place = self._place(incident)
+        if self.n_particles > 1:
+            columns.append(place[:, None].float())
+        if self.varies_theta:
+            columns.append(scaled[:, 1:])
+        if self.varies_phi:
+            sine = np.sin(incident.theta) / math.sin(float(self.theta_range[1]))
+            across = np.stack([sine * np.cos(incident.phi), sine * np.sin(incident.phi)], 1)
+            columns.append(torch.tensor(across).float())
+        return torch.cat(columns, 1)
+
+    def _place(self, incident: Incident) -> Tensor:
+        """Index of each particle in the list of those trained on."""
+        pdg = torch.tensor(incident.pdg.astype(np.int64))
+        place = torch.searchsorted(self.particles, pdg).clamp(max=self.n_particles - 1)
+        if (strange := self.particles[place] != pdg).any():
+            raise BadValue("particle", int(pdg[strange][0]), f"the model was trained on PDG {self.particles.tolist()}")
+        return place
+
+    def energies(self, c: Float[Tensor, "N C"]) -> Float[Tensor, " N"]:
+        """Incident energies in MeV of conditions."""
+        return (c[:, 0] * self.scale.std[0] + self.scale.mean[0]).exp()
+
+    def inverse(self, c: Float[Tensor, "N C"]) -> Incident:
+        """The incident particles of conditions, to the precision of float32."""
+        n, column = len(c), 1
+        places = torch.zeros(n, dtype=torch.int64)
+        if self.n_particles > 1:
+            places, column = c[:, column].long(), column + 1
+        theta = self.theta_range[0].expand(n)
+        if self.varies_theta:
+            theta = (c[:, column] * self.scale.std[1] + self.scale.mean[1]).clamp(-1.0, 1.0).acos()
+        phi = torch.atan2(c[:, -1], c[:, -2]) if self.varies_phi else self.phi_range[0].expand(n)
+        pdg = self.particles[places].to(torch.int32)
+        return Incident(self.energies(c).numpy(), pdg.numpy(), theta.double().numpy(), phi.double().numpy())
+
+    def check_range(self, incident: Incident) -> None:
+        """Refuse conditions the model was not trained on.
+
+        Raises:
+            BadValue: a particle, incident energy, theta or phi outside what it was trained on.
+        """
+        self._place(incident)
+        low, high = self.energy_range.tolist()
+        bounds = (low * (1 - _ROUNDING), high * (1 + _ROUNDING))
+        _require("incident energy", incident.energy, bounds, (low, high), format_energy)
+        low, high = self.theta_range.tolist()
+        _require("theta", incident.theta, (low - _GAP, high + _GAP), (low, high), format_angle)
+        low, high = self.phi_range.tolist()
+        inclined = incident.phi[incident.theta > 0]
+        turned = low - _GAP + np.mod(inclined - low + _GAP, 2 * math.pi)
+        _require("phi", turned, (low - _GAP, high + _GAP), (low, high), format_angle)
+
+
+def _require(what: str, values: Array, bounds: tuple[float, float], trained: tuple[float, float], text: Any) -> None:
+    for value in (float(values.min()), float(values.max())) if values.size else ():
+        if not bounds[0] <= value <= bounds[1]:
+            said = f"the model was trained on {text(trained[0])} to {text(trained[1])}"
+            raise BadValue(what, text(value), f"{said}; add --extrapolate to go on all the same")
+
+
+def _wide(ends: Float[Tensor, " 2"]) -> bool:
+    return bool(ends[1] - ends[0] > _GAP)
+
+
+def _range(values: Float[Array, " N"]) -> tuple[float, float]:
+    return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)

@@ -1,0 +1,91 @@
+"""What a model says of single showers: ranks, tail probabilities and intervals on cases with a known answer."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from caloforge.data.incident import Incident
+from caloforge.generation.likelihood import (
+    credible_interval,
+    draw_alike,
+    likelihood_ranks,
+    log_likelihood,
+    tail_probability,
+)
+from caloforge.models import model_config
+from caloforge.preprocessing.pipeline import Pipeline
+from caloforge.rng import stream, torch_stream
+
+
+@pytest.fixture(scope="module")
+def normal():
+    """200 observed numbers, each with 500 of the same normal distribution."""
+    rng = stream(1, "normal")
+    return rng.normal(3.0, 2.0, 200), rng.normal(3.0, 2.0, (200, 500))
+
+
+def test_tail_probabilities(normal):
+    observed, alike = normal
+    p, error = tail_probability(observed, alike)
+    exact = stats.norm(3.0, 2.0).sf(observed)
+    assert np.abs((p - exact) / np.maximum(error, 0.002)).max() < 5
+    assert stats.kstest(p, "uniform").pvalue > 1e-3
+    assert tail_probability(np.array([1e9]), alike[:1])[0] == pytest.approx(1 / 501)
+    assert np.isnan(tail_probability(np.array([np.nan]), alike[:1])[0]).all()
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_credible_intervals(normal, level):
+    observed, alike = normal
+    low, high = credible_interval(alike, level)
+    assert low.mean() == pytest.approx(3.0 + 2.0 * stats.norm.ppf((1 - level) / 2), abs=0.05)
+    inside = ((observed >= low) & (observed <= high)).mean()
+    assert inside == pytest.approx(level, abs=4 * np.sqrt(level * (1 - level) / 200))
+
+
+def test_an_interval_of_nothing():
+    alike = np.array([[np.nan, np.nan], [1.0, np.nan]])
+    low, high = credible_interval(alike, 0.5)
+    assert np.isnan([low[0], high[0]]).all()
+    assert low[1] == high[1] == 1.0
+
+
+def test_ranks_are_uniform_for_the_right_model(normal):
+    """Ranks of the log-density itself: uniform, and near zero for showers from elsewhere."""
+    observed, alike = normal
+    density = stats.norm(3.0, 2.0).logpdf
+    rank, error = likelihood_ranks(density(observed), density(alike))
+    assert stats.kstest(rank, "uniform").pvalue > 1e-3
+    assert (error <= 0.5 / np.sqrt(500)).all()
+    assert likelihood_ranks(density(observed + 20.0), density(alike))[0].max() < 0.01
+
+
+@pytest.fixture(scope="module")
+def untrained(binning, showers):
+    pipeline = Pipeline(binning)
+    generator = torch_stream(1, "test")
+    pipeline.fit(showers, generator)
+    x, c, _ = pipeline(showers, generator)
+    model = model_config({"name": "vae", "latent": 2, "width": 8, "depth": 1, "flow_transforms": 2}).build(pipeline)
+    model.initialise(x, c)
+    return model.requires_grad_(False), pipeline
+
+
+def test_likelihoods_of_showers(untrained, showers):
+    value, error = log_likelihood(*untrained, showers[:40], seed=3, samples=8)
+    again, _ = log_likelihood(*untrained, showers[:40], seed=3, samples=8)
+    assert np.array_equal(value, again)
+    assert (error > 0).all()
+    turned = type(showers)(
+        showers.energy[:40, ::-1].copy(),
+        *(getattr(showers, n)[:40] for n in ("incident_energy", "pdg", "theta", "phi")),
+        showers.binning,
+    )
+    assert log_likelihood(*untrained, turned, seed=3, samples=8)[0].mean() < value.mean()
+
+
+def test_draws_of_one_particle_stand_together(untrained, showers):
+    incident = Incident.of(showers[:5])
+    alike = draw_alike(*untrained, incident, 30, seed=2)
+    assert np.array_equal(alike.incident_energy.reshape(5, 30), np.repeat(incident.energy, 30).reshape(5, 30))
+    assert len(np.unique(alike.ids)) == 150

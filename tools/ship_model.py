@@ -1,0 +1,126 @@
+"""Put a trained run into the package, with a model card made from its own files and its validation report.
+
+caloforge train vae-siw-1080 -o runs/vae-siw-1080
+caloforge generate runs/vae-siw-1080 --like bundled -o fake.h5
+caloforge validate fake.h5 --truth bundled -o report
+python tools/ship_model.py runs/vae-siw-1080 report vae-siw-1080
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from caloforge.training.run import load_run
+from caloforge.units import format_energy
+
+SHIPPED = Path(__file__).parents[1] / "src" / "caloforge" / "shipped"
+FILES = ("config.yaml", "weights.safetensors", "preprocessing.safetensors", "provenance.json")
+
+CARD = """# {name}
+
+A {family} of showers in the detector `{detector}`, readout `{readout}`, that comes with caloforge {version}.
+
+```
+caloforge generate {name} --energy 50GeV -n 1000 -o showers.h5
+```
+
+| | |
+| --- | --- |
+| particles | PDG {particles} |
+| incident energy | {energies}, other energies only with `--extrapolate` |
+| direction | {direction} |
+| trained on | {training_showers} Geant4 {geant4} showers ({physics}), the training split of `{data}` |
+| training | `caloforge train {name}`: {steps} steps, {minutes:.0f} minutes on one core shared with others |
+| likelihood | {likelihood} |
+| parameters | {parameters:,} |
+
+## Against Geant4
+
+{truth} showers of the test split, which the model never saw, against {generated} generated ones. The floor is what two
+samples of Geant4 showers of these sizes give.
+
+```
+caloforge generate {name} --like bundled -o fake.h5
+caloforge validate fake.h5 --truth bundled -o report
+```
+
+| | value | floor |
+| --- | --- | --- |
+| AUC of a classifier on observables | {auc_high} |
+| AUC of a classifier on cells | {auc_low} |
+| largest response bias in a bin of energy | {bias:.2%} | |
+| resolution ratio furthest from 1 | {ratio:.3f} | |
+| largest separation power over its floor: `{worst}` | {separation:.2g} | {floor:.2g} |
+
+## Limits
+
+Good for energies and shapes of single showers of these particles in this detector and mesh; nothing is known of others.
+Rare tails are learned from as many showers as the table says, so probabilities far below one in that number are
+extrapolation. No time, no particles that leave the detector. Weights are under caloforge's licence, Apache-2.0.
+"""
+
+
+def card(run_folder: Path, report: dict[str, Any], name: str) -> str:
+    """The text of the model card."""
+    run, config = load_run(run_folder), yaml.safe_load((run_folder / "config.yaml").read_text())
+    known, facts, metrics = run.pipeline.condition, run.provenance, report["metrics"]
+    worst = max(metrics["separation"], key=lambda n: _excess(metrics["separation"][n]))
+    steepest = float(known.theta_range[1])
+    return CARD.format(
+        name=name,
+        family=config["model"]["name"].upper(),
+        detector=facts["data"]["detector"],
+        readout=run.pipeline.binning.name,
+        version=facts["caloforge"],
+        particles=", ".join(map(str, known.particles.tolist())),
+        energies=" to ".join(format_energy(e) for e in known.energy_range.tolist()),
+        direction="perpendicular to the face" if steepest == 0 else f"theta up to {steepest:.3g} rad",
+        training_showers=facts["training_showers"],
+        geant4=facts["data"].get("geant4", "(version unknown)"),
+        physics=facts["data"].get("physics_list", "physics list unknown"),
+        data=config["data"],
+        steps=config["training"]["steps"],
+        minutes=facts["seconds"] / 60,
+        likelihood="a lower bound (`caloforge score`)" if run.model.explicit else "none: the density is implicit",
+        parameters=sum(p.numel() for p in run.model.parameters()),
+        truth=report["samples"]["truth"],
+        generated=report["samples"]["generated"],
+        auc_high=_auc(metrics["auc_high"]),
+        auc_low=_auc(metrics["auc_low"]),
+        bias=metrics["response_bias_max"],
+        ratio=metrics["resolution_ratio_max"],
+        worst=worst,
+        separation=metrics["separation"][worst]["value"],
+        floor=metrics["separation"][worst]["floor"],
+    )
+
+
+def _excess(entry: dict[str, Any]) -> float:
+    return entry["value"] / entry["floor"]
+
+
+def _auc(entry: dict[str, Any]) -> str:
+    return f"{entry['value']:.3f} ± {entry['error']:.3f} | {entry['floor']:.3f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("report", type=Path)
+    parser.add_argument("name")
+    options = parser.parse_args()
+    folder = SHIPPED / options.name
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in FILES:
+        shutil.copyfile(options.run / file, folder / file)
+    report = json.loads((options.report / "report.json").read_text())
+    (folder / "README.md").write_text(card(options.run, report, options.name))
+    print(folder)
+
+
+if __name__ == "__main__":
+    main()
