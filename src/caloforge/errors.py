@@ -3,8 +3,10 @@
 __all__ = [
     "CaloforgeError",
     "BadFile",
+    "BadObservable",
     "BadValue",
     "BinningMismatch",
+    "BrokenPlugin",
     "EmptySample",
     "Geant4Failed",
     "Geant4Missing",
@@ -40,6 +42,20 @@ class BadValue(CaloforgeError):
 
     def __init__(self, what: str, value: object, remedy: str) -> None:
         super().__init__(f"{what} is {value!r}; {remedy}")
+
+
+class BadObservable(CaloforgeError):
+    """An observable that is not defined as it must be, or whose function does not return what it must."""
+
+    def __init__(self, name: str, problem: str, remedy: str) -> None:
+        super().__init__(f"observable {name!r} {problem}; {remedy}")
+
+
+class BrokenPlugin(CaloforgeError):
+    """Code from outside that was asked for and cannot be loaded."""
+
+    def __init__(self, plugin: str, problem: str, remedy: str) -> None:
+        super().__init__(f"plug-in {plugin} {problem}; {remedy}")
 
 
 class UnknownName(CaloforgeError):

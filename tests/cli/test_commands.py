@@ -200,7 +200,7 @@ def test_quickstart(call, tmp_path):
     assert code == 0
     assert "peak memory" in out
     report = json.loads((tmp_path / "qs" / "report.json").read_text())
-    assert report["schema"] == 1
+    assert report["schema"] == 2
     assert report["samples"]["generated"] == 3000
     assert report["samples"]["truth"] >= 1500
     metrics = report["metrics"]

@@ -39,7 +39,7 @@ def shifted(halves):
 
 def test_halves_of_the_truth_pass(same):
     assert same.passed
-    assert same.verdict.startswith("Mean response and resolution meet the requirements")
+    assert same.verdict.startswith("PASS analysis")
     assert "cannot tell them from Geant4" in same.verdict
     for name, separation in same.comparison.separation.items():
         assert separation.mean.significance < 5, name
@@ -47,7 +47,7 @@ def test_halves_of_the_truth_pass(same):
 
 def test_a_shifted_response_fails_and_is_named(shifted):
     assert not shifted.passed
-    assert "largest response bias" in shifted.verdict
+    assert "response_bias" in shifted.verdicts[0].headline
     assert "response (" in shifted.verdict
     assert shifted.comparison.response.bias_max.value == pytest.approx(0.03, abs=0.02)
     assert shifted.comparison.separation["response"].mean.significance > 5
@@ -58,7 +58,7 @@ def test_json_has_every_key_of_the_schema(same, tmp_path):
     report = same.with_speed(400.0, 0.2)
     path = report.write(tmp_path / "deep" / "report")
     facts = json.loads((path.parent / "report.json").read_text())
-    assert facts["schema"] == 1
+    assert facts["schema"] == 2
     assert facts["samples"] == {"truth": 1500, "generated": 1500}
     metrics = facts["metrics"]
     assert 0 <= metrics["response_bias_max"] < 0.02
@@ -201,7 +201,7 @@ def test_strict_command_exits_with_one(files, halves):
     write_showers(files / "bad.h5", bad, "a stack", {})
     result = run(files / "bad.h5", "--truth", files / "truth.h5", "-o", files / "out", "--strict")
     assert result.exit_code == 1
-    assert result.stdout.startswith("Requirements not met: largest response bias")
+    assert result.stdout.startswith("FAIL analysis: response_bias")
     assert (files / "out" / "report.json").exists()
 
 

@@ -11,19 +11,30 @@ import typer
 from particle import Particle, ParticleNotFound
 
 from caloforge.cli.inspect_detector import inspect_detector, is_detector
+from caloforge.cli.inspect_observables import inspect_observables
 from caloforge.data.store import ShowerFile
 from caloforge.geometry.readouts import readout
 from caloforge.units import format_angle, format_energy
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="HDF5 file of showers, detector.yaml, or the name of a detector")],
+    file: Annotated[
+        Path | None, typer.Argument(help="HDF5 file of showers, detector.yaml, or the name of a detector")
+    ] = None,
     binning: Annotated[str | None, typer.Option(help="readout name or XML, for files that do not carry one")] = None,
     mesh: Annotated[str | None, typer.Option("--readout", help="mesh to draw over the detector")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="PNG of the detector; default NAME.png")] = None,
+    observables: Annotated[
+        bool, typer.Option("--observables", help="list every observable, plug-ins included")
+    ] = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Say what a file of showers holds (reads all of it), or what a detector is made of, and draw it to a PNG."""
+    if observables:
+        inspect_observables(json_only)
+        return
+    if file is None:
+        raise typer.BadParameter("give a file, the name of a detector, or --observables", param_hint="FILE")
     if is_detector(file):
         inspect_detector(str(file), mesh, output, json_only)
         return

@@ -10,6 +10,7 @@ import sys
 import time
 import webbrowser
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,7 +37,8 @@ from caloforge.training.train import can_resume, train_run
 from caloforge.truth.beam import Beam, parse_spectrum
 from caloforge.truth.production import Progress, Request, simulate
 from caloforge.units import GeV
-from caloforge.validation.report import Plot, Report, Section, require_writable
+from caloforge.validation.report import Report, require_writable
+from caloforge.validation.section import Plot, Section
 from caloforge.validation.validate import validate
 
 CORES = min(2, os.cpu_count() or 1)  # of which Geant4 and the generator get the same number
@@ -87,7 +89,8 @@ def quickstart(
     report = report.with_sections(
         before=[_story(origin, live, run, output / "run", cost)], title="caloforge quickstart"
     )
-    page = report.write(output)
+    with track("drawing", 1.0) as progress:
+        page = report.write(output, pdf=False, progress=progress)
     say("5/5  validated against showers that the model never saw\n")
     if json_only:
         print(json.dumps(report.to_dict()))
@@ -202,7 +205,7 @@ def _story(origin: dict[str, Any], live: Live, run: Run, folder: Path, cost: dic
     caption = (
         "Loss in nats: on training batches, and on the validation split with averaged weights; the KL term grows in."
     )
-    return Section("What was done", html, (Plot("training", "Training", caption, _curve(log)),), data)
+    return Section("What was done", html, (Plot("training", "Training", caption, partial(_curve, log)),), data)
 
 
 def _curve(log: list[dict[str, float]]) -> Figure:

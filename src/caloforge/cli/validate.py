@@ -1,8 +1,10 @@
-"""`caloforge validate`: generated showers against truth, as a report."""
+"""`caloforge validate`: generated showers against truth, judged by a checklist, as a report."""
 
 __all__ = ["validate"]
 
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,49 +12,109 @@ import typer
 
 from caloforge.cli.progress import track
 from caloforge.data.samples import showers_path
-from caloforge.data.showers import Showers
-from caloforge.data.splits import take_split
+from caloforge.data.splits import SplitOf
 from caloforge.data.store import ShowerFile
-from caloforge.geometry.binning import Binning
+from caloforge.errors import BadValue
 from caloforge.geometry.readouts import readout
+from caloforge.physics.plugins import load_file, load_plugins
+from caloforge.validation.checklist import load_checklist
+from caloforge.validation.protocol import PROTOCOLS
 from caloforge.validation.report import require_writable
+from caloforge.validation.sample import Source
 from caloforge.validation.validate import validate as run_validation
 
 
 def validate(
-    generated: Annotated[Path, typer.Argument(help="HDF5 file of generated showers")],
+    generated: Annotated[list[Path], typer.Argument(help="HDF5 files of generated showers; several are compared")],
     truth: Annotated[Path, typer.Option(help="HDF5 file of Geant4 showers, or bundled")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="folder for report.html, report.json and plots/")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="folder for report.html, report.json and plots/; else only the verdict"),
+    ] = None,
+    checklist: Annotated[
+        str, typer.Option(help="requirements: strict, analysis, exploration, or a YAML file of your own")
+    ] = "analysis",
+    sufficient: Annotated[
+        str | None, typer.Option(help="judge only these observables: response,layer_energy, say")
+    ] = None,
+    observables: Annotated[
+        Path | None, typer.Option(help="Python file with observables of your own; it is run, so it must be trusted")
+    ] = None,
+    protocol: Annotated[
+        Literal["fast", "calochallenge"],
+        typer.Option(help="classifiers: small and quick, or the CaloChallenge's networks, inputs and training"),
+    ] = "fast",
+    quick: Annotated[bool, typer.Option("--quick", help="leave out the classifiers, which take most time")] = False,
     binning: Annotated[str | None, typer.Option(help="readout or XML, for files that do not carry one")] = None,
     split: Annotated[
         Literal["auto", "test", "all"],
-        typer.Option(help="showers of the truth to compare with; auto: test if the model was trained on this truth"),
+        typer.Option(help="showers of the truth to compare with; auto: test if a model was trained on this truth"),
     ] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="same seed, same report")] = 1,
     allow_different_conditions: Annotated[
         bool, typer.Option("--allow-different-conditions", help="compare although particles or energies differ")
     ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="exit with 1 when a requirement is not met")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="exit with 1 when the checklist fails")] = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only the JSON of the report")] = False,
 ) -> None:
     """Compare generated showers with Geant4."""
-    require_writable(output)
+    if output:
+        require_writable(output)
+    load_plugins()
+    if observables:
+        load_file(observables)
+    asked = load_checklist(checklist)
+    chosen = [name.strip() for name in sufficient.split(",")] if sufficient else []
     mesh = readout(binning) if binning else None
-    reference, origin = _read(showers_path(truth), mesh)
-    judged, source = _read(generated, mesh)
-    if split == "auto":
-        split = "test" if source.get("training", {}).get("showers_digest") == reference.digest else "all"
-    if split == "test":
-        reference = take_split(reference, "test")
-    facts = {"truth": {**origin, "split": split}, "generated": source}
-    with track("validating", 1.0) as progress:
-        report = run_validation(reference, judged, seed, facts, allow_different_conditions, progress=progress)
-    path = report.write(output)
-    print(json.dumps(report.to_dict()) if json_only else f"{report.verdict}\n{path}")
+    with ExitStack() as stack, track("validating", 1.0) as progress:
+        reference = stack.enter_context(ShowerFile(showers_path(truth), mesh))
+        judged = {name: stack.enter_context(ShowerFile(path, mesh)) for name, path in _named(generated)}
+        part = _split(split, reference, list(judged.values()))
+        facts = {"truth": {**_facts(reference), "split": part}, **{name: _facts(f) for name, f in judged.items()}}
+        source: Source = SplitOf(reference, "test") if part == "test" else reference
+        several = dict(judged) if len(judged) > 1 else judged["generated"]
+        report = run_validation(
+            source,
+            several,
+            seed,
+            facts,
+            allow_different_conditions,
+            PROTOCOLS[protocol],
+            asked,
+            chosen,
+            quick,
+            progress,
+        )
+    print(json.dumps(report.to_dict()) if json_only else report.verdict)
+    if output:
+        with track("drawing", 1.0) as progress:
+            path = report.write(output, progress=progress)
+        if not json_only:
+            print(path)
     if strict and not report.passed:
         raise typer.Exit(1)
 
 
-def _read(path: Path, binning: Binning | None) -> tuple[Showers, dict[str, Any]]:
-    with ShowerFile(path, binning) as file:
-        return file.read(), {"file": str(path), "detector": file.detector, **file.provenance}
+def _named(paths: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+    """``generated`` for one file; for several the shortest ends of their paths that differ."""
+    if len(paths) == 1:
+        yield "generated", paths[0]
+        return
+    for depth in range(1, max(len(path.parts) for path in paths) + 1):
+        names = ["-".join(path.with_suffix("").parts[-depth:]) for path in paths]
+        if len({*names, "truth"}) > len(names):
+            yield from zip(names, paths, strict=True)
+            return
+    raise BadValue("generated files", [str(path) for path in paths], "give each file once")
+
+
+def _split(split: str, truth: ShowerFile, judged: Sequence[ShowerFile]) -> str:
+    """``auto`` is the test split where any of the models was trained on this very truth."""
+    if split != "auto":
+        return split
+    trained = {file.provenance.get("training", {}).get("showers_digest") for file in judged} - {None}
+    return "test" if trained and truth.digest in trained else "all"
+
+
+def _facts(file: ShowerFile) -> dict[str, Any]:
+    return {"file": str(file.path), "detector": file.detector, **file.provenance}

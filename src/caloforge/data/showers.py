@@ -1,9 +1,9 @@
 """Showers: the object that every stage takes or returns; validated once, immutable, sliceable."""
 
-__all__ = ["Showers"]
+__all__ = ["Showers", "digest_of"]
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,6 +81,10 @@ class Showers:
         arrays = {name: getattr(self, name)[index] for name in _ARRAYS}
         return Showers(binning=self.binning, **arrays)
 
+    def batches(self, size: int = 1000) -> Iterator["Showers"]:
+        """The showers in order, ``size`` at a time, as a file gives them."""
+        return (self[start : start + size] for start in range(0, len(self), size))
+
     @classmethod
     def concatenate(cls, parts: Sequence["Showers"]) -> "Showers":
         """Join showers on one mesh, in order.
@@ -118,4 +122,9 @@ class Showers:
     @property
     def digest(self) -> str:
         """Hash of all showers, whatever their order: equal for files that hold the same ones."""
-        return hashlib.blake2b(np.sort(self.ids).tobytes(), digest_size=8).hexdigest()
+        return digest_of(self.ids)
+
+
+def digest_of(ids: UInt64[Array, " N"]) -> str:
+    """Hash of a set of showers by their content hashes, whatever their order."""
+    return hashlib.blake2b(np.sort(ids).tobytes(), digest_size=8).hexdigest()

@@ -1,7 +1,9 @@
 """Train / validation / test by hash of the shower id: a shower never changes side, whatever file it comes in."""
 
-__all__ = ["Split", "SPLITS", "split_mask", "take_split"]
+__all__ = ["Split", "SPLITS", "SplitOf", "split_mask", "take_split"]
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -9,6 +11,8 @@ from jaxtyping import Bool
 from numpy import ndarray as Array
 
 from caloforge.data.showers import Showers
+from caloforge.data.store import ShowerFile
+from caloforge.geometry.binning import Binning
 
 Split = Literal["train", "validation", "test"]
 
@@ -26,3 +30,20 @@ def split_mask(showers: Showers, split: Split) -> Bool[Array, " N"]:
 def take_split(showers: Showers, split: Split) -> Showers:
     """The showers of one split, in their order."""
     return showers[split_mask(showers, split)]
+
+
+@dataclass(frozen=True)
+class SplitOf:
+    """The showers of one split of a file, in their order, read in batches."""
+
+    file: ShowerFile
+    split: Split
+
+    @property
+    def binning(self) -> Binning:
+        """The mesh of the file."""
+        return self.file.binning
+
+    def batches(self, size: int = 1000) -> Iterator[Showers]:
+        """At most ``size`` showers at a time; a batch may be empty."""
+        return (take_split(batch, self.split) for batch in self.file.batches(size))

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from caloforge.data.showers import Showers
+from caloforge.data.showers import Showers, digest_of
 from caloforge.errors import BadFile, BadValue, BinningMismatch, UnwritablePath
 from caloforge.geometry.binning import Binning
 
@@ -197,6 +197,11 @@ class ShowerFile:
     def read(self) -> Showers:
         """All showers."""
         return self[:]
+
+    @property
+    def digest(self) -> str:
+        """Hash of all showers, whatever their order, as of `Showers`; reads the file in batches."""
+        return digest_of(np.concatenate([batch.ids for batch in self.batches()]))
 
     @property
     def detector(self) -> str:

@@ -1,180 +1,229 @@
-r"""Observables T(h) of a shower: what an analysis looks at instead of the cells; energy-weighted moments.
+r"""The observables T(h) of a shower by name: what an analysis looks at instead of the cells.
 
-Notation: :math:`E_i` is the energy of cell :math:`i`, at radius :math:`r_i` and angle :math:`\alpha_i` in its layer, so
-:math:`x_i = r_i\cos\alpha_i` and :math:`y_i = r_i\sin\alpha_i` (the CaloChallenge, arXiv:2410.21611, calls them eta and
-phi). For any cell coordinate :math:`q`, centre and width are
-
-.. math:: \bar q = \frac{\sum_i E_i q_i}{\sum_i E_i}, \qquad
-          \sigma_q = \sqrt{\max\big(\overline{q^2} - \bar q^2, 0\big)} .
-
-Sums run in float64. A value that does not exist (the centre of a layer without energy) is NaN, never zero.
+Definitions and formulas stand in `longitudinal`, `lateral` and `cells`. Sums run in float64; a value that does not
+exist (the centre of a layer without energy) is NaN, never zero.
 """
 
-__all__ = ["Observable", "OBSERVABLES", "select", "tabulate", "depth_unit", "layer_depths"]
+__all__ = ["Observable", "OBSERVABLES", "observable", "register", "select", "tabulate", "depth_unit", "layer_depths"]
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from numpy import ndarray as Array
 
 from caloforge.data.showers import Showers
-from caloforge.errors import UnknownName
-from caloforge.geometry.binning import Binning
+from caloforge.data.store import ShowerFile
+from caloforge.errors import BadObservable, EmptySample, UnknownName
 from caloforge.physics.axes import integer_edges, linear_edges, logarithmic_edges
-
-Per = Literal["shower", "layer", "ring", "cell"]
-Coordinate = Callable[[Binning], Float[Array, " V"]]
+from caloforge.physics.cells import (
+    SHARES,
+    THRESHOLDS,
+    energy_above,
+    energy_above_share,
+    hits,
+    hits_above,
+    hits_above_share,
+    hottest_energy,
+    hottest_five_share,
+    hottest_share,
+    layer_hits,
+    second_to_hottest,
+    sparsity,
+    voxel_energy,
+)
+from caloforge.physics.definition import Edges, Observable, Per
+from caloforge.physics.depth import depth_unit, layer_depths
+from caloforge.physics.lateral import (
+    barycentre,
+    kurtosis_r,
+    layer_centre,
+    layer_width,
+    mean_r,
+    outer_ring_share,
+    radial_profile,
+    radius_containing,
+    skewness_r,
+    spread_r,
+)
+from caloforge.physics.longitudinal import (
+    START_SHARE,
+    centre_z,
+    depth_containing,
+    depth_of_maximum,
+    kurtosis_z,
+    last_layers_share,
+    layer_energy,
+    layer_of_maximum,
+    layer_ratio,
+    longitudinal_profile,
+    skewness_z,
+    width_z,
+)
+from caloforge.physics.sums import Sums
+from caloforge.units import MeV
 
 _CHALLENGE = "CaloChallenge, arXiv:2410.21611"
 _PAR04 = "Geant4 example Par04"
+_HIGH = "Buhmann et al., arXiv:2005.05334"
+_CALOGAN = "Paganini et al., arXiv:1712.10321"
+_PDG = "PDG, Review of Particle Physics 2024, 34"
+_OWN = "caloforge"
+
+_TOTAL = r"E_\mathrm{tot}"
+_OVER_MEV = tuple(f"> {t / MeV:g} MeV" for t in THRESHOLDS)
+_OVER_SHARE = tuple(f"> {share:g} Etot" for share in SHARES)
 
 
-@dataclass(frozen=True)
-class Observable:
-    """A function of showers, and how to draw and bin it.
-
-    Args:
-        name: identifier, also the key in ``report.json``.
-        function: showers -> (N,) or (N, k) values in the unit of the label; NaN where undefined.
-        label: text of the plot's axis; ``{depth}`` stands for the mesh's unit of depth.
-        edges: truth values of one column (finite ones) -> histogram edges.
-        per: what the columns are; the columns of a ``cell`` observable fill one histogram together.
-        source: where the definition comes from.
-    """
-
-    name: str
-    function: Callable[[Showers], Float[Array, "N ..."]]
-    label: str
-    edges: Callable[[Float[Array, " n"]], Float[Array, " e"]] = linear_edges
-    per: Per = "shower"
-    source: str = _CHALLENGE
-
-    def __call__(self, showers: Showers) -> Float[Array, "N k"]:
-        """Values of each shower, always with a second axis."""
-        return self.function(showers).reshape(len(showers), -1)
-
-    def axis_label(self, binning: Binning) -> str:
-        """The label with the unit of depth that the mesh has."""
-        return self.label.replace("{depth}", depth_unit(binning))
+def _depth(share: float) -> str:
+    return f"Depth of {100 * share:g} % of the energy"
 
 
-def depth_unit(binning: Binning) -> str:
-    """``mm`` where the mesh knows its depth, else ``layer``."""
-    return "layer" if binning.z_edges is None else "mm"
+def _radius(share: float) -> str:
+    return f"Radius of {100 * share:g} % of the energy"
 
 
-def layer_depths(binning: Binning) -> Float[Array, " L"]:
-    """Middle of each layer, mm, or its id where the mesh has no depth."""
-    if binning.z_edges is None:
-        return np.array([float(layer.id) for layer in binning.layers])
-    return binning.z_edges.mean(axis=1)
+def _in_layers(name: str, function: Callable[..., Array], coordinate: str, quantity: str) -> Observable:
+    return Observable(name, partial(function, coordinate=coordinate), quantity, "mm", per="layer", source=_CHALLENGE)
 
 
-def _x(binning: Binning) -> Float[Array, " V"]:
-    return binning.r_centres * np.cos(binning.alpha_centres)
+def response(s: Sums) -> Float[Array, " N"]:
+    """Visible over incident energy."""
+    return s.total_energy / s.incident_energy
 
 
-def _y(binning: Binning) -> Float[Array, " V"]:
-    return binning.r_centres * np.sin(binning.alpha_centres)
-
-
-def _r(binning: Binning) -> Float[Array, " V"]:
-    return binning.r_centres
-
-
-def _z(binning: Binning) -> Float[Array, " V"]:
-    return layer_depths(binning)[binning.layer_of_voxel]
-
-
-def _has_sectors(binning: Binning) -> Bool[Array, " L"]:
-    return np.array([layer.n_alpha > 1 for layer in binning.layers])
-
-
-def _layer_sums(showers: Showers, weight: Float[Array, " V"]) -> Float[Array, "N L"]:
-    return np.add.reduceat(showers.energy * weight, showers.binning.layer_starts[:-1], axis=1, dtype=np.float64)
-
-
-def _ratio(above: Array, below: Array) -> Array:
-    """Quotient, NaN where the denominator is zero."""
-    return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
-
-
-def _width(mean_square: Array, mean: Array) -> Array:
-    return np.sqrt(np.maximum(mean_square - mean**2, 0))
-
-
-def _layer_centre(showers: Showers, coordinate: Coordinate) -> Float[Array, "N L"]:
-    centre = _ratio(_layer_sums(showers, coordinate(showers.binning)), showers.layer_energy)
-    if coordinate is not _r:
-        centre[:, ~_has_sectors(showers.binning)] = np.nan
-    return centre
-
-
-def _layer_width(showers: Showers, coordinate: Coordinate) -> Float[Array, "N L"]:
-    mean_square = _ratio(_layer_sums(showers, coordinate(showers.binning) ** 2), showers.layer_energy)
-    return _width(mean_square, _layer_centre(showers, coordinate))
-
-
-def _shower_centre(showers: Showers, coordinate: Coordinate) -> Float[Array, " N"]:
-    return _ratio(showers.energy @ coordinate(showers.binning), showers.total_energy)
-
-
-def _shower_width(showers: Showers, coordinate: Coordinate) -> Float[Array, " N"]:
-    mean_square = _ratio(showers.energy @ coordinate(showers.binning) ** 2, showers.total_energy)
-    return _width(mean_square, _shower_centre(showers, coordinate))
-
-
-def _response(showers: Showers) -> Float[Array, " N"]:
-    return showers.total_energy / showers.incident_energy
-
-
-def _longitudinal_profile(showers: Showers) -> Float[Array, "N L"]:
-    return _ratio(showers.layer_energy, np.broadcast_to(showers.total_energy[:, None], showers.layer_energy.shape))
-
-
-def _radial_profile(showers: Showers) -> Float[Array, "N R"]:
-    rings = showers.binning.ring_of_voxel
-    sums = np.stack([showers.energy[:, rings == i].sum(1, dtype=np.float64) for i in range(rings.max() + 1)], axis=1)
-    return _ratio(sums, np.broadcast_to(showers.total_energy[:, None], sums.shape))
-
-
-def _sparsity(showers: Showers) -> Float[Array, " N"]:
-    return 1.0 - np.count_nonzero(showers.energy, axis=1) / showers.binning.n_voxels
-
-
-def _layer_hits(showers: Showers) -> Float[Array, "N L"]:
-    return np.add.reduceat(showers.energy > 0, showers.binning.layer_starts[:-1], axis=1, dtype=np.float64)
-
-
-def _voxel_energy(showers: Showers) -> Float[Array, "N V"]:
-    return np.where(showers.energy > 0, showers.energy, np.float32(np.nan))
+def total_energy(s: Sums) -> Float[Array, " N"]:
+    """Energy in all cells, MeV."""
+    return s.total_energy
 
 
 _ALL = (
-    Observable("response", _response, r"Response $E_\mathrm{tot}/E_\mathrm{inc}$"),
-    Observable("layer_energy", lambda s: s.layer_energy, "Layer energy [MeV]", logarithmic_edges, "layer"),
-    Observable("longitudinal_profile", _longitudinal_profile, r"Share of $E_\mathrm{tot}$ in layer", per="layer"),
-    Observable("radial_profile", _radial_profile, r"Share of $E_\mathrm{tot}$ in ring", per="ring", source=_PAR04),
-    Observable("centre_z", partial(_shower_centre, coordinate=_z), r"Mean depth $\bar z$ [{depth}]", source=_PAR04),
-    Observable("width_z", partial(_shower_width, coordinate=_z), r"Length $\sigma_z$ [{depth}]", source=_PAR04),
-    Observable("mean_r", partial(_shower_centre, coordinate=_r), r"Mean radius of shower $\bar r$ [mm]", source=_PAR04),
-    Observable("spread_r", partial(_shower_width, coordinate=_r), r"Spread in radius $\sigma_r$ [mm]", source=_PAR04),
-    Observable("centre_r", partial(_layer_centre, coordinate=_r), r"Layer mean radius $\bar r$ [mm]", per="layer"),
-    Observable("width_r", partial(_layer_width, coordinate=_r), r"Layer width $\sigma_r$ [mm]", per="layer"),
-    Observable("centre_x", partial(_layer_centre, coordinate=_x), r"Layer centre $\bar x$ [mm]", per="layer"),
-    Observable("centre_y", partial(_layer_centre, coordinate=_y), r"Layer centre $\bar y$ [mm]", per="layer"),
-    Observable("width_x", partial(_layer_width, coordinate=_x), r"Layer width $\sigma_x$ [mm]", per="layer"),
-    Observable("width_y", partial(_layer_width, coordinate=_y), r"Layer width $\sigma_y$ [mm]", per="layer"),
-    Observable("sparsity", _sparsity, "Fraction of cells without energy"),
-    Observable("layer_hits", _layer_hits, "Cells hit in layer", integer_edges, "layer"),
-    Observable("voxel_energy", _voxel_energy, "Cell energy [MeV]", logarithmic_edges, "cell"),
+    Observable("response", response, rf"Response ${_TOTAL}/E_\mathrm{{inc}}$", source=_CHALLENGE),
+    Observable("total_energy", total_energy, f"Visible energy ${_TOTAL}$", "MeV", logarithmic_edges, source=_CHALLENGE),
+    Observable("layer_energy", layer_energy, "Layer energy", "MeV", logarithmic_edges, "layer", source=_CHALLENGE),
+    Observable(
+        "longitudinal_profile", longitudinal_profile, f"Share of ${_TOTAL}$ in layer", per="layer", source=_PAR04
+    ),
+    Observable("layer_ratio", layer_ratio, "Share of layer in itself and the one before", per="layer", source=_OWN),
+    Observable("radial_profile", radial_profile, f"Share of ${_TOTAL}$ in ring", per="ring", source=_PAR04),
+    Observable("centre_z", centre_z, r"Mean depth $\bar z$", "{depth}", source=_PAR04),
+    Observable("width_z", width_z, r"Length $\sigma_z$", "{depth}", source=_PAR04),
+    Observable("skewness_z", skewness_z, "Skewness in depth", source=_OWN),
+    Observable("kurtosis_z", kurtosis_z, "Excess kurtosis in depth", source=_OWN),
+    Observable("depth_max", depth_of_maximum, "Depth of shower maximum", "{depth}", source=_PDG),
+    Observable("layer_max", layer_of_maximum, "Layer of shower maximum", "id", integer_edges, source=_PDG),
+    Observable(
+        "start",
+        partial(depth_containing, share=START_SHARE),
+        f"Start of shower ({100 * START_SHARE:g} % of the energy)",
+        "{depth}",
+        source=_OWN,
+    ),
+    Observable("depth_50", partial(depth_containing, share=0.5), _depth(0.5), "{depth}", source=_PDG),
+    Observable("depth_90", partial(depth_containing, share=0.9), _depth(0.9), "{depth}", source=_PDG),
+    Observable("last_layers_share", last_layers_share, f"Share of ${_TOTAL}$ in last tenth of layers", source=_OWN),
+    Observable("mean_r", mean_r, r"Mean radius of shower $\bar r$", "mm", source=_PAR04),
+    Observable("spread_r", spread_r, r"Spread in radius $\sigma_r$", "mm", source=_PAR04),
+    Observable("skewness_r", skewness_r, "Skewness in radius", source=_OWN),
+    Observable("kurtosis_r", kurtosis_r, "Excess kurtosis in radius", source=_OWN),
+    Observable("radius_50", partial(radius_containing, share=0.5), _radius(0.5), "mm", source=_PDG),
+    Observable("radius_90", partial(radius_containing, share=0.9), _radius(0.9), "mm", source=_PDG),
+    Observable("outer_ring_share", outer_ring_share, f"Share of ${_TOTAL}$ in outermost rings", source=_OWN),
+    Observable("barycentre_x", partial(barycentre, coordinate="x"), r"Centre of shower $\bar x$", "mm", source=_HIGH),
+    Observable("barycentre_y", partial(barycentre, coordinate="y"), r"Centre of shower $\bar y$", "mm", source=_HIGH),
+    _in_layers("centre_r", layer_centre, "r", r"Layer mean radius $\bar r$"),
+    _in_layers("width_r", layer_width, "r", r"Layer width $\sigma_r$"),
+    _in_layers("centre_x", layer_centre, "x", r"Layer centre $\bar x$"),
+    _in_layers("centre_y", layer_centre, "y", r"Layer centre $\bar y$"),
+    _in_layers("width_x", layer_width, "x", r"Layer width $\sigma_x$"),
+    _in_layers("width_y", layer_width, "y", r"Layer width $\sigma_y$"),
+    Observable("sparsity", sparsity, "Fraction of cells without energy", source=_CHALLENGE),
+    Observable("hits", hits, "Cells hit", "", integer_edges, source=_HIGH),
+    Observable("layer_hits", layer_hits, "Cells hit in layer", "", integer_edges, "layer", source=_HIGH),
+    Observable("hits_above", hits_above, "Cells above threshold", "", integer_edges, "column", _OVER_MEV, _HIGH),
+    Observable(
+        "energy_above",
+        energy_above,
+        f"Share of ${_TOTAL}$ above threshold",
+        "",
+        linear_edges,
+        "column",
+        _OVER_MEV,
+        _OWN,
+    ),
+    Observable(
+        "hits_above_share",
+        hits_above_share,
+        f"Cells above a share of ${_TOTAL}$",
+        "",
+        integer_edges,
+        "column",
+        _OVER_SHARE,
+        _OWN,
+    ),
+    Observable(
+        "energy_above_share",
+        energy_above_share,
+        f"Share of ${_TOTAL}$ in cells above a share of it",
+        "",
+        linear_edges,
+        "column",
+        _OVER_SHARE,
+        _OWN,
+    ),
+    Observable(
+        "hottest_energy", hottest_energy, "Energy of hottest cell $E_1$", "MeV", logarithmic_edges, source=_CALOGAN
+    ),
+    Observable("hottest_share", hottest_share, f"Hottest cell $E_1/{_TOTAL}$", source=_CALOGAN),
+    Observable("second_to_hottest", second_to_hottest, "Ratio of the two hottest cells $E_2/E_1$", source=_CALOGAN),
+    Observable("hottest_five_share", hottest_five_share, f"Share of ${_TOTAL}$ in five hottest cells", source=_OWN),
+    Observable("voxel_energy", voxel_energy, "Cell energy", "MeV", logarithmic_edges, "cell", source=_CHALLENGE),
 )
 
-OBSERVABLES: dict[str, Observable] = {observable.name: observable for observable in _ALL}
+OBSERVABLES: dict[str, Observable] = {o.name: o for o in _ALL}
+_BUILT_IN = frozenset(OBSERVABLES)
+
+
+def register(new: Observable) -> Observable:
+    """Make an observable known under its name. One that the same module defined before is replaced.
+
+    Raises:
+        BadObservable: the name is taken, or is no identifier.
+    """
+    old = OBSERVABLES.get(new.name)
+    if old is not None and (old.name in _BUILT_IN or old.home != new.home):
+        raise BadObservable(new.name, f"is already defined by {old.home}", "choose another name")
+    if not new.name.isidentifier():
+        raise BadObservable(new.name, "has no proper name", "use letters, digits and underscores")
+    OBSERVABLES[new.name] = new
+    return new
+
+
+def observable(
+    name: str,
+    quantity: str,
+    unit: str = "",
+    edges: Edges = linear_edges,
+    per: Per = "shower",
+    columns: tuple[str, ...] = (),
+    source: str = "user",
+) -> Callable[[Callable[[Any], Array]], Observable]:
+    """Decorator that makes a function of `Showers` an observable, known everywhere by its name.
+
+    The arguments are those of `Observable`, which takes the function's place. The function may only look at one shower
+    (row) at a time: it is called with batches of any size.
+
+    Raises:
+        BadObservable: as `register`.
+
+    Example:
+        >>> @observable("first_layer_share", "Share of energy in the first layer")
+        ... def first_layer_share(showers):
+        ...     return showers.layer_energy[:, 0] / showers.total_energy
+    """
+    return lambda function: register(Observable(name, function, quantity, unit, edges, per, columns, source))
 
 
 def select(names: Iterable[str]) -> dict[str, Observable]:
@@ -192,10 +241,25 @@ def select(names: Iterable[str]) -> dict[str, Observable]:
 
 
 def tabulate(
-    showers: Showers, observables: Mapping[str, Observable] = OBSERVABLES, batch: int = 1000
+    showers: Showers | ShowerFile, observables: Mapping[str, Observable] = OBSERVABLES, batch: int = 500
 ) -> dict[str, Float[Array, "N _"]]:
-    """Values of every observable but those of cells, ``batch`` showers at a time, so that no float64 copy is made."""
+    """Values of every observable but those of cells, ``batch`` showers at a time.
+
+    A file is read as it goes, so that its cells are never in memory together; sums over cells that several observables
+    need are made once a batch.
+
+    Raises:
+        BadObservable: a function failed or returned what it must not.
+        EmptySample: no showers.
+    """
+    if len(showers) == 0:
+        raise EmptySample("observables need showers", 0)
     wanted = {name: o for name, o in observables.items() if o.per != "cell"}
-    starts = range(0, len(showers), batch)
-    parts = [{name: o(piece) for name, o in wanted.items()} for piece in (showers[i : i + batch] for i in starts)]
-    return {name: np.concatenate([part[name] for part in parts]) for name in wanted}
+    tables: dict[str, Array] = {}
+    for start in range(0, len(showers), batch):
+        sums = Sums.of(showers[start : start + batch])
+        for name, o in wanted.items():
+            values = o(sums)
+            table = tables.setdefault(name, np.empty((len(showers), values.shape[1])))
+            table[start : start + len(values)] = values
+    return tables

@@ -1,4 +1,5 @@
-r"""Classifier test: how well a small network tells generated showers from truth, as the area under its ROC curve (AUC).
+r"""Classifier test: how well a network tells generated showers from truth: the area under its ROC curve (AUC), the
+Jensen-Shannon divergence, and the score of every shower.
 
 The AUC is the chance that a generated shower scores higher than a true one (Mann-Whitney),
 
@@ -7,87 +8,101 @@ The AUC is the chance that a generated shower scores higher than a true one (Man
 0.5 when the classifier sees no difference and 1 when it always tells. Every shower is scored by a network that was not
 trained on it (k-fold cross-validation). Unlike the separation powers it sees correlations between all its inputs. Idea
 and inputs: Krause and Shih, arXiv:2106.05285; CaloChallenge, arXiv:2410.21611 (whose larger network gives other
-numbers).
+numbers: `caloforge.validation.protocol`).
 """
 
 __all__ = [
+    "Classified",
     "ClassifierSettings",
     "FAST",
+    "Fold",
+    "Procedure",
+    "Progress",
+    "Run",
     "auc",
     "auc_error",
-    "cross_validated_auc",
-    "measure_auc",
-    "high_features",
-    "low_features",
+    "classify",
+    "cross_validate",
 ]
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 from scipy.stats import rankdata
-from torch import Tensor, nn
+from torch import nn
 
-from caloforge.data.showers import Showers
 from caloforge.errors import EmptySample
-from caloforge.rng import stream, torch_stream
+from caloforge.rng import stream
+from caloforge.validation.calibration import Calibration, information
+from caloforge.validation.classes import Classes, draw, halves
+from caloforge.validation.features import Features
 from caloforge.validation.metrics import Measured
+from caloforge.validation.network import Build, ClassifierSettings, Trial, perceptron, predict, threads
 
-_SMALLEST_ENERGY = 1e-3  # MeV, added to layer energies under the logarithm
-_CELL_SCALE = 1e-5  # of the incident energy: typical of a hit cell
-
-
-@dataclass(frozen=True)
-class ClassifierSettings:
-    """Size and training of the classifier, and at most how many showers of each class it takes.
-
-    Small networks train fastest on one thread, above all where cores are shared; give more ``threads`` to large meshes.
-    """
-
-    hidden: int = 128
-    epochs: int = 25
-    batch: int = 128
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-2
-    dropout: float = 0.2
-    patience: int = 4
-    folds: int = 5
-    max_showers: int = 10_000
-    threads: int = 1
-
+Progress = Callable[[float, str], None]
 
 FAST = ClassifierSettings()
 
 
-@contextmanager
-def _threads(n: int) -> Iterator[None]:
-    """PyTorch on n threads, and on as many as before afterwards."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """A network, and the rows of truth and of generated showers that it never saw."""
+
+    network: nn.Module
+    truth: Int[Array, " n"]
+    generated: Int[Array, " m"]
+
+    @classmethod
+    def of(cls, network: nn.Module, classes: Classes, held_out: Int[Array, " h"]) -> "Fold":
+        """From the showers' numbers within the sample."""
+        rows, labels = np.concatenate(classes.rows)[held_out], classes.labels[held_out]
+        return cls(network, rows[labels == 0], rows[labels == 1])
 
 
-def high_features(table: Mapping[str, Float[Array, "N _"]], incident_energy: Float[Array, " N"]) -> Float[Array, "N f"]:
-    """log10 of the incident energy and all observables; layer energies enter as logarithms, undefined values as NaN."""
-    columns = {**table, "layer_energy": np.log10(table["layer_energy"] + _SMALLEST_ENERGY)}
-    return np.concatenate([np.log10(incident_energy)[:, None], *columns.values()], axis=1, dtype=np.float32)
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One training procedure on two classes: (value, error) of AUC and divergence, scores (NaN: not scored), folds."""
+
+    auc: tuple[float, float]
+    jsd: tuple[float, float]
+    scores: Float[Array, " N"]
+    folds: tuple[Fold, ...]
 
 
-def low_features(showers: Showers) -> Float[Array, "N f"]:
-    r"""log10 of the incident energy and every cell twice, as share :math:`s_i = E_i/E_\text{inc}` and as its logarithm.
+Procedure = Callable[[Trial], Run]
 
-    The shares show what sums of cells do, :math:`\log(1 + s_i / 10^{-5})` shows what the many faint cells do.
+
+@dataclass(frozen=True, eq=False)
+class Classified:
+    """What a classifier says about generated showers.
+
+    Args:
+        auc: area under the ROC curve, its standard error, and the same of truth against truth.
+        jsd: Jensen-Shannon divergence of calibrated scores, 0 to 1; a little negative where nothing is learned.
+        scores_truth: logit :math:`\\ln p(\\text{generated})/p(\\text{truth})` of each true shower by a network that did
+            not see it; NaN where a shower was left out.
+        scores_generated: the same of each generated shower.
+        size: showers of each class that took part.
+        floor_size: showers of each class in truth against truth.
+        folds: the networks, for the importance of their inputs.
     """
-    shares = showers.energy / showers.incident_energy[:, None].astype(np.float32)
-    logarithms = np.log1p(shares / np.float32(_CELL_SCALE))
-    return np.concatenate([np.log10(showers.incident_energy)[:, None], shares, logarithms], axis=1, dtype=np.float32)
+
+    auc: Measured
+    jsd: Measured
+    scores_truth: Float[Array, " n"]
+    scores_generated: Float[Array, " m"]
+    size: int
+    floor_size: int
+    folds: tuple[Fold, ...]
+
+    @property
+    def ranking(self) -> Int[Array, " _"]:
+        """Rows of the generated showers that have a score, from the one most like the truth to the most obvious one."""
+        order = np.argsort(self.scores_generated, kind="stable")
+        return order[: np.count_nonzero(~np.isnan(self.scores_generated))]
 
 
 def auc(truth: Float[Array, " n"], generated: Float[Array, " m"]) -> float:
@@ -116,137 +131,79 @@ def auc_error(area: float, n: int, m: int) -> float:
     return float(np.sqrt(max(variance, 0.0)))
 
 
-def measure_auc(
-    truth: Float[Array, "n f"],
-    generated: Float[Array, "m f"],
+def cross_validate(trial: Trial) -> Run:
+    """Each fold scored by a network trained on the others, of which 15 % decide when to stop.
+
+    The AUC is the mean over folds, its error the larger of Hanley and McNeil's and the spread of the folds.
+    """
+    classes, folds, n = trial.classes, trial.folds, trial.settings.folds
+    scores, labels, held_out, areas = np.empty(len(classes)), classes.labels, [], np.empty(n)
+    for k in range(n):
+        inner = stream(trial.seed, "classifier-stop", k).random(len(folds)) < 0.15
+        network = trial.train((folds != k) & ~inner, (folds != k) & inner, k, n)
+        index = np.flatnonzero(folds == k)
+        scores[index] = predict(network, classes, index)[:, 0]
+        held_out.append(Fold.of(network, classes, index))
+    areas = np.array(
+        [auc(scores[(folds == k) & (labels == 0)], scores[(folds == k) & (labels == 1)]) for k in range(n)]
+    )
+    area = float(areas.mean())
+    error = max(auc_error(area, *np.bincount(labels).tolist()), _standard_error(areas))
+    return Run((area, error), _divergence(scores, labels, folds), scores, tuple(held_out))
+
+
+def _divergence(scores: Float[Array, " N"], labels: Int[Array, " N"], folds: Int[Array, " N"]) -> tuple[float, float]:
+    """Divergence with the scores of each fold calibrated on those of all others, and its standard error."""
+    bits = np.empty(len(scores))
+    for k in np.unique(folds):
+        here = folds == k
+        calibration = Calibration.fit(scores[~here], labels[~here], smooth=True)
+        bits[here] = information(calibration(scores[here]), labels[here])
+    per_fold = np.array([bits[folds == k].mean() for k in np.unique(folds)])
+    return float(bits.mean()), max(float(bits.std(ddof=1) / np.sqrt(len(bits))), _standard_error(per_fold))
+
+
+def _standard_error(values: Float[Array, " n"]) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def classify(
+    truth: Features,
+    generated: Features,
     seed: int,
     settings: ClassifierSettings = FAST,
-) -> tuple[Measured, int, int]:
-    """AUC with its floor: truth against generated, then one half of the truth against the other, by the same procedure.
+    progress: Progress = lambda done, text: None,
+    procedure: Procedure = cross_validate,
+    build: Build = perceptron,
+) -> Classified:
+    """AUC, divergence and scores, with the floor that one half of the truth against the other gives.
 
-    The first column of the features is log10 of the incident energy.
+    The floor takes as many showers as the comparison where the truth has twice that number, else half of the truth.
 
-    Returns:
-        The AUC, the showers per class in it, and the showers per class in the floor.
+    Args:
+        truth: features of the truth; their first column is log10 of the incident energy.
+        generated: the same features of generated showers.
+        seed: of choice, folds and networks.
+        settings: of the networks.
+        progress: called after each epoch with the share of the work done.
+        procedure: how networks are trained and judged.
+        build: makes a network from the numbers of its inputs and outputs.
 
     Raises:
         EmptySample: fewer than 20 showers a fold and class.
     """
-    first, second = np.array_split(stream(seed, "classifier-halves").permutation(len(truth)), 2)
-    value, error, size = cross_validated_auc(truth, generated, seed, settings)
-    floor, spread, floor_size = cross_validated_auc(truth[first], truth[second], seed, settings)
-    return Measured(value, error, floor, spread), size, floor_size
-
-
-def cross_validated_auc(
-    truth: Float[Array, "n f"],
-    generated: Float[Array, "m f"],
-    seed: int,
-    settings: ClassifierSettings = FAST,
-) -> tuple[float, float, int]:
-    """Mean AUC over the folds, its standard error, and the showers of each class, min(n, m, max_showers).
-
-    The error is the larger of Hanley and McNeil's and the spread of the folds.
-    """
-    rng = stream(seed, "classifier")
     size = min(len(truth), len(generated), settings.max_showers)
-    if size < 20 * settings.folds:
-        what = f"the classifier needs {20 * settings.folds} showers of each class"
-        raise EmptySample(what, len(truth), len(generated))
-    chosen = [x[np.sort(rng.permutation(len(x))[:size])] for x in (truth, generated)]
-    features = np.concatenate(chosen)
-    labels = np.repeat(np.array([0.0, 1.0], np.float32), size)
-    folds = _folds(features[:, 0], settings.folds, rng)
-    with _threads(settings.threads):
-        areas = np.array([_one_fold(features, labels, folds, k, seed, settings) for k in range(settings.folds)])
-    spread = float(areas.std(ddof=1) / np.sqrt(settings.folds))
-    return float(areas.mean()), max(auc_error(float(areas.mean()), size, size), spread), size
-
-
-def _folds(condition: Float[Array, " N"], folds: int, rng: np.random.Generator) -> Int[Array, " N"]:
-    """Fold of each shower. Showers of one incident energy stay together where energies are many.
-
-    Generated showers often repeat the truth's energies; across folds the network could learn those by heart.
-    """
-    values, group = np.unique(condition, return_inverse=True)
-    if len(values) < 20 * folds:
-        group = np.arange(len(condition))
-    return rng.permutation(group.max() + 1)[group] % folds
-
-
-def _one_fold(
-    features: Float[Array, "N f"],
-    labels: Float[Array, " N"],
-    folds: Int[Array, " N"],
-    k: int,
-    seed: int,
-    settings: ClassifierSettings,
-) -> float:
-    test = folds == k
-    inner = stream(seed, "classifier-stop", k).random(len(folds)) < 0.15
-    train, stop = ~test & ~inner, ~test & inner
-    x = torch.from_numpy(_standardised(features, features[train]))
-    y = torch.from_numpy(labels)
-    state = int(torch.randint(2**62, (1,), generator=torch_stream(seed, "classifier", k)))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(state)
-        network = _train((x[train], y[train]), (x[stop], y[stop]), settings)
-    with torch.no_grad():
-        scores = network(x[test]).squeeze(1).numpy()
-    return auc(scores[labels[test] == 0], scores[labels[test] == 1])
-
-
-def _standardised(features: Float[Array, "N f"], reference: Float[Array, "n f"]) -> Float[Array, "N f"]:
-    """Zero mean and unit variance on the reference; undefined values become its mean, outliers stop at ten sigma."""
-    known = ~np.isnan(reference)
-    count = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, reference, 0).sum(axis=0, dtype=np.float64) / count
-    variance = (np.where(known, reference - mean, 0) ** 2).sum(axis=0, dtype=np.float64) / count
-    scaled = (features - mean.astype(np.float32)) / np.sqrt(np.where(variance > 0, variance, 1)).astype(np.float32)
-    return np.clip(np.nan_to_num(scaled, nan=0.0), -10, 10).astype(np.float32)
-
-
-def _network(inputs: int, settings: ClassifierSettings) -> nn.Sequential:
-    width = settings.hidden
-    layers: list[nn.Module] = []
-    for size in (inputs, width):
-        layers += [nn.Linear(size, width), nn.LeakyReLU(), nn.Dropout(settings.dropout)]
-    return nn.Sequential(*layers, nn.Linear(width, 1))
-
-
-def _train(train: tuple[Tensor, Tensor], stop: tuple[Tensor, Tensor], settings: ClassifierSettings) -> nn.Sequential:
-    """Binary cross-entropy with Adam; the weights of the epoch that did best on the stopping part are kept."""
-    network = _network(train[0].shape[1], settings)
-    optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
-    best, best_loss, waited = _copy(network), float("inf"), 0
-    for _ in range(settings.epochs):
-        _epoch(network, optimiser, train, settings.batch)
-        loss = _evaluate(network, stop)
-        best, best_loss, waited = (_copy(network), loss, 0) if loss < best_loss else (best, best_loss, waited + 1)
-        if waited >= settings.patience:
-            break
-    network.load_state_dict(best)
-    return network.eval()
-
-
-def _copy(network: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}
-
-
-def _epoch(network: nn.Module, optimiser: torch.optim.Optimizer, train: tuple[Tensor, Tensor], batch: int) -> None:
-    network.train()
-    x, y = train
-    order = torch.randperm(len(y))
-    for start in range(0, len(y), batch):
-        rows = order[start : start + batch]
-        optimiser.zero_grad()
-        loss = nn.functional.binary_cross_entropy_with_logits(network(x[rows]).squeeze(1), y[rows])
-        torch.autograd.backward(loss)
-        optimiser.step()
-
-
-@torch.no_grad()
-def _evaluate(network: nn.Module, sample: tuple[Tensor, Tensor]) -> float:
-    network.eval()
-    x, y = sample
-    return float(nn.functional.binary_cross_entropy_with_logits(network(x).squeeze(1), y))
+    first, second = halves(len(truth), seed)
+    floor_size = min(len(first), len(second), size)
+    everything = (np.arange(len(truth)), np.arange(len(generated)))
+    sample = draw((truth.values, generated.values), everything, size, settings.folds, seed)
+    same = draw((truth.values, truth.values), (first, second), floor_size, settings.folds, seed)
+    with threads(settings.threads):
+        run = procedure(Trial(*sample, seed, settings, build, lambda done: progress(done / 2, "against truth")))
+        floor = procedure(Trial(*same, seed, settings, build, lambda done: progress((1 + done) / 2, "floor")))
+    scores = np.full(len(truth), np.nan), np.full(len(generated), np.nan)
+    for label in (0, 1):
+        scores[label][sample[0].rows[label]] = run.scores[sample[0].labels == label]
+    return Classified(
+        Measured(*run.auc, *floor.auc), Measured(*run.jsd, *floor.jsd), *scores, size, floor_size, run.folds
+    )

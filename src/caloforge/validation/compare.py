@@ -1,6 +1,6 @@
 """The comparison itself: all metrics of a generated sample against truth, with errors and floors, as one object."""
 
-__all__ = ["Auc", "Separation", "Comparison", "Tables", "Progress", "compare", "cell_edges", "pooled"]
+__all__ = ["InBin", "Comparison", "Tables", "Progress", "compare"]
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,63 +10,86 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from caloforge.data.showers import Showers
 from caloforge.physics.observables import OBSERVABLES, Observable
 from caloforge.rng import stream
-from caloforge.validation.classifier import FAST, ClassifierSettings, high_features, low_features, measure_auc
-from caloforge.validation.metrics import Histograms, Measured, Resamples, measure_separation, well_filled
+from caloforge.validation.classifier import Classified, auc, auc_error
+from caloforge.validation.compared import PhysicsSummary
+from caloforge.validation.conditional import Cut, cuts, whole
+from caloforge.validation.evidence import Where
+from caloforge.validation.features import Features
+from caloforge.validation.importance import Importance, permutation_importance
+from caloforge.validation.metrics import Measured
+from caloforge.validation.multivariate import multivariate, permuted
+from caloforge.validation.permutation import PermutationTest
+from caloforge.validation.physics_summary import summarise_physics
+from caloforge.validation.protocol import FAST_PROTOCOL, Protocol, measure
 from caloforge.validation.response import ResponseSummary, compare_response
+from caloforge.validation.sample import Sample
+from caloforge.validation.univariate import Distance, distances
 
 Progress = Callable[[float, str], None]
 Tables = tuple[Mapping[str, Float[Array, "n _"]], Mapping[str, Float[Array, "m _"]]]
 
 
 @dataclass(frozen=True)
-class Separation:
-    """Separation power of one observable: the mean over its columns (layers, rings), and each column."""
+class InBin:
+    """What a part of the samples gives, an energy bin say: name of the metric -> number."""
 
-    mean: Measured
-    columns: tuple[Measured, ...]
-    per: str
+    kind: Where
+    label: str
+    low: float
+    high: float
+    n_truth: int
+    n_generated: int
+    metrics: Mapping[str, Measured]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers for JSON; ``per_layer`` or ``per_ring`` where there is more than one column."""
-        if len(self.columns) == 1:
-            return self.mean.to_dict()
-        return {**self.mean.to_dict(), f"per_{self.per}": [column.to_dict() for column in self.columns]}
+        """Plain values for JSON."""
+        plain = {name: getattr(self, name) for name in ("kind", "label", "low", "high", "n_truth", "n_generated")}
+        return {**plain, "metrics": {name: m.to_dict() for name, m in self.metrics.items()}}
 
 
-@dataclass(frozen=True)
-class Auc:
-    """AUC of a classifier with its floor, and the showers of each class that went into either."""
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Every metric of one generated sample.
 
-    measured: Measured
-    size: int
-    floor_size: int
+    Args:
+        sizes: showers of truth and of the generator.
+        judged: names of the observables that were to be judged.
+        response: bias and resolution in energy bins.
+        distances: of each judged observable: ``separation/response``, ``wasserstein/response``, ``ks/response``, ...
+        multivariate: of all judged observables together: ``correlation``, ``fpd``, ``kpd``, ``precision``, ...
+        permutation: two-sample test of everything at once.
+        classifiers: by the name of what they see, ``high`` or ``low``; their scores belong to `Sample.cells`.
+        importance: which observable gives the generated showers away to the classifier on observables.
+        physics: linearity, resolution, leakage, profiles.
+        conditional: distances and AUC in each energy bin, angle bin, and for each particle.
+    """
+
+    sizes: tuple[int, int]
+    judged: tuple[str, ...]
+    response: ResponseSummary
+    distances: Mapping[str, Distance]
+    multivariate: Mapping[str, Measured]
+    permutation: PermutationTest
+    classifiers: Mapping[str, Classified]
+    importance: tuple[Importance, ...]
+    physics: PhysicsSummary
+    conditional: tuple[InBin, ...]
+
+    def family(self, name: str) -> dict[str, Distance]:
+        """One distance of every observable: ``separation``, ``wasserstein`` or ``ks``."""
+        return {key.partition("/")[2]: d for key, d in self.distances.items() if key.startswith(f"{name}/")}
 
     @property
-    def tells_apart(self) -> bool:
-        """Whether it stands three standard errors above one half, where no difference puts it, and above its floor."""
-        m = self.measured
-        return m.value - 0.5 > 3 * m.error and m.value > m.floor
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers for JSON."""
-        return {**self.measured.to_dict(), "size": self.size, "floor_size": self.floor_size}
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Every metric of one generated sample."""
-
-    response: ResponseSummary
-    separation: Mapping[str, Separation]
-    auc_low: Auc
-    auc_high: Auc
+    def separation(self) -> dict[str, Distance]:
+        """Separation power of every observable."""
+        return self.family("separation")
 
     def to_dict(self) -> dict[str, Any]:
         """The entry ``metrics`` of ``report.json``."""
         r = self.response
+        families = {name: self.family(name) for name in ("separation", "wasserstein", "ks")}
         return {
             "response_bias_max": r.bias_max.value,
             "response_bias_max_detail": _detail(r.bias_max, r.bias_bin.low, r.bias_bin.high),
@@ -75,10 +98,19 @@ class Comparison:
             "resolution_ratio_distance": _detail(r.ratio_distance, r.ratio_bin.low, r.ratio_bin.high),
             "resolution_ratio": [_pick(b.to_dict(), "ratio") for b in r.bins],
             "response_bins": [b.to_dict() for b in r.bins],
-            "separation": {name: s.to_dict() for name, s in self.separation.items()},
-            "auc_low": self.auc_low.to_dict(),
-            "auc_high": self.auc_high.to_dict(),
+            **{name: {o: d.to_dict() for o, d in family.items()} for name, family in families.items()},
+            **{name: m.to_dict() for name, m in self.multivariate.items()},
+            "permutation_test": self.permutation.to_dict(),
+            **{f"auc_{name}": _sized(c.auc, c) for name, c in self.classifiers.items()},
+            **{f"jsd_{name}": _sized(c.jsd, c) for name, c in self.classifiers.items()},
+            "importance": [i.to_dict() for i in self.importance],
+            "physics": self.physics.to_dict(),
+            "conditional": [part.to_dict() for part in self.conditional],
         }
+
+
+def _sized(measured: Measured, classified: Classified) -> dict[str, Any]:
+    return {**measured.to_dict(), "size": classified.size, "floor_size": classified.floor_size}
 
 
 def _detail(measured: Measured, low: float, high: float) -> dict[str, Any]:
@@ -91,12 +123,12 @@ def _pick(row: Mapping[str, Any], what: str) -> dict[str, Any]:
 
 
 def compare(
-    truth: Showers,
-    generated: Showers,
-    tables: Tables,
+    truth: Sample,
+    generated: Sample,
     seed: int,
-    settings: ClassifierSettings = FAST,
+    protocol: Protocol = FAST_PROTOCOL,
     observables: Mapping[str, Observable] = OBSERVABLES,
+    quick: bool = False,
     progress: Progress = lambda done, text: None,
 ) -> Comparison:
     """Measure everything.
@@ -104,60 +136,95 @@ def compare(
     Args:
         truth: reference showers.
         generated: showers to judge, on the same mesh and at the same conditions.
-        tables: observables of both, from `caloforge.physics.observables.tabulate`; they hold ``response``.
         seed: of the resamples and the classifiers.
-        settings: of the classifiers.
-        observables: which separation powers to take.
+        protocol: of the classifiers.
+        observables: the T(h) to judge; metrics of all observables together see only these, and classifiers on cells run
+            only where all are judged.
+        quick: leave out the classifiers, which take most of the time.
         progress: called with the share of the work done and what comes next.
 
     Raises:
         EmptySample: too few showers.
     """
-    progress(0.0, "separation powers")
-    resamples = Resamples.draw(len(truth), len(generated), stream(seed, "resamples"))
-    separation = {n: _separation(o, truth, generated, tables, resamples) for n, o in observables.items()}
-    progress(0.2, "response and resolution")
-    energies = (truth.incident_energy, generated.incident_energy)
-    responses = [table["response"][:, 0] for table in tables]
+    progress(0.0, "distances")
+    pieces = cuts(truth, generated)
+    overall = distances(observables, truth, generated, whole(truth, generated), seed)
+    progress(0.1, "response and physics")
+    energies = [s.incident_energy for s in (truth, generated)]
+    responses = [s.table["response"][:, 0].astype(np.float64) for s in (truth, generated)]
     response = compare_response((energies[0], responses[0]), (energies[1], responses[1]), stream(seed, "response"))
-    progress(0.3, "classifier on observables")
-    features = [high_features(table, e) for table, e in zip(tables, energies, strict=True)]
-    high = Auc(*measure_auc(features[0], features[1], seed, settings))
-    progress(0.6, "classifier on cells")
-    most = max(settings.max_showers, 1)
-    low = Auc(*measure_auc(_cells(truth, 2 * most, seed), _cells(generated, most, seed), seed, settings))
-    progress(1.0, "done")
-    return Comparison(response, separation, low, high)
+    physics = summarise_physics(truth, generated, (truth.table, generated.table), stream(seed, "physics"))
+    progress(0.15, "all observables together")
+    together = multivariate(observables, truth, generated, protocol, seed)
+    progress(0.2, "permutation test")
+    permutation = permuted(observables, truth, generated, seed)
+    progress(0.3, "classifiers")
+    judged = {} if quick else _classify(observables, truth, generated, seed, protocol, _part(progress, 0.3, 0.6))
+    progress(0.9, "energy bins")
+    scored = {name: classified for name, (classified, _, _) in judged.items()}
+    return Comparison(
+        sizes=(len(truth), len(generated)),
+        judged=tuple(observables),
+        response=response,
+        distances=overall,
+        multivariate=together,
+        permutation=permutation,
+        classifiers=scored,
+        importance=permutation_importance(*judged["high"], seed) if "high" in judged else (),
+        physics=physics,
+        conditional=tuple(_in_bin(cut, truth, generated, observables, scored, seed) for cut in pieces),
+    )
 
 
-def _cells(showers: Showers, most: int, seed: int) -> Float[Array, "n f"]:
-    """Features of at most so many showers, drawn at random: what the classifier would not use is not made."""
-    if len(showers) <= most:
-        return low_features(showers)
-    return low_features(showers[np.sort(stream(seed, "classifier-cells").permutation(len(showers))[:most])])
+def _part(progress: Progress, start: float, share: float) -> Progress:
+    """Progress of one part of the work as progress of the whole."""
+    return lambda done, text: progress(start + share * done, text)
 
 
-def _separation(
-    observable: Observable, truth: Showers, generated: Showers, tables: Tables, resamples: Resamples
-) -> Separation:
-    if observable.per == "cell":
-        edges = cell_edges(observable, truth)
-        filled = [pooled(observable, showers, edges) for showers in (truth, generated)]
-    else:
-        columns = tables[0][observable.name].T
-        all_edges = [well_filled(observable.edges(column), column) for column in columns]
-        filled = [Histograms.fill(table[observable.name], all_edges) for table in tables]
-    return Separation(*measure_separation(filled[0], filled[1], resamples), observable.per)
+def _under(title: str, progress: Progress) -> Progress:
+    """Progress under one title."""
+    return lambda done, _: progress(done, title)
 
 
-def cell_edges(observable: Observable, truth: Showers, most: int = 5000) -> Float[Array, " e"]:
-    """Edges of a cell observable from the first showers of the truth."""
-    values = observable(truth[:most])
-    values = values[~np.isnan(values)]
-    return well_filled(observable.edges(values), values)
+def _classify(
+    observables: Mapping[str, Observable],
+    truth: Sample,
+    generated: Sample,
+    seed: int,
+    protocol: Protocol,
+    progress: Progress,
+) -> dict[str, tuple[Classified, Features, Features]]:
+    """Every classifier of the protocol that the mesh allows; on chosen observables only the one that sees those."""
+    names = list(protocol.inputs_for(truth.binning)) if set(observables) >= set(OBSERVABLES) else ["high"]
+    pairs = [
+        (s.cells, {name: table for name, table in s.table_of_cells.items() if name in observables})
+        for s in (truth, generated)
+    ]
+    found = {}
+    for i, name in enumerate(names):
+        share = _part(progress, i / len(names), 1 / len(names))
+        result = measure(protocol, name, pairs[0], pairs[1], seed, _under(f"classifier {name}", share))
+        found[name] = result
+    return found
 
 
-def pooled(observable: Observable, showers: Showers, edges: Float[Array, " e"], batch: int = 1000) -> Histograms:
-    """Histogram of a cell observable, ``batch`` showers at a time."""
-    starts = range(0, len(showers), batch)
-    return Histograms.stack([Histograms.pool(observable(showers[i : i + batch]), edges) for i in starts])
+def _in_bin(
+    cut: Cut,
+    truth: Sample,
+    generated: Sample,
+    observables: Mapping[str, Observable],
+    classifiers: Mapping[str, Classified],
+    seed: int,
+) -> InBin:
+    """Every distance within one part of the samples, and the AUC of its showers."""
+    metrics = {name: d.mean for name, d in distances(observables, truth, generated, cut, seed).items()}
+    for name, classified in classifiers.items():
+        t = classified.scores_truth[cut.truth[truth.cell_rows]]
+        g = classified.scores_generated[cut.generated[generated.cell_rows]]
+        t, g = t[~np.isnan(t)], g[~np.isnan(g)]
+        if min(len(t), len(g)) > 1:
+            area = auc(t, g)
+            metrics[f"auc/{name}"] = Measured(
+                area, auc_error(area, len(t), len(g)), 0.5, auc_error(0.5, len(t), len(g))
+            )
+    return InBin(cut.kind, cut.label, cut.low, cut.high, *cut.sizes, metrics)

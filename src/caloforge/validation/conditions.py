@@ -1,19 +1,58 @@
-"""Are two samples comparable at all? Same mesh, same particles, same distribution of energy (Kolmogorov-Smirnov).
+"""Are two samples comparable at all? Same mesh, same mixture of particles, same distributions of energy and angles.
 
-A generator answers for p(shower | particle, energy); two samples at different energies differ even if it is perfect.
+A generator answers for p(shower | particle, energy, direction); two samples at different conditions differ even if it
+is perfect. Mixtures are compared with a chi-squared test, energies and angles with Kolmogorov-Smirnov, each particle by
+itself.
 """
 
-__all__ = ["ConditionsDiffer", "differences", "copies", "require_comparable"]
+__all__ = ["Conditioned", "ConditionsDiffer", "differences", "copies", "require_comparable"]
+
+from collections.abc import Iterator
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-from scipy.stats import ks_2samp
+from jaxtyping import Float, Int, UInt64
+from numpy import ndarray as Array
+from scipy.stats import chi2_contingency, ks_2samp
 
-from caloforge.data.showers import Showers
 from caloforge.errors import BinningMismatch, CaloforgeError, EmptySample
+from caloforge.geometry.binning import Binning
 from caloforge.units import format_energy
 
 _P_VALUE = 1e-3
+_PERPENDICULAR = 1e-4  # rad; below, the azimuth has no meaning
 FEWEST = 100
+
+
+@runtime_checkable
+class Conditioned(Protocol):
+    """Showers or a `Sample` of them: what was asked for, and content hashes."""
+
+    @property
+    def binning(self) -> Binning:
+        """The mesh."""
+
+    @property
+    def incident_energy(self) -> Float[Array, " N"]:
+        """MeV."""
+
+    @property
+    def pdg(self) -> Int[Array, " N"]:
+        """PDG particle numbers."""
+
+    @property
+    def theta(self) -> Float[Array, " N"]:
+        """Polar angle, rad."""
+
+    @property
+    def phi(self) -> Float[Array, " N"]:
+        """Azimuth, rad."""
+
+    @property
+    def ids(self) -> UInt64[Array, " N"]:
+        """Content hashes."""
+
+    def __len__(self) -> int: ...
 
 
 class ConditionsDiffer(CaloforgeError):
@@ -26,59 +65,83 @@ class ConditionsDiffer(CaloforgeError):
         )
 
 
-def differences(truth: Showers, generated: Showers) -> list[str]:
+def differences(truth: Conditioned, generated: Conditioned) -> list[str]:
     """What differs between the conditions of two samples, one sentence each; empty when they can be compared."""
-    return [*_particles(truth, generated), *_energies(truth, generated), *_angles(truth, generated)]
+    return [*_particles(truth, generated), *_kinematics(truth, generated)]
 
 
-def copies(truth: Showers, generated: Showers) -> int:
+def copies(truth: Conditioned, generated: Conditioned) -> int:
     """How many generated showers are, to the last bit, showers of the truth."""
     return int(np.isin(generated.ids, truth.ids).sum())
 
 
-def _particles(truth: Showers, generated: Showers) -> list[str]:
+def _particles(truth: Conditioned, generated: Conditioned) -> list[str]:
     first, second = (sorted(map(int, np.unique(s.pdg))) for s in (truth, generated))
-    return [] if first == second else [f"particles differ (PDG {first} against {second})"]
-
-
-def _energies(truth: Showers, generated: Showers) -> list[str]:
-    test = ks_2samp(truth.incident_energy, generated.incident_energy, method="asymp")
-    if test.pvalue > _P_VALUE:
+    if first != second:
+        return [f"particles differ (PDG {first} against {second})"]
+    counts = np.array([[(s.pdg == pdg).sum() for pdg in first] for s in (truth, generated)])
+    if len(first) == 1 or chi2_contingency(counts).pvalue > _P_VALUE:
         return []
-    first, second = (_range(s) for s in (truth, generated))
-    return [
-        f"incident energies differ in distribution ({first} against {second}; "
-        f"KS distance {test.statistic:.2f}, p = {test.pvalue:.1g})"
-    ]
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    listed = ", ".join(
+        f"{pdg}: {100 * a:.3g} against {100 * b:.3g} %" for pdg, a, b in zip(first, *shares, strict=True)
+    )
+    return [f"the mixture of particles differs (PDG {listed})"]
 
 
-def _angles(truth: Showers, generated: Showers) -> list[str]:
-    same = ks_2samp(np.cos(truth.theta), np.cos(generated.theta), method="asymp").pvalue > _P_VALUE
-    return [] if same else ["angles of incidence differ in distribution"]
+def _kinematics(truth: Conditioned, generated: Conditioned) -> Iterator[str]:
+    """Energy and direction of each particle that both samples hold; the tests share one error rate."""
+    kinds = np.intersect1d(truth.pdg, generated.pdg)
+    if kinds.size == 0:
+        kinds, of = np.array([0]), [np.zeros(len(s), int) for s in (truth, generated)]
+    else:
+        of = [s.pdg for s in (truth, generated)]
+    for kind in kinds:
+        rows = [pdg == kind for pdg in of]
+        name = f" of particle {kind}" if len(kinds) > 1 else ""
+        energies, theta, phi = (
+            [getattr(s, what)[r] for s, r in zip((truth, generated), rows, strict=True)]
+            for what in ("incident_energy", "theta", "phi")
+        )
+        if text := _differ(energies, len(kinds)):
+            ranges = " against ".join(_range(e) for e in energies)
+            yield f"incident energies{name} differ in distribution ({ranges}; {text})"
+        if text := _differ([np.cos(t) for t in theta], len(kinds)):
+            yield f"angles of incidence{name} differ in distribution ({text})"
+        azimuths = [np.mod(p[t > _PERPENDICULAR], 2 * np.pi) for p, t in zip(phi, theta, strict=True)]
+        if min(map(len, azimuths)) and (text := _differ(azimuths, len(kinds))):
+            yield f"azimuths{name} differ in distribution ({text})"
 
 
-def _range(showers: Showers) -> str:
-    low, high = showers.incident_energy.min(), showers.incident_energy.max()
-    return f"{format_energy(float(low))}-{format_energy(float(high))}, median {_median(showers)}"
+def _differ(pair: list[Array], tests: int) -> str:
+    """What the Kolmogorov-Smirnov test finds, empty when it finds nothing."""
+    test = ks_2samp(pair[0], pair[1], method="asymp")
+    return "" if test.pvalue > _P_VALUE / tests else f"KS distance {test.statistic:.2f}, p = {test.pvalue:.1g}"
 
 
-def _median(showers: Showers) -> str:
-    return format_energy(float(np.median(showers.incident_energy)))
+def _range(energies: Float[Array, " n"]) -> str:
+    low, middle, high = (format_energy(float(x)) for x in (energies.min(), np.median(energies), energies.max()))
+    return f"{low}-{high}, median {middle}"
 
 
-def require_comparable(truth: Showers, generated: Showers, allow_different: bool = False) -> list[str]:
+def require_comparable(truth: Conditioned, generated: Conditioned, allow_different: bool = False) -> list[str]:
     """Refuse samples that cannot be compared; the differences that were allowed come back.
 
     Raises:
         EmptySample: fewer than 100 showers in a sample.
         BinningMismatch: the meshes differ.
-        ConditionsDiffer: particles, energies or angles differ (p < 0.001) and that was not allowed.
+        ConditionsDiffer: particles, their mixture, energies or angles differ (p < 0.001) and that was not allowed.
     """
     if min(len(truth), len(generated)) < FEWEST:
         raise EmptySample(f"a comparison needs at least {FEWEST} showers in both samples", len(truth), len(generated))
-    if truth.binning.layers != generated.binning.layers:
-        raise BinningMismatch(truth.binning.name, generated.binning.name)
+    require_one_mesh(truth.binning, generated.binning)
     found = differences(truth, generated)
     if found and not allow_different:
         raise ConditionsDiffer(found)
     return found
+
+
+def require_one_mesh(truth: Binning, generated: Binning) -> None:
+    """Raises BinningMismatch where the layers differ."""
+    if truth.layers != generated.layers:
+        raise BinningMismatch(truth.name, generated.name)

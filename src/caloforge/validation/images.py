@@ -1,6 +1,6 @@
-"""Pictures of showers on their mesh: mean images with their ratio, and single showers side by side."""
+"""Pictures of showers on their mesh: mean images with their ratios, and single showers side by side."""
 
-__all__ = ["mean_images", "single_showers"]
+__all__ = ["mean_images", "single_showers", "scored_showers"]
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +16,7 @@ from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning
 from caloforge.physics.observables import depth_unit
 from caloforge.units import GeV
+from caloforge.validation.lineup import Lineup
 from caloforge.validation.style import figure
 
 _PIECES = 48  # straight pieces that a full turn of the transverse mesh is drawn with, at least
@@ -81,32 +82,40 @@ def _scale(patches: list[_Patch], decades: int) -> LogNorm:
     return LogNorm(top * 10.0**-decades, top, clip=True)
 
 
-def mean_images(truth: Showers, generated: Showers) -> Figure:
-    """Mean energy per shower from the side and, in the layer with the most, across: truth, generated, ratio."""
-    binning = truth.binning
-    hottest = int(truth.layer_energy.mean(axis=0).argmax())
-    means = [s.energy.mean(axis=0, dtype=np.float64) for s in (truth, generated)]
-    side = [_from_the_side(binning, cells) for cells in means]
-    across = [_across(binning, hottest, cells) for cells in means]
-    side_labels = (f"Depth [{depth_unit(binning)}]", "Radius [mm]")
-    with figure(12.0, 7.4) as fig:
-        axes = fig.subplots(2, 3, width_ratios=(1, 1, 1))
-        _row(fig, axes[0], side, side_labels, ("Geant4, mean shower", "generated", "generated / Geant4"))
-        titles = tuple(f"{name}, layer {binning.layers[hottest].id}" for name in ("Geant4", "generated", "ratio"))
-        _row(fig, axes[1], across, ("x [mm]", "y [mm]"), titles)
+def mean_images(lineup: Lineup) -> Figure:
+    """Mean energy per shower from the side and, in the layer with the most, across: the truth, and ratios to it.
+
+    A single generated sample is shown itself, too; several would need more room than the eye can compare.
+    """
+    binning, samples = lineup.binning, lineup.samples
+    hottest = int(lineup.truth.mean_layer_energy.argmax())
+    side = [_from_the_side(binning, s.mean_cells) for s in samples]
+    across = [_across(binning, hottest, s.mean_cells) for s in samples]
+    shown = 2 if len(samples) == 2 else 1
+    titles = [*lineup.names[:shown], *(f"{name} / Geant4" for name in lineup.names[1:])]
+    with figure(3.9 * len(titles) + 0.6, 7.4) as fig:
+        axes = fig.subplots(2, len(titles), squeeze=False)
+        _row(fig, axes[0], side, shown, (f"Depth [{depth_unit(binning)}]", "Radius [mm]"), titles)
+        layer = f"layer {binning.layers[hottest].id}"
+        _row(fig, axes[1], across, shown, ("x [mm]", "y [mm]"), [f"{title}, {layer}" for title in titles])
         for panel in axes[1]:
             panel.set_aspect("equal")
         return fig
 
 
-def _row(fig: Figure, axes: Array, views: list[list[_Patch]], labels: tuple[str, str], titles: tuple[str, ...]) -> None:
+def _row(
+    fig: Figure, axes: Array, views: list[list[_Patch]], shown: int, labels: tuple[str, str], titles: list[str]
+) -> None:
     energy, ratio = _scale(views[0], 5), Normalize(0.5, 1.5)
-    meshes = [_draw(axes[i], views[i], energy, "viridis") for i in range(2)]
-    meshes.append(_draw(axes[2], _ratio(views[0], views[1]), ratio, "RdBu_r"))
+    means = [_draw(axes[i], views[i], energy, "viridis") for i in range(shown)]
+    ratios = [
+        _draw(panel, _ratio(views[0], view), ratio, "RdBu_r")
+        for panel, view in zip(axes[shown:], views[1:], strict=True)
+    ]
     for panel, title in zip(axes, titles, strict=True):
         panel.set(xlabel=labels[0], ylabel=labels[1], title=title)
-    fig.colorbar(meshes[0], ax=list(axes[:2]), label="Mean energy [MeV]")
-    fig.colorbar(meshes[2], ax=axes[2], label="Ratio", extend="both")
+    fig.colorbar(means[0], ax=list(axes[:shown]), label="Mean energy per shower [MeV]")
+    fig.colorbar(ratios[0], ax=list(axes[shown:]), label="Ratio to Geant4", extend="both")
 
 
 def single_showers(truth: Showers, generated: Showers, shown: int = 4) -> Figure:
@@ -114,23 +123,41 @@ def single_showers(truth: Showers, generated: Showers, shown: int = 4) -> Figure
 
     Energies are spread over the logarithm of the truth's range; nothing is chosen by how the showers look.
     """
-    binning = truth.binning
-    pairs = _pairs(truth, generated, shown)
-    views = [
-        [_from_the_side(binning, s.energy[i]) for i in rows] for s, rows in zip((truth, generated), pairs, strict=True)
-    ]
+    first, second = _pairs(truth, generated, shown)
+    above = [f"Geant4, {_energy(truth, i)}" for i in first]
+    below = [f"generated, {_energy(generated, i)}" for i in second]
+    return _paired(truth[np.array(first)], generated[np.array(second)], [above, below])
+
+
+def scored_showers(truth: Showers, generated: Showers, scores: Float[Array, " s"]) -> Figure:
+    """These generated showers from the side, titled by their scores, each under the true one of nearest energy."""
+    log_truth, taken = np.log(truth.incident_energy.astype(float)), list[int]()
+    for energy in generated.incident_energy.astype(float):
+        taken.append(_nearest(log_truth, np.log(energy), taken))
+    above = [f"Geant4, {_energy(truth, i)}" for i in taken]
+    below = [f"{_energy(generated, i)}, score {score:.2f}" for i, score in enumerate(scores)]
+    return _paired(truth[np.array(taken)], generated, [above, below])
+
+
+def _energy(showers: Showers, i: int) -> str:
+    return f"{float(showers.incident_energy[i]) / GeV:.3g} GeV"
+
+
+def _paired(truth: Showers, generated: Showers, titles: list[list[str]]) -> Figure:
+    """Truth above, generated below, each column on the energy scale of its truth."""
+    binning, shown = truth.binning, len(truth)
+    views = [[_from_the_side(binning, cells) for cells in s.energy] for s in (truth, generated)]
     with figure(3.0 * shown, 5.6) as fig:
         axes = fig.subplots(2, shown, sharex=True, sharey=True, squeeze=False)
         for column in range(shown):
             norm = _scale(views[0][column], 5)
-            for row, (name, showers) in enumerate((("Geant4", truth), ("generated", generated))):
+            for row in range(2):
                 mesh = _draw(axes[row, column], views[row][column], norm, "viridis")
-                energy = float(showers.incident_energy[pairs[row][column]]) / GeV
-                axes[row, column].set_title(f"{name}, {energy:.3g} GeV")
+                axes[row, column].set_title(titles[row][column])
             fig.colorbar(mesh, ax=list(axes[:, column]), location="bottom", label="Energy [MeV]", aspect=25)
             axes[1, column].set_xlabel(f"Depth [{depth_unit(binning)}]")
-        for row in axes:
-            row[0].set_ylabel("Radius [mm]")
+        for row_of_axes in axes:
+            row_of_axes[0].set_ylabel("Radius [mm]")
         return fig
 
 

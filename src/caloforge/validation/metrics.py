@@ -10,7 +10,16 @@ for samples of n and m showers of one and the same distribution over B well fill
 until it is set against that floor. Source: Diefenbacher et al., arXiv:2009.03796; CaloChallenge, arXiv:2410.21611.
 """
 
-__all__ = ["Measured", "Histograms", "Resamples", "separation_power", "measure_separation", "well_filled"]
+__all__ = [
+    "Measured",
+    "Histograms",
+    "Resamples",
+    "separation_power",
+    "measure_separation",
+    "summarise",
+    "need_showers",
+    "well_filled",
+]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -150,15 +159,16 @@ def separation_power(truth: Float[Array, " n"], generated: Float[Array, " m"], e
         >>> separation_power(x, x + 10, np.linspace(-3, 3, 20))
         1.0
     """
-    _need_showers(len(truth), len(generated))
+    need_showers(len(truth), len(generated))
     first, second = (Histograms.fill(x[:, None], [edges]) for x in (truth, generated))
     h, g = (s.contents(np.ones((1, x.size))) for s, x in ((first, truth), (second, generated)))
     return float(_distance(h, g, first.starts)[0, 0])
 
 
-def _need_showers(n: int, m: int) -> None:
-    if n == 0 or m == 0:
-        raise EmptySample("a comparison needs showers in both samples", n, m)
+def need_showers(n: int, m: int, fewest: int = 1, what: str = "a comparison") -> None:
+    """Raises EmptySample when one of the sizes is below ``fewest``."""
+    if min(n, m) < fewest:
+        raise EmptySample(f"{what} needs at least {fewest} showers in both samples", n, m)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +188,7 @@ class Resamples:
     @classmethod
     def draw(cls, n: int, m: int, rng: np.random.Generator, repeats: int = 50) -> "Resamples":
         """Raises EmptySample when a sample is empty."""
-        _need_showers(n, m)
+        need_showers(n, m)
 
         def weights(draws: int, showers: int) -> Float[Array, "R N"]:
             return rng.multinomial(draws, np.full(showers, 1 / showers), repeats).astype(np.float32)
@@ -203,10 +213,17 @@ def measure_separation(
     values = _distance(h, g, truth.starts)
     errors = _distance(drawn, generated.contents(resamples.generated), truth.starts)
     floors = _distance(drawn, truth.contents(resamples.null), truth.starts)
-    columns = (_summary(values[:, [k]], errors[:, [k]], floors[:, [k]]) for k in range(values.shape[1]))
-    return _summary(values, errors, floors), tuple(columns)
+    return summarise(values[0], errors, floors)
 
 
-def _summary(values: Float[Array, "1 k"], draws: Float[Array, "R k"], null: Float[Array, "R k"]) -> Measured:
+def summarise(
+    values: Float[Array, " k"], draws: Float[Array, "R k"], null: Float[Array, "R k"]
+) -> tuple[Measured, tuple[Measured, ...]]:
+    """The mean over k columns and each column, from their values, bootstrap draws, and truth-against-truth draws."""
+    columns = (_summary(values[[k]], draws[:, [k]], null[:, [k]]) for k in range(len(values)))
+    return _summary(values, draws, null), tuple(columns)
+
+
+def _summary(values: Float[Array, " k"], draws: Float[Array, "R k"], null: Float[Array, "R k"]) -> Measured:
     spread, floor = draws.mean(axis=1).std(ddof=1), null.mean(axis=1)
     return Measured(float(values.mean()), float(spread), float(floor.mean()), float(floor.std(ddof=1)))

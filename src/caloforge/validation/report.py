@@ -1,60 +1,24 @@
-"""The report: one object, written as `report.json`, a self-contained `report.html` and `plots/*.png`."""
+"""The report: one object, written as `report.json`, a self-contained `report.html` and `plots/` in PNG and PDF."""
 
-__all__ = ["SCHEMA", "Plot", "Section", "Report", "require_writable"]
+__all__ = ["SCHEMA", "Report", "require_writable"]
 
 import json
 import math
-import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from caloforge.errors import UnwritablePath
 from caloforge.validation.compare import Comparison
-from caloforge.validation.page import Block, page
-from caloforge.validation.style import png
-from caloforge.validation.verdict import Speed, checks, verdict
+from caloforge.validation.metrics import Measured
+from caloforge.validation.page import page
+from caloforge.validation.section import Plot, Section
+from caloforge.validation.verdict import Speed, Verdict
 
-SCHEMA = 1
-
-
-@dataclass(frozen=True, eq=False)
-class Plot:
-    """A figure of the report; ``name`` is its file name without ``.png``."""
-
-    name: str
-    title: str
-    caption: str
-    figure: Figure
-
-    @cached_property
-    def png(self) -> bytes:
-        """The figure as a PNG file, drawn once."""
-        return png(self.figure)
-
-
-@dataclass(frozen=True, eq=False)
-class Section:
-    """An additional block of the page: a title, HTML written by the caller (escape foreign text), figures.
-
-    ``data`` enters ``report.json`` under the section's name.
-    """
-
-    title: str
-    html: str = ""
-    plots: tuple[Plot, ...] = ()
-    data: Mapping[str, Any] | None = None
-
-    @property
-    def name(self) -> str:
-        """The title as an identifier."""
-        return re.sub(r"\W+", "_", self.title.lower()).strip("_")
+SCHEMA = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,104 +26,107 @@ class Report:
     """What validation found, ready to be written.
 
     Args:
-        comparison: every metric.
-        samples: numbers of showers, ``truth`` and ``generated``.
-        plots: figures in the order of reading.
+        verdicts: every generated sample with its metrics and its checklist.
+        samples: numbers of showers, ``truth`` and ``generated`` (or each file's name).
+        sections: texts and figures in the order of reading.
         provenance: what was compared with what, and how: names and plain values.
-        cautions: what weakens the comparison: differences of conditions that the user allowed, copied showers.
-        speed: times of full and fast simulation, where they were measured.
-        before: sections between the table of numbers and the plots.
-        after: sections behind the plots.
+        posterior: of several models, the mean log posterior of each on showers of the truth.
         title: heading of the page.
     """
 
-    comparison: Comparison
+    verdicts: tuple[Verdict, ...]
     samples: Mapping[str, int]
-    plots: tuple[Plot, ...]
+    sections: tuple[Section, ...]
     provenance: Mapping[str, Any]
-    cautions: tuple[str, ...] = ()
-    speed: Speed | None = None
-    before: tuple[Section, ...] = ()
-    after: tuple[Section, ...] = ()
+    posterior: Mapping[str, Measured] = field(default_factory=dict)
     title: str = "Validation of generated showers"
 
     @property
+    def comparison(self) -> Comparison:
+        """Every metric of the first (or only) sample."""
+        return self.verdicts[0].comparison
+
+    @property
     def verdict(self) -> str:
-        """The numbers in plain words."""
-        return verdict(self.comparison, self.speed, self.cautions)
+        """The numbers in plain words; one line for each where there are several."""
+        if len(self.verdicts) == 1:
+            return self.verdicts[0].text
+        return "\n".join(f"{v.name}: {v.headline}" for v in self.verdicts)
 
     @property
     def passed(self) -> bool:
-        """Whether every requirement is met."""
-        return all(check.passed for check in checks(self.comparison))
+        """Whether every sample passes its checklist."""
+        return all(v.passed for v in self.verdicts)
+
+    @property
+    def speed(self) -> Speed | None:
+        """Times of full and fast simulation, where they were measured."""
+        return self.verdicts[0].speed
 
     def with_speed(self, geant4_ms_per_shower: float, generator_ms_per_shower: float) -> "Report":
         """The report with the two times of one shower, ms."""
-        return replace(self, speed=Speed(geant4_ms_per_shower, generator_ms_per_shower))
+        first = replace(self.verdicts[0], speed=Speed(geant4_ms_per_shower, generator_ms_per_shower))
+        return replace(self, verdicts=(first, *self.verdicts[1:]))
 
     def with_sections(self, before: Sequence[Section] = (), after: Sequence[Section] = (), title: str = "") -> "Report":
-        """The report with more blocks, and another heading if given."""
-        first, last = (*self.before, *before), (*self.after, *after)
-        return replace(self, before=first, after=last, title=title or self.title)
+        """The report with more sections, right after its first or at its end, and another heading if given."""
+        first, *others = self.sections
+        return replace(self, sections=(first, *before, *others, *after), title=title or self.title)
 
     def to_dict(self) -> dict[str, Any]:
         """What ``report.json`` holds; numbers that are not finite become null."""
+        several = len(self.verdicts) > 1
         facts: dict[str, Any] = {
             "schema": SCHEMA,
+            "samples": dict(self.samples),
+            "provenance": dict(self.provenance),
             "verdict": self.verdict,
             "passed": self.passed,
-            "checks": [check.to_dict() for check in checks(self.comparison)],
-            "samples": dict(self.samples),
-            "metrics": self.comparison.to_dict(),
-            "provenance": dict(self.provenance),
-            "cautions": list(self.cautions),
+            **({"log_posterior": {n: m.to_dict() for n, m in self.posterior.items()}} if self.posterior else {}),
+            **({"models": {v.name: v.to_dict() for v in self.verdicts}} if several else self.verdicts[0].to_dict()),
         }
-        if self.speed is not None:
-            facts["speed"] = self.speed.to_dict()
-        sections = {s.name: dict(s.data) for s in (*self.before, *self.after) if s.data is not None}
+        sections = {s.name: dict(s.data) for s in self.sections if s.data is not None}
         plain: dict[str, Any] = _finite(facts | ({"sections": sections} if sections else {}))
         return plain
 
     @property
-    def all_plots(self) -> tuple[Plot, ...]:
-        """The plots, also those of the sections."""
-        return (*self.plots, *(plot for section in (*self.before, *self.after) for plot in section.plots))
+    def plots(self) -> tuple[Plot, ...]:
+        """The figures of all sections."""
+        return tuple(plot for section in self.sections for plot in section.plots)
 
-    def to_html(self) -> str:
-        """The page: one file that needs nothing else."""
+    def to_html(self, images: Mapping[str, bytes]) -> str:
+        """The page: one file that needs nothing else; ``images`` holds the PNG of each plot by name."""
+        return page(self.title, self.verdicts, self.samples, self.sections, self.provenance, images)
 
-        def blocks(sections: Sequence[Section]) -> list[Block]:
-            return [Block(s.title, s.html, _shown(s.plots)) for s in sections]
-
-        return page(
-            self.to_dict(),
-            self.title,
-            self.comparison,
-            blocks(self.before),
-            _shown(self.plots),
-            blocks(self.after),
-        )
-
-    def write(self, folder: str | Path) -> Path:
+    def write(
+        self, folder: str | Path, pdf: bool = True, progress: Callable[[float, str], None] = lambda done, text: None
+    ) -> Path:
         """Write ``report.json``, ``report.html`` and ``plots/`` into the folder; each appears only when complete.
+
+        Args:
+            folder: made if it is not there.
+            pdf: each plot as PDF beside its PNG; costs about as much time again.
+            progress: called with the share of the plots drawn and the name of the next.
 
         Raises:
             UnwritablePath: the folder cannot be made or written.
         """
         folder = Path(folder)
         require_writable(folder)
-        files = {f"plots/{plot.name}.png": plot.png for plot in self.all_plots}
-        files["report.html"] = self.to_html().encode()
+        files = {}
+        for i, plot in enumerate(self.plots):
+            progress(i / len(self.plots), plot.name)
+            for kind, content in plot.render(("png", "pdf") if pdf else ("png",)).items():
+                files[f"plots/{plot.name}.{kind}"] = content
+        images = {plot.name: files[f"plots/{plot.name}.png"] for plot in self.plots}
+        files["report.html"] = self.to_html(images).encode()
         files["report.json"] = json.dumps(self.to_dict(), indent=2, allow_nan=False).encode() + b"\n"
         try:
             _write_all(folder, files)
+            _remove_outdated(folder, files)
         except OSError as error:
             raise UnwritablePath(folder, error.strerror or "writing failed") from error
         return folder / "report.html"
-
-
-def _shown(plots: Sequence[Plot]) -> list[tuple[str, str, bytes]]:
-    return [(plot.title, plot.caption, plot.png) for plot in plots]
 
 
 def _finite(value: Any) -> Any:
@@ -185,6 +152,14 @@ def require_writable(folder: str | Path) -> None:
             pass
     except OSError as error:
         raise UnwritablePath(folder, error.strerror or "the folder is read-only") from error
+
+
+def _remove_outdated(folder: Path, files: Mapping[str, bytes]) -> None:
+    """An earlier report's PDF would contradict the PNG beside it."""
+    for name in files:
+        other = Path(name).with_suffix(".pdf")
+        if name.endswith(".png") and str(other) not in files:
+            (folder / other).unlink(missing_ok=True)
 
 
 def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:

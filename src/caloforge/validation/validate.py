@@ -1,122 +1,118 @@
-"""Validation from beginning to end: two samples of showers in, a report out."""
+"""Validation from beginning to end: truth and generated showers in, a report out."""
 
 __all__ = ["validate"]
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from caloforge import __version__
-from caloforge.data.showers import Showers
-from caloforge.physics.observables import tabulate
-from caloforge.validation import images, plots
-from caloforge.validation.classifier import FAST, ClassifierSettings
-from caloforge.validation.compare import Comparison, Progress, Tables, compare
-from caloforge.validation.conditions import copies, require_comparable
-from caloforge.validation.report import Plot, Report
-from caloforge.validation.verdict import BIAS_LIMIT, RESOLUTION_LIMIT
+from caloforge.physics.observables import OBSERVABLES, Observable, select
+from caloforge.validation.checklist import Checklist, load_checklist
+from caloforge.validation.compare import Comparison, Progress, compare
+from caloforge.validation.conditions import copies, require_comparable, require_one_mesh
+from caloforge.validation.features import Features, high
+from caloforge.validation.figures import draw
+from caloforge.validation.gather import gather, require_known
+from caloforge.validation.judgement import judge
+from caloforge.validation.lineup import Lineup
+from caloforge.validation.posterior import log_posterior
+from caloforge.validation.protocol import FAST_PROTOCOL, Protocol
+from caloforge.validation.report import Report
+from caloforge.validation.sample import Sample, Source, read_sample
+from caloforge.validation.verdict import Verdict
 
 
 def validate(
-    truth: Showers,
-    generated: Showers,
+    truth: Source,
+    generated: Source | Mapping[str, Source],
     seed: int = 1,
     provenance: Mapping[str, Any] | None = None,
     allow_different_conditions: bool = False,
-    settings: ClassifierSettings = FAST,
+    protocol: Protocol = FAST_PROTOCOL,
+    checklist: Checklist | str = "analysis",
+    sufficient: Sequence[str] = (),
+    quick: bool = False,
     progress: Progress = lambda done, text: None,
 ) -> Report:
     """Compare generated showers with truth that the generator never saw.
 
     Args:
-        truth: held-out showers of full simulation.
-        generated: showers at the same distribution of conditions, on the same mesh; the numbers may differ.
+        truth: held-out showers of full simulation: a `ShowerFile`, or `Showers`; read in batches.
+        generated: showers at the same distribution of conditions, on the same mesh; the numbers may differ. Several
+            samples by name give one report that compares them.
         seed: of bootstrap and classifiers; same seed, same report.
         provenance: where the samples come from, to be shown in the report.
         allow_different_conditions: go on, with a caution in the verdict, where conditions differ.
-        settings: of the classifiers.
+        protocol: of the classifiers.
+        quick: leave out the classifiers, which take most of the time.
+        checklist: requirements to hold against what was found, or the name of a shipped list.
+        sufficient: names of the observables that matter, T(h); only these are judged. All of them when empty.
         progress: called with the share of the work done and what comes next.
 
     Raises:
         EmptySample: too few showers in a sample.
         BinningMismatch: the meshes differ.
         ConditionsDiffer: particles, energies or angles differ, and that was not allowed.
+        UnknownName: no such checklist, metric in it, or observable.
     """
-    cautions = require_comparable(truth, generated, allow_different_conditions)
-    if copied := copies(truth, generated):
-        cautions.append(f"{copied} generated showers are copies of showers of the truth")
-    progress(0.0, "observables")
-    tables = (tabulate(truth), tabulate(generated))
-    progress(0.05, "metrics")
-    comparison = compare(
-        truth, generated, tables, seed, settings, progress=lambda done, text: progress(0.05 + 0.8 * done, text)
-    )
-    progress(0.85, "plots")
-    drawn = _plots(truth, generated, tables, comparison)
+    asked = load_checklist(checklist) if isinstance(checklist, str) else checklist
+    require_known(asked)
+    judged = select(sufficient) if sufficient else dict(OBSERVABLES)
+    several = generated if isinstance(generated, Mapping) else {"generated": generated}
+    for source in several.values():
+        require_one_mesh(truth.binning, source.binning)
+    share = 1 / (1 + len(several))
+    progress(0.0, "reading the truth")
+    reference = read_sample(truth, keep=2 * protocol.settings.max_showers, seed=seed)
+    edges = {name: histograms.edges[0] for name, histograms in reference.pooled.items()}
+    verdicts: list[Verdict] = []
+    drawn: dict[str, Sample] = {}
+    seen: dict[str, Features] = {}
+    samples = {"truth": len(reference)}
+    for i, (name, source) in enumerate(several.items()):
+        start = share * (i + 1)
+        progress(start, f"reading {name}")
+        sample = read_sample(source, pooled_edges=edges, keep=protocol.settings.max_showers, seed=seed)
+        samples[name] = len(sample)
+        cautions = _cautions(reference, sample, allow_different_conditions)
+        comparison = compare(reference, sample, seed, protocol, judged, quick, _part(progress, start, 0.8 * share))
+        verdicts.append(_verdict(name, comparison, asked, judged, cautions))
+        drawn[name] = sample
+        seen[name] = _seen(sample, judged)
+    progress(0.98, "telling models apart")
+    posterior = log_posterior(_seen(reference, judged), seen, seed) if len(seen) > 1 and not quick else {}
     progress(1.0, "done")
     facts = {"caloforge": __version__, "seed": seed, "readout": truth.binning.name, **(provenance or {})}
-    return Report(
-        comparison, {"truth": len(truth), "generated": len(generated)}, drawn, facts, cautions=tuple(cautions)
-    )
+    bins = verdicts[0].comparison.response.bins
+    lineup = Lineup(reference, drawn, np.array([bins[0].low, *(b.high for b in bins)]))
+    return Report(tuple(verdicts), samples, draw(lineup, verdicts, posterior), facts, posterior)
 
 
-def _plots(truth: Showers, generated: Showers, tables: Tables, comparison: Comparison) -> tuple[Plot, ...]:
-    binning, response = truth.binning, comparison.response
-    errors = "Bars and the grey band are statistical errors (one standard deviation)."
-    outside = "Percentages in the corner: what lies outside the axis (Geant4 | generated)."
-    return (
-        Plot(
-            "response_energy",
-            "Response and resolution against energy",
-            f"Points are bins of incident energy. Dotted lines are the limits on bias and resolution. {errors}",
-            plots.response_against_energy(response, (BIAS_LIMIT, RESOLUTION_LIMIT)),
-        ),
-        Plot(
-            "profiles",
-            "Profiles and cells",
-            f"Mean share of energy along and across the shower, and the spectrum of cell energies. {errors}",
-            plots.profiles(truth, generated, tables),
-        ),
-        Plot(
-            "showers",
-            "Single showers",
-            "Geant4 above, generated below, at nearly the same energy, not chosen by look. Seen from the side: cells "
-            "of one depth and radius are added up, those above the axis and those below it. White: no energy.",
-            images.single_showers(truth, generated),
-        ),
-        Plot(
-            "mean_images",
-            "Mean shower",
-            "Mean energy per shower from the side, and across the layer that holds most of it; their ratio.",
-            images.mean_images(truth, generated),
-        ),
-        Plot(
-            "response",
-            "Response in bins of incident energy",
-            f"Energy in the cells over incident energy. {errors} {outside}",
-            plots.response_histograms(truth, generated, tables, response),
-        ),
-        Plot(
-            "observables",
-            "Whole-shower observables",
-            f"All energies together. {errors} {outside}",
-            plots.shower_histograms(binning, tables),
-        ),
-        Plot(
-            "layer_energy",
-            "Layer energies",
-            f"Six layers from the first to the last; layers without energy count as outside. {outside}",
-            plots.layer_histograms(binning, tables),
-        ),
-        Plot(
-            "layer_shape",
-            "Shape in the layer with the most energy",
-            f"Centre, widths and number of hit cells of this layer, shower by shower. {outside}",
-            plots.shape_histograms(binning, tables),
-        ),
-        Plot(
-            "separation_map",
-            "Where the differences are",
-            "Separation power over its floor: 1 is what two samples of Geant4 give, dark is where they differ.",
-            plots.separation_map(comparison.separation, binning),
-        ),
-    )
+def _seen(sample: Sample, judged: Mapping[str, Observable]) -> Features:
+    """What the network that tells models apart sees."""
+    return high({n: v for n, v in sample.table_of_cells.items() if n in judged}, sample.cells.incident_energy)
+
+
+def _part(progress: Progress, start: float, share: float) -> Progress:
+    """Progress of one part of the work as progress of the whole."""
+    return lambda done, text: progress(start + share * done, text)
+
+
+def _cautions(truth: Sample, generated: Sample, allow_different: bool) -> tuple[str, ...]:
+    cautions = require_comparable(truth, generated, allow_different)
+    if copied := copies(truth, generated):
+        cautions.append(f"{copied} generated showers are copies of showers of the truth")
+    return tuple(cautions)
+
+
+def _verdict(
+    name: str,
+    comparison: Comparison,
+    asked: Checklist,
+    judged: Mapping[str, Observable],
+    cautions: tuple[str, ...],
+) -> Verdict:
+    narrowed = len(judged) < len(OBSERVABLES)
+    return Verdict(name, comparison, judge(asked, gather(comparison), narrowed), cautions)

@@ -1,16 +1,17 @@
 """The verdict in plain words: what the numbers support, requirement by requirement, and no more than that."""
 
-__all__ = ["Check", "Speed", "BIAS_LIMIT", "RESOLUTION_LIMIT", "checks", "verdict"]
+__all__ = ["Speed", "Verdict", "headline"]
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from caloforge.validation.compare import Auc, Comparison
+from caloforge.validation.compare import Comparison
+from caloforge.validation.judgement import ChecklistResult, Line
+from caloforge.validation.metrics import Measured
 
-BIAS_LIMIT = 0.02
-RESOLUTION_LIMIT = 0.15
 _NOTICEABLE = 5.0  # standard deviations of truth against truth
 _LISTED = 3
+_SEEN = {"high": "observables", "low": "cells", "low_normed": "cells within layers", "resnet": "cells (ResNet)"}
 
 
 @dataclass(frozen=True)
@@ -30,76 +31,82 @@ class Speed:
         return {**asdict(self), "ratio": self.ratio}
 
 
-@dataclass(frozen=True)
-class Check:
-    """One requirement: what was found (with its uncertainty and floor, as text) against the limit."""
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """One generated sample, judged.
+
+    Args:
+        name: of the model, or of its file.
+        comparison: every metric.
+        result: the checklist, line by line.
+        cautions: what weakens the comparison: differences of conditions that the user allowed, copied showers.
+        speed: times of full and fast simulation, where they were measured.
+    """
 
     name: str
-    found: str
-    floor: str
-    limit: str
-    passed: bool
-    marginal: bool
+    comparison: Comparison
+    result: ChecklistResult
+    cautions: tuple[str, ...] = ()
+    speed: Speed | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the checklist passes."""
+        return self.result.passed
+
+    @property
+    def headline(self) -> str:
+        """One line: passed or failed, and the reasons."""
+        return headline(self.result)
+
+    @property
+    def text(self) -> str:
+        """One short paragraph."""
+        sentences = [self.headline, _separations(self.comparison), _classifiers(self.comparison)]
+        if self.cautions:
+            sentences.append(f"Caution: {'; '.join(self.cautions)}.")
+        if self.speed is not None:
+            sentences.append(
+                f"A shower takes {self.speed.generator_ms_per_shower:.2g} ms instead of "
+                f"{self.speed.geant4_ms_per_shower:.3g} ms in Geant4: {_round(self.speed.ratio)} times faster."
+            )
+        return " ".join(sentence for sentence in sentences if sentence)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
+        """Its part of ``report.json``."""
+        facts: dict[str, Any] = {
+            "verdict": self.text,
+            "headline": self.headline,
+            "passed": self.passed,
+            "checklist": self.result.to_dict(),
+            "metrics": self.comparison.to_dict(),
+            "cautions": list(self.cautions),
+        }
+        return facts | ({} if self.speed is None else {"speed": self.speed.to_dict()})
 
 
-def checks(comparison: Comparison) -> tuple[Check, ...]:
-    """The two requirements on the energy measurement; one is marginal when its limit lies within one standard error."""
-    response = comparison.response
-    bias, distance = response.bias_max, response.ratio_distance
-    return (
-        Check(
-            "Largest response bias in an energy bin",
-            f"{100 * bias.value:.2f} ± {100 * bias.error:.2f} % in {response.bias_bin.label}",
-            f"{100 * bias.floor:.2f} %",
-            f"under {100 * BIAS_LIMIT:g} %",
-            bias.value < BIAS_LIMIT,
-            abs(bias.value - BIAS_LIMIT) < bias.error,
-        ),
-        Check(
-            "Resolution ratio furthest from 1",
-            f"{response.ratio_max:.3f} ± {distance.error:.3f} in {response.ratio_bin.label}",
-            f"1 ± {distance.floor:.3f}",
-            f"within {100 * RESOLUTION_LIMIT:g} % of 1",
-            distance.value < RESOLUTION_LIMIT,
-            abs(distance.value - RESOLUTION_LIMIT) < distance.error,
-        ),
-    )
+def headline(result: ChecklistResult) -> str:
+    """One line: what passed, or what failed and why; what could not be told is never passed over."""
+    name, failed, undecided = result.checklist.name, result.of("fail"), result.of("cannot tell")
+    counted = len(result.lines)
+    if not counted:
+        return f"Checklist {name}: nothing was judged."
+    if failed:
+        return f"FAIL {name}: {_reasons(failed)}."
+    if undecided:
+        start = "FAIL" if not result.passed else "PASS"
+        passed = counted - len(undecided)
+        return f"{start} {name}: {passed} of {counted} requirements met, cannot tell {_reasons(undecided)}."
+    return f"PASS {name}: all {counted} requirements met."
 
 
-def verdict(comparison: Comparison, speed: Speed | None = None, cautions: tuple[str, ...] = ()) -> str:
-    """One short paragraph."""
-    sentences = [_requirements(checks(comparison)), _separations(comparison), _classifiers(comparison)]
-    if cautions:
-        sentences.append(f"Caution: {'; '.join(cautions)}.")
-    if speed is not None:
-        sentences.append(
-            f"A shower takes {speed.generator_ms_per_shower:.2g} ms instead of {speed.geant4_ms_per_shower:.3g} ms in "
-            f"Geant4: {_round(speed.ratio)} times faster."
-        )
-    return " ".join(sentences)
+def _reasons(lines: tuple[Line, ...]) -> str:
+    more = f"; and {len(lines) - _LISTED} more" if len(lines) > _LISTED else ""
+    return "; ".join(line.reason for line in lines[:_LISTED]) + more
 
 
 def _round(ratio: float) -> str:
     return f"{float(f'{ratio:.2g}'):,.0f}" if ratio >= 10 else f"{ratio:.2g}"
-
-
-def _requirements(found: tuple[Check, ...]) -> str:
-    failed = [check for check in found if not check.passed]
-    start = (
-        "Mean response and resolution meet the requirements in every energy bin"
-        if not failed
-        else "Requirements not met"
-    )
-    parts = [
-        f"{check.name[0].lower()}{check.name[1:]} {check.found}, required {check.limit}"
-        + (" (within its uncertainty of the limit)" if check.marginal else "")
-        for check in (failed or found)
-    ]
-    return f"{start}: {'; '.join(parts)}."
 
 
 def _separations(comparison: Comparison) -> str:
@@ -117,18 +124,23 @@ def _separations(comparison: Comparison) -> str:
 
 
 def _classifiers(comparison: Comparison) -> str:
-    seen = [(name, a) for name, a in (("observables", comparison.auc_high), ("cells", comparison.auc_low))]
-    if not any(a.tells_apart for _, a in seen):
+    seen = [(_SEEN.get(name, name), c.auc) for name, c in comparison.classifiers.items()]
+    if not seen:
+        return ""
+    if not any(_tells_apart(area) for _, area in seen):
         numbers = ", ".join(_auc(name, a) for name, a in seen)
-        return (
-            f"A classifier trained on {seen[0][1].size} showers of each kind cannot tell them from Geant4 ({numbers})."
-        )
+        size = max(c.size for c in comparison.classifiers.values())
+        return f"A classifier trained on {size} showers of each kind cannot tell them from Geant4 ({numbers})."
     numbers = ", ".join(_auc(name, a) for name, a in seen)
     return (
         f"A classifier still tells generated showers from Geant4 ({numbers}; 0.5 would be no difference, 1 certainty)."
     )
 
 
-def _auc(name: str, area: Auc) -> str:
-    m = area.measured
+def _tells_apart(m: Measured) -> bool:
+    """Whether it stands three standard errors above one half, where no difference puts it, and above its floor."""
+    return m.value - 0.5 > 3 * m.error and m.value > m.floor
+
+
+def _auc(name: str, m: Measured) -> str:
     return f"on {name}: AUC {m.value:.3f} ± {m.error:.3f}, floor {m.floor:.3f}"

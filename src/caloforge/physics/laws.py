@@ -1,0 +1,148 @@
+r"""Laws that showers obey on average: linear response, resolution, gamma-distributed depth; formulas and least squares.
+
+With the incident energy E, the visible energy :math:`E_\text{vis}` and the depth t,
+
+.. math:: E_\text{vis} = aE + b, \qquad
+          \frac{\sigma}{E} = \frac{a}{\sqrt E} \oplus b \oplus \frac{c}{E}, \qquad
+          \frac{1}{E}\frac{dE}{dt} = \beta\,\frac{(\beta t)^{\alpha-1} e^{-\beta t}}{\Gamma(\alpha)}, \quad
+          t_\text{max} = \frac{\alpha - 1}{\beta} .
+
+:math:`\oplus` is the sum in quadrature: stochastic, constant and noise terms are independent. Source: PDG, Review of
+Particle Physics 2024, sections 34.5 (gamma distribution: Longo and Sestili, NIM 128 (1975) 283) and 35.10. The fits
+take many samples at once: one row a sample (the data and its resamples), one column a bin.
+"""
+
+__all__ = ["line", "fit_line", "resolution", "fit_resolution", "gamma_shares", "fit_gamma", "gamma_maximum"]
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray as Array
+from scipy.optimize import nnls
+from scipy.special import gammainc
+
+from caloforge.errors import BadValue
+
+_STEPS = 100
+_TOLERANCE = 1e-6
+_DERIVATIVE = 1e-4
+
+
+def line(x: Float[Array, "..."], slope: float, offset: float) -> Float[Array, "..."]:
+    """slope * x + offset."""
+    return slope * x + offset
+
+
+def fit_line(
+    x: Float[Array, "R B"], y: Float[Array, "R B"], error: Float[Array, " B"]
+) -> tuple[Float[Array, "R 2"], Float[Array, " R"]]:
+    """Slope and offset of each row by weighted least squares, and its chi2; NaN where a bin has no error.
+
+    Raises:
+        BadValue: fewer than two bins.
+    """
+    if x.shape[1] < 2:
+        raise BadValue("number of bins of a straight line", x.shape[1], "give two or more")
+    w = 1 / (error if np.isfinite(error).all() and (error > 0).all() else np.full_like(error, np.nan)) ** 2
+    mean_x, mean_y = (np.sum(w * v, axis=1, keepdims=True) / w.sum() for v in (x, y))
+    slope = np.sum(w * (x - mean_x) * (y - mean_y), axis=1) / np.sum(w * (x - mean_x) ** 2, axis=1)
+    offset = mean_y[:, 0] - slope * mean_x[:, 0]
+    return np.stack([slope, offset], axis=1), np.sum(w * (y - slope[:, None] * x - offset[:, None]) ** 2, axis=1)
+
+
+def resolution(energy: Float[Array, "..."], stochastic: float, constant: float, noise: float) -> Float[Array, "..."]:
+    """sigma/E at energies in GeV: ``stochastic`` in sqrt(GeV), ``constant`` a number, ``noise`` in GeV."""
+    return np.sqrt(stochastic**2 / energy + constant**2 + (noise / energy) ** 2)
+
+
+def fit_resolution(
+    inverse: Float[Array, "R B"],
+    inverse_square: Float[Array, "R B"],
+    variance: Float[Array, "R B"],
+    error: Float[Array, " B"],
+) -> tuple[Float[Array, "R 3"], Float[Array, " R"]]:
+    r"""Stochastic, constant and noise term of each row, none negative, and its chi2; NaN where a bin has no error.
+
+    :math:`(\sigma/E)^2` is linear in the squares of the three, which non-negative least squares finds exactly.
+
+    Args:
+        inverse: mean of 1/E in each bin, 1/GeV.
+        inverse_square: mean of 1/E^2, 1/GeV^2; with these means the width of a bin costs no bias.
+        variance: :math:`(\sigma/E)^2`.
+        error: its standard error in each bin.
+
+    Raises:
+        BadValue: fewer than three bins.
+    """
+    if variance.shape[1] < 3:
+        raise BadValue("number of bins of a resolution fit", variance.shape[1], "give three or more")
+    squares, chi2 = np.full((len(variance), 3), np.nan), np.full(len(variance), np.nan)
+    if not (np.isfinite(error).all() and (error > 0).all()):
+        return squares, chi2
+    for i in np.flatnonzero(np.isfinite(variance).all(axis=1)):
+        terms = np.stack([inverse[i], np.ones_like(inverse[i]), inverse_square[i]], axis=1) / error[:, None]
+        squares[i], residual = nnls(terms, variance[i] / error)
+        chi2[i] = residual**2
+    return np.sqrt(squares), chi2
+
+
+def gamma_shares(
+    alpha: Float[Array, " R"], beta: Float[Array, " R"], edges: Float[Array, "L 2"]
+) -> Float[Array, "R L"]:
+    """Share of each layer in what a gamma distribution leaves in all layers together; depths in the unit of 1/beta."""
+    knots, which = np.unique(edges, return_inverse=True)
+    below = gammainc(alpha[:, None], beta[:, None] * knots)[:, which.reshape(edges.shape)]
+    inside = np.maximum(below[..., 1] - below[..., 0], 1e-300)
+    return inside / inside.sum(axis=1, keepdims=True)
+
+
+def gamma_maximum(alpha: Float[Array, "..."], beta: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Depth of the maximum; negative where alpha < 1, whose profile falls from the start."""
+    return (alpha - 1) / beta
+
+
+def fit_gamma(shares: Float[Array, "R L"], edges: Float[Array, "L 2"]) -> Float[Array, "R 2"]:
+    r"""alpha and beta of each row: the gamma distribution that is closest to the profile.
+
+    Maximises :math:`\sum_l f_l \ln p_l(\alpha, \beta)` by Fisher scoring, so energy behind the last layer is
+    allowed for. Rows that are undefined or do not converge are NaN.
+
+    Args:
+        shares: share of the energy in each layer, summing to one.
+        edges: low and high depth of each layer, not negative.
+
+    Raises:
+        BadValue: fewer than three layers, or negative depths.
+    """
+    if len(edges) < 3 or edges.min() < 0:
+        raise BadValue("edges of a longitudinal profile", edges.tolist(), "give three or more layers behind depth 0")
+    middles = edges.mean(axis=1)
+    found = np.full((len(shares), 2), np.nan)
+    rows = np.flatnonzero(np.isfinite(shares).all(axis=1) & ((shares > 0).sum(axis=1) > 2))
+    mean = shares[rows] @ middles
+    spread = np.maximum(shares[rows] @ middles**2 - mean**2, 1e-12)
+    theta = np.log(np.stack([mean**2 / spread, mean / spread], axis=1))
+    moving = np.arange(len(rows))
+    for _ in range(_STEPS):
+        step = _scoring_step(theta[moving], shares[rows[moving]], edges)
+        theta[moving] += np.clip(step, -0.5, 0.5)
+        moving = moving[np.abs(step).max(axis=1) > _TOLERANCE]
+        if len(moving) == 0:
+            break
+    theta[moving] = np.nan
+    found[rows] = np.exp(theta)
+    return found
+
+
+def _scoring_step(
+    theta: Float[Array, "R 2"], shares: Float[Array, "R L"], edges: Float[Array, "L 2"]
+) -> Float[Array, "R 2"]:
+    def log_shares(shift: tuple[float, float]) -> Array:
+        return np.log(gamma_shares(np.exp(theta[:, 0] + shift[0]), np.exp(theta[:, 1] + shift[1]), edges))
+
+    h = _DERIVATIVE
+    slopes = [(log_shares(s) - log_shares((-s[0], -s[1]))) / (2 * h) for s in ((h, 0.0), (0.0, h))]
+    gradient = np.stack(slopes, axis=2)
+    expected = np.exp(log_shares((0.0, 0.0)))
+    score = np.einsum("rl,rlk->rk", shares - expected, gradient)
+    information = np.einsum("rl,rlj,rlk->rjk", expected, gradient, gradient)
+    return np.linalg.solve(information, score[..., None])[..., 0]

@@ -1,0 +1,130 @@
+r"""The checklist: requirements on a comparison, in YAML.
+
+A tolerance is a limit :math:`\ell` on a number :math:`v` with floor :math:`f \pm s` (truth against truth at the same
+sizes): ``sigma: k`` is :math:`\ell = f + k s`, ``times: k`` is :math:`\ell = k f`, and ``below``, ``above``, ``within``
+are physics.
+"""
+
+__all__ = ["Tolerance", "Requirement", "Checklist", "CHECKLISTS", "load_checklist"]
+
+from fnmatch import fnmatchcase
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from caloforge.errors import BadFile, UnknownName
+from caloforge.validation.evidence import Evidence, Where
+
+CHECKLISTS = ("strict", "analysis", "exploration")
+Tolerance = Literal["sigma", "times", "below", "above", "within"]
+_TOLERANCES: tuple[Tolerance, ...] = ("sigma", "times", "below", "above", "within")
+
+
+def _number(value: Any) -> Any:
+    """``15 %`` is 0.15."""
+    if isinstance(value, str) and value.strip().endswith("%"):
+        return float(value.strip()[:-1]) / 100
+    return value
+
+
+def _place(value: Any) -> Any:
+    """``each energy bin`` is what holds for every energy bin."""
+    return value.removeprefix("each ") if isinstance(value, str) else value
+
+
+Number = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
+
+
+class Requirement(BaseModel):
+    """One line: a metric (``*`` stands for any), where it is looked at, and exactly one tolerance."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    metric: str = Field(min_length=1)
+    where: Annotated[Where, BeforeValidator(_place)] = "overall"
+    sigma: Number | None = None
+    times: Number | None = None
+    below: Number | None = None
+    above: Number | None = None
+    within: Number | None = None
+    why: str = ""
+
+    @model_validator(mode="after")
+    def _one_tolerance(self) -> "Requirement":
+        given = [name for name in _TOLERANCES if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of {', '.join(_TOLERANCES)}")
+        return self
+
+    @property
+    def tolerance(self) -> tuple[Tolerance, float]:
+        """Its kind and number."""
+        return next((name, value) for name in _TOLERANCES if (value := getattr(self, name)) is not None)
+
+    @property
+    def name(self) -> str:
+        """The metric, and where, in words."""
+        return self.metric if self.where == "overall" else f"{self.metric}, each {self.where}"
+
+    def covers(self, evidence: Evidence) -> bool:
+        """Whether the line speaks of this number."""
+        return evidence.where == self.where and fnmatchcase(evidence.metric, self.metric)
+
+    def limit_text(self, percent: bool) -> str:
+        """The tolerance in words."""
+        kind, value = self.tolerance
+        number = f"{100 * value:g} %" if percent or kind == "within" else f"{value:g}"
+        words = {
+            "sigma": f"floor + {value:g} σ",
+            "times": f"{value:g} × floor",
+            "below": f"under {number}",
+            "above": f"above {number}",
+            "within": f"within {number}",
+        }
+        return words[kind]
+
+
+class Checklist(BaseModel):
+    """Requirements and what becomes of those that the showers cannot decide."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    about: str = ""
+    undecided: Literal["fail", "allow"] = "allow"
+    requirements: tuple[Requirement, ...] = Field(min_length=1)
+
+
+def load_checklist(name: str | Path) -> Checklist:
+    """A shipped checklist by name, or one's own by path.
+
+    Raises:
+        UnknownName: neither a shipped name nor a file.
+        BadFile: not YAML, or a field that is unknown or out of range, named with its place.
+    """
+    if str(name) in CHECKLISTS:
+        text, origin = (files("caloforge.validation") / "checklists" / f"{name}.yaml").read_text(), f"{name}.yaml"
+    elif Path(name).is_file():
+        text, origin = _text(Path(name)), str(name)
+    else:
+        raise UnknownName("checklist (or file)", str(name), CHECKLISTS)
+    try:
+        tree = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BadFile(origin, f"not YAML ({' '.join(str(error).split())})", "mend it") from error
+    if not isinstance(tree, dict):
+        raise BadFile(origin, "not a YAML mapping", "give name and requirements")
+    try:
+        return Checklist.model_validate({"name": Path(origin).stem, **tree})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise BadFile(origin, f"field {place}: {first['msg']}", "see docs/validation.md for the fields") from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadFile(path, "not a text file", "give a YAML checklist") from error

@@ -1,0 +1,214 @@
+r"""Judgement: each requirement passed, failed, or beyond what so few showers can tell, with the number that decided.
+
+A limit :math:`\ell` of physics on a number :math:`v` means something only where truth itself would keep it. Where its
+floor :math:`f \pm s` has :math:`f + 2 s > \ell`, the showers are too few, and the number can fail
+(:math:`v - 2\,\text{error} > \ell`) but not pass. How many showers would do follows from the floor, which falls as a
+power of their number.
+"""
+
+__all__ = ["Outcome", "Line", "ChecklistResult", "judge"]
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from caloforge.validation.checklist import Checklist, Requirement
+from caloforge.validation.evidence import Evidence
+
+Outcome = Literal["pass", "fail", "cannot tell"]
+_WORST_FIRST: tuple[Outcome, ...] = ("fail", "cannot tell", "pass")
+_SURE = 2.0  # standard deviations of truth against truth that must fit under a limit of physics
+
+
+@dataclass(frozen=True)
+class Line:
+    """What became of one requirement.
+
+    Args:
+        requirement: as asked.
+        outcome: fail if any number fails; else cannot tell if any cannot be told; else pass.
+        worst: the number that decided, nearest to or furthest over its limit; None where nothing was measured.
+        limit: what that number had to keep.
+        checked: how many numbers the line covers.
+        failing: those that fail, worst first.
+        needed: showers in each sample with which the worst number could be told.
+    """
+
+    requirement: Requirement
+    outcome: Outcome
+    worst: Evidence | None
+    limit: float
+    checked: int
+    failing: tuple[Evidence, ...] = ()
+    needed: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The requirement in words."""
+        return self.requirement.name
+
+    @property
+    def found(self) -> str:
+        """The deciding number with its error, and where."""
+        if self.worst is None:
+            return "not measured"
+        subject = f"{self.worst.metric} " if "*" in self.requirement.metric else ""
+        place = "" if self.worst.where == "overall" else f" in {self.worst.label}"
+        return f"{subject}{self.worst.found}{place}" + (f" ({self.worst.detail})" if self.worst.detail else "")
+
+    @property
+    def floor(self) -> str:
+        """What truth against truth gives for that number."""
+        return "–" if self.worst is None else self.worst.floor
+
+    @property
+    def required(self) -> str:
+        """The tolerance in words."""
+        return self.requirement.limit_text(self.worst is not None and self.worst.percent)
+
+    @property
+    def marginal(self) -> bool:
+        """Whether the limit lies within one standard error of the number."""
+        if self.worst is None or self.worst.sense != "distance":
+            return False
+        return abs(self.worst.measured.value - self.limit) < self.worst.measured.error
+
+    @property
+    def reason(self) -> str:
+        """One clause for the verdict."""
+        more = f" and {len(self.failing) - 1} more of {self.checked}" if len(self.failing) > 1 else ""
+        showers = f"; about {self.needed:,} showers in each sample would tell" if self.needed else ""
+        subject = "" if "*" in self.requirement.metric and self.worst else f"{self.requirement.metric} "
+        return f"{subject}{self.found}{more}, required {self.required}{showers}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "name": self.name,
+            "outcome": self.outcome,
+            "marginal": self.marginal,
+            "found": self.found,
+            "floor": self.floor,
+            "required": self.required,
+            "checked": self.checked,
+            "limit": self.limit,
+            "needed_showers": self.needed,
+            "worst": None if self.worst is None else self.worst.to_dict(),
+            "failing": [e.to_dict() for e in self.failing],
+            "why": self.requirement.why,
+        }
+
+
+@dataclass(frozen=True)
+class ChecklistResult:
+    """A checklist held against a comparison."""
+
+    checklist: Checklist
+    lines: tuple[Line, ...]
+    left_out: tuple[Requirement, ...] = ()
+
+    def of(self, outcome: Outcome) -> tuple[Line, ...]:
+        """The lines with this outcome."""
+        return tuple(line for line in self.lines if line.outcome == outcome)
+
+    @property
+    def passed(self) -> bool:
+        """Nothing failed; under ``undecided: fail`` nothing was undecided either, and something was judged."""
+        undecided = bool(self.of("cannot tell")) and self.checklist.undecided == "fail"
+        return bool(self.lines) and not self.of("fail") and not undecided
+
+    def to_dict(self) -> dict[str, Any]:
+        """The entry ``checklist`` of ``report.json``."""
+        return {
+            "name": self.checklist.name,
+            "about": self.checklist.about,
+            "passed": self.passed,
+            "lines": [line.to_dict() for line in self.lines],
+            "left_out": [requirement.name for requirement in self.left_out],
+        }
+
+
+def judge(checklist: Checklist, evidence: Iterable[Evidence], narrowed: bool = False) -> ChecklistResult:
+    """Hold every requirement against the evidence.
+
+    A line about a place that does not exist (angle bins of showers at one angle) is left out. A line about a number
+    that was not measured cannot be told, unless that was wanted.
+
+    Args:
+        checklist: what is asked.
+        evidence: what was found.
+        narrowed: only chosen observables were to be judged, so lines about others are left out, too.
+    """
+    found = tuple(evidence)
+    places = {e.where for e in found}
+    lines, left_out = [], []
+    for requirement in checklist.requirements:
+        covered = [e for e in found if requirement.covers(e)]
+        if covered or (requirement.where in places and not narrowed):
+            lines.append(_line(requirement, covered))
+        else:
+            left_out.append(requirement)
+    return ChecklistResult(checklist, tuple(lines), tuple(left_out))
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """One number under one requirement; ``stress`` is 1 at the limit and more beyond."""
+
+    evidence: Evidence
+    limit: float
+    outcome: Outcome
+    stress: float
+
+
+def _line(requirement: Requirement, covered: Sequence[Evidence]) -> Line:
+    if not covered:
+        return Line(requirement, "cannot tell", None, math.nan, 0)
+    judged = sorted((_judge(requirement, e) for e in covered), key=lambda j: -j.stress)
+    groups = {outcome: [j for j in judged if j.outcome == outcome] for outcome in _WORST_FIRST}
+    outcome = next(outcome for outcome in _WORST_FIRST if groups[outcome])
+    worst = groups[outcome][0]
+    needed = _needed(worst) if outcome == "cannot tell" else None
+    failing = tuple(j.evidence for j in groups["fail"])
+    return Line(requirement, outcome, worst.evidence, worst.limit, len(covered), failing, needed)
+
+
+def _judge(requirement: Requirement, evidence: Evidence) -> _Judged:
+    kind, size = requirement.tolerance
+    m = evidence.measured
+    if not math.isfinite(m.value):
+        return _Judged(evidence, math.nan, "fail", math.inf)
+    if kind == "above":
+        outcome: Outcome = "pass" if m.value > size else "fail"
+        return _Judged(evidence, size, outcome, size / max(m.value, 1e-300))
+    if evidence.sense == "agreement" and kind in ("sigma", "within"):
+        deviation = abs(m.value - m.floor)
+        limit = size * (m.floor_spread if kind == "sigma" else m.floor)
+        reach = _SURE * m.floor_spread
+    else:
+        deviation = m.value
+        limit = {"sigma": m.floor + size * m.floor_spread, "times": size * m.floor}.get(kind, size)
+        reach = m.floor + _SURE * m.floor_spread
+    decided = kind in ("sigma", "times") or reach <= limit
+    sure = deviation - (0.0 if decided else _SURE * m.error) > limit
+    outcome = "fail" if sure else "pass" if decided else "cannot tell"
+    span = max(limit - evidence.origin, 1e-300)
+    return _Judged(evidence, limit, outcome, (deviation - evidence.origin) / span)
+
+
+def _needed(judged: _Judged) -> int | None:
+    """Showers with which truth against truth would stay under the limit, two standard deviations included."""
+    e, m = judged.evidence, judged.evidence.measured
+    base = 0.0 if e.sense == "agreement" else m.floor - e.origin
+    room = judged.limit - (0.0 if e.sense == "agreement" else e.origin)
+    if room <= 0 or e.n == 0 or not math.isfinite(m.floor + m.floor_spread):
+        return None
+    factor = ((base + _SURE * m.floor_spread) / room) ** (1 / e.power)
+    return _rounded_up(e.n * factor)
+
+
+def _rounded_up(number: float) -> int:
+    """To two digits."""
+    unit = 10 ** max(0, math.floor(math.log10(max(number, 1))) - 1)
+    return math.ceil(number / unit) * unit

@@ -1,0 +1,113 @@
+"""All observables together: correlations, FPD and KPD, precision and recall, and the permutation test."""
+
+__all__ = ["MULTIVARIATE", "multivariate", "same_conditions", "permuted"]
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray as Array
+from scipy.sparse import csr_array, diags_array
+
+from caloforge.errors import EmptySample
+from caloforge.physics.observables import Observable
+from caloforge.rng import stream
+from caloforge.validation.conditional import Cut, cuts
+from caloforge.validation.correlation import measure_correlation_distance
+from caloforge.validation.features import high
+from caloforge.validation.frechet import measure_fpd
+from caloforge.validation.kernel import measure_kpd
+from caloforge.validation.manifold import measure_manifold
+from caloforge.validation.metrics import Histograms, Measured
+from caloforge.validation.permutation import PermutationTest, permutation_test
+from caloforge.validation.protocol import CALOCHALLENGE, Protocol
+from caloforge.validation.sample import Sample
+from caloforge.validation.univariate import fill_alike
+
+MULTIVARIATE = ("correlation", "fpd", "kpd", "precision", "recall", "density", "coverage")
+_MOST = 50_000  # showers of each sample, as many as the CaloChallenge takes
+_MOST_TESTED = 25_000
+_IN_BINS = 50  # pooled showers to a histogram bin within an energy bin
+
+
+_MEASURES: dict[str, Callable[..., dict[str, Measured]]] = {
+    "correlation": lambda t, g, rng: {"correlation": measure_correlation_distance(t, g, rng)},
+    "fpd": lambda t, g, rng: {"fpd": measure_fpd(t, g, rng)},
+    "kpd": lambda t, g, rng: {"kpd": measure_kpd(t, g, rng)},
+    "manifold": measure_manifold,
+}
+
+
+def multivariate(
+    observables: Mapping[str, Observable], truth: Sample, generated: Sample, protocol: Protocol, seed: int
+) -> dict[str, Measured]:
+    """Every metric that sees all judged observables at once, from at most 50,000 showers of each sample.
+
+    Under the CaloChallenge's protocol its own features, of the showers kept with their cells. What needs more showers
+    than there are is left out.
+    """
+    if protocol is CALOCHALLENGE:
+        t, g = (protocol.inputs["high"].features(s.cells, s.table_of_cells).values for s in (truth, generated))
+    else:
+        t, g = (_features(observables, s, stream(seed, f"features {len(s)}")) for s in (truth, generated))
+    found: dict[str, Measured] = {}
+    for name, measure in _MEASURES.items():
+        with suppress(EmptySample):  # a checklist that asks for it cannot tell
+            found |= measure(t, g, stream(seed, name))
+    return found
+
+
+def _features(observables: Mapping[str, Observable], sample: Sample, rng: np.random.Generator) -> Float[Array, "n f"]:
+    rows = some(len(sample), _MOST, rng)
+    table = {name: values[rows] for name, values in sample.table.items() if name in observables}
+    return high(table, sample.incident_energy[rows]).values
+
+
+def some(n: int, most: int, rng: np.random.Generator) -> Int[Array, " r"]:
+    """At most so many of n rows, in order."""
+    return np.arange(n) if n <= most else np.sort(rng.permutation(n)[:most])
+
+
+def same_conditions(truth: Sample, generated: Sample) -> bool:
+    """Whether shower i of both samples was asked for alike."""
+    return len(truth) == len(generated) and all(
+        np.array_equal(getattr(truth, name), getattr(generated, name))
+        for name in ("incident_energy", "pdg", "theta", "phi")
+    )
+
+
+def permuted(
+    observables: Mapping[str, Observable],
+    truth: Sample,
+    generated: Sample,
+    seed: int,
+    permutations: int = 999,
+) -> PermutationTest:
+    """The permutation test of every column of every observable, in the whole and in every part of the samples.
+
+    At most 25,000 showers of each sample take part. Showers with the same conditions one by one are tested as pairs.
+    """
+    paired = same_conditions(truth, generated)
+    t, g = (s.thinned(some(len(s), _MOST_TESTED, stream(seed, f"tested {len(s)}"))) for s in (truth, generated))
+    pairs = dict(_histograms(observables, t, g, cuts(t, g)))
+    first, second = ({name: pair[i] for name, pair in pairs.items()} for i in (0, 1))
+    return permutation_test(first, second, stream(seed, "permutation"), permutations, paired=paired)
+
+
+def _histograms(
+    observables: Mapping[str, Observable], truth: Sample, generated: Sample, parts: tuple[Cut, ...]
+) -> Iterator[tuple[str, tuple[Histograms, Histograms]]]:
+    for name, observable in observables.items():
+        filled = fill_alike(observable, truth, generated)
+        yield name, filled
+        coarse = fill_alike(observable, truth, generated, _IN_BINS * max(len(parts), 1))
+        for part in parts:
+            masks = (part.truth, part.generated)
+            first, second = (_only(h, mask) for h, mask in zip(coarse, masks, strict=True))
+            yield f"{name} in {part.label}", (first, second)
+
+
+def _only(histograms: Histograms, mask: Bool[Array, " N"]) -> Histograms:
+    """The showers of a part; the others fill nothing."""
+    return Histograms(csr_array(diags_array(mask.astype(np.float32)) @ histograms.rows), histograms.edges)

@@ -1,0 +1,198 @@
+r"""What one pass over a file of showers keeps: conditions, observables, pooled spectra, mean cells, a random subset.
+
+Everything but the subset is small beside the cells: :math:`N` showers of :math:`V` cells are read in batches and never
+held together, so memory grows with the number of observables and not with the mesh. Sums run in float64, tables are
+float32. The subset is drawn by reservoir sampling (Vitter, ACM Trans. Math. Softw. 11 (1985) 37): every shower of the
+file has the same chance to be in it.
+"""
+
+__all__ = ["Source", "Sample", "read_sample", "cell_edges"]
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float, Int, UInt64
+from numpy import ndarray as Array
+from scipy.sparse import csr_array
+
+from caloforge.data.showers import Showers
+from caloforge.errors import EmptySample
+from caloforge.geometry.binning import Binning
+from caloforge.physics.observables import OBSERVABLES, Observable, tabulate
+from caloforge.rng import stream
+from caloforge.validation.metrics import Histograms, well_filled
+
+_BATCH = 500
+_FOR_EDGES = 2000
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Showers that can be read in order, more than once: a `ShowerFile`, a part of one, or `Showers`."""
+
+    @property
+    def binning(self) -> Binning:
+        """The mesh."""
+
+    def batches(self, size: int = _BATCH) -> Iterator[Showers]:
+        """All showers, ``size`` at a time at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One sample of showers as validation sees it.
+
+    Args:
+        binning: the mesh.
+        incident_energy: MeV.
+        pdg: PDG particle number.
+        theta: polar angle, rad.
+        phi: azimuth, rad.
+        ids: content hashes.
+        table: values of each observable, (N, k) float32, NaN where undefined.
+        pooled: histograms of the observables of cells.
+        mean_cells: mean energy of each cell, MeV.
+        cells: a random subset of the showers with all their cells.
+        cell_rows: rows of ``table`` that ``cells`` stand for.
+    """
+
+    binning: Binning
+    incident_energy: Float[Array, " N"]
+    pdg: Int[Array, " N"]
+    theta: Float[Array, " N"]
+    phi: Float[Array, " N"]
+    ids: UInt64[Array, " N"]
+    table: Mapping[str, Float[Array, "N _"]]
+    pooled: Mapping[str, Histograms]
+    mean_cells: Float[Array, " V"]
+    cells: Showers
+    cell_rows: Int[Array, " s"]
+
+    def __len__(self) -> int:
+        return len(self.incident_energy)
+
+    @cached_property
+    def table_of_cells(self) -> dict[str, Float[Array, "s _"]]:
+        """The observables of the showers kept with all their cells."""
+        return {name: values[self.cell_rows] for name, values in self.table.items()}
+
+    def thinned(self, rows: Int[Array, " r"]) -> "Sample":
+        """Some showers only, without their cells."""
+        nothing = np.zeros(0, np.int64)
+        return replace(
+            self,
+            **{name: getattr(self, name)[rows] for name in ("incident_energy", "pdg", "theta", "phi", "ids")},
+            table={name: values[rows] for name, values in self.table.items()},
+            pooled={name: Histograms(csr_array(h.rows[rows]), h.edges) for name, h in self.pooled.items()},
+            cells=self.cells[nothing],
+            cell_rows=nothing,
+        )
+
+    @cached_property
+    def mean_layer_energy(self) -> Float[Array, " L"]:
+        """Mean energy of each layer, MeV."""
+        return np.add.reduceat(self.mean_cells, self.binning.layer_starts[:-1])
+
+
+def cell_edges(observable: Observable, truth: Showers) -> Float[Array, " e"]:
+    """Edges of a cell observable from some showers of the truth."""
+    values = observable(truth)
+    values = values[~np.isnan(values)]
+    return well_filled(observable.edges(values), values)
+
+
+class _Reservoir:
+    """A uniform random subset of at most k showers of a stream of unknown length."""
+
+    def __init__(self, binning: Binning, k: int, rng: np.random.Generator) -> None:
+        self.binning, self.rng, self.seen = binning, rng, 0
+        self.energy = np.empty((k, binning.n_voxels), np.float32)
+        self.rows = np.zeros(k, np.int64)
+
+    def add(self, batch: Showers) -> None:
+        """Shower i of the stream enters with probability k/(i+1) and takes the place of one chosen at random."""
+        number = self.seen + np.arange(len(batch))
+        place = np.where(number < len(self.rows), number, (self.rng.random(len(batch)) * (number + 1)).astype(np.int64))
+        taken = place < len(self.rows)
+        self.energy[place[taken]] = batch.energy[taken]
+        self.rows[place[taken]] = number[taken]
+        self.seen += len(batch)
+
+    def showers(self, conditions: Mapping[str, Array]) -> tuple[Showers, Int[Array, " s"]]:
+        """The subset with its rows of the stream, given the conditions of all."""
+        rows = self.rows[: self.seen]
+        kept = Showers(
+            energy=self.energy[: self.seen], binning=self.binning, **{n: c[rows] for n, c in conditions.items()}
+        )
+        return kept, rows
+
+
+def read_sample(
+    source: Source,
+    observables: Mapping[str, Observable] = OBSERVABLES,
+    pooled_edges: Mapping[str, Float[Array, " _"]] | None = None,
+    keep: int = 10_000,
+    seed: int = 1,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Sample:
+    """Read a source once (the truth's first showers twice).
+
+    Args:
+        source: showers; never held together.
+        observables: what to tabulate.
+        pooled_edges: edges of the observables of cells; from the first 2,000 showers of this source when not given.
+        keep: most showers to keep with all their cells.
+        seed: of the subset.
+        progress: called with the number of showers read.
+
+    Raises:
+        EmptySample: the source has no shower.
+    """
+    of_cells = {name: o for name, o in observables.items() if o.per == "cell"}
+    edges = _edges(source, of_cells) if pooled_edges is None else pooled_edges
+    reservoir = _Reservoir(source.binning, keep, stream(seed, "reservoir"))
+    columns: dict[str, list[Array]] = {name: [] for name in ("incident_energy", "pdg", "theta", "phi", "ids")}
+    tables: list[dict[str, Array]] = []
+    pools: dict[str, list[Histograms]] = {name: [] for name in of_cells}
+    sums = np.zeros(source.binning.n_voxels)
+    for batch in filter(len, source.batches(_BATCH)):
+        for name, parts in columns.items():
+            parts.append(getattr(batch, name))
+        tables.append({name: values.astype(np.float32) for name, values in tabulate(batch, observables).items()})
+        for name, observable in of_cells.items():
+            pools[name].append(Histograms.pool(observable(batch), edges[name]))
+        sums += batch.energy.sum(axis=0, dtype=np.float64)
+        reservoir.add(batch)
+        progress(reservoir.seen)
+    if reservoir.seen == 0:
+        raise EmptySample("a comparison needs showers in both samples", 0)
+    joined = {name: np.concatenate(parts) for name, parts in columns.items()}
+    cells, rows = reservoir.showers({name: values for name, values in joined.items() if name != "ids"})
+    return Sample(
+        binning=source.binning,
+        **joined,
+        table={name: _join(tables, name) for name in list(tables[0])},
+        pooled={name: Histograms.stack(parts) for name, parts in pools.items()},
+        mean_cells=sums / reservoir.seen,
+        cells=cells,
+        cell_rows=rows,
+    )
+
+
+def _join(tables: list[dict[str, Array]], name: str) -> Array:
+    """One column group of all batches; the batches give it up, so that memory holds it once."""
+    return np.concatenate([table.pop(name) for table in tables])
+
+
+def _edges(source: Source, of_cells: Mapping[str, Observable]) -> dict[str, Float[Array, " _"]]:
+    if not of_cells:
+        return {}
+    parts = list(itertools.islice(filter(len, source.batches(_BATCH)), _FOR_EDGES // _BATCH))
+    if not parts:
+        raise EmptySample("a comparison needs showers in both samples", 0)
+    first = Showers.concatenate(parts)
+    return {name: cell_edges(observable, first) for name, observable in of_cells.items()}
