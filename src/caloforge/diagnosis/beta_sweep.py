@@ -29,9 +29,10 @@ from caloforge.rng import torch_stream
 from caloforge.training.loop import TrainingConfig
 from caloforge.training.run import Run, load_run
 from caloforge.training.train import train_run
-from caloforge.validation.classifier import high_features, low_features, measure_auc
+from caloforge.validation import features
+from caloforge.validation.classifier import classify
 from caloforge.validation.metrics import Measured
-from caloforge.validation.style import BAND, GENERATED, TRUTH, figure
+from caloforge.validation.style import BAND, TRUTH, figure, look
 
 Progress = Callable[[float, str], None]
 
@@ -96,9 +97,9 @@ def measure_point(run: Run, beta: float, truth: Showers, seed: int) -> Point:
         x, c, _ = run.pipeline(truth, generator)
         losses = run.model.loss(x, c, 1.0, generator)
     generated = sample_showers(run.model, run.pipeline, Incident.of(truth), seed)
-    high = [high_features(tabulate(s), s.incident_energy) for s in (truth, generated)]
-    auc_high, _, _ = measure_auc(high[0], high[1], seed)
-    auc_low, _, _ = measure_auc(low_features(truth), low_features(generated), seed)
+    high = [features.high(tabulate(s), s.incident_energy) for s in (truth, generated)]
+    auc_high = classify(high[0], high[1], seed).auc
+    auc_low = classify(features.low(truth), features.low(generated), seed).auc
     rate, distortion = (float(losses[name]) for name in ("kl", "reconstruction"))
     return Point(beta, rate, distortion, round(float(losses["active_units"])), auc_high, auc_low)
 
@@ -109,14 +110,14 @@ def draw_sweep(points: Sequence[Point]) -> Figure:
     betas = [p.beta for p in ordered]
     with figure(11.5, 3.6) as fig:
         curve, rate, auc = fig.subplots(1, 3)
-        curve.plot([p.rate for p in ordered], [p.distortion for p in ordered], "o-", color=GENERATED)
+        curve.plot([p.rate for p in ordered], [p.distortion for p in ordered], "o-", color=look(0).colour)
         for p in ordered:
             curve.annotate(f"$\\beta$ = {p.beta:g}", (p.rate, p.distortion), xytext=(6, 4), textcoords="offset points")
         curve.margins(x=0.25, y=0.15)
         curve.set(xlabel="Rate (nats)", ylabel="Distortion (nats)")
-        rate.plot(betas, [p.rate for p in ordered], "o-", color=GENERATED)
+        rate.plot(betas, [p.rate for p in ordered], "o-", color=look(0).colour)
         rate.set(xlabel=r"$\beta$", ylabel="Rate (nats)", xscale="log", ylim=(0, None))
-        for name, colour, marker in (("auc_high", TRUTH, "s"), ("auc_low", GENERATED, "o")):
+        for name, colour, marker in (("auc_high", TRUTH, "s"), ("auc_low", look(0).colour, "o")):
             found = [getattr(p, name) for p in ordered]
             label = "on observables" if name == "auc_high" else "on cells"
             auc.errorbar(
