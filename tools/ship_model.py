@@ -36,6 +36,7 @@ caloforge generate {name} --energy 50GeV -n 1000 -o showers.h5
 | trained on | {training_showers} Geant4 {geant4} showers ({physics}), the training split of `{data}` |
 | training | `caloforge train {name}`: {steps} steps, {minutes:.0f} minutes on one core shared with others |
 | likelihood | {likelihood} |
+| layer energies | {layer_energies} |
 | parameters | {parameters:,} |
 
 ## Against Geant4
@@ -86,6 +87,7 @@ def card(run_folder: Path, report: dict[str, Any], name: str) -> str:
         steps=config["training"]["steps"],
         minutes=facts["seconds"] / 60,
         likelihood="a lower bound (`caloforge score`)" if run.model.explicit else "none: the density is implicit",
+        layer_energies=_layer_energies(config["model"]),
         parameters=sum(p.numel() for p in run.model.parameters()),
         truth=report["samples"]["truth"],
         generated=report["samples"]["generated"],
@@ -97,6 +99,12 @@ def card(run_folder: Path, report: dict[str, Any], name: str) -> str:
         separation=metrics["separation"][worst]["value"],
         floor=metrics["separation"][worst]["floor"],
     )
+
+
+def _layer_energies(model: dict[str, Any]) -> str:
+    if model.get("energies", "flow") == "flow":
+        return "from a spline flow, trained by its likelihood"
+    return "from a generator, trained by the critic"
 
 
 def _excess(entry: dict[str, Any]) -> float:

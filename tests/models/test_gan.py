@@ -11,42 +11,36 @@ from caloforge.models.critic import ShowerCritic, ShowerFeatures
 from caloforge.models.threshold import ThresholdShares
 from caloforge.nn.minibatch import MinibatchStd
 from caloforge.physics.observables import select, tabulate
-from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import torch_stream
 
 SMALL = {"latent": 3, "width": 16, "depth": 1, "critic_width": 16, "critic_depth": 1, "flow_transforms": 2}
 VARIANTS = [
     {"name": "gan"},
-    {"name": "gan", "energies": "adversarial", "r1": 0.0, "minibatch_std": True, "conditioning": "concat"},
-    {"name": "wgan"},
+    {"name": "gan", "energies": "adversarial", "r1": 0.0, "minibatch_std": True, "cells": "spectrum"},
+    {"name": "wgan", "cells": "spectrum"},
     {"name": "wgan", "energies": "adversarial", "spectral_norm": True, "energy_sum": False, "one_sided": True},
 ]
 
 
-def prepared(showers):
-    generator = torch_stream(1, "test")
-    pipeline = Pipeline(showers.binning)
+def built(options, showers):
+    """An initialised model with its data."""
+    config, generator = model_config({**SMALL, **options}), torch_stream(1, "test")
+    pipeline = config.pipeline(showers.binning)
     pipeline.fit(showers, generator)
     x, c, _ = pipeline(showers, generator)
-    return pipeline, x, c
-
-
-@pytest.fixture(scope="module")
-def data(showers):
-    return prepared(showers)
+    torch.manual_seed(0)
+    model = config.build(pipeline)
+    model.initialise(x, c)
+    return model, x, c
 
 
 @pytest.fixture(scope="module", params=VARIANTS, ids=lambda o: f"{o['name']}-{o.get('energies', 'flow')}")
-def model(request, data):
-    pipeline, x, c = data
-    torch.manual_seed(0)
-    model = model_config({**SMALL, **request.param}).build(pipeline)
-    model.initialise(x, c)
-    return model
+def trained(request, showers):
+    return built(request.param, showers)
 
 
-def test_every_parameter_has_one_player_and_gets_a_gradient(model, data):
-    _, x, c = data
+def test_every_parameter_has_one_player_and_gets_a_gradient(trained):
+    model, x, c = trained
     mine = [id(parameter) for player in model.players() for parameter in player.parameters]
     assert sorted(mine) == sorted(id(parameter) for parameter in model.parameters())
     for player in model.players():
@@ -57,8 +51,8 @@ def test_every_parameter_has_one_player_and_gets_a_gradient(model, data):
         assert sum(float(gradient.abs().sum()) for gradient in gradients) > 0
 
 
-def test_samples_keep_to_the_layers_and_have_exact_zeros(model, data, binning):
-    _, x, c = data
+def test_samples_keep_to_the_layers_and_have_exact_zeros(trained):
+    model, x, c = trained
     with torch.no_grad():
         noise = model.latent(400, torch_stream(2, "noise"))
         drawn, again = model.sample(noise, c[:400]), model.sample(noise, c[:400])
@@ -72,15 +66,15 @@ def test_samples_keep_to_the_layers_and_have_exact_zeros(model, data, binning):
     assert (shares >= 0).all()
 
 
-def test_no_likelihood(model, data):
-    _, x, c = data
+def test_no_likelihood(trained):
+    model, x, c = trained
     assert not model.explicit
     with pytest.raises(ImplicitDensity, match=r"no likelihood.*use a model with an explicit density"):
         model.log_prob(x[:5], c[:5], torch_stream(1, "bound"))
 
 
-def test_figures_of_merit(model, data):
-    _, x, c = data
+def test_figures_of_merit(trained):
+    model, x, c = trained
     with torch.no_grad():
         terms = model.held_out(x[:300], c[:300], torch_stream(1, "validation"))
     assert {"validation", "lipschitz_interpolates_50", "lipschitz_interpolates_99", "lipschitz_data_99"} <= set(terms)
@@ -99,9 +93,7 @@ def test_every_condition_is_heard(energies, showers):
     angles = rng.uniform(0, 0.5, len(showers)), rng.uniform(-3, 3, len(showers))
     pdg = rng.choice([11, 22], len(showers))
     inclined = Showers(showers.energy, showers.incident_energy, pdg, *angles, showers.binning)
-    pipeline, x, c = prepared(inclined)
-    model = model_config({"name": "wgan", "energies": energies, "conditioning": "concat", **SMALL}).build(pipeline)
-    model.initialise(x, c)
+    model, x, c = built({"name": "wgan", "energies": energies, "conditioning": "concat"}, inclined)
     mine = [id(parameter) for player in model.players() for parameter in player.parameters]
     assert sorted(mine) == sorted(id(parameter) for parameter in model.parameters())
     last = model.players()[-1]
@@ -110,11 +102,9 @@ def test_every_condition_is_heard(energies, showers):
     assert gradient.abs().sum() > 0
 
 
-def test_the_flow_does_not_hear_the_critic(data):
+def test_the_flow_does_not_hear_the_critic(showers):
     """With energies from a flow, the generator's loss has no gradient in the flow."""
-    pipeline, x, c = data
-    model = model_config({"name": "wgan", **SMALL}).build(pipeline)
-    model.initialise(x, c)
+    model, x, c = built({"name": "wgan"}, showers)
     total = model.loss(x[:50], c[:50], 0.0, torch_stream(1, "loss"))["total"]
     gradients = torch.autograd.grad(total, list(model.energies.parameters()), allow_unused=True)
     assert all(gradient is None for gradient in gradients)

@@ -18,6 +18,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
+from caloforge.geometry.binning import Binning
 from caloforge.models.adversary import Game, Wasserstein, gradient_norm, interpolates
 from caloforge.models.base import Losses, ModelConfig, Player
 from caloforge.models.cascade import EnergyStage, TwoStage
@@ -25,7 +26,7 @@ from caloforge.models.critic import ShowerCritic, ShowerFeatures
 from caloforge.models.flow import LayerEnergyFlow
 from caloforge.models.pushforward import EnergyGenerator, ShapeGenerator
 from caloforge.nn.conditioning import Conditioning, ParticleEmbedding
-from caloforge.preprocessing.pipeline import Pipeline
+from caloforge.preprocessing.pipeline import CellFeatures, Pipeline
 
 
 class AdversarialTwoStage(TwoStage):
@@ -157,6 +158,7 @@ class AdversarialConfig(ModelConfig):
     energies: Literal["flow", "adversarial"] = Field(
         "flow", description="layer energies from a spline flow trained by its likelihood, or from the game as well"
     )
+    cells: CellFeatures = Field("shares", description="cells as shares of energy, or of weights with a smooth spectrum")
     latent: int = Field(32, ge=1, description="latent dimension, next to one normal for each cell")
     width: int = Field(256, ge=1, description="hidden units of the generator")
     depth: int = Field(2, ge=0, description="residual blocks of the generator")
@@ -173,6 +175,9 @@ class AdversarialConfig(ModelConfig):
     flow_bins: int = Field(8, ge=2, description="bins of each spline")
     flow_width: int = Field(64, ge=1, description="hidden units of each coupling")
     flow_speed: float = Field(2.0, gt=0, description="learning rate of the flow over the generator's")
+
+    def pipeline(self, binning: Binning) -> Pipeline:
+        return Pipeline(binning, self.cells)
 
     @abstractmethod
     def game(self) -> Game:
