@@ -78,6 +78,8 @@ def test_agreement_is_judged_on_both_sides():
 def test_p_values_must_lie_above():
     assert outcome(found(0.5, sense="p-value"), above=0.01).outcome == "pass"
     assert outcome(found(0.005, sense="p-value"), above=0.01).outcome == "fail"
+    coarse = found(0.02, sense="p-value", origin=0.02)  # 49 permutations cannot show less
+    assert outcome(coarse, above=0.01).outcome == "cannot tell"
 
 
 def test_what_is_not_finite_fails():

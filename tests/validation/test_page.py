@@ -14,7 +14,7 @@ from PIL import Image
 
 from caloforge.data.showers import Showers
 from caloforge.physics.observables import OBSERVABLES
-from caloforge.validation.markup import Cell, table, text
+from caloforge.validation.markup import Cell, plain_words, table, text
 from caloforge.validation.metrics import Measured
 from caloforge.validation.section import Plot, Section
 from caloforge.validation.spokes import spokes
@@ -144,6 +144,12 @@ def test_several_models_stand_side_by_side(several, images):
     assert "smeared" in heads[0]
     facts = json.loads(json.dumps(several.to_dict(), allow_nan=False))
     assert set(facts["log_posterior"]) == set(facts["models"]) == {"generated", WORSE}
+
+
+def test_markup_of_labels_is_no_text_of_the_page(html):
+    assert plain_words(r"Response $E_\mathrm{tot}/E_\mathrm{inc}$") == "Response E_tot/E_inc"
+    assert plain_words(r"Length $\sigma_z$") == "Length σ_z"
+    assert "mathrm" not in html
 
 
 def test_the_best_model_is_ranked_first():

@@ -151,6 +151,7 @@ def test_real_tables_give_a_summary_that_json_takes(halves):
     read = json.loads(json.dumps(first, allow_nan=False))
     assert read["laws"]["resolution"]["parameters"]["stochastic"]["truth"] == pytest.approx(0.1, rel=0.1)
     assert sum(b["n_truth"] for b in read["bins"]) == len(truth)
+    assert read["notes"] == []
 
 
 def test_what_cannot_be_had_is_said():
@@ -174,6 +175,7 @@ def test_a_generator_that_deposits_nothing_is_undefined_not_a_crash():
     summary = summarise(first, (generated, dead), repeats=20)
     assert summary.laws["resolution"].to_dict()["parameters"]["stochastic"]["generated"] is None
     assert summary.bins[0].quantities["response"].pull < -20
+    assert "bin0.alpha" in summary.notes[-1]
     json.dumps(summary.to_dict(), allow_nan=False)
 
 

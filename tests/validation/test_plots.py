@@ -20,7 +20,6 @@ from caloforge.validation.response import energy_edges
 from caloforge.validation.sample import read_sample
 from caloforge.validation.style import figure, look, pdf, png, power_label
 
-
 RING = "floor: Geant4 against Geant4"
 
 
@@ -183,17 +182,28 @@ def test_looks_differ_in_more_than_colour():
         assert len({str(getattr(one, part)) for one in looks}) == 6
 
 
+def test_any_name_can_stand_in_a_legend(one):
+    odd = Lineup(one.truth, {"_a $1 file": one.generated["model"]}, one.energy_edges)
+    fig = draw_observable(OBSERVABLES["response"], odd)
+    assert fig.axes[1].get_legend().get_texts()[1].get_text() == r" _a \$1 file"
+    assert png(fig).startswith(b"\x89PNG")
+
+
 def test_labels_of_logarithmic_axes():
     assert [power_label(x) for x in (0.01, 1.0, 1000.0)] == ["0.01", "1", "1000"]
     assert power_label(1e-5) == "$10^{-5}$"
 
 
 def test_files_of_a_figure():
-    with figure(2.0, 1.0) as fig:
-        fig.add_subplot().plot([0, 1], color=look(0).colour)
+    def draw():
+        with figure(2.0, 1.0) as fig:
+            fig.add_subplot().plot([0, 1], color=look(0).colour)
+            return fig
+
+    fig = draw()
     image = Image.open(io.BytesIO(png(fig)))
     assert image.size == (260, 130)
     assert image.mode == "P"
     assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
     assert pdf(fig).startswith(b"%PDF")
-    assert pdf(fig) == pdf(fig)
+    assert pdf(draw()) == pdf(draw())

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.special import expit
 
 from caloforge.validation.classifier import Classified
 from caloforge.validation.importance import Importance
@@ -17,14 +18,14 @@ _SHOWN = 15
 
 
 def scores(classified: Classified, name: str, position: int) -> Figure:
-    """Histograms of the scores (0: surely Geant4, 1: surely generated) and the ROC curve, of showers that have scores.
+    """Histograms of p(generated) (0: surely Geant4, 1: surely generated) and the ROC curve, of showers with scores.
 
     Args:
         classified: by the classifier.
         name: of the generated sample.
         position: of the sample among several, for its look.
     """
-    t, g = (x[~np.isnan(x)] for x in (classified.scores_truth, classified.scores_generated))
+    t, g = (expit(x[~np.isnan(x)]) for x in (classified.scores_truth, classified.scores_generated))
     edges, style = np.linspace(0, 1, _BINS + 1), look(position)
     with figure(10.0, 3.9) as fig:
         left, right = fig.subplots(1, 2, width_ratios=(1.6, 1))
@@ -54,6 +55,7 @@ def importances(found: Sequence[Importance]) -> Figure:
         axes.barh(places, losses, xerr=errors, color=look(0).colour, height=0.7, error_kw={"ecolor": TRUTH, "lw": 1})
         axes.set_yticks(places, [i.name for i in shown])
         axes.invert_yaxis()
+        axes.margins(x=0.05)
         axes.axvline(0, color=TRUTH, lw=0.8)
         axes.tick_params(axis="y", which="both", length=0)
         axes.set_xlabel("Loss of AUC when the observable is shuffled")

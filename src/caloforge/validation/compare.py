@@ -200,6 +200,8 @@ def _classify(
         (s.cells, {name: table for name, table in s.table_of_cells.items() if name in observables})
         for s in (truth, generated)
     ]
+    if not pairs[0][1]:  # cells were to be judged, and nothing else
+        return {}
     found = {}
     for i, name in enumerate(names):
         share = _part(progress, i / len(names), 1 / len(names))

@@ -24,6 +24,11 @@ class Compared:
     floor_spread: float
 
     @property
+    def is_defined(self) -> bool:
+        """Whether both samples have a value and an error."""
+        return bool(np.isfinite([self.truth, self.truth_error, self.generated, self.generated_error]).all())
+
+    @property
     def pull(self) -> float:
         """Difference in units of its standard error; NaN where there is none."""
         error = float(np.hypot(self.truth_error, self.generated_error))

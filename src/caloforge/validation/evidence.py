@@ -24,7 +24,8 @@ class Evidence:
         sense: a distance is best small; an agreement is best at its floor (the recall of truth against truth); a
             p-value is the chance that two samples of the truth differ as much.
         n: showers of the smaller sample.
-        origin: what a distance between equal distributions tends to for many showers (0.5 for an AUC).
+        origin: what a distance between equal distributions tends to for many showers (0.5 for an AUC); the smallest
+            value that a p-value can have.
         power: its floor falls towards the origin as :math:`n^{-\\text{power}}`.
         percent: quoted in percent.
         detail: what stands out, in words.

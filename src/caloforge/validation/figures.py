@@ -10,6 +10,7 @@ import numpy as np
 from caloforge.physics.observables import OBSERVABLES, Observable
 from caloforge.validation import classifier_plots, matrices, physics_plots, tables
 from caloforge.validation.lineup import Lineup
+from caloforge.validation.markup import plain_words
 from caloforge.validation.metrics import Measured
 from caloforge.validation.observable_plots import SHOWN_BINS, draw_observable
 from caloforge.validation.picture_plots import pictures
@@ -17,6 +18,7 @@ from caloforge.validation.radar import radar
 from caloforge.validation.response_plots import response_against_energy
 from caloforge.validation.section import Plot, Section
 from caloforge.validation.spokes import spokes
+from caloforge.validation.style import plain_label
 from caloforge.validation.univariate import Distance
 from caloforge.validation.verdict import Verdict
 
@@ -56,7 +58,7 @@ def _glance(verdicts: Sequence[Verdict], posterior: Mapping[str, Measured]) -> S
         "Radar of metrics",
         "Every metric in units of its floor, on a logarithmic scale: the dark ring is what two samples of Geant4 give, "
         "the grey band its standard deviation. The table holds the same numbers.",
-        partial(radar, found),
+        partial(radar, {plain_label(name): one for name, one in found.items()}),
     )
     ranking = tables.posterior_table(posterior) if posterior else ""
     return Section("Metrics in floors", ranking + tables.floors_table(found), (plot,))
@@ -67,9 +69,9 @@ def _energy(verdicts: Sequence[Verdict]) -> Iterator[Plot]:
         "response_energy",
         "Response and resolution against energy",
         f"Mean response and relative resolution in bins of incident energy. {_ERRORS}",
-        partial(response_against_energy, {v.name: v.comparison.response for v in verdicts}),
+        partial(response_against_energy, {plain_label(v.name): v.comparison.response for v in verdicts}),
     )
-    summaries = {v.name: v.comparison.physics for v in verdicts}
+    summaries = {plain_label(v.name): v.comparison.physics for v in verdicts}
     pulls = (
         "Below: pulls, the difference from Geant4 in standard errors; the band is one, triangles are beyond the axis."
     )
@@ -106,7 +108,7 @@ def _differences(lineup: Lineup, verdicts: Sequence[Verdict]) -> Iterator[Plot]:
                 f"scores_{name}{numbered}",
                 f"Scores of the classifier {name}{of}",
                 "Each shower is scored by a network that never saw it. Right: the curve of which the AUC is the area.",
-                partial(classifier_plots.scores, classified, verdict.name, i),
+                partial(classifier_plots.scores, classified, plain_label(verdict.name), i),
             )
         yield Plot(
             f"separation_map{numbered}",
@@ -131,12 +133,16 @@ def _observables(lineup: Lineup, verdicts: Sequence[Verdict]) -> Iterator[Plot]:
         distances = [v.comparison.separation[name] for v in verdicts if name in v.comparison.separation]
         yield Plot(
             f"observable_{name}",
-            name,
-            f"{observable.quantity}: {_what(observable, lineup)} Definition: {observable.source}.",
+            f"{name}: {plain_words(observable.quantity)}",
+            f"{plain_words(observable.quantity)}: {_what(observable, lineup)} Definition: {observable.source}.",
             partial(draw_observable, observable, lineup, _worst_columns(distances)),
-            note=" | ".join(f"{d.mean.value / max(d.mean.floor, 1e-12):.3g} × floor" for d in distances),
+            note=" | ".join(_in_floors(d.mean) for d in distances),
             excess=max((d.mean.significance for d in distances), default=None),
         )
+
+
+def _in_floors(m: Measured) -> str:
+    return f"{m.value / max(m.floor, 1e-12):.3g} × floor ({m.significance:+.1f} σ)"
 
 
 def _worst_columns(distances: Sequence[Distance]) -> list[int]:

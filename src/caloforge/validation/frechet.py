@@ -107,15 +107,15 @@ def _jackknife_error(first: _Pieces, second: _Pieces, groups: int = 20) -> float
 
 
 def measure_fpd(
-    truth: Float[Array, "n f"], generated: Float[Array, "m f"], rng: np.random.Generator, repeats: int = 20
+    truth: Float[Array, "n f"], generated: Float[Array, "m f"], rng: np.random.Generator, repeats: int = 30
 ) -> Measured:
     """Fréchet physics distance with error and floor.
 
     A perfect generator scatters around zero and may be negative: nothing is cut off. The floor draws n and m showers
     with replacement from the truth and does the same with them: F knows a sample by its moments alone, and these vary
     between resamples as between samples. The error is the jackknife's, which sees how F depends on the showers, and the
-    spread of the floor, which sees the noise of the extrapolation, in quadrature. Costs about ``6 repeats`` eigenvalue
-    problems of f x f; wants n/5 well above f.
+    spread of the floor, which sees the noise of the extrapolation, in quadrature. Costs 15 eigenvalue
+    problems of f x f for the value and for each draw of the floor; wants n/5 well above f.
 
     Args:
         truth: features of the reference showers; NaN where undefined, see `caloforge.validation.scaling`.

@@ -8,10 +8,11 @@ from fnmatch import fnmatchcase
 
 from caloforge.errors import UnknownName
 from caloforge.physics.observables import OBSERVABLES
+from caloforge.units import GeV
 from caloforge.validation.checklist import Checklist
 from caloforge.validation.compare import Comparison
 from caloforge.validation.compared import Compared, PhysicsSummary
-from caloforge.validation.evidence import WHERE, Evidence, Sense
+from caloforge.validation.evidence import WHERE, Evidence
 from caloforge.validation.metrics import Measured
 from caloforge.validation.multivariate import MULTIVARIATE
 from caloforge.validation.protocol import PROTOCOLS
@@ -85,9 +86,10 @@ def _permutation(comparison: Comparison, n: int) -> Evidence:
     test = comparison.permutation
     p = test.p_value
     error = math.sqrt(p * (1 - p) / test.permutations)
-    sense: Sense = "p-value"
+    smallest = 1 / (test.permutations + 1)
     measured = Measured(p, error, 0.5, math.sqrt(1 / 12))
-    return Evidence("permutation", "overall", "all showers", measured, sense, n, detail=_culprits(comparison))
+    detail = _culprits(comparison)
+    return Evidence("permutation", "overall", "all showers", measured, "p-value", n, smallest, detail=detail)
 
 
 def _culprits(comparison: Comparison) -> str:
@@ -108,7 +110,7 @@ def _physics(summary: PhysicsSummary, n: int) -> Iterator[Evidence]:
         for parameter, compared in fit.parameters.items():
             yield _compared(f"physics/{law}.{parameter}", "overall", "all showers", compared, n)
     for b in summary.bins:
-        label = f"{b.low / 1e3:.3g}–{b.high / 1e3:.3g} GeV"
+        label = f"{b.low / GeV:.3g}–{b.high / GeV:.3g} GeV"
         for name, compared in b.quantities.items():
             yield _compared(f"physics/{name}", "energy bin", label, compared, min(b.n_truth, b.n_generated))
 

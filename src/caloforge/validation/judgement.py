@@ -180,7 +180,8 @@ def _judge(requirement: Requirement, evidence: Evidence) -> _Judged:
     if not math.isfinite(m.value):
         return _Judged(evidence, math.nan, "fail", math.inf)
     if kind == "above":
-        outcome: Outcome = "pass" if m.value > size else "fail"
+        possible = evidence.sense != "p-value" or size >= evidence.origin
+        outcome: Outcome = "fail" if m.value <= size else "pass" if possible else "cannot tell"
         return _Judged(evidence, size, outcome, size / max(m.value, 1e-300))
     if evidence.sense == "agreement" and kind in ("sigma", "within"):
         deviation = abs(m.value - m.floor)

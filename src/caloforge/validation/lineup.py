@@ -12,6 +12,7 @@ from numpy import ndarray as Array
 from caloforge.geometry.binning import Binning
 from caloforge.units import GeV
 from caloforge.validation.sample import Sample
+from caloforge.validation.style import plain_label
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ class Lineup:
     @property
     def names(self) -> Sequence[str]:
         """What the legend calls the samples."""
-        return ("Geant4", *self.generated)
+        return ("Geant4", *map(plain_label, self.generated))
 
     def energy_bins(self, most: int) -> list[tuple[str, list[Bool[Array, " _"]]]]:
         """At most so many of the energy bins, evenly spaced: label, and which showers of each sample are in it."""

@@ -1,8 +1,9 @@
 """Pieces of HTML: tables, figures with their image inside, foldable blocks; foreign text is escaped here."""
 
-__all__ = ["Cell", "text", "number", "table", "figure", "folded", "listing"]
+__all__ = ["Cell", "text", "number", "plain_words", "table", "figure", "folded", "listing"]
 
 import base64
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -10,6 +11,7 @@ from typing import Any
 
 from caloforge.validation.section import Plot
 
+_LETTERS = {r"\sigma": "σ", r"\alpha": "α", r"\beta": "β", r"\langle": "⟨", r"\rangle": "⟩"}
 _NOTICEABLE = 5.0  # standard deviations of truth against truth
 
 
@@ -29,6 +31,14 @@ def text(content: object) -> Cell:
 def number(content: object) -> Cell:
     """A cell of plain text that must not break."""
     return Cell(escape(str(content)), "n")
+
+
+def plain_words(label: str) -> str:
+    r"""A label of matplotlib without its markup: ``$E_\mathrm{tot}$`` is E_tot."""
+    said = re.sub(r"\\(?:mathrm|bar|mathit) ?\{?(\w+)\}?", r"\1", label)
+    for symbol, letter in _LETTERS.items():
+        said = said.replace(symbol, letter)
+    return re.sub(r"[${}\\]", "", said)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Cell]], caption: str = "") -> str:

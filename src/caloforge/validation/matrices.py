@@ -109,9 +109,12 @@ def conditional_map(parts: Sequence[InBin]) -> Figure:
         top = max(10.0, float(excess.max(initial=1)))
         image = axes.imshow(np.clip(excess, 1, None), norm=LogNorm(1, top), aspect="auto", cmap="magma_r")
         axes.set_yticks(range(len(names)), [name.partition("/")[2] for name in names], fontsize=7)
-        axes.set_xticks(
-            range(len(parts)), [f"{part.kind} {part.label}" for part in parts], rotation=60, ha="right", fontsize=8
-        )
+        axes.set_xticks(range(len(parts)), [_place(part) for part in parts], rotation=60, ha="right", fontsize=8)
         axes.tick_params(which="both", top=False, right=False, length=0)
         fig.colorbar(image, ax=axes, label="Separation above floor [σ]")
         return fig
+
+
+def _place(part: InBin) -> str:
+    """A label with GeV in it says itself that it is a bin of energy."""
+    return part.label if part.kind == "energy bin" else f"{part.kind} {part.label}"

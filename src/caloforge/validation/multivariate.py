@@ -51,6 +51,8 @@ def multivariate(
         t, g = (protocol.inputs["high"].features(s.cells, s.table_of_cells).values for s in (truth, generated))
     else:
         t, g = (_features(observables, s, stream(seed, f"features {len(s)}")) for s in (truth, generated))
+    if t.shape[1] < 2:  # cells were judged, and nothing else
+        return {}
     found: dict[str, Measured] = {}
     for name, measure in _MEASURES.items():
         with suppress(EmptySample):  # a checklist that asks for it cannot tell

@@ -216,7 +216,7 @@ def _panel(
 def _ticks(upper: Axes, lower: Axes, scale: str, small: bool) -> None:
     size = 7 if small else 9
     for axes in (upper, lower):
-        axes.tick_params(labelsize=size)
+        axes.tick_params(labelsize=size, top=not small, right=not small)
     for axis, letter, most in ((lower.xaxis, "x", 4 if small else 7), (upper.yaxis, "y", 3 if small else 6)):
         if letter in scale:
             axis.set_major_locator(LogLocator(numticks=most + 1))

@@ -61,13 +61,11 @@ def _top(title: str, verdicts: Sequence[Verdict], samples: Mapping[str, int]) ->
 
 def _verdict(verdict: Verdict, named: bool) -> str:
     word, kind = ("PASS", "") if verdict.passed else ("FAIL", " failed")
-    said = verdict.headline if named else verdict.text
+    cautions = f" Caution: {'; '.join(verdict.cautions)}." if verdict.cautions else ""
+    said = verdict.headline + cautions if named else verdict.text
     name = f"{escape(verdict.name)}: " if named else ""
-    return (
-        f'<p class="verdict{kind}">{name}{escape(said)}</p>'
-        if said.startswith(word)
-        else (f'<p class="verdict{kind}"><b>{word}</b> {name}{escape(said)}</p>')
-    )
+    before = "" if said.startswith(word) else f"<b>{word}</b> "
+    return f'<p class="verdict{kind}">{before}{name}{escape(said)}</p>'
 
 
 def _section(section: Section, images: Mapping[str, bytes]) -> str:
@@ -98,9 +96,10 @@ def _numbers(verdict: Verdict, named: bool) -> str:
     heading = f"<h3>{escape(verdict.name)}</h3>" if named else ""
     return (
         f"{heading}<h3>Response in bins of incident energy</h3>{tables.response_table(comparison)}"
-        f"<h3>Separation powers</h3>{tables.separation_table(comparison.separation)}<p class='small'>Between 0 (same "
-        "histogram) and 1 (no overlap); mean over layers or rings where there are several. Above floor: in standard "
-        "deviations of Geant4 against Geant4. Generated showers that repeat the incident energies of the truth can lie "
-        "a little below the floor.</p><details><summary>Separation powers layer by layer</summary>"
+        f"<h3>Distances of every observable</h3>{tables.distances_table(comparison)}<p class='small'>Separation power: "
+        "between 0 (same histogram) and 1 (no overlap). Means over layers or rings where there are several; the p "
+        "is the smallest of them, not corrected for their number. Above floor: in standard deviations of Geant4 on "
+        "Geant4. Generated showers that repeat the incident energies of the truth can lie a little below the floor.</p>"
+        "<details><summary>Separation powers layer by layer</summary>"
         f"{''.join(tables.columns_list(comparison.separation))}</details>"
     )

@@ -178,7 +178,8 @@ def draw_points(
     axes.vlines(x[inside], (ratio - error)[inside], (ratio + error)[inside], color=style.colour, lw=1)
     axes.plot(x[inside], ratio[inside], style.marker, ms=2.5, color=style.colour)
     for marker, far, y in (("^", ratio > 1 + reach, 1 + 0.88 * reach), ("v", ratio < 1 - reach, 1 - 0.88 * reach)):
-        axes.plot(x[far], np.full(int(far.sum()), y), marker, ms=3.5, mfc="none", color=style.colour)
+        if far.any():
+            axes.plot(x[far], np.full(int(far.sum()), y), marker, ms=3.5, mfc="none", color=style.colour)
 
 
 def _relative_error(truth: Curve) -> Float[Array, " b"]:

@@ -46,7 +46,7 @@ _LABELS = {
     "beta": r"Profile parameter $\beta$",
     "shower_max": "Depth of maximum",
 }
-_COLUMNS = 5
+_COLUMNS = 4
 _PULLS = 4.0  # half height of a panel of pulls, at least
 
 
@@ -102,7 +102,7 @@ def draw_quantities(summaries: Mapping[str, PhysicsSummary]) -> Figure:
     first = next(iter(summaries.values()))
     names = [name for name in _LABELS if name in first.bins[0].quantities]
     rows = -(-len(names) // _COLUMNS)
-    with figure(15.0, 3.6 * rows) as fig:
+    with figure(12.5, 3.4 * rows) as fig:
         for place, (panel, name) in enumerate(zip(subfigures(fig, rows, _COLUMNS), names, strict=False)):
             upper, lower = panel.subplots(2, 1, sharex=True, height_ratios=(2.2, 1))
             _values(upper, lower, summaries, name, joined=True)

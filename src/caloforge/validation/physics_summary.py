@@ -15,6 +15,7 @@ knows. Depths count along the shower's axis from the face of the mesh.
 __all__ = ["summarise_physics"]
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -80,7 +81,8 @@ def summarise_physics(
         for i, (low, high) in enumerate(pairwise(edges))
     )
     laws = {name: _law(samples, name, units) for name in samples[0].laws}
-    return PhysicsSummary(bins, laws, _notes(len(bins), truth.binning))
+    summary = PhysicsSummary(bins, laws, ())
+    return replace(summary, notes=_notes(summary, truth.binning))
 
 
 def _which_bin(energy: Float[Array, " N"], edges: Float[Array, " e"]) -> Int[Array, " N"]:
@@ -120,15 +122,20 @@ def _compared(draws: list[Float[Array, " S"]], unit: str) -> Compared:
     )  # fmt: skip
 
 
-def _notes(bins: int, binning: Binning) -> tuple[str, ...]:
+def _notes(summary: PhysicsSummary, binning: Binning) -> tuple[str, ...]:
     """What could not be had, and why."""
     notes = []
-    if bins < 3:
-        notes.append(f"no resolution fit: {bins} energy bins, three parameters")
-    if bins < 2:
+    if len(summary.bins) < 3:
+        notes.append(f"no resolution fit: {len(summary.bins)} energy bins, three parameters")
+    if len(summary.bins) < 2:
         notes.append("no linearity and no law of the shower maximum: one energy bin")
     if binning.n_layers < 3:
         notes.append(f"no longitudinal profile: {binning.name} has fewer than three layers")
     elif binning.z_edges is None:
         notes.append(f"depths in layers: {binning.name} does not know them in mm")
+    undefined = [name for name, q in summary.quantities.items() if not q.is_defined]
+    if undefined:
+        notes.append(
+            f"without value or error in a sample, because a fit or a mean does not exist: {', '.join(undefined)}"
+        )
     return tuple(notes)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 from numpy import ndarray as Array
+from scipy.special import expit
 
 from caloforge.validation import images
 from caloforge.validation.lineup import Lineup
@@ -44,19 +45,22 @@ def _of_one(lineup: Lineup, verdict: Verdict, numbered: str, of: str) -> Iterato
         f"Geant4 above, generated below, at nearly the same energy, not chosen by look. {_SIDE}",
         partial(images.single_showers, truth, generated),
     )
-    for name, classified in verdict.comparison.classifiers.items():
-        for word, sign in (("worst", -1), ("best", 1)):
-            yield Plot(
-                f"{word}_{name}{numbered}",
-                f"Generated showers that look {word} to the classifier {name}{of}",
-                f"Below, by their score (0: surely Geant4, 1: surely generated); above, showers of Geant4 at nearly "
-                f"the same energy. {_SIDE}",
-                partial(_scored, lineup, verdict.name, classified.scores_generated, sign),
-            )
+    if not verdict.comparison.classifiers:
+        return
+    best = max(verdict.comparison.classifiers, key=lambda name: verdict.comparison.classifiers[name].auc.value)
+    scores = verdict.comparison.classifiers[best].scores_generated
+    for word, sign in (("worst", -1), ("best", 1)):
+        yield Plot(
+            f"{word}_showers{numbered}",
+            f"Generated showers with the {word} scores{of}",
+            f"Below, with their score under the classifier {best}, which tells most (0: surely Geant4, 1: surely "
+            f"generated); above, showers of Geant4 at nearly the same energy. {_SIDE}",
+            partial(_scored, lineup, verdict.name, scores, sign),
+        )
 
 
 def _scored(lineup: Lineup, name: str, scores: Float[Array, " s"], sign: int) -> Figure:
     """Showers of lowest (``sign`` 1) or highest score; those without one are never chosen."""
     chosen = np.argsort(np.where(np.isnan(scores), np.inf, sign * scores))[:_SHOWN]
     cells = lineup.generated[name].cells[chosen]
-    return images.scored_showers(lineup.truth.cells, cells, scores[chosen])
+    return images.scored_showers(lineup.truth.cells, cells, expit(scores[chosen]))

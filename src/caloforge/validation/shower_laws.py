@@ -80,28 +80,45 @@ def columns_of(table: Table, incident_energy: Float[Array, " N"]) -> Float[Array
 def measure_laws(means: BinMeans, depths: Depths) -> ShowerLaws:
     """Everything that the bins allow: a line takes two of them, a resolution three, a profile three layers."""
     v = means.values
-    response, inverse, inverse_square, logarithm = v[..., 0], v[..., 2], v[..., 3], v[..., 4]
-    variance = ratio(np.maximum(v[..., 1] - response**2, 0), response**2)
-    bins = {"response": response, "resolution": np.sqrt(variance)}
-    bins |= {name: v[..., _POWERS + i] for i, name in enumerate(_MEANS)}
-    laws = {}
-    n_bins = v.shape[1]
-    if n_bins >= 2:
+    of_bins = {name: v[..., _POWERS + i] for i, name in enumerate(_MEANS)}
+    response = _response_laws(*np.moveaxis(v[..., : _POWERS - 1], -1, 0))
+    profile = _profile_laws(v[..., _POWERS - 1], v[..., _POWERS + len(_MEANS) :], depths)
+    return ShowerLaws({**response.bins, **of_bins, **profile.bins}, {**response.laws, **profile.laws})
+
+
+def _response_laws(
+    response: Float[Array, "S B"],
+    square: Float[Array, "S B"],
+    inverse: Float[Array, "S B"],
+    inverse_square: Float[Array, "S B"],
+) -> ShowerLaws:
+    """Linearity as <R> = slope + offset <1/E>, which no width of a bin biases, and resolution."""
+    variance = ratio(np.maximum(square - response**2, 0), response**2)
+    bins, laws, n = {"response": response, "resolution": np.sqrt(variance)}, {}, response.shape[1]
+    if n >= 2:
         found, chi2 = fit_line(inverse, response, _errors(response))
-        laws["linearity"] = Fit({"slope": found[:, 1], "offset": found[:, 0] * GeV}, chi2[0], n_bins - 2)
+        laws["linearity"] = Fit({"slope": found[:, 1], "offset": found[:, 0] * GeV}, chi2[0], n - 2)
         bins["nonlinearity"] = response / (found[:, [1]] + found[:, [0]] * inverse) - 1
-    if n_bins >= 3:
+    if n >= 3:
         found, chi2 = fit_resolution(inverse, inverse_square, variance, _errors(variance))
-        terms = dict(zip(("stochastic", "constant", "noise"), found.T, strict=True))
-        laws["resolution"] = Fit(terms, chi2[0], n_bins - 3)
-    if len(depths.edges) >= 3:
-        shares = v[..., _POWERS + len(_MEANS) :].reshape(-1, len(depths.edges))
-        alpha, beta = np.moveaxis(fit_gamma(shares, depths.edges).reshape(*response.shape, 2), -1, 0)
-        bins |= {"alpha": alpha, "beta": beta, "shower_max": gamma_maximum(alpha, beta)}
-    if n_bins >= 2 and "shower_max" in bins:
-        found, chi2 = fit_line(logarithm, bins["shower_max"], _errors(bins["shower_max"]))
-        laws["shower_maximum"] = Fit({"slope": found[:, 0], "offset": found[:, 1]}, chi2[0], n_bins - 2)
+        terms = zip(("stochastic", "constant", "noise"), found.T, strict=True)
+        laws["resolution"] = Fit(dict(terms), chi2[0], n - 3)
     return ShowerLaws(bins, laws)
+
+
+def _profile_laws(logarithm: Float[Array, "S B"], profile: Float[Array, "S B L"], depths: Depths) -> ShowerLaws:
+    """Gamma distribution of each bin, and how its maximum grows with ln E."""
+    if len(depths.edges) < 3:
+        return ShowerLaws({}, {})
+    fitted = fit_gamma(profile.reshape(-1, len(depths.edges)), depths.edges).reshape(*logarithm.shape, 2)
+    alpha, beta = fitted[..., 0], fitted[..., 1]
+    deepest = gamma_maximum(alpha, beta)
+    bins = {"alpha": alpha, "beta": beta, "shower_max": deepest}
+    if logarithm.shape[1] < 2:
+        return ShowerLaws(bins, {})
+    found, chi2 = fit_line(logarithm, deepest, _errors(deepest))
+    law = Fit({"slope": found[:, 0], "offset": found[:, 1]}, chi2[0], logarithm.shape[1] - 2)
+    return ShowerLaws(bins, {"shower_maximum": law})
 
 
 def _errors(draws: Float[Array, "S B"]) -> Float[Array, " B"]:

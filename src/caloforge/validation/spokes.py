@@ -16,7 +16,7 @@ _KINDRED = {
     "layer": "separation, layers",
     "ring": "separation, rings",
     "cell": "separation, cells",
-    "column": "separation, columns",
+    "column": "separation, other columns",
 }
 _SEEN = {"high": "observables", "low": "cells", "low_normed": "cells of layers", "resnet": "ResNet"}
 _TOGETHER = {

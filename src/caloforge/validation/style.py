@@ -1,6 +1,6 @@
 """How plots look: mplhep's style, colours that the colour-blind can tell apart, figures without global state."""
 
-__all__ = ["TRUTH", "BAND", "MUTED", "Look", "look", "power_label", "figure", "subfigures", "png", "pdf"]
+__all__ = ["TRUTH", "BAND", "MUTED", "Look", "look", "plain_label", "power_label", "figure", "subfigures", "png", "pdf"]
 
 import io
 from collections.abc import Iterator
@@ -54,6 +54,12 @@ def look(position: int) -> Look:
     """The look of the generated sample at this position, 0 being the first; more than six begin again."""
     colour, line, marker = (cycle[position % len(cycle)] for cycle in (_COLOURS, _LINES, _MARKERS))
     return Look(str(colour), line, str(marker))
+
+
+def plain_label(name: str) -> str:
+    """A name as text of a legend: no dollar in it begins a formula, no underscore before it hides it."""
+    said = name.replace("$", r"\$")
+    return f" {said}" if said.startswith("_") else said
 
 
 def power_label(value: float, _: float = 0.0) -> str:

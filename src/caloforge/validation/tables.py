@@ -8,7 +8,7 @@ __all__ = [
     "laws_tables",
     "culprits_lists",
     "response_table",
-    "separation_table",
+    "distances_table",
     "columns_list",
 ]
 
@@ -30,7 +30,7 @@ _OUTCOMES = {
     "fail": Cell("✗ fail", "fail"),
     "cannot tell": Cell("? cannot tell", "unsure"),
 }
-_LISTED = 20
+_LISTED = 10
 _LARGE_PULL = 3.0
 _BAR = 5.0  # rem a factor of ten
 
@@ -38,7 +38,7 @@ _BAR = 5.0  # rem a factor of ten
 def checklist_table(verdict: Verdict) -> str:
     """Every requirement with what was found, its floor, its limit and the outcome."""
     rows = (
-        [_name(line), text(line.found), text(line.floor), text(line.required), _outcome(line)]
+        [_name(line), text(line.found), number(line.floor), number(line.required), _outcome(line)]
         for line in verdict.result.lines
     )
     return table(("Requirement", "Found", "Floor", "Limit", "Outcome"), rows)
@@ -203,18 +203,34 @@ def response_table(comparison: Comparison) -> str:
     return table(head, rows)
 
 
-def separation_table(separation: Mapping[str, Distance]) -> str:
-    """Separation power of every observable, the mean over its columns, with a link to its figure."""
+def distances_table(comparison: Comparison) -> str:
+    """Every distance of every observable, the mean over its columns, with a link to its figure."""
+    wasserstein, ks = comparison.family("wasserstein"), comparison.family("ks")
     rows = (
         (
             Cell(f'<a href="#observable_{escape(name)}">{escape(name)}</a>'),
             number(_power(d.mean)),
             number(f"{d.mean.floor:.2g} ± {d.mean.floor_spread:.1g}"),
             number(f"{d.mean.significance:+.1f} σ"),
+            *(_with_floor(family[name].mean) if name in family else text("–") for family in (wasserstein, ks)),
+            number(f"{min(ks[name].p_values):.2g}") if name in ks and ks[name].p_values else text("–"),
         )
-        for name, d in separation.items()
+        for name, d in comparison.separation.items()
     )
-    return table(("Observable", "Separation power", "Floor", "Above floor"), rows)
+    head = (
+        "Observable",
+        "Separation power",
+        "Floor",
+        "Above floor",
+        "Wasserstein [std. dev.] (floor)",
+        "Kolmogorov-Smirnov (floor)",
+        "Smallest p",
+    )
+    return table(head, rows)
+
+
+def _with_floor(m: Measured) -> Cell:
+    return number(f"{m.value:.2g} ({m.floor:.2g})")
 
 
 def _power(m: Measured) -> str:

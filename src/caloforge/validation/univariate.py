@@ -48,8 +48,8 @@ def distances(
 ) -> dict[str, Distance]:
     """All distances of all observables in one part of both samples, as ``separation/response`` and so on.
 
-    Resamples are shared by the observables. Wasserstein takes the first ``MOST_SORTED`` showers. Cells have a separation
-    power only: their values are not kept one by one.
+    Resamples are shared by the observables. Wasserstein takes the first ``MOST_SORTED`` showers. Cells have a
+    separation power only: their values are not kept one by one.
     """
     place = f"{cut.kind} {cut.label}"
     resamples = Resamples.draw(*cut.sizes, stream(seed, f"resamples {place}"))

@@ -93,11 +93,12 @@ def headline(result: ChecklistResult) -> str:
         return f"Checklist {name}: nothing was judged."
     if failed:
         return f"FAIL {name}: {_reasons(failed)}."
+    left_out = f", {len(result.left_out)} left out" if result.left_out else ""
     if undecided:
         start = "FAIL" if not result.passed else "PASS"
-        passed = counted - len(undecided)
-        return f"{start} {name}: {passed} of {counted} requirements met, cannot tell {_reasons(undecided)}."
-    return f"PASS {name}: all {counted} requirements met."
+        met = f"{counted - len(undecided)} of {counted} requirements met{left_out}"
+        return f"{start} {name}: {met}, cannot tell {_reasons(undecided)}."
+    return f"PASS {name}: all {counted} requirements met{left_out}."
 
 
 def _reasons(lines: tuple[Line, ...]) -> str:
