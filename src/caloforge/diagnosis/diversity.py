@@ -13,14 +13,17 @@ effect is the difference between it and G.
   :math:`\sigma^2 = (\kappa - 1)/n` from the kurtosis :math:`\kappa` of each sample.
 """
 
-__all__ = ["rare_coverage", "near_duplicates", "lost_variance"]
+__all__ = ["RareShowers", "find_rare", "rare_coverage", "near_duplicates", "variances", "lost_variance"]
+
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray as Array
 
 from caloforge.diagnosis.finding import ALPHA, Effect, Finding, Status, cannot_tell, judge
 from caloforge.diagnosis.neighbours import nearest
+from caloforge.errors import EmptySample
 
 _FEWEST = 200
 _RARE = 0.05
@@ -29,27 +32,63 @@ _CLOSE = 0.01
 _CLIP = 5.0
 
 
+@dataclass(frozen=True, eq=False)
+class RareShowers:
+    """The rarest showers of a reference sample, and which of them other truth and a generated sample come near.
+
+    Args:
+        rows: of the reference.
+        by_truth: whether the control covers each.
+        by_generated: whether the generated showers do.
+        size: showers of control and of generated sample that were looked at.
+    """
+
+    rows: Int[Array, " r"]
+    by_truth: Bool[Array, " r"]
+    by_generated: Bool[Array, " r"]
+    size: int
+
+    @property
+    def lost(self) -> Int[Array, " _"]:
+        """Rows of the reference that truth comes near and the generator does not."""
+        return self.rows[self.by_truth & ~self.by_generated]
+
+
+def find_rare(
+    reference: Float[Array, "n f"], control: Float[Array, "m f"], generated: Float[Array, "g f"]
+) -> RareShowers:
+    """The rarest 5 % of the reference, and who covers them.
+
+    Raises:
+        EmptySample: fewer than 200 showers in one of the samples.
+    """
+    size = min(len(control), len(generated))
+    if min(len(reference), size) < _FEWEST:
+        raise EmptySample(f"a rare region needs {_FEWEST} showers", len(reference), size)
+    radius = nearest(reference, reference, _NEIGHBOUR, same=True)
+    rows = np.flatnonzero(radius >= np.quantile(radius, 1 - _RARE))
+    by = [nearest(reference[rows], sample[:size]) <= radius[rows] for sample in (control, generated)]
+    return RareShowers(rows, by[0], by[1], size)
+
+
 def rare_coverage(
     reference: Float[Array, "n f"], control: Float[Array, "m f"], generated: Float[Array, "g f"]
 ) -> Finding:
     """How much less of the rare 5 % of the truth a generated sample covers than held-out truth of the same size."""
     test = "Coverage of the rarest showers"
-    size = min(len(control), len(generated))
-    if min(len(reference), size) < _FEWEST:
-        return cannot_tell(test, f"{size} showers are too few", _FEWEST)
-    radius = nearest(reference, reference, _NEIGHBOUR, same=True)
-    rare = radius >= np.quantile(radius, 1 - _RARE)
-    points, reach = reference[rare], radius[rare]
-    covered = [nearest(points, sample[:size]) <= reach for sample in (control, generated)]
-    effect, error = _paired_difference(covered[0], covered[1])
-    shares = [100 * float(c.mean()) for c in covered]
+    try:
+        rare = find_rare(reference, control, generated)
+    except EmptySample as error:
+        return cannot_tell(test, str(error), _FEWEST)
+    effect, spread = _paired_difference(rare.by_truth, rare.by_generated)
+    shares = [100 * float(covered.mean()) for covered in (rare.by_truth, rare.by_generated)]
     evidence = (
-        f"of the {rare.sum()} rarest of {len(reference)} Geant4 showers, {size} generated ones come near "
+        f"of the {len(rare.rows)} rarest of {len(reference)} Geant4 showers, {rare.size} generated ones come near "
         f"{shares[1]:.0f} %, as many other Geant4 showers near {shares[0]:.0f} %"
     )
     return judge(
         test,
-        Effect(effect, error, len(reference), 0.05, 0.25),
+        Effect(effect, spread, len(reference), 0.05, 0.25),
         evidence,
         "look at the rare showers; train with packing, the mode-seeking term, or oversampling of the rare mode",
         covered_truth=shares[0] / 100,
@@ -94,14 +133,21 @@ def near_duplicates(control: Float[Array, "m f"], generated: Float[Array, "g f"]
 def lost_variance(
     control: Float[Array, "m f"], generated: Float[Array, "g f"], names: tuple[str, ...]
 ) -> tuple[Finding, ...]:
-    """One finding that names the features whose variance shrank, for each status that occurs."""
+    """One finding for each feature whose variance shrank, else one for all."""
+    findings = variances(control, generated, names)
+    if not findings:
+        return (cannot_tell("Variance at fixed condition", "too few showers with defined observables", _FEWEST),)
+    alarms = tuple(f for f in findings if f.status is Status.ALARM)
+    return alarms or (_calm(findings),)
+
+
+def variances(
+    control: Float[Array, "m f"], generated: Float[Array, "g f"], names: tuple[str, ...]
+) -> tuple[Finding, ...]:
+    """A finding for each feature that is defined and varies in 200 showers; the level is shared out among them."""
     pairs = [(_known(control[:, k]), _known(generated[:, k])) for k in range(len(names))]
     usable = [(n, *p) for n, p in zip(names, pairs, strict=True) if min(map(len, p)) >= _FEWEST and p[0].std() > 0]
-    if not usable:
-        return (cannot_tell("Variance at fixed condition", "too few showers with defined observables", _FEWEST),)
-    findings = [_variance(name, truth, made, len(usable)) for name, truth, made in usable]
-    alarms = [f for f in findings if f.status is Status.ALARM]
-    return tuple(alarms) or (_calm(findings),)
+    return tuple(_variance(name, truth, made, len(usable)) for name, truth, made in usable)
 
 
 def _known(column: Float[Array, " n"]) -> Float[Array, " _"]:
@@ -117,7 +163,8 @@ def _variance(name: str, truth: Float[Array, " m"], made: Float[Array, " g"], n_
     )
     remedy = "the generator ignores part of its noise: train with packing or the mode-seeking term"
     judged = Effect(effect, error, min(len(truth), len(made)), 0.1, 0.35)
-    return judge(f"Variance of {name}", judged, evidence, remedy, ALPHA / n_tests, ratio=float(np.exp(-effect)))
+    ratio = float(np.exp(-effect))
+    return judge(f"Variance of {name}", judged, evidence, remedy, ALPHA / n_tests, name=name, ratio=ratio)
 
 
 def _kurtosis(x: Float[Array, " n"]) -> float:
@@ -126,7 +173,7 @@ def _kurtosis(x: Float[Array, " n"]) -> float:
     return float((centred**4).mean()) / second**2 if second > 0 else 3.0
 
 
-def _calm(findings: list[Finding]) -> Finding:
+def _calm(findings: tuple[Finding, ...]) -> Finding:
     """No alarm: the finding that is least certain stands for all."""
     worst = max(findings, key=lambda f: f.numbers["value"])
     unsure = [f for f in findings if f.status is Status.CANNOT_TELL]

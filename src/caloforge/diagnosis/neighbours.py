@@ -1,9 +1,9 @@
 r"""Nearest neighbours among showers, as Euclidean distances of standardised features, in blocks."""
 
-__all__ = ["nearest"]
+__all__ = ["nearest", "nearest_rows"]
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 _BLOCK = 500
@@ -28,3 +28,9 @@ def nearest(
             distance[rows, start + rows] = np.inf
         found[start : start + _BLOCK] = np.partition(distance, k - 1, axis=1)[:, k - 1]
     return np.sqrt(np.maximum(found, 0))
+
+
+def nearest_rows(points: Float[Array, "n f"], among: Float[Array, "m f"]) -> Int[Array, " n"]:
+    """Row of each point's nearest neighbour, for few points."""
+    x, y = (np.clip(np.nan_to_num(a), -_CLIP, _CLIP).astype(np.float64) for a in (points, among))
+    return np.array([((y - point) ** 2).sum(axis=1).argmin() for point in x], np.int64)
