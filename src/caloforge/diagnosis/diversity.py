@@ -30,6 +30,10 @@ _RARE = 0.05
 _NEIGHBOUR = 5
 _CLOSE = 0.01
 _CLIP = 5.0
+_REMEDY = (
+    "GAN: train a wgan, or with model.minibatch_std or model.mode_seeking; VAE: a larger model.latent or a lower "
+    "model.beta; where the rare showers are of a particle of their own: training.balance"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +94,7 @@ def rare_coverage(
         test,
         Effect(effect, spread, len(reference), 0.05, 0.25),
         evidence,
-        "look at the rare showers; train with packing, the mode-seeking term, or oversampling of the rare mode",
+        f"look at the rare showers; {_REMEDY}",
         covered_truth=shares[0] / 100,
         covered_generated=shares[1] / 100,
     )
@@ -124,7 +128,7 @@ def near_duplicates(control: Float[Array, "m f"], generated: Float[Array, "g f"]
         test,
         Effect(excess, float(error), size, 0.01, 0.05),
         evidence,
-        "the generator has too few outputs: give it more noise, packing, or the mode-seeking term",
+        f"the generator has too few outputs; {_REMEDY}",
         share=share,
         different=different,
     )
@@ -161,7 +165,7 @@ def _variance(name: str, truth: Float[Array, " m"], made: Float[Array, " g"], n_
     evidence = (
         f"variance of {name} at fixed energy is {np.exp(-effect):.2f} ± {error * np.exp(-effect):.2f} of Geant4's"
     )
-    remedy = "the generator ignores part of its noise: train with packing or the mode-seeking term"
+    remedy = f"the generator varies too little; {_REMEDY}"
     judged = Effect(effect, error, min(len(truth), len(made)), 0.1, 0.35)
     ratio = float(np.exp(-effect))
     return judge(f"Variance of {name}", judged, evidence, remedy, ALPHA / n_tests, name=name, ratio=ratio)

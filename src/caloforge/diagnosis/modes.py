@@ -70,7 +70,7 @@ def measure_modes(
 
 def judge_modes(modes: tuple[ModeFraction, ...], names: dict[int, str] | None = None) -> tuple[Finding, ...]:
     """One finding for each mode; the level is shared out among them."""
-    remedy = "train a wgan, with packing or the mode-seeking term, or oversample the rare mode"
+    remedy = "train a wgan, or with model.minibatch_std, model.mode_seeking or training.balance"
     return tuple(_judge(mode, (names or {}).get(mode.label, str(mode.label)), remedy, len(modes)) for mode in modes)
 
 

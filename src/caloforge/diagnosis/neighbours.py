@@ -32,5 +32,5 @@ def nearest(
 
 def nearest_rows(points: Float[Array, "n f"], among: Float[Array, "m f"]) -> Int[Array, " n"]:
     """Row of each point's nearest neighbour, for few points."""
-    x, y = (np.clip(np.nan_to_num(a), -_CLIP, _CLIP).astype(np.float64) for a in (points, among))
+    x, y = (np.nan_to_num(a).astype(np.float64) for a in (points, among))
     return np.array([((y - point) ** 2).sum(axis=1).argmin() for point in x], np.int64)

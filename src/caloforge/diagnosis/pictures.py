@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy import ndarray as Array
 from particle import Particle
 
+from caloforge.data.showers import Showers
 from caloforge.diagnosis.diagnose import Diagnosis
 from caloforge.diagnosis.finding import Status
 from caloforge.diagnosis.latent import LatentUse
@@ -78,7 +79,7 @@ def _lost(diagnosis: Diagnosis) -> Iterator[Plot]:
         "lost_showers",
         "Rare showers without a generated neighbour",
         "Above: those farthest from all generated showers; below: the generated shower nearest to each in its "
-        "observables.",
+        "observables and its energy.",
         partial(_lost_showers, diagnosis),
     )
 
@@ -115,6 +116,8 @@ def _variances(diagnosis: Diagnosis) -> Figure:
             colour = own.colour if one.status is Status.ALARM else MUTED
             axes.errorbar(ratio, place, xerr=error, color=colour, marker=own.marker, capsize=3)
         axes.set_yticks(range(len(found)), [one.numbers["name"] for one in reversed(found)])
+        axes.margins(x=0.08)
+        axes.autoscale()
         axes.set(xlabel="Variance, generated / Geant4", ylim=(-0.7, len(found) - 0.3))
         return fig
 
@@ -157,9 +160,10 @@ def _latent(use: LatentUse) -> Figure:
         rate.axhline(_FREE_BITS, color=MUTED, ls="--", label="0.1 nats")
         rate.set(xlabel="Latent", ylabel="Rate (nats)")
         rate.legend(frameon=False)
+        rate.set_xlim(-0.8, len(order) - 0.2)
         variance.plot(places, np.maximum(np.array(use.variance_of_means)[order], 1e-6), "o", color=look(1).colour)
         variance.axhline(0.01, color=MUTED, ls="--", label="active above")
-        variance.set(xlabel="Latent", ylabel="Variance of posterior mean", yscale="log")
+        variance.set(xlabel="Latent", ylabel="Variance of posterior mean", yscale="log", xlim=(-0.8, len(order) - 0.2))
         variance.legend(frameon=False)
         return fig
 
@@ -183,10 +187,17 @@ def _lost_showers(diagnosis: Diagnosis) -> Figure:
     training, _, generated = samples.features
     distance = nearest(training[rare.lost], generated)
     rows = rare.lost[np.argsort(distance)[::-1][:_SHOWN]]
-    near = nearest_rows(training[rows], generated)
+    near = nearest_rows(
+        _with_energy(training[rows], samples.training[rows]), _with_energy(generated, samples.generated)
+    )
     first, second = samples.training[rows], samples.generated[near]
     titles = [
         [f"{name}, {float(e) / GeV:.3g} GeV" for e in showers.incident_energy]
         for name, showers in (("Geant4", first), ("generated", second))
     ]
     return paired_showers(first, second, titles)
+
+
+def _with_energy(features: Float[Array, "n f"], showers: Showers) -> Float[Array, "n g"]:
+    """Features with the energy beside them, so that neighbours have nearly the same."""
+    return np.concatenate([features, 10 * np.log(showers.incident_energy.astype(np.float64))[:, None]], axis=1)
