@@ -1,8 +1,8 @@
 """False-alarm and detection rates of every detector of `caloforge diagnose`, on samples with a known answer.
 
 Healthy: generated showers drawn from the truth itself. Sick: the defect that the detector is for. Sizes are those of
-the bundled sample (7,000 training, 2,500 held-out and generated showers). With --remedies also the 1 % mode of the
-plane by each remedy, over seeds.
+the bundled sample (7,000 training, 2,500 held-out and generated showers; 10,000 generated for the mode fractions).
+With --remedies also the 1 % mode of the plane by each remedy, over seeds.
 
 Run: python tools/detector_rates.py             (100 healthy and 100 sick samples; --trials, --remedies SEEDS)
 """
@@ -23,6 +23,7 @@ from caloforge.diagnosis.toy_game import REMEDIES, play, two_modes
 from caloforge.rng import stream, torch_stream
 
 _WIDTH, _TRAINING, _HELD_OUT, _RARE = 6, 7000, 2500, 0.03
+_GENERATED = {"mode fractions": 10_000}  # others: as many as are held out
 _NAMES = tuple(f"t{k}" for k in range(_WIDTH))
 Sample = np.ndarray
 Detector = Callable[[Sample, Sample, Sample, Sample], Finding]
@@ -84,7 +85,7 @@ def _counted(name: str, sick: bool, trials: int) -> dict[Status, int]:
     for trial in range(trials):
         rng = stream(trial, f"rates of {name}", int(sick))
         training, labels = mixture(_TRAINING, rng)
-        held_out, made = (mixture(_HELD_OUT, rng)[0] for _ in range(2))
+        held_out, made = (mixture(n, rng)[0] for n in (_HELD_OUT, _GENERATED.get(name, _HELD_OUT)))
         made = defect(training, held_out, made, rng) if sick else made
         counts[detector(training, held_out, made, labels).status] += 1
     return counts
@@ -112,14 +113,18 @@ def _rate(k: int, n: int) -> str:
     return f"{100 * k / n:.0f} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
-def print_rates(trials: int) -> None:
+def print_rates(trials: int, only: str) -> None:
     """One row a detector, as Markdown."""
     print(
         "| detector | false alarms | defect | detected | cannot tell (healthy, sick) |\n| --- | --- | --- | --- | --- |"
     )
     for name, (_, defect, _) in DETECTORS.items():
+        if only and only not in name:
+            continue
         healthy, sick = (_counted(name, ill, trials) for ill in (False, True))
         _row(name, healthy, defect, sick, trials)
+    if only and only not in "use of the latent":
+        return
     counts = []
     for ill in (False, True):
         statuses = [_latent(trial, ill) for trial in range(trials)]
@@ -152,9 +157,10 @@ def print_remedies(seeds: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--only", default="", help="detectors whose names hold this")
     parser.add_argument("--remedies", type=int, default=0, metavar="SEEDS")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    print_rates(chosen.trials)
+    print_rates(chosen.trials, chosen.only)
     if chosen.remedies:
         print_remedies(chosen.remedies)

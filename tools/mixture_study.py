@@ -3,7 +3,7 @@
 Electrons of the bundled sample with muons, simulated unless a file of them is given, at a chosen fraction; each model
 of the list is trained on the mixture without being told the particle, and diagnosed.
 
-Run: python tools/mixture_study.py -o mixture       (--fraction 0.01 --muons mu.h5 --steps 3000 --only gan,wgan --seeds 1)
+Run: python tools/mixture_study.py -o mixture       (--fraction 0.01 --muons mu.h5 --steps 3000 --only "gan;wgan")
 """
 
 import argparse

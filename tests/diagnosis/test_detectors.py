@@ -59,6 +59,16 @@ def test_a_classifier_that_errs_is_corrected():
     assert rare.ratio_error < 0.1
 
 
+def test_showers_of_neither_mode_do_not_count_as_one():
+    rng = stream(6, "modes")
+    truth, labels = mixture(6000, 0.05, rng)
+    made = np.concatenate([rng.normal(size=(5700, WIDTH)), rng.normal(size=(300, WIDTH)) + 9.5])
+    common, rare = measure_modes(truth, labels, made, rng)
+    assert common.ratio == pytest.approx(1, abs=0.05)
+    assert rare.generated < 0.005
+    assert judge_modes((rare,))[0].status is Status.ALARM
+
+
 def test_too_few_showers_of_a_rare_mode_cannot_tell():
     rng = stream(3, "modes")
     truth, labels = mixture(4000, 0.01, rng)
@@ -72,13 +82,13 @@ def test_too_few_showers_of_a_rare_mode_cannot_tell():
 
 def test_mode_intervals_cover_the_truth():
     covered = 0
-    for trial in range(60):
+    for trial in range(40):
         rng = stream(trial, "coverage")
         truth, labels = mixture(2000, 0.05, rng)
         made, _ = mixture(1500, 0.05, rng)
         low, high = measure_modes(truth, labels, made, rng)[1].ratio_interval
         covered += low <= 1 <= high
-    assert covered >= 52  # 95 % of 60, within three binomial errors
+    assert covered >= 34  # 95 % of 40, within three binomial errors
 
 
 def test_neighbours_agree_with_all_pairs():

@@ -27,7 +27,7 @@ def test_the_cost_of_a_missing_mode_has_its_limits():
 
 
 def findings(points, seed):
-    truth, mode = two_modes(10_000, 0.01, torch_stream(seed, "truth"))
+    truth, mode = two_modes(20_000, 0.01, torch_stream(seed, "truth"))
     modes = measure_modes(truth.double().numpy(), mode.numpy(), points.double().numpy(), stream(seed, "modes"))
     return judge_modes(modes)
 
@@ -37,11 +37,11 @@ def test_the_minimax_game_loses_the_rare_mode_and_is_flagged():
     common, rare = gradients(outcome, 5000, torch_stream(1, "gradients"))
     assert rare.share < 0.002
     assert rare.of_total < 0.05 < common.of_total
-    assert findings(outcome.sample(10_000, torch_stream(1, "sample")), 1)[1].status is Status.ALARM
+    assert findings(outcome.sample(20_000, torch_stream(1, "sample")), 1)[1].status is Status.ALARM
 
 
 def test_truth_itself_is_not_flagged():
-    points, _ = two_modes(10_000, 0.01, torch_stream(7, "perfect generator"))
+    points, _ = two_modes(20_000, 0.01, torch_stream(7, "perfect generator"))
     assert {f.status for f in findings(points, 2)} == {Status.HEALTHY}
 
 

@@ -6,6 +6,9 @@ showers taken for mode j, the fractions :math:`f_i` of the modes solve
 
 .. math:: q_j = \sum_i f_i\, C_{ij} .
 
+A shower farther from all true showers of the mode that it is taken for than 99 % of these are from each other belongs
+to neither: one more class, so that bad showers do not count as a mode because they resemble the other one even less.
+
 Intervals are quantiles over draws of all counts from their Dirichlet posteriors (Jeffreys prior), so a mode that was
 never generated has an interval too: it starts at zero.
 """
@@ -21,12 +24,15 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from caloforge.diagnosis.finding import ALPHA, Effect, Finding, cannot_tell, judge
+from caloforge.diagnosis.neighbours import nearest
 from caloforge.errors import EmptySample
 
 _FOLDS = 5
 _DRAWS = 4000
 _CLIP = 5.0
 _RIDGE = 1e-2
+_WITHIN = 0.99
+_CERTAIN = 1e6
 _TOLERANCE, _CONCERN = 0.2, 0.5
 _FEWEST = 5 * _FOLDS
 
@@ -62,8 +68,8 @@ def measure_modes(
     names, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if len(generated) == 0 or counts.min() < _FEWEST:
         raise EmptySample(f"mode fractions need {_FEWEST} showers of each mode", int(counts.min()), len(generated))
-    confusion, taken = _classify(_terms(truth), index, _terms(generated), rng)
-    point = _unfold(confusion / counts[:, None], taken / taken.sum())
+    confusion, taken = _classify(truth, index, generated, rng)
+    point = _unfold(confusion / confusion.sum(axis=1, keepdims=True), taken / taken.sum())
     drawn = _draws(confusion, taken, counts, rng)
     return tuple(_summary(int(names[i]), i, point, drawn, confusion, counts, len(generated)) for i in range(len(names)))
 
@@ -94,18 +100,44 @@ def _terms(features: Float[Array, "N f"]) -> Float[Array, "N p"]:
 
 
 def _classify(
-    truth: Float[Array, "N p"], index: Int[Array, " N"], generated: Float[Array, "M p"], rng: np.random.Generator
-) -> tuple[Float[Array, "m m"], Float[Array, " m"]]:
-    """Counts (true mode, taken for) of held-out truth, and how many generated showers were taken for each mode."""
+    truth: Float[Array, "N f"], index: Int[Array, " N"], generated: Float[Array, "M f"], rng: np.random.Generator
+) -> tuple[Float[Array, "c c"], Float[Array, " c"]]:
+    """Counts (true mode, taken for) of held-out truth, and of generated showers; the last class is neither."""
     n_modes = int(index.max()) + 1
-    fold = _stratified_folds(index, rng)
-    confusion, probability = np.zeros((n_modes, n_modes)), np.zeros((len(generated), n_modes))
+    terms, fold = _terms(truth), _stratified_folds(index, rng)
+    taken, probability = np.empty(len(truth), np.int64), np.zeros((len(generated), n_modes))
     for k in range(_FOLDS):
         held_out = fold == k
-        weights = _logistic_regression(truth[~held_out], index[~held_out], n_modes)
-        np.add.at(confusion, (index[held_out], np.argmax(truth[held_out] @ weights, axis=1)), 1)
-        probability += softmax(generated @ weights, axis=1)
-    return confusion, np.bincount(np.argmax(probability, axis=1), minlength=n_modes).astype(np.float64)
+        weights = _logistic_regression(terms[~held_out], index[~held_out], n_modes)
+        taken[held_out] = np.argmax(terms[held_out] @ weights, axis=1)
+        probability += softmax(_terms(generated) @ weights, axis=1)
+    made = np.argmax(probability, axis=1)
+    for mode in range(n_modes):
+        _set_apart(mode, (truth, index, taken), (generated, made), n_modes)
+    confusion = np.zeros((n_modes + 1, n_modes + 1))
+    np.add.at(confusion, (index, taken), 1)
+    confusion[-1, -1] = _CERTAIN
+    return confusion, np.bincount(made, minlength=n_modes + 1).astype(np.float64)
+
+
+def _set_apart(
+    mode: int,
+    known: tuple[Float[Array, "N f"], Int[Array, " N"], Int[Array, " N"]],
+    judged: tuple[Float[Array, "M f"], Int[Array, " M"]],
+    neither: int,
+) -> None:
+    """Give the class ``neither`` to what was taken for the mode and is too far from it; changes the classes."""
+    truth, index, taken = known
+    own = truth[index == mode]
+    distance = np.zeros(len(truth))
+    distance[index == mode] = nearest(own, own, same=True)
+    reach = np.quantile(distance[index == mode], _WITHIN)
+    strangers = (taken == mode) & (index != mode)
+    distance[strangers] = nearest(truth[strangers], own)
+    taken[(taken == mode) & (distance > reach)] = neither
+    generated, made = judged
+    rows = np.flatnonzero(made == mode)
+    made[rows[nearest(generated[rows], own) > reach]] = neither
 
 
 def _stratified_folds(index: Int[Array, " N"], rng: np.random.Generator) -> Int[Array, " N"]:
@@ -142,9 +174,9 @@ def _unfold(rates: Float[Array, "*R m m"], taken: Float[Array, "*R m"]) -> Float
 
 
 def _draws(
-    confusion: Float[Array, "m m"], taken: Float[Array, " m"], counts: Int[Array, " m"], rng: np.random.Generator
-) -> tuple[Float[Array, "R m"], Float[Array, "R m"]]:
-    """Draws of the generated and of the true fractions."""
+    confusion: Float[Array, "c c"], taken: Float[Array, " c"], counts: Int[Array, " m"], rng: np.random.Generator
+) -> tuple[Float[Array, "R c"], Float[Array, "R m"]]:
+    """Draws of the generated fractions, with those of neither mode, and of the true ones."""
     rates = np.stack([rng.dirichlet(row + 0.5, _DRAWS) for row in confusion], axis=1)
     generated = _unfold(rates, rng.dirichlet(taken + 0.5, _DRAWS))
     return generated, rng.dirichlet(counts + 0.5, _DRAWS)
@@ -153,9 +185,9 @@ def _draws(
 def _summary(
     label: int,
     i: int,
-    point: Float[Array, " m"],
-    drawn: tuple[Float[Array, "R m"], Float[Array, "R m"]],
-    confusion: Float[Array, "m m"],
+    point: Float[Array, " c"],
+    drawn: tuple[Float[Array, "R c"], Float[Array, "R m"]],
+    confusion: Float[Array, "c c"],
     counts: Int[Array, " m"],
     n_generated: int,
 ) -> ModeFraction:
