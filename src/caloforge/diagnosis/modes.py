@@ -6,8 +6,9 @@ showers taken for mode j, the fractions :math:`f_i` of the modes solve
 
 .. math:: q_j = \sum_i f_i\, C_{ij} .
 
-A shower farther from all true showers of the mode that it is taken for than 99 % of these are from each other belongs
-to neither: one more class, so that bad showers do not count as a mode because they resemble the other one even less.
+Only showers in the core of a mode count: within the distance to the mode's nearest true shower that 90 % of its
+own showers keep. The others are one more class, neither, whose share in truth is part of :math:`C`: bad showers do not
+count as a mode because they resemble the other one even less.
 
 Intervals are quantiles over draws of all counts from their Dirichlet posteriors (Jeffreys prior), so a mode that was
 never generated has an interval too: it starts at zero.
@@ -31,7 +32,7 @@ _FOLDS = 5
 _DRAWS = 4000
 _CLIP = 5.0
 _RIDGE = 1e-2
-_WITHIN = 0.99
+_WITHIN = 0.9
 _CERTAIN = 1e6
 _TOLERANCE, _CONCERN = 0.2, 0.5
 _FEWEST = 5 * _FOLDS
