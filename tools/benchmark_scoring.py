@@ -23,10 +23,10 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
     import os
 
     os.environ.update(find_data().environment)
-    from caloforge.truth import engine
+    from caloforge.truth import scored_stack
 
     if options.bare:
-        engine._Stack.ConstructSDandField = lambda self: None  # no sensitive detector: Geant4 alone
+        scored_stack.Stack.ConstructSDandField = lambda self: None  # no sensitive detector: Geant4 alone
     if options.by_method:
         step_reader.LAYOUT_KNOWN = ()
     stack, mesh = detector("par04-siw"), readout(options.readout)

@@ -1,56 +1,84 @@
-"""Silicon response to contained hadrons over electrons, and who deposits it: the tables of ``docs/hadrons.md``.
+"""Response to contained hadrons over electrons, and who deposits it: the tables of ``docs/hadrons.md``.
 
-The W-Si stack is repeated eight times, 1.2 m deep and 3 m wide, about ten interaction lengths. Electrons and hadrons
-see the same physics list. Shares by particle come from Geant4's steps in silicon, which costs time. From the root::
+Three stacks, 3 m wide: ``siw``, the Par04 W-Si stack eight times, 1.2 m or ten interaction lengths deep; ``cular``, 100
+times 25 mm of copper and 8.5 mm of liquid argon (as in the ATLAS hadronic endcap, JINST 3 (2008) S08003), 3.4 m or 16;
+``fesci``, 120 times 20 mm of iron and 5 mm of scintillator, 3 m or 15. Electrons and hadrons see the same physics
+list. Shares by particle come from Geant4's steps in the sensitive slabs, which costs time. ``--scale 14:1.5``
+multiplies the non-elastic cross section of neutrons below 19 MeV on an element, in copied tables. From the root::
 
-    python tools/hadron_response.py --energy 10GeV -n 80 --shares 40
+    python tools/hadron_response.py --stack cular --energy 2GeV 10GeV 50GeV -n 150
+    python tools/hadron_response.py --energy 10GeV -n 80 --shares 40 --scale 14:0
 """
 
 import argparse
 import os
+import shutil
 import sys
+import tempfile
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from caloforge.geometry.detector import Detector, detector
-from caloforge.geometry.readouts import readout
+from caloforge.geometry.binning import Binning, Layer
+from caloforge.geometry.detector import Detector, Slab, detector
 from caloforge.truth import geant4
 from caloforge.truth.beam import PARTICLES, Beam, parse_spectrum
+from caloforge.truth.em_data import find_data
 from caloforge.truth.physics_lists import Physics
 
-TIMES = 8  # how often the stack is repeated
+STACKS = {
+    "siw": detector("par04-siw").slabs * 8,
+    "cular": (Slab("G4_Cu", 25.0), Slab("G4_lAr", 8.5, sensitive=True)) * 100,
+    "fesci": (Slab("G4_Fe", 20.0), Slab("G4_PLASTIC_SC_VINYLTOLUENE", 5.0, sensitive=True)) * 120,
+}
+SENSITIVE = ("G4_Si", "G4_lAr", "G4_PLASTIC_SC_VINYLTOLUENE")
+JOIN = 19.0  # MeV: the end of the tables belongs to Geant4's model
 FAMILIES = {"e-": "e", "e+": "e", "pi+": "pi", "pi-": "pi", "proton": "p", "neutron": "n recoils", "alpha": "alpha"}
 LIGHT = ("deuteron", "triton", "He3")
 
 
-def start(physics: Physics) -> Any:
-    """Geant4 with the deep stack."""
-    stack = Detector("deep", detector("par04-siw").slabs * TIMES, 1500.0)
-    return geant4._engine(stack, readout("siw-1080"), physics)
+def start(stack: str, physics: Physics) -> Any:
+    """Geant4 with the deep stack; only the sum of the sensitive slabs is used."""
+    block = Detector("deep", STACKS[stack], 1500.0)
+    return geant4._engine(block, Binning((Layer(0, (0.0, 1500.0), 1, (0.0, block.depth)),)), physics, points=False)
+
+
+def scale_tables(changes: list[str], folder: Path) -> None:
+    """From now on: a copy of the neutron tables with other non-elastic cross sections."""
+    original = Path(find_data(hadrons=True).environment["G4PARTICLEXSDATA"])
+    shutil.copytree(original, folder / "G4PARTICLEXS")
+    for change in changes:
+        z, factor = change.split(":")
+        path = folder / "G4PARTICLEXS" / "neutron" / f"inel{z}"
+        head, count, *rows = path.read_text().splitlines()
+        points = [tuple(map(float, row.split())) for row in rows]
+        scaled = [f"{e:.9g} {s * float(factor) if e < JOIN else s:.6g}" for e, s in points]
+        path.write_text("\n".join([head, count, *scaled]) + "\n")
+    os.environ["G4PARTICLEXSDATA"] = str(folder / "G4PARTICLEXS")
 
 
 def account(running: Any) -> tuple[Counter[str], list[float]]:
-    """From now on: deposits in silicon by family of particles; energy in silicon, in tungsten, and leaked, MeV."""
+    """From now on: deposits in sensitive slabs by family of particles; energy in them, in the others, leaked, MeV."""
     from caloforge.truth.engine import g4
 
-    silicon: Counter[str] = Counter()
+    visible: Counter[str] = Counter()
     balance = [0.0, 0.0, 0.0]
 
     class Account(g4.G4UserSteppingAction):  # type: ignore[misc]
         def UserSteppingAction(self, step: Any) -> None:  # noqa: N802 Geant4's name
             deposit, track = step.GetTotalEnergyDeposit(), step.GetTrack()
-            inside = step.GetPreStepPoint().GetMaterial().GetName() == "G4_Si"
+            inside = step.GetPreStepPoint().GetMaterial().GetName() in SENSITIVE
             balance[0 if inside else 1] += deposit
             if inside:
-                silicon[family(track.GetDefinition().GetParticleName())] += deposit
+                visible[family(track.GetDefinition().GetParticleName())] += deposit
             if step.GetPostStepPoint().GetStepStatus() == g4.fWorldBoundary:
                 balance[2] += track.GetKineticEnergy()
 
     running.account = Account()
     running.manager.SetUserAction(running.account)
-    return silicon, balance
+    return visible, balance
 
 
 def family(name: str) -> str:
@@ -61,7 +89,7 @@ def family(name: str) -> str:
 
 
 def respond(running: Any, particle: str, energy: str, n: int) -> tuple[float, float, float]:
-    """Mean of silicon over incident energy, its error, rms over mean."""
+    """Mean of the sensitive slabs over incident energy, its error, rms over mean."""
     shots = Beam(PARTICLES[particle], parse_spectrum(energy)).shots(n, 1)
     _, total = running.shoot(shots, lambda index: None)
     response = total / shots.energy
@@ -79,30 +107,40 @@ def ratios(running: Any, particles: list[str], energy: str, n: int) -> None:
 
 
 def shares(running: Any, particle: str, energy: str, n: int) -> None:
-    """Print who deposits in silicon, and where the energy goes."""
-    silicon, balance = account(running)
+    """Print who deposits in sensitive slabs, and where the energy goes."""
+    visible, balance = account(running)
     respond(running, particle, energy, n)
-    parts = ", ".join(f"{name} {100 * value / balance[0]:.1f} %" for name, value in silicon.most_common())
-    places = zip(("silicon", "tungsten", "leaked"), balance, strict=True)
+    parts = ", ".join(f"{name} {100 * value / balance[0]:.1f} %" for name, value in visible.most_common())
+    places = zip(("sensitive", "absorber", "leaked"), balance, strict=True)
     print(f"SHARES {parts}")
     print("BALANCE", ", ".join(f"{name} {100 * e / n / parse_spectrum(energy).low:.1f} %" for name, e in places))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Contained hadrons over electrons in W-Si.")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--stack", choices=STACKS, default="siw")
     parser.add_argument("--energy", nargs="+", default=["10GeV"])
     parser.add_argument("--particle", nargs="+", default=["pi-"])
     parser.add_argument("--physics", default="FTFP_BERT")
     parser.add_argument("-n", type=int, default=80)
     parser.add_argument("--shares", type=int, default=0, help="showers for the shares by particle")
+    parser.add_argument("--scale", nargs="*", default=[], metavar="Z:FACTOR", help="of non-elastic neutrons")
     options = parser.parse_args()
-    running = start(Physics(options.physics))
+    with tempfile.TemporaryDirectory() as folder:
+        if options.scale:
+            scale_tables(options.scale, Path(folder))
+        measure(options)
+    sys.stdout.flush()
+    os._exit(0)  # Geant4's hadronic lists crash in their destructors
+
+
+def measure(options: argparse.Namespace) -> None:
+    """All rows that were asked for."""
+    running = start(options.stack, Physics(options.physics))
     for energy in options.energy:
         ratios(running, options.particle, energy, options.n)
     if options.shares:
         shares(running, options.particle[0], options.energy[0], options.shares)
-    sys.stdout.flush()
-    os._exit(0)  # Geant4's hadronic lists crash in their destructors
 
 
 if __name__ == "__main__":

@@ -91,6 +91,12 @@ def test_every_condition_of_a_file(call, tmp_path, inclined):
         made, given = file.read(), truth.read()
     for name in ("pdg", "theta", "phi", "incident_energy"):
         assert np.isin(getattr(made, name), getattr(given, name)).all()
+    for words, says in (
+        (["--like", tmp_path / "truth.h5", "--theta", "3deg"], "they are the file's"),
+        (["--energy", "20GeV", "--split", "test"], "--like"),
+    ):
+        code, _, err = call("generate", model, *words, "-o", tmp_path / "no.h5")
+        assert (code, says in err) == (1, True)
 
 
 @pytest.mark.slow
@@ -135,9 +141,9 @@ def test_scores(call, tmp_path, showers):
 
 
 def test_beta_sweep(call, tmp_path, showers):
-    model = train(call, tmp_path, showers)
+    model = train(call, tmp_path, showers[:1500])
     words = ["diagnose", model, "--beta-sweep", "--truth", tmp_path / "truth.h5", "-o", tmp_path / "d"]
-    code, out, _ = call(*words, "--betas", "0.01,100", "--steps", 150)
+    code, out, _ = call(*words, "--betas", "0.01,100", "--steps", 100)
     assert code == 0
     assert "distortion" in out
     low, high = json.loads((tmp_path / "d" / "beta_sweep.json").read_text())["points"]

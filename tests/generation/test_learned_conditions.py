@@ -43,7 +43,7 @@ def test_conditions_are_learned(toy, conditioning):
     model.initialise(x, c)
     augment = AxialSymmetry.of(toy, pipeline)
     optimiser = torch.optim.Adam(model.parameters(), 4e-3)
-    for _ in range(150):
+    for _ in range(120):
         rows = torch.randint(len(x), (128,), generator=generator)
         optimiser.zero_grad()
         model.loss(*augment.apply(x[rows], c[rows], generator), 0.5, generator)["total"].backward()

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -142,3 +143,22 @@ def test_bad_detectors():
         Slab("G4_W", 0.0)
     with pytest.raises(BadValue, match="material"):
         Detector("odd", (Slab("G4_Unobtainium", 1.0, sensitive=True),))
+
+
+@pytest.mark.parametrize("name", READOUTS)
+def test_a_mesh_without_depths_cuts_into_the_same_cells(name):
+    """The CaloChallenge's XML files know no depths, our readouts do; the cells of a shower are the same."""
+    mesh = readout(name)
+    bare = Binning(tuple(replace(layer, z_edges=None) for layer in mesh.layers), "bare")
+    assert mesh.same_cells(bare)
+    assert bare.same_cells(mesh)
+    assert bare.with_depths_of(mesh) is mesh
+    assert mesh.z_edges is None or mesh.with_depths_of(bare) is mesh
+
+
+def test_other_rings_sectors_ids_or_depths_are_other_cells():
+    layer = Layer(0, (0.0, 1.0, 2.0), 4, (0.0, 1.0))
+    others = [{"r_edges": (0.0, 1.0, 3.0)}, {"n_alpha": 8}, {"id": 1}, {"z_edges": (0.0, 2.0)}]
+    for change in others:
+        assert not Binning((layer,)).same_cells(Binning((replace(layer, **change),)))
+    assert not Binning((layer,)).same_cells(Binning((layer, replace(layer, id=1))))

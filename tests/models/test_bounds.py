@@ -47,14 +47,14 @@ def test_the_bound_of_another_posterior(linear):
     """With many draws it is log p within its error; with one, the ELBO, it lies below by KL(q || posterior)."""
     log_joint, exact, mean, log_std = linear
     wrong, wide = mean + 0.1, log_std + 0.3
-    value, error = importance_bound(log_joint, wrong, wide, torch.randn(4000, 50, 2, generator=torch_stream(3, "z")))
+    value, error = importance_bound(log_joint, wrong, wide, torch.randn(1000, 50, 2, generator=torch_stream(3, "z")))
     pulls = (value - exact) / error
     assert pulls.abs().max() < 5
     assert pulls.square().mean().sqrt().item() == pytest.approx(1.0, abs=0.35)
-    draws = torch.randn(4000, 50, 2, generator=torch_stream(4, "z"))
+    draws = torch.randn(800, 50, 2, generator=torch_stream(4, "z"))
     elbo = torch.stack([importance_bound(log_joint, wrong, wide, one[None])[0] for one in draws]).mean(0)
     gap = gaussian_kl((wrong - mean) / log_std.exp(), wide - log_std).sum(1)
-    assert torch.allclose(exact - elbo, gap, atol=0.1)
+    assert torch.allclose(exact - elbo, gap, atol=0.2)
     assert (elbo < exact).all()
 
 
@@ -112,7 +112,7 @@ def test_two_modes():
     u, c = torch.zeros(2000, 2), torch.zeros(2000, 1)
     shape.initialise(shares, u)
     optimiser = torch.optim.Adam(shape.parameters(), 5e-3)
-    for _ in range(200):
+    for _ in range(120):
         rows = torch.randint(2000, (128,), generator=generator)
         optimiser.zero_grad()
         shape.loss(shares[rows], u[rows], c[rows], 1.0, generator)["total"].backward()

@@ -73,13 +73,13 @@ def test_training_lowers_the_loss(trained):
     optimiser = torch.optim.Adam(model.parameters(), 3e-3)
     generator = torch_stream(3, "training")
     history = []
-    for _ in range(60):
-        losses = model.loss(x[:256], c[:256], 0.0, generator)
+    for _ in range(30):
+        losses = model.loss(x[:128], c[:128], 0.0, generator)
         optimiser.zero_grad()
         losses["total"].backward()
         optimiser.step()
         history.append(float(losses["total"].detach()))
-    assert sum(history[-5:]) < sum(history[:5]) - 5
+    assert sum(history[-5:]) < sum(history[:5]) - 3
 
 
 def test_likelihood_bounds_tighten(trained):

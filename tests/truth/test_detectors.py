@@ -1,11 +1,11 @@
 """Every preset in Geant4: response, containment and energy balance; inclined showers in both frames."""
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.optimize import curve_fit
+from scipy.special import gammainc
 
 from caloforge.data.samples import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile, trim_mantissa
@@ -15,6 +15,7 @@ from caloforge.geometry.detector import DETECTORS, Detector, Slab, detector
 from caloforge.geometry.layout import detector_from_yaml
 from caloforge.geometry.materials import Material
 from caloforge.geometry.readouts import default_readout, readout
+from caloforge.truth import gflash
 from caloforge.truth.beam import Beam, parse_spectrum
 from caloforge.truth.directions import parse_angles
 from caloforge.truth.geant4 import check_readout, needs_points
@@ -52,6 +53,13 @@ def centre(showers):
     return np.array([x, y, z]) @ weight / weight.sum()
 
 
+def contained(showers):
+    """Share of the incident energy within a radius, mm."""
+    ring = np.bincount(showers.binning.ring_of_voxel, showers.energy.sum(axis=0, dtype=np.float64))
+    share = np.append(0.0, np.cumsum(ring)) / showers.incident_energy.sum(dtype=np.float64)
+    return lambda radius: float(np.interp(np.square(radius), np.square(R_EDGES), share))
+
+
 @pytest.mark.geant4
 @pytest.mark.parametrize("name", DETECTORS)
 def test_preset_leaves_its_share_of_the_ionisation(name):
@@ -76,68 +84,31 @@ def test_crystals_contain_the_shower(crystals):
 
 
 @pytest.mark.geant4
-def test_containment_radius_is_the_moliere_radius(crystals):
-    """About 90 % of the energy lies within R_M, 95 % within 2 R_M (PDG, "Passage of particles through matter").
+def test_containment_against_the_moliere_radius(crystals):
+    """95 % within 2 R_M (PDG, "Passage of particles through matter"); that 90 % lie within R_M is a rule of thumb.
 
-    A rule of thumb: by the PDG's formula R_M is 19.6 mm, CMS quotes 22 mm for its crystals, and 90 % need 26 mm here.
+    In PbWO4 90 % take 1.3 R_M. The published lateral profile, Grindhammer and Peters', says the same within 5 %.
     """
-    mesh = crystals.binning
-    ring = np.bincount(mesh.ring_of_voxel, crystals.energy.sum(axis=0, dtype=np.float64))
-    within = np.cumsum(ring) / crystals.incident_energy.sum()
     moliere = detector("pbwo4-crystals").moliere_radius
-    assert 0.8 < np.interp(0.9, within, R_EDGES[1:]) / moliere < 1.5
-    assert np.interp(2 * moliere, R_EDGES[1:], within) == pytest.approx(0.95, abs=0.02)
+    fast = gflash.simulate(detector("pbwo4-crystals"), asked("pbwo4-crystals").beam.shots(40, 1), FINE)
+    within, published = (contained(showers) for showers in (crystals, fast))
+    assert within(2 * moliere) == pytest.approx(0.95, abs=0.012)
+    for radius in (0.5 * moliere, moliere, 2 * moliere):
+        assert within(radius) == pytest.approx(published(radius), abs=0.015)
+    radius90 = np.linspace(moliere, 2 * moliere, 200)
+    found, expected = (radius90[np.searchsorted([share(r) for r in radius90], 0.9)] for share in (within, published))
+    assert found == pytest.approx(expected, rel=0.05)
+    assert 1.2 < found / moliere < 1.45
 
 
 @pytest.mark.geant4
-def test_slices_of_a_crystal_show_the_shower_maximum(crystals):
-    """t_max = ln(E / E_c) - 0.5 radiation lengths for electrons."""
+def test_shower_maximum_in_crystals(crystals):
+    """t_max = ln(E / E_c) - 0.5 radiation lengths for electrons, by a gamma distribution fitted to slices of 1.1 X0."""
     stack = detector("pbwo4-crystals")
-    deepest = crystals.binning.z_edges.mean(axis=1)[crystals.layer_energy.mean(axis=0).argmax()]
-    expected = np.log(1000 / stack.critical_energy) - 0.5
-    assert deepest / stack.radiation_length == pytest.approx(expected, abs=1.5)
-
-
-BALANCE = """
-import os
-from caloforge.truth import geant4
-from caloforge.truth.em_data import find_data
-os.environ.update(find_data().environment)
-from caloforge.truth import engine
-from caloforge.geometry.detector import detector
-from caloforge.geometry.readouts import readout
-from caloforge.truth.beam import Beam, parse_spectrum
-
-g4, leaked = engine.g4, []
-
-class Watch(g4.G4UserSteppingAction):
-    def UserSteppingAction(self, step):
-        after = step.GetPostStepPoint()
-        if after.GetStepStatus() == g4.fWorldBoundary:
-            positron = step.GetTrack().GetDefinition().GetParticleName() == "e+"
-            leaked.append(after.GetKineticEnergy() + (2 * 0.51099895 if positron else 0.0))
-
-build = engine._Actions.Build
-
-def with_watch(self):
-    build(self)
-    self.watch = Watch()
-    self.SetUserAction(self.watch)
-
-engine._Actions.Build = with_watch
-shots = Beam(11, parse_spectrum("1GeV")).shots(4, 1)
-_, facts = geant4.simulate(detector("pbwo4-crystals"), shots, readout("pbwo4-1840"))
-print(facts.sensitive_energy, sum(leaked), shots.energy.sum())
-"""
-
-
-@pytest.mark.geant4
-def test_energy_in_is_energy_deposited_and_leaked():
-    done = subprocess.run([sys.executable, "-c", BALANCE], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    deposited, leaked, incident = map(float, done.stdout.split()[-3:])
-    assert 0 < leaked < 0.03 * incident
-    assert deposited + leaked == pytest.approx(incident, rel=1e-3)
+    edges = np.arange(0, 231, 10) / stack.radiation_length
+    profile = crystals.layer_energy.mean(axis=0) / crystals.incident_energy.mean()
+    (a, b, _), _ = curve_fit(lambda _, a, b, n: n * np.diff(gammainc(a, b * edges)), None, profile, p0=(4, 0.5, 1))
+    assert (a - 1) / b == pytest.approx(np.log(1000 / stack.critical_energy) - 0.5, abs=0.5)
 
 
 @pytest.mark.geant4

@@ -97,20 +97,20 @@ import os
 from caloforge.truth import geant4
 from caloforge.truth.em_data import find_data
 os.environ.update(find_data().environment)
-from caloforge.truth import engine
+from caloforge.truth import scored_stack
 from caloforge.geometry.detector import detector
 from caloforge.geometry.readouts import readout
 from caloforge.truth.beam import Beam, parse_spectrum
 
-every, scorers = engine._Steps(), engine._Stack._scorers
+every, scorers = scored_stack.Steps(), scored_stack.Stack._scorers
 
 def with_one_more(self, layer, light):
-    everything = engine.g4.G4SDParticleWithEnergyFilter(f"everything{layer}", 0.0, float("inf"))
+    everything = scored_stack.g4.G4SDParticleWithEnergyFilter(f"everything{layer}", 0.0, float("inf"))
     for name in ("gamma", "e-", "e+"):
         everything.add(name)
-    return [*scorers(self, layer, light), engine._Scorer(every, everything)]
+    return [*scorers(self, layer, light), scored_stack.Scorer(every, everything)]
 
-engine._Stack._scorers = with_one_more
+scored_stack.Stack._scorers = with_one_more
 shots = Beam(11, parse_spectrum("1GeV")).shots(4, 1)
 _, facts = geant4.simulate(detector("par04-siw"), shots, readout("siw-1080"))
 print(len(every.deposit), sum(every.deposit), facts.sensitive_energy)

@@ -179,7 +179,7 @@ from caloforge.truth import geant4
 from caloforge.truth.em_data import find_data
 from caloforge.truth.physics_lists import Physics
 os.environ.update(find_data(hadrons=True).environment)
-from caloforge.truth import engine
+from caloforge.truth import engine, gun
 from caloforge.geometry.detector import Detector, detector
 from caloforge.geometry.readouts import readout
 from caloforge.truth.beam import PARTICLES, Beam, parse_spectrum
@@ -197,12 +197,12 @@ class Account(g4.G4UserSteppingAction):
         if step.GetPostStepPoint().GetStepStatus() == g4.fWorldBoundary:
             other["leaked"] += step.GetTrack().GetKineticEnergy()
 
-build = engine._Actions.Build
+build = gun.Actions.Build
 def with_account(self):
     build(self)
     self.account = Account()
     self.SetUserAction(self.account)
-engine._Actions.Build = with_account
+gun.Actions.Build = with_account
 
 particle, energy, n, times = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 stack = Detector("deep", detector("par04-siw").slabs * times, 1500.0)
@@ -225,18 +225,6 @@ def balance(particle: str, energy: str, n: int, times: int) -> dict:
 
 
 @pytest.mark.geant4
-@pytest.mark.parametrize("particle", HADRONS)
-def test_hadrons_conserve_energy(request_of, particle):
-    """Deposited + leaked < incident + what annihilating mesons and decays free; binding and neutrinos may take 25 %."""
-    del request_of
-    answer = balance(particle, "2GeV", 5, 1)
-    found = sum(answer["silicon"].values()) + answer["G4_W"] + answer["leaked"]
-    rest_mass = {"K+": 494.0, "K-": 494.0, "pi+": 140.0, "pi-": 140.0}.get(particle, 0.0) / 2000
-    assert 0.7 < found < 1.0 + rest_mass + 0.01
-    assert answer["scored"] == pytest.approx(sum(answer["silicon"].values()), rel=0.003)
-
-
-@pytest.mark.geant4
 def test_contained_pions_answer_about_as_much_as_electrons(request_of):
     """In ten interaction lengths: pi/e below one, near the 0.8-1.1 of W-Si; fragments must not carry the signal."""
     del request_of
@@ -245,3 +233,40 @@ def test_contained_pions_answer_about_as_much_as_electrons(request_of):
     assert 0.6 < response["pi"] / response["e"] < 1.1
     fragments = sum(share for name, share in pions["silicon"].items() if name in FRAGMENTS or "[" in name)
     assert fragments / response["pi"] < 0.5
+
+
+# One process: copper and liquid argon, 16 interaction lengths, as in the ATLAS hadronic endcap (JINST 3 (2008) S08003)
+RESPONSE = """
+import json, os
+from caloforge.geometry.binning import Binning, Layer
+from caloforge.geometry.detector import Detector, Slab
+from caloforge.truth import geant4
+from caloforge.truth.beam import PARTICLES, Beam, parse_spectrum
+from caloforge.truth.physics_lists import Physics
+
+stack = Detector("deep", (Slab("G4_Cu", 25.0), Slab("G4_lAr", 8.5, sensitive=True)) * 100, 1500.0)
+mesh = Binning((Layer(0, (0.0, 1500.0), 1, (0.0, stack.depth)),))
+engine = geant4._engine(stack, mesh, Physics("FTFP_BERT"), False)
+answer = []
+for particle, energy, n in (("pi-", "2GeV", 200), ("e-", "2GeV", 50), ("pi-", "20GeV", 20), ("e-", "20GeV", 6)):
+    shots = Beam(PARTICLES[particle], parse_spectrum(energy)).shots(n, 1)
+    answer.append((engine.shoot(shots, lambda index: None)[1] / shots.energy).tolist())
+print("RESULT" + json.dumps(answer), flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.geant4
+def test_pi_over_e_is_below_one_and_rises(request_of):
+    """0.88 at 2 GeV, 0.93 at 50 GeV in docs/hadrons.md; here fewer showers, so the rise as far as they tell."""
+    del request_of
+    done = subprocess.run([sys.executable, "-c", RESPONSE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = [np.array(row) for row in json.loads(done.stdout.split("RESULT")[1])]
+    mean, error = ([f(row) for row in rows] for f in (np.mean, lambda row: row.std(ddof=1) / np.sqrt(len(row))))
+    ratio = [mean[0] / mean[1], mean[2] / mean[3]]
+    spread = [r * np.hypot(error[i] / mean[i], error[i + 1] / mean[i + 1]) for r, i in zip(ratio, (0, 2), strict=True)]
+    for value, sigma in zip(ratio, spread, strict=True):
+        assert sigma < 0.04
+        assert 0.7 < value < 1 - 2 * sigma
+    assert ratio[1] - ratio[0] > -np.hypot(*spread)

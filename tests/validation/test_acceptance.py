@@ -69,7 +69,7 @@ def test_swapped_layers_fail(parts, tested):
 
 
 def test_smeared_voxels_fail(parts, tested):
-    """Cells times log-normal noise of 15 % and mean 1: energies, profiles and counts of hits stay as they are."""
+    """Cells times log-normal noise of 15 % and mean 1: mean energies, mean profiles and counts of hits stay."""
     noise = np.exp(0.15 * np.random.default_rng(3).standard_normal(parts[1].energy.shape) - 0.15**2 / 2)
     test = tested(with_cells(parts[1], parts[1].energy * noise))
     assert test.p_value <= LIMIT

@@ -16,12 +16,14 @@ from caloforge.data.showers import Showers
 from caloforge.physics.observables import OBSERVABLES
 from caloforge.validation.markup import Cell, plain_words, table, text
 from caloforge.validation.metrics import Measured
+from caloforge.validation.protocol import FAST_PROTOCOL
 from caloforge.validation.section import Plot, Section
 from caloforge.validation.spokes import spokes
 from caloforge.validation.style import figure
 from caloforge.validation.tables import posterior_table, quoted
 from caloforge.validation.validate import validate
 
+SMALL = replace(FAST_PROTOCOL, settings=replace(FAST_PROTOCOL.settings, epochs=2, folds=2))
 WORSE = "smeared <b>&"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -193,6 +195,22 @@ def test_files_are_complete_and_an_old_pdf_goes(report, tmp_path):
     small.write(tmp_path, pdf=False)
     assert {file.name for file in (tmp_path / "plots").iterdir()} == {"one.png"}
     assert sorted(file.name for file in tmp_path.iterdir()) == ["plots", "report.html", "report.json"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sufficient", [(), ("response",)], ids=["all", "response"])
+def test_every_figure_outside_the_gallery_is_drawn(halves, sufficient):
+    found = validate(*(half[:400] for half in halves), quick=not sufficient, sufficient=sufficient, protocol=SMALL)
+    plots = [plot for section in found.sections if not section.gallery for plot in section.plots]
+    names = {plot.name for plot in plots}
+    assert ("separation_map" in names) != bool(sufficient)
+    assert {"importance", "scores_high", "worst_showers", "best_showers"} <= names or not sufficient
+    for plot in plots:
+        axes = [a for a in plot.draw().axes if a.axison and not a.images]
+        assert axes or "map" in plot.name or "correlations" in plot.name
+        unlabelled = [a for a in axes if a.name != "polar" and not (a.get_xlabel() or a.get_ylabel() or a.get_title())]
+        shared = [a for a in unlabelled if len(a.get_shared_x_axes().get_siblings(a)) > 1]
+        assert len(unlabelled) == len(shared), plot.name
 
 
 @pytest.mark.slow

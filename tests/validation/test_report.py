@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,12 +13,12 @@ from caloforge.data.store import write_showers
 from caloforge.errors import BadFile, BinningMismatch, EmptySample, UnwritablePath
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.geometry.readouts import readout
-from caloforge.validation.classifier import ClassifierSettings
 from caloforge.validation.conditions import ConditionsDiffer, copies, differences
+from caloforge.validation.protocol import FAST_PROTOCOL
 from caloforge.validation.section import Plot
 from caloforge.validation.validate import validate
 
-QUICK = ClassifierSettings(hidden=32, epochs=8, folds=3)
+QUICK = replace(FAST_PROTOCOL, settings=replace(FAST_PROTOCOL.settings, hidden=32, epochs=8, folds=3))
 
 
 def like(showers, energy, **changes):
@@ -27,12 +28,12 @@ def like(showers, energy, **changes):
 
 @pytest.fixture(scope="module")
 def same(halves):
-    return validate(*halves, settings=QUICK, provenance={"truth": {"file": "<truth>.h5", "geant4": "11.4"}})
+    return validate(*halves, protocol=QUICK, provenance={"truth": {"file": "<truth>.h5", "geant4": "11.4"}})
 
 
 @pytest.fixture(scope="module")
 def shifted(halves):
-    return validate(halves[0], like(halves[1], 1.03 * halves[1].energy), settings=QUICK)
+    return validate(halves[0], like(halves[1], 1.03 * halves[1].energy), quick=True)
 
 
 def test_halves_of_the_truth_pass(same):
@@ -71,12 +72,12 @@ def test_json_has_every_key_of_the_schema(same, tmp_path):
 
 
 def test_same_seed_same_numbers(halves, same):
-    again = validate(*halves, settings=QUICK, provenance=same.provenance)
+    again = validate(*halves, protocol=QUICK, provenance=same.provenance)
     assert again.to_dict() == same.to_dict()
 
 
 def test_a_generator_of_nothing_gets_its_report(halves):
-    report = validate(halves[0], like(halves[1], 0 * halves[1].energy), settings=QUICK)
+    report = validate(halves[0], like(halves[1], 0 * halves[1].energy), quick=True)
     assert not report.passed
     facts = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert facts["metrics"]["response_bias_max"] == 1
@@ -86,11 +87,11 @@ def test_a_generator_of_nothing_gets_its_report(halves):
 def test_refusals(halves):
     truth, other = halves
     with pytest.raises(EmptySample):
-        validate(truth, other[:50], settings=QUICK)
+        validate(truth, other[:50], quick=True)
     mesh = readout("siw-1080")
     wrong = Showers.perpendicular(np.zeros((200, 1080), np.float32), np.full(200, 1e4, np.float32), mesh)
     with pytest.raises(BinningMismatch):
-        validate(truth, wrong, settings=QUICK)
+        validate(truth, wrong, quick=True)
 
 
 def test_different_conditions(halves):
@@ -101,8 +102,8 @@ def test_different_conditions(halves):
     assert "PDG [11] against [22]" in differences(truth, like(other, other.energy, pdg=0 * other.pdg + 22))[0]
     assert "angles" in differences(truth, like(other, other.energy, theta=other.theta + 0.3))[0]
     with pytest.raises(ConditionsDiffer, match="--allow-different-conditions"):
-        validate(truth, harder, settings=QUICK)
-    allowed = validate(truth, harder, settings=QUICK, allow_different_conditions=True)
+        validate(truth, harder, quick=True)
+    allowed = validate(truth, harder, quick=True, allow_different_conditions=True)
     assert "Caution" in allowed.verdict
 
 
@@ -110,7 +111,7 @@ def test_copies_of_the_truth_are_noticed(halves):
     truth, other = halves
     assert copies(truth, other) == 0
     assert copies(truth, Showers.concatenate([other, truth[:7]])) == 7
-    report = validate(truth, truth[:1000], settings=QUICK)
+    report = validate(truth, truth[:1000], quick=True)
     assert "Caution: 1000 generated showers are copies" in report.verdict
 
 
@@ -129,8 +130,10 @@ def test_unwritable_folder(same, tmp_path):
 def test_a_mesh_without_depth_and_without_sectors_is_drawn(halves):
     mesh = Binning((Layer(0, (0.0, 5.0, 20.0), 1), Layer(3, (0.0, 4.0), 1)), "flat")
     flat = [Showers.perpendicular(s.energy[:, :3], s.incident_energy, mesh) for s in halves]
-    report = validate(*flat, settings=QUICK)
-    assert all(plot.render()["png"].startswith(b"\x89PNG") for plot in report.plots)
+    report = validate(*flat, quick=True)
+    kinds = {f"observable_{name}" for name in ("response", "layer_energy", "radial_profile", "voxel_energy")}
+    drawn = [plot for plot in report.plots if plot.name in kinds or not plot.name.startswith("observable_")]
+    assert all(plot.render()["png"].startswith(b"\x89PNG") for plot in drawn)
 
 
 @pytest.fixture
@@ -170,7 +173,7 @@ def test_command(files, halves):
 def test_strict_command_exits_with_one(files, halves):
     bad = like(halves[1], 1.1 * halves[1].energy)
     write_showers(files / "bad.h5", bad, "a stack", {})
-    result = run(files / "bad.h5", "--truth", files / "truth.h5", "-o", files / "out", "--strict")
+    result = run(files / "bad.h5", "--truth", files / "truth.h5", "-o", files / "out", "--strict", "--quick")
     assert result.exit_code == 1
     assert result.stdout.startswith("FAIL analysis: response_bias")
     assert (files / "out" / "report.json").exists()

@@ -1,4 +1,5 @@
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from caloforge.data.showers import Showers
 from caloforge.data.splits import SplitOf, take_split
 from caloforge.data.store import ShowerFile, write_showers
 from caloforge.errors import EmptySample
+from caloforge.geometry.binning import Binning
 from caloforge.geometry.readouts import readout
 from caloforge.physics.observables import select, tabulate
 from caloforge.validation.metrics import Histograms
@@ -81,3 +83,16 @@ def test_memory_does_not_grow_with_the_cells():
         tracemalloc.stop()
         assert (len(sample), len(sample.cells)) == (n, 200)
     assert peaks[1] - peaks[0] < 0.1 * 8000 * 6480 * 4
+
+
+def test_depths_come_from_the_file_that_knows_them(halves):
+    """The CaloChallenge's files know no depths: where the other one does, depths are in millimetres for both."""
+    showers = halves[0]
+    layers = showers.binning.layers
+    deep = Binning(tuple(replace(layer, z_edges=(10.0 * i, 10.0 * i + 10)) for i, layer in enumerate(layers)))
+    bare = replace(showers, binning=Binning(tuple(replace(layer, z_edges=None) for layer in layers)))
+    chosen = select(["centre_z"])
+    known = read_sample(replace(showers, binning=deep), chosen, keep=1)
+    read = read_sample(bare, chosen, keep=1, mesh=bare.binning.with_depths_of(deep))
+    assert np.array_equal(read.table["centre_z"], known.table["centre_z"], equal_nan=True)
+    assert read.binning is deep

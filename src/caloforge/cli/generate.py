@@ -52,8 +52,12 @@ def generate(
     if (like is None) == (energy is None):
         raise BadValue("--like and --energy", (like, energy), "give one of the two")
     if like is not None:
+        if any((particle, theta, phi)):
+            raise BadValue("--particle, --theta, --phi", (particle, theta, phi), "with --like they are the file's")
         incident = _like(trained, like, binning, split, n)
     else:
+        if split is not None:
+            raise BadValue("--split", split, "it chooses among the showers of --like")
         incident = _shoot(trained.pipeline.condition, str(energy), (particle, theta, phi), n or 1000, seed)
     if not extrapolate:
         trained.pipeline.condition.check_range(incident)
@@ -82,7 +86,7 @@ def generate(
 def _like(run: Run, path: Path, binning: str | None, split: Split | None, n: int | None) -> Incident:
     """The incident particles of a file."""
     with ShowerFile(showers_path(path), readout(binning) if binning else None) as file:
-        if file.binning.layers != run.pipeline.binning.layers:
+        if not file.binning.same_cells(run.pipeline.binning):
             raise BadValue("--like", str(path), f"its readout is {file.binning.name}, the model's another")
         parts = (take_split(batch, split) if split else batch for batch in file.batches())
         incident = Incident.concatenate([Incident.of(part) for part in parts])

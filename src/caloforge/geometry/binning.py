@@ -132,6 +132,19 @@ class Binning:
             raise BadValue("z_edges", None, f"binning {self.name} has no depth, so its cells have areas but no volumes")
         return self.areas * np.diff(self.z_edges, axis=1)[self.layer_of_voxel, 0]
 
+    def same_cells(self, other: "Binning") -> bool:
+        """Whether both have the same cells: equal ids, rings and sectors, and depths where both know them."""
+        if len(self.layers) != len(other.layers):
+            return False
+        pairs = zip(self.layers, other.layers, strict=True)
+        return all((a.id, a.r_edges, a.n_alpha) == (b.id, b.r_edges, b.n_alpha) for a, b in pairs) and (
+            self.z_edges is None or other.z_edges is None or np.array_equal(self.z_edges, other.z_edges)
+        )
+
+    def with_depths_of(self, other: "Binning") -> "Binning":
+        """This mesh, or the other of the `same_cells` if only that one knows its depths."""
+        return other if self.z_edges is None else self
+
     def flat_index(self, layer: Int[Array, " n"], r: Float[Array, " n"], alpha: Float[Array, " n"]) -> Int[Array, " n"]:
         """Cell that contains each point (``r`` in mm, ``alpha`` in rad), or -1 where no cell does."""
         index = np.full(len(layer), -1)

@@ -33,11 +33,25 @@ _SUM = 1e-2  # by how much mass fractions may miss one
 
 @dataclass(frozen=True)
 class Bulk:
-    """What showers feel of a material: lengths in mm, critical energy of electrons in MeV."""
+    """What showers feel of a material.
+
+    Args:
+        radiation_length: mm.
+        critical_energy: of electrons, MeV.
+        interaction_length: mm.
+        z: atomic number, mean by mass.
+        a: atomic mass, g/mol, mean by mass.
+        density: g/cm3.
+        minimum_ionisation: smallest mean dE/dx, MeV cm2/g; None where the PDG's table is not carried.
+    """
 
     radiation_length: float
     critical_energy: float
     interaction_length: float
+    z: float
+    a: float
+    density: float
+    minimum_ionisation: float | None
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,18 @@ _PDG = {
     "G4_PbWO4": (8.903 * mm, 9.64 * MeV),
     "G4_POLYSTYRENE": (413.1 * mm, 93.11 * MeV),
 }
+_MINIMUM = {  # the same table: minimum ionisation, MeV cm2/g
+    "G4_PLASTIC_SC_VINYLTOLUENE": 1.956,
+    "G4_POLYSTYRENE": 1.936,
+    "G4_Al": 1.615,
+    "G4_Si": 1.664,
+    "G4_lAr": 1.508,
+    "G4_Fe": 1.451,
+    "G4_Cu": 1.403,
+    "G4_PbWO4": 1.229,
+    "G4_W": 1.145,
+    "G4_Pb": 1.122,
+}
 
 
 @cache
@@ -125,15 +151,17 @@ def find_material(name: str, own: tuple[Material, ...] = ()) -> Material:
 @cache
 def bulk(material: Material) -> Bulk:
     """Bulk properties, from the PDG's table where it has the material, else by the formulas above."""
-    per_x0, per_rm, per_lambda = 0.0, 0.0, 0.0
+    per_x0 = per_rm = per_lambda = mean_z = mean_a = 0.0
     for symbol, fraction in material.fractions:
         z, mass = _tables()["elements"][symbol]
         inverse = fraction / _element_radiation_length(z, mass)
         per_x0 += inverse
         per_rm += inverse * (710 / (z + 0.92) if material.density < _GAS else 610 / (z + 1.24))
         per_lambda += fraction / (35 * (mass ** (1 / 3) if z > 1 else 1.0))
+        mean_z, mean_a = mean_z + fraction * z, mean_a + fraction * mass
     x0, critical = _PDG.get(material.name, (10 / (material.density * per_x0), per_rm / per_x0))
-    return Bulk(x0, critical, 10 / (material.density * per_lambda))
+    minimum = _MINIMUM.get(material.name)
+    return Bulk(x0, critical, 10 / (material.density * per_lambda), mean_z, mean_a, material.density, minimum)
 
 
 def _element_radiation_length(z: int, mass: float) -> float:

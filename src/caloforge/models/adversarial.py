@@ -182,7 +182,7 @@ class AdversarialConfig(ModelConfig):
     flow_transforms: int = Field(6, ge=1, description="spline couplings of the layer-energy flow")
     flow_bins: int = Field(8, ge=2, description="bins of each spline")
     flow_width: int = Field(64, ge=1, description="hidden units of each coupling")
-    flow_speed: float = Field(2.0, gt=0, description="learning rate of the flow over the generator's")
+    flow_speed: float = Field(0.5, gt=0, description="learning rate of the flow over the generator's")
 
     def pipeline(self, binning: Binning) -> Pipeline:
         return Pipeline(binning, self.cells, self.hide_particle)

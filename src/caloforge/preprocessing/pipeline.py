@@ -62,7 +62,7 @@ class Pipeline(nn.Module):
             self.spectrum.fit(showers.energy)
 
     def _ratios(self, showers: Showers) -> tuple[Float[Tensor, "N L"], Float[Tensor, " N"]]:
-        if showers.binning.layers != self.binning.layers:
+        if not showers.binning.same_cells(self.binning):
             raise BinningMismatch(self.binning.name, showers.binning.name)
         layers = torch.tensor(showers.layer_energy)
         ratios, log_det = self.chain(layers, torch.tensor(showers.incident_energy).double())

@@ -23,7 +23,8 @@ from caloforge.truth.em_tables import SOURCES, packed_tables, write_folder
 
 WRITER = b"1"  # raise it when the same tables are written differently
 MARKER = "caloforge-tables.txt"
-HADRON_FILES = ("hadron_elements.csv", "hadron_tables.py", "neutron_values.py")  # all that decides these tables
+# all that decides the hadronic tables
+HADRON_FILES = ("hadron_elements.csv", "hadron_tables.py", "neutron_values.py", "neutron_values.csv")
 DATASETS = {
     "G4LEDATA": "G4EMLOW",
     "G4ENSDFSTATEDATA": "G4ENSDFSTATE",

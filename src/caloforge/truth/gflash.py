@@ -1,36 +1,35 @@
 r"""Gflash, the classical peer: Grindhammer and Peters' parametrisation of electron showers (hep-ex/0001020), no Geant4.
 
-.. math:: dE = E\, f(t)\,dt\; f(r)\,dr\; d\varphi / 2\pi, \qquad
-   f(t) = \beta^\alpha t^{\alpha-1} e^{-\beta t} / \Gamma(\alpha), \quad \beta = (\alpha - 1) / T, \qquad
-   f(r) = p \frac{2 r R_C^2}{(r^2+R_C^2)^2} + (1-p) \frac{2 r R_T^2}{(r^2+R_T^2)^2}
+.. math:: dE = E\, f(t)\,dt\; f(r)\,dr\; d\varphi / 2\pi
 
-with depth t in radiation lengths and r in Molière radii. :math:`\ln T` and :math:`\ln\alpha` fluctuate from shower to
-shower and are correlated; energy sampled in each period fluctuates as :math:`c\sqrt{E}`; it is laid down in spots of
-equal energy. Homogeneous media have coefficients of their own. Visible is the minimum ionising share of the active
-slabs times :math:`\hat e`. Coefficients: sections 3 and 4 and appendix A of the paper, those of individual showers.
+with the profiles of `gflash_profile`. :math:`\ln T` and :math:`\ln\alpha` fluctuate from shower to shower and are
+correlated; energy sampled in each period fluctuates as :math:`c\sqrt{E}`; it is laid down in spots of equal energy.
+Visible is the minimum ionising share of the active slabs times :math:`\hat e`: a measured one where there is one.
 """
 
-__all__ = ["MEASURED", "NAME", "RANGE", "Profile", "Tuning", "check", "profile", "radial", "simulate", "tuning_of"]
+__all__ = ["MEASURED", "NAME", "RANGE", "Tuning", "check", "simulate", "tuning_of"]
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
-from scipy.special import gammainc
 
 from caloforge import rng
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
-from caloforge.geometry.detector import Detector, is_preset
+from caloforge.geometry.detector import Detector, Slab, is_preset
 from caloforge.truth.geant4 import Shots, check_readout
-from caloforge.truth.medium import Medium, medium
+from caloforge.truth.gflash_profile import Profile, profile, radial
+from caloforge.truth.medium import medium
 from caloforge.units import GeV, MeV, format_energy
 
 NAME = "Grindhammer-Peters parametrisation"
 RANGE = (500 * MeV, 1000 * GeV)  # below, the spread of ln T grows past what the formulas describe
+SLICE = 0.5
 _BLOCK = 64  # showers whose spots are in memory together
 
 
@@ -39,7 +38,7 @@ class Tuning:
     """What the paper leaves to a measurement on full simulation.
 
     Args:
-        calibration: factor on the paper's visible energy (minimum ionising share times ê).
+        calibration: measured ê over that of the paper's formula.
         stochastic: resolution constant c of the sampling, in sqrt(GeV): sigma/E = c / sqrt(E/GeV).
     """
 
@@ -68,80 +67,6 @@ def tuning_of(detector: Detector) -> Tuning:
         return Tuning(1.0, 0.0)
     thickness = np.mean([slab.thickness for slab in detector.slabs if slab.sensitive])
     return Tuning(1.0, float(0.027 * np.sqrt(thickness / stuff.mip_fractions.mean())))
-
-
-@dataclass(frozen=True, eq=False)
-class Profile:
-    """Longitudinal parameters of showers: T in radiation lengths, alpha, and the average alpha at these energies."""
-
-    maximum: Float[Array, " n"]
-    alpha: Float[Array, " n"]
-    mean_alpha: Float[Array, " n"]
-
-    @property
-    def beta(self) -> Float[Array, " n"]:
-        """Inverse length, in inverse radiation lengths."""
-        return (self.alpha - 1) / self.maximum
-
-    def scaled(self, depth: Float[Array, " m"]) -> Float[Array, "n m"]:
-        """Depth in units of the shower's own centre of gravity, as a depth of the average shower: the paper's tau."""
-        centre = self.maximum * self.alpha / (self.alpha - 1)
-        return depth / (centre * (self.mean_alpha - 1) / self.mean_alpha)[:, None]
-
-    def share(self, depths: Float[Array, " edges"]) -> Float[Array, "n periods"]:
-        """Share of the energy between consecutive depths."""
-        return np.diff(gammainc(self.alpha[:, None], self.beta[:, None] * depths), axis=1)
-
-    def spots(self, stuff: Medium) -> "Profile":
-        """The profile of the number of spots, which lies earlier and is wider."""
-        sampling = np.isfinite(stuff.sampling_frequency)
-        t, a = (0.813 + 0.0019 * stuff.z, 0.844 + 0.0026 * stuff.z) if sampling else _homogeneous_spots(stuff.z)
-        return Profile(self.maximum * t, np.maximum(self.alpha * a, 1.05), self.mean_alpha)
-
-
-def _homogeneous_spots(z: float) -> tuple[float, float]:
-    return 0.698 + 0.00212 * z, 0.639 + 0.00334 * z
-
-
-def profile(stuff: Medium, energy: Float[Array, " n"], normal: Float[Array, "n 2"]) -> Profile:
-    """Fluctuated longitudinal parameters for incident energies in MeV; ``normal`` holds two standard normals a shower.
-
-    Zeros give the average shower.
-    """
-    ln_y = np.log(energy / stuff.critical_energy)
-    passive, inverse = 1 - stuff.e_mip, 1 / stuff.sampling_frequency
-    t = ln_y - 0.812 - 0.55 * inverse - 0.69 * passive
-    a = 0.81 + (0.458 + 2.26 / stuff.z) * ln_y - 0.476 * inverse
-    sampling = np.isfinite(stuff.sampling_frequency)
-    st, sa, rho = (-2.5 + 1.25 * ln_y, -0.82 + 0.79 * ln_y, 0.784) if sampling else _homogeneous_spread(ln_y)
-    correlation = rho - 0.023 * ln_y
-    plus, minus = np.sqrt((1 + correlation) / 2) * normal[:, 0], np.sqrt((1 - correlation) / 2) * normal[:, 1]
-    return Profile(
-        maximum=np.maximum(t * np.exp((plus + minus) / st), 0.5),
-        alpha=np.maximum(a * np.exp((plus - minus) / sa), 1.1),
-        mean_alpha=a,
-    )
-
-
-def _homogeneous_spread(ln_y: Float[Array, " n"]) -> tuple[Float[Array, " n"], Float[Array, " n"], float]:
-    return -1.4 + 1.26 * ln_y, -0.58 + 0.86 * ln_y, 0.705
-
-
-def radial(
-    stuff: Medium, energy: Float[Array, "n 1"], tau: Float[Array, "n m"]
-) -> tuple[Float[Array, "n m"], Float[Array, "n m"], Float[Array, "n m"]]:
-    """Weight p of the core, radii of core and tail in Molière radii, at scaled depths; energies in MeV."""
-    ln_e, z = np.log(energy / GeV), stuff.z
-    core = 0.0251 + 0.00319 * ln_e + (0.1162 - 0.000381 * z) * tau
-    k = tau - 0.645
-    tail = (0.659 - 0.00309 * z) * (np.exp(-2.59 * k) + np.exp((0.3585 + 0.0412 * ln_e) * k))
-    u = (0.401 + 0.00187 * z - tau) / (1.313 - 0.0686 * ln_e)
-    weight = (2.632 - 0.00094 * z) * np.exp(u - np.exp(u))
-    passive, inverse = 1 - stuff.e_mip, 1 / stuff.sampling_frequency
-    core += -0.0203 * passive + 0.0397 * inverse * np.exp(-tau)
-    tail += -0.14 * passive - 0.495 * inverse * np.exp(-tau)
-    weight += passive * (0.348 - 0.642 * inverse * np.exp(-np.square(tau - 1)))
-    return np.clip(weight, 0, 1), np.maximum(core, 1e-3), np.maximum(tail, 1e-3)
 
 
 def simulate(
@@ -192,11 +117,24 @@ def check(detector: Detector, shots: Shots) -> None:
             raise BadValue("energy", format_energy(energy), f"the {NAME} holds between {low} and {high}")
 
 
+def _sliced(detector: Detector) -> Detector:
+    """A homogeneous detector in slices of at most `SLICE` radiation lengths, over which the profile hardly changes."""
+    if not all(slab.sensitive for slab in detector.slabs):
+        return detector
+    slices: list[Slab] = []
+    for slab in detector.slabs:
+        n = math.ceil(slab.thickness / (SLICE * detector.bulk_of(slab).radiation_length))
+        slices += [replace(slab, thickness=slab.thickness / n)] * n
+    return replace(detector, slabs=tuple(slices))
+
+
 class _Shower:
     """One detector, mesh and tuning, ready to make showers."""
 
     def __init__(self, detector: Detector, binning: Binning, tuning: Tuning) -> None:
-        self.layers, self.stuff = check_readout(detector, binning), medium(detector)
+        detector = _sliced(detector)
+        self.layers, known = check_readout(detector, binning), medium(detector)
+        self.stuff = replace(known, e_mip=known.e_mip * tuning.calibration)  # measured, where it was
         self.binning, self.tuning = binning, tuning
 
     def cells(self, shots: Shots) -> Float[Array, "n V"]:
@@ -227,7 +165,7 @@ class _Shower:
         unit = self.tuning.stochastic**2 * GeV
         if unit > 0:
             deposit = np.stack([unit * s.standard_gamma(d / unit) for s, d in zip(streams, deposit, strict=True)])
-        return deposit * self.stuff.mip_fractions * self.stuff.e_mip * self.tuning.calibration
+        return deposit * self.stuff.mip_fractions * self.stuff.e_mip
 
     def _n_spots(self, energy: Float[Array, " n"]) -> Float[Array, " n"]:
         """Mean number of spots: 10.3/c E^0.959 for sampling, 93 ln Z E^0.876 for homogeneous media, E in GeV."""

@@ -7,7 +7,7 @@ last value of a neutron table is that of the model (V. M. Grichine, Nucl. Instru
           \sigma_{tot} = S \ln\Bigl(1 + \frac{\sigma_A}{S}\Bigr), \quad \sigma_A = Z\sigma_{np} + N\sigma_{nn}
 
 with :math:`S` from the inelastic cross section above 2 GeV (Letaw, Silberberg and Tsao, Astrophys. J. Suppl. 51 (1983)
-271). Cross sections are in barn, energies in MeV, until they are written in mm^2. Neutron values: `neutron_values`.
+271). Cross sections are in barn, energies in MeV, until they are written in mm^2. Fast neutrons: `neutron_values`.
 """
 
 __all__ = ["SOURCES", "Element", "charged", "elements", "photonuclear", "neutron", "write_hadron_folder"]
@@ -23,11 +23,11 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 from scipy.optimize import brentq
 
-from caloforge.truth import neutron_values as values
+from caloforge.truth import neutron_values
 
 SOURCES = (
-    f"{values.SOURCES}; charged particles: Tripathi et al.; photonuclear: giant dipole (TRK sum), quasi-deuteron; "
-    "joined to Glauber-Gribov"
+    f"{neutron_values.SOURCES}; charged particles: Tripathi et al.; "
+    "photonuclear: giant dipole (TRK sum), quasi-deuteron; joined to Glauber-Gribov"
 )
 BARN = 1e-22  # in mm^2 (Geant4's unit is mm)
 MILLIBARN = 1e-3
@@ -39,21 +39,32 @@ NP, NN = 0.422, 0.155  # barn: nucleon-nucleon at 20 MeV, as Geant4's Glauber-Gr
 NUCLEON_ABOVE_GEV = 0.042  # barn: mean nucleon-nucleon cross section at 2 GeV
 PROJECTILES = {"proton": (1, 1), "deuteron": (1, 2), "triton": (1, 3), "He3": (2, 3), "alpha": (2, 4)}  # Z, A
 LAST_PER_NUCLEON = 200.0  # MeV, end of the charged tables: below the Coulomb barrier no model is to be joined
-SEPARATION = {  # MeV: lowest of the separation energies of a neutron and a proton, main isotopes
-    2: 19.8, 3: 5.7, 4: 1.67, 6: 15.96, 7: 7.55, 8: 12.1, 9: 8.0, 11: 8.8, 12: 11.0, 13: 8.27, 14: 11.6, 18: 9.9,
-    20: 8.3, 26: 10.2, 29: 6.1, 40: 8.4, 50: 9.0, 74: 7.4, 82: 7.4, 92: 6.15,
-}  # fmt: skip
+RESONANCES = ((1e-3, 0.1), (0.1, 1.0))  # MeV, where scattering goes from thermal to averages: A above 24, below
+BEFORE_END = 14.0  # MeV: from here a straight line to the model at the end
 Values = Float[Array, " n"]
 
 
 @dataclass(frozen=True)
 class Element:
-    """Z, mean mass number, and bound scattering and absorption cross sections of thermal neutrons in barn."""
+    """What is measured of an element, as ``tools/build_hadron_elements.py`` collects it with the sources.
+
+    Args:
+        z: atomic number.
+        a: mean mass number.
+        scattering: bound scattering cross section of thermal neutrons, barn.
+        absorption: their absorption, barn.
+        not_captured: its part that makes charged particles, barn.
+        capture: average capture at 30 keV, barn.
+        separation: the lower of the separation energies of a neutron and a proton, main isotope, MeV.
+    """
 
     z: int
     a: float
     scattering: float
     absorption: float
+    not_captured: float
+    capture: float
+    separation: float
 
     @cached_property
     def area(self) -> float:
@@ -75,9 +86,9 @@ def _glauber(area: float, sigma: float) -> tuple[float, float]:
 
 
 def elements() -> list[Element]:
-    """Z = 1..98, from ``hadron_elements.csv``, which ``tools/build_hadron_elements.py`` makes."""
+    """Z = 1..98, from ``hadron_elements.csv``."""
     lines = resources.files("caloforge.truth").joinpath("hadron_elements.csv").read_text().splitlines()[1:]
-    return [Element(int(z), float(a), float(s), float(c)) for z, a, s, c in csv.reader(lines)]
+    return [Element(int(z), *map(float, row)) for z, *row, _ in csv.reader(lines)]
 
 
 def neutron(element: Element, energy: Values) -> dict[str, Values]:
@@ -90,51 +101,30 @@ def _log_interp(energy: Values, points: list[tuple[float, float]]) -> Values:
     return np.exp(np.interp(np.log(energy), x, y))
 
 
-def _neighbours(z: int, table: dict[int, values.Points]) -> list[tuple[int, float]]:
-    """The elements of the table around Z, with their weights, linear in ln Z."""
-    known = sorted(table)
-    if z in table or z > known[-1]:
-        return [(min(z, known[-1]), 1.0)]
-    low, high = max(k for k in known if k < z), min(k for k in known if k > z)
-    share = np.log(z / low) / np.log(high / low)
-    return [(low, 1 - share), (high, share)]
-
-
 def _elastic(element: Element, energy: Values) -> Values:
-    """Free-atom thermal value up to 1 keV, then the evaluated values, then Geant4's model at 20 MeV."""
+    """Free-atom thermal value up to the resonances, the averages above them, Geant4's model at 20 MeV."""
     free = element.scattering * (element.a / (element.a + 1)) ** 2
-    total, masses = np.zeros_like(energy), _masses()
-    for z, weight in _neighbours(element.z, values.ELASTIC):
-        points = [(e, b * (element.a / masses[z]) ** (2 / 3)) for e, b in values.ELASTIC[z] if e < END]
-        total += weight * _log_interp(energy, [(1e-4, free), *points, (END, element.at_end()[1])])
-    return total
+    fast = neutron_values.fast_neutrons()[element.z]
+    low, high = RESONANCES[element.a < 24] if element.z > 1 else (0.0, 0.0)
+    model = [(e, s) for e, s in zip(fast.energy, fast.total - fast.nonelastic, strict=True) if high < e < BEFORE_END]
+    slow = [(low, free)] if low else []
+    return _log_interp(energy, [(1e-4, free), *slow, *model, (END, element.at_end()[1])])
 
 
 def _nonelastic(element: Element, energy: Values) -> Values:
-    """Zero up to the threshold, the evaluated values, Geant4's model at 20 MeV; exothermic reactions as 1/v."""
-    total, masses = np.zeros_like(energy), _masses()
-    if element.z == 1:
-        return total
-    for z, weight in _neighbours(element.z, values.NONELASTIC):
-        scale = (element.a / masses[z]) ** (2 / 3)
-        points = [(values.THRESHOLD[z], 0.0), *values.NONELASTIC[z], (END, element.at_end()[0] / scale)]
-        x, y = np.array(points).T
-        total += weight * scale * np.interp(np.log(energy), np.log(x), y)
-    return total + np.where(energy < 1, values.REACTIVE.get(element.z, 0.0) * np.sqrt(THERMAL / energy), 0)
+    """What the statistical model says, Geant4's model at 20 MeV; charged particles from slow neutrons as 1/v."""
+    fast = neutron_values.fast_neutrons()[element.z]
+    inside = fast.energy < BEFORE_END
+    x, y = np.append(fast.energy[inside], END), np.append(fast.nonelastic[inside], element.at_end()[0])
+    slow = element.not_captured * np.sqrt(THERMAL / energy) * (energy < 1)
+    return np.interp(np.log(energy), np.log(x), y) + slow
 
 
 def _capture(element: Element, energy: Values) -> Values:
-    """1/v up to 1 eV, a straight line (log-log) through the value at 30 keV, E^-0.8 above: no resonances."""
-    z = np.array(sorted(values.CAPTURE_30_KEV))
-    average = MILLIBARN * np.exp(np.interp(element.z, z, np.log([values.CAPTURE_30_KEV[k] for k in z.tolist()])))
-    thermal = max(element.absorption - values.REACTIVE.get(element.z, 0.0), 1e-6)
-    points = [(1e-10, THERMAL, thermal), (1e-6, THERMAL, thermal), (0.03, 0.03, average)]
-    line = [(e, value * np.sqrt(at / e)) for e, at, value in points]
-    return _log_interp(energy, [*line, (END, average * (END / 0.03) ** -0.8)])
-
-
-def _masses() -> dict[int, float]:
-    return {element.z: element.a for element in elements()}
+    """1/v up to 1 eV, a straight line (log-log) through the average at 30 keV, E^-0.8 above: no resonances."""
+    thermal = max(element.absorption - element.not_captured, 1e-6)
+    line = [(1e-10, thermal * np.sqrt(THERMAL / 1e-10)), (1e-6, thermal * np.sqrt(THERMAL / 1e-6))]
+    return _log_interp(energy, [*line, (0.03, element.capture), (END, element.capture * (END / 0.03) ** -0.8)])
 
 
 def photonuclear(element: Element, energy: Values) -> Values:
@@ -151,8 +141,7 @@ def photonuclear(element: Element, energy: Values) -> Values:
     peak = 31.2 * element.a ** (-1 / 3) + 20.6 * element.a ** (-1 / 6)
     width = 0.026 * peak**1.91
     lorentz = (energy * width) ** 2 / ((energy**2 - peak**2) ** 2 + (energy * width) ** 2)
-    z = np.array(sorted(SEPARATION))
-    over = np.maximum(energy - np.interp(element.z, z, [SEPARATION[k] for k in z.tolist()]), 0)
+    over = np.maximum(energy - element.separation, 0)
     dipole = 60 * pairs * 2 / (np.pi * width) * lorentz * -np.expm1(-over)
     return MILLIBARN * (dipole + 6.5 * pairs * _deuteron(energy) * _blocking(energy) * (over > 0))
 

@@ -1,80 +1,42 @@
-"""Key values of neutron cross sections below 20 MeV, smoothed over resonances, for the elements that detectors hold.
+"""Cross sections of fast neutrons of the elements: an optical model and a statistical one, tabulated in advance.
 
-Rounded values after the evaluations, ENDF/B-VIII.0 (Brown et al., Nucl. Data Sheets 148 (2018) 1), written down from
-knowledge of them and not taken from their files: meant to be good to 10-20 % between 0.1 and 14 MeV, unfit for
-shielding. Elements between two of them are interpolated in ln Z, with cross sections in units of A^(2/3): 20-40 %.
-Averages over resonances hide windows (Fe 24 keV, O 2.35 MeV).
+``neutron_values.csv`` holds total and non-elastic cross sections from 1 keV to 20 MeV, smooth (averages over
+resonances), made by ``tools/build_neutron_values.py``: Koning and Delaroche's global optical potential (Nucl. Phys. A
+713 (2003) 231), solved; Hauser and Feshbach's compound-elastic part taken off what is absorbed; hydrogen by effective
+ranges. The potential is made for 24 <= A <= 209; the file says where it is used outside.
 """
 
-__all__ = ["CAPTURE_30_KEV", "ELASTIC", "NONELASTIC", "REACTIVE", "SOURCES", "THRESHOLD"]
+__all__ = ["SOURCES", "Fast", "fast_neutrons"]
 
-SOURCES = "neutrons below 20 MeV: rounded values after ENDF/B-VIII.0, Sears (thermal), Bao et al. (capture)"
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 
-Points = tuple[tuple[float, float], ...]
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray as Array
 
-ELASTIC: dict[int, Points] = {  # Z -> (MeV, barn); below the first energy the free-atom thermal value
-    1: ((0.001, 20.4), (0.01, 19.1), (0.1, 12.8), (0.5, 6.1), (1, 4.26), (2, 2.91), (3, 2.29), (5, 1.63), (7, 1.26),
-        (10, 0.94), (14, 0.69), (20, 0.482)),
-    2: ((0.01, 0.78), (0.1, 0.85), (0.5, 2.3), (1, 6.5), (1.5, 5.8), (2, 4.3), (3, 3.2), (5, 2.3), (10, 1.5),
-        (14, 1.0)),
-    4: ((0.01, 6.0), (0.1, 5.3), (0.5, 4.0), (1, 3.3), (2, 2.2), (3, 2.3), (5, 1.5), (10, 1.1), (14, 0.97)),
-    6: ((0.01, 4.7), (0.1, 4.4), (0.5, 3.3), (1, 2.58), (2, 1.75), (3, 1.9), (4, 1.9), (5, 1.15), (7, 1.1), (10, 0.8),
-        (14, 0.81)),
-    7: ((0.01, 8.5), (0.1, 4.5), (0.5, 2.6), (1, 1.9), (2, 1.5), (3, 1.4), (5, 1.15), (7, 1.1), (10, 0.93), (14, 0.97)),
-    8: ((0.01, 3.76), (0.1, 3.5), (0.5, 3.8), (1, 4.0), (1.5, 2.4), (2, 1.6), (3, 1.5), (4, 1.9), (5, 1.3), (7, 1.0),
-        (10, 0.85), (14, 0.93)),
-    13: ((0.01, 1.3), (0.1, 4.5), (0.5, 3.3), (1, 2.7), (2, 2.3), (3, 2.0), (5, 1.5), (7, 1.05), (10, 0.8), (14, 0.75)),
-    14: ((0.01, 1.9), (0.05, 1.2), (0.1, 2.5), (0.2, 5.0), (0.5, 3.5), (0.8, 4.5), (1, 4.0), (2, 2.6), (3, 2.1),
-        (4, 2.0),
-         (5, 1.7), (7, 1.15), (10, 0.85), (14, 0.78)),
-    18: ((0.01, 0.6), (0.1, 0.9), (0.3, 2.0), (0.5, 2.3), (1, 3.1), (2, 3.0), (3, 2.7), (5, 2.0), (7, 1.5), (10, 1.1),
-         (14, 1.0)),
-    26: ((0.001, 8.0), (0.01, 4.5), (0.1, 4.0), (0.5, 2.8), (1, 2.3), (2, 2.3), (3, 2.3), (5, 2.2), (7, 1.8),
-        (10, 1.45),
-         (14, 1.17)),
-    29: ((0.001, 8.0), (0.01, 7.0), (0.1, 5.2), (0.5, 3.5), (1, 2.9), (2, 2.1), (3, 2.05), (5, 2.1), (7, 2.0),
-        (10, 1.7),
-         (14, 1.4)),
-    50: ((0.001, 5.0), (0.01, 6.0), (0.1, 7.0), (0.5, 6.4), (1, 5.8), (2, 4.6), (3, 3.6), (5, 2.5), (7, 2.3), (10, 2.6),
-         (14, 2.6)),
-    74: ((0.001, 18.0), (0.01, 12.0), (0.1, 8.3), (0.5, 5.2), (1, 4.5), (2, 3.9), (3, 3.6), (5, 2.9), (7, 2.5),
-        (10, 2.5),
-         (14, 2.85)),
-    82: ((0.001, 11.2), (0.01, 11.0), (0.1, 9.0), (0.5, 5.6), (1, 4.7), (2, 5.1), (3, 6.2), (5, 5.5), (7, 4.2),
-         (10, 2.75), (14, 2.85)),
-    92: ((0.001, 15.0), (0.01, 13.0), (0.1, 11.0), (0.5, 7.2), (1, 4.8), (2, 4.2), (3, 4.6), (5, 4.4), (7, 3.4),
-         (10, 2.7), (14, 2.8)),
-}  # fmt: skip
+SOURCES = "neutrons below 20 MeV: optical model (Koning and Delaroche) with Hauser-Feshbach, Sears, Bao et al."
 
-NONELASTIC: dict[int, Points] = {  # Z -> (MeV, barn): all but elastic and capture; zero below the threshold
-    2: ((14, 0.0),),
-    4: ((2, 0.02), (3, 0.3), (5, 0.55), (10, 0.55), (14, 0.53)),
-    6: ((5, 0.03), (6, 0.2), (7, 0.27), (8, 0.42), (10, 0.4), (14, 0.49)),
-    7: ((1, 0.05), (2, 0.12), (3, 0.25), (4, 0.33), (5, 0.35), (7, 0.4), (10, 0.47), (14, 0.6)),
-    8: ((3.5, 0.02), (4, 0.07), (5, 0.12), (6, 0.13), (7, 0.3), (8, 0.45), (10, 0.55), (14, 0.63)),
-    13: ((1, 0.1), (1.5, 0.2), (2, 0.4), (3, 0.6), (5, 0.8), (7, 0.95), (10, 1.02), (14, 0.99)),
-    14: ((2, 0.2), (2.5, 0.4), (3, 0.5), (4, 0.6), (5, 0.7), (6, 0.8), (7, 0.92), (10, 1.02), (14, 1.0)),
-    18: ((2, 0.35), (3, 0.75), (5, 1.1), (7, 1.25), (10, 1.25), (14, 1.2)),
-    26: ((1, 0.3), (1.5, 0.5), (2, 0.85), (3, 1.05), (5, 1.4), (7, 1.43), (10, 1.42), (14, 1.38)),
-    29: ((1, 0.35), (1.5, 0.8), (2, 1.1), (3, 1.35), (5, 1.6), (7, 1.6), (10, 1.6), (14, 1.5)),
-    50: ((1, 0.02), (1.5, 0.5), (2, 1.0), (3, 1.7), (5, 2.0), (7, 2.0), (10, 1.98), (14, 1.95)),
-    74: ((0.2, 0.4), (0.5, 1.3), (1, 2.2), (2, 2.8), (3, 2.75), (5, 2.6), (10, 2.55), (14, 2.5)),
-    82: ((1, 0.3), (2, 0.6), (3, 1.3), (4, 1.9), (5, 2.2), (7, 2.5), (10, 2.55), (14, 2.55)),
-    92: ((0.1, 1.2), (0.5, 1.6), (1, 2.4), (2, 3.2), (3, 3.15), (5, 3.0), (10, 2.95), (14, 2.9)),
-}  # fmt: skip
 
-THRESHOLD: dict[int, float] = {  # MeV: where the non-elastic cross section begins, exothermic reactions apart
-    2: 14.0, 4: 1.75, 6: 4.81, 7: 0.5, 8: 2.35, 13: 0.876, 14: 1.84, 18: 1.5, 26: 0.862, 29: 0.68, 50: 0.9, 74: 0.1,
-    82: 0.57, 92: 0.045,
-}  # fmt: skip
+@dataclass(frozen=True, eq=False)
+class Fast:
+    """Total and non-elastic cross section in barn at laboratory energies in MeV, and the ``source`` of both."""
 
-REACTIVE: dict[int, float] = {  # barn at 2200 m/s: (n,p) and (n,alpha), 1/v, counted as non-elastic, not as capture
-    3: 70.5, 5: 767.0, 7: 1.83,
-}  # fmt: skip
+    source: str
+    energy: Float[Array, " n"]
+    total: Float[Array, " n"]
+    nonelastic: Float[Array, " n"]
 
-CAPTURE_30_KEV: dict[int, float] = {  # mb at 30 keV: Bao et al., At. Data Nucl. Data Tables 76 (2000) 70, rounded
-    1: 0.25, 2: 0.01, 3: 0.04, 4: 0.01, 6: 0.015, 8: 0.04, 9: 5.8, 11: 2.1, 12: 3.3, 13: 3.7, 14: 3.4, 18: 2.6, 20: 6,
-    22: 25, 24: 20, 25: 40, 26: 12, 28: 30, 29: 65, 30: 60, 32: 80, 40: 18, 41: 266, 42: 130, 47: 900, 48: 350, 49: 770,
-    50: 90, 53: 635, 55: 509, 56: 40, 57: 38, 58: 17, 60: 200, 62: 430, 64: 700, 66: 400, 72: 450, 73: 766, 74: 250,
-    79: 582, 80: 180, 82: 6, 83: 2.6, 90: 500, 92: 400, 98: 400,
-}  # fmt: skip
+
+@cache
+def fast_neutrons() -> dict[int, Fast]:
+    """Z = 1..98."""
+    text = resources.files("caloforge.truth").joinpath("neutron_values.csv").read_text(encoding="utf-8")
+    header, *rows = csv.reader(text.splitlines())
+    energy = np.array(header[3:], float)
+    return {
+        int(total[0]): Fast(total[1], energy, np.array(total[3:], float), np.array(other[3:], float))
+        for total, other in zip(rows[::2], rows[1::2], strict=True)
+    }

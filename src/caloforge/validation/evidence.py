@@ -47,7 +47,9 @@ class Evidence:
         """Value and error as text."""
         if self.sense == "p-value":
             return f"p = {self.measured.value:.2g}"
-        return f"{self.number(self.measured.value)} ± {self.number(self.measured.error)}{' %' if self.percent else ''}"
+        truth = f" (truth {self.number(self.measured.floor)})" if self.sense == "agreement" else ""
+        unit = " %" if self.percent else ""
+        return f"{self.number(self.measured.value)} ± {self.number(self.measured.error)}{unit}{truth}"
 
     @property
     def floor(self) -> str:

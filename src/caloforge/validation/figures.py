@@ -110,12 +110,14 @@ def _differences(lineup: Lineup, verdicts: Sequence[Verdict]) -> Iterator[Plot]:
                 "Each shower is scored by a network that never saw it. Right: the curve of which the AUC is the area.",
                 partial(classifier_plots.scores, classified, plain_label(verdict.name), i),
             )
-        yield Plot(
-            f"separation_map{numbered}",
-            f"Separation power layer by layer{of}",
-            "Separation power over its floor: 1 is what two samples of Geant4 give, dark is where they differ.",
-            partial(matrices.separation_map, found.separation, lineup.binning),
-        )
+        layered = {name: d for name, d in found.separation.items() if d.per == "layer"}
+        if layered:
+            yield Plot(
+                f"separation_map{numbered}",
+                f"Separation power layer by layer{of}",
+                "Separation power over its floor: 1 is what two samples of Geant4 give, dark is where they differ.",
+                partial(matrices.separation_map, layered, lineup.binning),
+            )
         if found.conditional:
             yield Plot(
                 f"conditional_map{numbered}",

@@ -18,6 +18,7 @@ from caloforge.validation.evidence import Evidence
 
 Outcome = Literal["pass", "fail", "cannot tell"]
 _WORST_FIRST: tuple[Outcome, ...] = ("fail", "cannot tell", "pass")
+_WHOLE = ("overall", "layer", "ring", "column")  # where every shower counts
 _SURE = 2.0  # standard deviations of truth against truth that must fit under a limit of physics
 
 
@@ -78,7 +79,8 @@ class Line:
     def reason(self) -> str:
         """One clause for the verdict."""
         more = f" and {len(self.failing) - 1} more of {self.checked}" if len(self.failing) > 1 else ""
-        showers = f"; about {self.needed:,} showers in each sample would tell" if self.needed else ""
+        there = "" if self.worst is None or self.worst.where in _WHOLE else " there"
+        showers = f"; about {self.needed:,} showers{there} in each sample would tell" if self.needed else ""
         subject = "" if "*" in self.requirement.metric and self.worst else f"{self.requirement.metric} "
         return f"{subject}{self.found}{more}, required {self.required}{showers}"
 

@@ -80,14 +80,13 @@ def _label(axes: Axes, labels: Sequence[str], what: str, first: bool) -> None:
 
 
 def separation_map(separation: Mapping[str, Distance], binning: Binning) -> Figure:
-    """Separation power over its floor, for every layer of every layered observable."""
-    chosen = {name: s for name, s in separation.items() if s.per == "layer" and len(s.columns) == binning.n_layers}
-    excess = np.array([[c.value / max(c.floor, 1e-12) for c in s.columns] for s in chosen.values()])
-    with figure(10.5, 1.4 + 0.3 * len(chosen)) as fig:
+    """Separation power over its floor, for every layer of these observables, which have a column for each layer."""
+    excess = np.array([[c.value / max(c.floor, 1e-12) for c in s.columns] for s in separation.values()])
+    with figure(10.5, 1.4 + 0.3 * len(separation)) as fig:
         axes = fig.add_subplot()
         top = max(10.0, float(excess.max(initial=1)))
         image = axes.imshow(np.clip(excess, 1, None), norm=LogNorm(1, top), aspect="auto", cmap="magma_r")
-        axes.set_yticks(range(len(chosen)), list(chosen))
+        axes.set_yticks(range(len(separation)), list(separation))
         _label_layers(axes, binning)
         fig.colorbar(image, ax=axes, label="Separation / floor")
         return fig

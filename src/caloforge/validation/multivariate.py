@@ -26,7 +26,7 @@ from caloforge.validation.sample import Sample
 from caloforge.validation.univariate import fill_alike
 
 MULTIVARIATE = ("correlation", "fpd", "kpd", "precision", "recall", "density", "coverage")
-_MOST = 50_000  # showers of each sample, as many as the CaloChallenge takes
+_MOST = 25_000  # showers of each sample
 _MOST_TESTED = 25_000
 _IN_BINS = 50  # pooled showers to a histogram bin within an energy bin
 
@@ -42,7 +42,7 @@ _MEASURES: dict[str, Callable[..., dict[str, Measured]]] = {
 def multivariate(
     observables: Mapping[str, Observable], truth: Sample, generated: Sample, protocol: Protocol, seed: int
 ) -> dict[str, Measured]:
-    """Every metric that sees all judged observables at once, from at most 50,000 showers of each sample.
+    """Every metric that sees all judged observables at once, from at most 25,000 showers of each sample.
 
     Under the CaloChallenge's protocol its own features, of the showers kept with their cells. What needs more showers
     than there are is left out.
@@ -84,14 +84,16 @@ def permuted(
     truth: Sample,
     generated: Sample,
     seed: int,
-    permutations: int = 999,
+    permutations: int = 499,
 ) -> PermutationTest:
     """The permutation test of every column of every observable, in the whole and in every part of the samples.
 
-    At most 25,000 showers of each sample take part. Showers with the same conditions one by one are tested as pairs.
+    At most 25,000 showers of each sample take part, and of one sample not more than four times those of the other: more
+    would cost much and tell little. Showers with the same conditions one by one are tested as pairs.
     """
     paired = same_conditions(truth, generated)
-    t, g = (s.thinned(some(len(s), _MOST_TESTED, stream(seed, f"tested {len(s)}"))) for s in (truth, generated))
+    most = min(_MOST_TESTED, 4 * min(len(truth), len(generated)))
+    t, g = (s.thinned(some(len(s), most, stream(seed, f"tested {len(s)}"))) for s in (truth, generated))
     pairs = dict(_histograms(observables, t, g, cuts(t, g)))
     first, second = ({name: pair[i] for name, pair in pairs.items()} for i in (0, 1))
     return permutation_test(first, second, stream(seed, "permutation"), permutations, paired=paired)

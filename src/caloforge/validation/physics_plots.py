@@ -103,7 +103,8 @@ def draw_quantities(summaries: Mapping[str, PhysicsSummary]) -> Figure:
     names = [name for name in _LABELS if name in first.bins[0].quantities]
     rows = -(-len(names) // _COLUMNS)
     with figure(12.5, 3.4 * rows) as fig:
-        for place, (panel, name) in enumerate(zip(subfigures(fig, rows, _COLUMNS), names, strict=False)):
+        panels = subfigures(fig, rows, _COLUMNS)
+        for panel, name in zip(panels, names, strict=False):
             upper, lower = panel.subplots(2, 1, sharex=True, height_ratios=(2.2, 1))
             _values(upper, lower, summaries, name, joined=True)
             unit = first.bins[0].quantities[name].unit
@@ -111,10 +112,14 @@ def draw_quantities(summaries: Mapping[str, PhysicsSummary]) -> Figure:
             upper.set_ylabel(f"[{unit}]" if unit else "value", fontsize=8)
             lower.set_ylabel("pull", loc="center", fontsize=8)
             lower.set_xlabel(r"$E_\mathrm{inc}$ [GeV]", fontsize=8)
-            _headroom(upper, 0.3 if place == 0 else 0.05)
             for axes in (upper, lower):
                 axes.tick_params(labelsize=8)
-        fig.axes[0].legend(loc="upper right", fontsize=8, handlelength=1.2)
+        known = fig.axes[0].get_legend_handles_labels()
+        free = panels[len(names) :]
+        if free:
+            free[0].legend(*known, loc="center")
+        else:
+            fig.axes[0].legend(*known, fontsize=7, handlelength=1.2, framealpha=0.8)
         return fig
 
 

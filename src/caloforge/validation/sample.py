@@ -138,6 +138,7 @@ def read_sample(
     keep: int = 10_000,
     seed: int = 1,
     progress: Callable[[int], None] = lambda done: None,
+    mesh: Binning | None = None,
 ) -> Sample:
     """Read a source once (the truth's first showers twice).
 
@@ -148,18 +149,21 @@ def read_sample(
         keep: most showers to keep with all their cells.
         seed: of the subset.
         progress: called with the number of showers read.
+        mesh: the source's cells with depths that its own mesh may lack.
 
     Raises:
         EmptySample: the source has no shower.
     """
+    mesh = mesh or source.binning
     of_cells = {name: o for name, o in observables.items() if o.per == "cell"}
     edges = _edges(source, of_cells) if pooled_edges is None else pooled_edges
-    reservoir = _Reservoir(source.binning, keep, stream(seed, "reservoir"))
+    reservoir = _Reservoir(mesh, keep, stream(seed, "reservoir"))
     columns: dict[str, list[Array]] = {name: [] for name in ("incident_energy", "pdg", "theta", "phi", "ids")}
     tables: list[dict[str, Array]] = []
     pools: dict[str, list[Histograms]] = {name: [] for name in of_cells}
-    sums = np.zeros(source.binning.n_voxels)
-    for batch in filter(len, source.batches(_BATCH)):
+    sums = np.zeros(mesh.n_voxels)
+    for cut in filter(len, source.batches(_BATCH)):
+        batch = replace(cut, binning=mesh)
         for name, parts in columns.items():
             parts.append(getattr(batch, name))
         tables.append({name: values.astype(np.float32) for name, values in tabulate(batch, observables).items()})
@@ -173,7 +177,7 @@ def read_sample(
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}
     cells, rows = reservoir.showers({name: values for name, values in joined.items() if name != "ids"})
     return Sample(
-        binning=source.binning,
+        binning=mesh,
         **joined,
         table={name: _join(tables, name) for name in list(tables[0])},
         pooled={name: Histograms.stack(parts) for name, parts in pools.items()},

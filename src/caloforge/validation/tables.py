@@ -59,10 +59,10 @@ def _outcome(line: Line) -> Cell:
 
 def models_table(verdicts: Sequence[Verdict]) -> str:
     """A column for each generated sample, a row for each requirement that any of them was held against."""
-    names = list(dict.fromkeys(line.name for v in verdicts for line in v.result.lines))
-    rows = [[text(name), *(_found(v, name) for v in verdicts)] for name in names]
-    overall = [text("Checklist"), *(_OUTCOMES["pass" if v.passed else "fail"] for v in verdicts)]
-    return table(("Requirement", *(v.name for v in verdicts)), [overall, *rows])
+    limits = {line.name: line.required for v in verdicts for line in v.result.lines}
+    rows = [[text(name), number(limit), *(_found(v, name) for v in verdicts)] for name, limit in limits.items()]
+    overall = [text("Checklist"), text(""), *(_OUTCOMES["pass" if v.passed else "fail"] for v in verdicts)]
+    return table(("Requirement", "Limit", *(v.name for v in verdicts)), [overall, *rows])
 
 
 def _found(verdict: Verdict, name: str) -> Cell:

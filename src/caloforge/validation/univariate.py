@@ -18,7 +18,7 @@ from caloforge.validation.distances import KolmogorovSmirnov, kolmogorov_smirnov
 from caloforge.validation.metrics import Histograms, Measured, Resamples, measure_separation, well_filled
 from caloforge.validation.sample import Sample
 
-MOST_SORTED = (5_000, 20_000)  # showers for Wasserstein, in a part and in the whole: it sorts every resample
+MOST_SORTED = (2_500, 10_000)  # showers for Wasserstein, in a part and in the whole: it sorts every resample
 UNIVARIATE = ("separation", "wasserstein", "ks")
 
 

@@ -18,10 +18,13 @@ from caloforge.validation.gather import gather, require_known
 from caloforge.validation.judgement import judge
 from caloforge.validation.lineup import Lineup
 from caloforge.validation.posterior import log_posterior
-from caloforge.validation.protocol import FAST_PROTOCOL, Protocol
+from caloforge.validation.protocol import CALOCHALLENGE, FAST_PROTOCOL, Protocol
 from caloforge.validation.report import Report
 from caloforge.validation.sample import Sample, Source, read_sample
 from caloforge.validation.verdict import Verdict
+
+_CELLS = 33_000_000  # cells of one sample that the fast classifiers look at
+_FEWEST_KEPT = 500
 
 
 def validate(
@@ -61,11 +64,14 @@ def validate(
     require_known(asked)
     judged = select(sufficient) if sufficient else dict(OBSERVABLES)
     several = generated if isinstance(generated, Mapping) else {"generated": generated}
+    mesh = truth.binning
     for source in several.values():
         require_one_mesh(truth.binning, source.binning)
+        mesh = mesh.with_depths_of(source.binning)
     share = 1 / (1 + len(several))
     progress(0.0, "reading the truth")
-    reference = read_sample(truth, keep=2 * protocol.settings.max_showers, seed=seed)
+    keep = _kept_cells(protocol, truth.binning.n_voxels)
+    reference = read_sample(truth, keep=2 * keep, seed=seed, mesh=mesh)
     edges = {name: histograms.edges[0] for name, histograms in reference.pooled.items()}
     verdicts: list[Verdict] = []
     drawn: dict[str, Sample] = {}
@@ -74,7 +80,7 @@ def validate(
     for i, (name, source) in enumerate(several.items()):
         start = share * (i + 1)
         progress(start, f"reading {name}")
-        sample = read_sample(source, pooled_edges=edges, keep=protocol.settings.max_showers, seed=seed)
+        sample = read_sample(source, pooled_edges=edges, keep=keep, seed=seed, mesh=mesh)
         samples[name] = len(sample)
         cautions = _cautions(reference, sample, allow_different_conditions)
         comparison = compare(reference, sample, seed, protocol, judged, quick, _part(progress, start, 0.8 * share))
@@ -93,6 +99,15 @@ def validate(
 def _seen(sample: Sample, judged: Mapping[str, Observable]) -> Features:
     """What the network that tells models apart sees."""
     return high({n: v for n, v in sample.table_of_cells.items() if n in judged}, sample.cells.incident_energy)
+
+
+def _kept_cells(protocol: Protocol, n_voxels: int) -> int:
+    """Showers to keep with all their cells: what the classifiers take; for the fast ones, what memory allows.
+
+    They hold each cell as energy, share and logarithm, and twice as many showers of the truth: 1.2 GB.
+    """
+    most = protocol.settings.max_showers
+    return most if protocol is CALOCHALLENGE else max(_FEWEST_KEPT, min(most, _CELLS // n_voxels))
 
 
 def _part(progress: Progress, start: float, share: float) -> Progress:
