@@ -50,6 +50,12 @@ def test_a_rate_of_zero_before_the_end_of_warm_up_is_no_collapse():
     assert raised({"kl": 0.0, "beta": 0.3}) == []
 
 
+def test_cycles_of_beta_do_not_hide_a_collapse():
+    alarms = Alarms(100, 1.0)
+    found = [alarms.check({"step": 10.0 * i, "kl": 0.0, "beta": float(i % 2)}) for i in range(1, 8)]
+    assert [len(texts) for texts in found] == [0, 0, 0, 0, 1, 0, 0]
+
+
 class Imitation(Generator):
     """Samples with a spread of ``scale``."""
 

@@ -1,6 +1,7 @@
 r"""Alarms while training: collapse is seen in the log, early enough to stop the run.
 
-An alarm is raised when its condition holds in three records in a row, so that one noisy batch does not count:
+An alarm is raised when its condition holds in three records in a row (of those that it looks at), so that one noisy
+batch does not count:
 
 - **posterior collapse** (VAE): beta has reached its final value and fewer than 0.5 nats pass through the latent;
 - **discriminator saturation** (GAN): on held-out showers it is sure of truth and of samples, its bound on the
@@ -29,10 +30,13 @@ _LEAST_RATE = 0.5  # nats
 _SURE = 0.95 * math.log(2)
 _LEAST_VARIANCE = 0.5
 _SHOWERS = 512
+_SKIP = ""  # this record says nothing about the condition
 
 
 def _collapsed(record: Record, final_beta: float, progress: float) -> str | None:
-    if record.get("beta", 0.0) < final_beta or "kl" not in record or record["kl"] >= _LEAST_RATE:
+    if record.get("beta", 0.0) < final_beta:
+        return _SKIP
+    if "kl" not in record or record["kl"] >= _LEAST_RATE:
         return None
     return f"posterior collapse: {record['kl']:.2f} nats pass through the latent; raise model.free_bits or lower beta"
 
@@ -79,6 +83,8 @@ class Alarms:
         raised = []
         for name, condition in _CONDITIONS.items():
             text = condition(record, self.final_beta, record["step"] / self.steps)
+            if text == _SKIP:
+                continue
             self.in_a_row[name] = self.in_a_row.get(name, 0) + 1 if text else min(self.in_a_row.get(name, 0), 0)
             if text and self.in_a_row[name] == _IN_A_ROW:
                 raised.append(f"step {record['step']:.0f}: {text}")
