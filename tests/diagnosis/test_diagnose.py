@@ -113,3 +113,11 @@ def test_too_few_showers_are_one_sentence(monkeypatch, capsys, folder, mixed, tm
     assert "50 showers in each split" in err
     assert err.count("\n") == 1
     assert not (tmp_path / "r").exists()
+
+
+def test_showers_of_a_hidden_particle_can_be_generated_and_inspected(monkeypatch, capsys, folder, tmp_path):
+    words = ["generate", folder, "--energy", "20GeV", "-n", 5, "-o", tmp_path / "fake.h5"]
+    assert call(monkeypatch, capsys, *words)[0] == 0
+    code, out, _ = call(monkeypatch, capsys, "inspect", tmp_path / "fake.h5")
+    assert code == 0
+    assert "PDG 0" in out

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from particle import Particle, ParticleNotFound
+from particle import InvalidParticle, Particle, ParticleNotFound
 
 from caloforge.data.showers import Showers
 from caloforge.diagnosis.diversity import (
@@ -152,7 +152,7 @@ def _modes(samples: Samples, seed: int) -> tuple[tuple[ModeFraction, ...], tuple
 def _particle(pdg: int) -> str:
     try:
         return str(Particle.from_pdgid(pdg).name)
-    except ParticleNotFound:
+    except (ParticleNotFound, InvalidParticle):
         return f"PDG {pdg}"
 
 
