@@ -176,7 +176,7 @@ def test_bad_words(call, monkeypatch, tmp_path, words, says):
     ("change", "says"),
     [
         ("model.latnet=3", "latnet"),
-        ("model.name=gan", "vae"),
+        ("model.name=gann", "vae"),
         ("training.steps=0", "training.steps"),
         ("training.steps", "name=value"),
         ("colour=blue", "colour"),

@@ -84,7 +84,7 @@ def test_latent_of_one_dimension(binning, showers, decoder):
     torch.manual_seed(0)
     model = config.build(pipeline).requires_grad_(False)
     model.initialise(*pipeline(showers, generator)[:2])
-    shape, shares, u = model.shape, x[:, 3:], model._context(x[:, :3], c)[0]
+    shape, shares, u = model.shape, x[:, 3:], model.context(x[:, :3], c)[0]
     shape.cells.weight.mul_(10.0)
     grid, n = torch.linspace(-6, 6, 401), 401
     rows = [t.repeat_interleave(n, 0) for t in (shares, u, c)]

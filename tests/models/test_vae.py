@@ -95,7 +95,7 @@ def test_elbo_below_the_likelihood(trained):
     model, x, c = trained
     u, shares, e = x[:300, :3], x[:300, 3:], model.embedding(c[:300])
     with torch.no_grad():
-        context = model._context(u, c[:300])[0]
+        context = model.context(u, c[:300])[0]
         noise = torch.randn(64, 300, 3, generator=torch_stream(4, "bound"))
         reconstruction, kl, _ = model.shape.elbo_terms(shares, context, e, noise[0])
         value, error = model.shape.log_prob(shares, context, e, noise)

@@ -1,75 +1,60 @@
-"""`caloforge diagnose`: what ails a trained model. So far: the weight of the KL term of a VAE."""
+"""`caloforge diagnose`: what ails a trained model: collapse, lost modes, copies; or the weight of a VAE's KL term."""
 
 __all__ = ["diagnose"]
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from caloforge.cli.beta_sweep import sweep_betas
 from caloforge.cli.progress import track
-from caloforge.config import load_config
 from caloforge.data.samples import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile
-from caloforge.diagnosis.beta_sweep import Point, beta_sweep, draw_sweep
-from caloforge.errors import BadValue
-from caloforge.models import ModelConfig
-from caloforge.training.run import run_folder
+from caloforge.diagnosis.diagnose import Diagnosis, diagnose_run
+from caloforge.diagnosis.page import write_diagnosis
+from caloforge.training.run import load_run
 from caloforge.validation.report import require_writable
-from caloforge.validation.style import png
 
 
 def diagnose(
     run: Annotated[Path, typer.Argument(help="run folder, or the name of a model that comes with caloforge")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="folder for figures and JSON")],
-    sweep: Annotated[bool, typer.Option("--beta-sweep", help="train small copies at several beta")] = False,
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder for the report, plots and JSON")],
+    truth: Annotated[Path, typer.Option(help="HDF5 file of showers, or bundled; best the one trained on")] = Path(
+        BUNDLED
+    ),
+    n: Annotated[
+        int | None, typer.Option("-n", min=1, help="showers to generate; default: as many as are held out")
+    ] = None,
+    sweep: Annotated[bool, typer.Option("--beta-sweep", help="instead train small copies at several beta")] = False,
     betas: Annotated[str, typer.Option(help="values of beta, separated by commas")] = "0.1,0.3,1,3,10",
     steps: Annotated[int, typer.Option(min=1, help="training steps of each copy")] = 500,
-    truth: Annotated[Path, typer.Option(help="HDF5 file of showers, or bundled")] = Path(BUNDLED),
     seed: Annotated[int, typer.Option(min=0, help="same seed, same diagnosis")] = 1,
+    strict: Annotated[bool, typer.Option("--strict", help="exit with 1 when a test alarms")] = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
-    """Draw the curve of fidelity against regularity of a VAE (--beta-sweep)."""
-    if not sweep:
-        raise BadValue("diagnosis", None, "say which: --beta-sweep")
-    values = _betas(betas)
-    config = load_config(run_folder(run) / "config.yaml")
-    training = config.training.model_copy(update={"steps": steps})
+    """Test a trained model for lost modes, posterior collapse and copies of training showers."""
     require_writable(output)
+    if sweep:
+        sweep_betas(run, truth, output, betas, steps, seed, json_only)
+        return
+    model = load_run(run)
     with ShowerFile(showers_path(truth)) as file:
         showers, facts = file.read(), {"file": str(truth), "detector": file.detector, **file.provenance}
-
-    def text(model: ModelConfig) -> str:
-        return config.model_copy(update={"model": model, "training": training, "data": str(truth)}).to_yaml()
-
-    with track("beta sweep", 1.0) as progress:
-        points = beta_sweep(showers, config.model, training, values, seed, output / "runs", facts, text, progress)
-    answer = {
-        "run": str(run),
-        "truth": str(truth),
-        "steps": steps,
-        "seed": seed,
-        "points": [p.to_dict() for p in points],
-    }
-    (output / "beta_sweep.json").write_text(json.dumps(answer, indent=1))
-    (output / "beta_sweep.png").write_bytes(png(draw_sweep(points)))
-    print(json.dumps(answer) if json_only else f"{_table(points)}\n{output / 'beta_sweep.png'}")
+    origin = {"model": str(run), "seed": seed, "truth": facts, "training": model.provenance}
+    with track("diagnosing", 1.0) as progress:
+        diagnosis = diagnose_run(model, showers, seed, n, origin, progress)
+        path = write_diagnosis(diagnosis, output)
+    print((output / "diagnosis.json").read_text() if json_only else f"{_text(diagnosis)}\n{path}")
+    if strict and diagnosis.alarms:
+        raise typer.Exit(1)
 
 
-def _betas(text: str) -> list[float]:
-    try:
-        values = [float(word) for word in text.split(",")]
-    except ValueError:
-        values = []
-    if not values or len(set(values)) < len(values) or not all(0 < v < 1e6 for v in values):
-        raise BadValue("--betas", text, "write different positive numbers separated by commas, such as 0.1,1,10")
-    return values
-
-
-def _table(points: list[Point]) -> str:
-    lines = [f"{'beta':>8}{'rate':>9}{'distortion':>12}{'latents':>9}   AUC on observables, on cells (floor)"]
-    for p in points:
-        aucs = ", ".join(f"{m.value:.3f} ± {m.error:.3f} ({m.floor:.3f})" for m in (p.auc_high, p.auc_low))
-        lines.append(f"{p.beta:8g}{p.rate:9.2f}{p.distortion:12.2f}{p.active_units:9d}   {aucs}")
-    return "\n".join(lines)
+def _text(diagnosis: Diagnosis) -> str:
+    """One line a finding, the remedy under an alarm."""
+    lines = []
+    for f in diagnosis.findings:
+        lines.append(f"{f.status}: {f.test}: {f.evidence}")
+        if f.remedy:
+            lines.append(f"    {f.remedy}")
+    return "\n".join([*lines, diagnosis.verdict])

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from particle import Particle, ParticleNotFound
+from particle import InvalidParticle, Particle, ParticleNotFound
 
 from caloforge.cli.inspect_detector import inspect_detector, is_detector
 from caloforge.cli.inspect_observables import inspect_observables
@@ -78,5 +78,5 @@ def _facts(file: ShowerFile) -> dict[str, Any]:
 def _particle_name(pdg: int) -> str:
     try:
         return Particle.from_pdgid(pdg).name
-    except ParticleNotFound:
+    except (ParticleNotFound, InvalidParticle):
         return f"PDG {pdg}"

@@ -35,9 +35,13 @@ def train(
             last.update(record)
             progress(record["step"], f"validation {last['validation']:.2f}" if "validation" in last else "")
 
-        train_run(showers, run.model, run.training, run.seed, output, run.to_yaml(), provenance, resume, report)
+        train_run(showers, run.model, run.training, run.seed, output, run.to_yaml(), provenance, resume, report, _warn)
     if json_only:
         print(json.dumps({"run": str(output), **last}))
     else:
         print(f"trained {last.get('step', 0):.0f} steps, validation {last.get('validation', 0):.2f}: {output}")
     sys.stdout.flush()
+
+
+def _warn(text: str) -> None:
+    print(f"caloforge: alarm at {text}", file=sys.stderr)

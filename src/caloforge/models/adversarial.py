@@ -19,7 +19,7 @@ from pydantic import Field
 from torch import Tensor
 
 from caloforge.geometry.binning import Binning
-from caloforge.models.adversary import Game, Wasserstein, gradient_norm, interpolates
+from caloforge.models.adversary import Game, Wasserstein, gradient_norm, interpolates, mode_seeking
 from caloforge.models.base import Losses, ModelConfig, Player
 from caloforge.models.cascade import EnergyStage, TwoStage
 from caloforge.models.critic import ShowerCritic, ShowerFeatures
@@ -78,18 +78,17 @@ class AdversarialTwoStage(TwoStage):
     def _known(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N U"]:
         """What the critic is told beside the conditions: the layer energies where they are given."""
         if isinstance(self.energies, EnergyStage):
-            return self._context(x[:, : self.n_layers], c)[0]
+            return self.context(x[:, : self.n_layers], c)[0]
         return x[:, :0]
 
     def _imitation(
-        self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator
+        self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], noise: Float[Tensor, "N Z"]
     ) -> Float[Tensor, "N F"]:
         """Samples at the conditions of x, and at its layer energies where the critic is told these."""
-        noise, e = self.latent(len(x), generator), self.embedding(c)
-        u = x[:, : self.n_layers]
+        e, u = self.embedding(c), x[:, : self.n_layers]
         if not isinstance(self.energies, EnergyStage):
             u = self.energies.sample(noise[:, : self.n_layers], e)
-        context, active = self._context(u, c)
+        context, active = self.context(u, c)
         return torch.cat([u, self.shape.sample(noise[:, self.n_layers :], context, e, active)], 1)
 
     def critic_loss(
@@ -98,16 +97,22 @@ class AdversarialTwoStage(TwoStage):
         """The critic's part of the game."""
         with torch.no_grad():
             known, e = self._known(x, c), self.embedding(c)
-            real, fake = self._judged(x, c), self._judged(self._imitation(x, c, generator), c)
+            real, fake = self._judged(x, c), self._judged(self._imitation(x, c, self.latent(len(x), generator)), c)
         return self.game.critic_loss(lambda features: self.critic(features, known, e), real, fake, generator)
 
     def loss(
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
     ) -> Losses:
         """The generator's part of the game."""
-        fake = self._judged(self._imitation(x, c, generator), c)
+        noise = self.latent(len(x), generator)
+        fake = self._judged(self._imitation(x, c, noise), c)
         scores = self.critic(fake, self._known(x, c), self.embedding(c))
-        return {"total": self.game.generator_loss(scores)}
+        total = self.game.generator_loss(scores)
+        if self.options.mode_seeking == 0:
+            return {"total": total}
+        other = self.latent(len(x), generator)
+        seeking = mode_seeking(fake, self._judged(self._imitation(x, c, other), c), noise, other)
+        return {"total": total + self.options.mode_seeking * seeking, "mode_seeking": seeking}
 
     def energy_loss(
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
@@ -135,7 +140,7 @@ class AdversarialTwoStage(TwoStage):
         constant reached, the 99 % quantile on interpolates (WGAN).
         """
         known, e = self._known(x, c), self.embedding(c)
-        real, fake = self._judged(x, c), self._judged(self._imitation(x, c, generator), c)
+        real, fake = self._judged(x, c), self._judged(self._imitation(x, c, self.latent(len(x), generator)), c)
 
         def critic(features: Tensor) -> Tensor:
             return self.critic(features, known, e)
@@ -168,6 +173,9 @@ class AdversarialConfig(ModelConfig):
     critic_speed: float = Field(1.0, gt=0, description="learning rate of the critic over the generator's")
     betas: tuple[float, float] = Field((0.0, 0.9), description="Adam's decays for critic and generator")
     energy_sum: bool = Field(True, description="show the critic the total energy")
+    mode_seeking: float = Field(
+        0.0, ge=0, description="weight of the penalty on samples that hardly differ where their noise does; 0: none"
+    )
     minibatch_std: bool = Field(False, description="show the critic the spread of its features over the batch")
     spectral_norm: bool = Field(False, description="divide the critic's matrices by their largest singular value")
     conditioning: Conditioning = Field("film", description="how networks hear of the conditions")
@@ -177,7 +185,7 @@ class AdversarialConfig(ModelConfig):
     flow_speed: float = Field(0.5, gt=0, description="learning rate of the flow over the generator's")
 
     def pipeline(self, binning: Binning) -> Pipeline:
-        return Pipeline(binning, self.cells)
+        return Pipeline(binning, self.cells, self.hide_particle)
 
     @abstractmethod
     def game(self) -> Game:

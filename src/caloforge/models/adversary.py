@@ -18,7 +18,7 @@ penalty only asks for K = 1, so the gradient norms actually reached are reported
 is :math:`1 + W_1/(2\lambda)`, not 1. One-sided, the penalty spares gradients below 1 (arXiv:1709.08894).
 """
 
-__all__ = ["Critic", "Game", "NonSaturating", "Wasserstein", "gradient_norm", "interpolates"]
+__all__ = ["Critic", "Game", "NonSaturating", "Wasserstein", "gradient_norm", "interpolates", "mode_seeking"]
 
 import math
 from abc import ABC, abstractmethod
@@ -47,6 +47,18 @@ def interpolates(
 ) -> Float[Tensor, "N F"]:
     """A random point on the straight line from each real to its fake."""
     return torch.lerp(real, fake, torch.rand(len(real), 1, generator=generator))
+
+
+def mode_seeking(
+    first: Float[Tensor, "N F"], second: Float[Tensor, "N F"], noise: Float[Tensor, "N Z"], other: Float[Tensor, "N Z"]
+) -> Float[Tensor, ""]:
+    r"""Large where samples of different noise are alike:
+    :math:`1 \big/ \big(\langle|G(z)-G(z')|\rangle / \langle|z-z'|\rangle + 10^{-5}\big)`.
+
+    Source: Mao et al., arXiv:1903.05628.
+    """
+    ratio = (first - second).abs().mean() / (noise - other).abs().mean()
+    return 1 / (ratio + 1e-5)
 
 
 class Game(ABC):

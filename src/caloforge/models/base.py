@@ -24,7 +24,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from caloforge.errors import BadValue, CaloforgeError, UnknownName
@@ -171,10 +171,13 @@ class ModelConfig(BaseModel, ABC):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
+    hide_particle: bool = Field(
+        False, description="do not tell the networks which particle it is: they learn the mixture"
+    )
 
     def pipeline(self, binning: Binning) -> Pipeline:
         """The preprocessing that this family wants, not yet fitted."""
-        return Pipeline(binning)
+        return Pipeline(binning, hide_particle=self.hide_particle)
 
     @abstractmethod
     def build(self, pipeline: Pipeline) -> Generator:

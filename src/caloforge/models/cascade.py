@@ -105,7 +105,7 @@ class TwoStage(Generator):
     def _log_energy(self, layers: Float[Tensor, "N L"]) -> Float[Tensor, "N L"]:
         return layers.clamp_min(_FLOOR).log()
 
-    def _context(
+    def context(
         self, u: Float[Tensor, "N L"], c: Float[Tensor, "N C"]
     ) -> tuple[Float[Tensor, "N U"], Bool[Tensor, "N L"]]:
         """Energy features with the standardised log energy of each layer, and which layers have energy."""
@@ -114,12 +114,12 @@ class TwoStage(Generator):
 
     def initialise(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> None:
         self.log_energy.fit(self._log_energy(self.pipeline.layer_energies(x[:, : self.n_layers], c)))
-        self.shape.initialise(x[:, self.n_layers :], self._context(x[:, : self.n_layers], c)[0])
+        self.shape.initialise(x[:, self.n_layers :], self.context(x[:, : self.n_layers], c)[0])
 
     def sample(self, noise: Float[Tensor, "N Z"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N F"]:
         e = self.embedding(c)
         u = self.energies.sample(noise[:, : self.n_layers], e)
-        context, active = self._context(u, c)
+        context, active = self.context(u, c)
         return torch.cat([u, self.shape.sample(noise[:, self.n_layers :], context, e, active)], 1)
 
 
@@ -140,7 +140,7 @@ class Cascade(TwoStage):
     ) -> Losses:
         u, shares, e = x[:, : self.n_layers], x[:, self.n_layers :], self.embedding(c)
         energy_nll = -self.energies.log_prob(u, e).mean()
-        terms = self.shape.loss(shares, self._context(u, c)[0], e, progress, generator)
+        terms = self.shape.loss(shares, self.context(u, c)[0], e, progress, generator)
         return terms | {"total": terms["total"] + energy_nll, "energy_nll": energy_nll}
 
     def log_prob(
@@ -149,5 +149,5 @@ class Cascade(TwoStage):
         """Lower bound on log p(x | c) in nats, tighter with more ``samples`` of the latent; the energies are exact."""
         u, shares, e = x[:, : self.n_layers], x[:, self.n_layers :], self.embedding(c)
         noise = torch.randn(samples, len(x), self.shape.latent, generator=generator)
-        bound, error = self.shape.log_prob(shares, self._context(u, c)[0], e, noise)
+        bound, error = self.shape.log_prob(shares, self.context(u, c)[0], e, noise)
         return Estimate(self.energies.log_prob(u, e) + bound, error)

@@ -68,7 +68,7 @@ class VAEConfig(ModelConfig):
     flow_width: int = Field(64, ge=1, description="hidden units of each coupling")
 
     def pipeline(self, binning: Binning) -> Pipeline:
-        return Pipeline(binning, self.cells)
+        return Pipeline(binning, self.cells, self.hide_particle)
 
     def build(self, pipeline: Pipeline) -> Cascade:
         binning = pipeline.binning

@@ -27,15 +27,19 @@ _GAP = 0.02  # rad: random angles do not reach the ends of their range
 
 
 class Conditions(nn.Module):
-    """Features of incident particles; ``fit`` finds the scales, the particles and the ranges."""
+    """Features of incident particles; ``fit`` finds the scales, the particles and the ranges.
+
+    ``hide_particle``: c does not tell which particle it is, so that a model has to learn the mixture.
+    """
 
     particles: Tensor
     energy_range: Tensor
     theta_range: Tensor
     phi_range: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, hide_particle: bool = False) -> None:
         super().__init__()
+        self.hide_particle = hide_particle
         self.scale = Standardize(2)  # log E, cos theta
         self.register_buffer("particles", torch.zeros(1, dtype=torch.int64))
         for name in ("energy_range", "theta_range", "phi_range"):
@@ -49,7 +53,8 @@ class Conditions(nn.Module):
 
     @property
     def n_particles(self) -> int:
-        return len(self.particles)
+        """How many particles c tells apart; one where it is not told."""
+        return 1 if self.hide_particle else len(self.particles)
 
     @property
     def varies_theta(self) -> bool:
@@ -93,9 +98,10 @@ class Conditions(nn.Module):
         """
         scaled, _ = self.scale(self._scaled(incident))
         columns = [scaled[:, :1]]
-        place = self._place(incident)
-        if self.n_particles > 1:
-            columns.append(place[:, None].float())
+        if not self.hide_particle:
+            place = self._place(incident)
+            if self.n_particles > 1:
+                columns.append(place[:, None].float())
         if self.varies_theta:
             columns.append(scaled[:, 1:])
         if self.varies_phi:
@@ -107,7 +113,7 @@ class Conditions(nn.Module):
     def _place(self, incident: Incident) -> Tensor:
         """Index of each particle in the list of those trained on."""
         pdg = torch.tensor(incident.pdg.astype(np.int64))
-        place = torch.searchsorted(self.particles, pdg).clamp(max=self.n_particles - 1)
+        place = torch.searchsorted(self.particles, pdg).clamp(max=len(self.particles) - 1)
         if (strange := self.particles[place] != pdg).any():
             raise BadValue("particle", int(pdg[strange][0]), f"the model was trained on PDG {self.particles.tolist()}")
         return place
@@ -126,8 +132,8 @@ class Conditions(nn.Module):
         if self.varies_theta:
             theta = (c[:, column] * self.scale.std[1] + self.scale.mean[1]).clamp(-1.0, 1.0).acos()
         phi = torch.atan2(c[:, -1], c[:, -2]) if self.varies_phi else self.phi_range[0].expand(n)
-        pdg = self.particles[places].to(torch.int32)
-        return Incident(self.energies(c).numpy(), pdg.numpy(), theta.double().numpy(), phi.double().numpy())
+        pdg = torch.zeros_like(places) if self.hide_particle else self.particles[places]
+        return Incident(self.energies(c).numpy(), pdg.int().numpy(), theta.double().numpy(), phi.double().numpy())
 
     def check_range(self, incident: Incident) -> None:
         """Refuse conditions the model was not trained on.
@@ -135,7 +141,8 @@ class Conditions(nn.Module):
         Raises:
             BadValue: a particle, incident energy, theta or phi outside what it was trained on.
         """
-        self._place(incident)
+        if not self.hide_particle:
+            self._place(incident)
         low, high = self.energy_range.tolist()
         bounds = (low * (1 - _ROUNDING), high * (1 + _ROUNDING))
         _require("incident energy", incident.energy, bounds, (low, high), format_energy)

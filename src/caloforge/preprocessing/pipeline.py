@@ -36,14 +36,14 @@ class Pipeline(nn.Module):
         BinningMismatch: showers of another mesh.
     """
 
-    def __init__(self, binning: Binning, cells: CellFeatures = "shares") -> None:
+    def __init__(self, binning: Binning, cells: CellFeatures = "shares", hide_particle: bool = False) -> None:
         super().__init__()
         self.binning = binning
         self.spectrum = CellSpectrum(binning) if cells == "spectrum" else None
         self.chain = EnergyChain()
         self.logit = LogitWithAtoms(binning.n_layers)
         self.scale = Standardize(binning.n_layers)
-        self.condition = Conditions()
+        self.condition = Conditions(hide_particle)
         self._layer_of_voxel = torch.from_numpy(binning.layer_of_voxel)
 
     @property
@@ -123,7 +123,11 @@ class Pipeline(nn.Module):
         return shares * layers[:, self._layer_of_voxel]
 
     def inverse(self, x: Float[Tensor, "N F"], incident: Incident | Float[Array, " N"]) -> Showers:
-        """Showers in MeV of features and incident particles, or energies in MeV where only those vary."""
+        """Showers in MeV of features and incident particles, or energies in MeV where only those vary.
+
+        Where the model was not told the particle, the showers have PDG number 0: any of those it was trained on.
+        """
         who = incident if isinstance(incident, Incident) else self.incident(incident)
         cells = self.cells(x, self.condition(who)).numpy()
-        return Showers(cells, who.energy, who.pdg, who.theta, who.phi, self.binning)
+        pdg = np.zeros_like(who.pdg) if self.condition.hide_particle else who.pdg
+        return Showers(cells, who.energy, pdg, who.theta, who.phi, self.binning)

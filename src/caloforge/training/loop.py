@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from caloforge.errors import TrainingDiverged
 from caloforge.models.base import Generator, Player
 from caloforge.rng import torch_stream
+from caloforge.training.balance import Balance
 
 Features = tuple[Tensor, Tensor]  # x (N, F) and c (N, C)
 Augment = Callable[[Tensor, Tensor, torch.Generator], Features]
@@ -35,6 +36,10 @@ class TrainingConfig(BaseModel):
     clip: float = Field(100.0, gt=0, description="largest norm of the gradient")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, which are the ones saved")
     augment: bool = Field(True, description="show random rotations and mirror images about the axis")
+    balance: float = Field(
+        0.0, ge=0, le=1, description="1: show every particle as often at first, fading to the fractions of the file"
+    )
+    stop_on_alarm: bool = Field(False, description="end the training when an alarm is raised")
     log_every: int = Field(50, ge=1, description="steps between lines of log.jsonl")
     checkpoint_every: int = Field(500, ge=1, description="steps between checkpoints to resume from")
 
@@ -81,6 +86,7 @@ def fit(
     config: TrainingConfig,
     seed: int,
     augment: Augment | None = None,
+    balance: Balance | None = None,
 ) -> Iterator[dict[str, float]]:
     """Train up to ``config.steps``, yielding after each step; every ``log_every`` steps the yielded record has losses.
 
@@ -95,7 +101,7 @@ def fit(
         losses: dict[str, float] = {}
         for player in players:
             for _ in range(player.turns):
-                x, c = _batch(train, config.batch, generator)
+                x, c = _batch(train, config.batch, generator, balance, state.step / config.steps)
                 if augment is not None:
                     x, c = augment(x, c, generator)
                 terms = _turn(state, player, x, c, config, generator)
@@ -116,8 +122,11 @@ def _named(terms: dict[str, float], player: str) -> dict[str, float]:
     return {f"{player}_{name}" if name in shared else name: value for name, value in terms.items()}
 
 
-def _batch(data: Features, size: int, generator: torch.Generator) -> Features:
-    rows = torch.randint(len(data[0]), (size,), generator=generator)
+def _batch(data: Features, size: int, generator: torch.Generator, balance: Balance | None, progress: float) -> Features:
+    if balance is None:
+        rows = torch.randint(len(data[0]), (size,), generator=generator)
+    else:
+        rows = balance.rows(size, progress, generator)
     return data[0][rows], data[1][rows]
 
 

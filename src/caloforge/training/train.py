@@ -1,6 +1,6 @@
 """From a file of showers to a run folder: split, fit the preprocessing, train, save; resumes where it was stopped."""
 
-__all__ = ["TrainingInterrupted", "can_resume", "train_run"]
+__all__ = ["TrainingAlarm", "TrainingInterrupted", "can_resume", "train_run"]
 
 import json
 import signal
@@ -18,9 +18,12 @@ from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
 from caloforge.errors import BadFile, BadValue, CaloforgeError, EmptySample, UnwritablePath
 from caloforge.models import ModelConfig
+from caloforge.models.vae import VAEConfig
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.preprocessing.symmetry import AxialSymmetry
 from caloforge.rng import torch_stream
+from caloforge.training.alarms import Alarms, smallest_variance_ratio
+from caloforge.training.balance import Balance
 from caloforge.training.loop import TrainingConfig, TrainingState, fit
 from caloforge.training.run import load_state, save_run, save_state
 
@@ -29,6 +32,10 @@ _LEAST_SHOWERS = 50
 
 class TrainingInterrupted(CaloforgeError):
     """Training was asked to stop; it can go on with --resume."""
+
+
+class TrainingAlarm(CaloforgeError):
+    """Training was stopped because something goes wrong in it."""
 
 
 def can_resume(folder: Path, config_yaml: str) -> bool:
@@ -68,6 +75,7 @@ def train_run(
     provenance: dict[str, Any],
     resume: bool = False,
     report: Callable[[dict[str, float]], None] = lambda record: None,
+    warn: Callable[[str], None] = lambda text: None,
 ) -> None:
     """Train on the training split of ``showers`` and leave a run folder.
 
@@ -75,6 +83,7 @@ def train_run(
         EmptySample: too few showers to train on.
         TrainingInterrupted: SIGTERM or Ctrl-C; the state is saved first.
         TrainingDiverged: the loss became NaN or infinite.
+        TrainingAlarm: an alarm was raised and ``training.stop_on_alarm`` is on; the state is saved first.
     """
     splits = {name: take_split(showers, name) for name in ("train", "validation")}
     if min(map(len, splits.values())) < _LEAST_SHOWERS:
@@ -90,13 +99,26 @@ def train_run(
     if resume:
         load_state(folder, state)
     augment = AxialSymmetry.of(showers, pipeline).apply if training.augment else None
+    balance = Balance.of(splits["train"].pdg, training.balance)
+    alarms = Alarms(training.steps, model.beta if isinstance(model, VAEConfig) else 0.0)
     start, first = time.monotonic(), state.step
     with _stop_requests() as stop, (folder / "log.jsonl").open("a" if resume else "w") as log:
-        for record in fit(state, data["train"], data["validation"], training, seed, augment):
+        for record in fit(state, data["train"], data["validation"], training, seed, augment, balance):
+            raised: list[str] = []
             if len(record) > 1:
-                log.write(json.dumps(record) + "\n")
+                chance = torch_stream(seed, "alarms", state.step)
+                x, c = data["validation"]
+                ratio = smallest_variance_ratio(state.average, x, c, pipeline.binning.n_layers, chance)
+                record["variance_ratio"] = ratio
+                raised = alarms.check(record)
+                log.write(json.dumps({**record, **({"alarms": raised} if raised else {})}) + "\n")
                 log.flush()
+                for text in raised:
+                    warn(text)
             report(record)
+            if raised and training.stop_on_alarm:
+                save_state(folder, state)
+                raise TrainingAlarm(f"{raised[0]}; stopped, its state is saved in {folder}")
             if stop.is_set() or state.step % training.checkpoint_every == 0:
                 save_state(folder, state)
             if stop.is_set():

@@ -1,7 +1,8 @@
 """Pictures of showers on their mesh: mean images with their ratios, and single showers side by side."""
 
-__all__ = ["mean_images", "single_showers", "scored_showers"]
+__all__ = ["mean_images", "paired_showers", "scored_showers", "side_views", "single_showers"]
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -148,7 +149,7 @@ def single_showers(truth: Showers, generated: Showers, shown: int = 4) -> Figure
     first, second = _pairs(truth, generated, shown)
     above = [f"Geant4, {_energy(truth, i)}" for i in first]
     below = [f"generated, {_energy(generated, i)}" for i in second]
-    return _paired(truth[np.array(first)], generated[np.array(second)], [above, below])
+    return paired_showers(truth[np.array(first)], generated[np.array(second)], [above, below])
 
 
 def scored_showers(truth: Showers, generated: Showers, scores: Float[Array, " s"]) -> Figure:
@@ -158,14 +159,14 @@ def scored_showers(truth: Showers, generated: Showers, scores: Float[Array, " s"
         taken.append(_nearest(log_truth, np.log(energy), taken))
     above = [f"Geant4, {_energy(truth, i)}" for i in taken]
     below = [f"{_energy(generated, i)}, score {score:.2f}" for i, score in enumerate(scores)]
-    return _paired(truth[np.array(taken)], generated, [above, below])
+    return paired_showers(truth[np.array(taken)], generated, [above, below])
 
 
 def _energy(showers: Showers, i: int) -> str:
     return f"{float(showers.incident_energy[i]) / GeV:.3g} GeV"
 
 
-def _paired(truth: Showers, generated: Showers, titles: list[list[str]]) -> Figure:
+def paired_showers(truth: Showers, generated: Showers, titles: list[list[str]]) -> Figure:
     """Truth above, generated below, each column on the energy scale of its truth."""
     binning, shown = truth.binning, len(truth)
     views = [[_from_the_side(binning, cells) for cells in s.energy] for s in (truth, generated)]
@@ -180,6 +181,20 @@ def _paired(truth: Showers, generated: Showers, titles: list[list[str]]) -> Figu
             axes[1, column].set_xlabel(f"Depth [{depth_unit(binning)}]")
         for row_of_axes in axes:
             row_of_axes[0].set_ylabel("Radius [mm]")
+        return fig
+
+
+def side_views(binning: Binning, pictures: Mapping[str, Float[Array, " V"]], label: str) -> Figure:
+    """Pictures of cells from the side on one scale, side by side, each under its name."""
+    views = [_from_the_side(binning, cells) for cells in pictures.values()]
+    norm = _scale([patch for view in views for patch in view], 5)
+    with figure(3.9 * len(views) + 0.6, 3.7) as fig:
+        axes = fig.subplots(1, len(views), sharey=True, squeeze=False)[0]
+        for panel, name, view in zip(axes, pictures, views, strict=True):
+            mesh = _draw(panel, view, norm, "viridis")
+            panel.set(xlabel=f"Depth [{depth_unit(binning)}]", title=name)
+        axes[0].set_ylabel("Radius [mm]")
+        fig.colorbar(mesh, ax=list(axes), label=label)
         return fig
 
 

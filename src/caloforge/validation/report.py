@@ -1,6 +1,6 @@
 """The report: one object, written as `report.json`, a self-contained `report.html` and `plots/` in PNG and PDF."""
 
-__all__ = ["SCHEMA", "Report", "require_writable"]
+__all__ = ["SCHEMA", "Report", "require_writable", "write_files"]
 
 import json
 import math
@@ -122,7 +122,7 @@ class Report:
         files["report.html"] = self.to_html(images).encode()
         files["report.json"] = json.dumps(self.to_dict(), indent=2, allow_nan=False).encode() + b"\n"
         try:
-            _write_all(folder, files)
+            write_files(folder, files)
             _remove_outdated(folder, files)
         except OSError as error:
             raise UnwritablePath(folder, error.strerror or "writing failed") from error
@@ -162,7 +162,7 @@ def _remove_outdated(folder: Path, files: Mapping[str, bytes]) -> None:
             (folder / other).unlink(missing_ok=True)
 
 
-def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """Everything goes into a folder beside its place and is moved when complete, the JSON last."""
     folder.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=".report-", dir=folder))

@@ -1,0 +1,179 @@
+"""All tests of one model: which apply, what they found, and what the pictures need."""
+
+__all__ = ["Diagnosis", "diagnose_run", "latent_use"]
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from particle import InvalidParticle, Particle, ParticleNotFound
+
+from caloforge.data.showers import Showers
+from caloforge.diagnosis.diversity import (
+    RareShowers,
+    find_rare,
+    lost_variance,
+    near_duplicates,
+    rare_coverage,
+    variances,
+)
+from caloforge.diagnosis.finding import Finding, Status, cannot_tell
+from caloforge.diagnosis.latent import LatentUse, judge_latent, measure_latent
+from caloforge.diagnosis.memorisation import copies_of_training
+from caloforge.diagnosis.modes import ModeFraction, judge_modes, measure_modes
+from caloforge.diagnosis.samples import Samples, draw_samples
+from caloforge.errors import EmptySample
+from caloforge.models.cascade import Cascade
+from caloforge.models.vae import ShapeVAE
+from caloforge.rng import stream, torch_stream
+from caloforge.training.run import Run
+
+SCHEMA = 1
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """Findings of every test, with what they were made from.
+
+    ``rare``, ``latent`` and ``modes`` are empty where the test does not apply or lacks showers.
+    """
+
+    findings: tuple[Finding, ...]
+    samples: Samples
+    variances: tuple[Finding, ...]
+    rare: RareShowers | None = None
+    modes: tuple[ModeFraction, ...] = ()
+    latent: LatentUse | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def alarms(self) -> tuple[Finding, ...]:
+        """What was found wrong."""
+        return tuple(f for f in self.findings if f.status is Status.ALARM)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        counts = {status: sum(f.status is status for f in self.findings) for status in Status}
+        said = f"{counts[Status.ALARM]} alarms, {counts[Status.HEALTHY]} tests without, "
+        return f"{said}{counts[Status.CANNOT_TELL]} that cannot tell"
+
+    def to_dict(self) -> dict[str, Any]:
+        """What ``diagnosis.json`` holds."""
+        return {
+            "schema": SCHEMA,
+            "verdict": self.verdict,
+            "alarms": len(self.alarms),
+            "samples": self.samples.sizes,
+            "observables": list(self.samples.names),
+            "findings": [f.to_dict() for f in self.findings],
+            "variances": [f.to_dict() for f in self.variances],
+            "modes": [asdict(mode) for mode in self.modes],
+            "latent": None
+            if self.latent is None
+            else {**asdict(self.latent), "active_units": self.latent.active_units},
+            "provenance": dict(self.provenance),
+        }
+
+
+def diagnose_run(
+    run: Run,
+    truth: Showers,
+    seed: int,
+    n: int | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    progress: Progress = lambda done, text: None,
+) -> Diagnosis:
+    """Every test that applies to a trained model, against the truth's test split.
+
+    Args:
+        run: the model.
+        truth: all showers of the file, split as training splits them.
+        seed: of the generated showers and of the tests.
+        n: showers to generate; as many as are held out if not said.
+        provenance: what was compared with what.
+        progress: called with the share of the work done.
+
+    Raises:
+        EmptySample: fewer than 50 showers in a split.
+        BadValue: conditions that the model was not trained on.
+    """
+    progress(0.05, "generating")
+    samples = draw_samples(run, truth, seed, n)
+    training, held_out, generated = samples.features
+    progress(0.5, "rare showers")
+    rare = _rare(samples)
+    found = [rare_coverage(training, held_out, generated), near_duplicates(held_out, generated)]
+    progress(0.65, "variances")
+    found += lost_variance(held_out, generated, samples.names)
+    progress(0.7, "training showers")
+    found += _memorised(samples)
+    progress(0.8, "modes")
+    modes, judged = _modes(samples, seed)
+    progress(0.9, "latent")
+    latent = latent_use(run, samples.held_out, seed)
+    found += [*judged, judge_latent(latent) if latent else _no_latent()]
+    shrunk = variances(held_out, generated, samples.names)
+    return Diagnosis(tuple(found), samples, shrunk, rare, modes, latent, provenance or {})
+
+
+def _rare(samples: Samples) -> RareShowers | None:
+    try:
+        return find_rare(*samples.features)
+    except EmptySample:
+        return None
+
+
+def _memorised(samples: Samples) -> tuple[Finding, ...]:
+    if not samples.trained_on:
+        reason = "the truth is not the file that the model was trained on, so its training showers are not known"
+        return (cannot_tell("Memorised training showers", reason),)
+    return copies_of_training(*samples.features)
+
+
+def _modes(samples: Samples, seed: int) -> tuple[tuple[ModeFraction, ...], tuple[Finding, ...]]:
+    """Modes are the particles of the truth file, whether the model is told the particle or not."""
+    training, held_out, generated = samples.features
+    labels = np.concatenate([samples.training.pdg, samples.held_out.pdg])
+    known, test = np.unique(labels), "Recovered fraction of modes"
+    if len(known) < 2:
+        reason = f"all showers of the truth are {_particle(int(known[0]))}: no label tells modes apart"
+        return (), (cannot_tell(test, reason),)
+    try:
+        modes = measure_modes(np.concatenate([training, held_out]), labels, generated, stream(seed, "modes"))
+    except EmptySample as error:
+        return (), (cannot_tell(test, str(error)),)
+    return modes, judge_modes(modes, {mode.label: _particle(mode.label) for mode in modes})
+
+
+def _particle(pdg: int) -> str:
+    try:
+        return str(Particle.from_pdgid(pdg).name)
+    except (ParticleNotFound, InvalidParticle):
+        return f"PDG {pdg}"
+
+
+def latent_use(run: Run, truth: Showers, seed: int) -> LatentUse | None:
+    """What the latent of a VAE carries of these showers; nothing for other families."""
+    model = run.model
+    if not isinstance(model, Cascade) or not isinstance(model.shape, ShapeVAE):
+        return None
+    shape, generator = model.shape, torch_stream(seed, "latent use")
+    with torch.inference_mode():
+        x, c, _ = run.pipeline(truth, generator)
+        shares, e = x[:, model.n_layers :], model.embedding(c)
+        u = model.context(x[:, : model.n_layers], c)[0]
+
+        def log_likelihood(z: torch.Tensor) -> torch.Tensor:
+            return shape.shares.log_prob(shares, shape.decode(z, u, e)).sum(1)
+
+        energy = torch.tensor(np.array(truth.incident_energy, np.float32))
+        return measure_latent(*shape.posterior(shares, u, e), log_likelihood, energy, generator)
+
+
+def _no_latent() -> Finding:
+    reason = "only a variational autoencoder has a posterior, this model has none"
+    return cannot_tell("Use of the latent (posterior collapse)", reason)

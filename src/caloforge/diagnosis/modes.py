@@ -1,0 +1,210 @@
+r"""How much of each mode of the truth a generator recovers: fractions with intervals, corrected for misclassification.
+
+A classifier learns the labels of the truth from its features. With :math:`C_{ij}` the chance that a shower of mode i is
+taken for mode j (measured on truth that the classifier did not see) and :math:`q_j` the fraction of the generated
+showers taken for mode j, the fractions :math:`f_i` of the modes solve
+
+.. math:: q_j = \sum_i f_i\, C_{ij} .
+
+Only showers in the core of a mode count: within the distance to the mode's nearest true shower that 90 % of its
+own showers keep. The others are one more class, neither, whose share in truth is part of :math:`C`: bad showers do not
+count as a mode because they resemble the other one even less.
+
+Intervals are quantiles over draws of all counts from their Dirichlet posteriors (Jeffreys prior), so a mode that was
+never generated has an interval too: it starts at zero.
+"""
+
+__all__ = ["ModeFraction", "measure_modes", "judge_modes"]
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray as Array
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
+
+from caloforge.diagnosis.finding import ALPHA, Effect, Finding, cannot_tell, judge
+from caloforge.diagnosis.neighbours import nearest
+from caloforge.errors import EmptySample
+
+_FOLDS = 5
+_DRAWS = 4000
+_CLIP = 5.0
+_RIDGE = 1e-2
+_WITHIN = 0.9
+_CERTAIN = 1e6
+_TOLERANCE, _CONCERN = 0.2, 0.5
+_FEWEST = 5 * _FOLDS
+
+
+@dataclass(frozen=True)
+class ModeFraction:
+    """Fraction of one mode in truth and in a generated sample.
+
+    ``ratio`` is generated over truth, with its standard error and its 95 % interval; ``efficiency`` is how often the
+    classifier knows a shower of this mode.
+    """
+
+    label: int
+    truth: float
+    generated: float
+    interval: tuple[float, float]
+    ratio: float
+    ratio_error: float
+    ratio_interval: tuple[float, float]
+    efficiency: float
+    n_truth: int
+    n_generated: int
+
+
+def measure_modes(
+    truth: Float[Array, "N f"], labels: Int[Array, " N"], generated: Float[Array, "M f"], rng: np.random.Generator
+) -> tuple[ModeFraction, ...]:
+    """Fraction of each mode; features are standardised (`ConditionalScale`), NaN counts as average.
+
+    Raises:
+        EmptySample: a mode has fewer than 25 showers, or nothing was generated.
+    """
+    names, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if len(generated) == 0 or counts.min() < _FEWEST:
+        raise EmptySample(f"mode fractions need {_FEWEST} showers of each mode", int(counts.min()), len(generated))
+    confusion, taken = _classify(truth, index, generated, rng)
+    point = _unfold(confusion / confusion.sum(axis=1, keepdims=True), taken / taken.sum())
+    drawn = _draws(confusion, taken, counts, rng)
+    return tuple(_summary(int(names[i]), i, point, drawn, confusion, counts, len(generated)) for i in range(len(names)))
+
+
+def judge_modes(modes: tuple[ModeFraction, ...], names: dict[int, str] | None = None) -> tuple[Finding, ...]:
+    """One finding for each mode; the level is shared out among them."""
+    remedy = "train a wgan, or with model.minibatch_std, model.mode_seeking or training.balance"
+    return tuple(_judge(mode, (names or {}).get(mode.label, str(mode.label)), remedy, len(modes)) for mode in modes)
+
+
+def _judge(mode: ModeFraction, name: str, remedy: str, n_modes: int) -> Finding:
+    test = f"Recovered fraction of mode {name}"
+    if mode.efficiency < 0.5:
+        return cannot_tell(test, f"a classifier knows only {100 * mode.efficiency:.0f} % of its showers")
+    low, high = mode.ratio_interval
+    evidence = (
+        f"{100 * mode.generated:.2f} % generated against {100 * mode.truth:.2f} % in Geant4: "
+        f"{mode.ratio:.2f} of it recovered (95 % interval {low:.2f} to {high:.2f})"
+    )
+    effect = Effect(1 - mode.ratio, mode.ratio_error, mode.n_generated, _TOLERANCE, _CONCERN)
+    return judge(test, effect, evidence, remedy, ALPHA / n_modes, truth=mode.truth, generated=mode.generated)
+
+
+def _terms(features: Float[Array, "N f"]) -> Float[Array, "N p"]:
+    """1, t, t^2: what a quadratic discriminant sees."""
+    t = np.clip(np.nan_to_num(features), -_CLIP, _CLIP)
+    return np.concatenate([np.ones((len(t), 1)), t, t**2], axis=1)
+
+
+def _classify(
+    truth: Float[Array, "N f"], index: Int[Array, " N"], generated: Float[Array, "M f"], rng: np.random.Generator
+) -> tuple[Float[Array, "c c"], Float[Array, " c"]]:
+    """Counts (true mode, taken for) of held-out truth, and of generated showers; the last class is neither."""
+    n_modes = int(index.max()) + 1
+    terms, fold = _terms(truth), _stratified_folds(index, rng)
+    taken, probability = np.empty(len(truth), np.int64), np.zeros((len(generated), n_modes))
+    for k in range(_FOLDS):
+        held_out = fold == k
+        weights = _logistic_regression(terms[~held_out], index[~held_out], n_modes)
+        taken[held_out] = np.argmax(terms[held_out] @ weights, axis=1)
+        probability += softmax(_terms(generated) @ weights, axis=1)
+    made = np.argmax(probability, axis=1)
+    for mode in range(n_modes):
+        _set_apart(mode, (truth, index, taken), (generated, made), n_modes)
+    confusion = np.zeros((n_modes + 1, n_modes + 1))
+    np.add.at(confusion, (index, taken), 1)
+    confusion[-1, -1] = _CERTAIN
+    return confusion, np.bincount(made, minlength=n_modes + 1).astype(np.float64)
+
+
+def _set_apart(
+    mode: int,
+    known: tuple[Float[Array, "N f"], Int[Array, " N"], Int[Array, " N"]],
+    judged: tuple[Float[Array, "M f"], Int[Array, " M"]],
+    neither: int,
+) -> None:
+    """Give the class ``neither`` to what was taken for the mode and is too far from it; changes the classes."""
+    truth, index, taken = known
+    own = truth[index == mode]
+    distance = np.zeros(len(truth))
+    distance[index == mode] = nearest(own, own, same=True)
+    reach = np.quantile(distance[index == mode], _WITHIN)
+    strangers = (taken == mode) & (index != mode)
+    distance[strangers] = nearest(truth[strangers], own)
+    taken[(taken == mode) & (distance > reach)] = neither
+    generated, made = judged
+    rows = np.flatnonzero(made == mode)
+    made[rows[nearest(generated[rows], own) > reach]] = neither
+
+
+def _stratified_folds(index: Int[Array, " N"], rng: np.random.Generator) -> Int[Array, " N"]:
+    """Every mode has its share in every fold, however rare."""
+    fold = np.empty(len(index), np.int64)
+    for mode in range(int(index.max()) + 1):
+        rows = rng.permutation(np.flatnonzero(index == mode))
+        fold[rows] = np.arange(len(rows)) % _FOLDS
+    return fold
+
+
+def _logistic_regression(x: Float[Array, "N p"], index: Int[Array, " N"], n_modes: int) -> Float[Array, "p m"]:
+    """Multinomial, every mode with the same total weight, a ridge on all terms."""
+    weight = (1 / np.bincount(index, minlength=n_modes))[index] / n_modes
+    target = np.eye(n_modes)[index]
+
+    def loss(flat: Float[Array, " pm"]) -> tuple[float, Float[Array, " pm"]]:
+        beta = flat.reshape(x.shape[1], n_modes)
+        logits = x @ beta
+        nll = -(weight * (target * log_softmax(logits, axis=1)).sum(axis=1)).sum()
+        slope = x.T @ (weight[:, None] * (softmax(logits, axis=1) - target)) + _RIDGE * beta
+        return float(nll + 0.5 * _RIDGE * (beta**2).sum()), slope.reshape(-1)
+
+    start = np.zeros(x.shape[1] * n_modes)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 200})
+    return found.x.reshape(x.shape[1], n_modes)
+
+
+def _unfold(rates: Float[Array, "*R m m"], taken: Float[Array, "*R m"]) -> Float[Array, "*R m"]:
+    """Fractions of the modes, not negative and summing to one."""
+    solved = np.linalg.solve(np.swapaxes(rates, -1, -2), taken[..., None])[..., 0]
+    positive = np.maximum(solved, 0)
+    return positive / positive.sum(axis=-1, keepdims=True)
+
+
+def _draws(
+    confusion: Float[Array, "c c"], taken: Float[Array, " c"], counts: Int[Array, " m"], rng: np.random.Generator
+) -> tuple[Float[Array, "R c"], Float[Array, "R m"]]:
+    """Draws of the generated fractions, with those of neither mode, and of the true ones."""
+    rates = np.stack([rng.dirichlet(row + 0.5, _DRAWS) for row in confusion], axis=1)
+    generated = _unfold(rates, rng.dirichlet(taken + 0.5, _DRAWS))
+    return generated, rng.dirichlet(counts + 0.5, _DRAWS)
+
+
+def _summary(
+    label: int,
+    i: int,
+    point: Float[Array, " c"],
+    drawn: tuple[Float[Array, "R c"], Float[Array, "R m"]],
+    confusion: Float[Array, "c c"],
+    counts: Int[Array, " m"],
+    n_generated: int,
+) -> ModeFraction:
+    generated, ratio = drawn[0][:, i], drawn[0][:, i] / drawn[1][:, i]
+    truth = float(counts[i] / counts.sum())
+    low, high = (float(q) for q in np.quantile(generated, [0.025, 0.975]))
+    ratio_low, ratio_high = (float(q) for q in np.quantile(ratio, [0.025, 0.975]))
+    return ModeFraction(
+        label,
+        truth,
+        float(point[i]),
+        (low, high),
+        float(point[i]) / truth,
+        float(ratio.std(ddof=1)),
+        (ratio_low, ratio_high),
+        float(confusion[i, i] / confusion[i].sum()),
+        int(counts[i]),
+        n_generated,
+    )

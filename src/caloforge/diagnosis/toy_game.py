@@ -1,0 +1,191 @@
+r"""The smallest GAN that loses a mode: a plane, a wide common mode and a narrow rare one, two perceptrons.
+
+.. math:: x \sim (1-\epsilon)\, N(0, 1) + \epsilon\, N\big((8, 0),\ 0.5^2\big)
+
+The games are those of the shower models (`caloforge.models.adversary`), and the minimax game of arXiv:1406.2661 in
+which the generator minimises :math:`E[\log(1 - \sigma(D(G(z))))]` and has no gradient where D is sure. Remedies:
+packing (arXiv:1712.04086), the mode-seeking term (arXiv:1903.05628), the Wasserstein game, rare showers drawn more
+often at first (`caloforge.training.balance`).
+"""
+
+__all__ = ["REMEDIES", "Minimax", "ModeGradient", "Outcome", "ToyGame", "gradients", "play", "two_modes"]
+
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from caloforge.models.adversary import Game, NonSaturating, Wasserstein, mode_seeking
+from caloforge.rng import torch_stream
+from caloforge.training.balance import Balance
+
+_NOISE, _WIDTH = 4, 32
+_PLACE, _NARROW = 8.0, 0.5
+_BORDER = 5.0  # in x; right of it is the rare mode
+
+
+class Minimax(NonSaturating):
+    """The original game with the generator's original, saturating loss."""
+
+    def generator_loss(self, scores: Float[Tensor, " N"]) -> Float[Tensor, ""]:
+        return -softplus(scores).mean()
+
+
+@dataclass(frozen=True)
+class ToyGame:
+    """How to play; ``packing`` points are judged together, ``critic_turns`` steps of the critic for one of G."""
+
+    game: Game = field(default_factory=Minimax)
+    packing: int = 1
+    mode_seeking: float = 0.0
+    balance: float = 0.0
+    critic_turns: int = 1
+    steps: int = 800
+    batch: int = 256
+    learning_rate: float = 2e-3
+    rarity: float = 0.01
+
+
+REMEDIES: dict[str, ToyGame] = {
+    "minimax": ToyGame(),
+    "non-saturating": ToyGame(NonSaturating()),
+    "non-saturating, R1": ToyGame(NonSaturating(r1=0.1)),
+    "R1, packing 4": ToyGame(NonSaturating(r1=0.1), packing=4),
+    "R1, mode-seeking": ToyGame(NonSaturating(r1=0.1), mode_seeking=0.1),
+    "R1, balance": ToyGame(NonSaturating(r1=0.1), balance=1.0),
+    "wgan-gp": ToyGame(Wasserstein(penalty=1.0), critic_turns=3),
+    "wgan-gp, balance": ToyGame(Wasserstein(penalty=1.0), critic_turns=3, balance=1.0),
+}
+
+
+@dataclass(frozen=True)
+class ModeGradient:
+    """What one mode says to the generator.
+
+    Args:
+        share: of the generated points in the mode.
+        at_generated: mean gradient norm of the generator's loss at generated points there; NaN where there are none.
+        of_total: part of the summed gradient norms of the whole batch.
+        at_truth: the norm that the loss would have at true points of the mode, where the generator should go.
+    """
+
+    share: float
+    at_generated: float
+    of_total: float
+    at_truth: float
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """The players after the game."""
+
+    generator: nn.Module
+    critic: nn.Module
+    options: ToyGame
+
+    def sample(self, n: int, chance: torch.Generator) -> Float[Tensor, "n 2"]:
+        """Generated points."""
+        with torch.no_grad():
+            return self.generator(torch.randn(n, _NOISE, generator=chance))
+
+
+def two_modes(n: int, rarity: float, chance: torch.Generator) -> tuple[Float[Tensor, "n 2"], Int[Tensor, " n"]]:
+    """Points of the truth and their mode, 1 for the rare one."""
+    rare = (torch.rand(n, generator=chance) < rarity).long()
+    x = torch.randn(n, 2, generator=chance)
+    there = _NARROW * x + torch.tensor([_PLACE, 0.0])
+    return torch.where(rare[:, None] == 1, there, x), rare
+
+
+def _perceptron(n_in: int, n_out: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Linear(n_in, _WIDTH),
+        nn.LeakyReLU(0.2),
+        nn.Linear(_WIDTH, _WIDTH),
+        nn.LeakyReLU(0.2),
+        nn.Linear(_WIDTH, n_out),
+    )
+
+
+def play(options: ToyGame, seed: int, n_truth: int = 10_000) -> Outcome:
+    """Train both players on ``n_truth`` points; same seed, same outcome."""
+    chance = torch_stream(seed, "toy game")
+    truth, mode = two_modes(n_truth, options.rarity, chance)
+    balance = Balance.of(mode.numpy(), options.balance)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(chance.initial_seed())
+        outcome = Outcome(_perceptron(_NOISE, 2), _perceptron(2 * options.packing, 1), options)
+    players = [
+        torch.optim.Adam(net.parameters(), options.learning_rate, (0.5, 0.9), fused=True)
+        for net in (outcome.critic, outcome.generator)
+    ]
+    for step in range(options.steps):
+        for _ in range(options.critic_turns):
+            _critic_turn(outcome, players[0], _draw(truth, balance, step / options.steps, options, chance), chance)
+        _generator_turn(outcome, players[1], chance)
+    return outcome
+
+
+def _draw(
+    truth: Float[Tensor, "n 2"], balance: Balance | None, progress: float, options: ToyGame, chance: torch.Generator
+) -> Float[Tensor, "b 2"]:
+    if balance is None:
+        return truth[torch.randint(len(truth), (options.batch,), generator=chance)]
+    return truth[balance.rows(options.batch, progress, chance)]
+
+
+def _packed(x: Float[Tensor, "n 2"], packing: int) -> Float[Tensor, "p q"]:
+    return x.reshape(len(x) // packing, -1)
+
+
+def _critic_turn(
+    outcome: Outcome, player: torch.optim.Optimizer, real: Float[Tensor, "b 2"], chance: torch.Generator
+) -> None:
+    packing = outcome.options.packing
+    fake = outcome.sample(len(real), chance)
+    loss = outcome.options.game.critic_loss(
+        lambda x: outcome.critic(x)[:, 0], _packed(real, packing), _packed(fake, packing), chance
+    )
+    player.zero_grad()
+    loss["total"].backward()  # type: ignore[no-untyped-call]
+    player.step()
+
+
+def _generator_turn(outcome: Outcome, player: torch.optim.Optimizer, chance: torch.Generator) -> None:
+    options = outcome.options
+    noise, other = torch.randn(2, options.batch, _NOISE, generator=chance)
+    fake = outcome.generator(noise)
+    loss = options.game.generator_loss(outcome.critic(_packed(fake, options.packing))[:, 0])
+    if options.mode_seeking > 0:
+        loss = loss + options.mode_seeking * mode_seeking(fake, outcome.generator(other), noise, other)
+    player.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    player.step()
+
+
+def gradients(outcome: Outcome, n: int, chance: torch.Generator) -> tuple[ModeGradient, ModeGradient]:
+    """Gradient norms of the generator's loss with respect to points, for the common and for the rare mode."""
+    made, (truth, mode) = outcome.sample(n, chance), two_modes(n, 0.5, chance)
+    at_made, at_truth = (_norms(outcome, points) for points in (made, truth))
+    rare = made[:, 0] > _BORDER
+    first, second = (
+        ModeGradient(
+            float(here.double().mean()),
+            float(at_made[here].mean()),
+            float(at_made[here].sum() / at_made.sum().clamp_min(1e-30)),
+            float(at_truth[mode == k].mean()),
+        )
+        for k, here in enumerate((~rare, rare))
+    )
+    return first, second
+
+
+def _norms(outcome: Outcome, points: Float[Tensor, "n 2"]) -> Float[Tensor, " n"]:
+    """Norm of the gradient of each point's own loss."""
+    points = points.detach().requires_grad_()
+    scores = outcome.critic(_packed(points, outcome.options.packing))[:, 0]
+    loss = outcome.options.game.generator_loss(scores) * len(scores)
+    (gradient,) = torch.autograd.grad(loss, points)
+    return gradient.norm(dim=1)

@@ -1,0 +1,120 @@
+r"""Alarms while training: collapse is seen in the log, early enough to stop the run.
+
+An alarm is raised when its condition holds in three records in a row (of those that it looks at), so that one noisy
+batch does not count:
+
+- **posterior collapse** (VAE): beta has reached its final value and fewer than 0.5 nats pass through the latent;
+- **discriminator saturation** (GAN): on held-out showers it is sure of truth and of samples, its bound on the
+  Jensen-Shannon divergence above 95 % of ln 2, so the generator's gradients carry no news (arXiv:1701.04862);
+- **lost variance**: after half of the training some statistic of generated showers varies at fixed condition less than
+  half as much as in held-out showers. The statistics are the energy features and the concentration
+  :math:`\ln \sum_v s_v^2` of the cell shares; the dependence on the conditions is taken out linearly and in squares.
+"""
+
+__all__ = ["Alarms", "smallest_variance_ratio"]
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from caloforge.models.base import Generator
+
+Record = dict[str, float]
+
+_IN_A_ROW = 3
+_LEAST_RATE = 0.5  # nats
+_SURE = 0.95 * math.log(2)
+_LEAST_VARIANCE = 0.5
+_SHOWERS = 512
+_SKIP = ""  # this record says nothing about the condition
+
+
+def _collapsed(record: Record, final_beta: float, progress: float) -> str | None:
+    if record.get("beta", 0.0) < final_beta:
+        return _SKIP
+    if "kl" not in record or record["kl"] >= _LEAST_RATE:
+        return None
+    return f"posterior collapse: {record['kl']:.2f} nats pass through the latent; raise model.free_bits or lower beta"
+
+
+def _saturated(record: Record, final_beta: float, progress: float) -> str | None:
+    bound = record.get("validation_jensen_shannon", 0.0)
+    if bound <= _SURE:
+        return None
+    said = f"its bound on the Jensen-Shannon divergence is {bound:.3f} of at most {math.log(2):.3f} nats"
+    return (
+        f"discriminator saturation: {said}; lower model.critic_speed or critic_turns, raise model.r1, or train a wgan"
+    )
+
+
+def _narrow(record: Record, final_beta: float, progress: float) -> str | None:
+    ratio = record.get("variance_ratio", 1.0)
+    if progress < 0.5 or ratio >= _LEAST_VARIANCE:
+        return None
+    return f"lost variance: some statistic varies {ratio:.2f} times as much as in held-out showers"
+
+
+_CONDITIONS: dict[str, Callable[[Record, float, float], str | None]] = {
+    "posterior collapse": _collapsed,
+    "discriminator saturation": _saturated,
+    "lost variance": _narrow,
+}
+
+
+@dataclass
+class Alarms:
+    """Watches the records of a training; each alarm is raised once.
+
+    Args:
+        steps: of the whole training.
+        final_beta: of a VAE; below it a small rate is no collapse.
+    """
+
+    steps: int
+    final_beta: float = 0.0
+    in_a_row: dict[str, int] = field(default_factory=dict)
+
+    def check(self, record: Record) -> list[str]:
+        """What this record is alarming about, beyond what was said before."""
+        raised = []
+        for name, condition in _CONDITIONS.items():
+            text = condition(record, self.final_beta, record["step"] / self.steps)
+            if text == _SKIP:
+                continue
+            self.in_a_row[name] = self.in_a_row.get(name, 0) + 1 if text else min(self.in_a_row.get(name, 0), 0)
+            if text and self.in_a_row[name] == _IN_A_ROW:
+                raised.append(f"step {record['step']:.0f}: {text}")
+                self.in_a_row[name] = -(10**9)  # said once
+        return raised
+
+
+@torch.no_grad()
+def smallest_variance_ratio(
+    model: Generator, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], n_energies: int, generator: torch.Generator
+) -> float:
+    """Smallest ratio, over all statistics, of the variance at fixed condition of generated to that of held-out showers.
+
+    At most 512 showers are looked at; medians of squares stand for variances, which outliers would rule.
+    """
+    x, c = x[:_SHOWERS], c[:_SHOWERS]
+    made = model.sample(model.latent(len(c), generator), c)
+    spreads = [_spread(_statistics(features, n_energies), c) for features in (x, made)]
+    known = spreads[0] > 1e-6
+    return float((spreads[1][known] / spreads[0][known]).min()) if known.any() else 1.0
+
+
+def _statistics(x: Float[Tensor, "N F"], n_energies: int) -> Float[Tensor, "N s"]:
+    concentration = x[:, n_energies:].square().sum(1, keepdim=True).clamp_min(1e-12).log()
+    return torch.cat([x[:, :n_energies], concentration], 1).double()
+
+
+def _spread(t: Float[Tensor, "N s"], c: Float[Tensor, "N C"]) -> Float[Tensor, " s"]:
+    """Median squared residual of a fit in c and its squares."""
+    terms = torch.cat([torch.ones(len(c), 1), c, c**2], 1).double()
+    gram = terms.T @ terms + 1e-6 * torch.eye(terms.shape[1], dtype=torch.float64)
+    residual = t - terms @ torch.linalg.solve(gram, terms.T @ t)
+    return residual.square().median(0).values

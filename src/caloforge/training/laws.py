@@ -1,0 +1,124 @@
+r"""Laws that calorimeter showers obey at every energy, as violations g(E) that a model's samples can be held against.
+
+With layer energies :math:`E_l` at depths :math:`z_l`, sum :math:`E_\text{tot}` and mean depth
+:math:`\bar z = \sum_l E_l z_l / E_\text{tot}`, incident energy E and :math:`x = \ln(E / 10\,\text{GeV})`:
+
+- ``linear_response``: :math:`g = \langle E_\text{tot}\rangle / (E\,\sum_j a_j x^j) - 1`. One coefficient is exact
+  proportionality; more allow for leakage.
+- ``resolution``: :math:`g = \ln(\sigma_\text{tot}/\langle E_\text{tot}\rangle) - \frac12 \ln(a^2/E + b^2 + c^2/E^2)`, E
+  in GeV; stochastic, constant and noise term (PDG review, Particle detectors at accelerators, calorimeters).
+- ``depth``: :math:`g = (\langle\bar z\rangle - b_0 - b_1 x) / s`: showers grow with the logarithm of the energy (PDG
+  review, Passage of particles through matter, electromagnetic cascades); s is the spread at fixed energy.
+"""
+
+__all__ = ["Samples", "Law", "LAWS", "law"]
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import nnls
+from torch import Tensor
+
+from caloforge.units import GeV
+
+_REFERENCE = 10 * GeV
+_TINY = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Showers at K energies, n each: ``energy`` and ``layers`` in MeV, ``depth`` of the layers in mm or as an index."""
+
+    energy: Float[Tensor, " K"]
+    layers: Float[Tensor, "K n L"]
+    depth: Float[Tensor, " L"]
+
+    @property
+    def total(self) -> Float[Tensor, "K n"]:
+        """Energy in all cells, MeV."""
+        return self.layers.sum(2)
+
+    @property
+    def mean_depth(self) -> Float[Tensor, "K n"]:
+        """Energy-weighted depth, in the unit of ``depth``."""
+        return (self.layers @ self.depth) / self.total.clamp_min(_TINY)
+
+    @property
+    def log_energy(self) -> Float[Tensor, " K"]:
+        """x = ln(E / 10 GeV)."""
+        return (self.energy / _REFERENCE).log()
+
+
+class Law(ABC):
+    """A law with its coefficients."""
+
+    @abstractmethod
+    def fit(self, samples: Samples) -> tuple[float, ...]:
+        """Coefficients that describe samples of the truth, in K bins of energy."""
+
+    @abstractmethod
+    def violation(self, samples: Samples, coefficients: Sequence[float]) -> Float[Tensor, " K"]:
+        """g at each energy: dimensionless, zero in the mean where the law holds, differentiable in the layers."""
+
+
+LAWS: dict[str, Law] = {}
+_Class = TypeVar("_Class", bound=type[Law])
+
+
+def law(name: str) -> Callable[[_Class], _Class]:
+    """Class decorator that makes a law known by name."""
+
+    def register(cls: _Class) -> _Class:
+        LAWS[name] = cls()
+        return cls
+
+    return register
+
+
+@law("linear_response")
+class LinearResponse(Law):
+    """Mean response constant, or a slow polynomial of log energy."""
+
+    def fit(self, samples: Samples) -> tuple[float, ...]:
+        return (float((samples.total.mean(1) / samples.energy).mean()),)
+
+    def violation(self, samples: Samples, coefficients: Sequence[float]) -> Float[Tensor, " K"]:
+        x = samples.log_energy
+        expected = sum(a * x**j for j, a in enumerate(coefficients))
+        return samples.total.mean(1) / (samples.energy * expected) - 1
+
+
+@law("resolution")
+class Resolution(Law):
+    """Relative width of the response; coefficients a (sqrt GeV), b, c (GeV)."""
+
+    def fit(self, samples: Samples) -> tuple[float, ...]:
+        e = (samples.energy / GeV).double().numpy()
+        square = (samples.total.std(1) / samples.total.mean(1)).double().numpy() ** 2
+        terms = np.stack([1 / e, np.ones_like(e), 1 / e**2], axis=1)
+        found, _ = nnls(terms / square[:, None], np.ones_like(e))  # relative deviations count alike
+        return tuple(float(v) for v in np.sqrt(found))
+
+    def violation(self, samples: Samples, coefficients: Sequence[float]) -> Float[Tensor, " K"]:
+        a, b, c = coefficients
+        e = samples.energy / GeV
+        expected = (a**2 / e + b**2 + c**2 / e**2).sqrt()
+        return (samples.total.std(1) / samples.total.mean(1).clamp_min(_TINY) / expected).clamp_min(1e-6).log()
+
+
+@law("depth")
+class Depth(Law):
+    """Mean depth linear in log energy; coefficients b0, b1 and the spread s, in the unit of the layers' depth."""
+
+    def fit(self, samples: Samples) -> tuple[float, ...]:
+        depth = samples.mean_depth
+        b1, b0 = np.polyfit(samples.log_energy.double().numpy(), depth.mean(1).double().numpy(), 1)
+        return float(b0), float(b1), float(depth.std(1).mean())
+
+    def violation(self, samples: Samples, coefficients: Sequence[float]) -> Float[Tensor, " K"]:
+        b0, b1, spread = coefficients
+        return (samples.mean_depth.mean(1) - b0 - b1 * samples.log_energy) / spread

@@ -1,0 +1,123 @@
+"""`caloforge diagnose` from a run to the page: a healthy stand-in, collapsed models, and files it cannot judge."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import yaml
+
+from caloforge.cli.main import run as caloforge
+from caloforge.data.showers import Showers
+from caloforge.data.store import write_showers
+from caloforge.diagnosis.diagnose import diagnose_run, latent_use
+from caloforge.diagnosis.finding import Status
+from caloforge.diagnosis.latent import judge_latent
+from caloforge.models import model_config
+from caloforge.training.loop import TrainingConfig
+from caloforge.training.run import load_run
+from caloforge.training.train import train_run
+
+MODEL = {"name": "vae", "latent": 3, "width": 32, "depth": 1, "flow_transforms": 2, "flow_width": 16}
+
+
+def train(showers, folder, steps=150, **model):
+    options = {**MODEL, **model}
+    training = TrainingConfig(steps=steps, batch=128, log_every=1000, augment=False, learning_rate=3e-3)
+    train_run(showers, model_config(options), training, 1, folder, yaml.safe_dump({"model": options}), {})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def mixed(showers):
+    """One shower in five is a muon: a little energy in every layer, on the axis."""
+    rng = np.random.default_rng(4)
+    muon = rng.random(len(showers)) < 0.2
+    energy = showers.energy.copy()
+    radius = showers.binning.r_centres
+    energy[muon] = rng.gamma(5, 0.4, energy[muon].shape) * (radius < 6)
+    pdg = np.where(muon, 13, 11).astype(np.int32)
+    return Showers(
+        energy.astype(np.float32), showers.incident_energy, pdg, showers.theta, showers.phi, showers.binning
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(mixed, tmp_path_factory):
+    return train(mixed, tmp_path_factory.mktemp("diagnosed") / "run", hide_particle=True)
+
+
+def test_a_hidden_particle_is_judged_by_its_label(folder, mixed):
+    diagnosis = diagnose_run(load_run(folder), mixed, 1)
+    assert (diagnosis.samples.generated.pdg == 0).all()
+    assert load_run(folder).pipeline.n_conditions == 1
+    assert [mode.label for mode in diagnosis.modes] == [11, 13]
+    tests = [finding.test for finding in diagnosis.findings]
+    assert tests[-3:-1] == ["Recovered fraction of mode e-", "Recovered fraction of mode mu-"]
+    assert diagnosis.latent is not None
+    assert diagnosis.rare is not None
+
+
+def test_a_powerful_decoder_and_a_large_beta_collapse_and_are_flagged(showers, tmp_path):
+    """The decoder is told the layer energies and draws every cell by itself: it can do without a dear latent."""
+    collapsed = train(showers, tmp_path / "collapsed", steps=60, beta=1000.0, beta_schedule="fixed", free_bits=0.0)
+    assert judge_latent(latent_use(load_run(collapsed), showers, 1)).status is Status.ALARM
+
+
+def test_a_free_latent_on_showers_with_a_hidden_variable_is_not_flagged(mixed, tmp_path):
+    healthy = train(mixed, tmp_path / "healthy", steps=200, hide_particle=True, beta=0.1, free_bits=0.5)
+    assert judge_latent(latent_use(load_run(healthy), mixed, 1)).status is Status.HEALTHY
+
+
+def test_what_does_not_apply_cannot_tell(showers, tmp_path):
+    options = {"name": "gan", "latent": 3, "width": 8, "depth": 0, "critic_width": 8, "critic_depth": 0}
+    training = TrainingConfig(steps=3, batch=64)
+    text = yaml.safe_dump({"model": options})
+    train_run(showers, model_config(options), training, 1, tmp_path / "gan", text, {})
+    diagnosis = diagnose_run(load_run(tmp_path / "gan"), showers[:1500], 1)
+    unknown = {f.test for f in diagnosis.findings if f.status is Status.CANNOT_TELL}
+    assert {"Use of the latent (posterior collapse)", "Recovered fraction of modes"} <= unknown
+    assert "Memorised training showers" in unknown  # other showers than it was trained on
+    assert diagnosis.alarms  # three steps are no training
+
+
+def call(monkeypatch, capsys, *words):
+    monkeypatch.setattr(sys, "argv", ["caloforge", *map(str, words)])
+    try:
+        caloforge()
+        code = 0
+    except SystemExit as end:
+        code = end.code or 0
+    streams = capsys.readouterr()
+    return code, streams.out, streams.err
+
+
+def test_the_command_writes_page_plots_and_json(monkeypatch, capsys, folder, mixed, tmp_path):
+    write_showers(tmp_path / "truth.h5", mixed, "tiny stack", {})
+    words = ["diagnose", folder, "--truth", tmp_path / "truth.h5", "-o", tmp_path / "report", "--json", "--strict"]
+    code, out, _ = call(monkeypatch, capsys, *words)
+    facts = json.loads(out)
+    assert code == (1 if facts["alarms"] else 0)
+    assert facts == json.loads((tmp_path / "report" / "diagnosis.json").read_text())
+    page = (tmp_path / "report" / "diagnosis.html").read_text()
+    assert "Recovered fraction of mode mu-" in page
+    assert 'src="http' not in page
+    plots = {path.stem for path in (tmp_path / "report" / "plots").iterdir()}
+    assert {"modes", "variances", "distances", "latent"} <= plots
+
+
+def test_too_few_showers_are_one_sentence(monkeypatch, capsys, folder, mixed, tmp_path):
+    write_showers(tmp_path / "few.h5", mixed[:60], "tiny stack", {})
+    code, out, err = call(monkeypatch, capsys, "diagnose", folder, "--truth", tmp_path / "few.h5", "-o", tmp_path / "r")
+    assert (code, out) == (1, "")
+    assert "50 showers in each split" in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "r").exists()
+
+
+def test_showers_of_a_hidden_particle_can_be_generated_and_inspected(monkeypatch, capsys, folder, tmp_path):
+    words = ["generate", folder, "--energy", "20GeV", "-n", 5, "-o", tmp_path / "fake.h5"]
+    assert call(monkeypatch, capsys, *words)[0] == 0
+    code, out, _ = call(monkeypatch, capsys, "inspect", tmp_path / "fake.h5")
+    assert code == 0
+    assert "PDG 0" in out
