@@ -156,7 +156,10 @@ def test_error_leaves_no_process(request_of, tmp_path):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_command_that_is_stopped_goes_on_where_it_was(request_of, tmp_path, how):
     """Ctrl-C, or death of the whole command: finished shards stay, no process does, the next call ends the same."""
-    script = "import typer; from caloforge.cli.simulate import simulate; typer.run(simulate)"
+    restore = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # jobs in the background ignore it
+    )
+    script = f"{restore}; import typer; from caloforge.cli.simulate import simulate; typer.run(simulate)"
     options = ["--energy", "100MeV", "-n", "1200", "--shard-size", "20", "-o", "truth.h5"]
     process = subprocess.Popen([sys.executable, "-c", script, *options], cwd=tmp_path, stderr=subprocess.PIPE)
     folder = tmp_path / "truth.h5.shards"
