@@ -1,4 +1,6 @@
-"""Shared fixtures: a small mesh and showers that behave like electrons, drawn with NumPy."""
+"""Shared fixtures: a small mesh, showers that behave like electrons, drawn with NumPy, and the command line."""
+
+import sys
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from jaxtyping import install_import_hook
 # Shapes and dtypes in signatures are checked whenever the tests run.
 install_import_hook("caloforge", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
+from caloforge.cli.main import run  # noqa: E402
 from caloforge.data.showers import Showers  # noqa: E402
 from caloforge.geometry.binning import Binning, Layer  # noqa: E402
 
@@ -15,6 +18,23 @@ from caloforge.geometry.binning import Binning, Layer  # noqa: E402
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread():
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Run a command line; returns (exit code, stdout, stderr)."""
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["caloforge", *map(str, words)])
+        try:
+            run()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        streams = capsys.readouterr()
+        return code, streams.out, streams.err
+
+    return call
 
 
 @pytest.fixture(scope="session")

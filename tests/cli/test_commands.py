@@ -1,14 +1,12 @@
 """The command line as a user meets it: what it says, how it exits, what it leaves behind."""
 
 import json
-import sys
 
 import h5py
 import numpy as np
 import pytest
 
 import caloforge
-from caloforge.cli.main import run
 from caloforge.data.samples import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile, write_showers
 
@@ -17,23 +15,6 @@ seed: 3
 model: {name: vae, latent: 3, width: 16, depth: 1, flow_transforms: 2, flow_width: 16}
 training: {steps: 40, batch: 64, log_every: 10}
 """
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Run a command line; returns (exit code, stdout, stderr)."""
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["caloforge", *map(str, words)])
-        try:
-            run()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        streams = capsys.readouterr()
-        return code, streams.out, streams.err
-
-    return call
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,11 @@
 
 import json
 import math
-import sys
 
 import numpy as np
 import pytest
 import yaml
 
-from caloforge.cli.main import run
 from caloforge.config import load_config, packaged_configs
 from caloforge.data.showers import Showers
 from caloforge.data.store import ShowerFile, write_showers
@@ -20,23 +18,6 @@ CONFIG = {
     "model": {"name": "vae", "latent": 2, "width": 8, "depth": 1, "flow_transforms": 2, "flow_width": 8},
     "training": {"steps": 20, "batch": 64, "log_every": 10},
 }
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Run a command line; returns (exit code, stdout, stderr)."""
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["caloforge", *map(str, words)])
-        try:
-            run()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        streams = capsys.readouterr()
-        return code, streams.out, streams.err
-
-    return call
 
 
 def train(call, folder, showers):

@@ -1,13 +1,11 @@
 """`caloforge diagnose` from a run to the page: a healthy stand-in, collapsed models, and files it cannot judge."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 import yaml
 
-from caloforge.cli.main import run as caloforge
 from caloforge.data.showers import Showers
 from caloforge.data.store import write_showers
 from caloforge.diagnosis.diagnose import diagnose_run, latent_use
@@ -81,21 +79,10 @@ def test_what_does_not_apply_cannot_tell(showers, tmp_path):
     assert diagnosis.alarms  # three steps are no training
 
 
-def call(monkeypatch, capsys, *words):
-    monkeypatch.setattr(sys, "argv", ["caloforge", *map(str, words)])
-    try:
-        caloforge()
-        code = 0
-    except SystemExit as end:
-        code = end.code or 0
-    streams = capsys.readouterr()
-    return code, streams.out, streams.err
-
-
-def test_the_command_writes_page_plots_and_json(monkeypatch, capsys, folder, mixed, tmp_path):
+def test_the_command_writes_page_plots_and_json(call, folder, mixed, tmp_path):
     write_showers(tmp_path / "truth.h5", mixed, "tiny stack", {})
     words = ["diagnose", folder, "--truth", tmp_path / "truth.h5", "-o", tmp_path / "report", "--json", "--strict"]
-    code, out, _ = call(monkeypatch, capsys, *words)
+    code, out, _ = call(*words)
     facts = json.loads(out)
     assert code == (1 if facts["alarms"] else 0)
     assert facts == json.loads((tmp_path / "report" / "diagnosis.json").read_text())
@@ -106,18 +93,18 @@ def test_the_command_writes_page_plots_and_json(monkeypatch, capsys, folder, mix
     assert {"modes", "variances", "distances", "latent"} <= plots
 
 
-def test_too_few_showers_are_one_sentence(monkeypatch, capsys, folder, mixed, tmp_path):
+def test_too_few_showers_are_one_sentence(call, folder, mixed, tmp_path):
     write_showers(tmp_path / "few.h5", mixed[:60], "tiny stack", {})
-    code, out, err = call(monkeypatch, capsys, "diagnose", folder, "--truth", tmp_path / "few.h5", "-o", tmp_path / "r")
+    code, out, err = call("diagnose", folder, "--truth", tmp_path / "few.h5", "-o", tmp_path / "r")
     assert (code, out) == (1, "")
     assert "50 showers in each split" in err
     assert err.count("\n") == 1
     assert not (tmp_path / "r").exists()
 
 
-def test_showers_of_a_hidden_particle_can_be_generated_and_inspected(monkeypatch, capsys, folder, tmp_path):
+def test_showers_of_a_hidden_particle_can_be_generated_and_inspected(call, folder, tmp_path):
     words = ["generate", folder, "--energy", "20GeV", "-n", 5, "-o", tmp_path / "fake.h5"]
-    assert call(monkeypatch, capsys, *words)[0] == 0
-    code, out, _ = call(monkeypatch, capsys, "inspect", tmp_path / "fake.h5")
+    assert call(*words)[0] == 0
+    code, out, _ = call("inspect", tmp_path / "fake.h5")
     assert code == 0
     assert "PDG 0" in out

@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
-_BLOCK = 500
+from caloforge.validation.manifold import squared_distances
+
 _CLIP = 10.0
 
 
@@ -18,15 +19,11 @@ def nearest(
     NaN counts as zero, the mean of a standardised feature, and outliers stop at ten.
     """
     x, y = (np.clip(np.nan_to_num(a), -_CLIP, _CLIP).astype(np.float64) for a in (points, among))
-    squares = (y**2).sum(axis=1)
     found = np.empty(len(x))
-    for start in range(0, len(x), _BLOCK):
-        block = x[start : start + _BLOCK]
-        distance = (block**2).sum(axis=1)[:, None] + squares - 2 * block @ y.T
+    for rows, distance in squared_distances(x, y):
         if same:
-            rows = np.arange(len(block))
-            distance[rows, start + rows] = np.inf
-        found[start : start + _BLOCK] = np.partition(distance, k - 1, axis=1)[:, k - 1]
+            np.fill_diagonal(distance[:, rows], np.inf)
+        found[rows] = np.partition(distance, k - 1, axis=1)[:, k - 1]
     return np.sqrt(np.maximum(found, 0))
 
 

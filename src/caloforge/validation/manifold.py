@@ -13,7 +13,7 @@ Precision and density fall when generated showers lie outside the truth, recall 
 missing. Sources: Kynkäänniemi et al., arXiv:1904.06991; Naeem et al., arXiv:2002.09797.
 """
 
-__all__ = ["manifold_metrics", "measure_manifold", "METRICS"]
+__all__ = ["manifold_metrics", "measure_manifold", "METRICS", "squared_distances"]
 
 from collections.abc import Iterator
 
@@ -52,7 +52,7 @@ def _metrics(truth: Float[Array, "n f"], generated: Float[Array, "m f"], k: int)
     around_truth, around_generated = _radii(truth, k), _radii(generated, k)
     hits, reached = np.zeros(len(generated)), np.zeros(len(truth), bool)
     covered = np.zeros(len(truth), bool)
-    for rows, distance in _blocks(truth, generated):
+    for rows, distance in squared_distances(truth, generated):
         inside = distance < around_truth[rows, None]
         hits += inside.sum(axis=0)
         covered[rows] = inside.any(axis=1)
@@ -60,7 +60,9 @@ def _metrics(truth: Float[Array, "n f"], generated: Float[Array, "m f"], k: int)
     return np.array([np.mean(hits > 0), reached.mean(), hits.mean() / k, covered.mean()])
 
 
-def _blocks(first: Float[Array, "n f"], second: Float[Array, "m f"]) -> Iterator[tuple[slice, Float[Array, "b m"]]]:
+def squared_distances(
+    first: Float[Array, "n f"], second: Float[Array, "m f"]
+) -> Iterator[tuple[slice, Float[Array, "b m"]]]:
     """Squared distances of some rows of the first sample to all of the second."""
     norms = np.einsum("ij,ij->i", second, second)
     for start in range(0, len(first), _BLOCK):
@@ -73,7 +75,7 @@ def _blocks(first: Float[Array, "n f"], second: Float[Array, "m f"]) -> Iterator
 def _radii(sample: Float[Array, "n f"], k: int) -> Float[Array, " n"]:
     """Squared distance to the k-th neighbour; the shower itself is not one."""
     parts = []
-    for rows, distance in _blocks(sample, sample):
+    for rows, distance in squared_distances(sample, sample):
         np.fill_diagonal(distance[:, rows], -np.inf)
         parts.append(np.partition(distance, k, axis=1)[:, k])
     return np.concatenate(parts)
@@ -146,7 +148,7 @@ def _halves(sample: Float[Array, "N f"], k: int, repeats: int, rng: np.random.Ge
 def _neighbours(sample: Float[Array, "N f"], length: int) -> Int[Array, "N l"]:
     """The nearest showers of each shower, nearest first, without itself."""
     parts = []
-    for rows, distance in _blocks(sample, sample):
+    for rows, distance in squared_distances(sample, sample):
         np.fill_diagonal(distance[:, rows], -np.inf)
         near = np.argpartition(distance, length, axis=1)[:, : length + 1]
         order = np.argsort(np.take_along_axis(distance, near, axis=1), axis=1, kind="stable")
