@@ -20,9 +20,9 @@ from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import nnls
 from torch import Tensor
 
+from caloforge.physics.laws import fit_line, fit_resolution
 from caloforge.units import GeV
 
 _REFERENCE = 10 * GeV
@@ -99,9 +99,10 @@ class Resolution(Law):
     def fit(self, samples: Samples) -> tuple[float, ...]:
         e = (samples.energy / GeV).double().numpy()
         square = (samples.total.std(1) / samples.total.mean(1)).double().numpy() ** 2
-        terms = np.stack([1 / e, np.ones_like(e), 1 / e**2], axis=1)
-        found, _ = nnls(terms / square[:, None], np.ones_like(e))  # relative deviations count alike
-        return tuple(float(v) for v in np.sqrt(found))
+        found, _ = fit_resolution(
+            1 / e[None], 1 / e[None] ** 2, square[None], square
+        )  # relative deviations count alike
+        return tuple(float(v) for v in found[0])
 
     def violation(self, samples: Samples, coefficients: Sequence[float]) -> Float[Tensor, " K"]:
         a, b, c = coefficients
@@ -116,8 +117,9 @@ class Depth(Law):
 
     def fit(self, samples: Samples) -> tuple[float, ...]:
         depth = samples.mean_depth
-        b1, b0 = np.polyfit(samples.log_energy.double().numpy(), depth.mean(1).double().numpy(), 1)
-        return float(b0), float(b1), float(depth.std(1).mean())
+        x, mean = samples.log_energy.double().numpy(), depth.mean(1).double().numpy()
+        found, _ = fit_line(x[None], mean[None], np.ones_like(x))
+        return float(found[0, 1]), float(found[0, 0]), float(depth.std(1).mean())
 
     def violation(self, samples: Samples, coefficients: Sequence[float]) -> Float[Tensor, " K"]:
         b0, b1, spread = coefficients

@@ -1,6 +1,6 @@
 """The comparison itself: all metrics of a generated sample against truth, with errors and floors, as one object."""
 
-__all__ = ["InBin", "Comparison", "Tables", "Progress", "compare"]
+__all__ = ["InBin", "Comparison", "Tables", "Progress", "compare", "part_of"]
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -158,7 +158,7 @@ def compare(
     progress(0.2, "permutation test")
     permutation = permuted(observables, truth, generated, seed)
     progress(0.3, "classifiers")
-    part = _part(progress, 0.3, 0.6)
+    part = part_of(progress, 0.3, 0.6)
     scored, importance = ({}, ()) if quick else _classify(observables, truth, generated, seed, protocol, part)
     progress(0.9, "energy bins")
     return Comparison(
@@ -175,7 +175,7 @@ def compare(
     )
 
 
-def _part(progress: Progress, start: float, share: float) -> Progress:
+def part_of(progress: Progress, start: float, share: float) -> Progress:
     """Progress of one part of the work as progress of the whole."""
     return lambda done, text: progress(start + share * done, text)
 
@@ -207,7 +207,7 @@ def _classify(
     found: dict[str, Classified] = {}
     importance: tuple[Importance, ...] = ()
     for i, name in enumerate(names):
-        share = _part(progress, i / len(names), 1 / len(names))
+        share = part_of(progress, i / len(names), 1 / len(names))
         found[name], *seen = measure(protocol, name, pairs[0], pairs[1], seed, _under(f"classifier {name}", share))
         if name == "high":
             importance = permutation_importance(found[name], seen[0], seen[1], seed)

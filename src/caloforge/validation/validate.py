@@ -10,7 +10,7 @@ import numpy as np
 from caloforge import __version__
 from caloforge.physics.observables import OBSERVABLES, Observable, select
 from caloforge.validation.checklist import Checklist, load_checklist
-from caloforge.validation.compare import Comparison, Progress, compare
+from caloforge.validation.compare import Comparison, Progress, compare, part_of
 from caloforge.validation.conditions import copies, require_comparable, require_one_mesh
 from caloforge.validation.features import Features, high
 from caloforge.validation.figures import draw
@@ -83,7 +83,7 @@ def validate(
         sample = read_sample(source, pooled_edges=edges, keep=keep, seed=seed, mesh=mesh)
         samples[name] = len(sample)
         cautions = _cautions(reference, sample, allow_different_conditions)
-        comparison = compare(reference, sample, seed, protocol, judged, quick, _part(progress, start, 0.8 * share))
+        comparison = compare(reference, sample, seed, protocol, judged, quick, part_of(progress, start, 0.8 * share))
         verdicts.append(_verdict(name, comparison, asked, judged, cautions))
         drawn[name] = sample
         seen[name] = _seen(sample, judged)
@@ -108,11 +108,6 @@ def _kept_cells(protocol: Protocol, n_voxels: int) -> int:
     """
     most = protocol.settings.max_showers
     return most if protocol is CALOCHALLENGE else max(_FEWEST_KEPT, min(most, _CELLS // n_voxels))
-
-
-def _part(progress: Progress, start: float, share: float) -> Progress:
-    """Progress of one part of the work as progress of the whole."""
-    return lambda done, text: progress(start + share * done, text)
 
 
 def _cautions(truth: Sample, generated: Sample, allow_different: bool) -> tuple[str, ...]:
