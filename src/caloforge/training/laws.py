@@ -99,9 +99,8 @@ class Resolution(Law):
     def fit(self, samples: Samples) -> tuple[float, ...]:
         e = (samples.energy / GeV).double().numpy()
         square = (samples.total.std(1) / samples.total.mean(1)).double().numpy() ** 2
-        found, _ = fit_resolution(
-            1 / e[None], 1 / e[None] ** 2, square[None], square
-        )  # relative deviations count alike
+        # errors in proportion to the values: relative deviations count alike
+        found, _ = fit_resolution(1 / e[None], 1 / e[None] ** 2, square[None], square)
         return tuple(float(v) for v in found[0])
 
     def violation(self, samples: Samples, coefficients: Sequence[float]) -> Float[Tensor, " K"]:

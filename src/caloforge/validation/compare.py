@@ -1,14 +1,12 @@
 """The comparison itself: all metrics of a generated sample against truth, with errors and floors, as one object."""
 
-__all__ = ["InBin", "Comparison", "Tables", "Progress", "compare", "part_of"]
+__all__ = ["InBin", "Comparison", "Progress", "compare", "part_of"]
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
-from numpy import ndarray as Array
 
 from caloforge.physics.observables import OBSERVABLES, Observable
 from caloforge.rng import stream
@@ -27,7 +25,6 @@ from caloforge.validation.sample import Sample
 from caloforge.validation.univariate import Distance, distances
 
 Progress = Callable[[float, str], None]
-Tables = tuple[Mapping[str, Float[Array, "n _"]], Mapping[str, Float[Array, "m _"]]]
 
 
 @dataclass(frozen=True)
