@@ -65,7 +65,7 @@ class CouplingFlow(nn.Module):
         return self.flow(c).transform.inv(noise)
 
 
-class _Standardise(zuko.lazy.LazyTransform):
+class _Standardise(zuko.lazy.LazyTransform):  # type: ignore[misc]
     """x -> (x - mean(c)) / scale(c)."""
 
     def __init__(self, affine: AffineOfCondition) -> None:
@@ -78,7 +78,7 @@ class _Standardise(zuko.lazy.LazyTransform):
         return zuko.transforms.DependentTransform(AffineTransform(mean, log_scale.exp()).inv, 1)
 
 
-class _Held(zuko.lazy.LazyTransform):
+class _Held(zuko.lazy.LazyTransform):  # type: ignore[misc]
     """A transformation that hears a condition held inside the training range."""
 
     def __init__(self, transform: zuko.lazy.LazyTransform, tails: Tails) -> None:

@@ -54,7 +54,8 @@ class Samples:
     def groups(self, parts: int) -> list["Samples"]:
         """The showers of each energy in groups of equal size; those left over are not used."""
         size = self.layers.shape[1] // parts
-        return [Samples(self.energy, part, self.depth) for part in self.layers[:, : size * parts].split(size, 1)]
+        starts = range(0, size * parts, size)
+        return [Samples(self.energy, self.layers[:, i : i + size], self.depth) for i in starts]
 
     @property
     def log_energy(self) -> Float[Tensor, " K"]:

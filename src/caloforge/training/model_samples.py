@@ -43,8 +43,8 @@ def showers_of(model: Generator, c: Float[Tensor, "N C"], generator: torch.Gener
         rows = torch.randint(len(c), (len(energy) * n,), generator=generator)
         conditions = stages.pipeline.condition.at_energies(c[rows], energy.repeat_interleave(n))
         seed = int(torch.randint(2**31, (), generator=generator))
-        points = torch.quasirandom.SobolEngine(stages.n_layers, scramble=True, seed=seed).draw(len(rows))
-        noise = torch.special.ndtri(points.clamp(1e-7, 1 - 1e-7))
+        engine = torch.quasirandom.SobolEngine(stages.n_layers, True, seed)  # type: ignore[no-untyped-call]
+        noise = torch.special.ndtri(engine.draw(len(rows)).clamp(1e-7, 1 - 1e-7))
         return Samples(energy, stages.sample_layers(noise, conditions).view(len(energy), n, -1), depth)
 
     return draw

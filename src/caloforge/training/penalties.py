@@ -12,7 +12,8 @@ The product of independent halves estimates :math:`h_k^2` without bias (the squa
 width of the response), and the multipliers grow until the law holds, so no weight has to be tuned against the
 likelihood: a mean that is off by h costs a likelihood :math:`h^2/2` nats a shower, so :math:`\rho = 1` is what data at
 that energy would weigh. Beyond :math:`|h| = 1` the square goes on as a straight line (Huber), so that a model that is
-still far off is not ruled by its laws alone. Source: Bertsekas, Constrained Optimization and Lagrange Multiplier Methods (1982), chapter 2.
+still far off is not ruled by its laws alone. Source: Bertsekas, Constrained Optimization and Lagrange Multiplier
+Methods (1982), chapter 2.
 """
 
 __all__ = ["Draw", "PenaltyConfig", "PhysicsPenalty", "binned"]
