@@ -11,6 +11,7 @@ from caloforge import __version__
 from caloforge.cli.diagnose import diagnose
 from caloforge.cli.generate import generate
 from caloforge.cli.inspect import inspect
+from caloforge.cli.interpret import interpret
 from caloforge.cli.merge import merge
 from caloforge.cli.quickstart import quickstart
 from caloforge.cli.score import score
@@ -35,7 +36,7 @@ def version(show: Annotated[bool, typer.Option("--version", help="print the vers
         raise typer.Exit
 
 
-for command in (quickstart, simulate, merge, inspect, train, generate, validate, score, diagnose):
+for command in (quickstart, simulate, merge, inspect, train, generate, validate, score, diagnose, interpret):
     app.command()(command)
 
 

@@ -33,14 +33,15 @@ class Document:
     plots: tuple[Plot, ...]
     provenance: Mapping[str, Any]
 
-    def write(self, folder: Path, name: str, facts: Mapping[str, Any]) -> Path:
-        """Write ``NAME.json``, ``NAME.html`` and ``plots/``; each appears only when complete.
+    def write(self, folder: Path, name: str, facts: Mapping[str, Any], pdf: bool = False) -> Path:
+        """Write ``NAME.json``, ``NAME.html`` and ``plots/`` (``pdf``: also as PDF); each appears only when complete.
 
         Raises:
             UnwritablePath: the folder cannot be made or written.
         """
-        images = {plot.name: plot.render()["png"] for plot in self.plots}
-        contents = {f"plots/{plot}.png": image for plot, image in images.items()}
+        drawn = {plot.name: plot.render(("png", "pdf") if pdf else ("png",)) for plot in self.plots}
+        contents = {f"plots/{plot}.{kind}": image for plot, kinds in drawn.items() for kind, image in kinds.items()}
+        images = {plot: kinds["png"] for plot, kinds in drawn.items()}
         contents[f"{name}.html"] = self.to_html(images).encode()
         contents[f"{name}.json"] = json.dumps(_finite(facts), indent=1, allow_nan=False).encode() + b"\n"
         try:

@@ -120,9 +120,9 @@ def attribute(
         EmptySample: fewer than 20 showers a fold, in each half of the truth.
     """
     seen, made = ring_features(truth), ring_features(generated)
-    parts = [Features(seen.values[rows], seen.names) for rows in halves(len(seen), seed)]
+    first, second = (Features(seen.values[rows], seen.names) for rows in halves(len(seen), seed))
     found = _Judged.train(seen, made, seed, settings, lambda done: progress(0.45 * done))
-    floor = _Judged.train(*parts, seed, settings, lambda done: progress(0.45 + 0.3 * done))
+    floor = _Judged.train(first, second, seed, settings, lambda done: progress(0.45 + 0.3 * done))
     value, error = found.attributions()
     nothing, _ = floor.attributions()
     progress(0.85)

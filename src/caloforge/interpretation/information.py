@@ -68,13 +68,17 @@ class Dependence:
         """Pairs that tell something of each other."""
         return self.information > self.least
 
-    def most_telling(self, n: int) -> list[tuple[int, int]]:
-        """Up to n significant pairs (latent, shape), the highest first, no latent and no shape twice."""
+    def most_telling(self, of_a_kind: int) -> list[tuple[int, int]]:
+        """Significant pairs (latent, shape), the highest first: no latent and no shape twice, some of each kind.
+
+        Kinds of latents differ in the first letter of their names.
+        """
         chosen: list[tuple[int, int]] = []
         for flat in np.argsort(self.information, axis=None)[::-1]:
             latent, shape = (int(i) for i in np.unravel_index(flat, self.information.shape))
             fresh = all(latent != z and shape != t for z, t in chosen)
-            if fresh and len(chosen) < n and self.significant[latent, shape]:
+            alike = sum(self.latents[z][0] == self.latents[latent][0] for z, _ in chosen)
+            if fresh and alike < of_a_kind and self.significant[latent, shape]:
                 chosen.append((latent, shape))
         return chosen
 
@@ -105,9 +109,10 @@ def mutual_information(
     x: Float[Array, " n"], y: Float[Array, " n"], neighbours: int = _NEIGHBOURS
 ) -> tuple[float, float]:
     """Estimate in nats and its standard error; x and y without ties, best as `normal_scores`."""
-    distance = cKDTree(np.stack([x, y], axis=1)).query(np.stack([x, y], axis=1), neighbours + 1, p=np.inf)[0]
+    points = np.stack([x, y], axis=1)
+    distance = np.asarray(cKDTree(points).query(points, neighbours + 1, p=np.inf)[0])
     within = np.nextafter(distance[:, -1], 0)
-    terms = sum(digamma(_closer(v, within) + 1) for v in (x, y))
+    terms = digamma(_closer(x, within) + 1) + digamma(_closer(y, within) + 1)
     value = digamma(neighbours) + digamma(len(x)) - terms.mean()
     return float(value), float(terms.std(ddof=1) / np.sqrt(len(x)))
 

@@ -1,4 +1,4 @@
-"""What a trained model has learned, part by part: latents, variance, modulation, sensitivity, what a classifier sees."""
+"""What a trained model has learned: latents, variance, modulation, slopes in energy, and what a classifier sees."""
 
 __all__ = ["Interpretation", "interpret_run"]
 
@@ -32,7 +32,7 @@ from caloforge.units import format_energy
 
 SCHEMA = 1
 _FEWEST = 400  # showers of the test split
-_TRAVERSED = 3  # latents
+_TRAVERSED = 2  # latents of a kind
 _SMALLEST_RANGE = 1.5  # of trained energies, last over first
 Progress = Callable[[float, str], None]
 

@@ -1,16 +1,17 @@
 r"""What Geant4 says of the same slopes: laws fitted to its showers, and finite differences among them.
 
-The law of each quantity, fitted over bins of incident energy, and its derivative :math:`d/d\ln E`:
+The laws, fitted over bins of incident energy, and their derivatives :math:`d/d\ln E`:
 
-.. math:: \langle R\rangle = a + \frac{b}{E} \;(E_\text{vis} = aE + b): \; -\frac{b}{E}, \qquad
-          \frac{\sigma}{\mu} = \frac{A}{\sqrt E} \oplus B \oplus \frac{C}{E}: \;
-          -\frac{A^2/E + 2 C^2/E^2}{2\,\sigma/\mu}, \qquad
-          \langle T\rangle = b_0 + b_1 \ln E: \; b_1 .
+.. math:: E_\text{vis} = aE + b: \quad \frac{dE_\text{vis}}{dE} = a, \quad
+          \frac{d\langle R\rangle}{d\ln E} = -\frac{b}{E},
+          \qquad \langle z\rangle = b_0 + b_1 \ln E: \quad b_1, \\
+          \frac{\sigma}{\langle R\rangle} = \frac{A}{\sqrt E} \oplus B \oplus \frac{C}{E}: \quad
+          -\frac{A^2/E + 2 C^2/E^2}{2\,\sigma/\langle R\rangle} .
 
-The mean depth follows the last one (a cascade doubles its particles each radiation length, so the depth grows by about
-one radiation length for each factor e: PDG, Review of Particle Physics 2024, 34.5); for other shapes the straight line
-is an approximation, against which the finite differences stand: the slope of a straight line through the showers in a
-window of ln E. Errors are standard deviations over bootstrap resamples of the showers.
+Depths: a cascade doubles its particles over a fixed depth, so it grows by about one radiation
+length for each factor e of energy (PDG, Review of Particle Physics 2024, 34.5). Other shapes have no law; for them, as
+for these, there are **finite differences**: the slope of a straight line through the showers in a window of ln E.
+Errors are standard deviations over bootstrap resamples of the showers.
 """
 
 __all__ = ["Expected", "expected_slopes"]
@@ -23,16 +24,17 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from caloforge.errors import EmptySample
-from caloforge.interpretation.sensitivity import RESOLUTION
+from caloforge.interpretation.sensitivity import RESOLUTION, VISIBLE
 from caloforge.physics.laws import fit_line, fit_resolution
 from caloforge.rng import stream
 from caloforge.units import GeV
 
 _BINS = 8
 _REPEATS = 200
-_WINDOW = 0.6  # half width in ln E
-_FEWEST = 50  # showers in a window
-LINE, LINEAR, STOCHASTIC = "b0 + b1 ln E", "a + b/E", "A/√E ⊕ B ⊕ C/E"
+_WINDOW = 0.8  # half width in ln E
+_FEWEST = 50  # showers in a bin, and on either side in a window
+_DEPTHS = ("centre_z", "depth_max", "depth_50", "depth_90")
+_LINE, _LINEAR, _TERMS = "b0 + b1 ln E", "Evis = a E + b", "A/√E ⊕ B ⊕ C/E"
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +42,7 @@ class Expected:
     """Slopes of one quantity with respect to ln E at K energies.
 
     Args:
-        formula: of the law.
+        formula: of the law; empty where there is none, and its slopes are NaN.
         law: its derivative at each energy, and ``law_error`` the standard error.
         difference: slope among the showers near each energy, and ``difference_error``; NaN where there are few.
     """
@@ -55,7 +57,7 @@ class Expected:
 def expected_slopes(
     table: Mapping[str, Float[Array, " N"]], incident_energy: Float[Array, " N"], at: Float[Array, " K"], seed: int
 ) -> dict[str, Expected]:
-    """What the truth expects of every quantity of a table, and of the resolution of its ``response``.
+    """What the truth expects of every quantity of a table, of the resolution and of dEvis/dE.
 
     Args:
         table: values of each shower, with ``response``.
@@ -67,13 +69,13 @@ def expected_slopes(
         EmptySample: fewer than 50 showers in each of eight bins.
     """
     if len(incident_energy) < _BINS * _FEWEST:
-        raise EmptySample(f"laws fitted to the truth need {_BINS * _FEWEST} showers of its test split", len(incident_energy))
+        raise EmptySample(f"laws fitted to the truth need {_BINS * _FEWEST} showers", len(incident_energy))
     log_energy = np.log(np.asarray(incident_energy, np.float64) / GeV)
     counts = stream(seed, "laws").multinomial(len(log_energy), np.full(len(log_energy), 1 / len(log_energy)), _REPEATS)
     weights = np.concatenate([np.ones((1, len(log_energy))), counts])
-    laws = _Laws(weights, log_energy, np.log(at / GeV))
-    found = {name: laws.of(name, values.astype(np.float64)) for name, values in table.items()}
-    return found | {RESOLUTION: laws.resolution(table["response"].astype(np.float64))}
+    laws, response = _Laws(weights, log_energy, np.log(at / GeV)), table["response"].astype(np.float64)
+    found = {name: laws.shape(name, values.astype(np.float64)) for name, values in table.items()}
+    return found | {**laws.linear(response), RESOLUTION: laws.resolution(response)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,15 +86,23 @@ class _Laws:
     log_energy: Float[Array, " N"]
     at: Float[Array, " K"]
 
-    def of(self, name: str, values: Float[Array, " N"]) -> Expected:
-        """Law and finite differences of the mean of a quantity."""
-        if name == "response":
-            slope, formula = self._fit(np.exp(-self.log_energy), values), LINEAR
-            derivative = -slope[:, :1] * np.exp(-self.at)
-        else:
-            slope, formula = self._fit(self.log_energy, values), LINE
-            derivative = np.repeat(slope[:, :1], len(self.at), axis=1)
-        return self._summary(formula, derivative, np.stack([self._local(values, x)[1] for x in self.at], axis=1))
+    def shape(self, name: str, values: Float[Array, " N"]) -> Expected:
+        """Slopes of the mean of a quantity; depths have a law."""
+        law = np.full((len(self.weights), len(self.at)), np.nan)
+        if name in _DEPTHS:
+            law = np.repeat(self._fit(self.log_energy, values)[:, :1], len(self.at), axis=1)
+        slopes = np.stack([self._local(values, x)[1] for x in self.at], axis=1)
+        return _summary(_LINE if name in _DEPTHS else "", law, slopes)
+
+    def linear(self, response: Float[Array, " N"]) -> dict[str, Expected]:
+        """Slopes of the response, and dEvis/dE, from <R> = a + b <1/E>, which no width of a bin biases."""
+        fitted = self._fit(np.exp(-self.log_energy), response)
+        falling = -fitted[:, :1] * np.exp(-self.at)
+        near = np.stack([self._local(response, x) for x in self.at], axis=2)
+        return {
+            "response": _summary(_LINEAR, falling, near[1]),
+            VISIBLE: _summary(_LINEAR, np.repeat(fitted[:, 1:], len(self.at), axis=1), near.sum(axis=0)),
+        }
 
     def resolution(self, response: Float[Array, " N"]) -> Expected:
         """Of sigma/mean of the response."""
@@ -105,7 +115,7 @@ class _Laws:
         total = np.sqrt(a**2 / energy + b**2 + c**2 / energy**2)
         derivative = -(a**2 / energy + 2 * c**2 / energy**2) / (2 * total)
         local = np.stack([self._local_resolution(response, x) for x in self.at], axis=1)
-        return self._summary(STOCHASTIC, derivative, local)
+        return _summary(_TERMS, derivative, local)
 
     def _bins(self, values: Float[Array, " N"]) -> Float[Array, "S B"]:
         """Means in bins with the same number of showers; undefined values are left out."""
@@ -136,6 +146,8 @@ class _Laws:
         square, growth = self._local((response - mean[0] - slope[0] * away) ** 2, x)
         return np.sqrt(np.maximum(square, 0)) / mean * (growth / (2 * square) - slope / mean)
 
-    def _summary(self, formula: str, law: Float[Array, "S K"], difference: Float[Array, "S K"]) -> Expected:
-        values = [(draws[0], draws[1:].std(axis=0, ddof=1)) for draws in (law, difference)]
-        return Expected(formula, *values[0], *values[1])
+
+def _summary(formula: str, law: Float[Array, "S K"], difference: Float[Array, "S K"]) -> Expected:
+    """Value of the sample (row 0) and scatter of its resamples."""
+    values = [(draws[0], draws[1:].std(axis=0, ddof=1)) for draws in (law, difference)]
+    return Expected(formula, *values[0], *values[1])

@@ -1,4 +1,4 @@
-r"""What FiLM does to the hidden units at each energy: the learned scale and shift, within the training range and beyond.
+r"""What FiLM does to the hidden units at each energy: learned scale and shift, in the training range and beyond.
 
 A FiLM layer is affine in what it modulates, :math:`f(h, c) = (1 + \gamma(c)) \odot h + \delta(c)`, however
 :math:`\gamma` and :math:`\delta` are made. So the layer itself is asked, wherever it sits in the way from noise to
@@ -120,9 +120,7 @@ def _listen(run: Run, incident: Incident, seed: int) -> dict[str, list[tuple[Ten
     return seen
 
 
-def _ask(
-    seen: dict[str, list[tuple[Tensor, Tensor]]], name: str, layer: nn.Module, given: tuple[Any, ...]
-) -> None:
+def _ask(seen: dict[str, list[tuple[Tensor, Tensor]]], name: str, layer: nn.Module, given: tuple[Any, ...]) -> None:
     """The affine map of a layer from what it makes of zeros and of ones; ``forward`` itself calls no hook again."""
     h, c = given
     shift = layer.forward(torch.zeros_like(h), c)

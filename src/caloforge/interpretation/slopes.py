@@ -13,7 +13,7 @@ from numpy import ndarray as Array
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.interpretation.laws import Expected, expected_slopes
-from caloforge.interpretation.sensitivity import RESOLUTION, Slope, common_numbers, pathwise
+from caloforge.interpretation.sensitivity import RESOLUTION, VISIBLE, Slope, common_numbers, pathwise
 from caloforge.physics.definition import Observable
 from caloforge.physics.observables import tabulate
 from caloforge.training.run import Run
@@ -132,7 +132,11 @@ def measure_sensitivity(
         paths.append(pathwise(run, particles, float(e), n, seed))
     binning = held_out.binning
     labels = {name: o.axis_label(binning) for name, o in observables.items()}
-    labels[RESOLUTION] = r"Resolution $\sigma/\mu$ of the response"
+    labels = {
+        VISIBLE: r"$dE_\mathrm{tot}/dE_\mathrm{inc}$",
+        RESOLUTION: r"Resolution $\sigma/\langle R\rangle$",
+        **labels,
+    }
     quantities = {
         name: Quantity(label, *_columns(found, name), *_columns(paths, name), expected[name])
         for name, label in labels.items()

@@ -101,5 +101,5 @@ def traverse(
         cells.append(showers.energy.mean(axis=0, dtype=np.float64))
         means.append(np.nanmean(table, axis=0))
         errors.append(np.nanstd(table, axis=0, ddof=1) / np.sqrt(np.isfinite(table).sum(axis=0)))
-    columns = [dict(zip(observables, np.stack(rows, axis=1), strict=True)) for rows in (means, errors)]
-    return Traversal(*names, energy, np.stack(cells), *columns, n, run.pipeline.binning)
+    shapes, shape_errors = (dict(zip(observables, np.stack(rows, axis=1), strict=True)) for rows in (means, errors))
+    return Traversal(*names, energy, np.stack(cells), shapes, shape_errors, n, run.pipeline.binning)
