@@ -1,34 +1,30 @@
 r"""What a classifier sees, mapped back on the calorimeter: integrated gradients of its score, with error and floor.
 
-The network scores a shower x with the logit s(x) that it is generated. Along the straight way from a baseline
-:math:`\bar x`, the mean of Geant4's showers of nearly the same energy, each input gets
-
-.. math:: a_j(x) = (x_j - \bar x_j) \int_0^1 \frac{\partial s}{\partial x_j}\big(\bar x + t(x - \bar x)\big)\,dt, \qquad
-          \sum_j a_j(x) = s(x) - s(\bar x) \quad\text{(completeness)} .
-
-The map is :math:`\langle a_j\rangle_\text{gen} - \langle a_j\rangle_\text{truth}` over showers that the network was not
+Integrated gradients (`caloforge.interpretation.gradients`) share the score of a shower out among its features,
+:math:`a_j`. The map is :math:`\langle a_j\rangle_\text{gen} - \langle a_j\rangle_\text{truth}` over showers that the network was not
 trained on. It adds up to the difference of the mean scores: a place with a positive value speaks for "generated" in
 generated showers. The same for a network that tells one half of Geant4 from the other is the floor. Beside it stands
 the loss of AUC when whole layers, rings or kinds of features are exchanged between showers
-(`caloforge.validation.importance`). Source: Sundararajan, Taly and Yan, arXiv:1703.01365.
+(`caloforge.validation.importance`).
 """
 
-__all__ = ["Attribution", "attribute", "integrated_gradients"]
+__all__ = ["Attribution", "attribute"]
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray as Array
 from scipy.stats import norm
-from torch import nn
 
 from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning
 from caloforge.interpretation.cylinder import KINDS, Ring, on_plane, ring_features, rings_of
+from caloforge.interpretation.gradients import POINTS, Baselines, integrated_gradients
+from caloforge.physics.moments import ratio
 from caloforge.validation.classes import draw, halves
 from caloforge.validation.classifier import FAST, Classified, ClassifierSettings, Run, cross_validate
 from caloforge.validation.features import Features
@@ -36,8 +32,6 @@ from caloforge.validation.importance import Importance, permutation_importance
 from caloforge.validation.metrics import Measured
 from caloforge.validation.network import Trial, perceptron, threads
 
-_POINTS = 32  # of the integral, by the midpoint rule
-_BASELINE = 50  # showers of nearly the same energy
 _FALSE_ALARM = 0.01  # that any place of a map is called significant by chance
 Progress = Callable[[float], None]
 
@@ -52,6 +46,9 @@ class Attribution:
         value: share of each kind of feature at each place in the difference of mean scores, in units of the logit.
         error: its standard error.
         floor: standard deviation over all places of a kind, Geant4 against Geant4.
+        shift: mean of each feature in generated showers less that in Geant4's of the same energy, over its standard
+            deviation there; NaN where it never varies.
+        widening: standard deviation in generated showers over that in Geant4's, at fixed energy.
         separation: the difference of mean scores: generated from Geant4, and one half of Geant4 from the other.
         importances: loss of AUC when a layer, a ring or a kind of feature is exchanged.
         floor_importances: the same of Geant4 against Geant4.
@@ -64,6 +61,8 @@ class Attribution:
     value: Float[Array, "4 R"]
     error: Float[Array, "4 R"]
     floor: Float[Array, " 4"]
+    shift: Float[Array, "4 R"]
+    widening: Float[Array, "4 R"]
     separation: tuple[float, float]
     importances: Mapping[str, Importance]
     floor_importances: Mapping[str, Importance]
@@ -83,15 +82,21 @@ class Attribution:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
-            "method": f"integrated gradients (arXiv:1703.01365), {_POINTS} points",
+            "method": f"integrated gradients (arXiv:1703.01365), {POINTS} points",
             "auc": self.auc.to_dict(),
             "showers_of_each_class": self.size[0],
             "showers_of_each_class_floor": self.size[1],
             "mean_score_difference": dict(zip(("value", "floor"), self.separation, strict=True)),
             "rings": [list(ring) for ring in self.rings],
             "kinds": {
-                kind: {"value": v.tolist(), "error": e.tolist(), "floor_std": float(f)}
-                for kind, v, e, f in zip(KINDS, self.value, self.error, self.floor, strict=True)
+                kind: {
+                    "value": self.value[k].tolist(),
+                    "error": self.error[k].tolist(),
+                    "floor_std": float(self.floor[k]),
+                    "shift_of_mean": self.shift[k].tolist(),
+                    "ratio_of_std": self.widening[k].tolist(),
+                }
+                for k, kind in enumerate(KINDS)
             },
             "loss_of_auc": {
                 name: {"value": i.loss_of_auc, "error": i.error, "floor": self.floor_importances[name].loss_of_auc}
@@ -126,13 +131,16 @@ def attribute(
     value, error = found.attributions()
     nothing, _ = floor.attributions()
     progress(0.85)
-    groups = _groups(truth.binning)
+    groups, plane = _groups(truth.binning), partial(on_plane, binning=truth.binning)
+    shift, widening = (plane(v) for v in found.differences())
     return Attribution(
         Measured(*found.run.auc, *floor.run.auc),
         rings_of(truth.binning),
-        on_plane(value, truth.binning),
-        on_plane(error, truth.binning),
-        on_plane(nothing, truth.binning).std(axis=1),
+        plane(value),
+        plane(error),
+        plane(nothing).std(axis=1),
+        shift,
+        widening,
         (float(value.sum()), float(nothing.sum())),
         found.importances(groups, seed),
         floor.importances(groups, seed),
@@ -166,7 +174,7 @@ class _Judged:
 
         The error is the larger of that of the means and that which the scatter of the networks gives.
         """
-        baselines = _Baselines(self.truth)
+        baselines = Baselines(self.truth)
         maps, variances = [], []
         for fold in self.run.folds:
             means, variance = [], np.zeros(self.truth.values.shape[1])
@@ -181,41 +189,19 @@ class _Judged:
         scatter = np.std(maps, axis=0, ddof=1) / np.sqrt(n)
         return np.mean(maps, axis=0), np.maximum(np.sqrt(np.sum(variances, axis=0)) / n, scatter)
 
+    def differences(self) -> tuple[Float[Array, " f"], Float[Array, " f"]]:
+        """Shift of the mean of each feature in standard deviations, and ratio of these, the baseline taken off."""
+        baselines = Baselines(self.truth)
+        t, g = (table.values - baselines.of(table.values) for table in (self.truth, self.generated))
+        spread = t.std(axis=0, dtype=np.float64)
+        shift = g.mean(axis=0, dtype=np.float64) - t.mean(axis=0, dtype=np.float64)
+        return ratio(shift, spread), ratio(g.std(axis=0, dtype=np.float64), spread)
+
     def importances(self, groups: Mapping[str, Int[Array, " _"]], seed: int) -> dict[str, Importance]:
         """Loss of AUC of each group."""
         auc, jsd = Measured(*self.run.auc, 0.5, 0.0), Measured(*self.run.jsd, 0.0, 0.0)
         judged = Classified(auc, jsd, np.empty(0), np.empty(0), self.size, self.size, self.run.folds)
         return {i.name: i for i in permutation_importance(judged, self.truth, self.generated, seed, groups)}
-
-
-class _Baselines:
-    """Mean features of the 50 true showers nearest in energy."""
-
-    def __init__(self, truth: Features) -> None:
-        order = np.argsort(truth.values[:, 0], kind="stable")
-        self.energy, self.width = truth.values[order, 0], min(_BASELINE, len(order))
-        sums = np.cumsum(truth.values[order], axis=0, dtype=np.float64)
-        before = np.concatenate([np.zeros((1, sums.shape[1])), sums])
-        self.means = (before[self.width :] - before[: -self.width]) / self.width
-
-    def of(self, x: Float[Array, "n f"]) -> Float[Array, "n f"]:
-        """One row for each shower; the energy itself stays the shower's own."""
-        start = np.searchsorted(self.energy, x[:, 0]) - self.width // 2
-        baseline = self.means[np.clip(start, 0, len(self.means) - 1)].astype(np.float32)
-        baseline[:, 0] = x[:, 0]
-        return baseline
-
-
-def integrated_gradients(
-    network: nn.Module, x: Float[Array, "n f"], baseline: Float[Array, "n f"]
-) -> Float[Array, "n f"]:
-    """Part of each input in s(x) - s(baseline), for a network with one output."""
-    start, way = torch.from_numpy(baseline), torch.from_numpy(x - baseline)
-    total = torch.zeros_like(way, dtype=torch.float64)
-    for k in range(_POINTS):
-        at = (start + (k + 0.5) / _POINTS * way).requires_grad_()
-        total += torch.autograd.grad(network(at).sum(), at)[0]
-    return (total * way / _POINTS).numpy()
 
 
 def _groups(binning: Binning) -> dict[str, Int[Array, " _"]]:

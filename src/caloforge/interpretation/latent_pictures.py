@@ -2,9 +2,12 @@
 
 __all__ = ["matrix", "traversal", "variance"]
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
@@ -72,50 +75,56 @@ def variance(found: VarianceShares) -> Figure:
 
 
 def traversal(moved: Traversal) -> Figure:
-    """Mean shower with the latent at zero, at -3 and 3 sigma over that, and the longitudinal profile at every step."""
+    """Mean shower with the latent at zero, at -3 and 3 sigma over that, and the profiles at every step."""
     binning, middle = moved.binning, moved.cells[STEPS.index(0.0)]
     hottest = int(moved.profile[STEPS.index(0.0)].argmax())
     top = float(middle.max()) * max(1, binning.layers[hottest].n_alpha // 2)  # the side view adds up half of a ring
     energy, ratio = LogNorm(top * 1e-5, top, clip=True), LogNorm(1 / _LARGEST, _LARGEST, clip=True)
-    looks: list[tuple[Normalize, str, Float[Array, " V"] | None]] = [
-        (energy, "viridis", None), (ratio, "RdBu_r", middle), (ratio, "RdBu_r", middle),
-    ]  # fmt: skip
-    with figure(14.6, 6.6) as fig:
-        axes = fig.subplots(2, 4, width_ratios=(1, 1, 1, 1.15))
-        for column, (step, (norm, colours, over)) in enumerate(zip((0.0, -3.0, 3.0), looks, strict=True)):
-            cells = moved.cells[STEPS.index(step)]
-            mesh = draw_side(axes[0, column], binning, cells, norm, colours, over)
-            draw_across(axes[1, column], binning, hottest, cells, norm, colours, over)
-            said = f"{moved.latent} = {step:+g}" if over is not None else f"{moved.latent} = 0"
-            axes[0, column].set(title=said, xlabel=f"Depth [{depth_unit(binning)}]")
-            axes[1, column].set(title=f"{said}, layer {binning.layers[hottest].id}", xlabel="x [mm]")
-            label = "Mean energy [MeV]" if over is None else f"Over {moved.latent} = 0"
-            if column != 1:
-                panels = list(axes[:, column] if column == 0 else axes[:, 1:3].ravel())
-                bar = fig.colorbar(mesh, ax=panels, label=label, format=FuncFormatter(power_label))
-                bar.minorticks_off()
-                if over is not None:
-                    bar.set_ticks([0.5, 0.7, 1, 1.4, 2])
+    with figure(18.6, 6.6) as fig:
+        axes = fig.subplots(2, 5, width_ratios=(1, 1, 1, 1.1, 1.1))
+        shown = _views(axes[:, 0], moved, hottest, 0.0, energy, None)
+        _bar(fig, shown, axes[:, 0], "Mean energy [MeV]")
+        for column, step in ((1, -3.0), (2, 3.0)):
+            shown = _views(axes[:, column], moved, hottest, step, ratio, middle)
+        _bar(fig, shown, axes[:, 1:3], f"Over {moved.latent} = 0").set_ticks([0.5, 0.7, 1, 1.4, 2])
         axes[0, 0].set_ylabel("Radius [mm]")
         axes[1, 0].set_ylabel("y [mm]")
-        _profiles(axes[:, 3], moved)
+        _profiles(axes[:, 3], moved, layer_depths(binning), moved.profile, f"Depth [{depth_unit(binning)}]")
+        rings = np.arange(max(layer.n_r for layer in binning.layers))
+        _profiles(axes[:, 4], moved, rings, moved.radial_profile, "Ring, from the axis")
+        axes[0, 3].set(ylabel="Mean energy in layer [MeV]", title="Longitudinal profile")
+        axes[0, 4].set(ylabel="Mean energy in ring [MeV]", title="Radial profile", yscale="log")
+        axes[0, 3].legend(title=f"{moved.latent} [σ]", ncols=2, loc="upper right")
         return fig
 
 
-def _profiles(axes: Array, moved: Traversal) -> None:
-    """Mean energy in each layer at every step, and over that at zero."""
-    depths, profile = layer_depths(moved.binning), moved.profile
-    middle = profile[STEPS.index(0.0)]
+def _views(
+    axes: Array, moved: Traversal, layer: int, step: float, norm: Normalize, over: Float[Array, " V"] | None
+) -> Any:
+    """The mean shower at one step from the side and across."""
+    cells, colours = moved.cells[STEPS.index(step)], "viridis" if over is None else "RdBu_r"
+    shown = draw_side(axes[0], moved.binning, cells, norm, colours, over)
+    draw_across(axes[1], moved.binning, layer, cells, norm, colours, over)
+    said = f"{moved.latent} = {step:+g}" if step else f"{moved.latent} = 0"
+    axes[0].set(title=said, xlabel=f"Depth [{depth_unit(moved.binning)}]")
+    axes[1].set(title=f"{said}, layer {moved.binning.layers[layer].id}", xlabel="x [mm]")
+    return shown
+
+
+def _bar(fig: Figure, shown: Any, axes: Array, label: str) -> Colorbar:
+    bar = fig.colorbar(shown, ax=list(axes.ravel()), label=label, format=FuncFormatter(power_label))
+    bar.minorticks_off()
+    return bar
+
+
+def _profiles(axes: Array, moved: Traversal, places: Array, profile: Float[Array, "S k"], label: str) -> None:
+    """A profile at every step, and below it over that at zero."""
+    middle = np.maximum(profile[STEPS.index(0.0)], 1e-12)
     for position, (step, values) in enumerate(zip(STEPS, profile, strict=True)):
-        colour = TRUTH if step == 0 else _colour(position)
-        axes[0].plot(depths, values, color=colour, label=f"{step:+g}" if step else "0")
-        axes[1].plot(depths, values / np.maximum(middle, 1e-12), color=colour)
-    axes[0].set(ylabel="Mean energy in layer [MeV]", ylim=(0, None), title="Longitudinal profile")
-    axes[0].legend(title=f"{moved.latent} [σ]", ncols=2, loc="upper right")
-    axes[1].axhline(1, color=TRUTH, lw=0.8)
-    axes[1].set(xlabel=f"Depth [{depth_unit(moved.binning)}]", ylabel=f"Over {moved.latent} = 0")
-    far = np.nanmax(np.abs(profile / np.maximum(middle, 1e-12) - 1))
-    axes[1].set_ylim(max(0.0, 1 - 1.1 * max(far, 0.02)), min(3.0, 1 + 1.1 * max(far, 0.02)))
+        axes[0].plot(places, values, color=_colour(position), label=f"{step:+g}" if step else "0")
+        axes[1].plot(places, values / middle, color=_colour(position))
+    far = min(2.0, 1.1 * max(0.02, float(np.abs(profile / middle - 1).max())))
+    axes[1].set(xlabel=label, ylabel=f"Over {moved.latent} = 0", ylim=(max(0.0, 1 - far), 1 + far))
 
 
 def _colour(position: int) -> str:

@@ -14,6 +14,7 @@ from numpy import ndarray as Array
 from caloforge.diagnosis.document import Document
 from caloforge.interpretation import latent_pictures, pictures
 from caloforge.interpretation.attribution import Attribution
+from caloforge.interpretation.cylinder import KINDS
 from caloforge.interpretation.information import Dependence
 from caloforge.interpretation.interpret import Interpretation
 from caloforge.interpretation.slopes import Sensitivity
@@ -22,6 +23,7 @@ from caloforge.validation.importance import Importance
 from caloforge.validation.markup import Cell, number, plain_words, table, text
 from caloforge.validation.section import Plot
 
+_PLACES = 12
 _READ = (
     "Left: mutual information, estimated from the 20 nearest neighbours (KSG); white pairs cannot be told from "
     "independent ones. Right: correlation of the normal scores. The dependence on the incident energy is taken out. "
@@ -80,12 +82,14 @@ def _steepness(found: Sensitivity) -> Iterator[str]:
             continue
         inside = np.flatnonzero(found.within)
         worst = inside[int(np.nanargmax(np.abs(q.pull[inside])))]
-        e, last, law = found.energy, len(found.energy) - 1, q.expected
+        e, law = found.energy, q.expected
+        at, last = format_energy(float(e[worst])), len(e) - 1
+        model, expected = _pair(q.model[worst], q.model_error[worst]), _pair(law.law[worst], law.law_error[worst])
+        near = _pair(law.difference[worst], law.difference_error[worst])
         yield (
-            f"slope of {plain_words(q.label)} ({law.formula}) at {format_energy(float(e[worst]))}: model "
-            f"{_pair(q.model[worst], q.model_error[worst])}, law of Geant4 {_pair(law.law[worst], law.law_error[worst])}, "
-            f"its differences {_pair(law.difference[worst], law.difference_error[worst])}; beyond the training range, at "
-            f"{format_energy(float(e[last]))}: {_pair(q.model[last], q.model_error[last])} against {law.law[last]:.4g}"
+            f"slope of {plain_words(q.label)} ({law.formula}) at {at}: model {model}, law of Geant4 {expected}, its "
+            f"differences {near}; beyond the training range, at {format_energy(float(e[last]))}: "
+            f"{_pair(q.model[last], q.model_error[last])} against {law.law[last]:.4g}"
         )
 
 
@@ -115,6 +119,8 @@ def _tables(found: Interpretation) -> Iterator[str]:
         yield _slopes_table(found.sensitivity)
     if found.modulations:
         yield _pace_table(found)
+    if found.attribution.significant.any():
+        yield _places_table(found.attribution)
 
 
 def _slopes_table(found: Sensitivity) -> str:
@@ -147,6 +153,23 @@ def _pace_table(found: Interpretation) -> str:
         for name, values in (("scale", m.scale), ("shift", m.shift))
     ]
     return table(head, rows, "Change of a hidden unit's modulation per unit of ln E, RMS over the units")
+
+
+def _places_table(found: Attribution) -> str:
+    """The places that stand out, the largest part first."""
+    order = [np.unravel_index(k, found.value.shape) for k in np.argsort(-np.abs(found.value), axis=None)]
+    rows = [
+        [
+            text(f"{KINDS[k]}, layer {found.rings[r].layer}, ring {found.rings[r].ring}"),
+            number(f"{found.value[k, r]:+.4f} ± {found.error[k, r]:.4f}"),
+            number(f"{found.shift[k, r]:+.2f}"),
+            number(f"{found.widening[k, r]:.2f}"),
+        ]
+        for k, r in order
+        if found.significant[k, r]
+    ]
+    head = ("Place", "Part in difference of mean scores", "Mean, from Geant4's [its std]", "Std over Geant4's")
+    return table(head, rows[:_PLACES], "Where the classifier looks, and what differs there at fixed energy")
 
 
 def plots(found: Interpretation) -> Iterator[Plot]:

@@ -54,6 +54,12 @@ class Traversal:
         """Mean energy in each layer, MeV."""
         return np.add.reduceat(self.cells, self.binning.layer_starts[:-1], axis=1)
 
+    @property
+    def radial_profile(self) -> Float[Array, "S R"]:
+        """Mean energy in each ring, counted from the axis, all layers together, MeV."""
+        ring = self.binning.ring_of_voxel
+        return self.cells @ (ring[:, None] == np.arange(ring.max() + 1))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
@@ -63,6 +69,7 @@ class Traversal:
             "steps": list(STEPS),
             "n": self.n,
             "longitudinal_profile_MeV": self.profile.tolist(),
+            "radial_profile_MeV": self.radial_profile.tolist(),
             "shapes": {
                 name: {"mean": values.tolist(), "error": self.shape_errors[name].tolist()}
                 for name, values in self.shapes.items()
