@@ -1,8 +1,8 @@
 r"""What a classifier sees, mapped back on the calorimeter: integrated gradients of its score, with error and floor.
 
 Integrated gradients (`caloforge.interpretation.gradients`) share the score of a shower out among its features,
-:math:`a_j`. The map is :math:`\langle a_j\rangle_\text{gen} - \langle a_j\rangle_\text{truth}` over showers that the network was not
-trained on. It adds up to the difference of the mean scores: a place with a positive value speaks for "generated" in
+:math:`a_j`. The map is :math:`\langle a_j\rangle_\text{gen} - \langle a_j\rangle_\text{truth}` over showers that the
+network was not trained on. It adds up to the difference of the mean scores: a positive value speaks for "generated" in
 generated showers. The same for a network that tells one half of Geant4 from the other is the floor. Beside it stands
 the loss of AUC when whole layers, rings or kinds of features are exchanged between showers
 (`caloforge.validation.importance`).

@@ -122,9 +122,9 @@ def _derivatives(
     with torch.enable_grad():
         c = condition(incident).requires_grad_()
         features = _energy_features(run.model, noise, c)[:, : run.pipeline.binning.n_layers]
-        layers = run.pipeline.layer_energies(features, c).double()
-        if not layers.requires_grad:
+        if not features.requires_grad:
             return None
+        layers = run.pipeline.layer_energies(features, c).double()
         total = layers.sum(1)
         response = total / condition.energies(c)
         mean_depth = (layers @ torch.from_numpy(depth)) / total.clamp_min(1e-12)
