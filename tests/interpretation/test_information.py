@@ -86,7 +86,9 @@ def test_variance_shares_of_a_linear_and_a_joint_function():
         return np.stack([a + 2 * b, a * b], 1) / 3
 
     truth = np.random.default_rng(3).normal(size=(6000, 2)) * np.sqrt([10, 1]) / 3
-    found = measure_variance(shapes, noise, other, {"a": (0, 1), "b": (1, 2)}, truth, ("sum", "product"))
+    found = measure_variance(
+        shapes, shapes(noise), (noise, other), {"a": (0, 1), "b": (1, 2)}, truth, ("sum", "product")
+    )
     assert np.all(np.abs(found.share[:, 0] - [0.2, 0.8]) < 4 * found.share_error[:, 0])
     assert np.all(np.abs(found.share[:, 1]) < 4 * found.share_error[:, 1])
     assert found.ratio[0] == pytest.approx(0.5, abs=4 * found.ratio_error[0])

@@ -82,16 +82,24 @@ class Study:
         return energy
 
     def latents(self, latents: Latents) -> tuple[Dependence, VarianceShares]:
-        """What the noise tells of the shapes, and what varies them."""
+        """What the noise tells of the shapes, and what varies them, about the model's own mean at each energy."""
         noise, other = (draw_noise(self.run.model, self.n, self.seed, k) for k in (0, 4))
-        columns = noise[:, : len(latents.names)].double().numpy()
-        names = (latents.names, tuple(self.shapes))
-        dependence = measure_dependence(columns, self._shapes_of(noise), names, self.seed)
-        variance = measure_variance(self._shapes_of, noise, other, latents.groups, self.truth, tuple(self.shapes))
+        energy, table = self.particles.energy, self._shapes_of(noise)
+        own = ConditionalScale.fit(table, energy)
+        base, names = own.centred(table, energy), (latents.names, tuple(self.shapes))
+        dependence = measure_dependence(noise[:, : len(latents.names)].double().numpy(), base, names, self.seed)
+        variance = measure_variance(
+            lambda z: own.centred(self._shapes_of(z), energy),
+            base,
+            (noise, other),
+            latents.groups,
+            self.truth,
+            names[1],
+        )
         return dependence, variance
 
     def _shapes_of(self, noise: Tensor) -> Float[Array, "n T"]:
-        """Shapes of the showers made of noise, at fixed energy.
+        """Shapes of the showers made of noise, in units of Geant4's mean and spread at their energy.
 
         Raises:
             BadObservable: one that exists in no generated shower.

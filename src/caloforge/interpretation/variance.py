@@ -62,8 +62,8 @@ class VarianceShares:
 
 def measure_variance(
     shapes: Shapes,
-    noise: Float[Tensor, "n _"],
-    other: Float[Tensor, "n _"],
+    base: Float[Array, "n T"],
+    noises: tuple[Float[Tensor, "n _"], Float[Tensor, "n _"]],
     parts: Mapping[str, tuple[int, int]],
     truth: Float[Array, "N T"],
     names: tuple[str, ...],
@@ -72,13 +72,13 @@ def measure_variance(
 
     Args:
         shapes: T of the showers of given noise, at conditions that are always the same, energy dependence taken out.
-        noise: of n showers.
-        other: independent noise of as many.
+        base: these of the first noise.
+        noises: of n showers, and independent noise of as many.
         parts: columns of the noise.
         truth: the shapes of Geant4's showers.
         names: of the shapes.
     """
-    base = np.clip(shapes(noise), -_CLIP, _CLIP)
+    base, (noise, other) = np.clip(base, -_CLIP, _CLIP), noises
     found = []
     for start, end in parts.values():
         mixed = other.clone()
