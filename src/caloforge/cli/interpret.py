@@ -40,7 +40,7 @@ def interpret(
         showers, facts = file.read(), {"file": str(truth), "detector": file.detector, **file.provenance}
     origin = {"model": str(run), "seed": seed, "n": n, "truth": facts, "training": model.provenance}
     with track("interpreting", 1.0) as progress:
-        found = interpret_run(model, showers, seed, n, at, names, origin, progress)
+        found = interpret_run(model, showers, seed, n, at, names, origin, progress=progress)
         path = write_interpretation(found, output)
     if json_only:
         print((output / "interpretation.json").read_text())

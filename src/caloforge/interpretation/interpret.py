@@ -16,6 +16,7 @@ from caloforge.interpretation.study import Study
 from caloforge.interpretation.traversal import Traversal
 from caloforge.interpretation.variance import VarianceShares
 from caloforge.training.run import Run
+from caloforge.validation.classifier import FAST, ClassifierSettings
 
 SCHEMA = 1
 Progress = Callable[[float, str], None]
@@ -77,6 +78,7 @@ def interpret_run(
     energy: float | None = None,
     observables: Sequence[str] | None = None,
     provenance: Mapping[str, Any] | None = None,
+    classifier: ClassifierSettings = FAST,
     progress: Progress = lambda done, text: None,
 ) -> Interpretation:
     """Everything that applies to a trained model, against the truth's test split.
@@ -89,6 +91,7 @@ def interpret_run(
         energy: incident energy of the traversals, MeV; the geometric middle of the training range if not said.
         observables: names of shower shapes; those of `caloforge.diagnosis.samples` if not said.
         provenance: what is interpreted with what.
+        classifier: size and training of its networks.
         progress: called with the share of the work done.
 
     Raises:
@@ -108,7 +111,7 @@ def interpret_run(
     progress(0.4, "sensitivity")
     films, sensitivity = study.of_energy(lambda done: progress(0.4 + 0.3 * done, "sensitivity"))
     progress(0.7, "classifier")
-    seen = study.attribution(lambda done: progress(0.7 + 0.3 * done, "classifier"))
+    seen = study.attribution(classifier, lambda done: progress(0.7 + 0.3 * done, "classifier"))
     if latents is None:
         absent["latents"] = "this model has no latent of its own, only noise in the size of a shower"
     if read is None:

@@ -78,10 +78,10 @@ def _told(found: Dependence) -> Iterator[str]:
 def _steepness(found: Sensitivity) -> Iterator[str]:
     """Quantities with a law: the worst deviation within the training range, and what becomes of the slope above it."""
     for q in found.quantities.values():
-        if not np.isfinite(q.expected.law).all():
+        inside = np.flatnonzero(found.within & np.isfinite(q.pull))
+        if len(inside) == 0:
             continue
-        inside = np.flatnonzero(found.within)
-        worst = inside[int(np.nanargmax(np.abs(q.pull[inside])))]
+        worst = inside[int(np.argmax(np.abs(q.pull[inside])))]
         e, law = found.energy, q.expected
         at, last = format_energy(float(e[worst])), len(e) - 1
         model, expected = _pair(q.model[worst], q.model_error[worst]), _pair(law.law[worst], law.law_error[worst])

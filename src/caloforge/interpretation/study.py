@@ -28,6 +28,7 @@ from caloforge.physics.definition import Observable
 from caloforge.physics.observables import select, tabulate
 from caloforge.training.run import Run
 from caloforge.units import format_energy
+from caloforge.validation.classifier import ClassifierSettings
 
 _FEWEST = 400  # showers of the test split
 _TRAVERSED = 2  # latents of a kind
@@ -137,10 +138,10 @@ class Study:
         wanted = select(["response"]) | dict(self.shapes)
         return films, measure_sensitivity(self.run, self.held_out, wanted, self.n, self.seed, progress)
 
-    def attribution(self, progress: Callable[[float], None]) -> Attribution:
+    def attribution(self, classifier: ClassifierSettings, progress: Callable[[float], None]) -> Attribution:
         """Of as many generated showers as are held out, at their conditions."""
         made = sample_showers(self.run.model, self.run.pipeline, Incident.of(self.held_out), self.seed)
-        return attribute(self.held_out, made, self.seed, progress=progress)
+        return attribute(self.held_out, made, self.seed, classifier, progress)
 
 
 def _usable(held_out: Showers, names: Sequence[str] | None) -> tuple[dict[str, Observable], tuple[str, ...]]:

@@ -20,6 +20,7 @@ from caloforge.data.incident import Incident
 from caloforge.geometry.binning import Binning
 from caloforge.interpretation.latents import at_energy, draw_noise, showers_from
 from caloforge.physics.definition import Observable
+from caloforge.physics.moments import ratio
 from caloforge.physics.observables import tabulate
 from caloforge.training.run import Run
 
@@ -106,7 +107,17 @@ def traverse(
         showers = showers_from(run, noise, incident)
         table = np.concatenate(list(tabulate(showers, observables).values()), axis=1)
         cells.append(showers.energy.mean(axis=0, dtype=np.float64))
-        means.append(np.nanmean(table, axis=0))
-        errors.append(np.nanstd(table, axis=0, ddof=1) / np.sqrt(np.isfinite(table).sum(axis=0)))
+        mean, error = _mean(table)
+        means.append(mean)
+        errors.append(error)
     shapes, shape_errors = (dict(zip(observables, np.stack(rows, axis=1), strict=True)) for rows in (means, errors))
     return Traversal(*names, energy, np.stack(cells), shapes, shape_errors, n, run.pipeline.binning)
+
+
+def _mean(table: Float[Array, "n T"]) -> tuple[Float[Array, " T"], Float[Array, " T"]]:
+    """Mean of the defined values of each column and its standard error; NaN where there are none."""
+    known = np.isfinite(table)
+    count = known.sum(axis=0)
+    mean = ratio(np.where(known, table, 0.0).sum(axis=0), count)
+    squares = np.where(known, (table - mean) ** 2, 0.0).sum(axis=0)
+    return mean, np.sqrt(ratio(squares, count * (count - 1.0)))
