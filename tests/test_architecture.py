@@ -20,6 +20,7 @@ ORDER = [
     "generation",
     "validation",
     "diagnosis",
+    "interpretation",
     "config",
     "cli",
 ]

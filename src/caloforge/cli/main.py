@@ -13,7 +13,18 @@ from caloforge import __version__
 from caloforge.errors import CaloforgeError
 
 # command NAME is the function NAME of the module caloforge.cli.NAME
-COMMANDS = ("quickstart", "simulate", "merge", "inspect", "train", "generate", "validate", "score", "diagnose")
+COMMANDS = (
+    "quickstart",
+    "simulate",
+    "merge",
+    "inspect",
+    "train",
+    "generate",
+    "validate",
+    "score",
+    "diagnose",
+    "interpret",
+)
 
 
 class _Commands(TyperGroup):

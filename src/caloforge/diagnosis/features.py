@@ -71,11 +71,15 @@ class ConditionalScale:
     def _powers(logarithm: Float[Array, " N"], centre: tuple[float, float]) -> Float[Array, "N 3"]:
         return np.vander((logarithm - centre[0]) / centre[1], _DEGREE + 1)
 
+    def centred(self, values: Float[Array, "N f"], energy: Float[Array, " N"]) -> Float[Array, "N f"]:
+        """Columns less their mean at each energy; NaN stays NaN."""
+        return values - self._powers(np.log(np.asarray(energy, np.float64)), self.centre) @ self.mean
+
     def apply(self, values: Float[Array, "N f"], energy: Float[Array, " N"]) -> Float[Array, "N f"]:
         """Standardised columns; NaN stays NaN."""
         powers = self._powers(np.log(np.asarray(energy, np.float64)), self.centre)
         spread = np.sqrt(np.pi / 2) * np.maximum(powers @ self.spread, self.smallest)
-        return (values - powers @ self.mean) / spread
+        return self.centred(values, energy) / spread
 
 
 def _least_squares(powers: Float[Array, "N p"], values: Float[Array, "N f"]) -> Float[Array, "p f"]:

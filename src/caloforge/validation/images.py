@@ -1,6 +1,14 @@
 """Pictures of showers on their mesh: mean images with their ratios, and single showers side by side."""
 
-__all__ = ["mean_images", "paired_showers", "scored_showers", "side_views", "single_showers"]
+__all__ = [
+    "draw_across",
+    "draw_side",
+    "mean_images",
+    "paired_showers",
+    "scored_showers",
+    "side_views",
+    "single_showers",
+]
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -97,6 +105,34 @@ def _ratio(truth: list[_Patch], generated: list[_Patch]) -> list[_Patch]:
 def _scale(patches: list[_Patch], decades: int) -> LogNorm:
     top = max(float(patch.content.max()) for patch in patches) or 1.0
     return LogNorm(top * 10.0**-decades, top, clip=True)
+
+
+def draw_side(
+    axes: Axes,
+    binning: Binning,
+    cells: Float[Array, " V"],
+    norm: Normalize,
+    colours: str = "viridis",
+    over: Float[Array, " V"] | None = None,
+) -> Any:
+    """Cells from the side on given axes, what lies above and below the axis summed up; ``over`` divides these sums."""
+    views = [_from_the_side(binning, c) for c in (cells, over) if c is not None]
+    return _draw(axes, views[0] if over is None else _ratio(views[1], views[0]), norm, colours)
+
+
+def draw_across(
+    axes: Axes,
+    binning: Binning,
+    layer: int,
+    cells: Float[Array, " V"],
+    norm: Normalize,
+    colours: str = "viridis",
+    over: Float[Array, " V"] | None = None,
+) -> Any:
+    """The cells of the layer at this position across the axis on given axes; ``over`` divides them."""
+    views = [_across(binning, layer, c) for c in (cells, over) if c is not None]
+    axes.set_aspect("equal")
+    return _draw(axes, views[0] if over is None else _ratio(views[1], views[0]), norm, colours)
 
 
 def mean_images(lineup: Lineup) -> Figure:

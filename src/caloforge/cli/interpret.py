@@ -1,0 +1,48 @@
+"""`caloforge interpret`: what a trained model has learned, and where a classifier sees that it is not Geant4."""
+
+__all__ = ["interpret"]
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from caloforge.cli.progress import track
+from caloforge.data.samples import BUNDLED, showers_path
+from caloforge.data.store import ShowerFile
+from caloforge.interpretation.interpret import interpret_run
+from caloforge.interpretation.page import summary, write_interpretation
+from caloforge.training.run import load_run
+from caloforge.units import parse_energy
+from caloforge.validation.report import require_writable
+
+
+def interpret(
+    run: Annotated[Path, typer.Argument(help="run folder, or the name of a model that comes with caloforge")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder for the page, plots and JSON")],
+    truth: Annotated[Path, typer.Option(help="HDF5 file of showers, or bundled; only its test split is used")] = Path(
+        BUNDLED
+    ),
+    n: Annotated[int, typer.Option("-n", min=100, help="showers to generate for each question")] = 5000,
+    energy: Annotated[
+        str | None, typer.Option(help="energy at which latents are moved; default: middle of the training range")
+    ] = None,
+    observables: Annotated[str | None, typer.Option(help="names of shower shapes, separated by commas")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="same seed, same result")] = 1,
+    json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
+) -> None:
+    """Show what latents, energy and conditioning do in a trained model, and what a classifier sees."""
+    require_writable(output)
+    at = None if energy is None else parse_energy(energy)
+    names = None if observables is None else [name.strip() for name in observables.split(",")]
+    model = load_run(run)
+    with ShowerFile(showers_path(truth)) as file:
+        showers, facts = file.read(), {"file": str(truth), "detector": file.detector, **file.provenance}
+    origin = {"model": str(run), "seed": seed, "n": n, "truth": facts, "training": model.provenance}
+    with track("interpreting", 1.0) as progress:
+        found = interpret_run(model, showers, seed, n, at, names, origin, progress=progress)
+        path = write_interpretation(found, output)
+    if json_only:
+        print((output / "interpretation.json").read_text())
+    else:
+        print("\n".join([*summary(found), str(path)]))
