@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from caloforge import __version__
+from caloforge.cli.calibrate import calibrate
 from caloforge.cli.diagnose import diagnose
+from caloforge.cli.expect import expect
 from caloforge.cli.generate import generate
 from caloforge.cli.inspect import inspect
 from caloforge.cli.merge import merge
@@ -35,7 +37,7 @@ def version(show: Annotated[bool, typer.Option("--version", help="print the vers
         raise typer.Exit
 
 
-for command in (quickstart, simulate, merge, inspect, train, generate, validate, score, diagnose):
+for command in (quickstart, simulate, merge, inspect, train, generate, validate, score, diagnose, expect, calibrate):
     app.command()(command)
 
 

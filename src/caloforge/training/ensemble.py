@@ -1,8 +1,9 @@
 r"""Deep ensembles: K models trained alike, whose spread is the uncertainty of what they have learned.
 
-Each member has a seed of its own (starting weights, batches) and, unless told otherwise, its own bootstrap resample of the
-training showers, so that the spread holds the finite training set as well as the training. Sources: Lakshminarayanan
-et al., arXiv:1612.01474; Efron and Tibshirani, An Introduction to the Bootstrap (1993), ch. 6 and 17.
+Each member has a seed of its own (starting weights, batches) and, unless told otherwise, its own bootstrap resample of
+the training showers, so that the spread holds the finite training set as well as the training. The preprocessing is
+fitted to all of them. Sources: Lakshminarayanan et al., arXiv:1612.01474; Efron and Tibshirani, An Introduction to the
+Bootstrap (1993), ch. 6 and 17.
 
 An ensemble's folder has ``ensemble.json`` and ``members/1`` to ``members/K``, each a complete run folder.
 """
@@ -171,7 +172,9 @@ def _prepare(folder: Path, members: int, resume: bool) -> None:
         if not (folder / "members").is_dir():
             raise BadFile(folder, "not the folder of an ensemble", "resume it without --members, or give another")
         if members < _wanted(folder):
-            raise BadValue("members", members, f"the ensemble in {folder} has {_wanted(folder)}; ask for as many or more")
+            raise BadValue(
+                "members", members, f"the ensemble in {folder} has {_wanted(folder)}; ask for as many or more"
+            )
     try:
         (folder / "members").mkdir(parents=True, exist_ok=True)
         (folder / _FACTS).write_text(json.dumps({"members": members}))

@@ -39,7 +39,9 @@ class TrainingConfig(BaseModel):
     balance: float = Field(
         0.0, ge=0, le=1, description="1: show every particle as often at first, fading to the fractions of the file"
     )
-    bootstrap: bool = Field(False, description="train on a resample of the training showers, as members of ensembles do")
+    bootstrap: bool = Field(
+        False, description="train on a resample of the training showers, as members of ensembles do"
+    )
     swag: int = Field(0, ge=0, description="snapshots for SWAG, taken after the last step; 0: none, else two at least")
     swag_every: int = Field(25, ge=1, description="further steps for each snapshot")
     swag_rate: float = Field(0.5, gt=0, description="constant learning rate of these steps over learning_rate")

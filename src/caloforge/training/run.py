@@ -2,8 +2,9 @@
 
 ``config.yaml``, ``weights.safetensors`` (averaged weights of all that sampling needs), ``preprocessing.safetensors``
 (with the binning), ``log.jsonl``, ``provenance.json``; ``state.pt`` only to resume. Loading never executes code from a
-file. A run trained with SWAG has ``swag.safetensors`` too (its snapshots), and a folder with ``members/`` is an ensemble of
-runs (`caloforge.training.ensemble`). Some trained models come with the package and go by name wherever a run folder is asked for.
+file. A run trained with SWAG keeps its snapshots in ``swag.safetensors``; a folder with ``members/`` is an ensemble
+(`caloforge.training.ensemble`). Some trained models come with the package and go by name wherever a run folder is asked
+for.
 """
 
 __all__ = [

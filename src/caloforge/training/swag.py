@@ -7,9 +7,9 @@ After its last step the training goes on at a constant learning rate, and every 
 .. math:: \theta = \bar\theta + \tfrac{1}{\sqrt 2} \Sigma_\text{diag}^{1/2} z_1 + \frac{1}{\sqrt{2(S-1)}} D z_2,
           \qquad z_1, z_2 \sim N(0, 1),
 
-half of the covariance diagonal, half of low rank, which together have the variances of the snapshots. All snapshots are
-kept, so mean, diagonal and deviations are the same numbers in one file. How wide the Gaussian is depends on the learning
-rate of the snapshots: the coverage of its intervals has to be measured, it does not follow from the derivation. Source:
+half of the covariance diagonal, half of low rank, which together have the variances of the snapshots. All snapshots
+are kept, so mean, diagonal and deviations are the same numbers in one file. How wide the Gaussian is depends on the
+learning rate of the snapshots: the coverage of its intervals has to be measured, no derivation promises it. Source:
 Maddox et al., arXiv:1902.02476, there with SGD.
 """
 
