@@ -105,7 +105,8 @@ def _in_range(found: Sequence[Calibrated], n: int) -> str:
     inside = sum(len(r) for r in part.residuals)
     lines = [
         f"in range: {inside} of {n} showers in {len(part.bins)} bins, {int(part.known.sum())} pairs of bin and column",
-        f"{'':16}{'models':22}{'model/stat':>11}{'68 % raw':>14}{'recalibrated':>15}{'95 % raw':>14}{'recalibrated':>15}",
+        f"{'':16}{'models':22}{'model/stat':>11}"
+        f"{'68 % raw':>14}{'recalibrated':>15}{'95 % raw':>14}{'recalibrated':>15}",
     ]
     for f in found:
         cells = [_percent(f, level, again) for level in (ONE_SIGMA, TWO_SIGMA) for again in (False, True)]

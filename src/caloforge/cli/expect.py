@@ -98,11 +98,9 @@ def _rows(
 
 
 def _numbers(found: Expectation, i: int, level: float, factor: float) -> dict[str, float | None]:
-    model = float(found.model_error[i]) * factor
+    model, value = float(found.model_error[i]) * factor, float(found.value[i])
     lone = math.isnan(model)
-    spread = np.array(0.0 if lone else model**2)
-    width = float(half_width(level, spread, found.members, found.mc_error[i] ** 2))
-    value = float(found.value[i])
+    width = float(half_width(level, np.array([model**2]), found.members, found.mc_error[[i]] ** 2)[0])
     return {
         "value": value,
         "mc_error": float(found.mc_error[i]),

@@ -22,6 +22,7 @@ LEVELS = (0.2, 0.4, ONE_SIGMA, 0.8, 0.9, TWO_SIGMA, 0.99)
 GROWTH = ("response", "centre_z", "mean_r", "hits")
 _OBSERVABLES = tuple(name for names in GROUPS.values() for name in names)
 _GRID, _BEYOND = 13, 3.0
+_SHOWERS, _FEWEST = 10_000, 500  # of all members together at each energy; of each
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +38,9 @@ class Growth:
     found: tuple[Expectation, ...]
 
     def relative(self, column: int) -> Float[Array, " G"]:
-        """Model error over value."""
-        return np.array([float(e.model_error[column] / abs(e.value[column])) for e in self.found])
+        """Model error over value; NaN where the spread is not above its Monte-Carlo part."""
+        relative = np.array([float(e.model_error[column] / abs(e.value[column])) for e in self.found])
+        return np.where(relative > 0, relative, np.nan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,8 +154,9 @@ def calibrate(
     return Calibrated(name, models.text, models.method, found, recalibration, growth, (low, high), seed)
 
 
-def _growth(models: Ensemble, truth: Showers, trained: tuple[float, float], seed: int, n: int = 1000) -> Growth:
+def _growth(models: Ensemble, truth: Showers, trained: tuple[float, float], seed: int) -> Growth:
     """At the particle and direction of the first true shower."""
+    n = max(_FEWEST, _SHOWERS // len(models.members))
     energies = np.geomspace(trained[0] / _BEYOND, trained[1] * _BEYOND, _GRID)
     chosen = select(GROWTH)
 
