@@ -83,7 +83,7 @@ def test_an_interrupted_ensemble_resumes(folder, showers, tmp_path, stop_at):
     path = tmp_path / "stopped"
     with pytest.raises(TrainingInterrupted):
         train(showers, path, report=stop)
-    with pytest.raises(BadFile, match="not finished: .*--resume"):
+    with pytest.raises(BadFile, match=r"not finished: .*--resume"):
         load_ensemble(path)
     with pytest.raises(BadValue, match="not empty"):
         train(showers, path)
@@ -197,7 +197,7 @@ def test_swag_of_a_quadratic_loss():
 
 @pytest.mark.parametrize("options", [OPTIONS, {"name": "wgan", "latent": 2, "width": 8, "depth": 1, "critic_width": 8}])
 def test_runs_with_swag(showers, tmp_path, options):
-    """The further steps leave the averaged weights alone; models are drawn of what sampling needs; resuming is exact."""
+    """The further steps leave the averaged weights alone; what sampling needs is drawn; resuming is exact."""
     model, told = model_config(options), []
     text = yaml.safe_dump({"model": options})
 

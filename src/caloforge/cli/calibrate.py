@@ -34,6 +34,9 @@ def calibrate(
     single: Annotated[Path | None, typer.Option(help="a run to compare as one model, whatever spread it has")] = None,
     bins: Annotated[int, typer.Option(min=1, help="energy bins in the trained range")] = 4,
     repeats: Annotated[int, typer.Option(min=2, help="showers of each member for each true shower")] = 4,
+    growth: Annotated[
+        int, typer.Option(min=2, help="showers of all models together at each energy of growth.png")
+    ] = 10_000,
     draws: Annotated[int, typer.Option(min=2, help="models to draw where a run was trained with SWAG")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same numbers")] = 1,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
@@ -57,7 +60,7 @@ def calibrate(
     with track("calibrating", float(len(asked))) as progress:
         for done, (path, models) in enumerate(asked):
             name = f"{path.name} alone" if path == single else path.name
-            found.append(measure(name, models, held_out, other, bins, repeats, seed))
+            found.append(measure(name, models, held_out, other, bins, repeats, seed, growth))
             progress(done + 1.0, name)
     answer = _answer(found, [path for path, _ in asked], truth, fit, len(held_out))
     contents = {

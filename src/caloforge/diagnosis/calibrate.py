@@ -22,7 +22,6 @@ LEVELS = (0.2, 0.4, ONE_SIGMA, 0.8, 0.9, TWO_SIGMA, 0.99)
 GROWTH = ("response", "centre_z", "mean_r", "hits")
 _OBSERVABLES = tuple(name for names in GROUPS.values() for name in names)
 _GRID, _BEYOND = 13, 3.0
-_SHOWERS, _FEWEST = 10_000, 500  # of all members together at each energy; of each
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +70,7 @@ class Calibrated:
         """At each of `LEVELS`, in range or outside."""
         factors = self.recalibration.by_observable() if recalibrated and self.recalibration else None
         part = self.found.where(inside)
-        return coverage(part, LEVELS, self.seed, factors) if part.bins else []
+        return coverage(part, LEVELS, factors) if part.bins else []
 
     @property
     def share(self) -> float:
@@ -125,6 +124,7 @@ def calibrate(
     bins: int = 4,
     repeats: int = 4,
     seed: int = 1,
+    growth: int = 10_000,
 ) -> Calibrated:
     """Measure the coverage of the intervals of one posterior.
 
@@ -136,6 +136,7 @@ def calibrate(
         bins: of energy, in range.
         repeats: showers of each member at the conditions of each true shower, two at least.
         seed: of all draws.
+        growth: showers of all members together at each energy of `Growth`.
 
     Raises:
         EmptySample: no shower in range, or fewer than 50 in a bin.
@@ -150,13 +151,13 @@ def calibrate(
     if fit is not None and len(models.members) > 1:
         other = tuple(b for b in energy_bins(fit[0].incident_energy, (low, high), bins) if b.inside)
         recalibration = fit_recalibration(deviations(models, fit[0], other, _OBSERVABLES, repeats, seed), fit[1])
-    growth = _growth(models, truth, (low, high), seed)
-    return Calibrated(name, models.text, models.method, found, recalibration, growth, (low, high), seed)
+    grown = _growth(models, truth, (low, high), seed, growth)
+    return Calibrated(name, models.text, models.method, found, recalibration, grown, (low, high), seed)
 
 
-def _growth(models: Ensemble, truth: Showers, trained: tuple[float, float], seed: int) -> Growth:
+def _growth(models: Ensemble, truth: Showers, trained: tuple[float, float], seed: int, showers: int) -> Growth:
     """At the particle and direction of the first true shower."""
-    n = max(_FEWEST, _SHOWERS // len(models.members))
+    n = max(2, showers // len(models.members))
     energies = np.geomspace(trained[0] / _BEYOND, trained[1] * _BEYOND, _GRID)
     chosen = select(GROWTH)
 

@@ -12,9 +12,10 @@ where the interval holds the truth. The truth is known from n showers only: its 
 larger than :math:`\sigma_\text{model}` the coverage tells nothing of the model, so both are reported.
 
 Pairs are correlated: observables look at the same showers, and a member that is off at one energy is off at the next.
-The error of a coverage comes from repeating the measurement on a truth that is one more draw of the same kind,
-:math:`\delta^* = \sqrt{(1 + 1/K)/(K - 1)} \sum_m a_m (\bar T_m - \bar T) + \delta^*_\text{stat}` with one
-:math:`a_m \sim N(0, 1)` for all pairs and :math:`\delta^*_\text{stat}` from resampled showers.
+P pairs whose deviations have correlations :math:`\rho_{ab}` count as :math:`P^2 / \sum_{ab} \rho_{ab}^2` independent
+ones, since two Gaussians with correlation :math:`\rho` lie within symmetric intervals with a correlation of at most
+:math:`\rho^2`. The statistical part of :math:`\rho` comes from the showers, that of the model from the members, where
+:math:`r^2` of K members is :math:`1/(K - 1)` on average without any correlation, which is taken out.
 """
 
 __all__ = ["Bin", "Coverage", "Deviations", "coverage", "deviations", "energy_bins"]
@@ -31,13 +32,11 @@ from caloforge.data.showers import Showers
 from caloforge.errors import BinningMismatch, EmptySample
 from caloforge.generation.expectation import Expectation, ensemble_draws, half_width
 from caloforge.physics.observables import select, tabulate
-from caloforge.rng import stream
 from caloforge.training.ensemble import Ensemble
 from caloforge.units import GeV
 
 _ARRAYS = ("truth", "value", "statistical", "mc", "model")
 _FEWEST = 50
-_REPLICAS = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,40 +180,59 @@ def _compare(draws: Float[Array, "K n R P"], truth: Float[Array, "n P"]) -> dict
 
 @dataclass(frozen=True)
 class Coverage:
-    """Share of ``pairs`` whose interval holds the truth, with its standard error."""
+    """Share of ``pairs`` whose interval holds the truth, with its standard error: as of ``independent`` pairs."""
 
     level: float
     value: float
     error: float
     pairs: int
+    independent: float
 
 
-def coverage(
-    found: Deviations, levels: Sequence[float], seed: int, factors: Mapping[str, float] | None = None
-) -> list[Coverage]:
+def coverage(found: Deviations, levels: Sequence[float], factors: Mapping[str, float] | None = None) -> list[Coverage]:
     """Coverage at each level over all pairs; ``factors`` multiply the model error of each observable."""
     factor = np.array([(factors or {}).get(name, 1.0) for name in found.names])
     known = found.known
-    replicas = _replicas(found, factor, seed)
+    independent = _independent(found, factor)
     result = []
     for level in levels:
-        width = found.half_width(level, factor)
-        inside = (np.abs(found.delta) <= width)[known].mean()
-        again = [(np.abs(replica) <= width)[known].mean() for replica in replicas]
-        result.append(Coverage(level, float(inside), float(np.std(again, ddof=1)), int(known.sum())))
+        inside = (np.abs(found.delta) <= found.half_width(level, factor))[known].mean()
+        error = np.sqrt(level * (1 - level) / independent)
+        result.append(Coverage(level, float(inside), float(error), int(known.sum()), independent))
     return result
 
 
-def _replicas(found: Deviations, factor: Float[Array, " P"], seed: int) -> Float[Array, "S B P"]:
-    """Deviations of truths that are one more draw of the posterior, seen with as many showers."""
-    rng, k = stream(seed, "coverage"), len(found.members)
-    drawn = np.zeros((_REPLICAS, *found.delta.shape))
-    if k > 1:
-        scale = np.sqrt((1 + 1 / k) / (k - 1))
-        drawn += scale * factor * np.tensordot(rng.normal(size=(_REPLICAS, k)), found.members, axes=1)
+def _independent(found: Deviations, factor: Float[Array, " P"]) -> float:
+    """Effective number of independent pairs."""
+    known, members = found.known.ravel(), len(found.members)
+    model = (((factor * found.model) ** 2) * (1 + 1 / members)).ravel()[known]
+    statistical = found.statistical.ravel()[known] ** 2
+    share = model / (model + statistical)
+    w, u = np.sqrt(share), np.sqrt(1 - share)
+    r_stat = _between_showers(found)[np.ix_(known, known)]
+    r_model = _correlation(found.members.reshape(members, -1)[:, known])
+    squared = r_model**2
+    if members > 2:
+        squared = (squared - 1 / (members - 1)) / (1 - 1 / (members - 1))
+    squares = np.outer(share, share) * squared + np.outer(u, u) ** 2 * r_stat**2
+    squares += 2 * np.outer(w * u, w * u) * r_model * r_stat
+    np.fill_diagonal(squares, 1.0)
+    n = int(known.sum())
+    return float(np.clip(n**2 / squares.sum(), 1.0, n)) if squares.sum() > 0 else float(n)
+
+
+def _correlation(samples: Float[Array, "n p"]) -> Float[Array, "p p"]:
+    centred = samples - samples.mean(axis=0)
+    norm = np.sqrt((centred**2).sum(axis=0))
+    unit = centred / np.where(norm > 0, norm, 1.0)
+    return np.asarray(unit.T @ unit)
+
+
+def _between_showers(found: Deviations) -> Float[Array, "BP BP"]:
+    """Correlation of the statistical errors: none between bins."""
+    width = len(found.names)
+    result = np.zeros((width * len(found.bins),) * 2)
     for i, residuals in enumerate(found.residuals):
-        n = len(residuals)
-        weights = rng.multinomial(n, np.full(n, 1 / n), _REPLICAS)
-        filled = np.nan_to_num(residuals)
-        drawn[:, i] += weights @ filled / np.maximum(weights @ (~np.isnan(residuals)), 1)
-    return drawn
+        part = slice(i * width, (i + 1) * width)
+        result[part, part] = _correlation(np.nan_to_num(residuals))
+    return result
