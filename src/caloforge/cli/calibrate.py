@@ -18,6 +18,7 @@ from caloforge.diagnosis.calibrate import GROWTH, Calibrated
 from caloforge.diagnosis.calibrate import calibrate as measure
 from caloforge.diagnosis.coverage_plots import draw_coverage, draw_growth
 from caloforge.diagnosis.recalibration import ONE_SIGMA, TWO_SIGMA
+from caloforge.errors import UnwritablePath
 from caloforge.training.ensemble import load_ensemble, load_posterior
 from caloforge.training.run import run_folder
 from caloforge.validation.report import require_writable, write_files
@@ -68,7 +69,10 @@ def calibrate(
         "growth.png": png(draw_growth(found)),
         "calibration.json": json.dumps(answer, indent=1).encode() + b"\n",
     }
-    write_files(output, contents)
+    try:
+        write_files(output, contents)
+    except OSError as error:
+        raise UnwritablePath(output, error.strerror or "writing failed") from error
     print(json.dumps(answer) if json_only else f"{_text(found, len(held_out))}\n{output / 'calibration.json'}")
 
 
@@ -100,7 +104,10 @@ def _answer(
 
 
 def _text(found: Sequence[Calibrated], n: int) -> str:
-    return "\n\n".join([_in_range(found, n), _outside(found), _factors(found)])
+    parts = [_in_range(found, n), _factors(found)]
+    if any(not b.inside for b in found[0].found.bins):
+        parts += [_outside(found), _examples(found)]
+    return "\n\n".join(parts)
 
 
 def _in_range(found: Sequence[Calibrated], n: int) -> str:
@@ -108,48 +115,60 @@ def _in_range(found: Sequence[Calibrated], n: int) -> str:
     inside = sum(len(r) for r in part.residuals)
     lines = [
         f"in range: {inside} of {n} showers in {len(part.bins)} bins, {int(part.known.sum())} pairs of bin and column",
-        f"{'':16}{'models':22}{'model/stat':>11}"
+        f"{'':16}{'models':22}{'model/stat':>11}{'independent':>12}"
         f"{'68 % raw':>14}{'recalibrated':>15}{'95 % raw':>14}{'recalibrated':>15}",
     ]
     for f in found:
         cells = [_percent(f, level, again) for level in (ONE_SIGMA, TWO_SIGMA) for again in (False, True)]
         share = f"{f.share:.2f}" if f.method != "single" else "-"
-        lines.append(f"{f.name:16}{f.models:22}{share:>11}{cells[0]:>14}{cells[1]:>15}{cells[2]:>14}{cells[3]:>15}")
+        lines.append(
+            f"{f.name:16}{f.models:22}{share:>11}{f.coverage()[0].independent:12.0f}{cells[0]:>14}{cells[1]:>15}{cells[2]:>14}{cells[3]:>15}"
+        )
     return "\n".join(lines)
 
 
-def _percent(f: Calibrated, level: float, recalibrated: bool, inside: bool = True) -> str:
+def _percent(f: Calibrated, level: float, recalibrated: bool) -> str:
     if recalibrated and f.recalibration is None:
         return "-"
-    measured = next(c for c in f.coverage(recalibrated, inside) if c.level == level)
+    measured = next(c for c in f.coverage(recalibrated) if c.level == level)
     return f"{100 * measured.value:.1f} ± {100 * measured.error:.1f}"
 
 
 def _outside(found: Sequence[Calibrated]) -> str:
-    bins = [b for b in found[0].found.bins if not b.inside]
-    if not bins:
-        return "outside the range: no showers were given"
+    """All pairs outside: how often the interval holds the truth, and how much the model error has grown."""
     lines = [
-        f"{'outside the range':18}{'':20}{'Geant4':>18}{'model':>11}{'stat':>10}{'model error':>12}{'95 % holds':>11}"
+        f"{'outside':10}{'':18}{'within 68 %':>14}{'recal.':>8}{'within 95 %':>14}{'recal.':>8}{'model error':>14}"
     ]
     for f in found:
-        factors = f.recalibration.by_observable() if f.recalibration else {}
-        for name in GROWTH:
-            j = f.found.columns.index(name)
-            for i, b in enumerate(f.found.bins):
-                if not b.inside:
-                    holds = _holds(f, i, j, 1.0) + ("" if not factors else f", {_holds(f, i, j, factors[name])}")
-                    x = f.found
-                    lines.append(
-                        f"{b.text:10}{name:10}{f.name:18}{x.truth[i, j]:18.5g}{x.value[i, j]:11.5g}"
-                        f"{x.statistical[i, j]:10.2g}{x.model[i, j]:12.2g}{holds:>11}"
-                    )
-    lines.append("the last column: raw, then with the recalibrated model error")
+        for i, b in enumerate(f.found.bins):
+            if not b.inside:
+                cells = [_share(f, i, level, again) for level in (ONE_SIGMA, TWO_SIGMA) for again in (False, True)]
+                wider = "-" if f.method == "single" else f"{f.growth_of(i):.1f} times"
+                line = f"{cells[0]:>14}{cells[1]:>8}{cells[2]:>14}{cells[3]:>8}{wider:>14}"
+                lines.append(f"{b.text:10}{f.name:18}{line}")
+    lines.append("model error: median over the pairs of the relative error over that in range")
     return "\n".join(lines)
 
 
-def _holds(f: Calibrated, i: int, j: int, factor: float) -> str:
-    return "yes" if abs(f.found.delta[i, j]) <= f.found.half_width(TWO_SIGMA, factor)[i, j] else "no"
+def _share(f: Calibrated, i: int, level: float, recalibrated: bool) -> str:
+    if recalibrated and f.recalibration is None:
+        return "-"
+    return f"{100 * f.holds(level, recalibrated)[i][f.found.known[i]].mean():.0f}"
+
+
+def _examples(found: Sequence[Calibrated]) -> str:
+    lines = [f"{'':38}{'Geant4':>11}{'model':>11}{'stat':>10}{'model error':>12}   95 % holds it, recalibrated"]
+    for name in GROWTH:
+        for f in found:
+            x, j = f.found, f.found.columns.index(name)
+            for i, b in enumerate(x.bins):
+                if not b.inside:
+                    spread = "not known" if f.method == "single" else f"{x.model[i, j]:.2g}"
+                    kinds = (False, True) if f.recalibration else (False,)
+                    said = ", ".join("yes" if f.holds(TWO_SIGMA, again)[i, j] else "no" for again in kinds)
+                    numbers = f"{x.truth[i, j]:11.5g}{x.value[i, j]:11.5g}{x.statistical[i, j]:10.2g}{spread:>12}"
+                    lines.append(f"{b.text:10}{name:10}{f.name:18}{numbers}   {said}")
+    return "\n".join(lines)
 
 
 def _factors(found: Sequence[Calibrated]) -> str:

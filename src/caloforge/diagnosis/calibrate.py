@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray as Array
 
 from caloforge.data.incident import Incident
@@ -66,11 +66,24 @@ class Calibrated:
     trained: tuple[float, float]
     seed: int
 
-    def coverage(self, recalibrated: bool = False, inside: bool = True) -> list[Coverage]:
-        """At each of `LEVELS`, in range or outside."""
-        factors = self.recalibration.by_observable() if recalibrated and self.recalibration else None
-        part = self.found.where(inside)
-        return coverage(part, LEVELS, factors) if part.bins else []
+    def _factors(self, recalibrated: bool) -> dict[str, float]:
+        return self.recalibration.by_observable() if recalibrated and self.recalibration else {}
+
+    def coverage(self, recalibrated: bool = False) -> list[Coverage]:
+        """In range, at each of `LEVELS`."""
+        return coverage(self.found.where(True), LEVELS, self._factors(recalibrated))
+
+    def holds(self, level: float, recalibrated: bool = False) -> Bool[Array, "B P"]:
+        """Whether the interval of each pair, in range and outside, holds the truth."""
+        return self.found.holds(level, self._factors(recalibrated))
+
+    def growth_of(self, place: int) -> float:
+        """Median over the columns of the relative model error in one bin over its mean in range."""
+        inside = self.found.where(True)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            here = self.found.model[place] / np.abs(self.found.value[place])
+            ratio = here / (inside.model / np.abs(inside.value)).mean(axis=0)
+        return float(np.nanmedian(np.where(np.isinf(ratio), np.nan, ratio)))
 
     @property
     def share(self) -> float:
@@ -87,8 +100,8 @@ class Calibrated:
             "factors": dict(self.recalibration.factors) if self.recalibration else None,
             "model_over_statistical_error": self.share,
             "coverage": {
-                where: {kind: [vars(c) for c in self.coverage(again, where == "in range")] for kind, again in _KINDS}
-                for where in ("in range", "outside")
+                "raw": [vars(c) for c in self.coverage()],
+                "recalibrated": [vars(c) for c in self.coverage(True)] if self.recalibration else None,
             },
             "pairs": [
                 {
@@ -102,18 +115,20 @@ class Calibrated:
                 if found.known[i, j]
             ],
             "growth": [
-                {"energy_MeV": float(e), "observable": name, "value": float(x.value[k]), "model": _number(x, k)}
+                {
+                    "energy_MeV": float(e),
+                    "observable": name,
+                    "value": _number(x.value[k]),
+                    "model": _number(x.model_error[k]),
+                }
                 for e, x in zip(self.growth.energy, self.growth.found, strict=True)
                 for k, name in enumerate(GROWTH)
             ],
         }
 
 
-_KINDS = (("raw", False), ("recalibrated", True))
-
-
-def _number(found: Expectation, k: int) -> float | None:
-    return None if np.isnan(found.model_error[k]) else float(found.model_error[k])
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def calibrate(

@@ -119,9 +119,15 @@ class Deviations:
         bins, residuals = tuple(self.bins[i] for i in kept), tuple(self.residuals[i] for i in kept)
         return replace(self, bins=bins, members=self.members[:, kept], residuals=residuals, **arrays)
 
-    def half_width(self, level: float, factor: Float[Array, " P"] | float = 1.0) -> Float[Array, "B P"]:
-        """Of the interval of each pair, the model error multiplied by ``factor``."""
-        return half_width(level, (factor * self.model) ** 2, len(self.members), self.statistical**2)
+    def factors(self, by_observable: Mapping[str, float]) -> Float[Array, " P"]:
+        """The factor on the model error of each column; one where none is given."""
+        return np.array([by_observable.get(name, 1.0) for name in self.names])
+
+    def holds(self, level: float, by_observable: Mapping[str, float]) -> Bool[Array, "B P"]:
+        """Whether the interval of each pair holds the truth, the model error multiplied by the factors."""
+        model = (self.factors(by_observable) * self.model) ** 2
+        with np.errstate(invalid="ignore"):
+            return np.abs(self.delta) <= half_width(level, model, len(self.members), self.statistical**2)
 
 
 def deviations(
@@ -191,12 +197,11 @@ class Coverage:
 
 def coverage(found: Deviations, levels: Sequence[float], factors: Mapping[str, float] | None = None) -> list[Coverage]:
     """Coverage at each level over all pairs; ``factors`` multiply the model error of each observable."""
-    factor = np.array([(factors or {}).get(name, 1.0) for name in found.names])
-    known = found.known
-    independent = _independent(found, factor)
+    known, by_observable = found.known, factors or {}
+    independent = _independent(found, found.factors(by_observable))
     result = []
     for level in levels:
-        inside = (np.abs(found.delta) <= found.half_width(level, factor))[known].mean()
+        inside = found.holds(level, by_observable)[known].mean()
         error = np.sqrt(level * (1 - level) / independent)
         result.append(Coverage(level, float(inside), float(error), int(known.sum()), independent))
     return result

@@ -58,8 +58,9 @@ def draw_growth(runs: Sequence[Calibrated]) -> Figure:
                     _error(axes[1, k], run, k, position)
             axes[0, k].set(title=OBSERVABLES[name].quantity)
             axes[1, k].set(xlabel="Incident energy (GeV)", xscale="log", yscale="log")
-            axes[1, k].xaxis.set_major_formatter(power_label)
-            axes[1, k].yaxis.set_major_formatter(power_label)
+            for axis in (axes[1, k].xaxis, axes[1, k].yaxis):
+                axis.set_major_formatter(power_label)
+                axis.set_minor_formatter("")
         axes[0, 0].set_ylabel("Geant4 / model - 1 (%)")
         axes[1, 0].set_ylabel("Model error / value (%)")
         axes[0, 0].legend(frameon=False, loc="best")

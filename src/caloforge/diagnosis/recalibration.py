@@ -65,7 +65,7 @@ def _factor(found: Deviations, names: tuple[str, ...]) -> float:
     pairs = found.known & np.isin(found.names, names)
 
     def covered(factor: float) -> bool:
-        inside = np.abs(found.delta) <= found.half_width(ONE_SIGMA, factor)
+        inside = found.holds(ONE_SIGMA, dict.fromkeys(names, factor))
         return bool(inside[pairs].mean() >= ONE_SIGMA)
 
     if covered(0.0):
