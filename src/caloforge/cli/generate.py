@@ -41,7 +41,7 @@ def generate(
         int | None, typer.Option("-n", min=1, help="number of showers; with --like, its particles repeat")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same showers")] = 1,
-    batch: Annotated[int, typer.Option(min=1, help="showers held in memory at a time")] = 5000,
+    batch: Annotated[int, typer.Option(min=1, help="showers in memory at a time; an ensemble: 1000 a member")] = 5000,
     extrapolate: Annotated[bool, typer.Option(help="allow energies and angles outside those of the training")] = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
