@@ -3,26 +3,48 @@
 __all__ = ["app", "run"]
 
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from caloforge import __version__
-from caloforge.cli.calibrate import calibrate
-from caloforge.cli.diagnose import diagnose
-from caloforge.cli.expect import expect
-from caloforge.cli.generate import generate
-from caloforge.cli.inspect import inspect
-from caloforge.cli.merge import merge
-from caloforge.cli.quickstart import quickstart
-from caloforge.cli.score import score
-from caloforge.cli.simulate import simulate
-from caloforge.cli.train import train
-from caloforge.cli.validate import validate
 from caloforge.errors import CaloforgeError
+
+# command NAME is the function NAME of the module caloforge.cli.NAME
+COMMANDS = (
+    "quickstart",
+    "simulate",
+    "merge",
+    "inspect",
+    "train",
+    "generate",
+    "validate",
+    "score",
+    "diagnose",
+    "expect",
+    "calibrate",
+)
+
+
+class _Commands(TyperGroup):
+    """Imports a command's module when it is called: `simulate` in a batch job does not wait for what `train` needs."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        alone.command(cmd_name)(getattr(import_module(f"caloforge.cli.{cmd_name}"), cmd_name))
+        return typer.main.get_command(alone)
+
 
 app = typer.Typer(
     name="caloforge",
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -35,10 +57,6 @@ def version(show: Annotated[bool, typer.Option("--version", help="print the vers
     if show:
         print(f"caloforge {__version__}")
         raise typer.Exit
-
-
-for command in (quickstart, simulate, merge, inspect, train, generate, validate, score, diagnose, expect, calibrate):
-    app.command()(command)
 
 
 def run() -> None:
