@@ -16,6 +16,7 @@ from caloforge.data.samples import showers_path
 from caloforge.data.store import ShowerFile
 from caloforge.training.ensemble import train_ensemble
 from caloforge.training.loop import TrainingConfig
+from caloforge.training.laws import PLUGINS
 from caloforge.training.train import train_run
 
 
@@ -28,10 +29,17 @@ def train(
         int | None, typer.Option(min=2, help="train an ensemble of so many models, for the uncertainty of the model")
     ] = None,
     bootstrap: Annotated[bool, typer.Option(help="each member on its own resample of the training showers")] = True,
+    laws: Annotated[
+        Path | None,
+        typer.Option(help="Python file with laws of your own; it is run, so it must be trusted"),
+    ] = None,
     resume: Annotated[bool, typer.Option(help="go on with an interrupted run in the same folder")] = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Train a generative model on the training split of a file of showers."""
+    PLUGINS.load_installed()
+    if laws:
+        PLUGINS.load_file(laws)
     run = load_config(config, (override or []) + ([f"seed={seed}"] if seed is not None else []))
     with ShowerFile(showers_path(run.data)) as file:
         showers, provenance = file.read(), {"file": run.data, "detector": file.detector, **file.provenance}
@@ -75,4 +83,4 @@ def _member(run: RunConfig, seed: int, training: TrainingConfig) -> str:
 
 
 def _warn(text: str) -> None:
-    print(f"caloforge: alarm at {text}", file=sys.stderr)
+    print(f"caloforge: {text}", file=sys.stderr)

@@ -9,7 +9,7 @@ __all__ = ["TrainingConfig", "TrainingState", "fit"]
 import copy
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -17,11 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
 from caloforge.errors import TrainingDiverged
-from caloforge.models.base import Generator, Player
+from caloforge.models.base import Generator, Losses, Player
 from caloforge.rng import torch_stream
 from caloforge.training.balance import Balance
+from caloforge.training.penalties import PenaltyConfig, PhysicsPenalty
+from caloforge.training.samples import Stage, owner, showers_of
 
 Features = tuple[Tensor, Tensor]  # x (N, F) and c (N, C)
+_PENALTY: dict[Stage, str] = {"energies": "penalty", "shape": "penalty_cells"}  # names in the log
 Augment = Callable[[Tensor, Tensor, torch.Generator], Features]
 
 
@@ -45,6 +48,7 @@ class TrainingConfig(BaseModel):
     swag: int = Field(0, ge=0, description="snapshots for SWAG, taken after the last step; 0: none, else two at least")
     swag_every: int = Field(25, ge=1, description="further steps for each snapshot")
     swag_rate: float = Field(0.5, gt=0, description="constant learning rate of these steps over learning_rate")
+    penalties: PenaltyConfig = Field(PenaltyConfig(), description="laws of physics to hold the model to")
     stop_on_alarm: bool = Field(False, description="end the training when an alarm is raised")
     log_every: int = Field(50, ge=1, description="steps between lines of log.jsonl")
     checkpoint_every: int = Field(500, ge=1, description="steps between checkpoints to resume from")
@@ -70,22 +74,27 @@ class TrainingState:
     average: Generator
     optimisers: dict[str, torch.optim.Optimizer]
     step: int = 0
+    penalties: dict[Stage, PhysicsPenalty] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, model: Generator, config: TrainingConfig) -> "TrainingState":
+    def start(
+        cls, model: Generator, config: TrainingConfig, penalties: dict[Stage, PhysicsPenalty] | None = None
+    ) -> "TrainingState":
+        """Before the first step; ``penalties`` for the stages of the model."""
         optimisers: dict[str, torch.optim.Optimizer] = {
             player.name: torch.optim.AdamW(
                 player.parameters, lr=config.learning_rate, betas=player.betas, weight_decay=config.weight_decay
             )
             for player in model.players()
         }
-        return cls(model, copy.deepcopy(model).requires_grad_(False), optimisers)
+        return cls(model, copy.deepcopy(model).requires_grad_(False), optimisers, penalties=penalties or {})
 
     def state_dict(self) -> dict[str, Any]:
         return {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+            "penalties": {stage: penalty.state_dict() for stage, penalty in self.penalties.items()},
             "step": self.step,
         }
 
@@ -94,6 +103,8 @@ class TrainingState:
         self.average.load_state_dict(state["average"])
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
+        for stage, penalty in self.penalties.items():
+            penalty.load_state_dict(state["penalties"][stage])
         self.step = state["step"]
 
 
@@ -125,7 +136,8 @@ def fit(
                 x, c = _batch(train, config.batch, generator, balance, _progress(state, config))
                 if augment is not None:
                     x, c = augment(x, c, generator)
-                terms = _turn(state, player, x, c, config, generator)
+                penalty = _penalty(state, player, train[1], config, seed)
+                terms = _turn(state, player, x, c, config, generator, penalty)
             losses |= terms if len(players) == 1 else _named(terms, player.name)
         _average(state, min(config.ema, (1 + state.step) / (10 + state.step)))
         state.step += 1
@@ -164,14 +176,35 @@ def _learning_rate(step: int, config: TrainingConfig) -> float:
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, config.steps - rise)))
 
 
+def _penalty(state: TrainingState, player: Player, c: Tensor, config: TrainingConfig, seed: int) -> Losses:
+    """What the laws of physics add to a player's loss; ``c``: conditions of the training showers."""
+    found: Losses = {}
+    every = config.penalties.every
+    if state.step < config.penalties.start * config.steps or (state.step + 1) % every:
+        return found
+    for stage, penalty in state.penalties.items():
+        if owner(state.model, stage) == player.name:
+            generator = torch_stream(seed, f"penalty on {stage}", state.step)
+            total, violations = penalty(showers_of(state.model, stage, c, generator))
+            found |= violations | {_PENALTY[stage]: every * total}
+    return found
+
+
 def _turn(
-    state: TrainingState, player: Player, x: Tensor, c: Tensor, config: TrainingConfig, generator: torch.Generator
+    state: TrainingState,
+    player: Player,
+    x: Tensor,
+    c: Tensor,
+    config: TrainingConfig,
+    generator: torch.Generator,
+    penalty: Losses,
 ) -> dict[str, float]:
     """One optimiser step of one player."""
     optimiser = state.optimisers[player.name]
     for group in optimiser.param_groups:
         group["lr"] = player.speed * _learning_rate(state.step, config)
-    losses = player.loss(x, c, _progress(state, config), generator)
+    losses = player.loss(x, c, _progress(state, config), generator) | penalty
+    losses["total"] = sum((penalty[name] for name in _PENALTY.values() if name in penalty), losses["total"])
     optimiser.zero_grad(set_to_none=True)
     losses["total"].backward(inputs=player.parameters)  # type: ignore[no-untyped-call]
     norm = nn.utils.clip_grad_norm_(player.parameters, config.clip)

@@ -45,7 +45,7 @@ def snapshots(
     Raises:
         TrainingDiverged: the loss is not finite.
     """
-    further = TrainingState(state.model, copy.deepcopy(state.average), state.optimisers, state.step)
+    further = TrainingState(state.model, copy.deepcopy(state.average), state.optimisers, state.step, state.penalties)
     kept: list[dict[str, Tensor]] = []
     for record in fit(further, train, train, config, seed, augment, balance, until=config.all_steps):
         report(record)

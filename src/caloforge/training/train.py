@@ -25,7 +25,9 @@ from caloforge.rng import torch_stream
 from caloforge.training.alarms import Alarms, smallest_variance_ratio
 from caloforge.training.balance import Balance
 from caloforge.training.loop import TrainingConfig, TrainingState, fit
+from caloforge.training.penalties import PhysicsPenalty
 from caloforge.training.run import load_state, save_run, save_snapshots, save_state
+from caloforge.training.samples import Stage
 from caloforge.training.swag import snapshots
 
 _LEAST_SHOWERS = 50
@@ -90,6 +92,9 @@ def train_run(
     if min(map(len, splits.values())) < _LEAST_SHOWERS:
         sizes = (len(part) for part in splits.values())
         raise EmptySample(f"training needs {_LEAST_SHOWERS} showers in the training and validation splits", *sizes)
+    laws = PhysicsPenalty.of(training.penalties, splits["train"])
+    for text in (text for penalty in laws.values() for text in penalty.doubts):
+        warn(text)
     _prepare_folder(folder, config_yaml, resume)
     pipeline = model.pipeline(showers.binning)
     generator = torch_stream(seed, "preprocessing")
@@ -100,7 +105,7 @@ def train_run(
     if training.bootstrap:
         rows = torch.randint(len(pdg), (len(pdg),), generator=torch_stream(seed, "bootstrap"))
         data["train"], pdg = (data["train"][0][rows], data["train"][1][rows]), pdg[rows.numpy()]
-    state = _initial_state(model, pipeline, data["train"], training, seed)
+    state = _initial_state(model, pipeline, data["train"], training, seed, laws)
     if resume:
         load_state(folder, state)
     augment = AxialSymmetry.of(showers, pipeline).apply if training.augment else None
@@ -119,7 +124,7 @@ def train_run(
                 log.write(json.dumps({**record, **({"alarms": raised} if raised else {})}) + "\n")
                 log.flush()
                 for text in raised:
-                    warn(text)
+                    warn(f"alarm at {text}")
             report(record)
             if raised and training.stop_on_alarm:
                 save_state(folder, state)
@@ -158,12 +163,13 @@ def _initial_state(
     data: tuple[torch.Tensor, torch.Tensor],
     training: TrainingConfig,
     seed: int,
+    laws: dict[Stage, PhysicsPenalty],
 ) -> TrainingState:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_stream(seed, "weights").initial_seed())
         model = config.build(pipeline)
     model.initialise(*data)
-    return TrainingState.start(model, training)
+    return TrainingState.start(model, training, laws)
 
 
 @contextmanager
