@@ -15,8 +15,8 @@ from caloforge.config import RunConfig, load_config
 from caloforge.data.samples import showers_path
 from caloforge.data.store import ShowerFile
 from caloforge.training.ensemble import train_ensemble
-from caloforge.training.loop import TrainingConfig
 from caloforge.training.laws import PLUGINS
+from caloforge.training.loop import TrainingConfig
 from caloforge.training.train import train_run
 
 
