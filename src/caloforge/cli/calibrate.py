@@ -60,7 +60,7 @@ def calibrate(
     found = []
     with track("calibrating", float(len(asked))) as progress:
         for done, (path, models) in enumerate(asked):
-            name = f"{path.name} alone" if path == single else path.name
+            name = path.name if done < len(runs) else f"{path.name} alone"
             found.append(measure(name, models, held_out, other, bins, repeats, seed, growth))
             progress(done + 1.0, name)
     answer = _answer(found, [path for path, _ in asked], truth, fit, len(held_out))
