@@ -4,27 +4,25 @@ __all__ = ["generate"]
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from caloforge import __version__
+from caloforge.cli.particles import shoot
 from caloforge.cli.progress import track
 from caloforge.data.incident import Incident
 from caloforge.data.samples import showers_path
+from caloforge.data.showers import Showers
 from caloforge.data.splits import Split, take_split
 from caloforge.data.store import ShowerFile, ShowerWriter
 from caloforge.errors import BadValue
+from caloforge.generation.mixture import mixture_batches
 from caloforge.generation.sampler import sample_batches
 from caloforge.geometry.readouts import readout
-from caloforge.preprocessing.conditions import Conditions
-from caloforge.rng import stream
-from caloforge.training.run import Run, load_run
-from caloforge.truth.beam import parse_particle, parse_spectrum
-from caloforge.truth.directions import Angles, parse_angles
-from caloforge.units import format_angle
+from caloforge.training.ensemble import Ensemble, load_ensemble
 
 
 def generate(
@@ -43,12 +41,12 @@ def generate(
         int | None, typer.Option("-n", min=1, help="number of showers; with --like, its particles repeat")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same showers")] = 1,
-    batch: Annotated[int, typer.Option(min=1, help="showers held in memory at a time")] = 5000,
+    batch: Annotated[int, typer.Option(min=1, help="showers in memory at a time; an ensemble: 1000 a member")] = 5000,
     extrapolate: Annotated[bool, typer.Option(help="allow energies and angles outside those of the training")] = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
-    """Generate showers with a trained model."""
-    trained = load_run(run)
+    """Generate showers with a trained model, or with an ensemble: shower i is of member i mod K."""
+    trained = load_ensemble(run)
     if (like is None) == (energy is None):
         raise BadValue("--like and --energy", (like, energy), "give one of the two")
     if like is not None:
@@ -58,7 +56,7 @@ def generate(
     else:
         if split is not None:
             raise BadValue("--split", split, "it chooses among the showers of --like")
-        incident = _shoot(trained.pipeline.condition, str(energy), (particle, theta, phi), n or 1000, seed)
+        incident = shoot(trained.pipeline.condition, str(energy), (particle, theta, phi), n or 1000, seed)
     if not extrapolate:
         trained.pipeline.condition.check_range(incident)
     seconds, facts = (
@@ -71,7 +69,7 @@ def generate(
         track("generating", len(incident)) as progress,
     ):
         start, done = time.perf_counter(), 0
-        for showers in sample_batches(trained.model, trained.pipeline, incident, seed, batch):
+        for showers in _batches(trained, incident, seed, batch):
             seconds += time.perf_counter() - start
             writer.append(showers)
             done += len(showers)
@@ -83,7 +81,13 @@ def generate(
     print(json.dumps(answer) if json_only else f"{output}: {len(incident)} showers, {per_shower:.3f} ms each")
 
 
-def _like(run: Run, path: Path, binning: str | None, split: Split | None, n: int | None) -> Incident:
+def _batches(trained: Ensemble, incident: Incident, seed: int, batch: int) -> Iterator[Showers]:
+    if len(trained.members) > 1:
+        return mixture_batches(trained.members, incident, seed)
+    return sample_batches(trained.members[0].model, trained.pipeline, incident, seed, batch)
+
+
+def _like(run: Ensemble, path: Path, binning: str | None, split: Split | None, n: int | None) -> Incident:
     """The incident particles of a file."""
     with ShowerFile(showers_path(path), readout(binning) if binning else None) as file:
         if not file.binning.same_cells(run.pipeline.binning):
@@ -91,30 +95,3 @@ def _like(run: Run, path: Path, binning: str | None, split: Split | None, n: int
         parts = (take_split(batch, split) if split else batch for batch in file.batches())
         incident = Incident.concatenate([Incident.of(part) for part in parts])
     return incident if n is None else incident.repeated(n)
-
-
-def _shoot(
-    known: Conditions, energy: str, rest: tuple[str | None, str | None, str | None], n: int, seed: int
-) -> Incident:
-    """Particles as in ``simulate``; what is not given is what the model was trained on, if that is one thing."""
-    particle, theta, phi = rest
-    if particle is None and known.n_particles > 1:
-        raise BadValue("--particle", None, f"the model was trained on PDG {known.particles.tolist()}; say which")
-    thetas = _angles("theta", theta, known.varies_theta, known.theta_range.tolist())
-    phis = _angles("phi", phi, known.varies_phi, known.phi_range.tolist())
-    pdg = parse_particle(particle) if particle else int(known.particles[0])
-    return Incident(
-        parse_spectrum(energy).sample(n, stream(seed, "beam")),
-        np.full(n, pdg, np.int32),
-        thetas.sample(n, stream(seed, "beam theta")),
-        phis.sample(n, stream(seed, "beam phi")),
-    )
-
-
-def _angles(name: str, text: str | None, varies: bool, ends: list[float]) -> Angles:
-    if text:
-        return parse_angles(text)
-    if varies:
-        known = " to ".join(map(format_angle, ends))
-        raise BadValue(f"--{name}", None, f"the model was trained on {known}; say which")
-    return Angles(ends[0], ends[0])

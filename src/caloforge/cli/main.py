@@ -23,6 +23,8 @@ COMMANDS = (
     "validate",
     "score",
     "diagnose",
+    "expect",
+    "calibrate",
     "interpret",
 )
 

@@ -1,19 +1,22 @@
-"""`caloforge train`: a configuration and showers in, a run folder out."""
+"""`caloforge train`: a configuration and showers in, a run folder out, or the folder of an ensemble."""
 
 __all__ = ["train"]
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from caloforge.cli.progress import track
-from caloforge.config import load_config
+from caloforge.config import RunConfig, load_config
 from caloforge.data.samples import showers_path
 from caloforge.data.store import ShowerFile
+from caloforge.training.ensemble import train_ensemble
 from caloforge.training.laws import PLUGINS
+from caloforge.training.loop import TrainingConfig
 from caloforge.training.train import train_run
 
 
@@ -22,6 +25,10 @@ def train(
     output: Annotated[Path, typer.Option("-o", "--output", help="run folder to make")],
     override: Annotated[list[str] | None, typer.Option("--set", help="field=value, such as model.beta=0.5")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="seed, instead of the configuration's")] = None,
+    members: Annotated[
+        int | None, typer.Option(min=2, help="train an ensemble of so many models, for the uncertainty of the model")
+    ] = None,
+    bootstrap: Annotated[bool, typer.Option(help="each member on its own resample of the training showers")] = True,
     laws: Annotated[
         Path | None,
         typer.Option(help="Python file with laws of your own; it is run, so it must be trusted"),
@@ -37,18 +44,42 @@ def train(
     with ShowerFile(showers_path(run.data)) as file:
         showers, provenance = file.read(), {"file": run.data, "detector": file.detector, **file.provenance}
     last: dict[str, float] = {}
-    with track("training", run.training.steps) as progress:
+    with track("training", (members or 1) * run.training.all_steps) as progress:
 
-        def report(record: dict[str, float]) -> None:
+        def report(member: int, record: dict[str, float]) -> None:
             last.update(record)
-            progress(record["step"], f"validation {last['validation']:.2f}" if "validation" in last else "")
+            said = f"validation {last['validation']:.2f}" if "validation" in last else ""
+            progress(member * run.training.all_steps + record["step"], said)
 
-        train_run(showers, run.model, run.training, run.seed, output, run.to_yaml(), provenance, resume, report, _warn)
+        if members:
+            train_ensemble(
+                showers,
+                run.model,
+                run.training,
+                run.seed,
+                members,
+                output,
+                partial(_member, run),
+                provenance,
+                bootstrap,
+                resume,
+                report,
+                _warn,
+            )
+        else:
+            text, alone = run.to_yaml(), partial(report, 0)
+            train_run(showers, run.model, run.training, run.seed, output, text, provenance, resume, alone, _warn)
     if json_only:
         print(json.dumps({"run": str(output), **last}))
     else:
-        print(f"trained {last.get('step', 0):.0f} steps, validation {last.get('validation', 0):.2f}: {output}")
+        each = f"{members} members, each " if members else ""
+        print(f"trained {each}{last.get('step', 0):.0f} steps, validation {last.get('validation', 0):.2f}: {output}")
     sys.stdout.flush()
+
+
+def _member(run: RunConfig, seed: int, training: TrainingConfig) -> str:
+    """The configuration of a member, with which `caloforge train` makes it again."""
+    return run.model_copy(update={"seed": seed, "training": training}).to_yaml()
 
 
 def _warn(text: str) -> None:

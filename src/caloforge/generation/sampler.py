@@ -56,7 +56,8 @@ def sample_batches(
                 _block(model, conditions[at : at + BLOCK], seed, (start + at) // BLOCK)
                 for at in range(0, len(part), BLOCK)
             ]
-            yield pipeline.inverse(torch.cat(blocks), part)
+            showers = pipeline.inverse(torch.cat(blocks), part)
+        yield showers  # out of inference mode, which would else be the caller's between two batches
 
 
 def sample_showers(model: Generator, pipeline: Pipeline, incident: Incident | Float[Array, " N"], seed: int) -> Showers:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
 from caloforge.errors import TrainingDiverged
@@ -42,10 +42,28 @@ class TrainingConfig(BaseModel):
     balance: float = Field(
         0.0, ge=0, le=1, description="1: show every particle as often at first, fading to the fractions of the file"
     )
+    bootstrap: bool = Field(
+        False, description="train on a resample of the training showers, as members of ensembles do"
+    )
+    swag: int = Field(0, ge=0, description="snapshots for SWAG, taken after the last step; 0: none, else two at least")
+    swag_every: int = Field(25, ge=1, description="further steps for each snapshot")
+    swag_rate: float = Field(0.5, gt=0, description="constant learning rate of these steps over learning_rate")
     penalties: PenaltyConfig = Field(PenaltyConfig(), description="laws of physics to hold the model to")
     stop_on_alarm: bool = Field(False, description="end the training when an alarm is raised")
     log_every: int = Field(50, ge=1, description="steps between lines of log.jsonl")
     checkpoint_every: int = Field(500, ge=1, description="steps between checkpoints to resume from")
+
+    @property
+    def all_steps(self) -> int:
+        """Steps with those that SWAG adds."""
+        return self.steps + self.swag * self.swag_every
+
+    @field_validator("swag")
+    @classmethod
+    def _no_lone_snapshot(cls, value: int) -> int:
+        if value == 1:
+            raise ValueError("one snapshot has no spread; take at least two, or 0 for none")
+        return value
 
 
 @dataclass
@@ -98,8 +116,11 @@ def fit(
     seed: int,
     augment: Augment | None = None,
     balance: Balance | None = None,
+    until: int | None = None,
 ) -> Iterator[dict[str, float]]:
     """Train up to ``config.steps``, yielding after each step; every ``log_every`` steps the yielded record has losses.
+
+    ``until`` asks for more steps than ``config.steps``; their learning rate is constant (see `training.swag`).
 
     The caller stops early by not asking for more; ``state`` is then a valid place to resume from.
 
@@ -107,12 +128,12 @@ def fit(
         TrainingDiverged: the loss is not finite.
     """
     players = state.model.players()
-    while state.step < config.steps:
+    while state.step < (until or config.steps):
         generator = torch_stream(seed, "training", state.step)
         losses: dict[str, float] = {}
         for player in players:
             for _ in range(player.turns):
-                x, c = _batch(train, config.batch, generator, balance, state.step / config.steps)
+                x, c = _batch(train, config.batch, generator, balance, _progress(state, config))
                 if augment is not None:
                     x, c = augment(x, c, generator)
                 penalty = _penalty(state, player, train[1], config, seed)
@@ -142,7 +163,13 @@ def _batch(data: Features, size: int, generator: torch.Generator, balance: Balan
     return data[0][rows], data[1][rows]
 
 
+def _progress(state: TrainingState, config: TrainingConfig) -> float:
+    return min(1.0, state.step / config.steps)
+
+
 def _learning_rate(step: int, config: TrainingConfig) -> float:
+    if config.swag and step >= config.steps:
+        return config.learning_rate * config.swag_rate
     rise = max(1, round(0.05 * config.steps))
     if step < rise:
         return config.learning_rate * (step + 1) / rise
@@ -176,7 +203,7 @@ def _turn(
     optimiser = state.optimisers[player.name]
     for group in optimiser.param_groups:
         group["lr"] = player.speed * _learning_rate(state.step, config)
-    losses = player.loss(x, c, state.step / config.steps, generator) | penalty
+    losses = player.loss(x, c, _progress(state, config), generator) | penalty
     losses["total"] = sum((penalty[name] for name in _PENALTY.values() if name in penalty), losses["total"])
     optimiser.zero_grad(set_to_none=True)
     losses["total"].backward(inputs=player.parameters)  # type: ignore[no-untyped-call]

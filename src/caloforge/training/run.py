@@ -2,10 +2,23 @@
 
 ``config.yaml``, ``weights.safetensors`` (averaged weights of all that sampling needs), ``preprocessing.safetensors``
 (with the binning), ``log.jsonl``, ``provenance.json``; ``state.pt`` only to resume. Loading never executes code from a
-file. Some trained models come with the package and go by name wherever a run folder is asked for.
+file. A run trained with SWAG keeps its snapshots in ``swag.safetensors``; a folder with ``members/`` is an ensemble
+(`caloforge.training.ensemble`). Some trained models come with the package and go by name wherever a run folder is asked
+for.
 """
 
-__all__ = ["Run", "save_state", "load_state", "save_run", "load_run", "run_folder", "shipped_models"]
+__all__ = [
+    "Run",
+    "has_snapshots",
+    "load_run",
+    "load_snapshots",
+    "load_state",
+    "run_folder",
+    "save_run",
+    "save_snapshots",
+    "save_state",
+    "shipped_models",
+]
 
 import difflib
 import json
@@ -29,7 +42,9 @@ from caloforge.geometry.binning import Binning
 from caloforge.models import Generator, ModelConfig, model_config
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.training.loop import TrainingState
+from caloforge.training.swag import Snapshots
 
+_SNAPSHOTS = "swag.safetensors"
 _PIPELINE = "pipeline."  # the model holds the pipeline; its tensors are saved once, in their own file
 
 
@@ -53,9 +68,9 @@ def _replace(path: Path, write: Any) -> None:
         beside.unlink(missing_ok=True)
 
 
-def _write_tensors(path: Path, module: nn.Module, metadata: dict[str, str], skip: tuple[str, ...] = ()) -> None:
-    tensors = {k: v.contiguous() for k, v in module.state_dict().items() if not k.startswith(skip)}
-    _replace(path, lambda target: target.write_bytes(save(tensors, metadata)))
+def _write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    whole = {name: value.contiguous() for name, value in tensors.items()}
+    _replace(path, lambda target: target.write_bytes(save(whole, metadata)))
 
 
 def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -76,9 +91,11 @@ def save_run(
     Raises:
         UnwritablePath: the folder cannot be written.
     """
-    _write_tensors(folder / "preprocessing.safetensors", pipeline, {"binning_xml": pipeline.binning.to_xml()})
+    mesh = {"binning_xml": pipeline.binning.to_xml()}
+    _write_tensors(folder / "preprocessing.safetensors", pipeline.state_dict(), mesh)
     skip = (_PIPELINE, *(f"{part}." for part in model.training_parts))
-    _write_tensors(folder / "weights.safetensors", model, {}, skip)
+    weights = {name: value for name, value in model.state_dict().items() if not name.startswith(skip)}
+    _write_tensors(folder / "weights.safetensors", weights)
     _replace(folder / "config.yaml", lambda target: target.write_text(config_yaml))
     _replace(folder / "provenance.json", lambda target: target.write_text(json.dumps(dict(provenance), indent=1)))
 
@@ -109,6 +126,8 @@ def load_run(name: str | Path) -> Run:
         BadFile: a file is missing, damaged, or does not belong to the others.
     """
     folder = run_folder(name)
+    if (folder / "members").is_dir():
+        raise BadFile(folder, "an ensemble, where one model is needed", f"give a member, such as {folder}/members/1")
     tensors, metadata = _read_tensors(folder / "preprocessing.safetensors")
     options = _model_options(folder)
     binning = Binning.from_xml(metadata.get("binning_xml", ""), folder / "preprocessing.safetensors")
@@ -121,6 +140,29 @@ def load_run(name: str | Path) -> Run:
     kept = {k: v for k, v in model.state_dict().items() if k.startswith(_PIPELINE)}
     _load(model, weights | kept, folder / "weights.safetensors")
     return Run(model.eval().requires_grad_(False), pipeline, _read_json(folder / "provenance.json"))
+
+
+def save_snapshots(folder: Path, taken: Snapshots) -> None:
+    """Write the snapshots of SWAG beside the weights.
+
+    Raises:
+        UnwritablePath: the folder cannot be written.
+    """
+    _write_tensors(folder / _SNAPSHOTS, taken)
+
+
+def has_snapshots(folder: Path) -> bool:
+    """Whether the run was trained with SWAG."""
+    return (folder / _SNAPSHOTS).is_file()
+
+
+def load_snapshots(folder: Path) -> Snapshots:
+    """The snapshots of a run trained with SWAG.
+
+    Raises:
+        BadFile: there are none, or they are damaged.
+    """
+    return _read_tensors(folder / _SNAPSHOTS)[0]
 
 
 def _load(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:

@@ -26,8 +26,9 @@ from caloforge.training.alarms import Alarms, smallest_variance_ratio
 from caloforge.training.balance import Balance
 from caloforge.training.loop import TrainingConfig, TrainingState, fit
 from caloforge.training.penalties import PhysicsPenalty
-from caloforge.training.run import load_state, save_run, save_state
+from caloforge.training.run import load_state, save_run, save_snapshots, save_state
 from caloforge.training.samples import Stage
+from caloforge.training.swag import snapshots
 
 _LEAST_SHOWERS = 50
 
@@ -100,11 +101,15 @@ def train_run(
     energy = showers.incident_energy  # of all splits: the test split's extremes are no extrapolation
     pipeline.fit(splits["train"], generator, (float(energy.min()), float(energy.max())))
     data = {name: pipeline(part, generator)[:2] for name, part in splits.items()}
+    pdg = splits["train"].pdg
+    if training.bootstrap:
+        rows = torch.randint(len(pdg), (len(pdg),), generator=torch_stream(seed, "bootstrap"))
+        data["train"], pdg = (data["train"][0][rows], data["train"][1][rows]), pdg[rows.numpy()]
     state = _initial_state(model, pipeline, data["train"], training, seed, laws)
     if resume:
         load_state(folder, state)
     augment = AxialSymmetry.of(showers, pipeline).apply if training.augment else None
-    balance = Balance.of(splits["train"].pdg, training.balance)
+    balance = Balance.of(pdg, training.balance)
     alarms = Alarms(training.steps, model.beta if isinstance(model, VAEConfig) else 0.0)
     start, first = time.monotonic(), state.step
     with _stop_requests() as stop, (folder / "log.jsonl").open("a" if resume else "w") as log:
@@ -130,6 +135,16 @@ def train_run(
                 raise TrainingInterrupted(
                     f"stopped at step {state.step}; its state is saved in {folder}: --resume goes on"
                 )
+        if training.swag:
+            save_state(folder, state)
+
+            def between(record: dict[str, float]) -> None:
+                report({"step": record["step"]})
+                if stop.is_set():
+                    raise TrainingInterrupted(f"stopped among the snapshots of SWAG; --resume {folder} takes them anew")
+
+            taken = snapshots(state, data["train"], training, seed, augment, balance, between)
+            save_snapshots(folder, taken)
     facts = {
         "caloforge": __version__,
         "torch": torch.__version__,
