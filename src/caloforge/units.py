@@ -6,6 +6,7 @@ __all__ = [
     "parse_angle",
     "format_energy",
     "format_angle",
+    "TeV",
     "GeV",
     "MeV",
     "keV",

@@ -185,7 +185,7 @@ class AdversarialConfig(ModelConfig):
     flow_speed: float = Field(0.5, gt=0, description="learning rate of the flow over the generator's")
 
     def pipeline(self, binning: Binning) -> Pipeline:
-        return Pipeline(binning, self.cells, self.hide_particle)
+        return Pipeline(binning, self.cells, self.hide_particle, self.energy_features)
 
     @abstractmethod
     def game(self) -> Game:
@@ -194,9 +194,11 @@ class AdversarialConfig(ModelConfig):
     def build(self, pipeline: Pipeline) -> AdversarialTwoStage:
         binning = pipeline.binning
         embedding = ParticleEmbedding(pipeline.condition.n_particles, pipeline.n_conditions)
-        n_conditions, network = embedding.n_out, (self.width, self.depth, self.conditioning)
+        tails = self.linear_tails(pipeline)
+        n_conditions, network = embedding.n_out, (self.width, self.depth, self.conditioning, tails)
+        flow = (self.flow_transforms, self.flow_bins, self.flow_width)
         energies: EnergyStage | EnergyGenerator = (
-            LayerEnergyFlow(binning.n_layers, n_conditions, self.flow_transforms, self.flow_bins, self.flow_width)
+            LayerEnergyFlow(binning.n_layers, n_conditions, *flow, tails)
             if self.energies == "flow"
             else EnergyGenerator(binning.n_layers, n_conditions, *network)
         )

@@ -20,7 +20,7 @@ __all__ = [
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -29,7 +29,8 @@ from torch import Tensor, nn
 
 from caloforge.errors import BadValue, CaloforgeError, UnknownName
 from caloforge.geometry.binning import Binning
-from caloforge.preprocessing.pipeline import Pipeline
+from caloforge.nn.conditioning import Tails
+from caloforge.preprocessing.pipeline import EnergyFeatures, Pipeline
 
 Losses = dict[str, Tensor]
 Loss = Callable[[Tensor, Tensor, float, torch.Generator], Losses]  # of x, c, progress and randomness
@@ -174,10 +175,20 @@ class ModelConfig(BaseModel, ABC):
     hide_particle: bool = Field(
         False, description="do not tell the networks which particle it is: they learn the mixture"
     )
+    energy_features: EnergyFeatures = Field(
+        "fractions", description="total energy over the incident energy, or in a fixed unit (knows no linearity)"
+    )
+    tails: Literal["free", "linear"] = Field(
+        "free", description="outside the training range networks go on as they will, or linearly in log energy"
+    )
 
     def pipeline(self, binning: Binning) -> Pipeline:
         """The preprocessing that this family wants, not yet fitted."""
-        return Pipeline(binning, hide_particle=self.hide_particle)
+        return Pipeline(binning, hide_particle=self.hide_particle, energies=self.energy_features)
+
+    def linear_tails(self, pipeline: Pipeline) -> Tails | None:
+        """Where the networks of ``build`` go on linearly; None where they are free."""
+        return Tails(*pipeline.condition.ends) if self.tails == "linear" else None
 
     @abstractmethod
     def build(self, pipeline: Pipeline) -> Generator:

@@ -116,6 +116,10 @@ class TwoStage(Generator):
         self.log_energy.fit(self._log_energy(self.pipeline.layer_energies(x[:, : self.n_layers], c)))
         self.shape.initialise(x[:, self.n_layers :], self.context(x[:, : self.n_layers], c)[0])
 
+    def sample_layers(self, noise: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N L"]:
+        """Layer energies in MeV of new showers, by the energy stage alone; the first columns of the noise."""
+        return self.pipeline.layer_energies(self.energies.sample(noise, self.embedding(c)), c)
+
     def sample(self, noise: Float[Tensor, "N Z"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N F"]:
         e = self.embedding(c)
         u = self.energies.sample(noise[:, : self.n_layers], e)

@@ -6,6 +6,8 @@ Each coupling transforms half of the features by monotonic rational-quadratic sp
 half and on c, so the flow is as fast to sample as to evaluate. Before them, an affine map with mean and scale from c
 alone takes out what every feature does on average, such as a resolution that improves with energy. Halves alternate
 along the bits of the feature's index, so that after :math:`2 \log_2 n` couplings every feature has met every other.
+With `Tails`, mean and log scale of the affine map go on linearly outside the training range, where the couplings hear
+its edge: the density keeps the shape it has there.
 Source: arXiv:1906.04032, splines by zuko.
 """
 
@@ -17,16 +19,25 @@ import torch
 import zuko
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.distributions import AffineTransform, Transform
 
 from caloforge.models.cascade import EnergyStage
+from caloforge.nn.conditioning import Tails
+from caloforge.nn.layers import AffineOfCondition
 
 
 class CouplingFlow(nn.Module):
     """Density of (N, features) given (N, context): ``log_prob(x, c)``, and ``sample`` from noise of the same shape."""
 
-    def __init__(self, features: int, context: int, transforms: int, bins: int, width: int) -> None:
+    def __init__(
+        self, features: int, context: int, transforms: int, bins: int, width: int, tails: Tails | None = None
+    ) -> None:
         super().__init__()
-        standardise = zuko.flows.gaussianization.ElementWiseTransform(features, context, hidden_features=(width,))
+        standardise: zuko.lazy.LazyTransform = (
+            zuko.flows.gaussianization.ElementWiseTransform(features, context, hidden_features=(width,))
+            if tails is None
+            else _Standardise(AffineOfCondition(features, context, width, tails))
+        )
         couplings = [
             zuko.flows.coupling.GeneralCouplingTransform(
                 features,
@@ -38,6 +49,8 @@ class CouplingFlow(nn.Module):
             )
             for k in range(transforms)
         ]
+        if tails is not None:
+            couplings = [_Held(coupling, tails) for coupling in couplings]
         base = zuko.lazy.UnconditionalDistribution(
             zuko.distributions.DiagNormal, torch.zeros(features), torch.ones(features), buffer=True
         )
@@ -52,6 +65,31 @@ class CouplingFlow(nn.Module):
         return self.flow(c).transform.inv(noise)
 
 
+class _Standardise(zuko.lazy.LazyTransform):  # type: ignore[misc]
+    """x -> (x - mean(c)) / scale(c)."""
+
+    def __init__(self, affine: AffineOfCondition) -> None:
+        super().__init__()
+        self.affine = affine
+
+    def forward(self, c: Tensor | None = None) -> Transform:
+        assert c is not None
+        mean, log_scale = self.affine(c)
+        return zuko.transforms.DependentTransform(AffineTransform(mean, log_scale.exp()).inv, 1)
+
+
+class _Held(zuko.lazy.LazyTransform):  # type: ignore[misc]
+    """A transformation that hears a condition held inside the training range."""
+
+    def __init__(self, transform: zuko.lazy.LazyTransform, tails: Tails) -> None:
+        super().__init__()
+        self.transform, self.tails = transform, tails
+
+    def forward(self, c: Tensor | None = None) -> Transform:
+        assert c is not None
+        return self.transform(self.tails.held(c))
+
+
 def _half(features: int, k: int) -> Bool[Tensor, " D"]:
     """Mask of the k-th coupling: one bit of the feature's index, then its complement, then the next bit."""
     bits = max(1, (features - 1).bit_length())
@@ -61,9 +99,11 @@ def _half(features: int, k: int) -> Bool[Tensor, " D"]:
 class LayerEnergyFlow(EnergyStage):
     """Energy stage of a cascade as a `CouplingFlow`."""
 
-    def __init__(self, n_layers: int, n_conditions: int, transforms: int, bins: int, width: int) -> None:
+    def __init__(
+        self, n_layers: int, n_conditions: int, transforms: int, bins: int, width: int, tails: Tails | None = None
+    ) -> None:
         super().__init__()
-        self.flow = CouplingFlow(n_layers, n_conditions, transforms, bins, width)
+        self.flow = CouplingFlow(n_layers, n_conditions, transforms, bins, width, tails)
 
     def log_prob(self, u: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, " N"]:
         return self.flow.log_prob(u, c)

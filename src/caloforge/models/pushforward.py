@@ -16,21 +16,29 @@ from caloforge.geometry.binning import Binning
 from caloforge.models.cascade import EnergySampler, ShapeSampler
 from caloforge.models.mean_picture import mean_picture
 from caloforge.models.threshold import ThresholdShares
-from caloforge.nn.conditioning import Conditioning
-from caloforge.nn.layers import ConditionedMLP
+from caloforge.nn.conditioning import Conditioning, Tails
+from caloforge.nn.layers import AffineOfCondition, ConditionedMLP
 
 
 class ShapeGenerator(ShapeSampler):
     """Pushforward of [latent | one normal a cell] to the shares of the cells."""
 
     def __init__(
-        self, binning: Binning, n_conditions: int, latent: int, width: int, depth: int, conditioning: Conditioning
+        self,
+        binning: Binning,
+        n_conditions: int,
+        latent: int,
+        width: int,
+        depth: int,
+        conditioning: Conditioning,
+        tails: Tails | None = None,
     ) -> None:
         super().__init__()
         self.binning, self.n_layers, self.latent = binning, binning.n_layers, latent
         self.shares = ThresholdShares(binning)
         self.noise_width = latent + self.shares.noise_width
-        self.network = ConditionedMLP(latent + 2 * binning.n_layers, width, n_conditions, width, depth, conditioning)
+        known = 2 * binning.n_layers
+        self.network = ConditionedMLP(latent + known, width, n_conditions, width, depth, conditioning, tails)
         self.cells = nn.Linear(width + binning.n_layers, 4 * binning.n_voxels)
 
     def initialise(self, shares: Float[Tensor, "N V"], u: Float[Tensor, "N U"]) -> None:
@@ -63,11 +71,29 @@ class ShapeGenerator(ShapeSampler):
 
 
 class EnergyGenerator(EnergySampler):
-    """Pushforward u = z + network(z, c) to the energy features."""
+    """Pushforward u = z + network(z, c) to the energy features.
 
-    def __init__(self, n_layers: int, n_conditions: int, width: int, depth: int, conditioning: Conditioning) -> None:
+    With ``tails`` the network hears a condition held inside the training range, and an affine map whose mean and log
+    scale go on linearly outside does the rest.
+    """
+
+    def __init__(
+        self,
+        n_layers: int,
+        n_conditions: int,
+        width: int,
+        depth: int,
+        conditioning: Conditioning,
+        tails: Tails | None = None,
+    ) -> None:
         super().__init__()
+        self.tails = tails
         self.network = ConditionedMLP(n_layers, n_layers, n_conditions, width, depth, conditioning)
+        if tails is not None:
+            self.affine = AffineOfCondition(n_layers, n_conditions, width, tails)
 
     def sample(self, noise: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N L"]:
-        return noise + self.network(noise, c)
+        if self.tails is None:
+            return noise + self.network(noise, c)
+        mean, log_scale = self.affine(c)
+        return mean + log_scale.exp() * (noise + self.network(noise, self.tails.held(c)))

@@ -30,7 +30,7 @@ from caloforge.models.cascade import Cascade, ShapeStage
 from caloforge.models.flow import CouplingFlow, LayerEnergyFlow
 from caloforge.models.hurdle import DirichletShares, LogNormalShares
 from caloforge.models.shares import ShareDensity
-from caloforge.nn.conditioning import Conditioning, ParticleEmbedding
+from caloforge.nn.conditioning import Conditioning, ParticleEmbedding, Tails
 from caloforge.nn.layers import ConditionedMLP
 from caloforge.preprocessing.pipeline import CellFeatures, Pipeline
 
@@ -68,20 +68,19 @@ class VAEConfig(ModelConfig):
     flow_width: int = Field(64, ge=1, description="hidden units of each coupling")
 
     def pipeline(self, binning: Binning) -> Pipeline:
-        return Pipeline(binning, self.cells, self.hide_particle)
+        return Pipeline(binning, self.cells, self.hide_particle, self.energy_features)
 
     def build(self, pipeline: Pipeline) -> Cascade:
         binning = pipeline.binning
         embedding = ParticleEmbedding(pipeline.condition.n_particles, pipeline.n_conditions)
-        n_conditions = embedding.n_out
-        energies = LayerEnergyFlow(
-            binning.n_layers, n_conditions, self.flow_transforms, self.flow_bins, self.flow_width
-        )
+        n_conditions, tails = embedding.n_out, self.linear_tails(pipeline)
+        flow = (self.flow_transforms, self.flow_bins, self.flow_width)
+        energies = LayerEnergyFlow(binning.n_layers, n_conditions, *flow, tails)
         prior = None
         if self.prior == "flow":
-            context = 2 * binning.n_layers + n_conditions
-            prior = CouplingFlow(self.latent, context, self.flow_transforms, self.flow_bins, self.flow_width)
-        return Cascade(pipeline, embedding, energies, ShapeVAE(binning, n_conditions, self, prior))
+            known = 2 * binning.n_layers
+            prior = CouplingFlow(self.latent, known + n_conditions, *flow, tails and tails.behind(known))
+        return Cascade(pipeline, embedding, energies, ShapeVAE(binning, n_conditions, self, prior, tails))
 
 
 class ShapeVAE(ShapeStage):
@@ -90,14 +89,21 @@ class ShapeVAE(ShapeStage):
     log_share_mean: Tensor
     log_share_std: Tensor
 
-    def __init__(self, binning: Binning, n_conditions: int, config: VAEConfig, prior: CouplingFlow | None) -> None:
+    def __init__(
+        self,
+        binning: Binning,
+        n_conditions: int,
+        config: VAEConfig,
+        prior: CouplingFlow | None,
+        tails: Tails | None = None,
+    ) -> None:
         super().__init__()
         n_voxels, context, width = binning.n_voxels, 2 * binning.n_layers, config.width
         self.config, self.n_layers = config, binning.n_layers
         self.latent, self.prior = config.latent, prior
         self.shares = DECODERS[config.decoder](binning)
         self.noise_width = self.latent + self.shares.noise_width
-        options = (n_conditions, width, config.depth, config.conditioning)
+        options = (n_conditions, width, config.depth, config.conditioning, tails)
         self.encoder = ConditionedMLP(2 * n_voxels + context, 2 * self.latent, *options)
         self.decoder = ConditionedMLP(self.latent + context, width, *options)
         self.cells = nn.Linear(width + binning.n_layers, self.shares.parameters_per_cell * n_voxels)

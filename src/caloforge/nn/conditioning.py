@@ -1,12 +1,33 @@
-r"""How a network hears of its condition c, at every hidden layer: FiLM or concatenation; and embeddings of particles.
+r"""How a network hears of its condition c, at every hidden layer: FiLM or concatenation; outside the range; particles.
 
 FiLM (arXiv:1709.07871) scales and shifts each hidden unit by functions of the condition,
 :math:`h \to (1 + \gamma(c)) \odot h + \delta(c)`; with zero weights it is the identity. Concatenation,
 :math:`W [h, c] + b`, is a shift that is linear in c.
+
+Outside the training range :math:`[l, h]` of the standardised log energy :math:`c_0` a network is free, or it goes on
+along its own chord,
+
+.. math:: f(c) = f(\bar c) + (c_0 - \bar c_0)\, \frac{f(h) - f(l)}{h - l}, \qquad
+          \bar c_0 = \min(\max(c_0, l), h) :
+
+linear in log E, with a slope that the training range fixes; there f is what it was, with the same parameters. Most of
+what a shower does goes with the logarithm of the energy: depth with :math:`\ln E`, :math:`\ln\sigma` with
+:math:`-\frac12 \ln E`.
 """
 
-__all__ = ["CONDITIONING", "ConcatLinear", "Conditioning", "FiLM", "FiLMLinear", "ParticleEmbedding"]
+__all__ = [
+    "CONDITIONING",
+    "ConcatLinear",
+    "Conditioning",
+    "FiLM",
+    "FiLMLinear",
+    "ParticleEmbedding",
+    "Tails",
+    "small_network",
+]
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -16,37 +37,73 @@ from torch import Tensor, nn
 Conditioning = Literal["film", "concat"]
 
 
+@dataclass(frozen=True)
+class Tails:
+    """Linear continuation outside [low, high] of one column of a condition, where the standardised log energy is."""
+
+    low: float
+    high: float
+    column: int = 0
+
+    def behind(self, features: int) -> "Tails":
+        """The same for a condition that stands behind that many features."""
+        return replace(self, column=self.column + features)
+
+    def _with(self, c: Float[Tensor, "N C"], x: Float[Tensor, "N 1"]) -> Float[Tensor, "N C"]:
+        return torch.cat([c[:, : self.column], x, c[:, self.column + 1 :]], 1)
+
+    def held(self, c: Float[Tensor, "N C"]) -> Float[Tensor, "N C"]:
+        """The condition held inside the range."""
+        return self._with(c, c[:, self.column, None].clamp(self.low, self.high))
+
+    def beyond(self, c: Float[Tensor, "N C"]) -> Float[Tensor, "N 2"]:
+        """How far the log energy lies below the range (negative) and above it."""
+        x = c[:, self.column, None]
+        return torch.cat([(x - self.low).clamp(max=0.0), (x - self.high).clamp(min=0.0)], 1)
+
+    def continued(self, f: Callable[[Tensor], Tensor], c: Float[Tensor, "N C"]) -> Float[Tensor, "N D"]:
+        """f(c) inside, and along the chord of f outside."""
+        held, rows = self.held(c), c[:1] if c.shape[1] == 1 else c  # the ends are the same for all rows
+        low, high = (f(self._with(rows, torch.full_like(rows[:, :1], end))) for end in (self.low, self.high))
+        return f(held) + self.beyond(c).sum(1, keepdim=True) * (high - low) / max(self.high - self.low, 1e-6)
+
+
+def small_network(n_in: int, width: int, n_out: int) -> nn.Sequential:
+    """One hidden layer; it starts at zero everywhere."""
+    first, last = nn.Linear(n_in, width), nn.Linear(width, n_out)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(first, nn.SiLU(), last)
+
+
 class FiLM(nn.Module):
     """Feature-wise linear modulation of (N, width) by a condition (N, n_conditions); starts as the identity."""
 
-    def __init__(self, n_conditions: int, width: int, hidden: int = 32) -> None:
+    def __init__(self, n_conditions: int, width: int, hidden: int = 32, tails: Tails | None = None) -> None:
         super().__init__()
-        self.modulation = nn.Sequential(nn.Linear(n_conditions, hidden), nn.SiLU(), nn.Linear(hidden, 2 * width))
-        last = self.modulation[-1]
-        assert isinstance(last, nn.Linear)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
+        self.modulation, self.tails = small_network(n_conditions, hidden, 2 * width), tails
 
     def forward(self, h: Float[Tensor, "N W"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N W"]:
-        scale, shift = self.modulation(c).chunk(2, dim=-1)
+        found = self.modulation(c) if self.tails is None else self.tails.continued(self.modulation, c)
+        scale, shift = found.chunk(2, dim=-1)
         return h * (1 + scale) + shift
 
 
 class FiLMLinear(nn.Module):
     """FiLM(W h + b, c)."""
 
-    def __init__(self, n_in: int, n_out: int, n_conditions: int) -> None:
+    def __init__(self, n_in: int, n_out: int, n_conditions: int, tails: Tails | None = None) -> None:
         super().__init__()
-        self.linear, self.film = nn.Linear(n_in, n_out), FiLM(n_conditions, n_out)
+        self.linear, self.film = nn.Linear(n_in, n_out), FiLM(n_conditions, n_out, tails=tails)
 
     def forward(self, h: Float[Tensor, "N I"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N O"]:
         return self.film(self.linear(h), c)
 
 
 class ConcatLinear(nn.Module):
-    """W [h, c] + b."""
+    """W [h, c] + b, linear in c on the whole line: its tails are linear already."""
 
-    def __init__(self, n_in: int, n_out: int, n_conditions: int) -> None:
+    def __init__(self, n_in: int, n_out: int, n_conditions: int, tails: Tails | None = None) -> None:
         super().__init__()
         self.linear = nn.Linear(n_in + n_conditions, n_out)
 

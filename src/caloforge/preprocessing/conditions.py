@@ -77,6 +77,16 @@ class Conditions(nn.Module):
             sign[-1] = -1.0
         return sign
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The energy range as column 0 of c has it."""
+        low, high = ((self.energy_range.float().log() - self.scale.mean[0]) / self.scale.std[0]).tolist()
+        return low, high
+
+    def at_energies(self, c: Float[Tensor, "N C"], energy: Float[Tensor, " N"]) -> Float[Tensor, "N C"]:
+        """The same conditions at other incident energies, MeV."""
+        return torch.cat([((energy.log() - self.scale.mean[0]) / self.scale.std[0])[:, None], c[:, 1:]], 1)
+
     def fit(self, incident: Incident, energy_range: tuple[float, float] | None = None) -> None:
         """Find scales from the training showers; ``energy_range`` (MeV) is what they were drawn from, if known."""
         self.scale.fit(self._scaled(incident))

@@ -8,7 +8,7 @@ are hit times Lebesgue measure (MeV) of their energies. With weights :math:`w_i 
 :math:`s_i`, each layer with n hits contributes :math:`\sum_i \ln g'(e_i) + \ln \sum_i s_i / g'(e_i) - (n - 1) \ln W`.
 """
 
-__all__ = ["CellFeatures", "Pipeline"]
+__all__ = ["CellFeatures", "EnergyFeatures", "Pipeline"]
 
 from typing import Literal
 
@@ -25,22 +25,34 @@ from caloforge.geometry.binning import Binning
 from caloforge.preprocessing.conditions import Conditions
 from caloforge.preprocessing.spectrum import CellSpectrum
 from caloforge.preprocessing.transforms import EnergyChain, LogitWithAtoms, Standardize
+from caloforge.units import TeV
 
 CellFeatures = Literal["shares", "spectrum"]
+EnergyFeatures = Literal["fractions", "absolute"]
+_UNITS: dict[EnergyFeatures, float | None] = {"fractions": None, "absolute": 1 * TeV}
 
 
 class Pipeline(nn.Module):
     """Invertible preprocessing of one mesh; ``fit`` it on the training split only.
 
+    ``energies``: the first energy feature is the total over the incident energy (``fractions``) or over a fixed unit
+    (``absolute``), see `EnergyChain`.
+
     Raises:
         BinningMismatch: showers of another mesh.
     """
 
-    def __init__(self, binning: Binning, cells: CellFeatures = "shares", hide_particle: bool = False) -> None:
+    def __init__(
+        self,
+        binning: Binning,
+        cells: CellFeatures = "shares",
+        hide_particle: bool = False,
+        energies: EnergyFeatures = "fractions",
+    ) -> None:
         super().__init__()
         self.binning = binning
         self.spectrum = CellSpectrum(binning) if cells == "spectrum" else None
-        self.chain = EnergyChain()
+        self.chain = EnergyChain(_UNITS[energies])
         self.logit = LogitWithAtoms(binning.n_layers)
         self.scale = Standardize(binning.n_layers)
         self.condition = Conditions(hide_particle)

@@ -14,21 +14,31 @@ _TINY = 1e-12
 
 
 class EnergyChain(nn.Module):
-    r"""Layer energies as a chain of ratios: :math:`u_0 = E_{tot}/E_{inc}`, then each layer's share of what is left.
+    r"""Layer energies as a chain of ratios: :math:`u_0 = E_{tot}/E_0`, then each layer's share of what is left.
 
     .. math:: u_i = E_i \Big/ \sum_{j \le i} E_j, \qquad i = L-1 \dots 1
 
     Layers are taken off from the back, so that a layer behind the end of the shower is simply a zero, and what is left
     is never empty before the front. Where it is (a photon that has not converted), the ratio is 0. Determinant:
-    :math:`\prod_i 1/R_i` with :math:`R_0 = E_{inc}` and :math:`R_i` what is left, over :math:`R_i > 0`. Nothing to fit.
+    :math:`\prod_i 1/R_i` with :math:`R_0 = E_0` and :math:`R_i` what is left, over :math:`R_i > 0`. Nothing to fit.
     Source of chained ratios: CaloFlow II, arXiv:2110.11377, and the CaloChallenge's flows.
+
+    :math:`E_0` is the incident energy, so that a constant response is a constant, or a fixed ``unit`` of energy (MeV):
+    then nothing in the chain knows how a shower scales, and the network has to find it.
     """
+
+    def __init__(self, unit: float | None = None) -> None:
+        super().__init__()
+        self.unit = unit
+
+    def _scale(self, incident: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
+        return incident if self.unit is None else torch.full_like(incident, self.unit)
 
     def forward(
         self, layers: Float[Tensor, "N L"], incident: Float[Tensor, " N"]
     ) -> tuple[Float[Tensor, "N L"], Float[Tensor, " N"]]:
         left = layers.cumsum(1)
-        whole = torch.cat([incident[:, None], left[:, 1:]], 1)
+        whole = torch.cat([self._scale(incident)[:, None], left[:, 1:]], 1)
         part = torch.cat([left[:, -1:], layers[:, 1:]], 1)
         some = whole > 0
         ratios = torch.where(some, part / whole.clamp_min(_TINY), 0.0)
@@ -39,7 +49,7 @@ class EnergyChain(nn.Module):
         ones = torch.ones_like(ratios[:, :1])
         left = torch.cat([torch.cumprod((1 - ratios[:, 1:]).flip(1), 1).flip(1), ones], 1)
         taken = torch.cat([ones, ratios[:, 1:]], 1)
-        return left * taken * (ratios[:, :1] * incident[:, None])
+        return left * taken * (ratios[:, :1] * self._scale(incident)[:, None])
 
 
 class LogitWithAtoms(nn.Module):

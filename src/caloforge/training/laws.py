@@ -16,7 +16,7 @@ __all__ = ["Samples", "Law", "LAWS", "law"]
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -47,6 +47,16 @@ class Samples:
         """Energy-weighted depth, in the unit of ``depth``."""
         return (self.layers @ self.depth) / self.total.clamp_min(_TINY)
 
+    def at(self, energy: Float[Tensor, " J"]) -> "Samples":
+        """The showers of the first energy, said to be of others."""
+        return Samples(energy, self.layers[:1].expand(len(energy), -1, -1), self.depth)
+
+    def groups(self, parts: int) -> list["Samples"]:
+        """The showers of each energy in groups of equal size; those left over are not used."""
+        size = self.layers.shape[1] // parts
+        starts = range(0, size * parts, size)
+        return [Samples(self.energy, self.layers[:, i : i + size], self.depth) for i in starts]
+
     @property
     def log_energy(self) -> Float[Tensor, " K"]:
         """x = ln(E / 10 GeV)."""
@@ -54,7 +64,9 @@ class Samples:
 
 
 class Law(ABC):
-    """A law with its coefficients."""
+    """A law with its coefficients; ``sizes``: how many it may have."""
+
+    sizes: ClassVar[Sequence[int]]
 
     @abstractmethod
     def fit(self, samples: Samples) -> tuple[float, ...]:
@@ -83,6 +95,8 @@ def law(name: str) -> Callable[[_Class], _Class]:
 class LinearResponse(Law):
     """Mean response constant, or a slow polynomial of log energy."""
 
+    sizes = range(1, 6)
+
     def fit(self, samples: Samples) -> tuple[float, ...]:
         return (float((samples.total.mean(1) / samples.energy).mean()),)
 
@@ -95,6 +109,8 @@ class LinearResponse(Law):
 @law("resolution")
 class Resolution(Law):
     """Relative width of the response; coefficients a (sqrt GeV), b, c (GeV)."""
+
+    sizes = (3,)
 
     def fit(self, samples: Samples) -> tuple[float, ...]:
         e = (samples.energy / GeV).double().numpy()
@@ -113,6 +129,8 @@ class Resolution(Law):
 @law("depth")
 class Depth(Law):
     """Mean depth linear in log energy; coefficients b0, b1 and the spread s, in the unit of the layers' depth."""
+
+    sizes = (3,)
 
     def fit(self, samples: Samples) -> tuple[float, ...]:
         depth = samples.mean_depth

@@ -9,7 +9,7 @@ __all__ = ["TrainingConfig", "TrainingState", "fit"]
 import copy
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -17,9 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from caloforge.errors import TrainingDiverged
-from caloforge.models.base import Generator, Player
+from caloforge.models.base import Generator, Losses, Player
 from caloforge.rng import torch_stream
 from caloforge.training.balance import Balance
+from caloforge.training.model_samples import showers_of
+from caloforge.training.penalties import PenaltyConfig, PhysicsPenalty
 
 Features = tuple[Tensor, Tensor]  # x (N, F) and c (N, C)
 Augment = Callable[[Tensor, Tensor, torch.Generator], Features]
@@ -39,6 +41,7 @@ class TrainingConfig(BaseModel):
     balance: float = Field(
         0.0, ge=0, le=1, description="1: show every particle as often at first, fading to the fractions of the file"
     )
+    penalties: PenaltyConfig = Field(PenaltyConfig(), description="laws of physics to hold the model to")
     stop_on_alarm: bool = Field(False, description="end the training when an alarm is raised")
     log_every: int = Field(50, ge=1, description="steps between lines of log.jsonl")
     checkpoint_every: int = Field(500, ge=1, description="steps between checkpoints to resume from")
@@ -52,22 +55,27 @@ class TrainingState:
     average: Generator
     optimisers: dict[str, torch.optim.Optimizer]
     step: int = 0
+    penalties: dict[str, PhysicsPenalty] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, model: Generator, config: TrainingConfig) -> "TrainingState":
+    def start(
+        cls, model: Generator, config: TrainingConfig, penalties: dict[str, PhysicsPenalty] | None = None
+    ) -> "TrainingState":
+        """Before the first step; ``penalties`` on the loss of players by name."""
         optimisers: dict[str, torch.optim.Optimizer] = {
             player.name: torch.optim.AdamW(
                 player.parameters, lr=config.learning_rate, betas=player.betas, weight_decay=config.weight_decay
             )
             for player in model.players()
         }
-        return cls(model, copy.deepcopy(model).requires_grad_(False), optimisers)
+        return cls(model, copy.deepcopy(model).requires_grad_(False), optimisers, penalties=penalties or {})
 
     def state_dict(self) -> dict[str, Any]:
         return {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+            "penalties": {name: penalty.state_dict() for name, penalty in self.penalties.items()},
             "step": self.step,
         }
 
@@ -76,6 +84,8 @@ class TrainingState:
         self.average.load_state_dict(state["average"])
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
+        for name, penalty in self.penalties.items():
+            penalty.load_state_dict(state["penalties"][name])
         self.step = state["step"]
 
 
@@ -104,7 +114,8 @@ def fit(
                 x, c = _batch(train, config.batch, generator, balance, state.step / config.steps)
                 if augment is not None:
                     x, c = augment(x, c, generator)
-                terms = _turn(state, player, x, c, config, generator)
+                penalty = _penalty(state, player, train[1], config, seed)
+                terms = _turn(state, player, x, c, config, generator, penalty)
             losses |= terms if len(players) == 1 else _named(terms, player.name)
         _average(state, min(config.ema, (1 + state.step) / (10 + state.step)))
         state.step += 1
@@ -137,14 +148,29 @@ def _learning_rate(step: int, config: TrainingConfig) -> float:
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, config.steps - rise)))
 
 
+def _penalty(state: TrainingState, player: Player, c: Tensor, config: TrainingConfig, seed: int) -> Losses:
+    """What the laws of physics add to a player's loss; ``c``: conditions of the training showers."""
+    penalty = state.penalties.get(player.name)
+    if penalty is None or state.step < config.penalties.start * config.steps:
+        return {}
+    return penalty(showers_of(state.model, c, torch_stream(seed, "penalties", state.step)))
+
+
 def _turn(
-    state: TrainingState, player: Player, x: Tensor, c: Tensor, config: TrainingConfig, generator: torch.Generator
+    state: TrainingState,
+    player: Player,
+    x: Tensor,
+    c: Tensor,
+    config: TrainingConfig,
+    generator: torch.Generator,
+    penalty: Losses,
 ) -> dict[str, float]:
     """One optimiser step of one player."""
     optimiser = state.optimisers[player.name]
     for group in optimiser.param_groups:
         group["lr"] = player.speed * _learning_rate(state.step, config)
-    losses = player.loss(x, c, state.step / config.steps, generator)
+    losses = player.loss(x, c, state.step / config.steps, generator) | penalty
+    losses["total"] = losses["total"] + penalty.get("penalty", 0.0)
     optimiser.zero_grad(set_to_none=True)
     losses["total"].backward(inputs=player.parameters)  # type: ignore[no-untyped-call]
     norm = nn.utils.clip_grad_norm_(player.parameters, config.clip)

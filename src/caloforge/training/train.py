@@ -25,6 +25,8 @@ from caloforge.rng import torch_stream
 from caloforge.training.alarms import Alarms, smallest_variance_ratio
 from caloforge.training.balance import Balance
 from caloforge.training.loop import TrainingConfig, TrainingState, fit
+from caloforge.training.model_samples import energy_player
+from caloforge.training.penalties import PhysicsPenalty
 from caloforge.training.run import load_state, save_run, save_state
 
 _LEAST_SHOWERS = 50
@@ -89,13 +91,14 @@ def train_run(
     if min(map(len, splits.values())) < _LEAST_SHOWERS:
         sizes = (len(part) for part in splits.values())
         raise EmptySample(f"training needs {_LEAST_SHOWERS} showers in the training and validation splits", *sizes)
+    laws = PhysicsPenalty.of(training.penalties, splits["train"])
     _prepare_folder(folder, config_yaml, resume)
     pipeline = model.pipeline(showers.binning)
     generator = torch_stream(seed, "preprocessing")
     energy = showers.incident_energy  # of all splits: the test split's extremes are no extrapolation
     pipeline.fit(splits["train"], generator, (float(energy.min()), float(energy.max())))
     data = {name: pipeline(part, generator)[:2] for name, part in splits.items()}
-    state = _initial_state(model, pipeline, data["train"], training, seed)
+    state = _initial_state(model, pipeline, data["train"], training, seed, laws)
     if resume:
         load_state(folder, state)
     augment = AxialSymmetry.of(showers, pipeline).apply if training.augment else None
@@ -143,12 +146,13 @@ def _initial_state(
     data: tuple[torch.Tensor, torch.Tensor],
     training: TrainingConfig,
     seed: int,
+    laws: PhysicsPenalty | None,
 ) -> TrainingState:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_stream(seed, "weights").initial_seed())
         model = config.build(pipeline)
     model.initialise(*data)
-    return TrainingState.start(model, training)
+    return TrainingState.start(model, training, {energy_player(model): laws} if laws is not None else {})
 
 
 @contextmanager
