@@ -50,10 +50,10 @@ ARMS = {
     "physics": ["model.energy_features=fractions", "model.tails=linear", *LAWS],
 }
 FAMILIES = {
-    "vae": ["vae-siw-1080", "model.width=128", "training.steps=1500", "training.batch=128"],
+    "vae": ["vae-siw-1080", "model.width=64", "training.steps=800", "training.batch=128"],
     "wgan": [
-        "wgan-siw-1080", "model.energies=adversarial", "model.width=128", "model.critic_width=128",
-        "training.steps=600", "training.batch=128",
+        "wgan-siw-1080", "model.energies=adversarial", "model.width=64", "model.critic_width=64",
+        "training.steps=500", "training.batch=64",
     ],
 }  # fmt: skip
 PLAN = [
@@ -117,7 +117,8 @@ def measured(run: Run, judged: Mapping[str, Showers], place: Path, seed: int) ->
 def _measure(run: Run, truth: Showers, label: str, seed: int) -> dict[str, Any]:
     if label in OUTSIDE:
         at = extrapolate(run, {parse_energy(label): truth}, seed, DETECTOR.radiation_length).energies[0]
-        return {name: asdict(d) for name, d in at.deviations.items()} | {"auc": at.auc.to_dict() if at.auc else None}
+        shapes = {"auc": at.auc.to_dict() if at.auc else None, "separation": at.to_dict()["separation"]}
+        return {name: asdict(d) for name, d in at.deviations.items()} | shapes
     generated = sample_showers(run.model, run.pipeline, Incident.of(truth).repeated(_COPIES * len(truth)), seed)
     return {name: asdict(d) for name, d in deviations(truth, generated, seed, DETECTOR.radiation_length).items()}
 
