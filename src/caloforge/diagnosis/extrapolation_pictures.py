@@ -97,21 +97,23 @@ def against_energy(
         trained: range of the training, MeV.
         names: of all models, in the order of their colours.
     """
-    with figure(13.0, 0.6 + 3.7 * len(rows)) as fig:
-        panels = fig.subplots(len(rows), 3, squeeze=False, sharex=True)
-        for row, (title, lines) in zip(panels, rows.items(), strict=True):
-            for axes, (name, (label, factor, ideal)) in zip(row, _SHOWN.items(), strict=True):
-                known = [(e, factor * d.floor) for e, d in floors[name]]
-                _frame(axes, known, floors[name][0][1], factor, trained)
-                values = [factor * (p.value - ideal) for line in lines.values() for p in line[name]]
-                _zoom(axes, values, factor * (floors[name][0][1].goal or max(floor for _, floor in known)))
+    with figure(13.0, 0.6 + 3.4 * len(rows)) as fig:
+        panels = fig.subplots(len(rows), 3, squeeze=False, sharex=True, sharey="col")
+        for column, (name, (label, factor, ideal)) in zip(panels.T, _SHOWN.items(), strict=True):
+            example = floors[name][0][1]
+            known = [(e, factor * d.floor) for e, d in floors[name]]
+            for axes, lines in zip(column, rows.values(), strict=True):
+                _frame(axes, known, factor * (example.goal or 0.0), trained)
                 for model, line in lines.items():
                     _draw_line(axes, line[name], factor, ideal, (model, names))
-                unit = floors[name][0][1].unit
-                axes.set_ylabel(label.replace("{unit}", "$X_0$" if unit == "X0" else unit))
-            row[0].set_title(title, loc="left")
-        for axes in panels[-1]:
-            axes.set_xlabel("Incident energy [GeV]")
+                axes.set_ylabel(label.replace("{unit}", "$X_0$" if example.unit == "X0" else example.unit))
+            values = [
+                factor * (p.value - ideal) for lines in rows.values() for line in lines.values() for p in line[name]
+            ]
+            _zoom(column, values, factor * (example.goal or max(d.floor for _, d in floors[name])))
+            column[-1].set_xlabel("Incident energy [GeV]")
+        for axes, title in zip(panels[:, 0], rows, strict=True):
+            axes.set_title(title, loc="left")
         panels[0, 0].legend(frameon=False, fontsize=8)
         return fig
 
@@ -119,15 +121,13 @@ def against_energy(
 def _frame(
     axes: Axes,
     floors: Sequence[tuple[float, float]],
-    example: Deviation,
-    factor: float,
+    goal: float,
     trained: tuple[float, float],
 ) -> None:
     """Axis of energy, training range, goal, and the floor as bars about zero."""
     energy_axis(axes)
     axes.axvspan(trained[0] / GeV, trained[1] / GeV, color="#e8f0e4", lw=0, zorder=0)
-    if example.goal is not None:
-        axes.axhspan(-factor * example.goal, factor * example.goal, color=BAND, alpha=0.55, lw=0)
+    axes.axhspan(-goal, goal, color=BAND, alpha=0.55, lw=0)
     axes.axhline(0, color=TRUTH, lw=0.8)
     for energy, floor in floors:
         axes.fill_between(np.array([energy / 1.1, energy * 1.1]) / GeV, -floor, floor, color=MUTED, alpha=0.5, lw=0)
@@ -135,15 +135,16 @@ def _frame(
     axes.set_xlim(min(energies) / 1.4 / GeV, max(energies) * 1.4 / GeV)
 
 
-def _zoom(axes: Axes, values: Sequence[float], border: float) -> None:
+def _zoom(column: Array, values: Sequence[float], border: float) -> None:
     """Linear inside the border, logarithmic beyond it where points lie far outside; zero in the middle."""
     reach = 1.3 * max(border, *(abs(v) for v in values if np.isfinite(v)))
-    if reach > _FAR * border:
-        axes.set_yscale("symlog", linthresh=border, linscale=1.5)
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.set_yticks([sign * t for t in _symmetric_ticks(border, reach) for sign in (-1, 1)] + [0])
-        axes.minorticks_off()
-    axes.set_ylim(-reach, reach)
+    for axes in column:
+        if reach > _FAR * border:
+            axes.set_yscale("symlog", linthresh=border, linscale=1.5)
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.set_yticks([sign * t for t in _symmetric_ticks(border, reach) for sign in (-1, 1)] + [0])
+            axes.minorticks_off()
+        axes.set_ylim(-reach, reach)
 
 
 def _symmetric_ticks(border: float, reach: float) -> list[float]:
