@@ -13,6 +13,7 @@ from caloforge.cli.progress import track
 from caloforge.config import load_config
 from caloforge.data.samples import showers_path
 from caloforge.data.store import ShowerFile
+from caloforge.training.laws import PLUGINS
 from caloforge.training.train import train_run
 
 
@@ -21,10 +22,17 @@ def train(
     output: Annotated[Path, typer.Option("-o", "--output", help="run folder to make")],
     override: Annotated[list[str] | None, typer.Option("--set", help="field=value, such as model.beta=0.5")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="seed, instead of the configuration's")] = None,
+    laws: Annotated[
+        Path | None,
+        typer.Option(help="Python file with laws of your own; it is run, so it must be trusted"),
+    ] = None,
     resume: Annotated[bool, typer.Option(help="go on with an interrupted run in the same folder")] = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Train a generative model on the training split of a file of showers."""
+    PLUGINS.load_installed()
+    if laws:
+        PLUGINS.load_file(laws)
     run = load_config(config, (override or []) + ([f"seed={seed}"] if seed is not None else []))
     with ShowerFile(showers_path(run.data)) as file:
         showers, provenance = file.read(), {"file": run.data, "detector": file.detector, **file.provenance}
@@ -47,4 +55,4 @@ def train(
 
 
 def _warn(text: str) -> None:
-    print(f"caloforge: alarm at {text}", file=sys.stderr)
+    print(f"caloforge: {text}", file=sys.stderr)

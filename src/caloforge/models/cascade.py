@@ -26,6 +26,9 @@ _FLOOR = 1e-3  # MeV: layer energies below count as this in log features
 class EnergySampler(nn.Module, ABC):
     """Draws of u given c; noise has the shape of u."""
 
+    def initialise(self, u: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> None:
+        """Set data-dependent starting values from the training showers."""
+
     @abstractmethod
     def sample(self, noise: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N L"]:
         """Energy features of standard normal noise."""
@@ -114,6 +117,7 @@ class TwoStage(Generator):
 
     def initialise(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> None:
         self.log_energy.fit(self._log_energy(self.pipeline.layer_energies(x[:, : self.n_layers], c)))
+        self.energies.initialise(x[:, : self.n_layers], self.embedding(c))
         self.shape.initialise(x[:, self.n_layers :], self.context(x[:, : self.n_layers], c)[0])
 
     def sample_layers(self, noise: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N L"]:

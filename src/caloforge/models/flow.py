@@ -56,6 +56,12 @@ class CouplingFlow(nn.Module):
         )
         self.flow = zuko.lazy.Flow([standardise, *couplings], base)
 
+    def initialise(self, x: Float[Tensor, "N D"], c: Float[Tensor, "N C"]) -> None:
+        """Fit the straight part of an affine map with tails."""
+        first = self.flow.transform.transforms[0]
+        if isinstance(first, _Standardise):
+            first.affine.fit(x, c)
+
     def log_prob(self, x: Float[Tensor, "N D"], c: Float[Tensor, "N C"]) -> Float[Tensor, " N"]:
         """Log-density in nats."""
         return self.flow(c).log_prob(x)
@@ -104,6 +110,9 @@ class LayerEnergyFlow(EnergyStage):
     ) -> None:
         super().__init__()
         self.flow = CouplingFlow(n_layers, n_conditions, transforms, bins, width, tails)
+
+    def initialise(self, u: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> None:
+        self.flow.initialise(u, c)
 
     def log_prob(self, u: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, " N"]:
         return self.flow.log_prob(u, c)

@@ -92,6 +92,10 @@ class EnergyGenerator(EnergySampler):
         if tails is not None:
             self.affine = AffineOfCondition(n_layers, n_conditions, width, tails)
 
+    def initialise(self, u: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> None:
+        if self.tails is not None:
+            self.affine.fit(u, c)
+
     def sample(self, noise: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N L"]:
         if self.tails is None:
             return noise + self.network(noise, c)

@@ -5,14 +5,13 @@ FiLM (arXiv:1709.07871) scales and shifts each hidden unit by functions of the c
 :math:`W [h, c] + b`, is a shift that is linear in c.
 
 Outside the training range :math:`[l, h]` of the standardised log energy :math:`c_0` a network is free, or it goes on
-along its own chord,
+along its own chord over the nearest third of the range, :math:`w = (h - l)/3`,
 
-.. math:: f(c) = f(\bar c) + (c_0 - \bar c_0)\, \frac{f(h) - f(l)}{h - l}, \qquad
-          \bar c_0 = \min(\max(c_0, l), h) :
+.. math:: f(c) = f(h) + (c_0 - h)\, \frac{f(h) - f(h - w)}{w} \quad (c_0 > h)
 
-linear in log E, with a slope that the training range fixes; there f is what it was, with the same parameters. Most of
-what a shower does goes with the logarithm of the energy: depth with :math:`\ln E`, :math:`\ln\sigma` with
-:math:`-\frac12 \ln E`.
+and likewise below l: linear in log E, with slopes that the training range fixes; there f is what it was, with the same
+parameters. Much of what a shower does goes with the logarithm of the energy: depth with :math:`\ln E`,
+:math:`\ln\sigma` with :math:`-\frac12 \ln E`.
 """
 
 __all__ = [
@@ -35,6 +34,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 Conditioning = Literal["film", "concat"]
+_CHORD = 1 / 3  # of the range
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,16 @@ class Tails:
         return torch.cat([(x - self.low).clamp(max=0.0), (x - self.high).clamp(min=0.0)], 1)
 
     def continued(self, f: Callable[[Tensor], Tensor], c: Float[Tensor, "N C"]) -> Float[Tensor, "N D"]:
-        """f(c) inside, and along the chord of f outside."""
-        held, rows = self.held(c), c[:1] if c.shape[1] == 1 else c  # the ends are the same for all rows
-        low, high = (f(self._with(rows, torch.full_like(rows[:, :1], end))) for end in (self.low, self.high))
-        return f(held) + self.beyond(c).sum(1, keepdim=True) * (high - low) / max(self.high - self.low, 1e-6)
+        """f(c) inside, and along a chord of f outside."""
+        rows, width = c[:1] if c.shape[1] == 1 else c, _CHORD * (self.high - self.low)
+
+        def slope(x: float) -> Tensor:
+            """Of the chord that starts at x; the same for all rows where c has no other column."""
+            start, end = (f(self._with(rows, torch.full_like(rows[:, :1], at))) for at in (x, x + width))
+            return (end - start) / max(width, 1e-6)
+
+        beyond = self.beyond(c)
+        return f(self.held(c)) + beyond[:, :1] * slope(self.low) + beyond[:, 1:] * slope(self.high - width)
 
 
 def small_network(n_in: int, width: int, n_out: int) -> nn.Sequential:

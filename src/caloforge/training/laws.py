@@ -5,76 +5,63 @@ With layer energies :math:`E_l` at depths :math:`z_l`, sum :math:`E_\text{tot}` 
 
 - ``linear_response``: :math:`g = \langle E_\text{tot}\rangle / (E\,\sum_j a_j x^j) - 1`. One coefficient is exact
   proportionality; more allow for leakage.
-- ``resolution``: :math:`g = \ln(\sigma_\text{tot}/\langle E_\text{tot}\rangle) - \frac12 \ln(a^2/E + b^2 + c^2/E^2)`, E
-  in GeV; stochastic, constant and noise term (PDG review, Particle detectors at accelerators, calorimeters).
+- ``resolution``: :math:`g = \frac12 [(\sigma_\text{tot}/\langle E_\text{tot}\rangle)^2 / (a^2/E + b^2 + c^2/E^2) - 1]`,
+  E in GeV; stochastic, constant and noise term (PDG, Review of Particle Physics 2024, section 35.10). It is the
+  relative deviation of the resolution, made of variances, whose estimates have no bias from few showers.
 - ``depth``: :math:`g = (\langle\bar z\rangle - b_0 - b_1 x) / s`: showers grow with the logarithm of the energy (PDG
-  review, Passage of particles through matter, electromagnetic cascades); s is the spread at fixed energy.
+  2024, section 34.5); s is the spread at fixed energy.
+
+With the energies :math:`e_v` of the cells, at azimuth :math:`\alpha_v`:
+
+- ``layer_sum``: :math:`g = \langle\sum_l |E_l - \sum_{v \in l} e_v|\rangle / \langle E_\text{tot}\rangle`, energy is
+  neither lost nor made where cells share it.
+- ``non_negative``: :math:`g = \langle\sum_v (-e_v)_+\rangle / \langle E_\text{tot}\rangle`.
+- ``phi_symmetry``: :math:`g = \langle\sum_v e_v (\cos\alpha_v, \sin\alpha_v)\rangle / \langle E_\text{tot}\rangle`: no
+  direction is preferred about the axis of a perpendicular particle.
 """
 
-__all__ = ["Samples", "Law", "LAWS", "law"]
+__all__ = ["Law", "LAWS", "PLUGINS", "law"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 import numpy as np
+import torch
 from jaxtyping import Float
+from numpy import ndarray as Array
 from torch import Tensor
 
+from caloforge.errors import BadValue
 from caloforge.physics.laws import fit_line, fit_resolution
+from caloforge.physics.plugins import Plugins
+from caloforge.training.samples import Samples
 from caloforge.units import GeV
 
-_REFERENCE = 10 * GeV
 _TINY = 1e-12
-
-
-@dataclass(frozen=True, eq=False)
-class Samples:
-    """Showers at K energies, n each: ``energy`` and ``layers`` in MeV, ``depth`` of the layers in mm or as an index."""
-
-    energy: Float[Tensor, " K"]
-    layers: Float[Tensor, "K n L"]
-    depth: Float[Tensor, " L"]
-
-    @property
-    def total(self) -> Float[Tensor, "K n"]:
-        """Energy in all cells, MeV."""
-        return self.layers.sum(2)
-
-    @property
-    def mean_depth(self) -> Float[Tensor, "K n"]:
-        """Energy-weighted depth, in the unit of ``depth``."""
-        return (self.layers @ self.depth) / self.total.clamp_min(_TINY)
-
-    def at(self, energy: Float[Tensor, " J"]) -> "Samples":
-        """The showers of the first energy, said to be of others."""
-        return Samples(energy, self.layers[:1].expand(len(energy), -1, -1), self.depth)
-
-    def groups(self, parts: int) -> list["Samples"]:
-        """The showers of each energy in groups of equal size; those left over are not used."""
-        size = self.layers.shape[1] // parts
-        starts = range(0, size * parts, size)
-        return [Samples(self.energy, self.layers[:, i : i + size], self.depth) for i in starts]
-
-    @property
-    def log_energy(self) -> Float[Tensor, " K"]:
-        """x = ln(E / 10 GeV)."""
-        return (self.energy / _REFERENCE).log()
+_MOST_TERMS = 4  # of a response that is not constant
 
 
 class Law(ABC):
-    """A law with its coefficients; ``sizes``: how many it may have."""
+    """A law with its coefficients; a class needs ``violation``, and ``fit`` where it has coefficients.
 
-    sizes: ClassVar[Sequence[int]]
+    ``sizes``: how many coefficients it may have; ``needs_cells``: whether it looks at cells and not only at layers.
+    """
 
-    @abstractmethod
-    def fit(self, samples: Samples) -> tuple[float, ...]:
+    sizes: ClassVar[Sequence[int]] = (0,)
+    needs_cells: ClassVar[bool] = False
+
+    def fit(self, truth: Samples) -> tuple[float, ...]:
         """Coefficients that describe samples of the truth, in K bins of energy."""
+        return ()
 
     @abstractmethod
-    def violation(self, samples: Samples, coefficients: Sequence[float]) -> Float[Tensor, " K"]:
-        """g at each energy: dimensionless, zero in the mean where the law holds, differentiable in the layers."""
+    def violation(self, samples: Samples, coefficients: Sequence[float]) -> Float[Tensor, "K *m"]:
+        """g at each energy, in one or more components: dimensionless, zero in the mean where the law holds.
+
+        It has to be differentiable in the energies of layers and cells, and a mean over showers (or a smooth function
+        of such means), so that its scatter falls with the square root of their number.
+        """
 
 
 LAWS: dict[str, Law] = {}
@@ -82,23 +69,47 @@ _Class = TypeVar("_Class", bound=type[Law])
 
 
 def law(name: str) -> Callable[[_Class], _Class]:
-    """Class decorator that makes a law known by name."""
+    """Class decorator that makes a law known by name. One that the same module defined before is replaced.
+
+    Raises:
+        BadValue: the name is taken, or is no identifier.
+    """
 
     def register(cls: _Class) -> _Class:
+        if name in LAWS and type(LAWS[name]).__module__ != cls.__module__:
+            raise BadValue("name of a law", name, f"it is defined by {type(LAWS[name]).__module__}; choose another")
+        if not name.isidentifier():
+            raise BadValue("name of a law", name, "use letters, digits and underscores")
         LAWS[name] = cls()
         return cls
 
     return register
 
 
+def _accept(loaded: object) -> bool:
+    return any(type(known) is loaded for known in LAWS.values())
+
+
+PLUGINS = Plugins("caloforge.laws", "law", "caloforge.training.laws.law", LAWS, _accept)
+
+
 @law("linear_response")
 class LinearResponse(Law):
     """Mean response constant, or a slow polynomial of log energy."""
 
-    sizes = range(1, 6)
+    sizes = range(1, 10)
 
-    def fit(self, samples: Samples) -> tuple[float, ...]:
-        return (float((samples.total.mean(1) / samples.energy).mean()),)
+    def fit(self, truth: Samples) -> tuple[float, ...]:
+        """As many coefficients as the Bayesian information criterion finds worth their while."""
+        response = (truth.total / truth.energy[:, None]).double()
+        mean, error = response.mean(1).numpy(), (response.std(1) / response.shape[1] ** 0.5).numpy()
+        x, fits = truth.log_energy.double().numpy(), {}
+        for terms in range(1, 1 + min(_MOST_TERMS, len(x) - 1)):
+            powers = np.vander(x, terms, increasing=True)
+            found = np.linalg.lstsq(powers / error[:, None], mean / error)[0]
+            chi2 = np.sum(((powers @ found - mean) / error) ** 2)
+            fits[chi2 + terms * np.log(response.numel())] = found
+        return tuple(float(v) for v in fits[min(fits)])
 
     def violation(self, samples: Samples, coefficients: Sequence[float]) -> Float[Tensor, " K"]:
         x = samples.log_energy
@@ -112,9 +123,9 @@ class Resolution(Law):
 
     sizes = (3,)
 
-    def fit(self, samples: Samples) -> tuple[float, ...]:
-        e = (samples.energy / GeV).double().numpy()
-        square = (samples.total.std(1) / samples.total.mean(1)).double().numpy() ** 2
+    def fit(self, truth: Samples) -> tuple[float, ...]:
+        e = (truth.energy / GeV).double().numpy()
+        square = (truth.total.std(1) / truth.total.mean(1)).double().numpy() ** 2
         # errors in proportion to the values: relative deviations count alike
         found, _ = fit_resolution(1 / e[None], 1 / e[None] ** 2, square[None], square)
         return tuple(float(v) for v in found[0])
@@ -122,8 +133,8 @@ class Resolution(Law):
     def violation(self, samples: Samples, coefficients: Sequence[float]) -> Float[Tensor, " K"]:
         a, b, c = coefficients
         e = samples.energy / GeV
-        expected = (a**2 / e + b**2 + c**2 / e**2).sqrt()
-        return (samples.total.std(1) / samples.total.mean(1).clamp_min(_TINY) / expected).clamp_min(1e-6).log()
+        expected = a**2 / e + b**2 + c**2 / e**2
+        return 0.5 * (samples.total.var(1) / samples.total.mean(1).clamp_min(_TINY) ** 2 / expected - 1)
 
 
 @law("depth")
@@ -132,12 +143,59 @@ class Depth(Law):
 
     sizes = (3,)
 
-    def fit(self, samples: Samples) -> tuple[float, ...]:
-        depth = samples.mean_depth
-        x, mean = samples.log_energy.double().numpy(), depth.mean(1).double().numpy()
+    def fit(self, truth: Samples) -> tuple[float, ...]:
+        depth = truth.mean_depth
+        x, mean = truth.log_energy.double().numpy(), depth.mean(1).double().numpy()
         found, _ = fit_line(x[None], mean[None], np.ones_like(x))
         return float(found[0, 1]), float(found[0, 0]), float(depth.std(1).mean())
 
     def violation(self, samples: Samples, coefficients: Sequence[float]) -> Float[Tensor, " K"]:
         b0, b1, spread = coefficients
         return (samples.mean_depth.mean(1) - b0 - b1 * samples.log_energy) / spread
+
+
+def _mean_of_cells(f: Float[Tensor, "K n"], samples: Samples) -> Float[Tensor, " K"]:
+    return f.mean(1) / samples.total.mean(1).clamp_min(_TINY)
+
+
+def _cells(samples: Samples) -> Float[Tensor, "K n V"]:
+    assert samples.cells is not None, "a law that needs cells says needs_cells"
+    return samples.cells
+
+
+def _of_voxels(values: Array, like: Tensor) -> Tensor:
+    return torch.from_numpy(values).to(like)
+
+
+@law("layer_sum")
+class LayerSum(Law):
+    """Cells of a layer carry its energy."""
+
+    needs_cells = True
+
+    def violation(self, samples: Samples, coefficients: Sequence[float]) -> Float[Tensor, " K"]:
+        cells, layer = _cells(samples), torch.from_numpy(samples.binning.layer_of_voxel)
+        sums = torch.zeros_like(samples.layers).index_add(2, layer, cells)
+        return _mean_of_cells((samples.layers - sums).abs().sum(2), samples)
+
+
+@law("non_negative")
+class NonNegative(Law):
+    """No cell has an energy below zero."""
+
+    needs_cells = True
+
+    def violation(self, samples: Samples, coefficients: Sequence[float]) -> Float[Tensor, " K"]:
+        return _mean_of_cells((-_cells(samples)).clamp_min(0.0).sum(2), samples)
+
+
+@law("phi_symmetry")
+class PhiSymmetry(Law):
+    """First moments of the azimuth vanish, one component for the cosine and one for the sine."""
+
+    needs_cells = True
+
+    def violation(self, samples: Samples, coefficients: Sequence[float]) -> Float[Tensor, "K 2"]:
+        cells, alpha = _cells(samples), samples.binning.alpha_centres
+        moments = [_mean_of_cells(cells @ _of_voxels(f(alpha), cells), samples) for f in (np.cos, np.sin)]
+        return torch.stack(moments, 1)

@@ -20,10 +20,11 @@ from caloforge.errors import TrainingDiverged
 from caloforge.models.base import Generator, Losses, Player
 from caloforge.rng import torch_stream
 from caloforge.training.balance import Balance
-from caloforge.training.model_samples import showers_of
 from caloforge.training.penalties import PenaltyConfig, PhysicsPenalty
+from caloforge.training.samples import Stage, owner, showers_of
 
 Features = tuple[Tensor, Tensor]  # x (N, F) and c (N, C)
+_PENALTY: dict[Stage, str] = {"energies": "penalty", "shape": "penalty_cells"}  # names in the log
 Augment = Callable[[Tensor, Tensor, torch.Generator], Features]
 
 
@@ -55,13 +56,13 @@ class TrainingState:
     average: Generator
     optimisers: dict[str, torch.optim.Optimizer]
     step: int = 0
-    penalties: dict[str, PhysicsPenalty] = field(default_factory=dict)
+    penalties: dict[Stage, PhysicsPenalty] = field(default_factory=dict)
 
     @classmethod
     def start(
-        cls, model: Generator, config: TrainingConfig, penalties: dict[str, PhysicsPenalty] | None = None
+        cls, model: Generator, config: TrainingConfig, penalties: dict[Stage, PhysicsPenalty] | None = None
     ) -> "TrainingState":
-        """Before the first step; ``penalties`` on the loss of players by name."""
+        """Before the first step; ``penalties`` for the stages of the model."""
         optimisers: dict[str, torch.optim.Optimizer] = {
             player.name: torch.optim.AdamW(
                 player.parameters, lr=config.learning_rate, betas=player.betas, weight_decay=config.weight_decay
@@ -75,7 +76,7 @@ class TrainingState:
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
-            "penalties": {name: penalty.state_dict() for name, penalty in self.penalties.items()},
+            "penalties": {stage: penalty.state_dict() for stage, penalty in self.penalties.items()},
             "step": self.step,
         }
 
@@ -84,8 +85,8 @@ class TrainingState:
         self.average.load_state_dict(state["average"])
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
-        for name, penalty in self.penalties.items():
-            penalty.load_state_dict(state["penalties"][name])
+        for stage, penalty in self.penalties.items():
+            penalty.load_state_dict(state["penalties"][stage])
         self.step = state["step"]
 
 
@@ -150,10 +151,15 @@ def _learning_rate(step: int, config: TrainingConfig) -> float:
 
 def _penalty(state: TrainingState, player: Player, c: Tensor, config: TrainingConfig, seed: int) -> Losses:
     """What the laws of physics add to a player's loss; ``c``: conditions of the training showers."""
-    penalty = state.penalties.get(player.name)
-    if penalty is None or state.step < config.penalties.start * config.steps:
-        return {}
-    return penalty(showers_of(state.model, c, torch_stream(seed, "penalties", state.step)))
+    found: Losses = {}
+    if state.step < config.penalties.start * config.steps:
+        return found
+    for stage, penalty in state.penalties.items():
+        if owner(state.model, stage) == player.name:
+            generator = torch_stream(seed, f"penalty on {stage}", state.step)
+            total, violations = penalty(showers_of(state.model, stage, c, generator))
+            found |= violations | {_PENALTY[stage]: total}
+    return found
 
 
 def _turn(
@@ -170,7 +176,7 @@ def _turn(
     for group in optimiser.param_groups:
         group["lr"] = player.speed * _learning_rate(state.step, config)
     losses = player.loss(x, c, state.step / config.steps, generator) | penalty
-    losses["total"] = losses["total"] + penalty.get("penalty", 0.0)
+    losses["total"] = sum((penalty[name] for name in _PENALTY.values() if name in penalty), losses["total"])
     optimiser.zero_grad(set_to_none=True)
     losses["total"].backward(inputs=player.parameters)  # type: ignore[no-untyped-call]
     norm = nn.utils.clip_grad_norm_(player.parameters, config.clip)

@@ -16,9 +16,7 @@ still far off is not ruled by its laws alone. Source: Bertsekas, Constrained Opt
 Methods (1982), chapter 2.
 """
 
-__all__ = ["Draw", "PenaltyConfig", "PhysicsPenalty", "binned"]
-
-from collections.abc import Callable
+__all__ = ["PenaltyConfig", "PhysicsPenalty"]
 
 import numpy as np
 import torch
@@ -28,17 +26,15 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
 from caloforge.data.showers import Showers
-from caloforge.errors import BadValue, EmptySample, UnknownName
-from caloforge.physics.depth import layer_depths
-from caloforge.training.laws import LAWS, Samples
+from caloforge.errors import BadValue, BrokenPlugin, UnknownName
+from caloforge.training.laws import LAWS
+from caloforge.training.samples import Draw, Samples, Stage, binned
 from caloforge.units import format_energy, parse_energy
 
-Draw = Callable[[Float[Tensor, " K"], int], Samples]  # n showers at each of K energies (MeV), differentiable
-_BINS = 8
-_FEWEST = 20
 _GROUPS = 8  # of the truth's showers in a bin, to see how a violation scatters
 _LEAST_SCATTER = 1e-3  # of a law that holds for every single shower
 _MEMORY = 0.05  # weight of the newest violation in the running mean
+_DISAGREES = (0.2, 5.0)  # the truth violates a law by this much of a shower's scatter, and this many errors
 
 
 class PenaltyConfig(BaseModel):
@@ -50,9 +46,9 @@ class PenaltyConfig(BaseModel):
     )
     energies: tuple[str, str] = Field(("1GeV", "300GeV"), description="range of the energies, wider than the data's")
     points: int = Field(8, ge=2, description="energies, evenly in log energy")
-    showers: int = Field(64, ge=4, description="showers drawn at each energy and step")
-    stiffness: float = Field(10.0, gt=0, description="rho: weight of the squared violation")
-    rate: float = Field(0.02, ge=0, description="eta: how fast the multipliers grow; 0 leaves the quadratic term alone")
+    showers: int = Field(32, ge=8, description="showers drawn at each energy and step")
+    stiffness: float = Field(3.0, gt=0, description="rho: weight of the squared violation")
+    rate: float = Field(0.01, ge=0, description="eta: how fast the multipliers grow; 0 leaves the quadratic term alone")
     start: float = Field(0.2, ge=0, lt=1, description="part of training before the laws come in")
 
     @field_validator("laws")
@@ -74,6 +70,11 @@ class PenaltyConfig(BaseModel):
             raise BadValue("penalties.energies", list(self.energies), "give a lower and a higher energy")
         return np.geomspace(low, high, self.points)
 
+    def of_stage(self, stage: Stage) -> "PenaltyConfig":
+        """With the laws that this stage of a model has to obey: those of cells, or all others."""
+        chosen = {name: given for name, given in self.laws.items() if LAWS[name].needs_cells == (stage == "shape")}
+        return self.model_copy(update={"laws": chosen})
+
 
 class PhysicsPenalty(nn.Module):
     """The penalty with its multipliers, which belong to the state of training."""
@@ -88,65 +89,72 @@ class PhysicsPenalty(nn.Module):
 
         Raises:
             BadValue: a law with too many or too few coefficients, or not finite at an energy of the grid.
+            BrokenPlugin: a law that cannot be computed.
         """
         super().__init__()
         self.config = config
         self.coefficients = {name: _coefficients(name, given, truth) for name, given in config.laws.items()}
-        self.scatter = [_scatter(name, given, truth) for name, given in self.coefficients.items()]
         self.register_buffer("energy", torch.tensor(config.grid(), dtype=torch.float32))
+        at_grid = {name: _checked(name, given, truth.at(self.energy)) for name, given in self.coefficients.items()}
+        self.rows = [name for name, g in at_grid.items() for _ in range(g.shape[1])]  # one of each component
+        self.scatter = torch.cat([_scatter(name, given, truth) for name, given in self.coefficients.items()])
         for name in ("multipliers", "violation"):
-            self.register_buffer(name, torch.zeros(len(config.laws), config.points))
+            self.register_buffer(name, torch.zeros(len(self.rows), config.points))
         self.register_buffer("calls", torch.zeros(()))
-        self._require_finite(truth)
+        self.doubts = [text for name in self.coefficients for text in self._doubts(name, truth)]
+
+    def _doubts(self, name: str, truth: Samples) -> list[str]:
+        """What the truth itself says against a law, in words."""
+        scatter = self.scatter[[row == name for row in self.rows]]
+        worst = float((_violation(name, self.coefficients[name], truth) / scatter).abs().max())
+        if worst < _DISAGREES[0] or worst * truth.layers.shape[1] ** 0.5 < _DISAGREES[1]:
+            return []
+        said = f"the training showers themselves violate the law {name} by {worst:.2g} of a single shower's scatter"
+        return [f"{said}; give it other coefficients, or null to fit them"]
 
     @classmethod
-    def of(cls, config: PenaltyConfig, showers: Showers) -> "PhysicsPenalty | None":
-        """With laws fitted to training showers; nothing where there are no laws.
+    def of(cls, config: PenaltyConfig, showers: Showers) -> dict[Stage, "PhysicsPenalty"]:
+        """One for each stage that has to obey laws, with laws fitted to training showers.
 
         Raises:
             EmptySample: too few showers to fit a law.
-            BadValue: as the class.
+            BadValue, BrokenPlugin: as the class.
         """
-        if not config.laws:
-            return None
-        return cls(config, binned(showers.layer_energy, showers.incident_energy, layer_depths(showers.binning)))
-
-    def _require_finite(self, truth: Samples) -> None:
-        some = truth.at(self.energy)
-        for (name, given), g in zip(self.coefficients.items(), self._violations(some), strict=True):
-            if not bool(torch.isfinite(g).all()):
-                where = format_energy(float(self.energy[~torch.isfinite(g)][0]))
-                raise BadValue(
-                    f"penalties.laws.{name}",
-                    list(given),
-                    f"the law is not finite at {where}; mend the coefficients or narrow penalties.energies",
-                )
+        stages: tuple[Stage, ...] = ("energies", "shape")
+        parts = {stage: config.of_stage(stage) for stage in stages}
+        return {stage: cls(part, binned(showers, stage == "shape")) for stage, part in parts.items() if part.laws}
 
     def _violations(self, samples: Samples) -> Float[Tensor, "J K"]:
-        return torch.stack([LAWS[name].violation(samples, given) for name, given in self.coefficients.items()])
+        return torch.cat([_violation(name, given, samples).T for name, given in self.coefficients.items()])
 
-    def forward(self, draw: Draw) -> dict[str, Tensor]:
-        """Penalty (``penalty``) and the mean violation of each law; moves the multipliers when training.
+    def forward(self, draw: Draw) -> tuple[Tensor, dict[str, Tensor]]:
+        """The penalty, and ``violation_NAME`` of each law (running mean) to log; moves the multipliers when training.
 
         Args:
-            draw: new showers at incident energies, MeV; gradients flow through it. It is called twice, and the two
-                samples have to be independent.
+            draw: new showers at incident energies, MeV, independent even where two energies are the same; gradients
+                flow through it.
         """
-        first, second = (self._violations(draw(self.energy, self.config.showers // 2)) for _ in range(2))
-        scale = first.new_tensor(self.scatter)[:, None]
+        first, second = map(self._violations, draw(self.energy.repeat(2), self.config.showers // 2).halves())
+        scale = self.scatter[:, None]
         h = 0.5 * (first + second) / scale
         near = h.detach().abs() < 1
         cost = torch.where(near, 0.5 * first * second / scale**2, h.abs() - 0.5)
         total = (self.multipliers * h).sum() + self.config.stiffness * cost.sum()
         if self.training:
-            self._learn(h.detach(), scale)
-        means = self.violation.abs().mean(1)
-        return {"penalty": total} | {f"violation_{name}": m for name, m in zip(self.coefficients, means, strict=True)}
+            self._learn(h.detach())
+        return total, {f"violation_{name}": self._mean_violation(name) for name in self.coefficients}
 
-    def _learn(self, h: Float[Tensor, "J K"], scale: Float[Tensor, "J 1"]) -> None:
+    def _learn(self, h: Float[Tensor, "J K"]) -> None:
         self.multipliers = self.multipliers + self.config.rate * self.config.stiffness * h.clamp(-1.0, 1.0)
         self.calls = self.calls + 1
-        self.violation = self.violation.lerp(h * scale, max(_MEMORY, 1 / float(self.calls)))
+        self.violation = self.violation.lerp(h * self.scatter[:, None], max(_MEMORY, 1 / float(self.calls)))
+
+    def _mean_violation(self, name: str) -> Tensor:
+        return self.violation[[row == name for row in self.rows]].abs().mean()
+
+
+def _violation(name: str, coefficients: tuple[float, ...], samples: Samples) -> Float[Tensor, "K m"]:
+    return LAWS[name].violation(samples, coefficients).reshape(len(samples.energy), -1)
 
 
 def _coefficients(name: str, given: tuple[float, ...] | None, truth: Samples) -> tuple[float, ...]:
@@ -159,29 +167,23 @@ def _coefficients(name: str, given: tuple[float, ...] | None, truth: Samples) ->
     return tuple(given)
 
 
-def _scatter(name: str, coefficients: tuple[float, ...], truth: Samples) -> float:
+def _checked(name: str, coefficients: tuple[float, ...], samples: Samples) -> Float[Tensor, "K m"]:
+    """The violation, if the law can be computed and is finite."""
+    try:
+        g = _violation(name, coefficients, samples)
+    except Exception as error:
+        raise BrokenPlugin(f"law {name}", f"fails with {type(error).__name__}: {error}", "mend the law") from error
+    finite = torch.isfinite(g).all(1)
+    if not bool(finite.all()):
+        where = format_energy(float(samples.energy[~finite][0]))
+        remedy = f"the law is not finite at {where}; mend the coefficients or narrow penalties.energies"
+        raise BadValue(f"penalties.laws.{name}", list(coefficients), remedy)
+    return g
+
+
+def _scatter(name: str, coefficients: tuple[float, ...], truth: Samples) -> Float[Tensor, " m"]:
     """Standard deviation of the violation that a single shower would have, from groups of the truth's showers."""
     groups = truth.groups(_GROUPS)
-    values = torch.stack([LAWS[name].violation(group, coefficients) for group in groups])
-    found = float(values.var(0).mean().sqrt()) * groups[0].layers.shape[1] ** 0.5
-    return max(found, _LEAST_SCATTER) if np.isfinite(found) else 1.0
-
-
-def binned(
-    layers: Float[Array, "N L"], energy: Float[Array, " N"], depth: Float[Array, " L"], bins: int = _BINS
-) -> Samples:
-    """Showers of the truth as `Samples`: equal numbers in bins of energy, each scaled to the mean energy of its bin.
-
-    Scaling takes the width of a bin out of the response; the few showers that are left over are not used.
-
-    Raises:
-        EmptySample: fewer than 20 showers to a bin.
-    """
-    n = len(energy) // bins
-    if n < _FEWEST:
-        raise EmptySample(f"fitting a law needs {_FEWEST * bins} showers", len(energy))
-    order = np.argsort(energy, kind="stable")[: n * bins].reshape(bins, n)
-    order = np.random.default_rng(0).permuted(order, axis=1)
-    centre = np.exp(np.log(energy[order]).mean(axis=1))
-    scaled = layers[order] * (centre[:, None] / energy[order])[:, :, None]
-    return Samples(*(torch.tensor(np.asarray(a, np.float32)) for a in (centre, scaled, depth)))
+    values = torch.stack([_violation(name, coefficients, group) for group in groups])
+    found = values.var(0).mean(0).sqrt() * groups[0].layers.shape[1] ** 0.5
+    return found.clamp_min(_LEAST_SCATTER)

@@ -25,9 +25,9 @@ from caloforge.rng import torch_stream
 from caloforge.training.alarms import Alarms, smallest_variance_ratio
 from caloforge.training.balance import Balance
 from caloforge.training.loop import TrainingConfig, TrainingState, fit
-from caloforge.training.model_samples import energy_player
 from caloforge.training.penalties import PhysicsPenalty
 from caloforge.training.run import load_state, save_run, save_state
+from caloforge.training.samples import Stage
 
 _LEAST_SHOWERS = 50
 
@@ -92,6 +92,8 @@ def train_run(
         sizes = (len(part) for part in splits.values())
         raise EmptySample(f"training needs {_LEAST_SHOWERS} showers in the training and validation splits", *sizes)
     laws = PhysicsPenalty.of(training.penalties, splits["train"])
+    for text in (text for penalty in laws.values() for text in penalty.doubts):
+        warn(text)
     _prepare_folder(folder, config_yaml, resume)
     pipeline = model.pipeline(showers.binning)
     generator = torch_stream(seed, "preprocessing")
@@ -117,7 +119,7 @@ def train_run(
                 log.write(json.dumps({**record, **({"alarms": raised} if raised else {})}) + "\n")
                 log.flush()
                 for text in raised:
-                    warn(text)
+                    warn(f"alarm at {text}")
             report(record)
             if raised and training.stop_on_alarm:
                 save_state(folder, state)
@@ -146,13 +148,13 @@ def _initial_state(
     data: tuple[torch.Tensor, torch.Tensor],
     training: TrainingConfig,
     seed: int,
-    laws: PhysicsPenalty | None,
+    laws: dict[Stage, PhysicsPenalty],
 ) -> TrainingState:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_stream(seed, "weights").initial_seed())
         model = config.build(pipeline)
     model.initialise(*data)
-    return TrainingState.start(model, training, {energy_player(model): laws} if laws is not None else {})
+    return TrainingState.start(model, training, laws)
 
 
 @contextmanager
