@@ -42,7 +42,10 @@ DETECTOR = detector("par04-siw")
 TRAINED = ("10GeV", "100GeV")
 OUTSIDE = {"5GeV": 505, "150GeV": 707}  # seeds of their simulation
 IN_RANGE = {"10-20GeV": (10 * GeV, 20 * GeV), "20-50GeV": (20 * GeV, 50 * GeV), "50-100GeV": (50 * GeV, 101 * GeV)}
-LAWS = [f"training.penalties.laws.{law}=null" for law in ("linear_response", "resolution", "depth")]
+LAWS = [
+    *(f"training.penalties.laws.{law}=null" for law in ("linear_response", "resolution", "depth")),
+    "training.penalties.energies=[4GeV, 200GeV]",
+]
 ARMS = {
     "none": ["model.energy_features=absolute", "model.tails=free"],
     "penalties": ["model.energy_features=absolute", "model.tails=free", *LAWS],
@@ -99,7 +102,8 @@ def trained(config: RunConfig, place: Path) -> Run:
             showers, facts = config.chosen(file.read()), {"file": config.data, **file.provenance}
         resume = (place / "state.pt").is_file()
         start = time.process_time()
-        train_run(showers, config.model, config.training, config.seed, place, config.to_yaml(), facts, resume)
+        text = config.to_yaml()
+        train_run(showers, config.model, config.training, config.seed, place, text, facts, resume, warn=print)
         (place / "cost.json").write_text(json.dumps({"cpu_seconds": time.process_time() - start}))
     return load_run(place)
 
