@@ -10,7 +10,7 @@ Run: python tools/extrapolation_study.py -o study   (--truth 5GeV=e5.h5 150GeV=e
 import argparse
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -148,33 +148,41 @@ _FORMS = {"response_bias": (100.0, "+.2f"), "resolution_ratio": (1.0, ".3f"), "d
 _HEADS = {"response_bias": "bias [%]", "resolution_ratio": "resolution ratio", "depth_shift": "depth shift [X0]"}
 
 
-def table(results: Results) -> str:
-    """Mean ± spread over the seeds; below the goal, and what Geant4 against Geant4 gives."""
-    columns = [(label, name) for label in OUTSIDE for name in GOALS]
-    head = ["model", "arm", "seeds", *(f"{label} {_HEADS[name]}" for label, name in columns), "AUC 150GeV"]
-    lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
-    for (family, conditioning, arm), entries in results.items():
-        cells = [_cell(_values(entries, label, name), *_FORMS[name]) for label, name in columns]
-        areas = np.array([entry["150GeV"]["auc"]["value"] for entry in entries])
-        row = [f"{family}, {conditioning}", arm, str(len(entries)), *cells, _cell(areas, 1.0, ".3f")]
-        lines.append(f"| {' | '.join(row)} |")
+def table(results: Results, labels: Iterable[str]) -> str:
+    """Deviations at these labels, mean ± spread over the seeds; below, Geant4 against Geant4, and the goal."""
+    columns = [(label, name) for label in labels for name in GOALS]
+    rows = {
+        key: [str(len(entries)), *(_cell(_values(entries, label, name), *_FORMS[name]) for label, name in columns)]
+        for key, entries in results.items()
+    }
     first = next(iter(results.values()))[0]
-    floors = [f"{_FORMS[name][0] * first[label][name]['floor']:.2g}" for label, name in columns]
-    lines.append(f"| Geant4 against Geant4 | | | {' | '.join(floors)} | {first['150GeV']['auc']['floor']:.3f} |")
-    goals = [f"{_FORMS[name][0] * GOALS[name]:g}" for _, name in columns]
-    lines.append(f"| goal (distance) | | | {' | '.join(goals)} | |")
-    return "\n".join(lines)
+    floors = ["", *(f"{_FORMS[name][0] * first[label][name]['floor']:.2g}" for label, name in columns)]
+    goals = ["", *(f"{_FORMS[name][0] * GOALS[name]:g}" for _, name in columns)]
+    return _markdown(["seeds", *(f"{label} {_HEADS[name]}" for label, name in columns)], rows, floors, goals)
 
 
-def in_range_table(results: Results) -> str:
-    """The same inside the range of the training."""
-    columns = [(label, name) for label in IN_RANGE for name in GOALS]
-    head = ["model", "arm", *(f"{label} {_HEADS[name]}" for label, name in columns)]
-    lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
-    for (family, conditioning, arm), entries in results.items():
-        cells = [_cell(_values(entries, label, name), *_FORMS[name]) for label, name in columns]
-        lines.append(f"| {family}, {conditioning} | {arm} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+def shape_table(results: Results) -> str:
+    """What a classifier on all observables sees outside the range, and the separation power of the mean radius."""
+
+    def cells(entries: list[dict[str, Any]], what: str) -> list[str]:
+        found = [
+            [(e[label]["auc"][what], e[label]["separation"]["mean_r"][what]) for label in OUTSIDE] for e in entries
+        ]
+        return [_cell(column, 1.0, ".3f") for column in np.array(found).reshape(len(entries), -1).T]
+
+    rows = {key: cells(entries, "value") for key, entries in results.items()}
+    head = [f"{label} {what}" for label in OUTSIDE for what in ("AUC", "separation of mean_r")]
+    return _markdown(head, rows, cells(next(iter(results.values()))[:1], "floor"))
+
+
+def _markdown(
+    head: list[str], rows: Mapping[tuple[str, str, str], list[str]], floors: list[str], goals: Sequence[str] = ()
+) -> str:
+    lines = [["model", "arm", *head], ["---"] * (len(head) + 2)]
+    lines += [[f"{family}, {conditioning}", arm, *cells] for (family, conditioning, arm), cells in rows.items()]
+    lines += [["Geant4 against Geant4", "", *floors]]
+    lines += [["goal (distance)", "", *goals]] if goals else []
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _cell(values: np.ndarray, factor: float, form: str) -> str:
@@ -223,7 +231,7 @@ def main() -> None:
                     flush=True,
                 )
     results = collected(chosen.output)
-    print(f"\n{table(results)}\n\n{in_range_table(results)}")
+    print("", table(results, OUTSIDE), table(results, IN_RANGE), shape_table(results), sep="\n\n")
     energies = {label: float(np.exp(np.log(s.incident_energy.astype(float)).mean())) for label, s in judged.items()}
     figure = drawn(results, energies)
     (chosen.output / "extrapolation.png").write_bytes(png(figure))
