@@ -6,8 +6,8 @@ Each coupling transforms half of the features by monotonic rational-quadratic sp
 half and on c, so the flow is as fast to sample as to evaluate. Before them, an affine map with mean and scale from c
 alone takes out what every feature does on average, such as a resolution that improves with energy. Halves alternate
 along the bits of the feature's index, so that after :math:`2 \log_2 n` couplings every feature has met every other.
-With `Tails`, mean and log scale of the affine map go on linearly outside the training range, where the couplings hear
-its edge: the density keeps the shape it has there.
+With `Tails`, the affine map goes on linearly outside the training range (means, and the first ``widths`` log scales),
+where the couplings hear its edge: the density keeps the shape it has there.
 Source: arXiv:1906.04032, splines by zuko.
 """
 
@@ -30,13 +30,20 @@ class CouplingFlow(nn.Module):
     """Density of (N, features) given (N, context): ``log_prob(x, c)``, and ``sample`` from noise of the same shape."""
 
     def __init__(
-        self, features: int, context: int, transforms: int, bins: int, width: int, tails: Tails | None = None
+        self,
+        features: int,
+        context: int,
+        transforms: int,
+        bins: int,
+        width: int,
+        tails: Tails | None = None,
+        widths: int = 0,
     ) -> None:
         super().__init__()
         standardise: zuko.lazy.LazyTransform = (
             zuko.flows.gaussianization.ElementWiseTransform(features, context, hidden_features=(width,))
             if tails is None
-            else _Standardise(AffineOfCondition(features, context, width, tails))
+            else _Standardise(AffineOfCondition(features, context, width, tails, widths))
         )
         couplings = [
             zuko.flows.coupling.GeneralCouplingTransform(
@@ -109,7 +116,7 @@ class LayerEnergyFlow(EnergyStage):
         self, n_layers: int, n_conditions: int, transforms: int, bins: int, width: int, tails: Tails | None = None
     ) -> None:
         super().__init__()
-        self.flow = CouplingFlow(n_layers, n_conditions, transforms, bins, width, tails)
+        self.flow = CouplingFlow(n_layers, n_conditions, transforms, bins, width, tails, widths=1)
 
     def initialise(self, u: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> None:
         self.flow.initialise(u, c)

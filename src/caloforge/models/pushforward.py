@@ -90,7 +90,7 @@ class EnergyGenerator(EnergySampler):
         self.tails = tails
         self.network = ConditionedMLP(n_layers, n_layers, n_conditions, width, depth, conditioning)
         if tails is not None:
-            self.affine = AffineOfCondition(n_layers, n_conditions, width, tails)
+            self.affine = AffineOfCondition(n_layers, n_conditions, width, tails, widths=1)
 
     def initialise(self, u: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> None:
         if self.tails is not None:

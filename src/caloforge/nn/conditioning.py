@@ -61,6 +61,11 @@ class Tails:
         x = c[:, self.column, None]
         return torch.cat([(x - self.low).clamp(max=0.0), (x - self.high).clamp(min=0.0)], 1)
 
+    def bent(self, c: Float[Tensor, "N C"]) -> Float[Tensor, "N C+2"]:
+        """The condition, and how far its log energy lies below the first third of the range and above the last."""
+        width = _CHORD * (self.high - self.low)
+        return torch.cat([c, replace(self, low=self.low + width, high=self.high - width).beyond(c)], 1)
+
     def continued(self, f: Callable[[Tensor], Tensor], c: Float[Tensor, "N C"]) -> Float[Tensor, "N D"]:
         """f(c) inside, and along a chord of f outside."""
         rows, width = c[:1] if c.shape[1] == 1 else c, _CHORD * (self.high - self.low)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from caloforge.nn.conditioning import CONDITIONING, Conditioning, Tails, small_network
 
-_MEAN_LOG_NORMAL = 0.6352  # minus the mean of ln|z| of a standard normal z: (ln 2 + Euler's constant) / 2
+_SCORING = 20  # steps
 
 
 class ConditionedMLP(nn.Module):
@@ -41,34 +41,45 @@ class ConditionedMLP(nn.Module):
 class AffineOfCondition(nn.Module):
     r"""Mean and log scale (N, features) as functions of c, linear in log E outside the training range.
 
-    .. math:: f(c) = Wc + b + N(c) + T\,(c_0 - \bar c_0)
+    .. math:: f(c) = W \phi(c) + b + N(c) + T\,(c_0 - \bar c_0)
 
-    ``fit`` finds the straight part, and the network N, which goes on along its chord, learns the rest. T turns the
-    slopes below and above the range: nothing in the data moves it from zero, but laws heard at energies outside may.
+    :math:`\phi` are c and a bend of log E at either third of the range; ``fit`` finds their weights. The network N,
+    which goes on along its chord, learns the rest. T turns the slopes below and above the range: nothing in the data
+    moves it from zero, but laws heard at energies outside may. Only the first ``widths`` log scales go on (a resolution
+    improves for ever); the others keep the value of the edge, because a share of energy does not spread beyond its
+    bounds.
     """
 
-    def __init__(self, features: int, n_conditions: int, width: int, tails: Tails) -> None:
+    goes_on: Tensor
+
+    def __init__(self, features: int, n_conditions: int, width: int, tails: Tails, widths: int) -> None:
         super().__init__()
-        self.network, self.tails = small_network(n_conditions, width, 2 * features), tails
-        self.line = nn.Linear(n_conditions, 2 * features)
+        self.network, self.tails, self.widths = small_network(n_conditions, width, 2 * features), tails, widths
+        self.line = nn.Linear(n_conditions + 2, 2 * features)
         self.turn = nn.Parameter(torch.zeros(2, 2 * features))
+        self.register_buffer("goes_on", torch.arange(2 * features) < features + widths, persistent=False)
         nn.init.zeros_(self.line.weight)
         nn.init.zeros_(self.line.bias)
 
     @torch.no_grad()
     def fit(self, x: Float[Tensor, "N D"], c: Float[Tensor, "N C"]) -> None:
-        """Straight part by least squares: of x, and of the logarithm of its absolute residual."""
-        terms = torch.cat([c, torch.ones_like(c[:, :1])], 1).double()
-        solve = torch.linalg.pinv(terms)
+        """W and b: means by least squares, the log scales that go on by maximum likelihood of normals (scoring)."""
+        phi = torch.cat([self.tails.bent(c), torch.ones_like(c[:, :1])], 1).double()
+        solve = torch.linalg.pinv(phi)
         mean = solve @ x.double()
-        residual = (x.double() - terms @ mean).abs().clamp_min(1e-6)
-        log_scale = solve @ residual.log()
-        log_scale[-1] += _MEAN_LOG_NORMAL
+        square = (x.double() - phi @ mean).square().clamp_min(1e-6)
+        log_scale = torch.zeros_like(mean)
+        log_scale[-1] = 0.5 * square.mean(0).log()
+        for _ in range(_SCORING):
+            step = 0.5 * solve @ (square * (-2 * (phi @ log_scale)).exp() - 1)
+            log_scale[:, : self.widths] += step[:, : self.widths]
         found = torch.cat([mean, log_scale], 1).T.float()
         self.line.weight.copy_(found[:, :-1])
         self.line.bias.copy_(found[:, -1])
 
+    def _at(self, c: Float[Tensor, "N C"]) -> Float[Tensor, "N 2D"]:
+        return self.line(self.tails.bent(c)) + self.tails.continued(self.network, c) + self.tails.beyond(c) @ self.turn
+
     def forward(self, c: Float[Tensor, "N C"]) -> tuple[Float[Tensor, "N D"], Float[Tensor, "N D"]]:
-        found = self.line(c) + self.tails.continued(self.network, c) + self.tails.beyond(c) @ self.turn
-        mean, log_scale = found.chunk(2, dim=-1)
+        mean, log_scale = torch.where(self.goes_on, self._at(c), self._at(self.tails.held(c))).chunk(2, dim=-1)
         return mean, log_scale

@@ -6,8 +6,9 @@ With layer energies :math:`E_l` at depths :math:`z_l`, sum :math:`E_\text{tot}` 
 - ``linear_response``: :math:`g = \langle E_\text{tot}\rangle / (E\,\sum_j a_j x^j) - 1`. One coefficient is exact
   proportionality; more allow for leakage.
 - ``resolution``: :math:`g = \frac12 [(\sigma_\text{tot}/\langle E_\text{tot}\rangle)^2 / (a^2/E + b^2 + c^2/E^2) - 1]`,
-  E in GeV; stochastic, constant and noise term (PDG, Review of Particle Physics 2024, section 35.10). It is the
-  relative deviation of the resolution, made of variances, whose estimates have no bias from few showers.
+  E in GeV; stochastic, constant and noise term (PDG, Review of Particle Physics 2024, section 35.10): the relative
+  deviation of the resolution. The variance is the mean square over n, not n - 1, because the mean of a model's showers
+  (`caloforge.training.samples.showers_of`) hardly scatters.
 - ``depth``: :math:`g = (\langle\bar z\rangle - b_0 - b_1 x) / s`: showers grow with the logarithm of the energy (PDG
   2024, section 34.5); s is the spread at fixed energy.
 
@@ -134,7 +135,7 @@ class Resolution(Law):
         a, b, c = coefficients
         e = samples.energy / GeV
         expected = a**2 / e + b**2 + c**2 / e**2
-        return 0.5 * (samples.total.var(1) / samples.total.mean(1).clamp_min(_TINY) ** 2 / expected - 1)
+        return 0.5 * (samples.total.var(1, correction=0) / samples.total.mean(1).clamp_min(_TINY) ** 2 / expected - 1)
 
 
 @law("depth")

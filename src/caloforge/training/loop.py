@@ -152,13 +152,14 @@ def _learning_rate(step: int, config: TrainingConfig) -> float:
 def _penalty(state: TrainingState, player: Player, c: Tensor, config: TrainingConfig, seed: int) -> Losses:
     """What the laws of physics add to a player's loss; ``c``: conditions of the training showers."""
     found: Losses = {}
-    if state.step < config.penalties.start * config.steps:
+    every = config.penalties.every
+    if state.step < config.penalties.start * config.steps or (state.step + 1) % every:
         return found
     for stage, penalty in state.penalties.items():
         if owner(state.model, stage) == player.name:
             generator = torch_stream(seed, f"penalty on {stage}", state.step)
             total, violations = penalty(showers_of(state.model, stage, c, generator))
-            found |= violations | {_PENALTY[stage]: total}
+            found |= violations | {_PENALTY[stage]: every * total}
     return found
 
 

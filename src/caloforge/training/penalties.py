@@ -46,9 +46,10 @@ class PenaltyConfig(BaseModel):
     )
     energies: tuple[str, str] = Field(("1GeV", "300GeV"), description="range of the energies, wider than the data's")
     points: int = Field(8, ge=2, description="energies, evenly in log energy")
-    showers: int = Field(32, ge=8, description="showers drawn at each energy and step")
-    stiffness: float = Field(3.0, gt=0, description="rho: weight of the squared violation")
-    rate: float = Field(0.01, ge=0, description="eta: how fast the multipliers grow; 0 leaves the quadratic term alone")
+    showers: int = Field(64, ge=8, description="showers drawn at each energy")
+    every: int = Field(2, ge=1, description="steps from one penalty to the next, which counts so many times")
+    stiffness: float = Field(1.0, gt=0, description="rho: weight of the squared violation")
+    rate: float = Field(0.02, ge=0, description="eta: how fast the multipliers grow; 0 leaves the quadratic term alone")
     start: float = Field(0.2, ge=0, lt=1, description="part of training before the laws come in")
 
     @field_validator("laws")
