@@ -10,13 +10,14 @@ Run: python tools/extrapolation_study.py -o study   (--truth 5GeV=e5.h5 150GeV=e
 import argparse
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from extrapolation_tables import Results, laws_alone, shape_table, table, values
 from matplotlib.figure import Figure
 
 from caloforge.config import RunConfig, load_config
@@ -127,9 +128,6 @@ def _measure(run: Run, truth: Showers, label: str, seed: int) -> dict[str, Any]:
     return {name: asdict(d) for name, d in deviations(truth, generated, seed, DETECTOR.radiation_length).items()}
 
 
-Results = dict[tuple[str, str, str], list[dict[str, Any]]]  # family, conditioning, arm -> one entry a seed
-
-
 def collected(folder: Path) -> Results:
     """All finished models in the order of the plan."""
     found = {}
@@ -138,56 +136,6 @@ def collected(folder: Path) -> Results:
         if entries:
             found[key] = entries
     return found
-
-
-def _values(entries: list[dict[str, Any]], label: str, name: str) -> np.ndarray:
-    return np.array([entry[label][name]["value"] for entry in entries])
-
-
-_FORMS = {"response_bias": (100.0, "+.2f"), "resolution_ratio": (1.0, ".3f"), "depth_shift": (1.0, "+.3f")}
-_HEADS = {"response_bias": "bias [%]", "resolution_ratio": "resolution ratio", "depth_shift": "depth shift [X0]"}
-
-
-def table(results: Results, labels: Iterable[str]) -> str:
-    """Deviations at these labels, mean ± spread over the seeds; below, Geant4 against Geant4, and the goal."""
-    columns = [(label, name) for label in labels for name in GOALS]
-    rows = {
-        key: [str(len(entries)), *(_cell(_values(entries, label, name), *_FORMS[name]) for label, name in columns)]
-        for key, entries in results.items()
-    }
-    first = next(iter(results.values()))[0]
-    floors = ["", *(f"{_FORMS[name][0] * first[label][name]['floor']:.2g}" for label, name in columns)]
-    goals = ["", *(f"{_FORMS[name][0] * GOALS[name]:g}" for _, name in columns)]
-    return _markdown(["seeds", *(f"{label} {_HEADS[name]}" for label, name in columns)], rows, floors, goals)
-
-
-def shape_table(results: Results) -> str:
-    """What a classifier on all observables sees outside the range, and the separation power of the mean radius."""
-
-    def cells(entries: list[dict[str, Any]], what: str) -> list[str]:
-        found = [
-            [(e[label]["auc"][what], e[label]["separation"]["mean_r"][what]) for label in OUTSIDE] for e in entries
-        ]
-        return [_cell(column, 1.0, ".3f") for column in np.array(found).reshape(len(entries), -1).T]
-
-    rows = {key: cells(entries, "value") for key, entries in results.items()}
-    head = [f"{label} {what}" for label in OUTSIDE for what in ("AUC", "separation of mean_r")]
-    return _markdown(head, rows, cells(next(iter(results.values()))[:1], "floor"))
-
-
-def _markdown(
-    head: list[str], rows: Mapping[tuple[str, str, str], list[str]], floors: list[str], goals: Sequence[str] = ()
-) -> str:
-    lines = [["model", "arm", *head], ["---"] * (len(head) + 2)]
-    lines += [[f"{family}, {conditioning}", arm, *cells] for (family, conditioning, arm), cells in rows.items()]
-    lines += [["Geant4 against Geant4", "", *floors]]
-    lines += [["goal (distance)", "", *goals]] if goals else []
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _cell(values: np.ndarray, factor: float, form: str) -> str:
-    spread = f" ± {factor * values.std(ddof=1):{form.replace('+', '')}}" if len(values) > 1 else ""
-    return f"{factor * values.mean():{form}}{spread}"
 
 
 def drawn(results: Results, energies: Mapping[str, float]) -> Figure:
@@ -202,9 +150,16 @@ def drawn(results: Results, energies: Mapping[str, float]) -> Figure:
     return against_energy(rows, floors, ends, names=tuple(ARMS))
 
 
+def _laws(judged: Mapping[str, Showers]) -> str:
+    config = options("vae", "film", "physics", 1)
+    with ShowerFile(showers_path(BUNDLED)) as file:
+        training = take_split(config.chosen(file.read()), "train")
+    return laws_alone(config.training.penalties, training, judged, DETECTOR.radiation_length)
+
+
 def _point(entries: list[dict[str, Any]], label: str, name: str, energy: float) -> Point:
-    values = _values(entries, label, name)
-    return Point(energy, float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0)
+    found = values(entries, label, name)
+    return Point(energy, float(found.mean()), float(found.std(ddof=1)) if len(found) > 1 else 0.0)
 
 
 def main() -> None:
@@ -231,7 +186,9 @@ def main() -> None:
                     flush=True,
                 )
     results = collected(chosen.output)
-    print("", table(results, OUTSIDE), table(results, IN_RANGE), shape_table(results), sep="\n\n")
+    outside = list(OUTSIDE)
+    print("", table(results, outside), table(results, IN_RANGE), shape_table(results, outside), sep="\n\n")
+    print(f"\n{_laws({label: judged[label] for label in outside})}\n")
     energies = {label: float(np.exp(np.log(s.incident_energy.astype(float)).mean())) for label, s in judged.items()}
     figure = drawn(results, energies)
     (chosen.output / "extrapolation.png").write_bytes(png(figure))
