@@ -50,6 +50,7 @@ LAWS = [
 ARMS = {
     "none": ["model.energy_features=absolute", "model.tails=free"],
     "penalties": ["model.energy_features=absolute", "model.tails=free", *LAWS],
+    "fractions": ["model.energy_features=fractions", "model.tails=free"],
     "biases": ["model.energy_features=fractions", "model.tails=linear"],
     "physics": ["model.energy_features=fractions", "model.tails=linear", *LAWS],
 }
