@@ -16,9 +16,9 @@ def generator():
     return torch_stream(1, "test")
 
 
-@pytest.fixture
-def pipeline(binning, showers, generator):
-    pipeline = Pipeline(binning)
+@pytest.fixture(params=["fractions", "absolute"])
+def pipeline(binning, showers, generator, request):
+    pipeline = Pipeline(binning, energies=request.param)
     pipeline.fit(showers, generator)
     return pipeline
 
@@ -54,6 +54,18 @@ def test_empty_layers_come_back_empty(binning, showers, generator):
     assert np.allclose(again.energy, early.energy, rtol=1e-3)
 
 
+def test_absolute_features_do_not_know_the_incident_energy(binning, showers, generator):
+    """The first feature is the total alone: cells said to come from twice the energy have the same one."""
+    doubled = Showers.perpendicular(showers.energy, 2 * showers.incident_energy, binning)
+    same = {}
+    for energies in ("fractions", "absolute"):
+        pipeline = Pipeline(binning, energies=energies)
+        pipeline.fit(showers, generator)
+        first, second = (pipeline(s, torch_stream(2, "test"))[0][:, 0] for s in (showers, doubled))
+        same[energies] = torch.allclose(first, second)
+    assert same == {"fractions": False, "absolute": True}
+
+
 def test_features_are_standardised(pipeline, showers, generator):
     x, c, _ = pipeline(showers, generator)
     assert torch.allclose(x[:, :3].mean(0), torch.zeros(3), atol=0.02)
@@ -70,14 +82,15 @@ def test_shares_sum_to_one_in_each_layer(pipeline, showers, generator):
         assert (total[dark] == 0).all()
 
 
+@pytest.mark.parametrize("unit", [None, 7.0])
 @pytest.mark.parametrize("n_layers", [1, 2, 5])
-def test_chain_determinant(n_layers):
-    chain = EnergyChain()
+def test_chain_determinant(n_layers, unit):
+    chain = EnergyChain(unit)
     layers = torch.rand(1, n_layers, dtype=torch.float64) + 0.1
     incident = torch.tensor([40.0], dtype=torch.float64)
     jacobian = torch.autograd.functional.jacobian(lambda e: chain(e[None], incident)[0][0], layers[0])
     _, log_det = chain(layers, incident)
-    # Rows: E_tot / E_inc, then the shares; the last layer follows from the others.
+    # Rows: E_tot / E_inc (or a unit), then the shares; the last layer follows from the others.
     assert torch.linalg.slogdet(jacobian).logabsdet.item() == pytest.approx(log_det.item())
     ratios, _ = chain(layers, incident)
     assert torch.allclose(chain.inverse(ratios, incident), layers)

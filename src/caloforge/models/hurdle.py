@@ -172,5 +172,5 @@ def _log_gamma_variate(log_shape: Tensor, u: Tensor, proposal: Tensor, spare: Te
     accept = torch.where(cube > 1e-3, (0.5 * proposal**2 + d * (1 - v + v.log())).exp(), 0.0).clamp_max(1.0)
     accepted = u < accept
     v = torch.where(accepted, v, (1 + width * spare).clamp_min(1e-3) ** 3)
-    left = torch.where(accepted, u / accept, (u - accept) / (1 - accept))
+    left = torch.where(accepted, u / accept.clamp_min(_TINY), (u - accept) / (1 - accept).clamp_min(1e-7))
     return (d * v).log() + left.clamp(1e-9, 1.0).log() / shape

@@ -77,7 +77,7 @@ class AffineOfCondition(nn.Module):
         self.line.weight.copy_(found[:, :-1])
         self.line.bias.copy_(found[:, -1])
 
-    def _at(self, c: Float[Tensor, "N C"]) -> Float[Tensor, "N 2D"]:
+    def _at(self, c: Float[Tensor, "N C"]) -> Float[Tensor, "N K"]:
         return self.line(self.tails.bent(c)) + self.tails.continued(self.network, c) + self.tails.beyond(c) @ self.turn
 
     def forward(self, c: Float[Tensor, "N C"]) -> tuple[Float[Tensor, "N D"], Float[Tensor, "N D"]]:
