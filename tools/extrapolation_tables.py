@@ -1,18 +1,13 @@
-"""Tables of the extrapolation study: deviations and shapes of every arm, and what the laws alone would give."""
+"""Tables of the extrapolation study: deviations and shapes of every arm."""
 
-__all__ = ["Results", "laws_alone", "shape_table", "table", "values"]
+__all__ = ["Results", "shape_table", "table", "values"]
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
-from caloforge.data.showers import Showers
 from caloforge.diagnosis.deviation import GOALS
-from caloforge.training.laws import LAWS
-from caloforge.training.penalties import PenaltyConfig, PhysicsPenalty
-from caloforge.training.samples import Samples
 
 Results = dict[tuple[str, str, str], list[dict[str, Any]]]  # family, conditioning, arm -> one entry a seed
 
@@ -63,17 +58,3 @@ def _markdown(
 def _cell(values: np.ndarray, factor: float, form: str) -> str:
     spread = f" ± {factor * values.std(ddof=1):{form.replace('+', '')}}" if len(values) > 1 else ""
     return f"{factor * values.mean():{form}}{spread}"
-
-
-def laws_alone(config: PenaltyConfig, training: Showers, judged: Mapping[str, Showers], radiation_length: float) -> str:
-    """What a model would get that obeys the laws, as fitted to the training showers, exactly."""
-    coefficients = PhysicsPenalty.of(config, training)["energies"].coefficients
-    said = []
-    for label, truth in judged.items():
-        energy, layers = torch.tensor([float(truth.incident_energy[0])]), torch.tensor(truth.layer_energy)[None].float()
-        samples = Samples(energy, layers, truth.binning)
-        g = {name: float(LAWS[name].violation(samples, given)) for name, given in coefficients.items()}
-        bias, ratio = 100 * (1 / (1 + g["linear_response"]) - 1), (1 + 2 * g["resolution"]) ** -0.5
-        shift = -g["depth"] * coefficients["depth"][2] / radiation_length
-        said.append(f"{label}: bias {bias:+.2f} %, ratio {ratio:.3f}, shift {shift:+.3f} X0")
-    return f"Laws alone, fitted to the training showers, against Geant4: {'; '.join(said)}"
