@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from extrapolation_tables import Results, shape_table, table, values
+from extrapolation_tables import Results, laws_alone, shape_table, table, values
 from matplotlib.figure import Figure
 
 from caloforge.config import RunConfig, load_config
@@ -151,6 +151,11 @@ def drawn(results: Results, energies: Mapping[str, float]) -> Figure:
     return against_energy(rows, floors, ends, names=tuple(ARMS))
 
 
+def _training() -> Showers:
+    with ShowerFile(showers_path(BUNDLED)) as file:
+        return take_split(options(*PLAN[0], seed=1).chosen(file.read()), "train")
+
+
 def _point(entries: list[dict[str, Any]], label: str, name: str, energy: float) -> Point:
     found = values(entries, label, name)
     return Point(energy, float(found.mean()), float(found.std(ddof=1)) if len(found) > 1 else 0.0)
@@ -182,6 +187,8 @@ def main() -> None:
     results = collected(chosen.output)
     outside = list(OUTSIDE)
     print("", table(results, outside), table(results, IN_RANGE), shape_table(results, outside), sep="\n\n")
+    alone = laws_alone(_training(), {label: judged[label] for label in outside}, DETECTOR.radiation_length)
+    print(f"\n{alone}\n")
     energies = {label: float(np.exp(np.log(s.incident_energy.astype(float)).mean())) for label, s in judged.items()}
     figure = drawn(results, energies)
     (chosen.output / "extrapolation.png").write_bytes(png(figure))

@@ -1,13 +1,17 @@
-"""Tables of the extrapolation study: deviations and shapes of every arm."""
+"""Tables of the extrapolation study: deviations and shapes of every arm, and what the laws alone would give."""
 
-__all__ = ["Results", "shape_table", "table", "values"]
+__all__ = ["Results", "laws_alone", "shape_table", "table", "values"]
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from shower_laws import violation
 
+from caloforge.data.showers import Showers
 from caloforge.diagnosis.deviation import GOALS
+from caloforge.training.laws import LAWS
+from caloforge.training.samples import binned
 
 Results = dict[tuple[str, str, str], list[dict[str, Any]]]  # family, conditioning, arm -> one entry a seed
 
@@ -58,3 +62,15 @@ def _markdown(
 def _cell(values: np.ndarray, factor: float, form: str) -> str:
     spread = f" ± {factor * values.std(ddof=1):{form.replace('+', '')}}" if len(values) > 1 else ""
     return f"{factor * values.mean():{form}}{spread}"
+
+
+def laws_alone(training: Showers, judged: Mapping[str, Showers], radiation_length: float) -> str:
+    """What a model would get that obeys the laws, as fitted to the training showers, exactly."""
+    fits = {name: LAWS[name].fit(binned(training)) for name in ("linear_response", "resolution", "depth")}
+    said = []
+    for label, truth in judged.items():
+        g = {name: violation(name, truth, fit) for name, fit in fits.items()}
+        bias, ratio = 100 * (1 / (1 + g["linear_response"]) - 1), (1 + 2 * g["resolution"]) ** -0.5
+        shift = -g["depth"] * fits["depth"][2] / radiation_length
+        said.append(f"{label}: bias {bias:+.2f} %, ratio {ratio:.3f}, shift {shift:+.3f} X0")
+    return f"Laws alone, fitted to the training showers, against Geant4: {'; '.join(said)}"

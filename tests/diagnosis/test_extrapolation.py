@@ -237,3 +237,14 @@ def test_validation_knows_the_file_of_which_a_part_trained_the_model(call, run, 
     code, out, _ = call(*words, "--allow-different-conditions", "--sufficient", "response")
     assert code == 0
     assert json.loads(out)["provenance"]["truth"]["split"] == "test"
+
+
+def test_the_shipped_model_for_extrapolation_says_its_range(call, tmp_path):
+    words = ["generate", "vae-siw-1080-physics", "--energy", "150GeV", "-n", 5, "-o", tmp_path / "x.h5"]
+    code, _, err = call(*words)
+    assert code == 1
+    assert "the model was trained on 10GeV to 99.98GeV; add --extrapolate" in err
+    assert not (tmp_path / "x.h5").exists()
+    code, _, err = call(*words, "--extrapolate")
+    assert code == 0
+    assert "warning: incident energy 150GeV lies outside the training, 10GeV to 99.98GeV" in err
