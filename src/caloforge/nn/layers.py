@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from caloforge.nn.conditioning import CONDITIONING, Conditioning, Tails, small_network
 
 _SCORING = 20  # steps
+_OUTLIER = 25.0  # squared deviation over its variance, above which it counts no more
 
 
 class ConditionedMLP(nn.Module):
@@ -71,7 +72,8 @@ class AffineOfCondition(nn.Module):
         log_scale = torch.zeros_like(mean)
         log_scale[-1] = 0.5 * square.mean(0).log()
         for _ in range(_SCORING):
-            step = 0.5 * solve @ (square * (-2 * (phi @ log_scale)).exp() - 1)
+            ratio = (square * (-2 * (phi @ log_scale)).exp()).clamp(max=_OUTLIER)
+            step = 0.5 * solve @ (ratio - 1)
             log_scale[:, : self.widths] += step[:, : self.widths]
         found = torch.cat([mean, log_scale], 1).T.float()
         self.line.weight.copy_(found[:, :-1])

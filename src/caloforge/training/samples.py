@@ -81,8 +81,8 @@ class Samples:
 def binned(showers: Showers, cells: bool = False, bins: int = _BINS) -> Samples:
     """Showers of the truth: equal numbers in bins of energy, each scaled to the mean energy of its bin.
 
-    Scaling takes the width of a bin out of the response. The few showers that are left over are not used, and of more
-    than 20,000 ``cells`` are taken of every second, third, ... only.
+    Scaling takes the width of a bin out of the response. The few showers that are left over are not used; of more than
+    20,000 with ``cells`` only every second, third, ... is.
 
     Raises:
         EmptySample: fewer than 20 showers to a bin.
