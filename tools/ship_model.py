@@ -3,7 +3,7 @@
 caloforge train vae-siw-1080 -o runs/vae-siw-1080
 caloforge generate runs/vae-siw-1080 --like bundled -o fake.h5
 caloforge validate fake.h5 --truth bundled -o report
-python tools/ship_model.py runs/vae-siw-1080 report vae-siw-1080
+python tools/ship_model.py runs/vae-siw-1080 report vae-siw-1080      (--extrapolation DIR: what diagnose found there)
 """
 
 import argparse
@@ -33,7 +33,7 @@ caloforge generate {name} --energy 50GeV -n 1000 -o showers.h5
 | particles | PDG {particles} |
 | incident energy | {energies}, other energies only with `--extrapolate` |
 | direction | {direction} |
-| trained on | {training_showers} Geant4 {geant4} showers ({physics}), the training split of `{data}` |
+| trained on | {training_showers} Geant4 {geant4} showers ({physics}), the training split of {data} |
 | training | `caloforge train {name}`: {steps} steps, {minutes:.0f} minutes on one core shared with others |
 | likelihood | {likelihood} |
 | layer energies | {layer_energies} |
@@ -41,12 +41,12 @@ caloforge generate {name} --energy 50GeV -n 1000 -o showers.h5
 
 ## Against Geant4
 
-{truth} showers of the test split, which the model never saw, against {generated} generated ones. The floor is what two
+{truth} showers {origin}, which the model never saw, against {generated} generated ones. The floor is what two
 samples of Geant4 showers of these sizes give.
 
 ```
-caloforge generate {name} --like bundled -o fake.h5
-caloforge validate fake.h5 --truth bundled -o report
+{simulated}caloforge generate {name} --like {file} -o fake.h5
+caloforge validate fake.h5 --truth {file} -o report
 ```
 
 | | value | floor |
@@ -56,7 +56,7 @@ caloforge validate fake.h5 --truth bundled -o report
 | largest response bias in a bin of energy | {bias:.2%} | |
 | resolution ratio furthest from 1 | {ratio:.3f} | |
 | largest separation power over its floor: `{worst}` | {separation:.2g} | {floor:.2g} |
-
+{extrapolation}
 ## Limits
 
 Good for energies and shapes of single showers of these particles in this detector and mesh; nothing is known of others.
@@ -65,12 +65,59 @@ extrapolation. No time, no particles that leave the detector. Weights are under 
 """
 
 
-def card(run_folder: Path, report: dict[str, Any], name: str) -> str:
+OUTSIDE = """
+## Outside the training range
+
+```
+{commands}
+caloforge diagnose {name} {truths} {energies} -o extrapolation
+```
+
+| | showers | response bias | resolution ratio | depth shift | AUC on observables |
+| --- | --- | --- | --- | --- | --- |
+{rows}
+
+In brackets: what Geant4 against Geant4 gives with as many showers.
+"""
+
+
+def outside(found: dict[str, Any], name: str) -> str:
+    """The card's part on energies that the model was not trained on, from ``extrapolation.json``."""
+    truths = found["provenance"]["truth"]
+    return OUTSIDE.format(
+        name=name,
+        commands="\n".join(_simulated(truth) for truth in truths),
+        truths=" ".join(f"--truth {Path(truth['file']).name}" for truth in truths),
+        energies=" ".join(f"--extrapolate {format_energy(at['energy'])}" for at in found["energies"]),
+        rows="\n".join(map(_row, found["energies"])),
+    )
+
+
+def _row(at: dict[str, Any]) -> str:
+    bias, ratio, shift, area = (at[n] for n in ("response_bias", "resolution_ratio", "depth_shift", "auc_high"))
+    cells = (
+        f"{format_energy(at['energy'])}, {at['place']}",
+        str(at["truth_showers"]),
+        f"{bias['value']:+.2%} ± {bias['error']:.2%} ({bias['floor']:.2%})",
+        f"{ratio['value']:.3f} ± {ratio['error']:.3f} ({ratio['floor']:.3f})",
+        f"{shift['value']:+.3f} ± {shift['error']:.3f} ({shift['floor']:.3f}) {shift['unit']}",
+        f"{area['value']:.3f} ± {area['error']:.3f} ({area['floor']:.3f})",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _simulated(facts: dict[str, Any]) -> str:
+    """The command that made a file of showers, with the name that the file has now."""
+    return f"{facts['command'].partition(' -o ')[0]} -o {Path(facts['file']).name}"
+
+
+def card(run_folder: Path, report: dict[str, Any], name: str, extrapolation: dict[str, Any] | None) -> str:
     """The text of the model card."""
     run, config = load_run(run_folder), yaml.safe_load((run_folder / "config.yaml").read_text())
     known, facts, metrics = run.pipeline.condition, run.provenance, report["metrics"]
     worst = max(metrics["separation"], key=lambda n: _excess(metrics["separation"][n]))
-    steepest = float(known.theta_range[1])
+    steepest, judged = float(known.theta_range[1]), report["provenance"]["truth"]
+    test_split = judged["split"] == "test"
     return CARD.format(
         name=name,
         family=config["model"]["name"].upper(),
@@ -83,7 +130,11 @@ def card(run_folder: Path, report: dict[str, Any], name: str) -> str:
         training_showers=facts["training_showers"],
         geant4=facts["data"].get("geant4", "(version unknown)"),
         physics=facts["data"].get("physics_list", "physics list unknown"),
-        data=config["data"],
+        data=f"`{config['data']}`" + (f", {' to '.join(config['energies'])}" if config.get("energies") else ""),
+        origin="of the test split" if test_split else "simulated for this test",
+        simulated="" if test_split else f"{_simulated(judged)}\n",
+        file=Path(judged["file"]).name if not test_split else config["data"],
+        extrapolation=outside(extrapolation, name) if extrapolation else "",
         steps=config["training"]["steps"],
         minutes=facts["seconds"] / 60,
         likelihood="a lower bound (`caloforge score`)" if run.model.explicit else "none: the density is implicit",
@@ -120,13 +171,15 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("report", type=Path)
     parser.add_argument("name")
+    parser.add_argument("--extrapolation", type=Path, help="folder of `caloforge diagnose --extrapolate`")
     options = parser.parse_args()
     folder = SHIPPED / options.name
     folder.mkdir(parents=True, exist_ok=True)
     for file in FILES:
         shutil.copyfile(options.run / file, folder / file)
     report = json.loads((options.report / "report.json").read_text())
-    (folder / "README.md").write_text(card(options.run, report, options.name))
+    found = options.extrapolation and json.loads((options.extrapolation / "extrapolation.json").read_text())
+    (folder / "README.md").write_text(card(options.run, report, options.name, found))
     print(folder)
 
 

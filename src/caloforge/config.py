@@ -10,9 +10,11 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator
 
+from caloforge.data.showers import Showers
 from caloforge.errors import BadFile, BadValue
 from caloforge.models import ModelConfig, model_config
 from caloforge.training.loop import TrainingConfig
+from caloforge.units import parse_energy
 
 
 class RunConfig(BaseModel):
@@ -20,6 +22,9 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     data: str = Field(description="file of showers, or `bundled` for the sample that comes with caloforge")
+    energies: tuple[str, str] | None = Field(
+        None, description="train only on its showers of these incident energies, `[10GeV, 100GeV]` say; null: on all"
+    )
     seed: int = Field(1, ge=0)
     model: SerializeAsAny[ModelConfig]
     training: TrainingConfig = TrainingConfig()
@@ -28,6 +33,23 @@ class RunConfig(BaseModel):
     @classmethod
     def _family(cls, value: Any) -> Any:
         return model_config(value) if isinstance(value, dict) else value
+
+    @field_validator("energies")
+    @classmethod
+    def _range(cls, value: tuple[str, str] | None) -> tuple[str, str] | None:
+        try:
+            if value is not None and not parse_energy(value[0]) < parse_energy(value[1]):
+                raise ValueError("give a lower and a higher energy")
+        except BadValue as error:
+            raise ValueError(str(error)) from error
+        return value
+
+    def chosen(self, showers: Showers) -> Showers:
+        """Those of the file that are to be trained on, validated with and tested with."""
+        if self.energies is None:
+            return showers
+        low, high = map(parse_energy, self.energies)
+        return showers[(showers.incident_energy >= low) & (showers.incident_energy <= high)]
 
     def to_yaml(self) -> str:
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)

@@ -10,6 +10,7 @@ __all__ = [
     "EmptySample",
     "Geant4Failed",
     "Geant4Missing",
+    "OutsideTraining",
     "TrainingDiverged",
     "UnknownName",
     "UnwritablePath",
@@ -42,6 +43,14 @@ class BadValue(CaloforgeError):
 
     def __init__(self, what: str, value: object, remedy: str) -> None:
         super().__init__(f"{what} is {value!r}; {remedy}")
+
+
+class OutsideTraining(BadValue):
+    """A condition outside what a model was trained on; ``warning`` says so where one goes on all the same."""
+
+    def __init__(self, what: str, value: str, trained: str) -> None:
+        super().__init__(what, value, f"the model was trained on {trained}; add --extrapolate to go on all the same")
+        self.warning = f"{what} {value} lies outside the training, {trained}: what the model makes there is a guess"
 
 
 class BadObservable(CaloforgeError):

@@ -3,6 +3,7 @@
 __all__ = ["generate"]
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,8 +58,10 @@ def generate(
         if split is not None:
             raise BadValue("--split", split, "it chooses among the showers of --like")
         incident = shoot(trained.pipeline.condition, str(energy), (particle, theta, phi), n or 1000, seed)
-    if not extrapolate:
-        trained.pipeline.condition.check_range(incident)
+    for strange in trained.pipeline.condition.outside(incident):
+        if not extrapolate:
+            raise strange
+        print(f"caloforge: warning: {strange.warning}", file=sys.stderr)
     seconds, facts = (
         0.0,
         {"caloforge": __version__, "generator": str(run), "seed": seed, "training": trained.provenance},

@@ -77,6 +77,7 @@ def quickstart(
     say(f"2/5  Geant4 just now: {live.showers} showers in {live.seconds:.0f} s, mean response {live.response:.4f}")
     with as_file(files("caloforge.cli") / "quickstart.yaml") as path:
         config = load_config(path, [f"seed={seed}", *(override or [])])
+    sample = config.chosen(sample)
     run = _train(sample, config, origin, output / "run")
     say(f"3/5  trained on {run.provenance['training_showers']} showers in {run.provenance['seconds']:.0f} s")
     test = take_split(sample, "test")

@@ -43,6 +43,9 @@ def train(
     run = load_config(config, (override or []) + ([f"seed={seed}"] if seed is not None else []))
     with ShowerFile(showers_path(run.data)) as file:
         showers, provenance = file.read(), {"file": run.data, "detector": file.detector, **file.provenance}
+    if run.energies is not None:
+        provenance |= {"energies": list(run.energies), "file_digest": showers.digest}
+        showers = run.chosen(showers)
     last: dict[str, float] = {}
     with track("training", (members or 1) * run.training.all_steps) as progress:
 

@@ -112,8 +112,9 @@ def _split(split: str, truth: ShowerFile, judged: Sequence[ShowerFile]) -> str:
     """``auto`` is the test split where any of the models was trained on this very truth."""
     if split != "auto":
         return split
-    trained = {file.provenance.get("training", {}).get("showers_digest") for file in judged} - {None}
-    return "test" if trained and truth.digest in trained else "all"
+    runs = [file.provenance.get("training", {}) for file in judged]
+    trained = {digest for run in runs for digest in (run.get("showers_digest"), run.get("data", {}).get("file_digest"))}
+    return "test" if trained - {None} and truth.digest in trained else "all"
 
 
 def _facts(file: ShowerFile) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy import ndarray as Array
 
-from caloforge.diagnosis.deviation import GOALS, Deviation
+from caloforge.diagnosis.deviation import Deviation
 from caloforge.diagnosis.extrapolation import AtEnergy, Extrapolation
 from caloforge.physics.axes import linear_edges
 from caloforge.physics.depth import depth_unit, layer_edges
@@ -26,9 +26,10 @@ from caloforge.validation.section import Plot
 from caloforge.validation.style import BAND, MUTED, TRUTH, figure, look, subfigures
 
 _BINS = 30
+_FAR = 6.0
 _SHOWN = {  # deviation: label, factor, ideal
     "response_bias": ("Response bias [%]", 100.0, 0.0),
-    "resolution_ratio": ("Resolution, generated / Geant4", 1.0, 1.0),
+    "resolution_ratio": ("Resolution over Geant4's, less 1 [%]", 100.0, 1.0),
     "depth_shift": ("Shift of mean depth [{unit}]", 1.0, 0.0),
 }
 
@@ -79,54 +80,87 @@ def _summary(measured: Sequence[AtEnergy]) -> Figure:
         for name in _SHOWN
     }
     floors = {name: [(at.energy, at.deviations[name]) for at in measured] for name in _SHOWN}
-    return against_energy({"generated": line}, floors, measured[0].trained)
+    return against_energy({"": {"generated": line}}, floors, measured[0].trained, ("generated",))
 
 
 def against_energy(
-    lines: Mapping[str, Line],
+    rows: Mapping[str, Mapping[str, Line]],
     floors: Mapping[str, Sequence[tuple[float, Deviation]]],
     trained: tuple[float, float],
+    names: Sequence[str],
 ) -> Figure:
-    """The three deviations against energy, of one model or of several by name.
+    """Distances from the ideal against energy, one row of panels for each group of models.
 
     Args:
-        lines: name for the legend -> points of each deviation.
+        rows: title of the row -> name of the model -> points of each deviation.
         floors: of each deviation, energies with what truth against truth gives there.
         trained: range of the training, MeV.
+        names: of all models, in the order of their colours.
     """
-    with figure(13.0, 4.4) as fig:
-        panels = fig.subplots(1, 3)
-        for axes, (name, (label, factor, ideal)) in zip(panels, _SHOWN.items(), strict=True):
-            unit = floors[name][0][1].unit
-            _frame(axes, [(e, factor * d.floor) for e, d in floors[name]], ideal, trained)
-            if floors[name][0][1].goal is not None:
-                axes.axhspan(ideal - factor * GOALS[name], ideal + factor * GOALS[name], color=BAND, alpha=0.55, lw=0)
-            for position, (label_of_line, line) in enumerate(lines.items()):
-                _draw_line(axes, line[name], factor, label_of_line, (position, len(lines)))
-            axes.set_ylabel(label.replace("{unit}", "$X_0$" if unit == "X0" else unit))
-        panels[0].legend(frameon=False, fontsize=8)
+    with figure(13.0, 0.6 + 3.4 * len(rows)) as fig:
+        panels = fig.subplots(len(rows), 3, squeeze=False, sharex=True, sharey="col")
+        for column, (name, (label, factor, ideal)) in zip(panels.T, _SHOWN.items(), strict=True):
+            example = floors[name][0][1]
+            known = [(e, factor * d.floor) for e, d in floors[name]]
+            for axes, lines in zip(column, rows.values(), strict=True):
+                _frame(axes, known, factor * (example.goal or 0.0), trained)
+                for model, line in lines.items():
+                    _draw_line(axes, line[name], factor, ideal, (model, names))
+                axes.set_ylabel(label.replace("{unit}", "$X_0$" if example.unit == "X0" else example.unit))
+            values = [
+                factor * (p.value - ideal) for lines in rows.values() for line in lines.values() for p in line[name]
+            ]
+            _zoom(column, values, factor * (example.goal or max(d.floor for _, d in floors[name])))
+            column[-1].set_xlabel("Incident energy [GeV]")
+        for axes, title in zip(panels[:, 0], rows, strict=True):
+            axes.set_title(title, loc="left")
+        panels[0, 0].legend(frameon=False, fontsize=8)
         return fig
 
 
-def _frame(axes: Axes, floors: Sequence[tuple[float, float]], ideal: float, trained: tuple[float, float]) -> None:
-    """Axis of energy, training range, ideal, and the floor as bars about it."""
+def _frame(
+    axes: Axes,
+    floors: Sequence[tuple[float, float]],
+    goal: float,
+    trained: tuple[float, float],
+) -> None:
+    """Axis of energy, training range, goal, and the floor as bars about zero."""
     energy_axis(axes)
     axes.axvspan(trained[0] / GeV, trained[1] / GeV, color="#e8f0e4", lw=0, zorder=0)
-    axes.axhline(ideal, color=TRUTH, lw=0.8)
+    axes.axhspan(-goal, goal, color=BAND, alpha=0.55, lw=0)
+    axes.axhline(0, color=TRUTH, lw=0.8)
     for energy, floor in floors:
-        reach = np.array([energy / 1.12, energy * 1.12]) / GeV
-        axes.fill_between(reach, ideal - floor, ideal + floor, color=MUTED, alpha=0.5, lw=0)
-    energies = [e / GeV for e, _ in floors]
-    ends = (min(*energies, trained[0] / GeV) / 1.4, max(*energies, trained[1] / GeV) * 1.4)
-    axes.set_xlim(*ends)
-    axes.set_xlabel("Incident energy [GeV]")
+        axes.fill_between(np.array([energy / 1.1, energy * 1.1]) / GeV, -floor, floor, color=MUTED, alpha=0.5, lw=0)
+    energies = [*(e for e, _ in floors), *trained]
+    axes.set_xlim(min(energies) / 1.4 / GeV, max(energies) * 1.4 / GeV)
 
 
-def _draw_line(axes: Axes, points: Sequence[Point], factor: float, name: str, place: tuple[int, int]) -> None:
+def _zoom(column: Array, values: Sequence[float], border: float) -> None:
+    """Linear inside the border, logarithmic beyond it where points lie far outside; zero in the middle."""
+    reach = 1.3 * max(border, *(abs(v) for v in values if np.isfinite(v)))
+    for axes in column:
+        if reach > _FAR * border:
+            axes.set_yscale("symlog", linthresh=border, linscale=1.5)
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.set_yticks([sign * t for t in _symmetric_ticks(border, reach) for sign in (-1, 1)] + [0])
+            axes.minorticks_off()
+        axes.set_ylim(-reach, reach)
+
+
+def _symmetric_ticks(border: float, reach: float) -> list[float]:
+    """The border and its decades."""
+    return [border * 10**k for k in range(int(np.log10(reach / border)) + 1)]
+
+
+def _draw_line(
+    axes: Axes, points: Sequence[Point], factor: float, ideal: float, which: tuple[str, Sequence[str]]
+) -> None:
     """Points of one model, moved a little so that several do not cover each other."""
-    style, shift = look(place[0]), 1.03 ** (place[0] - (place[1] - 1) / 2)
+    name, names = which
+    place = names.index(name)
+    style, shift = look(place), 1.04 ** (place - (len(names) - 1) / 2)
     x = np.array([p.energy for p in points]) / GeV * shift
-    y, error = factor * np.array([p.value for p in points]), factor * np.array([p.error for p in points])
+    y, error = factor * np.array([p.value - ideal for p in points]), factor * np.array([p.error for p in points])
     axes.errorbar(
         x, y, error, color=style.colour, marker=style.marker, ls=style.line, lw=1, ms=5, capsize=2, label=name
     )

@@ -18,7 +18,7 @@ from numpy import ndarray as Array
 from torch import Tensor, nn
 
 from caloforge.data.incident import Incident
-from caloforge.errors import BadValue
+from caloforge.errors import BadValue, OutsideTraining
 from caloforge.preprocessing.transforms import Standardize
 from caloforge.units import format_angle, format_energy
 
@@ -149,26 +149,38 @@ class Conditions(nn.Module):
         """Refuse conditions the model was not trained on.
 
         Raises:
-            BadValue: a particle, incident energy, theta or phi outside what it was trained on.
+            BadValue: a particle that it does not know.
+            OutsideTraining: an incident energy, theta or phi outside what it was trained on.
+        """
+        for strange in self.outside(incident):
+            raise strange
+
+    def outside(self, incident: Incident) -> list[OutsideTraining]:
+        """What of these particles lies outside the training.
+
+        Raises:
+            BadValue: a particle that the model does not know.
         """
         if not self.hide_particle:
             self._place(incident)
         low, high = self.energy_range.tolist()
         bounds = (low * (1 - _ROUNDING), high * (1 + _ROUNDING))
-        _require("incident energy", incident.energy, bounds, (low, high), format_energy)
+        found = _outside("incident energy", incident.energy, bounds, (low, high), format_energy)
         low, high = self.theta_range.tolist()
-        _require("theta", incident.theta, (low - _GAP, high + _GAP), (low, high), format_angle)
+        found += _outside("theta", incident.theta, (low - _GAP, high + _GAP), (low, high), format_angle)
         low, high = self.phi_range.tolist()
         inclined = incident.phi[incident.theta > 0]
         turned = low - _GAP + np.mod(inclined - low + _GAP, 2 * math.pi)
-        _require("phi", turned, (low - _GAP, high + _GAP), (low, high), format_angle)
+        return found + _outside("phi", turned, (low - _GAP, high + _GAP), (low, high), format_angle)
 
 
-def _require(what: str, values: Array, bounds: tuple[float, float], trained: tuple[float, float], text: Any) -> None:
-    for value in (float(values.min()), float(values.max())) if values.size else ():
-        if not bounds[0] <= value <= bounds[1]:
-            said = f"the model was trained on {text(trained[0])} to {text(trained[1])}"
-            raise BadValue(what, text(value), f"{said}; add --extrapolate to go on all the same")
+def _outside(
+    what: str, values: Array, bounds: tuple[float, float], trained: tuple[float, float], text: Any
+) -> list[OutsideTraining]:
+    """The lowest and the highest value, where they are out of bounds."""
+    ends = dict.fromkeys((float(values.min()), float(values.max()))) if values.size else {}
+    said = f"{text(trained[0])} to {text(trained[1])}"
+    return [OutsideTraining(what, text(v), said) for v in ends if not bounds[0] <= v <= bounds[1]]
 
 
 def _wide(ends: Float[Tensor, " 2"]) -> bool:
