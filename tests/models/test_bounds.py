@@ -88,7 +88,7 @@ def test_latent_of_one_dimension(binning, showers, decoder):
     shape.cells.weight.mul_(10.0)
     grid, n = torch.linspace(-6, 6, 401), 401
     rows = [t.repeat_interleave(n, 0) for t in (shares, u, c)]
-    density = shape.shares.log_prob(rows[0], shape.decode(grid.repeat(6)[:, None], rows[1], rows[2])).sum(1)
+    density = shape.log_likelihood(rows[0], grid.repeat(6)[:, None], rows[1], rows[2])
     density = density.view(6, n).double()
     normal = (-0.5 * grid**2 - 0.5 * math.log(2 * math.pi)).double()
     exact = (density + normal).logsumexp(1) + math.log(12 / 400)

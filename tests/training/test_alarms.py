@@ -15,7 +15,7 @@ from caloforge.training.balance import Balance
 from caloforge.training.loop import TrainingConfig
 from caloforge.training.train import TrainingAlarm, train_run
 
-HEALTHY = {"beta": 1.0, "kl": 5.0, "validation_jensen_shannon": 0.3, "variance_ratio": 0.95}
+HEALTHY = {"beta": 1.0, "information": 3.0, "validation_jensen_shannon": 0.3, "variance_ratio": 0.95}
 
 
 def raised(bad, first=1, last=10):
@@ -35,7 +35,7 @@ def test_a_healthy_training_stays_quiet():
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
-        ({"kl": 0.1}, "posterior collapse"),
+        ({"information": 0.1}, "posterior collapse"),
         ({"validation_jensen_shannon": 0.69}, "discriminator saturation"),
         ({"variance_ratio": 0.2}, "lost variance"),
     ],
@@ -46,13 +46,13 @@ def test_each_alarm_is_raised_once_and_not_by_one_bad_record(bad, says):
     assert raised(bad, first=7, last=8) == []
 
 
-def test_a_rate_of_zero_before_the_end_of_warm_up_is_no_collapse():
-    assert raised({"kl": 0.0, "beta": 0.3}) == []
+def test_no_information_before_the_end_of_warm_up_is_no_collapse():
+    assert raised({"information": 0.0, "beta": 0.3}) == []
 
 
 def test_cycles_of_beta_do_not_hide_a_collapse():
     alarms = Alarms(100, 1.0)
-    found = [alarms.check({"step": 10.0 * i, "kl": 0.0, "beta": float(i % 2)}) for i in range(1, 8)]
+    found = [alarms.check({"step": 10.0 * i, "information": 0.0, "beta": float(i % 2)}) for i in range(1, 8)]
     assert [len(texts) for texts in found] == [0, 0, 0, 0, 1, 0, 0]
 
 

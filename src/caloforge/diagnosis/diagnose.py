@@ -72,9 +72,7 @@ class Diagnosis:
             "findings": [f.to_dict() for f in self.findings],
             "variances": [f.to_dict() for f in self.variances],
             "modes": [asdict(mode) for mode in self.modes],
-            "latent": None
-            if self.latent is None
-            else {**asdict(self.latent), "active_units": self.latent.active_units},
+            "latent": None if self.latent is None else self.latent.to_dict(),
             "provenance": dict(self.provenance),
         }
 
@@ -168,10 +166,12 @@ def latent_use(run: Run, truth: Showers, seed: int) -> LatentUse | None:
         u = model.context(x[:, : model.n_layers], c)[0]
 
         def log_likelihood(z: torch.Tensor) -> torch.Tensor:
-            return shape.shares.log_prob(shares, shape.decode(z, u, e)).sum(1)
+            return shape.log_likelihood(shares, z, u, e)
 
         energy = torch.tensor(np.array(truth.incident_energy, np.float32))
-        return measure_latent(*shape.posterior(shares, u, e), log_likelihood, energy, generator)
+        noise = torch.randn(len(x), shape.latent, generator=generator)
+        prior = shape.draw_prior(noise, u, e)
+        return measure_latent(*shape.posterior(shares, u, e), log_likelihood, energy, prior, generator)
 
 
 def _no_latent() -> Finding:

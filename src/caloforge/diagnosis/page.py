@@ -12,9 +12,10 @@ from typing import Any
 
 from caloforge.diagnosis.diagnose import Diagnosis
 from caloforge.diagnosis.finding import ALPHA, Finding, Status
+from caloforge.diagnosis.latent import LatentUse
 from caloforge.diagnosis.pictures import plots
 from caloforge.errors import UnwritablePath
-from caloforge.validation.markup import Cell, figure, listing, table, text
+from caloforge.validation.markup import Cell, figure, listing, number, table, text
 from caloforge.validation.report import write_files
 from caloforge.validation.section import Plot
 
@@ -54,7 +55,13 @@ def _finite(value: Any) -> Any:
 
 def _page(diagnosis: Diagnosis, drawn: Sequence[Plot], images: Mapping[str, bytes]) -> str:
     style = (files("caloforge.validation") / "report.css").read_text()
-    names = [("main", "Findings"), *((plot.name, plot.title) for plot in drawn), ("provenance", "Provenance")]
+    latents = _latents(diagnosis.latent) if diagnosis.latent else ""
+    names = [
+        ("main", "Findings"),
+        *((plot.name, plot.title) for plot in drawn),
+        *([("latents", "Latents one by one")] if latents else []),
+        ("provenance", "Provenance"),
+    ]
     contents = "".join(f'<li><a href="#{escape(name)}">{escape(title)}</a></li>' for name, title in names)
     counted = "; ".join(f"{escape(name)}: {count:,}" for name, count in diagnosis.samples.sizes.items())
     failed = " failed" if diagnosis.alarms else ""
@@ -68,7 +75,7 @@ def _page(diagnosis: Diagnosis, drawn: Sequence[Plot], images: Mapping[str, byte
         f"<title>Diagnosis of a model</title><style>{style}</style></head>\n<body>\n"
         f'<nav aria-label="Contents"><ol>{contents}</ol></nav>\n<main id="main"><h1>Diagnosis of a model</h1>'
         f'<p class="small">Showers: {counted}</p><p class="verdict{failed}">{escape(diagnosis.verdict)}</p>'
-        f'{_findings(diagnosis.findings)}<p class="small">{_NOTE}</p>\n{pictures}\n<section id="provenance">'
+        f'{_findings(diagnosis.findings)}<p class="small">{_NOTE}</p>\n{pictures}{latents}\n<section id="provenance">'
         f"<h2>Provenance</h2>{listing(diagnosis.provenance)}</section></main>\n</body></html>\n"
     )
 
@@ -79,3 +86,18 @@ def _findings(findings: Sequence[Finding]) -> str:
         for f in sorted(findings, key=lambda f: list(_KIND).index(f.status) != 1)
     )
     return table(("Test", "Finding", "Evidence", "Remedy"), rows)
+
+
+def _latents(use: LatentUse) -> str:
+    """Every measure of every latent, largest rate first, and their sums."""
+    head = ("Latent", "Variance of mean", "Rate (nats)", "Lost alone (nats)", "Distance from prior")
+    order = sorted(range(len(use.rate)), key=lambda k: -use.rate[k])
+    measures = (use.variance_of_means, use.rate, use.sensitivity, use.from_prior)
+    rows = [(text(k), *(number(f"{values[k]:.3f}") for values in measures)) for k in order]
+    note = (
+        f"All together: rate {sum(use.rate):.2f} nats; I(x; z) {use.information:.2f} nats; the average posterior at "
+        f"most {use.average_from_normal:.2f} nats from N(0, 1); {use.lost:.2f} ± {use.lost_error:.2f} nats are "
+        "lost with the latent of another shower of nearly the same energy. Distances from the prior are the largest "
+        "differences of cumulative distributions."
+    )
+    return f'\n<section id="latents"><h2>Latents one by one</h2>{table(head, rows)}<p>{note}</p></section>'

@@ -3,7 +3,8 @@ r"""Alarms while training: collapse is seen in the log, early enough to stop the
 An alarm is raised when its condition holds in three records in a row (of those that it looks at), so that one noisy
 batch does not count:
 
-- **posterior collapse** (VAE): beta has reached its final value and fewer than 0.5 nats pass through the latent;
+- **posterior collapse** (VAE): beta has reached its final value and the latent tells fewer than 0.5 nats of a shower:
+  I(x; z) of the batch, which a floor on the rate cannot feign;
 - **discriminator saturation** (GAN): on held-out showers it is sure of truth and of samples, its bound on the
   Jensen-Shannon divergence above 95 % of ln 2, so the generator's gradients carry no news (arXiv:1701.04862);
 - **lost variance**: after half of the training some statistic of generated showers varies at fixed condition less than
@@ -26,7 +27,7 @@ from caloforge.models.base import Generator
 Record = dict[str, float]
 
 _IN_A_ROW = 3
-_LEAST_RATE = 0.5  # nats
+_LEAST_INFORMATION = 0.5  # nats
 _SURE = 0.95 * math.log(2)
 _LEAST_VARIANCE = 0.5
 _SHOWERS = 512
@@ -36,9 +37,11 @@ _SKIP = ""  # this record says nothing about the condition
 def _collapsed(record: Record, final_beta: float, progress: float) -> str | None:
     if record.get("beta", 0.0) < final_beta:
         return _SKIP
-    if "kl" not in record or record["kl"] >= _LEAST_RATE:
+    told = record.get("information", math.inf)
+    if told >= _LEAST_INFORMATION:
         return None
-    return f"posterior collapse: {record['kl']:.2f} nats pass through the latent; raise model.free_bits or lower beta"
+    remedy = "raise model.free_bits or model.committed_rate, or lower model.beta"
+    return f"posterior collapse: the latent tells the decoder {told:.2f} nats of a shower; {remedy}"
 
 
 def _saturated(record: Record, final_beta: float, progress: float) -> str | None:
@@ -71,7 +74,7 @@ class Alarms:
 
     Args:
         steps: of the whole training.
-        final_beta: of a VAE; below it a small rate is no collapse.
+        final_beta: of a VAE; below it little information is no collapse.
     """
 
     steps: int
