@@ -17,6 +17,7 @@ VARIANTS = {
     "flow-prior": {"prior": "flow"},
     "log-normal": {"decoder": "lognormal", "conditioning": "concat"},
     "spectrum": {"cells": "spectrum", "beta_schedule": "cyclical"},
+    "layers": {"decoder_context": "layers", "committed_rate": 1.5},
     "blur": {"decoder": "mse", "beta_schedule": "fixed", "beta": 0.5},
 }
 

@@ -21,16 +21,18 @@ from caloforge.diagnosis.diversity import (
 )
 from caloforge.diagnosis.finding import Finding, Status, cannot_tell
 from caloforge.diagnosis.latent import LatentUse, judge_latent, measure_latent
-from caloforge.diagnosis.memorisation import copies_of_training
+from caloforge.diagnosis.memorisation import copies_of_training, known_by_heart
 from caloforge.diagnosis.modes import ModeFraction, judge_modes, measure_modes
 from caloforge.diagnosis.samples import Samples, draw_samples
 from caloforge.errors import EmptySample
+from caloforge.generation.likelihood import log_likelihood
 from caloforge.models.cascade import Cascade
 from caloforge.models.vae import ShapeVAE
 from caloforge.rng import stream, torch_stream
 from caloforge.training.run import Run
 
-SCHEMA = 1
+SCHEMA = 2
+_LIKELIHOOD_DRAWS = 2  # of the latent, for each likelihood
 Progress = Callable[[float, str], None]
 
 
@@ -108,7 +110,7 @@ def diagnose_run(
     progress(0.65, "variances")
     found += lost_variance(held_out, generated, samples.names)
     progress(0.7, "training showers")
-    found += _memorised(samples)
+    found += _memorised(run, samples, seed)
     progress(0.8, "modes")
     modes, judged = _modes(samples, seed)
     progress(0.9, "latent")
@@ -125,11 +127,16 @@ def _rare(samples: Samples) -> RareShowers | None:
         return None
 
 
-def _memorised(samples: Samples) -> tuple[Finding, ...]:
+def _memorised(run: Run, samples: Samples, seed: int) -> tuple[Finding, ...]:
     if not samples.trained_on:
         reason = "the truth is not the file that the model was trained on, so its training showers are not known"
         return (cannot_tell("Memorised training showers", reason),)
-    return copies_of_training(*samples.features)
+    copies = copies_of_training(*samples.features)
+    if not run.model.explicit:
+        return (*copies, cannot_tell("Training showers known by heart", "the model has no likelihood"))
+    parts = (samples.training[: len(samples.held_out)], samples.held_out)
+    training, held_out = (log_likelihood(run.model, run.pipeline, part, seed, _LIKELIHOOD_DRAWS)[0] for part in parts)
+    return (*copies, known_by_heart(training, held_out))
 
 
 def _modes(samples: Samples, seed: int) -> tuple[tuple[ModeFraction, ...], tuple[Finding, ...]]:
