@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import yaml
 
+from caloforge.data.samples import BUNDLED, showers_path
 from caloforge.data.showers import Showers
 from caloforge.data.splits import SPLITS, take_split
-from caloforge.data.store import write_showers
+from caloforge.data.store import ShowerFile, write_showers
 from caloforge.diagnosis.diagnose import diagnose_run, latent_use
 from caloforge.diagnosis.finding import Status
 from caloforge.diagnosis.latent import judge_latent
@@ -57,13 +58,24 @@ def test_a_hidden_particle_is_judged_by_its_label(folder, mixed):
     assert diagnosis.rare is not None
 
 
-def test_a_decoder_that_sees_the_layers_before_collapses_and_is_flagged(mixed, tmp_path):
-    """The hidden particle shows in the first layer: told that layer, the decoder needs no latent for the others."""
-    collapsed = train(
-        mixed, tmp_path / "run", hide_particle=True, steps=60, decoder_context="layers", beta_schedule="fixed",
-        free_bits=0.0,
-    )  # fmt: skip
-    assert judge_latent(latent_use(load_run(collapsed), mixed, 1)).status is Status.ALARM
+@pytest.fixture(scope="module")
+def electrons():
+    """Real Geant4 electrons."""
+    with ShowerFile(showers_path(BUNDLED)) as file:
+        return file.read()[:2500]
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ({}, Status.HEALTHY),
+        ({"decoder_context": "layers", "beta_schedule": "fixed", "free_bits": 0.0}, Status.ALARM),
+    ],
+    ids=["as it should be", "decoder sees the layers before"],
+)
+def test_a_decoder_that_needs_no_latent_is_flagged_on_real_showers(electrons, tmp_path, options, status):
+    place = train(electrons, tmp_path / "run", steps=60, width=64, latent=4, **options)
+    assert judge_latent(latent_use(load_run(place), take_split(electrons, "test"), 1)).status is status
 
 
 def test_a_free_latent_on_showers_with_a_hidden_variable_is_not_flagged(mixed, tmp_path):
@@ -75,7 +87,7 @@ def test_a_model_that_knows_its_few_training_showers_by_heart_is_flagged(showers
     few = Showers.concatenate(
         [take_split(showers, "train")[:60], *(take_split(showers, s) for s in SPLITS if s != "train")]
     )
-    train(few, tmp_path / "few", steps=300, beta=0.05, free_bits=0.0, prior="flow")
+    train(few, tmp_path / "few", steps=150, beta=0.05, free_bits=0.0, prior="flow")
     (sick,) = [f for f in diagnose_run(load_run(tmp_path / "few"), few, 1).findings if "by heart" in f.test]
     assert sick.status is Status.ALARM
     (healthy,) = [f for f in diagnose_run(load_run(folder), mixed, 1).findings if "by heart" in f.test]
