@@ -5,7 +5,7 @@ told z), trained with the full KL term from the first step; and a KL term of wei
 saves. Each row is one training of a small VAE; rows that name no other decoder or weight have those of the provocation
 above them. A training that was finished before is read.
 
-Run: python tools/posterior_collapse.py -o collapse --steps 150 --seeds 2
+Run: python tools/posterior_collapse.py -o collapse --steps 100 --seeds 2
 """
 
 import argparse
@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 import yaml
+from trained_rates import remembered
 
 from caloforge.data.samples import BUNDLED, showers_path
 from caloforge.data.showers import Showers
@@ -92,8 +93,8 @@ def row(run: Run, seed: int, showers: Showers) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=150)
-    parser.add_argument("--showers", type=int, default=5000, help="of the bundled sample, for training and tests")
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--showers", type=int, default=4000, help="of the bundled sample, for training and tests")
     parser.add_argument("--seeds", type=int, default=2)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
@@ -103,7 +104,8 @@ def main() -> None:
     for name in CASES:
         for seed in range(1, chosen.seeds + 1):
             place = trained(showers, name, seed, chosen.steps, chosen.output)
-            print("|", " | ".join([name, str(seed), *row(load_run(place), seed, showers), live_alarm(place)]), "|")
+            measured = remembered(place / "row.json", lambda p=place, seed=seed: row(load_run(p), seed, showers))
+            print("|", " | ".join([name, str(seed), *measured, live_alarm(place)]), "|")
 
 
 if __name__ == "__main__":
