@@ -1,4 +1,4 @@
-r"""Bounds on a likelihood with latent variables, :math:`\log p(x) = \log \int p(x, z)\, dz`, by sampling a Gaussian q.
+r"""What a Gaussian q(z|x) costs and tells, and bounds on :math:`\log p(x) = \log \int p(x, z)\, dz` by sampling it.
 
 .. math:: E_q\Big[\log \frac{p(x, z)}{q(z)}\Big] \;\le\; E\Big[\log \frac1K \sum_{k=1}^K \frac{p(x, z_k)}{q(z_k)}\Big]
           \;\le\; \log p(x)

@@ -6,9 +6,10 @@ s: shares of the cells in their layer; u: energy features, the last L of them th
 energies; c: conditions. The decoder's output is a proper density for sparse non-negative cells
 (`caloforge.models.hurdle`), so samples have real zeros and real cell noise, not a blurred mean. The KL term has weight
 beta (arXiv:1804.03599); against posterior collapse the weight starts at zero and never pushes a latent below its free
-bits (arXiv:1606.04934). Where the average q stays away from N(0, 1), as it does for beta < 1, samples would fall into
-its holes: then a small flow p(z | u, c) can learn the average q, without acting back on encoder or decoder, and samples
-are drawn from it. Source: arXiv:1312.6114.
+bits (arXiv:1606.04934), or posteriors are kept narrower than the prior (delta-VAE, arXiv:1901.03416). Where the average
+q stays away from N(0, 1), as it does for beta < 1, samples would fall into its holes: then a small flow p(z | u, c) can
+learn the average q, without acting back on encoder or decoder, and samples are drawn from it.
+Source: arXiv:1312.6114.
 """
 
 __all__ = ["DECODERS", "ShapeVAE", "VAEConfig"]
@@ -57,7 +58,7 @@ class VAEConfig(ModelConfig):
     cycles: int = Field(4, ge=1, description="rises of a cyclical beta")
     free_bits: float = Field(0.1, ge=0, description="KL of a latent, in nats, below which it costs nothing")
     committed_rate: float = Field(
-        0.0, ge=0, description="KL in nats that the posterior of no shower can fall below (delta-VAE); 0: none"
+        0.0, ge=0, le=100, description="KL in nats that the posterior of no shower can fall below (delta-VAE); 0: none"
     )
     decoder: Decoder = Field("dirichlet", description="density of the cells; mse draws means only, to show the blur")
     decoder_context: Literal["energies", "layers"] = Field(
@@ -142,9 +143,10 @@ class ShapeVAE(ShapeStage):
         """Mean and log standard deviation of q(z | s, u, c)."""
         features = torch.cat([self._features(shares).flatten(1), u], 1)
         mean, log_std = self.encoder(features, c).chunk(2, dim=1)
-        if self.config.committed_rate > 0:
+        log_std = log_std.clamp(-6.0, 2.0)
+        if self.config.committed_rate > 0:  # a smooth bound: never wider than the widest
             log_std = self.log_widest - nn.functional.softplus(self.log_widest - log_std)
-        return mean, log_std.clamp(-6.0, 2.0)
+        return mean, log_std
 
     def _hidden(
         self, z: Float[Tensor, "N Z"], u: Float[Tensor, "N U"], c: Float[Tensor, "N C"]
