@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
-from trained_rates import remembered
+from trained_rates import remembered, train_once
 
 from caloforge.data.samples import BUNDLED, showers_path
 from caloforge.data.showers import Showers
@@ -25,10 +24,8 @@ from caloforge.diagnosis.diagnose import latent_use
 from caloforge.diagnosis.diversity import rare_coverage, variances
 from caloforge.diagnosis.latent import judge_latent
 from caloforge.diagnosis.samples import draw_samples
-from caloforge.models import model_config
 from caloforge.training.loop import TrainingConfig
 from caloforge.training.run import Run, load_run
-from caloforge.training.train import train_run
 
 SMALL: dict[str, Any] = {"name": "vae", "latent": 8, "width": 64, "depth": 1, "flow_transforms": 3}
 FULL: dict[str, Any] = {"beta_schedule": "fixed", "free_bits": 0.0}
@@ -51,16 +48,6 @@ HEAD = (
     "training", "seed", "active", "rate", "I(x; z)", "nats lost without z", "average from N(0, 1)", "least variance",
     "rare covered", "finding", "live alarm",
 )  # fmt: skip
-
-
-def trained(showers: Showers, name: str, seed: int, steps: int, folder: Path) -> Path:
-    """The run of one case; a finished one is left as it is."""
-    place = folder / f"{list(CASES).index(name)}-{seed}"
-    if not (place / "weights.safetensors").is_file():
-        options = {**SMALL, **CASES[name]}
-        training = TrainingConfig(steps=steps, batch=128, learning_rate=2e-3, log_every=10)
-        train_run(showers, model_config(options), training, seed, place, yaml.safe_dump({"model": options}), {})
-    return place
 
 
 def live_alarm(place: Path) -> str:
@@ -100,10 +87,12 @@ def main() -> None:
     torch.set_num_threads(1)
     with ShowerFile(showers_path(BUNDLED)) as file:
         showers = file.read()[: chosen.showers]
+    training = TrainingConfig(steps=chosen.steps, batch=128, learning_rate=2e-3, log_every=10)
     print(f"| {' | '.join(HEAD)} |\n|{' --- |' * len(HEAD)}")
     for name in CASES:
         for seed in range(1, chosen.seeds + 1):
-            place = trained(showers, name, seed, chosen.steps, chosen.output)
+            place = chosen.output / f"{list(CASES).index(name)}-{seed}"
+            train_once(place, showers, {**SMALL, **CASES[name]}, training, seed)
             measured = remembered(place / "row.json", lambda p=place, seed=seed: row(load_run(p), seed, showers))
             print("|", " | ".join([name, str(seed), *measured, live_alarm(place)]), "|")
 

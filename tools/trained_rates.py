@@ -10,6 +10,7 @@ Run: python tools/trained_rates.py -o rates --splits 200 --seeds 5
 
 import argparse
 import json
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,13 @@ def remembered(place: Path, make: Any) -> Any:
     return json.loads(place.read_text())
 
 
+def train_once(place: Path, showers: Showers, model: dict[str, Any], training: TrainingConfig, seed: int) -> None:
+    """A run folder; a finished one is left as it is, an unfinished one begun again."""
+    if not (place / "weights.safetensors").is_file():
+        shutil.rmtree(place, ignore_errors=True)
+        train_run(showers, model_config(model), training, seed, place, yaml.safe_dump({"model": model}), {})
+
+
 def of_geant4(showers: Showers, splits: range) -> list[dict[str, str]]:
     """Statuses of each split of the showers in three parts."""
     table, names = stacked(tabulate(showers, select(COLUMNS)))
@@ -122,10 +130,7 @@ def of_model(kind: Kind, showers: Showers, seed: int, place: Path) -> dict[str, 
         train, rest = take_split(showers, "train"), [take_split(showers, s) for s in ("validation", "test")]
         first = (seed - 1) * kind.few
         showers = Showers.concatenate([train[first : first + kind.few], *rest])
-    if not (place / "weights.safetensors").is_file():
-        training = TrainingConfig(**{**kind.settings, **kind.training})
-        text = yaml.safe_dump({"model": kind.model})
-        train_run(showers, model_config(kind.model), training, seed, place, text, {})
+    train_once(place, showers, kind.model, TrainingConfig(**{**kind.settings, **kind.training}), seed)
     return statuses(diagnose_run(load_run(place), showers, seed).findings)
 
 

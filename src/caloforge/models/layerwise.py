@@ -33,14 +33,15 @@ class LayerMemory(nn.Module):
         self.sizes, self.parameters_per_cell = sizes, parameters_per_cell
         self.read = nn.ModuleList(nn.Linear(features_per_cell * size, width) for size in sizes[:-1])
         self.step = nn.GRUCell(width, width)
-        self.write = nn.ModuleList(nn.Linear(width, parameters_per_cell * size) for size in sizes[1:])
-        for write in self.write:
+        writes = [nn.Linear(width, parameters_per_cell * size) for size in sizes[1:]]
+        self.write = nn.ModuleList(writes)
+        for write in writes:
             nn.init.zeros_(write.weight)
             nn.init.zeros_(write.bias)
 
     def forward(self, cells: Float[Tensor, "N F V"], state: Float[Tensor, "N W"]) -> Float[Tensor, "N P V"]:
         """Additions to the parameters; those of layer l depend on the ``cells`` of layers before l alone."""
-        layers = cells.split(self.sizes, dim=2)
+        layers = torch.split(cells, self.sizes, dim=2)
         found = [cells.new_zeros(len(cells), self.parameters_per_cell, self.sizes[0])]
         for layer, read, write in zip(layers[:-1], self.read, self.write, strict=True):
             state = self.step(nn.functional.silu(read(layer.flatten(1))), state)
