@@ -10,6 +10,7 @@ Run: python tools/posterior_collapse.py -o collapse --steps 100 --seeds 2
 
 import argparse
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ CASES: dict[str, dict[str, Any]] = {
     "KL annealing": POWERFUL | {"beta_schedule": "annealed", "free_bits": 0.0},
     "cyclical beta": POWERFUL | {"beta_schedule": "cyclical", "free_bits": 0.0},
     "free bits 0.5": POWERFUL | FULL | {"free_bits": 0.5},
+    "KL annealing, free bits 0.5": POWERFUL | {"beta_schedule": "annealed", "free_bits": 0.5},
     "committed rate 8": POWERFUL | FULL | {"committed_rate": 8.0},
     "committed rate 8, learned prior": POWERFUL | FULL | {"committed_rate": 8.0, "prior": "flow"},
     "**provoked: beta 30**": DEAR | FULL,
@@ -81,6 +83,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--only", default="", help="trainings whose names hold this")
     parser.add_argument("--showers", type=int, default=4000, help="of the bundled sample, for training and tests")
     parser.add_argument("--seeds", type=int, default=2)
     chosen = parser.parse_args()
@@ -89,9 +92,9 @@ def main() -> None:
         showers = file.read()[: chosen.showers]
     training = TrainingConfig(steps=chosen.steps, batch=128, learning_rate=2e-3, log_every=10)
     print(f"| {' | '.join(HEAD)} |\n|{' --- |' * len(HEAD)}")
-    for name in CASES:
+    for name in (name for name in CASES if chosen.only in name):
         for seed in range(1, chosen.seeds + 1):
-            place = chosen.output / f"{list(CASES).index(name)}-{seed}"
+            place = chosen.output / "-".join([*re.findall(r"\w+", name), str(seed)])
             train_once(place, showers, {**SMALL, **CASES[name]}, training, seed)
             measured = remembered(place / "row.json", lambda p=place, seed=seed: row(load_run(p), seed, showers))
             print("|", " | ".join([name, str(seed), *measured, live_alarm(place)]), "|")
