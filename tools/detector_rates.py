@@ -106,7 +106,7 @@ def _latent(trial: int, sick: bool) -> Status:
     return judge_latent(measure_latent(mean, std.log(), log_likelihood, energy, generator)).status
 
 
-def _rate(k: int, n: int) -> str:
+def rate(k: int, n: int) -> str:
     """Share with its 95 % Clopper-Pearson interval."""
     low = beta.ppf(0.025, k, n - k + 1) if k else 0.0
     high = beta.ppf(0.975, k + 1, n - k) if k < n else 1.0
@@ -134,7 +134,7 @@ def print_rates(trials: int, only: str) -> None:
 
 def _row(name: str, healthy: dict[Status, int], defect: str, sick: dict[Status, int], trials: int) -> None:
     unsure = f"{healthy[Status.CANNOT_TELL]}, {sick[Status.CANNOT_TELL]}"
-    rates = (_rate(counts[Status.ALARM], trials) for counts in (healthy, sick))
+    rates = (rate(counts[Status.ALARM], trials) for counts in (healthy, sick))
     false, seen = rates
     print(f"| {name} | {false} | {defect} | {seen} | {unsure} |", flush=True)
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import yaml
 
+from caloforge.data.samples import BUNDLED, showers_path
 from caloforge.data.showers import Showers
-from caloforge.data.store import write_showers
+from caloforge.data.splits import SPLITS, take_split
+from caloforge.data.store import ShowerFile, write_showers
 from caloforge.diagnosis.diagnose import diagnose_run, latent_use
 from caloforge.diagnosis.finding import Status
 from caloforge.diagnosis.latent import judge_latent
@@ -56,15 +58,40 @@ def test_a_hidden_particle_is_judged_by_its_label(folder, mixed):
     assert diagnosis.rare is not None
 
 
-def test_a_powerful_decoder_and_a_large_beta_collapse_and_are_flagged(showers, tmp_path):
-    """The decoder is told the layer energies and draws every cell by itself: it can do without a dear latent."""
-    collapsed = train(showers, tmp_path / "collapsed", steps=60, beta=1000.0, beta_schedule="fixed", free_bits=0.0)
-    assert judge_latent(latent_use(load_run(collapsed), showers, 1)).status is Status.ALARM
+@pytest.fixture(scope="module")
+def electrons():
+    """Real Geant4 electrons."""
+    with ShowerFile(showers_path(BUNDLED)) as file:
+        return file.read()[:2500]
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ({}, Status.HEALTHY),
+        ({"decoder_context": "layers", "beta_schedule": "fixed", "free_bits": 0.0}, Status.ALARM),
+    ],
+    ids=["as it should be", "decoder sees the layers before"],
+)
+def test_a_decoder_that_needs_no_latent_is_flagged_on_real_showers(electrons, tmp_path, options, status):
+    place = train(electrons, tmp_path / "run", steps=60, width=64, latent=4, **options)
+    assert judge_latent(latent_use(load_run(place), take_split(electrons, "test"), 1)).status is status
 
 
 def test_a_free_latent_on_showers_with_a_hidden_variable_is_not_flagged(mixed, tmp_path):
     healthy = train(mixed, tmp_path / "healthy", steps=200, hide_particle=True, beta=0.1, free_bits=0.5)
     assert judge_latent(latent_use(load_run(healthy), mixed, 1)).status is Status.HEALTHY
+
+
+def test_a_model_that_knows_its_few_training_showers_by_heart_is_flagged(showers, folder, mixed, tmp_path):
+    few = Showers.concatenate(
+        [take_split(showers, "train")[:60], *(take_split(showers, s) for s in SPLITS if s != "train")]
+    )
+    train(few, tmp_path / "few", steps=150, beta=0.05, free_bits=0.0, prior="flow")
+    (sick,) = [f for f in diagnose_run(load_run(tmp_path / "few"), few, 1).findings if "by heart" in f.test]
+    assert sick.status is Status.ALARM
+    (healthy,) = [f for f in diagnose_run(load_run(folder), mixed, 1).findings if "by heart" in f.test]
+    assert healthy.status is not Status.ALARM
 
 
 def test_what_does_not_apply_cannot_tell(showers, tmp_path):
@@ -90,7 +117,9 @@ def test_the_command_writes_page_plots_and_json(call, folder, mixed, tmp_path):
     assert "Recovered fraction of mode mu-" in page
     assert 'src="http' not in page
     plots = {path.stem for path in (tmp_path / "report" / "plots").iterdir()}
-    assert {"modes", "variances", "distances", "latent"} <= plots
+    assert {"modes", "variances", "distances", "latent", "prior"} <= plots
+    assert {"information", "lost", "rate", "sensitivity", "from_prior", "active_units"} <= set(facts["latent"])
+    assert "Latents one by one" in page
 
 
 def test_too_few_showers_are_one_sentence(call, folder, mixed, tmp_path):

@@ -7,7 +7,7 @@ import torch
 
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.models import model_config
-from caloforge.models.bounds import gaussian_kl, importance_bound, log_mean_exp
+from caloforge.models.bounds import gaussian_kl, importance_bound, log_mean_exp, mutual_information, widest_posterior
 from caloforge.models.vae import ShapeVAE
 from caloforge.rng import torch_stream
 
@@ -73,6 +73,47 @@ def test_error_of_one_weight_is_unknown():
     assert error.isnan().all()
 
 
+def test_information_is_that_of_all_pairs():
+    generator = torch_stream(6, "information")
+    mean, log_std, noise = (torch.randn(40, 3, generator=generator) for _ in range(3))
+    z = mean + log_std.exp() * noise
+    log_q = torch.distributions.Normal(mean, log_std.exp()).log_prob(z[:, None]).sum(2)  # [i, j]: of z_i given x_j
+    expected = (log_q.diagonal() - log_q.logsumexp(1)).mean() + math.log(40)
+    assert float(mutual_information(z, mean, log_std)) == pytest.approx(float(expected), rel=1e-5)
+    same = torch.zeros(40, 3)
+    assert float(mutual_information(noise, same, same)) == pytest.approx(0, abs=1e-6)
+    far = 100.0 * torch.arange(40.0)[:, None]
+    assert float(mutual_information(far, far, 0 * far)) == pytest.approx(math.log(40))
+
+
+@pytest.mark.parametrize("rate", [1e-4, 0.1, 1.0, 5.0])
+def test_no_posterior_within_the_bound_has_a_smaller_rate(rate):
+    widest = widest_posterior(rate)
+    at_bound = gaussian_kl(torch.zeros(1, 1), torch.tensor([[math.log(widest)]]))
+    assert float(at_bound) == pytest.approx(rate, rel=1e-3)
+    generator = torch_stream(8, "floor")
+    log_std = math.log(widest) - torch.rand(500, 1, generator=generator) * 5
+    assert gaussian_kl(3 * torch.randn(500, 1, generator=generator), log_std).min() >= rate * (1 - 1e-3)
+    assert widest_posterior(0.0) == 1.0
+
+
+@pytest.mark.parametrize("rate", [2.0, 40.0])
+@pytest.mark.parametrize("size", [0.0, 1.0, 100.0])
+def test_the_committed_rate_holds_for_every_encoder(binning, showers, size, rate):
+    """Whatever the encoder's weights, each latent of each shower pays its part."""
+    config = model_config({"name": "vae", "latent": 4, "width": 8, "depth": 1, "committed_rate": rate})
+    pipeline, generator = config.pipeline(binning), torch_stream(1, "test")
+    pipeline.fit(showers, generator)
+    x, c, _ = pipeline(showers[:200], generator)
+    torch.manual_seed(0)
+    model = config.build(pipeline).requires_grad_(False)
+    model.initialise(x, c)
+    for parameter in model.shape.encoder.parameters():
+        parameter.mul_(size)
+    mean, log_std = model.shape.posterior(x[:, 3:], model.context(x[:, :3], c)[0], c)
+    assert gaussian_kl(mean, log_std).min() >= rate / 4 * (1 - 1e-4)
+
+
 @pytest.mark.parametrize("decoder", ["dirichlet", "lognormal", "mse"])
 def test_latent_of_one_dimension(binning, showers, decoder):
     """log p of real showers of the model's decoder, against the integral over z on a grid."""
@@ -88,7 +129,7 @@ def test_latent_of_one_dimension(binning, showers, decoder):
     shape.cells.weight.mul_(10.0)
     grid, n = torch.linspace(-6, 6, 401), 401
     rows = [t.repeat_interleave(n, 0) for t in (shares, u, c)]
-    density = shape.shares.log_prob(rows[0], shape.decode(grid.repeat(6)[:, None], rows[1], rows[2])).sum(1)
+    density = shape.log_likelihood(rows[0], grid.repeat(6)[:, None], rows[1], rows[2])
     density = density.view(6, n).double()
     normal = (-0.5 * grid**2 - 0.5 * math.log(2 * math.pi)).double()
     exact = (density + normal).logsumexp(1) + math.log(12 / 400)

@@ -21,16 +21,18 @@ from caloforge.diagnosis.diversity import (
 )
 from caloforge.diagnosis.finding import Finding, Status, cannot_tell
 from caloforge.diagnosis.latent import LatentUse, judge_latent, measure_latent
-from caloforge.diagnosis.memorisation import copies_of_training
+from caloforge.diagnosis.memorisation import copies_of_training, known_by_heart
 from caloforge.diagnosis.modes import ModeFraction, judge_modes, measure_modes
 from caloforge.diagnosis.samples import Samples, draw_samples
 from caloforge.errors import EmptySample
+from caloforge.generation.likelihood import log_likelihood
 from caloforge.models.cascade import Cascade
 from caloforge.models.vae import ShapeVAE
 from caloforge.rng import stream, torch_stream
 from caloforge.training.run import Run
 
-SCHEMA = 1
+SCHEMA = 2
+_LIKELIHOOD_DRAWS = 2  # of the latent, for each likelihood
 Progress = Callable[[float, str], None]
 
 
@@ -72,9 +74,7 @@ class Diagnosis:
             "findings": [f.to_dict() for f in self.findings],
             "variances": [f.to_dict() for f in self.variances],
             "modes": [asdict(mode) for mode in self.modes],
-            "latent": None
-            if self.latent is None
-            else {**asdict(self.latent), "active_units": self.latent.active_units},
+            "latent": None if self.latent is None else self.latent.to_dict(),
             "provenance": dict(self.provenance),
         }
 
@@ -110,7 +110,7 @@ def diagnose_run(
     progress(0.65, "variances")
     found += lost_variance(held_out, generated, samples.names)
     progress(0.7, "training showers")
-    found += _memorised(samples)
+    found += _memorised(run, samples, seed)
     progress(0.8, "modes")
     modes, judged = _modes(samples, seed)
     progress(0.9, "latent")
@@ -127,11 +127,16 @@ def _rare(samples: Samples) -> RareShowers | None:
         return None
 
 
-def _memorised(samples: Samples) -> tuple[Finding, ...]:
+def _memorised(run: Run, samples: Samples, seed: int) -> tuple[Finding, ...]:
     if not samples.trained_on:
         reason = "the truth is not the file that the model was trained on, so its training showers are not known"
         return (cannot_tell("Memorised training showers", reason),)
-    return copies_of_training(*samples.features)
+    copies = copies_of_training(*samples.features)
+    if not run.model.explicit:
+        return (*copies, cannot_tell("Training showers known by heart", "the model has no likelihood"))
+    parts = (samples.training[: len(samples.held_out)], samples.held_out)
+    training, held_out = (log_likelihood(run.model, run.pipeline, part, seed, _LIKELIHOOD_DRAWS)[0] for part in parts)
+    return (*copies, known_by_heart(training, held_out))
 
 
 def _modes(samples: Samples, seed: int) -> tuple[tuple[ModeFraction, ...], tuple[Finding, ...]]:
@@ -168,10 +173,12 @@ def latent_use(run: Run, truth: Showers, seed: int) -> LatentUse | None:
         u = model.context(x[:, : model.n_layers], c)[0]
 
         def log_likelihood(z: torch.Tensor) -> torch.Tensor:
-            return shape.shares.log_prob(shares, shape.decode(z, u, e)).sum(1)
+            return shape.log_likelihood(shares, z, u, e)
 
         energy = torch.tensor(np.array(truth.incident_energy, np.float32))
-        return measure_latent(*shape.posterior(shares, u, e), log_likelihood, energy, generator)
+        noise = torch.randn(len(x), shape.latent, generator=generator)
+        prior = shape.draw_prior(noise, u, e)
+        return measure_latent(*shape.posterior(shares, u, e), log_likelihood, energy, prior, generator)
 
 
 def _no_latent() -> Finding:

@@ -19,7 +19,7 @@ from caloforge.validation.section import Plot
 
 _KIND = {Status.HEALTHY: "pass", Status.ALARM: "fail", Status.CANNOT_TELL: "unsure"}
 _NOTE = (
-    f"Each test raises a false alarm for at most {100 * ALPHA:g} % of healthy models. Healthy means that a defect of "
+    f"Each test is set to raise a false alarm for {100 * ALPHA:g} % of healthy models. Healthy means that a defect of "
     "concern would have been seen; where it would not, the test cannot tell and says how many showers it would need."
 )
 

@@ -4,14 +4,16 @@ For showers :math:`x_i` with posteriors :math:`q(z|x_i) = N(\mu_i, \sigma_i^2)` 
 
 - **active units** (arXiv:1509.00519): latents k with :math:`\mathrm{Var}_i(\mu_{ik}) > 0.01`;
 - **rate**: :math:`\frac1N\sum_i KL(q(z|x_i)\,\|\,N(0,1))`, latent by latent, in nats;
-- **mutual information** (Hoffman and Johnson, 2016):
-  :math:`I = \frac1N\sum_i \big[\log q(z_i|x_i) - \log \tfrac1N \sum_j q(z_i|x_j)\big] \le \log N`;
-- **distance of the average posterior from the prior**: :math:`KL(q(z)\,\|\,p(z)) \approx \text{rate} - I`;
+- **mutual information** I(x; z): `caloforge.models.bounds.mutual_information`;
+- **average posterior against the prior**: :math:`KL(q(z)\,\|\,N(0, 1)) = \text{rate} - I`, and, latent by latent, the
+  largest difference between the cumulative distributions of :math:`z_i` and of the z that samples are made from
+  (Kolmogorov and Smirnov), which may come from a learned prior;
 - **use of the latent**: how much likelihood is lost when a shower is decoded from another one's latent,
   :math:`\Delta = \frac1N\sum_i \big[\log p(x_i|z_i) - \log p(x_i|z_{\pi(i)})\big]`, :math:`\pi` a neighbour in energy,
-  so that what the condition already says does not count.
+  so that what the condition already says does not count;
+- **sensitivity** of the decoder: the same when one latent alone is exchanged.
 
-A collapsed model has a rate and a :math:`\Delta` of zero: the decoder does without the latent.
+A collapsed model has an I and a :math:`\Delta` of zero: the decoder does without the latent.
 """
 
 __all__ = ["LatentUse", "measure_latent", "judge_latent"]
@@ -19,43 +21,80 @@ __all__ = ["LatentUse", "measure_latent", "judge_latent"]
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
-from scipy.stats import norm
+from numpy import ndarray as Array
+from scipy.stats import ks_2samp, norm
 from torch import Tensor
 
 from caloforge.diagnosis.finding import ALPHA, POWER, Finding, Status, cannot_tell
+from caloforge.models.bounds import ACTIVE, gaussian_kl, mutual_information
 
-_ACTIVE = 0.01
 _LEAST = 1.0  # nats that the latent of a shower should tell the decoder
 _FEWEST = 200
-_BLOCK = 250
 _NEIGHBOURHOOD = 20
 
 LogLikelihood = Callable[[Float[Tensor, "N Z"]], Float[Tensor, " N"]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LatentUse:
-    """What a latent carries; see the module. ``lost`` is :math:`\\Delta` with its standard error, nats a shower."""
+    """What a latent carries; see the module. Tuples have an entry for each latent.
+
+    Args:
+        variance_of_means: of the posterior means.
+        rate: nats.
+        sensitivity: nats lost when this latent alone is another shower's.
+        from_prior: Kolmogorov-Smirnov distance of its average posterior from the prior.
+        information: I(x; z), nats, all latents together.
+        lost: :math:`\\Delta`, nats a shower.
+        lost_error: its standard error.
+        posterior: a draw from the posterior of each shower.
+        prior: a draw of the z that a sample at its conditions is made from.
+    """
 
     variance_of_means: tuple[float, ...]
     rate: tuple[float, ...]
-    mutual_information: float
+    sensitivity: tuple[float, ...]
+    from_prior: tuple[float, ...]
+    information: float
     lost: float
     lost_error: float
-    n: int
+    posterior: Float[Array, "N Z"]
+    prior: Float[Array, "N Z"]
+
+    @property
+    def n(self) -> int:
+        """Showers."""
+        return len(self.posterior)
 
     @property
     def active_units(self) -> int:
         """Latents whose posterior mean moves."""
-        return sum(v > _ACTIVE for v in self.variance_of_means)
+        return sum(v > ACTIVE for v in self.variance_of_means)
 
     @property
-    def average_from_prior(self) -> float:
-        """KL of the average posterior to the prior, nats; an estimate, exact where I is well below log N."""
-        return sum(self.rate) - self.mutual_information
+    def average_from_normal(self) -> float:
+        """KL of the average posterior to N(0, 1), nats; a bound from above, close where I is well below log N."""
+        return sum(self.rate) - self.information
+
+    def to_dict(self) -> dict[str, Any]:
+        """The measures, for JSON."""
+        return {
+            "n": self.n,
+            "active_units": self.active_units,
+            "rate_total": sum(self.rate),
+            "information": self.information,
+            "average_from_normal": self.average_from_normal,
+            "lost": self.lost,
+            "lost_error": self.lost_error,
+            "variance_of_means": self.variance_of_means,
+            "rate": self.rate,
+            "sensitivity": self.sensitivity,
+            "from_prior": self.from_prior,
+        }
 
 
 @torch.no_grad()
@@ -64,6 +103,7 @@ def measure_latent(
     log_std: Float[Tensor, "N Z"],
     log_likelihood: LogLikelihood,
     energy: Float[Tensor, " N"],
+    prior: Float[Tensor, "N Z"],
     generator: torch.Generator,
 ) -> LatentUse:
     """Measure the use of a latent.
@@ -73,18 +113,24 @@ def measure_latent(
         log_std: logarithms of the posterior standard deviations.
         log_likelihood: log p(x_i | z_i) of all N showers in nats, for latents in their order.
         energy: incident energies, to exchange latents between showers of nearly the same energy.
+        prior: the z that samples at the conditions of the showers are made from.
         generator: draws the latents and the exchange.
     """
     z = mean + log_std.exp() * torch.randn(mean.shape, generator=generator)
-    rate = 0.5 * (mean**2 + (2 * log_std).exp() - 1) - log_std
-    lost = log_likelihood(z) - log_likelihood(z[_neighbours(energy, generator)])
+    other = z[_neighbours(energy, generator)]
+    kept = log_likelihood(z)
+    lost = (kept - log_likelihood(other)).double()
+    alone = torch.eye(z.shape[1], dtype=torch.bool)
     return LatentUse(
         tuple(mean.double().var(0).tolist()),
-        tuple(rate.double().mean(0).tolist()),
-        _mutual_information(z, mean, log_std),
-        float(lost.double().mean()),
-        float(lost.double().std() / math.sqrt(len(lost))),
-        len(mean),
+        tuple(gaussian_kl(mean, log_std).double().mean(0).tolist()),
+        tuple(float((kept - log_likelihood(torch.where(only, other, z))).double().mean()) for only in alone),
+        tuple(float(ks_2samp(a, b).statistic) for a, b in zip(z.T.numpy(), prior.T.numpy(), strict=True)),
+        float(mutual_information(z, mean, log_std)),
+        float(lost.mean()),
+        float(lost.std() / math.sqrt(len(lost))),
+        z.numpy(),
+        prior.numpy(),
     )
 
 
@@ -97,31 +143,21 @@ def _neighbours(energy: Float[Tensor, " N"], generator: torch.Generator) -> Tens
     return partner
 
 
-def _mutual_information(z: Float[Tensor, "N Z"], mean: Float[Tensor, "N Z"], log_std: Float[Tensor, "N Z"]) -> float:
-    total = 0.0
-    for start in range(0, len(z), _BLOCK):
-        block = z[start : start + _BLOCK, None, :]
-        log_q = -(0.5 * ((block - mean) / log_std.exp()) ** 2 + log_std + 0.5 * math.log(2 * math.pi)).sum(2)
-        own = log_q[torch.arange(len(block)), torch.arange(start, start + len(block))]
-        total += float((own - log_q.logsumexp(1) + math.log(len(z))).double().sum())
-    return total / len(z)
-
-
 def judge_latent(use: LatentUse) -> Finding:
     """Alarm where the decoder loses less than one nat a shower without the latent; see `LatentUse`."""
     test = "Use of the latent (posterior collapse)"
     if use.n < _FEWEST:
         return cannot_tell(test, f"{use.n} showers are too few", _FEWEST)
-    n_latents = len(use.rate)
     evidence = (
-        f"{use.active_units} of {n_latents} latents are active; they tell {use.mutual_information:.1f} nats (at most "
-        f"{math.log(use.n):.1f} can be seen), and decoding from another shower's latent costs {use.lost:.2f} ± "
+        f"{use.active_units} of {len(use.rate)} latents are active; of a rate of {sum(use.rate):.2f} nats they tell "
+        f"{use.information:.2f} (at most {math.log(use.n):.1f} can be seen), their average posterior is at most "
+        f"{use.average_from_normal:.2f} from N(0, 1); decoding from another shower's latent costs {use.lost:.2f} ± "
         f"{use.lost_error:.2f} nats"
     )
     numbers = {"lost": use.lost, "error": use.lost_error, "active_units": use.active_units, "n": use.n}
     limit = float(norm.isf(ALPHA)) * use.lost_error
     if use.lost + limit < _LEAST:
-        remedy = "anneal the KL weight, raise model.free_bits, lower model.beta, or weaken the decoder"
+        remedy = "anneal the KL weight, raise model.free_bits or committed_rate, lower model.beta, weaken the decoder"
         return Finding(test, Status.ALARM, evidence, remedy, numbers=numbers)
     if use.lost - limit < _LEAST:
         gap = max(abs(use.lost - _LEAST), 0.1 * _LEAST)

@@ -17,13 +17,13 @@ from caloforge.diagnosis.diagnose import Diagnosis
 from caloforge.diagnosis.finding import Status
 from caloforge.diagnosis.latent import LatentUse
 from caloforge.diagnosis.neighbours import nearest, nearest_rows
+from caloforge.models.bounds import ACTIVE
 from caloforge.units import GeV
 from caloforge.validation.images import paired_showers, side_views
 from caloforge.validation.section import Plot
 from caloforge.validation.style import BAND, MUTED, TRUTH, figure, look
 
 _SHOWN = 4
-_FREE_BITS = 0.1
 
 
 def plots(diagnosis: Diagnosis) -> Iterator[Plot]:
@@ -59,10 +59,17 @@ def plots(diagnosis: Diagnosis) -> Iterator[Plot]:
         yield Plot(
             "latent",
             "Use of the latent",
-            "Rate (KL of the posterior to the prior) of each latent, largest first, and variance of its "
-            "posterior mean; "
-            "a latent whose variance is below 0.01 says nothing.",
+            "Latents in the order of their rate (KL of the posterior to N(0, 1)). Left: rate, and the likelihood lost "
+            "when this latent alone is another shower's. Right: variance of the posterior mean; a latent below 0.01 "
+            "says nothing.",
             partial(_latent, diagnosis.latent),
+        )
+        yield Plot(
+            "prior",
+            "Average posterior against the prior",
+            "Latents farthest from their prior: z of held-out showers, and the z that samples at the same conditions "
+            "are made from. Where they differ, samples come from places that no shower taught the decoder.",
+            partial(_prior, diagnosis.latent),
         )
 
 
@@ -156,15 +163,31 @@ def _latent(use: LatentUse) -> Figure:
     places = np.arange(len(order))
     with figure(9.0, 3.2) as fig:
         rate, variance = fig.subplots(1, 2)
-        rate.bar(places, np.array(use.rate)[order], color=look(1).colour)
-        rate.axhline(_FREE_BITS, color=MUTED, ls="--", label="0.1 nats")
-        rate.set(xlabel="Latent", ylabel="Rate (nats)")
-        rate.legend(frameon=False)
-        rate.set_xlim(-0.8, len(order) - 0.2)
+        for shift, values, name, own in ((-0.2, use.rate, "rate", look(1)), (0.2, use.sensitivity, "lost", look(0))):
+            rate.bar(places + shift, np.array(values)[order], 0.4, color=own.colour, label=name)
+        rate.set(xlabel="Latent", ylabel="Nats", xlim=(-0.8, len(order) - 0.2))
         variance.plot(places, np.maximum(np.array(use.variance_of_means)[order], 1e-6), "o", color=look(1).colour)
-        variance.axhline(0.01, color=MUTED, ls="--", label="active above")
+        variance.axhline(ACTIVE, color=MUTED, ls="--", label="active above")
         variance.set(xlabel="Latent", ylabel="Variance of posterior mean", yscale="log", xlim=(-0.8, len(order) - 0.2))
-        variance.legend(frameon=False)
+        for axes in (rate, variance):
+            axes.set_xticks(places, [str(k) for k in order])
+            axes.legend(frameon=False)
+        return fig
+
+
+def _prior(use: LatentUse) -> Figure:
+    farthest = np.argsort(use.from_prior)[::-1][:_SHOWN]
+    edges = np.linspace(-4, 4, 41)
+    with figure(2.6 * len(farthest) + 0.8, 2.8) as fig:
+        for axes, k in zip(fig.subplots(1, len(farthest), squeeze=False)[0], farthest, strict=True):
+            for z, name, own in ((use.prior, "prior", None), (use.posterior, "posterior", look(1))):
+                counts = np.histogram(np.clip(z[:, k], -4, 4), edges)[0] / len(z)
+                axes.stairs(counts, edges, color=own.colour if own else TRUTH, ls=own.line if own else "-", label=name)
+            axes.margins(y=0.3)
+            axes.autoscale(axis="y")
+            axes.set(xlabel=f"Latent {k}, distance {use.from_prior[k]:.2f}", ylim=(0, None))
+        fig.axes[0].set(ylabel="Share of showers")
+        fig.axes[0].legend(frameon=False, ncols=2, loc="upper left")
         return fig
 
 

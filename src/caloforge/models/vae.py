@@ -6,9 +6,10 @@ s: shares of the cells in their layer; u: energy features, the last L of them th
 energies; c: conditions. The decoder's output is a proper density for sparse non-negative cells
 (`caloforge.models.hurdle`), so samples have real zeros and real cell noise, not a blurred mean. The KL term has weight
 beta (arXiv:1804.03599); against posterior collapse the weight starts at zero and never pushes a latent below its free
-bits (arXiv:1606.04934). Where the average q stays away from N(0, 1), as it does for beta < 1, samples would fall into
-its holes: then a small flow p(z | u, c) can learn the average q, without acting back on encoder or decoder, and samples
-are drawn from it. Source: arXiv:1312.6114.
+bits (arXiv:1606.04934), or posteriors are kept narrower than the prior (delta-VAE, arXiv:1901.03416). Where the average
+q stays away from N(0, 1), as it does for beta < 1, samples would fall into its holes: then a small flow p(z | u, c) can
+learn the average q, without acting back on encoder or decoder, and samples are drawn from it.
+Source: arXiv:1312.6114.
 """
 
 __all__ = ["DECODERS", "ShapeVAE", "VAEConfig"]
@@ -25,10 +26,11 @@ from caloforge.geometry.binning import Binning
 from caloforge.models.base import Estimate, Losses, ModelConfig, register
 from caloforge.models.beta import BetaSchedule, beta_at
 from caloforge.models.blur import MeanShares
-from caloforge.models.bounds import gaussian_kl, importance_bound
+from caloforge.models.bounds import ACTIVE, gaussian_kl, importance_bound, mutual_information, widest_posterior
 from caloforge.models.cascade import Cascade, ShapeStage
 from caloforge.models.flow import CouplingFlow, LayerEnergyFlow
 from caloforge.models.hurdle import DirichletShares, LogNormalShares
+from caloforge.models.layerwise import LayerMemory
 from caloforge.models.shares import ShareDensity
 from caloforge.nn.conditioning import Conditioning, ParticleEmbedding, Tails
 from caloforge.nn.layers import ConditionedMLP
@@ -55,7 +57,13 @@ class VAEConfig(ModelConfig):
     warmup: tuple[float, float] = Field((0.3, 0.6), description="part of training over which an annealed beta grows")
     cycles: int = Field(4, ge=1, description="rises of a cyclical beta")
     free_bits: float = Field(0.1, ge=0, description="KL of a latent, in nats, below which it costs nothing")
+    committed_rate: float = Field(
+        0.0, ge=0, le=100, description="KL in nats that the posterior of no shower can fall below (delta-VAE); 0: none"
+    )
     decoder: Decoder = Field("dirichlet", description="density of the cells; mse draws means only, to show the blur")
+    decoder_context: Literal["energies", "layers"] = Field(
+        "energies", description="what the decoder sees beside z; layers: also the cells of all layers before"
+    )
     cells: CellFeatures = Field(
         "shares", description="shares of a layer's energy, or of weights with a smooth spectrum"
     )
@@ -107,6 +115,12 @@ class ShapeVAE(ShapeStage):
         self.encoder = ConditionedMLP(2 * n_voxels + context, 2 * self.latent, *options)
         self.decoder = ConditionedMLP(self.latent + context, width, *options)
         self.cells = nn.Linear(width + binning.n_layers, self.shares.parameters_per_cell * n_voxels)
+        self.memory = (
+            LayerMemory(binning, 2, self.shares.parameters_per_cell, width)
+            if config.decoder_context == "layers"
+            else None
+        )
+        self.log_widest = math.log(widest_posterior(config.committed_rate / self.latent))
         self.register_buffer("log_share_mean", torch.zeros(n_voxels))
         self.register_buffer("log_share_std", torch.ones(n_voxels))
 
@@ -123,35 +137,42 @@ class ShapeVAE(ShapeStage):
             self.cells.weight.mul_(0.1)
             self.cells.bias.copy_(self.shares.start(shares).reshape(-1))
 
+    def _features(self, shares: Float[Tensor, "N V"]) -> Float[Tensor, "N 2 V"]:
+        """Whether each cell is hit, and its standardised log share."""
+        hit = shares > 0
+        size = (shares.clamp_min(1e-30).log() - self.log_share_mean) / self.log_share_std
+        return torch.stack([hit.float(), torch.where(hit, size, 0.0)], 1)
+
     def posterior(
         self, shares: Float[Tensor, "N V"], u: Float[Tensor, "N U"], c: Float[Tensor, "N C"]
     ) -> tuple[Float[Tensor, "N Z"], Float[Tensor, "N Z"]]:
         """Mean and log standard deviation of q(z | s, u, c)."""
-        hit = shares > 0
-        size = (shares.clamp_min(1e-30).log() - self.log_share_mean) / self.log_share_std
-        features = torch.cat([hit.float(), torch.where(hit, size, 0.0), u], 1)
+        features = torch.cat([self._features(shares).flatten(1), u], 1)
         mean, log_std = self.encoder(features, c).chunk(2, dim=1)
-        return mean, log_std.clamp(-6.0, 2.0)
+        log_std = log_std.clamp(-6.0, 2.0)
+        if self.config.committed_rate > 0:  # a smooth bound: never wider than the widest
+            log_std = self.log_widest - nn.functional.softplus(self.log_widest - log_std)
+        return mean, log_std
 
-    def decode(
+    def _hidden(
         self, z: Float[Tensor, "N Z"], u: Float[Tensor, "N U"], c: Float[Tensor, "N C"]
-    ) -> Float[Tensor, "N P V"]:
-        """Parameters of the cells' density; the log layer energies also go straight into the last linear map."""
+    ) -> tuple[Float[Tensor, "N W"], Float[Tensor, "N P V"]]:
+        """Hidden units of the decoder, and the parameters of the cells' density before other layers are seen.
+
+        The log layer energies also go straight into the last linear map.
+        """
         hidden = self.decoder(torch.cat([z, u], 1), c)
         cells = self.cells(torch.cat([hidden, u[:, -self.n_layers :]], 1))
-        return cells.view(len(z), self.shares.parameters_per_cell, -1)
+        return hidden, cells.view(len(z), self.shares.parameters_per_cell, -1)
 
-    def elbo_terms(
-        self,
-        shares: Float[Tensor, "N V"],
-        u: Float[Tensor, "N U"],
-        c: Float[Tensor, "N C"],
-        noise: Float[Tensor, "N Z"],
-    ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N Z"], Float[Tensor, "N Z"]]:
-        """Reconstruction log-density at one z ~ q, the KL of each latent to N(0, 1), both in nats, and that z."""
-        mean, log_std = self.posterior(shares, u, c)
-        z = mean + log_std.exp() * noise
-        return self.shares.log_prob(shares, self.decode(z, u, c)).sum(1), gaussian_kl(mean, log_std), z
+    def log_likelihood(
+        self, shares: Float[Tensor, "N V"], z: Float[Tensor, "N Z"], u: Float[Tensor, "N U"], c: Float[Tensor, "N C"]
+    ) -> Float[Tensor, " N"]:
+        """log p(s | z, u, c) in nats."""
+        hidden, cells = self._hidden(z, u, c)
+        if self.memory is not None:
+            cells = cells + self.memory(self._features(shares), hidden)
+        return self.shares.log_prob(shares, cells).sum(1)
 
     def loss(
         self,
@@ -161,17 +182,19 @@ class ShapeVAE(ShapeStage):
         progress: float,
         generator: torch.Generator,
     ) -> Losses:
-        """beta-ELBO with free bits; reconstruction, KL, and the KL of each latent are logged apart, in nats."""
+        """beta-ELBO with free bits; reconstruction, KL of each latent and I(x; z) of the batch are logged, in nats."""
         options = self.config
+        mean, log_std = self.posterior(shares, u, c)
         noise = torch.randn(len(shares), self.latent, generator=generator, device=shares.device)
-        reconstruction, kl, z = self.elbo_terms(shares, u, c, noise)
+        z = mean + log_std.exp() * noise
+        reconstruction, per_latent = self.log_likelihood(shares, z, u, c), gaussian_kl(mean, log_std).mean(0)
         beta = beta_at(progress, options.beta, options.beta_schedule, options.warmup, options.cycles)
-        per_latent = kl.mean(0)
         losses = {
             "reconstruction": -reconstruction.mean(),
             "kl": per_latent.sum(),
+            "information": mutual_information(z.detach(), mean.detach(), log_std.detach()),
             "beta": torch.tensor(beta),
-            "active_units": (per_latent > 0.1).sum().float(),
+            "active_units": (mean.detach().var(0) > ACTIVE).sum().float(),
             **{f"kl_{i}": value for i, value in enumerate(per_latent)},
         }
         total = beta * per_latent.clamp_min(options.free_bits).sum() - reconstruction.mean()
@@ -187,6 +210,12 @@ class ShapeVAE(ShapeStage):
             return -0.5 * (z**2 + math.log(2 * math.pi)).sum(1)
         return self.prior.log_prob(z, torch.cat([u, c], 1))
 
+    def draw_prior(
+        self, noise: Float[Tensor, "N Z"], u: Float[Tensor, "N U"], c: Float[Tensor, "N C"]
+    ) -> Float[Tensor, "N Z"]:
+        """z of samples: standard normal noise itself, or what the learned prior makes of it."""
+        return noise if self.prior is None else self.prior.sample(noise, torch.cat([u, c], 1))
+
     def log_prob(
         self,
         shares: Float[Tensor, "N V"],
@@ -197,7 +226,7 @@ class ShapeVAE(ShapeStage):
         """Importance-weighted bound on log p(s | u, c) with z drawn from the posterior; see `importance_bound`."""
 
         def log_joint(z: Tensor) -> Tensor:
-            return self.shares.log_prob(shares, self.decode(z, u, c)).sum(1) + self._log_prior(z, u, c)
+            return self.log_likelihood(shares, z, u, c) + self._log_prior(z, u, c)
 
         return importance_bound(log_joint, *self.posterior(shares, u, c), noise)
 
@@ -209,7 +238,11 @@ class ShapeVAE(ShapeStage):
         active: Bool[Tensor, "N L"],
     ) -> Float[Tensor, "N V"]:
         """Shares of new showers; layers that are not ``active`` have no hit."""
-        z, cells = noise[:, : self.latent], noise[:, self.latent :]
-        if self.prior is not None:
-            z = self.prior.sample(z, torch.cat([u, c], 1))
-        return self.shares.sample(cells, self.decode(z, u, c), active)
+        chance = noise[:, self.latent :]
+        hidden, cells = self._hidden(self.draw_prior(noise[:, : self.latent], u, c), u, c)
+        shares = self.shares.sample(chance, cells, active)
+        if self.memory is None:
+            return shares
+        for _ in range(self.n_layers - 1):  # after k rounds, layers 0 to k are as if drawn one after another
+            shares = self.shares.sample(chance, cells + self.memory(self._features(shares), hidden), active)
+        return shares

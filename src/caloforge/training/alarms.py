@@ -3,12 +3,14 @@ r"""Alarms while training: collapse is seen in the log, early enough to stop the
 An alarm is raised when its condition holds in three records in a row (of those that it looks at), so that one noisy
 batch does not count:
 
-- **posterior collapse** (VAE): beta has reached its final value and fewer than 0.5 nats pass through the latent;
+- **posterior collapse** (VAE): beta has reached its final value and the latent tells fewer than 0.3 nats of a shower:
+  I(x; z) of the batch, which a floor on the rate cannot feign;
 - **discriminator saturation** (GAN): on held-out showers it is sure of truth and of samples, its bound on the
   Jensen-Shannon divergence above 95 % of ln 2, so the generator's gradients carry no news (arXiv:1701.04862);
 - **lost variance**: after half of the training some statistic of generated showers varies at fixed condition less than
-  half as much as in held-out showers. The statistics are the energy features and the concentration
-  :math:`\ln \sum_v s_v^2` of the cell shares; the dependence on the conditions is taken out linearly and in squares.
+  half as much as in held-out showers. The statistics are the layer energies and their sum over the incident energy,
+  and the concentration :math:`\ln \sum_v (E_v/E)^2` of the cells; the dependence on the conditions is taken out
+  linearly and in squares.
 """
 
 __all__ = ["Alarms", "smallest_variance_ratio"]
@@ -22,13 +24,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from caloforge.models.base import Generator
+from caloforge.preprocessing.pipeline import Pipeline
 
 Record = dict[str, float]
 
 _IN_A_ROW = 3
-_LEAST_RATE = 0.5  # nats
+_LEAST_INFORMATION = 0.3  # nats; decoding with a wrong latent then costs about one
 _SURE = 0.95 * math.log(2)
 _LEAST_VARIANCE = 0.5
+_LEAST_SPREAD = 2e-4**2  # of a layer's share of the incident energy; deeper layers hardly have any
 _SHOWERS = 512
 _SKIP = ""  # this record says nothing about the condition
 
@@ -36,9 +40,11 @@ _SKIP = ""  # this record says nothing about the condition
 def _collapsed(record: Record, final_beta: float, progress: float) -> str | None:
     if record.get("beta", 0.0) < final_beta:
         return _SKIP
-    if "kl" not in record or record["kl"] >= _LEAST_RATE:
+    told = record.get("information", math.inf)
+    if told >= _LEAST_INFORMATION:
         return None
-    return f"posterior collapse: {record['kl']:.2f} nats pass through the latent; raise model.free_bits or lower beta"
+    remedy = "raise model.free_bits or model.committed_rate, or lower model.beta"
+    return f"posterior collapse: the latent tells the decoder {told:.2f} nats of a shower; {remedy}"
 
 
 def _saturated(record: Record, final_beta: float, progress: float) -> str | None:
@@ -71,7 +77,7 @@ class Alarms:
 
     Args:
         steps: of the whole training.
-        final_beta: of a VAE; below it a small rate is no collapse.
+        final_beta: of a VAE; below it little information is no collapse.
     """
 
     steps: int
@@ -94,7 +100,11 @@ class Alarms:
 
 @torch.no_grad()
 def smallest_variance_ratio(
-    model: Generator, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], n_energies: int, generator: torch.Generator
+    model: Generator,
+    pipeline: Pipeline,
+    x: Float[Tensor, "N F"],
+    c: Float[Tensor, "N C"],
+    generator: torch.Generator,
 ) -> float:
     """Smallest ratio, over all statistics, of the variance at fixed condition of generated to that of held-out showers.
 
@@ -102,14 +112,16 @@ def smallest_variance_ratio(
     """
     x, c = x[:_SHOWERS], c[:_SHOWERS]
     made = model.sample(model.latent(len(c), generator), c)
-    spreads = [_spread(_statistics(features, n_energies), c) for features in (x, made)]
-    known = spreads[0] > 1e-6
+    spreads = [_spread(_statistics(pipeline, features, c), c) for features in (x, made)]
+    known = spreads[0] > _LEAST_SPREAD
     return float((spreads[1][known] / spreads[0][known]).min()) if known.any() else 1.0
 
 
-def _statistics(x: Float[Tensor, "N F"], n_energies: int) -> Float[Tensor, "N s"]:
-    concentration = x[:, n_energies:].square().sum(1, keepdim=True).clamp_min(1e-12).log()
-    return torch.cat([x[:, :n_energies], concentration], 1).double()
+def _statistics(pipeline: Pipeline, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N s"]:
+    energy = pipeline.condition.energies(c)[:, None]
+    layers = pipeline.layer_energies(x[:, : pipeline.binning.n_layers], c) / energy
+    concentration = (pipeline.cells(x, c) / energy).square().sum(1, keepdim=True).clamp_min(1e-12).log()
+    return torch.cat([layers, layers.sum(1, keepdim=True), concentration], 1).double()
 
 
 def _spread(t: Float[Tensor, "N s"], c: Float[Tensor, "N C"]) -> Float[Tensor, " s"]:

@@ -118,8 +118,7 @@ def train_run(
             if len(record) > 1:
                 chance = torch_stream(seed, "alarms", state.step)
                 x, c = data["validation"]
-                ratio = smallest_variance_ratio(state.average, x, c, pipeline.binning.n_layers, chance)
-                record["variance_ratio"] = ratio
+                record["variance_ratio"] = smallest_variance_ratio(state.average, pipeline, x, c, chance)
                 raised = alarms.check(record)
                 log.write(json.dumps({**record, **({"alarms": raised} if raised else {})}) + "\n")
                 log.flush()
