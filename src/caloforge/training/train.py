@@ -21,7 +21,7 @@ from caloforge.models import ModelConfig
 from caloforge.models.vae import VAEConfig
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.preprocessing.symmetry import AxialSymmetry
-from caloforge.rng import torch_stream
+from caloforge.rng import stream, torch_stream
 from caloforge.training.alarms import Alarms, smallest_variance_ratio
 from caloforge.training.balance import Balance
 from caloforge.training.loop import TrainingConfig, TrainingState, fit
@@ -89,17 +89,20 @@ def train_run(
     if min(map(len, splits.values())) < _LEAST_SHOWERS:
         sizes = (len(part) for part in splits.values())
         raise EmptySample(f"training needs {_LEAST_SHOWERS} showers in the training and validation splits", *sizes)
-    _prepare_folder(folder, config_yaml, resume)
     pipeline = model.pipeline(showers.binning)
     generator = torch_stream(seed, "preprocessing")
     energy = showers.incident_energy  # of all splits: the test split's extremes are no extrapolation
     pipeline.fit(splits["train"], generator, (float(energy.min()), float(energy.max())))
     data = {name: pipeline(part, generator)[:2] for name, part in splits.items()}
+    kinds = training.balance, training.balance_by
+    balance = Balance.of(data["train"], splits["train"].pdg, pipeline, *kinds, stream(seed, "balance"))
+    if balance is not None:
+        data["validation"] = balance.resampled(data["validation"], pipeline, torch_stream(seed, "balance"))
+    _prepare_folder(folder, config_yaml, resume)
     state = _initial_state(model, pipeline, data["train"], training, seed)
     if resume:
         load_state(folder, state)
     augment = AxialSymmetry.of(showers, pipeline).apply if training.augment else None
-    balance = Balance.of(splits["train"].pdg, training.balance)
     alarms = Alarms(training.steps, model.beta if isinstance(model, VAEConfig) else 0.0)
     start, first = time.monotonic(), state.step
     with _stop_requests() as stop, (folder / "log.jsonl").open("a" if resume else "w") as log:
@@ -134,6 +137,7 @@ def train_run(
         "seconds_cover_steps": [first, state.step],
         "data": provenance,
     }
+    state.average.acceptance = None if balance is None else balance.acceptance
     save_run(folder, state.average, pipeline, config_yaml, facts)
 
 
