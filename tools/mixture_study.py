@@ -31,14 +31,26 @@ from caloforge.truth.beam import Beam, parse_spectrum
 from caloforge.truth.production import Request, produce
 
 _MUON = 13
+_GAME = ["model.energies=adversarial"]
 STUDIES: dict[str, list[str]] = {
     "vae": ["vae-siw-1080"],
-    "gan": ["gan-siw-1080", "model.energies=adversarial"],
-    "gan, minibatch_std": ["gan-siw-1080", "model.energies=adversarial", "model.minibatch_std=true"],
-    "gan, mode_seeking": ["gan-siw-1080", "model.energies=adversarial", "model.mode_seeking=1.0"],
-    "gan, balance": ["gan-siw-1080", "model.energies=adversarial", "training.balance=1.0"],
-    "wgan": ["wgan-siw-1080", "model.energies=adversarial"],
-    "wgan, balance": ["wgan-siw-1080", "model.energies=adversarial", "training.balance=1.0"],
+    "vae, balance": ["vae-siw-1080", "training.balance=1"],
+    "gan": ["gan-siw-1080", *_GAME],
+    "gan, minibatch_std": ["gan-siw-1080", *_GAME, "model.minibatch_std=true"],
+    "gan, packing 4": ["gan-siw-1080", *_GAME, "model.packing=4"],
+    "gan, mode_seeking": ["gan-siw-1080", *_GAME, "model.mode_seeking=1"],
+    "gan, balance": ["gan-siw-1080", *_GAME, "training.balance=1"],
+    "wgan": ["wgan-siw-1080", *_GAME],
+    "wgan, packing 4": ["wgan-siw-1080", *_GAME, "model.packing=4"],
+    "wgan, balance": ["wgan-siw-1080", *_GAME, "training.balance=1"],
+    "wgan, balance by clusters": ["wgan-siw-1080", *_GAME, "training.balance=1", "training.balance_by=clusters"],
+    "wgan, likely energies": ["wgan-siw-1080"],
+    "wgan, likely energies, balance": ["wgan-siw-1080", "training.balance=1"],
+    "wgan, likely energies, balance by clusters": [
+        "wgan-siw-1080",
+        "training.balance=1",
+        "training.balance_by=clusters",
+    ],
 }
 
 
