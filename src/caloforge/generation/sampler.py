@@ -32,17 +32,16 @@ def _block(
     model: Generator, pipeline: Pipeline, conditions: Float[Tensor, "n C"], seed: int, index: int
 ) -> Float[Tensor, "n F"]:
     """One block; places whose sample is not kept are drawn again."""
-    x, places = conditions.new_empty(len(conditions), 0), torch.arange(len(conditions))
-    for attempt in count():
-        noise = model.latent(BLOCK, torch_stream(seed, "noise", index, *([attempt] if attempt else [])))[places]
+    places = torch.arange(len(conditions))
+    noise = model.latent(BLOCK, torch_stream(seed, "noise", index))[places]
+    x, kept = _sample(model, pipeline, noise, conditions, BLOCK)
+    for attempt in count(1):
         chance = torch.rand(BLOCK, generator=torch_stream(seed, "acceptance", index, attempt))[places]
-        drawn, kept = _sample(model, pipeline, noise, conditions[places], _AGAIN if attempt else BLOCK)
-        if attempt == 0:
-            x = drawn
-        x[places] = drawn
         places = places[chance >= kept]  # NaN is kept, for all to see
         if len(places) == 0:
             break
+        noise = model.latent(BLOCK, torch_stream(seed, "noise", index, attempt))[places]
+        x[places], kept = _sample(model, pipeline, noise, conditions[places], _AGAIN)
     return x
 
 

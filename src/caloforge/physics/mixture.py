@@ -39,7 +39,7 @@ class GaussianMixture:
     def log_joint(self, t: Float[Array, "N d"]) -> Float[Array, "N K"]:
         """log of share times density of each component."""
         factor = np.linalg.cholesky(self.covariance)
-        scaled = np.linalg.solve(factor[:, None], (t - self.mean[:, None])[..., None])[..., 0]
+        scaled = (t - self.mean[:, None]) @ np.linalg.inv(factor).transpose(0, 2, 1)
         log_det = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1)
         constant = np.log(self.share) - log_det - 0.5 * t.shape[1] * np.log(2 * np.pi)
         return (constant[:, None] - 0.5 * (scaled**2).sum(2)).T
