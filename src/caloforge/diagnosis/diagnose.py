@@ -145,7 +145,7 @@ def _modes(samples: Samples, seed: int) -> tuple[tuple[ModeFraction, ...], tuple
         response = truth.total_energy / truth.incident_energy
         medians = [100 * float(np.median(response[labels == k])) for k in range(int(labels.max()) + 1)]
         if len(medians) < 2:
-            reason = "their response, depth, length and radius show no second mode, and no label tells modes apart"
+            reason = "their response, depth and radius show no second mode, and no label tells modes apart"
             return (), (cannot_tell(test, f"all showers of the truth are {next(iter(names.values()))}: {reason}"),)
         names = {k: f"{k + 1} (median response {median:.2g} %)" for k, median in enumerate(medians)}
     try:

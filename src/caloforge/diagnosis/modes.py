@@ -17,7 +17,7 @@ Where no label tells modes apart, a mixture of Gaussians does, if their density 
 (`caloforge.physics.mixture`): then its modes are the labels.
 """
 
-__all__ = ["MODE_COLUMNS", "ModeFraction", "find_modes", "measure_modes", "judge_modes"]
+__all__ = ["CORE", "MODE_COLUMNS", "ModeFraction", "find_modes", "measure_modes", "judge_modes"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,12 +33,12 @@ from caloforge.errors import EmptySample
 from caloforge.physics.discriminant import logistic_regression
 from caloforge.physics.mixture import best_mixture, separate_modes
 
-MODE_COLUMNS = ("response", "centre_z", "width_z", "mean_r")  # energy, depth, length and radius
+MODE_COLUMNS = ("response", "centre_z", "mean_r")  # energy, depth and radius
 _FAR = 8.0  # standard deviations: beyond, a shower counts as one at this distance
 _FOLDS = 5
 _DRAWS = 4000
 _CLIP = 5.0
-_WITHIN = 0.9
+CORE = 0.9
 _CERTAIN = 1e6
 _TOLERANCE, _CONCERN = 0.2, 0.5
 _FEWEST = 5 * _FOLDS
@@ -79,10 +79,11 @@ def measure_modes(
     generated: Float[Array, "M f"],
     rng: np.random.Generator,
     named: Mapping[int, str] | None = None,
+    core: float = CORE,
 ) -> tuple[ModeFraction, ...]:
     """Fraction of each mode; features are standardised (`ConditionalScale`), NaN counts as average.
 
-    ``named``: what to call the labels.
+    ``named``: what to call the labels; ``core``: part of a mode's own showers that are near enough to count.
 
     Raises:
         EmptySample: a mode has fewer than 25 showers, or nothing was generated.
@@ -90,7 +91,7 @@ def measure_modes(
     names, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if len(generated) == 0 or counts.min() < _FEWEST:
         raise EmptySample(f"mode fractions need {_FEWEST} showers of each mode", int(counts.min()), len(generated))
-    confusion, taken = _classify(truth, index, generated, rng)
+    confusion, taken = _classify(truth, index, generated, rng, core)
     point = _unfold(confusion / confusion.sum(axis=1, keepdims=True), taken / taken.sum())
     drawn = _draws(confusion, taken, counts, rng)
     called = [(int(label), (named or {}).get(int(label), str(label))) for label in names]
@@ -123,7 +124,11 @@ def _terms(features: Float[Array, "N f"]) -> Float[Array, "N p"]:
 
 
 def _classify(
-    truth: Float[Array, "N f"], index: Int[Array, " N"], generated: Float[Array, "M f"], rng: np.random.Generator
+    truth: Float[Array, "N f"],
+    index: Int[Array, " N"],
+    generated: Float[Array, "M f"],
+    rng: np.random.Generator,
+    core: float,
 ) -> tuple[Float[Array, "c c"], Float[Array, " c"]]:
     """Counts (true mode, taken for) of held-out truth, and of generated showers; the last class is neither."""
     n_modes = int(index.max()) + 1
@@ -136,7 +141,7 @@ def _classify(
         probability += softmax(_terms(generated) @ weights, axis=1)
     made = np.argmax(probability, axis=1)
     for mode in range(n_modes):
-        _set_apart(mode, (truth, index, taken), (generated, made), n_modes)
+        _set_apart(mode, (truth, index, taken), (generated, made), n_modes, core)
     confusion = np.zeros((n_modes + 1, n_modes + 1))
     np.add.at(confusion, (index, taken), 1)
     confusion[-1, -1] = _CERTAIN
@@ -148,13 +153,14 @@ def _set_apart(
     known: tuple[Float[Array, "N f"], Int[Array, " N"], Int[Array, " N"]],
     judged: tuple[Float[Array, "M f"], Int[Array, " M"]],
     neither: int,
+    core: float,
 ) -> None:
     """Give the class ``neither`` to what was taken for the mode and is too far from it; changes the classes."""
     truth, index, taken = known
     own = truth[index == mode]
     distance = np.zeros(len(truth))
     distance[index == mode] = nearest(own, own, same=True)
-    reach = np.quantile(distance[index == mode], _WITHIN)
+    reach = np.quantile(distance[index == mode], core)
     strangers = (taken == mode) & (index != mode)
     distance[strangers] = nearest(truth[strangers], own)
     taken[(taken == mode) & (distance > reach)] = neither

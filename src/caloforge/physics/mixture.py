@@ -25,7 +25,7 @@ _STARTS = 3
 _STEPS = 200
 _CONVERGED = 1e-5  # nats a shower
 _RIDGE = 1e-4  # of the variance of each feature
-_DIP = 0.5  # of the lower peak: a valley this deep separates two modes
+_DIP = 0.6  # of the lower peak: a valley this deep separates two modes
 
 
 @dataclass(frozen=True, eq=False)
