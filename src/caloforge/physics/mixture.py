@@ -25,6 +25,7 @@ _STARTS = 3
 _STEPS = 200
 _CONVERGED = 1e-5  # nats a shower
 _RIDGE = 1e-4  # of the variance of each feature
+_SMALLEST = 0.005
 _DIP = 0.6  # of the lower peak: a valley this deep separates two modes
 
 
@@ -106,16 +107,19 @@ def _maximise(t: Float[Array, "N d"], member: Float[Array, "N K"], ridge: Float[
 
 
 def separate_modes(mixture: GaussianMixture) -> Int[Array, " K"]:
-    """The mode that each component belongs to, counted from 0 in the order of their shares, the greatest first."""
+    """The mode that each component belongs to, counted from 0 in the order of their shares, the greatest first.
+
+    A component of less than 0.5 % (a few outliers) is no mode: it goes with the one it is least divided from.
+    """
     n = len(mixture.share)
-    mode = np.arange(n)
-    for i in range(n):
-        for j in range(i):
-            if mode[i] != mode[j] and _valley(mixture, i, j) > _DIP:
-                mode[mode == mode[i]] = mode[j]
-    kinds, index = np.unique(mode, return_inverse=True)
-    share = np.bincount(index, mixture.share)
-    return np.argsort(np.argsort(-share, kind="stable"))[index] if len(kinds) > 1 else np.zeros(n, np.int64)
+    valley = np.array([[_valley(mixture, i, j) if i != j else 1.0 for j in range(n)] for i in range(n)])
+    large, mode = mixture.share >= _SMALLEST, np.arange(n)
+    for i, j in np.argwhere((valley > _DIP) & large[:, None] & large):
+        mode[mode == mode[i]] = mode[j]
+    for i in np.flatnonzero(~large):
+        mode[i] = mode[np.argmax(np.where(large, valley[i], -1.0))]
+    _, index = np.unique(mode, return_inverse=True)
+    return np.argsort(np.argsort(-np.bincount(index, mixture.share), kind="stable"))[index]
 
 
 def _valley(mixture: GaussianMixture, i: int, j: int) -> float:
