@@ -59,6 +59,8 @@ REMEDIES: dict[str, ToyGame] = {
     "wgan-gp": ToyGame(Wasserstein(penalty=1.0), critic_turns=3),
     "wgan-gp, packing 4": ToyGame(Wasserstein(penalty=1.0), critic_turns=3, packing=4),
     "wgan-gp, balance": ToyGame(Wasserstein(penalty=1.0), critic_turns=3, balance=1.0),
+    "R1, balance, 2400 steps": ToyGame(NonSaturating(r1=0.1), balance=1.0, steps=2400),
+    "wgan-gp, balance, 2400 steps": ToyGame(Wasserstein(penalty=1.0), critic_turns=3, balance=1.0, steps=2400),
 }
 
 
