@@ -25,12 +25,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
-from scipy.special import softmax
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
 
 from caloforge.diagnosis.finding import ALPHA, Effect, Finding, cannot_tell, judge
 from caloforge.diagnosis.neighbours import nearest
 from caloforge.errors import EmptySample
-from caloforge.physics.discriminant import logistic_regression
 from caloforge.physics.mixture import best_mixture, separate_modes
 
 MODE_COLUMNS = ("response", "centre_z", "mean_r")  # energy, depth and radius
@@ -38,6 +38,7 @@ _FAR = 8.0  # standard deviations: beyond, a shower counts as one at this distan
 _FOLDS = 5
 _DRAWS = 4000
 _CLIP = 5.0
+_RIDGE = 1e-2
 CORE = 0.9
 _CERTAIN = 1e6
 _TOLERANCE, _CONCERN = 0.2, 0.5
@@ -136,7 +137,7 @@ def _classify(
     taken, probability = np.empty(len(truth), np.int64), np.zeros((len(generated), n_modes))
     for k in range(_FOLDS):
         held_out = fold == k
-        weights = logistic_regression(terms[~held_out], index[~held_out], np.full(n_modes, 1 / n_modes))
+        weights = _logistic_regression(terms[~held_out], index[~held_out], n_modes)
         taken[held_out] = np.argmax(terms[held_out] @ weights, axis=1)
         probability += softmax(_terms(generated) @ weights, axis=1)
     made = np.argmax(probability, axis=1)
@@ -176,6 +177,23 @@ def _stratified_folds(index: Int[Array, " N"], rng: np.random.Generator) -> Int[
         rows = rng.permutation(np.flatnonzero(index == mode))
         fold[rows] = np.arange(len(rows)) % _FOLDS
     return fold
+
+
+def _logistic_regression(x: Float[Array, "N p"], index: Int[Array, " N"], n_modes: int) -> Float[Array, "p m"]:
+    """Multinomial, every mode with the same total weight, a ridge on all terms."""
+    weight = (1 / np.bincount(index, minlength=n_modes))[index] / n_modes
+    target = np.eye(n_modes)[index]
+
+    def loss(flat: Float[Array, " pm"]) -> tuple[float, Float[Array, " pm"]]:
+        beta = flat.reshape(x.shape[1], n_modes)
+        logits = x @ beta
+        nll = -(weight * (target * log_softmax(logits, axis=1)).sum(axis=1)).sum()
+        slope = x.T @ (weight[:, None] * (softmax(logits, axis=1) - target)) + _RIDGE * beta
+        return float(nll + 0.5 * _RIDGE * (beta**2).sum()), slope.reshape(-1)
+
+    start = np.zeros(x.shape[1] * n_modes)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 200})
+    return found.x.reshape(x.shape[1], n_modes)
 
 
 def _unfold(rates: Float[Array, "*R m m"], taken: Float[Array, "*R m"]) -> Float[Array, "*R m"]:

@@ -19,7 +19,7 @@ from torch.nn.functional import softplus
 
 from caloforge.models.acceptance import Acceptance
 from caloforge.models.adversary import Game, NonSaturating, Wasserstein, mode_seeking
-from caloforge.rng import torch_stream
+from caloforge.rng import stream, torch_stream
 from caloforge.training.balance import Balance, balance_between
 
 _NOISE, _WIDTH = 4, 32
@@ -128,7 +128,8 @@ def play(options: ToyGame, seed: int, n_truth: int = 10_000) -> Outcome:
     """Train both players on ``n_truth`` points; same seed, same outcome."""
     chance = torch_stream(seed, "toy game")
     truth, mode = two_modes(n_truth, options.rarity, chance)
-    balance = balance_between(truth, mode.numpy(), options.balance) if options.balance else None
+    rng = stream(seed, "balance")
+    balance = balance_between(truth, mode.numpy(), options.balance, rng) if options.balance else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(chance.initial_seed())
         networks = _perceptron(_NOISE, 2), _perceptron(2 * options.packing, 1)

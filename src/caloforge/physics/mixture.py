@@ -25,6 +25,7 @@ _STARTS = 3
 _STEPS = 200
 _CONVERGED = 1e-5  # nats a shower
 _RIDGE = 1e-4  # of the variance of each feature
+_LEAST = 1e-6  # for features that hardly vary; all are of the order of one
 _SMALLEST = 0.005
 _DIP = 0.6  # of the lower peak: a valley this deep separates two modes
 
@@ -68,7 +69,7 @@ def best_mixture(t: Float[Array, "N d"], rng: np.random.Generator, most: int = _
 
 def fit_mixture(t: Float[Array, "N d"], n: int, rng: np.random.Generator) -> GaussianMixture:
     """Mixture of ``n`` components of greatest likelihood, the best of several starts."""
-    ridge = np.diag(_RIDGE * t.var(axis=0) + 1e-12)
+    ridge = np.diag(_RIDGE * t.var(axis=0) + _LEAST)
     found = [_climb(t, _start(t, n, ridge, rng), ridge) for _ in range(_STARTS if n > 1 else 1)]
     return max(found, key=lambda mixture: float(mixture.log_density(t).sum()))
 

@@ -22,13 +22,12 @@ from torch import Tensor
 
 from caloforge.errors import BadValue
 from caloforge.models.acceptance import Acceptance, shower_terms
-from caloforge.physics.discriminant import logistic_regression
 from caloforge.physics.mixture import best_mixture
 from caloforge.preprocessing.pipeline import Pipeline
 
 Kinds = Literal["particle", "clusters"]
 Features = tuple[Float[Tensor, "N F"], Float[Tensor, "N C"]]
-_RIDGE = 1e-4
+_UNLIKE = 0.001  # of the training showers are so unlike the others that they count as rare
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +68,7 @@ class Balance:
             raise BadValue("training.balance", strength, remedy if kinds == "particle" else one)
         if kinds == "particle" and not pipeline.condition.hide_particle:
             return cls(torch.from_numpy(np.bincount(kind)[kind] ** -strength))
-        return balance_between(terms, kind, strength)
+        return balance_between(terms, kind, strength, rng)
 
     def resampled(self, data: Features, pipeline: Pipeline, generator: torch.Generator) -> Features:
         """Other showers drawn as these are in training, as many as there are: what held-out losses are taken on."""
@@ -84,16 +83,31 @@ class Balance:
         return torch.multinomial(self.weight, size, replacement=True, generator=generator)
 
 
-def balance_between(terms: Float[Tensor, "N t"], kind: Int[Array, " N"], strength: float) -> Balance:
+def balance_between(
+    terms: Float[Tensor, "N t"], kind: Int[Array, " N"], strength: float, rng: np.random.Generator
+) -> Balance:
     """Balance between kinds (from 0) that the model is not told, with an acceptance that knows them by ``terms``."""
     fraction = np.bincount(kind) / len(kind)
-    shown = fraction ** (1 - strength)
-    acceptance = Acceptance(terms.shape[1], len(fraction))
-    acceptance.centre.copy_(terms.mean(0))
-    acceptance.width.copy_(terms.std(0).clamp_min(1e-6))
-    acceptance.kept.copy_(torch.from_numpy((fraction / fraction.max()) ** strength))
-    x = acceptance.products(terms).double().numpy()
-    acceptance.slopes.copy_(torch.from_numpy(logistic_regression(x, kind, shown / shown.sum(), _RIDGE)))
+    shown, kept = fraction ** (1 - strength), (fraction / fraction.max()) ** strength
+    centre, width = terms.mean(0), terms.std(0).clamp_min(1e-6)
+    scaled = ((terms - centre) / width).double().numpy()
+    mixtures = [best_mixture(scaled[kind == k], rng) for k in range(len(fraction))]
+    of_kind = np.repeat(np.arange(len(fraction)), [len(mixture.share) for mixture in mixtures])
+    acceptance = Acceptance(terms.shape[1], len(of_kind))
+    share = np.concatenate([mixture.share for mixture in mixtures]) * (shown / shown.sum())[of_kind]
+    covariance = np.concatenate([mixture.covariance for mixture in mixtures])
+    found = {
+        "centre": centre,
+        "width": width,
+        "log_share": np.log(share),
+        "mean": np.concatenate([mixture.mean for mixture in mixtures]),
+        "whiten": np.linalg.inv(np.linalg.cholesky(covariance)),
+        "kept": np.append(kept[of_kind], kept.min()),
+    }
+    for name, value in found.items():
+        getattr(acceptance, name).copy_(torch.as_tensor(value))
+    density = acceptance.log_joint(terms).logsumexp(1)
+    acceptance.log_background.copy_(density.quantile(_UNLIKE))
     return Balance(1 / acceptance(terms), acceptance)
 
 

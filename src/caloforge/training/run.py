@@ -32,7 +32,7 @@ from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.training.loop import TrainingState
 
 _PIPELINE = "pipeline."  # the model holds the pipeline; its tensors are saved once, in their own file
-_ACCEPTANCE = "acceptance"  # of a training with balance
+_ACCEPTANCE = "acceptance.mean"  # there after a training with balance
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,9 @@ def load_run(name: str | Path) -> Run:
     for part in model.training_parts:
         delattr(model, part)
     weights, _ = _read_tensors(folder / "weights.safetensors")
-    if f"{_ACCEPTANCE}.kept" in weights:
-        model.acceptance = Acceptance(len(weights[f"{_ACCEPTANCE}.centre"]), len(weights[f"{_ACCEPTANCE}.kept"]))
+    if _ACCEPTANCE in weights:
+        n_components, n_terms = weights[_ACCEPTANCE].shape
+        model.acceptance = Acceptance(n_terms, n_components)
     kept = {k: v for k, v in model.state_dict().items() if k.startswith(_PIPELINE)}
     _load(model, weights | kept, folder / "weights.safetensors")
     return Run(model.eval().requires_grad_(False), pipeline, _read_json(folder / "provenance.json"))
