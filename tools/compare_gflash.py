@@ -4,6 +4,7 @@ Run: python tools/compare_gflash.py            (with --untuned for the paper's f
 """
 
 import argparse
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -15,7 +16,6 @@ from caloforge.data.store import ShowerFile
 from caloforge.geometry.detector import detector
 from caloforge.truth import gflash
 from caloforge.truth.beam import Beam, Spectrum
-from caloforge.truth.geant4 import Shots
 from caloforge.units import GeV
 
 WINDOW = 0.15  # showers within this share of the energy
@@ -66,8 +66,8 @@ def main() -> None:
         sample = file.read()
     for energy in options.energy:
         truth = sample[abs(sample.incident_energy / (energy * GeV) - 1) < WINDOW]
-        seeds = Beam(11, Spectrum(energy * GeV, energy * GeV)).shots(len(truth), 1).seeds
-        fast = gflash.simulate(stack, Shots(11, truth.incident_energy.copy(), seeds), truth.binning)
+        shots = Beam(11, Spectrum(energy * GeV, energy * GeV)).shots(len(truth), 1)
+        fast = gflash.simulate(stack, replace(shots, energy=truth.incident_energy.copy()), truth.binning)
         print(f"{energy:g} GeV, {len(truth)} showers each{'Geant4':>14}{'Gflash':>18}")
         for (name, (a, da)), (b, db) in zip(figures(truth).items(), figures(fast).values(), strict=True):
             print(f"  {name:<18} {a:8.3f} +- {da:.3f}   {b:8.3f} +- {db:.3f}   {100 * (b / a - 1):+.1f} %")

@@ -1,6 +1,7 @@
 """`caloforge diagnose` from a run to the page: a healthy stand-in, collapsed models, and files it cannot judge."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -56,6 +57,15 @@ def test_a_hidden_particle_is_judged_by_its_label(folder, mixed):
     assert tests[-3:-1] == ["Recovered fraction of mode e-", "Recovered fraction of mode mu-"]
     assert diagnosis.latent is not None
     assert diagnosis.rare is not None
+
+
+def test_showers_of_one_particle_are_judged_by_the_modes_that_they_show(folder, mixed):
+    """The same showers without their label: the mixture of Gaussians finds the muons."""
+    unlabelled = replace(mixed, pdg=np.full(len(mixed), 11, np.int32))
+    common, *others = diagnose_run(load_run(folder), unlabelled, 1).modes
+    assert common.label == 0
+    assert common.truth == pytest.approx((mixed.pdg == 11).mean(), abs=0.01)
+    assert all("median response" in mode.name for mode in others)
 
 
 @pytest.fixture(scope="module")

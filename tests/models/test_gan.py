@@ -5,7 +5,10 @@ import pytest
 import torch
 
 from caloforge.data.showers import Showers
+from caloforge.diagnosis.missing_mode import divergence
+from caloforge.errors import BadValue
 from caloforge.models import model_config
+from caloforge.models.adversary import NonSaturating
 from caloforge.models.base import ImplicitDensity
 from caloforge.models.critic import ShowerCritic, ShowerFeatures
 from caloforge.models.threshold import ThresholdShares
@@ -19,6 +22,8 @@ VARIANTS = [
     {"name": "gan", "energies": "adversarial", "r1": 0.0, "minibatch_std": True, "cells": "spectrum"},
     {"name": "wgan", "cells": "spectrum"},
     {"name": "wgan", "energies": "adversarial", "spectral_norm": True, "energy_sum": False, "one_sided": True},
+    {"name": "wgan", "energies": "adversarial", "packing": 3, "minibatch_std": True},
+    {"name": "gan", "packing": 4},
 ]
 
 
@@ -34,7 +39,9 @@ def built(options, showers):
     return model, x, c
 
 
-@pytest.fixture(scope="module", params=VARIANTS, ids=lambda o: f"{o['name']}-{o.get('energies', 'flow')}")
+@pytest.fixture(
+    scope="module", params=VARIANTS, ids=lambda o: f"{o['name']}-{o.get('energies', 'flow')}-{o.get('packing', 1)}"
+)
 def trained(request, showers):
     return built(request.param, showers)
 
@@ -64,6 +71,44 @@ def test_samples_keep_to_the_layers_and_have_exact_zeros(trained):
     truth, made = ((cells == 0).float().mean(0) for cells in (x[:, 3:], shares))
     assert (made - truth).abs().mean() < 0.1  # the mean picture it starts from
     assert (shares >= 0).all()
+
+
+@pytest.mark.parametrize("packing", [1, 4])
+def test_a_packed_critic_sees_a_missing_mode_as_the_theory_says(packing):
+    """Packs without the rare mode are all that a collapsed generator has: the divergence of packs has a closed form."""
+    rarity, generator = 0.2, torch_stream(packing, "packs")
+    torch.manual_seed(1)
+    critic, game = ShowerCritic(1, 1, 0, 1, 32, 1, packing=packing), NonSaturating()
+    player = torch.optim.Adam(critic.parameters(), 3e-3)
+
+    def bound(n):
+        rare = (torch.rand(n * packing, 1, generator=generator) < rarity).float()
+        real, fake = (critic.packed(mode.expand(-1, 2)) for mode in (rare, torch.zeros_like(rare)))
+        c = critic.packed(torch.zeros(n * packing, 1))
+        return game.critic_loss(lambda x: critic(x, x[:, :0], c), real, fake, generator)
+
+    for _ in range(150):
+        loss = bound(256)["total"]
+        player.zero_grad()
+        loss.backward()
+        player.step()
+    with torch.no_grad():
+        seen = float(bound(20_000)["jensen_shannon"])
+    assert seen == pytest.approx(divergence(1 - (1 - rarity) ** packing), rel=0.1)
+
+
+def test_packs_hold_showers_side_by_side_and_leave_out_what_fills_none():
+    critic = ShowerCritic(2, 1, 0, 1, 8, 1, packing=3)
+    x = torch.arange(33.0).view(11, 3)
+    assert torch.equal(critic.packed(x), torch.arange(27.0).view(3, 9))
+    assert critic.packed(x[:, :0]).shape == (3, 0)
+    cells = critic.cells
+    seen = []
+    cells.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    critic(critic.packed(x), torch.zeros(3, 0), torch.zeros(3, 3))
+    assert torch.equal(seen[0][0], torch.tensor([0.0, 1, 3, 4, 6, 7]))  # the two cells of each of three showers
+    with pytest.raises(BadValue, match="only 2 showers"):
+        critic.packed(x[:2])
 
 
 def test_no_likelihood(trained):

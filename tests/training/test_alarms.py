@@ -1,17 +1,14 @@
-"""Alarms while training, and rare particles shown more often at first."""
+"""Alarms while training."""
 
 import json
 
-import numpy as np
 import pytest
 
-from caloforge.data.showers import Showers
 from caloforge.models import model_config
 from caloforge.models.base import Generator
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import torch_stream
 from caloforge.training.alarms import Alarms, smallest_variance_ratio
-from caloforge.training.balance import Balance
 from caloforge.training.loop import TrainingConfig
 from caloforge.training.train import TrainingAlarm, train_run
 
@@ -84,19 +81,6 @@ def test_the_variance_ratio_is_that_of_the_samples(binning, showers):
     assert smallest_variance_ratio(Imitation(made, fixed=True), pipeline, x, c, generator) < 0.1
 
 
-def test_balance_starts_even_and_fades_to_the_file():
-    pdg = np.repeat([11, 13], [990, 10])
-    balance = Balance.of(pdg, 1.0)
-    rare = pdg == 13
-    assert float(balance.probabilities(0.0)[rare].sum()) == pytest.approx(0.5)
-    assert float(balance.probabilities(0.7)[rare].sum()) == pytest.approx(0.01)
-    assert 0.01 < float(balance.probabilities(0.5)[rare].sum()) < 0.5
-    rows = balance.rows(4000, 0.0, torch_stream(1, "rows"))
-    assert rare[rows.numpy()].mean() == pytest.approx(0.5, abs=0.03)
-    assert Balance.of(pdg, 0.0) is None
-    assert Balance.of(pdg[:5], 1.0) is None
-
-
 def collapsing(showers, folder, warn=lambda text: None, **training):
     model = {"name": "vae", "latent": 2, "width": 8, "depth": 1, "flow_transforms": 2, "flow_width": 8}
     model |= {"beta": 1000.0, "beta_schedule": "fixed", "free_bits": 0.0}
@@ -126,15 +110,3 @@ def test_a_generator_that_runs_ahead_of_its_critic_alarms_and_stops_if_asked(sho
     last = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])
     assert last["step"] < 60
     assert (tmp_path / "run" / "state.pt").is_file()
-
-
-def test_a_mixture_trains_with_balance_and_without_the_particle(showers, tmp_path):
-    rng = np.random.default_rng(3)
-    mixed = Showers(
-        showers.energy, showers.incident_energy, rng.choice([11, 13], len(showers)), showers.theta, showers.phi,
-        showers.binning,
-    )  # fmt: skip
-    model = {"name": "vae", "latent": 2, "width": 8, "depth": 0, "flow_transforms": 2, "hide_particle": True}
-    options = TrainingConfig(steps=5, batch=64, balance=1.0)
-    train_run(mixed, model_config(model), options, 1, tmp_path / "run", "model:\n", {})
-    assert (tmp_path / "run" / "weights.safetensors").is_file()

@@ -5,7 +5,15 @@ import pytest
 
 from caloforge.errors import BadValue, UnknownName
 from caloforge.rng import stream
-from caloforge.truth.beam import PARTICLES, Beam, Spectrum, parse_particle, parse_spectrum
+from caloforge.truth.beam import (
+    PARTICLES,
+    Beam,
+    Mixture,
+    Spectrum,
+    parse_beam_particles,
+    parse_particle,
+    parse_spectrum,
+)
 from caloforge.truth.directions import parse_angles
 
 TEXTS = ["50GeV", "1GeV:100GeV:log", "1GeV:100GeV:uniform"]
@@ -56,6 +64,45 @@ def test_fixed_energy_has_one_energy():
 @pytest.mark.parametrize("name", PARTICLES)
 def test_particles_by_name(name):
     assert Beam(parse_particle(name), LOG).particle_name == name
+
+
+def test_a_mixture_reads_and_writes_its_text():
+    mixture = parse_beam_particles("e-:0.99, mu-:0.01")
+    assert mixture == Mixture((11, 13), (0.99, 0.01))
+    assert parse_beam_particles(mixture.text) == mixture
+    assert Beam(mixture, LOG).particle_name == "e-:0.99,mu-:0.01"
+    assert parse_beam_particles("pi-") == -211
+
+
+def test_particles_of_a_mixture_come_with_their_fractions_and_depend_on_seed_and_place_alone():
+    beam, n = Beam(Mixture((11, 13, -211), (0.7, 0.2, 0.1)), LOG), 2000
+    many, few, other = beam.shots(n, 7), beam.shots(50, 7), beam.shots(n, 8)
+    np.testing.assert_array_equal(many.pdg[:50], few.pdg)
+    np.testing.assert_array_equal(many[30:50].pdg, few.pdg[30:])
+    assert (many.pdg != other.pdg).any()
+    for pdg, fraction in ((11, 0.7), (13, 0.2), (-211, 0.1)):
+        assert abs((many.pdg == pdg).mean() - fraction) < 4 * np.sqrt(fraction * (1 - fraction) / n)
+    np.testing.assert_array_equal(many.energy, Beam(11, LOG).shots(n, 7).energy)
+    correlation = np.corrcoef(np.log(many.energy), many.pdg == 11)[0, 1]
+    assert abs(correlation) < 4 / np.sqrt(n)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "e-:0.9,mu-:0.2",
+        "e-:1.5,mu-:-0.5",
+        "e-:1,mu-:0",
+        "e-:0.5,e-:0.5",
+        "e-:0.5,mu-",
+        "e-:half,mu-:half",
+        "e-:nan,p:1",
+    ],
+)
+def test_a_bad_mixture_is_one_sentence(text):
+    with pytest.raises(BadValue, match="mixture") as error:
+        parse_beam_particles(text)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["electron-ish", "", "E-"])

@@ -17,6 +17,7 @@ import pytest
 from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue, Geant4Failed, UnwritablePath
 from caloforge.truth import worker as worker_module
+from caloforge.truth.beam import Mixture
 from caloforge.truth.crew import Crew
 from caloforge.truth.em_data import find_data
 from caloforge.truth.production import Progress, produce, simulate
@@ -256,3 +257,17 @@ def test_last_words_are_those_of_the_fatal_exception():
     assert last_words(log) == "Model::Load no file <br1>"
     assert last_words("one\ntwo\n\n") == "two"
     assert last_words("") == ""
+
+
+@pytest.mark.geant4
+def test_a_mixture_is_the_same_on_any_number_of_workers_and_each_shower_its_particle_s(request_of):
+    alone = request_of(n=10)
+    beam = replace(alone.beam, particle=Mixture((11, 13), (0.6, 0.4)))
+    mixed = replace(alone, beam=beam)
+    first, facts = simulate(mixed, workers=2)
+    assert_same(first, simulate(mixed, workers=1)[0])
+    assert facts["particle"] == "e-:0.6,mu-:0.4"
+    np.testing.assert_array_equal(first.pdg, beam.shots(10, mixed.seed).pdg)
+    electrons = simulate(alone)[0]
+    same = (first.energy == electrons.energy).all(axis=1)
+    np.testing.assert_array_equal(same, first.pdg == 11)  # seeds and energies are those of the pure beam

@@ -20,7 +20,7 @@ from caloforge.geometry.readouts import default_readout
 from caloforge.geometry.readouts import readout as find_readout
 from caloforge.truth import gflash_file
 from caloforge.truth.array import Part, Standing, parse_part, simulate_part
-from caloforge.truth.beam import Beam, parse_particle, parse_spectrum
+from caloforge.truth.beam import Beam, parse_beam_particles, parse_spectrum
 from caloforge.truth.cluster import dask_executor
 from caloforge.truth.directions import parse_angles
 from caloforge.truth.geant4 import Mesh
@@ -44,7 +44,9 @@ def simulate(
     readout: Annotated[
         str | None, typer.Option(help="name of the mesh, or a CaloChallenge XML with z_edges; default: the detector's")
     ] = None,
-    particle: Annotated[str, typer.Option(help="e-, e+, gamma, mu-, mu+, pi+, pi-, p, n, K+ or K-")] = "e-",
+    particle: Annotated[
+        str, typer.Option(help="e-, e+, gamma, mu-, mu+, pi+, pi-, p, n, K+ or K-; or a mixture: e-:0.99,mu-:0.01")
+    ] = "e-",
     theta: Annotated[str, typer.Option(help="0deg, 0deg:30deg:uniform or 0deg:30deg:solid-angle")] = "0deg",
     phi: Annotated[str, typer.Option(help="0deg or 0deg:360deg:uniform")] = "0deg",
     mesh: Annotated[
@@ -70,10 +72,10 @@ def simulate(
     """Simulate showers with Geant4; called again after an interruption, it simulates what is missing."""
     _check_engine(engine, dask, shard, physics or cut or max_step or tracking_cut)
     part = parse_part(shard) if shard else None
-    beam = Beam(parse_particle(particle), parse_spectrum(energy), parse_angles(theta), parse_angles(phi))
+    beam = Beam(parse_beam_particles(particle), parse_spectrum(energy), parse_angles(theta), parse_angles(phi))
     stack = find_detector(detector)
     binning = find_readout(readout) if readout else default_readout(stack)
-    setting = _physics(physics or default_physics(beam.particle), cut, max_step, tracking_cut)
+    setting = _physics(physics or default_physics(*beam.particles), cut, max_step, tracking_cut)
     request = Request(stack, beam, binning, n, seed, mesh=_mesh(mesh), physics=setting)
     if engine == "geant4":
         _announce(request, chosen=physics is None)

@@ -68,9 +68,13 @@ class Showers:
 
     @classmethod
     def perpendicular(
-        cls, energy: Float[Array, "N V"], incident_energy: Float[Array, " N"], binning: Binning, pdg: int = 11
+        cls,
+        energy: Float[Array, "N V"],
+        incident_energy: Float[Array, " N"],
+        binning: Binning,
+        pdg: int | Int[Array, " N"] = 11,
     ) -> "Showers":
-        """Showers of one particle (electrons unless told) that arrive perpendicular to the calorimeter."""
+        """Showers (of electrons unless told) that arrive perpendicular to the calorimeter."""
         n = len(incident_energy)
         return cls(energy, incident_energy, np.full(n, pdg, np.int32), np.zeros(n), np.zeros(n), binning)
 

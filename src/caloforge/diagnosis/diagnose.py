@@ -22,7 +22,7 @@ from caloforge.diagnosis.diversity import (
 from caloforge.diagnosis.finding import Finding, Status, cannot_tell
 from caloforge.diagnosis.latent import LatentUse, judge_latent, measure_latent
 from caloforge.diagnosis.memorisation import copies_of_training, known_by_heart
-from caloforge.diagnosis.modes import ModeFraction, judge_modes, measure_modes
+from caloforge.diagnosis.modes import ModeFraction, find_modes, judge_modes, measure_modes
 from caloforge.diagnosis.samples import Samples, draw_samples
 from caloforge.errors import EmptySample
 from caloforge.generation.likelihood import log_likelihood
@@ -140,18 +140,24 @@ def _memorised(run: Run, samples: Samples, seed: int) -> tuple[Finding, ...]:
 
 
 def _modes(samples: Samples, seed: int) -> tuple[tuple[ModeFraction, ...], tuple[Finding, ...]]:
-    """Modes are the particles of the truth file, whether the model is told the particle or not."""
-    training, held_out, generated = samples.features
-    labels = np.concatenate([samples.training.pdg, samples.held_out.pdg])
-    known, test = np.unique(labels), "Recovered fraction of modes"
-    if len(known) < 2:
-        reason = f"all showers of the truth are {_particle(int(known[0]))}: no label tells modes apart"
-        return (), (cannot_tell(test, reason),)
+    """Modes are the particles of the truth file, told to the model or not, or what showers of one particle show."""
+    truth = Showers.concatenate([samples.training, samples.held_out])
+    features, rng = np.concatenate(samples.features[:2]), stream(seed, "modes")
+    labels, test = truth.pdg, "Recovered fraction of modes"
+    names = {int(pdg): _particle(int(pdg)) for pdg in np.unique(labels)}
+    if len(names) < 2:
+        labels = find_modes(features, samples.names, rng)
+        response = truth.total_energy / truth.incident_energy
+        medians = [100 * float(np.median(response[labels == k])) for k in range(int(labels.max()) + 1)]
+        if len(medians) < 2:
+            reason = "their response, depth and radius show no second mode, and no label tells modes apart"
+            return (), (cannot_tell(test, f"all showers of the truth are {next(iter(names.values()))}: {reason}"),)
+        names = {k: f"{k + 1} (median response {median:.2g} %)" for k, median in enumerate(medians)}
     try:
-        modes = measure_modes(np.concatenate([training, held_out]), labels, generated, stream(seed, "modes"))
+        modes = measure_modes(features, labels, samples.features[2], rng, names)
     except EmptySample as error:
         return (), (cannot_tell(test, str(error)),)
-    return modes, judge_modes(modes, {mode.label: _particle(mode.label) for mode in modes})
+    return modes, judge_modes(modes)
 
 
 def _particle(pdg: int) -> str:

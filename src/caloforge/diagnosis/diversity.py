@@ -32,7 +32,7 @@ _CLOSE = 0.01
 _CLIP = 5.0
 _REMEDY = (
     "GAN: train a wgan, or with model.minibatch_std or model.mode_seeking; VAE: a larger model.latent or a lower "
-    "model.beta; where the rare showers are of a particle of their own: training.balance"
+    "model.beta; or training.balance=1, without labels with training.balance_by=clusters"
 )
 
 

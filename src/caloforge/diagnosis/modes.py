@@ -12,10 +12,14 @@ count as a mode because they resemble the other one even less.
 
 Intervals are quantiles over draws of all counts from their Dirichlet posteriors (Jeffreys prior), so a mode that was
 never generated has an interval too: it starts at zero.
+
+Where no label tells modes apart, a mixture of Gaussians does, if their density has a valley between them
+(`caloforge.physics.mixture`): then its modes are the labels.
 """
 
-__all__ = ["ModeFraction", "measure_modes", "judge_modes"]
+__all__ = ["CORE", "MODE_COLUMNS", "ModeFraction", "find_modes", "measure_modes", "judge_modes"]
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,12 +31,15 @@ from scipy.special import log_softmax, softmax
 from caloforge.diagnosis.finding import ALPHA, Effect, Finding, cannot_tell, judge
 from caloforge.diagnosis.neighbours import nearest
 from caloforge.errors import EmptySample
+from caloforge.physics.mixture import best_mixture, separate_modes
 
+MODE_COLUMNS = ("response", "centre_z", "mean_r")  # energy, depth and radius
+_FAR = 8.0  # standard deviations: beyond, a shower counts as one at this distance
 _FOLDS = 5
 _DRAWS = 4000
 _CLIP = 5.0
 _RIDGE = 1e-2
-_WITHIN = 0.9
+CORE = 0.9
 _CERTAIN = 1e6
 _TOLERANCE, _CONCERN = 0.2, 0.5
 _FEWEST = 5 * _FOLDS
@@ -47,6 +54,7 @@ class ModeFraction:
     """
 
     label: int
+    name: str
     truth: float
     generated: float
     interval: tuple[float, float]
@@ -58,10 +66,25 @@ class ModeFraction:
     n_generated: int
 
 
+def find_modes(features: Float[Array, "N f"], names: Sequence[str], rng: np.random.Generator) -> Int[Array, " N"]:
+    """Mode of each shower from its `MODE_COLUMNS`: 0 for the most common one, and for all where there is but one."""
+    columns = [names.index(name) for name in MODE_COLUMNS if name in names]
+    t = np.clip(np.nan_to_num(features[:, columns]), -_FAR, _FAR)
+    mixture = best_mixture(t, rng)
+    return separate_modes(mixture)[np.argmax(mixture.log_joint(t), axis=1)]
+
+
 def measure_modes(
-    truth: Float[Array, "N f"], labels: Int[Array, " N"], generated: Float[Array, "M f"], rng: np.random.Generator
+    truth: Float[Array, "N f"],
+    labels: Int[Array, " N"],
+    generated: Float[Array, "M f"],
+    rng: np.random.Generator,
+    named: Mapping[int, str] | None = None,
+    core: float = CORE,
 ) -> tuple[ModeFraction, ...]:
     """Fraction of each mode; features are standardised (`ConditionalScale`), NaN counts as average.
+
+    ``named``: what to call the labels; ``core``: part of a mode's own showers that are near enough to count.
 
     Raises:
         EmptySample: a mode has fewer than 25 showers, or nothing was generated.
@@ -69,20 +92,21 @@ def measure_modes(
     names, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if len(generated) == 0 or counts.min() < _FEWEST:
         raise EmptySample(f"mode fractions need {_FEWEST} showers of each mode", int(counts.min()), len(generated))
-    confusion, taken = _classify(truth, index, generated, rng)
+    confusion, taken = _classify(truth, index, generated, rng, core)
     point = _unfold(confusion / confusion.sum(axis=1, keepdims=True), taken / taken.sum())
     drawn = _draws(confusion, taken, counts, rng)
-    return tuple(_summary(int(names[i]), i, point, drawn, confusion, counts, len(generated)) for i in range(len(names)))
+    called = [(int(label), (named or {}).get(int(label), str(label))) for label in names]
+    return tuple(_summary(called[i], i, point, drawn, confusion, counts, len(generated)) for i in range(len(names)))
 
 
-def judge_modes(modes: tuple[ModeFraction, ...], names: dict[int, str] | None = None) -> tuple[Finding, ...]:
+def judge_modes(modes: tuple[ModeFraction, ...]) -> tuple[Finding, ...]:
     """One finding for each mode; the level is shared out among them."""
-    remedy = "train a wgan, or with model.minibatch_std, model.mode_seeking or training.balance"
-    return tuple(_judge(mode, (names or {}).get(mode.label, str(mode.label)), remedy, len(modes)) for mode in modes)
+    remedy = "train with training.balance=1 (without labels training.balance_by=clusters), or a wgan"
+    return tuple(_judge(mode, remedy, len(modes)) for mode in modes)
 
 
-def _judge(mode: ModeFraction, name: str, remedy: str, n_modes: int) -> Finding:
-    test = f"Recovered fraction of mode {name}"
+def _judge(mode: ModeFraction, remedy: str, n_modes: int) -> Finding:
+    test = f"Recovered fraction of mode {mode.name}"
     if mode.efficiency < 0.5:
         return cannot_tell(test, f"a classifier knows only {100 * mode.efficiency:.0f} % of its showers")
     low, high = mode.ratio_interval
@@ -101,7 +125,11 @@ def _terms(features: Float[Array, "N f"]) -> Float[Array, "N p"]:
 
 
 def _classify(
-    truth: Float[Array, "N f"], index: Int[Array, " N"], generated: Float[Array, "M f"], rng: np.random.Generator
+    truth: Float[Array, "N f"],
+    index: Int[Array, " N"],
+    generated: Float[Array, "M f"],
+    rng: np.random.Generator,
+    core: float,
 ) -> tuple[Float[Array, "c c"], Float[Array, " c"]]:
     """Counts (true mode, taken for) of held-out truth, and of generated showers; the last class is neither."""
     n_modes = int(index.max()) + 1
@@ -114,7 +142,7 @@ def _classify(
         probability += softmax(_terms(generated) @ weights, axis=1)
     made = np.argmax(probability, axis=1)
     for mode in range(n_modes):
-        _set_apart(mode, (truth, index, taken), (generated, made), n_modes)
+        _set_apart(mode, (truth, index, taken), (generated, made), n_modes, core)
     confusion = np.zeros((n_modes + 1, n_modes + 1))
     np.add.at(confusion, (index, taken), 1)
     confusion[-1, -1] = _CERTAIN
@@ -126,13 +154,14 @@ def _set_apart(
     known: tuple[Float[Array, "N f"], Int[Array, " N"], Int[Array, " N"]],
     judged: tuple[Float[Array, "M f"], Int[Array, " M"]],
     neither: int,
+    core: float,
 ) -> None:
     """Give the class ``neither`` to what was taken for the mode and is too far from it; changes the classes."""
     truth, index, taken = known
     own = truth[index == mode]
     distance = np.zeros(len(truth))
     distance[index == mode] = nearest(own, own, same=True)
-    reach = np.quantile(distance[index == mode], _WITHIN)
+    reach = np.quantile(distance[index == mode], core)
     strangers = (taken == mode) & (index != mode)
     distance[strangers] = nearest(truth[strangers], own)
     taken[(taken == mode) & (distance > reach)] = neither
@@ -184,7 +213,7 @@ def _draws(
 
 
 def _summary(
-    label: int,
+    called: tuple[int, str],
     i: int,
     point: Float[Array, " c"],
     drawn: tuple[Float[Array, "R c"], Float[Array, "R m"]],
@@ -197,7 +226,7 @@ def _summary(
     low, high = (float(q) for q in np.quantile(generated, [0.025, 0.975]))
     ratio_low, ratio_high = (float(q) for q in np.quantile(ratio, [0.025, 0.975]))
     return ModeFraction(
-        label,
+        *called,
         truth,
         float(point[i]),
         (low, high),

@@ -10,7 +10,6 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy import ndarray as Array
-from particle import Particle
 
 from caloforge.data.showers import Showers
 from caloforge.diagnosis.diagnose import Diagnosis
@@ -32,8 +31,9 @@ def plots(diagnosis: Diagnosis) -> Iterator[Plot]:
         yield Plot(
             "modes",
             "Fractions of the modes",
-            "Share of each particle among the generated showers over its share in Geant4, as a classifier trained on "
-            "the labels of the truth counts it, corrected for its errors; bars: 95 % interval. "
+            "Share of each mode (a particle, or a mode that showers of one particle show) among the generated showers "
+            "over its share in Geant4, as a classifier trained on the truth counts it, corrected for its errors; bars: "
+            "95 % interval. "
             "Band: what nobody minds.",
             partial(_modes, diagnosis),
         )
@@ -102,14 +102,10 @@ def _modes(diagnosis: Diagnosis) -> Figure:
             low, high = mode.ratio_interval
             errors = [[max(mode.ratio - low, 0)], [max(high - mode.ratio, 0)]]
             axes.errorbar(place, mode.ratio, errors, color=own.colour, marker=own.marker, capsize=4)
-        labels = [f"{_name(m.label)}\n{100 * m.generated:.2f} % of {100 * m.truth:.2f} %" for m in modes]
+        labels = [f"{m.name}\n{100 * m.generated:.2f} % of {100 * m.truth:.2f} %" for m in modes]
         axes.set_xticks(places, labels)
         axes.set(xlim=(-0.6, len(modes) - 0.4), ylim=(0, None), ylabel="Generated / Geant4")
         return fig
-
-
-def _name(pdg: int) -> str:
-    return f"${Particle.from_pdgid(pdg).latex_name}$"
 
 
 def _variances(diagnosis: Diagnosis) -> Figure:

@@ -4,8 +4,8 @@ r"""The smallest GAN that loses a mode: a plane, a wide common mode and a narrow
 
 The games are those of the shower models (`caloforge.models.adversary`), and the minimax game of arXiv:1406.2661 in
 which the generator minimises :math:`E[\log(1 - \sigma(D(G(z))))]` and has no gradient where D is sure. Remedies:
-packing (arXiv:1712.04086), the mode-seeking term (arXiv:1903.05628), the Wasserstein game, rare showers drawn more
-often at first (`caloforge.training.balance`).
+packing (arXiv:1712.04086), the mode-seeking term (arXiv:1903.05628), the Wasserstein game, rare points drawn more often
+in training and kept as rarely when generating (`caloforge.training.balance`).
 """
 
 __all__ = ["REMEDIES", "Minimax", "ModeGradient", "Outcome", "ToyGame", "gradients", "play", "two_modes"]
@@ -17,9 +17,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from caloforge.models.acceptance import Acceptance
 from caloforge.models.adversary import Game, NonSaturating, Wasserstein, mode_seeking
-from caloforge.rng import torch_stream
-from caloforge.training.balance import Balance
+from caloforge.rng import stream, torch_stream
+from caloforge.training.balance import Balance, balance_between
 
 _NOISE, _WIDTH = 4, 32
 _PLACE, _NARROW = 8.0, 0.5
@@ -56,7 +57,10 @@ REMEDIES: dict[str, ToyGame] = {
     "R1, mode-seeking": ToyGame(NonSaturating(r1=0.1), mode_seeking=0.1),
     "R1, balance": ToyGame(NonSaturating(r1=0.1), balance=1.0),
     "wgan-gp": ToyGame(Wasserstein(penalty=1.0), critic_turns=3),
+    "wgan-gp, packing 4": ToyGame(Wasserstein(penalty=1.0), critic_turns=3, packing=4),
     "wgan-gp, balance": ToyGame(Wasserstein(penalty=1.0), critic_turns=3, balance=1.0),
+    "R1, balance, 2400 steps": ToyGame(NonSaturating(r1=0.1), balance=1.0, steps=2400),
+    "wgan-gp, balance, 2400 steps": ToyGame(Wasserstein(penalty=1.0), critic_turns=3, balance=1.0, steps=2400),
 }
 
 
@@ -79,14 +83,25 @@ class ModeGradient:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """The players after the game."""
+    """The players after the game, and which of the generator's points to keep."""
 
     generator: nn.Module
     critic: nn.Module
     options: ToyGame
+    acceptance: Acceptance | None = None
 
     def sample(self, n: int, chance: torch.Generator) -> Float[Tensor, "n 2"]:
-        """Generated points."""
+        """Generated points that were kept."""
+        kept = torch.empty(0, 2)
+        while len(kept) < n:
+            points = self.propose(n, chance)
+            if self.acceptance is not None:
+                points = points[torch.rand(n, generator=chance) < self.acceptance(points)]
+            kept = torch.cat([kept, points])
+        return kept[:n]
+
+    def propose(self, n: int, chance: torch.Generator) -> Float[Tensor, "n 2"]:
+        """Points as the generator makes them."""
         with torch.no_grad():
             return self.generator(torch.randn(n, _NOISE, generator=chance))
 
@@ -113,27 +128,29 @@ def play(options: ToyGame, seed: int, n_truth: int = 10_000) -> Outcome:
     """Train both players on ``n_truth`` points; same seed, same outcome."""
     chance = torch_stream(seed, "toy game")
     truth, mode = two_modes(n_truth, options.rarity, chance)
-    balance = Balance.of(mode.numpy(), options.balance)
+    rng = stream(seed, "balance")
+    balance = balance_between(truth, mode.numpy(), options.balance, rng) if options.balance else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(chance.initial_seed())
-        outcome = Outcome(_perceptron(_NOISE, 2), _perceptron(2 * options.packing, 1), options)
+        networks = _perceptron(_NOISE, 2), _perceptron(2 * options.packing, 1)
+    outcome = Outcome(*networks, options, None if balance is None else balance.acceptance)
     players = [
         torch.optim.Adam(net.parameters(), options.learning_rate, (0.5, 0.9), fused=True)
         for net in (outcome.critic, outcome.generator)
     ]
-    for step in range(options.steps):
+    for _ in range(options.steps):
         for _ in range(options.critic_turns):
-            _critic_turn(outcome, players[0], _draw(truth, balance, step / options.steps, options, chance), chance)
+            _critic_turn(outcome, players[0], _draw(truth, balance, options, chance), chance)
         _generator_turn(outcome, players[1], chance)
     return outcome
 
 
 def _draw(
-    truth: Float[Tensor, "n 2"], balance: Balance | None, progress: float, options: ToyGame, chance: torch.Generator
+    truth: Float[Tensor, "n 2"], balance: Balance | None, options: ToyGame, chance: torch.Generator
 ) -> Float[Tensor, "b 2"]:
     if balance is None:
         return truth[torch.randint(len(truth), (options.batch,), generator=chance)]
-    return truth[balance.rows(options.batch, progress, chance)]
+    return truth[balance.rows(options.batch, chance)]
 
 
 def _packed(x: Float[Tensor, "n 2"], packing: int) -> Float[Tensor, "p q"]:
@@ -144,7 +161,7 @@ def _critic_turn(
     outcome: Outcome, player: torch.optim.Optimizer, real: Float[Tensor, "b 2"], chance: torch.Generator
 ) -> None:
     packing = outcome.options.packing
-    fake = outcome.sample(len(real), chance)
+    fake = outcome.propose(len(real), chance)
     loss = outcome.options.game.critic_loss(
         lambda x: outcome.critic(x)[:, 0], _packed(real, packing), _packed(fake, packing), chance
     )
@@ -167,7 +184,7 @@ def _generator_turn(outcome: Outcome, player: torch.optim.Optimizer, chance: tor
 
 def gradients(outcome: Outcome, n: int, chance: torch.Generator) -> tuple[ModeGradient, ModeGradient]:
     """Gradient norms of the generator's loss with respect to points, for the common and for the rare mode."""
-    made, (truth, mode) = outcome.sample(n, chance), two_modes(n, 0.5, chance)
+    made, (truth, mode) = outcome.propose(n, chance), two_modes(n, 0.5, chance)
     at_made, at_truth = (_norms(outcome, points) for points in (made, truth))
     rare = made[:, 0] > _BORDER
     first, second = (

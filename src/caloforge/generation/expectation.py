@@ -12,6 +12,10 @@ random numbers), into :math:`T_{mi}`; with means :math:`\bar T_m` over noise, :m
 the spread between members less what finitely many showers add to it (random effects, one way; Searle et al., Variance
 Components, 1992, ch. 3). If the truth is one more draw of the posterior, it differs from :math:`\bar T` by
 :math:`\sigma_\text{model}^2 (1 + 1/K) + \sigma_\text{MC}^2`, the first part known with K - 1 degrees of freedom.
+
+Where a model was trained on rare showers shown more often, with a the probability to keep a shower
+(`caloforge.models.acceptance`), :math:`E[f] = E_q[a f] / E_q[a]`, and its error is that of a ratio, to first order in
+:math:`1/\sqrt n`.
 """
 
 __all__ = [
@@ -37,7 +41,8 @@ from torch import Tensor
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue
-from caloforge.generation.sampler import sample_batches
+from caloforge.generation.sampler import BLOCK, sample_batches
+from caloforge.models.acceptance import Acceptance, shower_terms
 from caloforge.models.base import Estimate, Generator
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import torch_stream
@@ -182,8 +187,10 @@ def expectation(
     Raises:
         BadValue: more or fewer than one incident particle, or fewer than two showers.
     """
-    c = _one(pipeline, incident)
-    return _numbers(model.expectation(_on_features(pipeline, f), c, n, torch_stream(seed, "expectation")))
+    c, noise = _one(pipeline, incident), torch_stream(seed, "expectation")
+    if model.acceptance is not None:
+        return _kept_mean(model, model.acceptance, pipeline, f, [c], n, noise)
+    return _numbers(model.expectation(_on_features(pipeline, f), c, n, noise))
 
 
 def expected_difference(
@@ -202,6 +209,8 @@ def expected_difference(
     """
     c, reference = _one(pipeline, incident), _one(pipeline, other)
     noise = torch_stream(seed, "expectation")
+    if model.acceptance is not None:
+        return _kept_mean(model, model.acceptance, pipeline, f, [c, reference], n, noise)
     return _numbers(model.difference(_on_features(pipeline, f), c, reference, n, noise))
 
 
@@ -219,6 +228,36 @@ def _on_features(pipeline: Pipeline, f: ShowerStatistic) -> Callable[[Tensor, Te
         return torch.from_numpy(np.ascontiguousarray(values))
 
     return of_features
+
+
+@torch.no_grad()
+def _kept_mean(
+    model: Generator,
+    acceptance: Acceptance,
+    pipeline: Pipeline,
+    f: ShowerStatistic,
+    conditions: Sequence[Float[Tensor, " C"]],
+    n: int,
+    generator: torch.Generator,
+) -> Numbers:
+    """E[f] at the first condition, less that at the second if there is one, of showers that are kept; same noise."""
+    if n < 2:
+        raise BadValue("number of showers", n, "an expectation with an error needs at least two")
+    shape, sums, products = torch.Size(), torch.zeros(()), torch.zeros(())
+    for start in range(0, n, BLOCK):
+        z, columns = model.latent(min(BLOCK, n - start), generator), []
+        for c in conditions:
+            there = c.expand(len(z), -1)
+            x = model.sample(z, there)
+            kept, values = acceptance(shower_terms(x, there, pipeline)).double(), _on_features(pipeline, f)(x, there)
+            shape, values = values.shape[1:], values.flatten(1) if values.ndim > 1 else values[:, None]
+            columns += [kept[:, None] * values, kept[:, None].expand_as(values)]
+        v = torch.stack(columns)
+        sums, products = sums + v.sum(1), products + torch.einsum("ink,jnk->ijk", v, v)
+    ratio, sign = sums[::2] / sums[1::2], torch.tensor([[1.0], [-1.0]])[: len(conditions)].double()
+    slope = torch.stack([sign / sums[1::2], -sign * ratio / sums[1::2]], 1).flatten(0, 1)
+    variance = torch.einsum("ik,jk,ijk->k", slope, slope, products).clamp_min(0.0) * n / (n - 1)
+    return _numbers(Estimate((sign * ratio).sum(0).view(shape), variance.sqrt().view(shape)))
 
 
 def _numbers(estimate: Estimate) -> Numbers:

@@ -18,6 +18,7 @@ from numpy import ndarray as Array
 
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
+from caloforge.errors import BadValue
 from caloforge.generation.sampler import sample_showers
 from caloforge.models.base import Generator
 from caloforge.preprocessing.pipeline import Pipeline
@@ -37,7 +38,10 @@ def log_likelihood(
 
     Raises:
         ImplicitDensity: the model has no density.
+        BadValue: its density is that of showers of which rare ones were shown more often.
     """
+    if model.acceptance is not None:
+        raise BadValue("training.balance", "on in this run", "its density is not the truth's; train without balance")
     values, errors = [], []
     for block, start in enumerate(range(0, len(showers), _BLOCK)):
         generator = torch_stream(seed, "likelihood", block)

@@ -2,11 +2,15 @@
 
 Shower i has the same noise, and goes through arithmetic of the same shape, whatever the batch size or the number of
 showers asked for; so the same seed gives the same showers bit for bit on one machine.
+
+Where the model was trained on rare showers shown more often, its `Acceptance` says with which probability each shower
+is kept; places whose shower is not kept are drawn again, with new noise, until every place has one.
 """
 
 __all__ = ["BLOCK", "sample_batches", "sample_showers"]
 
 from collections.abc import Iterator
+from itertools import count
 
 import torch
 from jaxtyping import Float
@@ -15,19 +19,45 @@ from torch import Tensor
 
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
+from caloforge.models.acceptance import shower_terms
 from caloforge.models.base import Generator
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import torch_stream
 
 BLOCK = 1000  # showers computed at a time
+_AGAIN = 200  # places computed at a time when they are drawn again
 
 
-def _block(model: Generator, conditions: Float[Tensor, "n C"], seed: int, index: int) -> Float[Tensor, "n F"]:
-    """One block, always computed at full size; the last one is filled up and cut."""
-    n = len(conditions)
-    noise = model.latent(BLOCK, torch_stream(seed, "noise", index))
-    filled = torch.cat([conditions, conditions[-1:].expand(BLOCK - n, -1)])
-    return model.sample(noise, filled)[:n]
+def _block(
+    model: Generator, pipeline: Pipeline, conditions: Float[Tensor, "n C"], seed: int, index: int
+) -> Float[Tensor, "n F"]:
+    """One block; places whose sample is not kept are drawn again."""
+    places = torch.arange(len(conditions))
+    noise = model.latent(BLOCK, torch_stream(seed, "noise", index))[places]
+    x, kept = _sample(model, pipeline, noise, conditions, BLOCK)
+    for attempt in count(1):
+        chance = torch.rand(BLOCK, generator=torch_stream(seed, "acceptance", index, attempt))[places]
+        places = places[chance >= kept]  # NaN is kept, for all to see
+        if len(places) == 0:
+            break
+        noise = model.latent(BLOCK, torch_stream(seed, "noise", index, attempt))[places]
+        x[places], kept = _sample(model, pipeline, noise, conditions[places], _AGAIN)
+    return x
+
+
+def _sample(
+    model: Generator, pipeline: Pipeline, noise: Float[Tensor, "n Z"], conditions: Float[Tensor, "n C"], size: int
+) -> tuple[Float[Tensor, "n F"], Float[Tensor, " n"]]:
+    """Samples and the probabilities to keep them, always computed ``size`` at a time; the last ones are filled up."""
+    samples, kept = [], []
+    for at in range(0, len(conditions), size):
+        z, c = (part[at : at + size] for part in (noise, conditions))
+        z, c = (torch.cat([part, part[-1:].expand(size - len(part), -1)]) for part in (z, c))
+        samples.append(model.sample(z, c))
+        kept.append(
+            torch.ones(size) if model.acceptance is None else model.acceptance(shower_terms(samples[-1], c, pipeline))
+        )
+    return torch.cat(samples)[: len(conditions)], torch.cat(kept)[: len(conditions)]
 
 
 def sample_batches(
@@ -53,7 +83,7 @@ def sample_batches(
         with torch.inference_mode():
             conditions = pipeline.conditions(part)
             blocks = [
-                _block(model, conditions[at : at + BLOCK], seed, (start + at) // BLOCK)
+                _block(model, pipeline, conditions[at : at + BLOCK], seed, (start + at) // BLOCK)
                 for at in range(0, len(part), BLOCK)
             ]
             showers = pipeline.inverse(torch.cat(blocks), part)

@@ -19,7 +19,7 @@ from pydantic import Field
 from torch import Tensor
 
 from caloforge.geometry.binning import Binning
-from caloforge.models.adversary import Game, Wasserstein, gradient_norm, interpolates, mode_seeking
+from caloforge.models.adversary import Critic, Game, Wasserstein, gradient_norm, interpolates, mode_seeking
 from caloforge.models.base import Losses, ModelConfig, Player
 from caloforge.models.cascade import EnergyStage, TwoStage
 from caloforge.models.critic import ShowerCritic, ShowerFeatures
@@ -62,6 +62,7 @@ class AdversarialTwoStage(TwoStage):
             options.conditioning,
             options.minibatch_std,
             options.spectral_norm,
+            options.packing,
         )
 
     def initialise(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> None:
@@ -96,9 +97,20 @@ class AdversarialTwoStage(TwoStage):
     ) -> Losses:
         """The critic's part of the game."""
         with torch.no_grad():
-            known, e = self._known(x, c), self.embedding(c)
-            real, fake = self._judged(x, c), self._judged(self._imitation(x, c, self.latent(len(x), generator)), c)
-        return self.game.critic_loss(lambda features: self.critic(features, known, e), real, fake, generator)
+            critic, real, fake = self._trial(x, c, generator)
+        return self.game.critic_loss(critic, real, fake, generator)
+
+    def _trial(
+        self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator
+    ) -> tuple[Critic, Float[Tensor, "P K"], Float[Tensor, "P K"]]:
+        """The critic at the conditions of x, the features of x, and those of as many samples, in packs."""
+        fake = self._judged(self._imitation(x, c, self.latent(len(x), generator)), c)
+        return self._critic_at(x, c), self.critic.packed(self._judged(x, c)), self.critic.packed(fake)
+
+    def _critic_at(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> Critic:
+        """Scores of packed features at the conditions, and where the critic is told these the layer energies, of x."""
+        known, e = self.critic.packed(self._known(x, c)), self.critic.packed(self.embedding(c))
+        return lambda features: self.critic(features, known, e)
 
     def loss(
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
@@ -106,8 +118,7 @@ class AdversarialTwoStage(TwoStage):
         """The generator's part of the game."""
         noise = self.latent(len(x), generator)
         fake = self._judged(self._imitation(x, c, noise), c)
-        scores = self.critic(fake, self._known(x, c), self.embedding(c))
-        total = self.game.generator_loss(scores)
+        total = self.game.generator_loss(self._critic_at(x, c)(self.critic.packed(fake)))
         if self.options.mode_seeking == 0:
             return {"total": total}
         other = self.latent(len(x), generator)
@@ -139,19 +150,14 @@ class AdversarialTwoStage(TwoStage):
         ``validation`` is the Jensen-Shannon bound (GAN), or the estimate of the Wasserstein distance over the Lipschitz
         constant reached, the 99 % quantile on interpolates (WGAN).
         """
-        known, e = self._known(x, c), self.embedding(c)
-        real, fake = self._judged(x, c), self._judged(self._imitation(x, c, self.latent(len(x), generator)), c)
-
-        def critic(features: Tensor) -> Tensor:
-            return self.critic(features, known, e)
-
+        critic, real, fake = self._trial(x, c, generator)
         distance = self.game.distance(critic(real), critic(fake))
         terms = {f"validation_{name}": value for name, value in distance.items()}
         for name, at in (("interpolates", interpolates(real, fake, generator)), ("data", real)):
             for q, norm in zip((50, 99), gradient_norm(critic, at).quantile(torch.tensor([0.5, 0.99])), strict=True):
                 terms[f"lipschitz_{name}_{q}"] = norm
         if isinstance(self.energies, EnergyStage):
-            terms["validation_energy_nll"] = -self.energies.log_prob(x[:, : self.n_layers], e).mean()
+            terms["validation_energy_nll"] = self.energy_loss(x, c, 1.0, generator)["total"]
         if isinstance(self.game, Wasserstein):
             return terms | {"validation": distance["wasserstein"] / terms["lipschitz_interpolates_99"]}
         return terms | {"validation": distance["jensen_shannon"]}
@@ -177,6 +183,7 @@ class AdversarialConfig(ModelConfig):
         0.0, ge=0, description="weight of the penalty on samples that hardly differ where their noise does; 0: none"
     )
     minibatch_std: bool = Field(False, description="show the critic the spread of its features over the batch")
+    packing: int = Field(1, ge=1, description="showers that the critic judges together, with one score")
     spectral_norm: bool = Field(False, description="divide the critic's matrices by their largest singular value")
     conditioning: Conditioning = Field("film", description="how networks hear of the conditions")
     flow_transforms: int = Field(6, ge=1, description="spline couplings of the layer-energy flow")

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from caloforge.errors import BadValue, CaloforgeError, UnknownName
 from caloforge.geometry.binning import Binning
+from caloforge.models.acceptance import Acceptance
 from caloforge.nn.conditioning import Tails
 from caloforge.preprocessing.pipeline import EnergyFeatures, Pipeline
 
@@ -84,11 +85,17 @@ class Generator(nn.Module, ABC):
 
     ``explicit``: whether ``log_prob`` can be evaluated (VAE, flow) or only samples drawn (GAN).
     ``training_parts``: submodules that only training needs (a critic); a finished run is saved and loaded without them.
+    ``acceptance``: after a training on rare showers shown more often, with which probability to keep each sample; then
+    ``sample`` and ``log_prob`` are of the showers as they were shown, and `caloforge.generation.sampler` of the truth.
     """
 
     explicit: ClassVar[bool]
     training_parts: ClassVar[tuple[str, ...]] = ()
     noise_shape: tuple[int, ...]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.acceptance: Acceptance | None = None
 
     def initialise(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> None:
         """Set data-dependent starting values from the training features, before the first step."""

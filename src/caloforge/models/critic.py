@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
 from caloforge.nn.conditioning import Conditioning, FiLM
 from caloforge.nn.layers import ConditionedMLP
@@ -106,10 +107,12 @@ def _width(mean_square: Tensor, mean: Tensor) -> Tensor:
 
 
 class ShowerCritic(nn.Module):
-    """Scores (N,) of features: one network sees the first ``n_cells`` of them, one the others; their scores add up.
+    """Scores of features: one network sees the first ``n_cells`` of them, one the others; their scores add up.
 
-    ``minibatch_std`` shows both the spread of their features over the batch; ``spectral_norm`` divides every weight
-    matrix by its largest singular value (arXiv:1802.05957; it does not bound FiLM and LayerNorm).
+    ``packing`` showers with their conditions are judged together and get one score, so that a generator which always
+    draws alike is seen through (arXiv:1712.04086); ``minibatch_std`` shows both the spread of their features over the
+    batch; ``spectral_norm`` divides every weight matrix by its largest singular value (arXiv:1802.05957; it does not
+    bound FiLM and LayerNorm).
     """
 
     def __init__(
@@ -123,14 +126,15 @@ class ShowerCritic(nn.Module):
         conditioning: Conditioning = "film",
         minibatch_std: bool = False,
         spectral_norm: bool = False,
+        packing: int = 1,
     ) -> None:
         super().__init__()
-        self.n_cells = n_cells
+        self.n_cells, self.packing = n_cells, packing
         self.statistics = MinibatchStd() if minibatch_std else nn.Identity()
 
         def network(n_features: int) -> ConditionedMLP:
-            n_in = n_features + minibatch_std + n_context
-            return ConditionedMLP(n_in, 1, n_conditions, width, depth, conditioning)
+            n_in = packing * (n_features + n_context) + minibatch_std
+            return ConditionedMLP(n_in, 1, packing * n_conditions, width, depth, conditioning)
 
         self.cells, self.observables = network(n_cells), network(n_observables)
         if spectral_norm:
@@ -139,9 +143,22 @@ class ShowerCritic(nn.Module):
                 if isinstance(module, nn.Linear) and module not in films:
                     nn.utils.parametrizations.spectral_norm(module)
 
+    def packed(self, x: Float[Tensor, "N K"]) -> Float[Tensor, "P J"]:
+        """Rows of P = N / packing packs side by side; showers that fill no pack are left out.
+
+        Raises:
+            BadValue: fewer showers than a pack holds.
+        """
+        if len(x) < self.packing:
+            raise BadValue("model.packing", self.packing, f"there are only {len(x)} showers; give training.batch more")
+        n_packs = len(x) // self.packing
+        return x[: n_packs * self.packing].reshape(n_packs, self.packing * x.shape[1])
+
     def forward(
-        self, features: Float[Tensor, "N K"], context: Float[Tensor, "N U"], c: Float[Tensor, "N C"]
-    ) -> Float[Tensor, " N"]:
-        cells, observables = features[:, : self.n_cells], features[:, self.n_cells :]
+        self, features: Float[Tensor, "P K"], context: Float[Tensor, "P U"], c: Float[Tensor, "P C"]
+    ) -> Float[Tensor, " P"]:
+        """Score of each pack from its rows, ``packed``."""
+        single = features.view(len(features), self.packing, -1)
+        cells, observables = single[..., : self.n_cells].flatten(1), single[..., self.n_cells :].flatten(1)
         score = self.cells(torch.cat([self.statistics(cells), context], 1), c)
         return (score + self.observables(torch.cat([self.statistics(observables), context], 1), c)).squeeze(1)

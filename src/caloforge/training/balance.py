@@ -1,16 +1,18 @@
-r"""Rare particles shown more often at first: probabilities with which showers are drawn for a batch.
+r"""Rare showers shown more often, to the end of the training, and the acceptance that undoes it when generating.
 
-With the fraction :math:`f_k` of particle k among the training showers, a shower of it is drawn with
+With the fraction :math:`f_k` of kind k among the training showers and the strength b, kind k would be kept with
+probability :math:`r_k = (f_k/f_\text{max})^b`; from these comes the acceptance :math:`a(x)` of a single shower
+(`caloforge.models.acceptance`), and training draws shower x with probability proportional to :math:`1/a(x)`. Where
+kinds are well separated, kind k is shown with a share proportional to :math:`f_k^{1-b}`: equally often for b = 1.
 
-.. math:: p \propto f_k^{-b(1 - t)}, \qquad t = \min(1, \text{progress}/0.7),
-
-so that b = 1 starts with every particle equally often. The weight fades to the true fractions, which the last 30 % of
-the training sees: what is learned in the end has the rare mode as rare as it is.
+Kinds are the particles of the file, whose label then serves this one purpose and reaches no network, or, without any
+label, the components of a Gaussian mixture of response, depth and length (`caloforge.physics.mixture`).
 """
 
-__all__ = ["Balance"]
+__all__ = ["Balance", "Kinds", "balance_between"]
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,29 +20,101 @@ from jaxtyping import Float, Int
 from numpy import ndarray as Array
 from torch import Tensor
 
-_FADED = 0.7  # of the training
+from caloforge.errors import BadValue
+from caloforge.models.acceptance import Acceptance, shower_terms
+from caloforge.physics.mixture import best_mixture
+from caloforge.preprocessing.pipeline import Pipeline
+
+Kinds = Literal["particle", "clusters"]
+Features = tuple[Float[Tensor, "N F"], Float[Tensor, "N C"]]
+_UNLIKE = 0.001  # of the training showers are so unlike the others that they count as rare
 
 
 @dataclass(frozen=True, eq=False)
 class Balance:
-    """Draws rows of the training showers; ``log_fraction`` of each shower's own particle."""
+    """Draws rows of the training showers.
 
-    log_fraction: Float[Tensor, " N"]
-    strength: float
+    Args:
+        weight: of each shower, proportional to the probability that it is drawn.
+        acceptance: what undoes the weights; nothing where the conditions alone decide them, as p(x | c) stays what it
+            is.
+    """
+
+    weight: Float[Tensor, " N"]
+    acceptance: Acceptance | None = None
 
     @classmethod
-    def of(cls, pdg: Int[Array, " N"], strength: float) -> "Balance | None":
-        """From the labels of the file; nothing where all showers are to be drawn alike."""
-        _, index, counts = np.unique(pdg, return_inverse=True, return_counts=True)
-        if strength == 0 or len(counts) < 2:
+    def of(
+        cls,
+        features: Features,
+        pdg: Int[Array, " N"],
+        pipeline: Pipeline,
+        strength: float,
+        kinds: Kinds,
+        rng: np.random.Generator,
+    ) -> "Balance | None":
+        """Between the kinds of training showers; nothing for strength 0.
+
+        Raises:
+            BadValue: all showers are of one kind.
+        """
+        if strength == 0:
             return None
-        return cls(torch.tensor(np.log(counts / len(pdg))[index]), strength)
+        terms = shower_terms(*features, pipeline)
+        kind = np.unique(pdg, return_inverse=True)[1] if kinds == "particle" else _clusters(terms, rng)
+        if kind.max() == 0:
+            remedy = "all showers are of one particle; use training.balance_by=clusters, or training.balance=0"
+            one = "no cluster of showers stands out; use training.balance=0"
+            raise BadValue("training.balance", strength, remedy if kinds == "particle" else one)
+        if kinds == "particle" and not pipeline.condition.hide_particle:
+            return cls(torch.from_numpy(np.bincount(kind)[kind] ** -strength))
+        return balance_between(terms, kind, strength, rng)
 
-    def probabilities(self, progress: float) -> Float[Tensor, " N"]:
-        """Of each shower, summing to one."""
-        fading = 1 - min(1.0, progress / _FADED)
-        return torch.softmax(-self.strength * fading * self.log_fraction, 0)
+    def resampled(self, data: Features, pipeline: Pipeline, generator: torch.Generator) -> Features:
+        """Other showers drawn as these are in training, as many as there are: what held-out losses are taken on."""
+        if self.acceptance is None:
+            return data
+        weight = 1 / self.acceptance(shower_terms(*data, pipeline))
+        rows = torch.multinomial(weight, len(weight), replacement=True, generator=generator)
+        return data[0][rows], data[1][rows]
 
-    def rows(self, size: int, progress: float, generator: torch.Generator) -> Int[Tensor, " size"]:
+    def rows(self, size: int, generator: torch.Generator) -> Int[Tensor, " size"]:
         """Rows of one batch, drawn with replacement."""
-        return torch.multinomial(self.probabilities(progress), size, replacement=True, generator=generator)
+        return torch.multinomial(self.weight, size, replacement=True, generator=generator)
+
+
+def balance_between(
+    terms: Float[Tensor, "N t"], kind: Int[Array, " N"], strength: float, rng: np.random.Generator
+) -> Balance:
+    """Balance between kinds (from 0) that the model is not told, with an acceptance that knows them by ``terms``."""
+    fraction = np.bincount(kind) / len(kind)
+    shown, kept = fraction ** (1 - strength), (fraction / fraction.max()) ** strength
+    centre, width = terms.mean(0), terms.std(0).clamp_min(1e-6)
+    scaled = ((terms - centre) / width).double().numpy()
+    mixtures = [best_mixture(scaled[kind == k], rng) for k in range(len(fraction))]
+    of_kind = np.repeat(np.arange(len(fraction)), [len(mixture.share) for mixture in mixtures])
+    acceptance = Acceptance(terms.shape[1], len(of_kind))
+    share = np.concatenate([mixture.share for mixture in mixtures]) * (shown / shown.sum())[of_kind]
+    covariance = np.concatenate([mixture.covariance for mixture in mixtures])
+    found = {
+        "centre": centre,
+        "width": width,
+        "log_share": np.log(share),
+        "mean": np.concatenate([mixture.mean for mixture in mixtures]),
+        "whiten": np.linalg.inv(np.linalg.cholesky(covariance)),
+        "kept": np.append(kept[of_kind], kept.min()),
+    }
+    for name, value in found.items():
+        getattr(acceptance, name).copy_(torch.as_tensor(value))
+    density = acceptance.log_joint(terms).logsumexp(1)
+    acceptance.log_background.copy_(density.quantile(_UNLIKE))
+    return Balance(1 / acceptance(terms), acceptance)
+
+
+def _clusters(terms: Float[Tensor, "N t"], rng: np.random.Generator) -> Int[Array, " N"]:
+    """Component of each shower in the best mixture of the terms, their mean dependence on the last one taken out."""
+    t = terms.double().numpy()
+    powers = np.vander((t[:, -1] - t[:, -1].mean()) / max(t[:, -1].std(), 1e-6), 3)
+    rest = t[:, :-1] - powers @ np.linalg.lstsq(powers, t[:, :-1], rcond=None)[0]
+    mixture = best_mixture(rest, rng)
+    return np.unique(np.argmax(mixture.log_joint(rest), axis=1), return_inverse=True)[1]

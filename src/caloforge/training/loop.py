@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from caloforge.errors import TrainingDiverged
 from caloforge.models.base import Generator, Losses, Player
 from caloforge.rng import torch_stream
-from caloforge.training.balance import Balance
+from caloforge.training.balance import Balance, Kinds
 from caloforge.training.penalties import PenaltyConfig, PhysicsPenalty
 from caloforge.training.samples import Stage, owner, showers_of
 
@@ -40,7 +40,13 @@ class TrainingConfig(BaseModel):
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, which are the ones saved")
     augment: bool = Field(True, description="show random rotations and mirror images about the axis")
     balance: float = Field(
-        0.0, ge=0, le=1, description="1: show every particle as often at first, fading to the fractions of the file"
+        0.0,
+        ge=0,
+        le=1,
+        description="1: show every kind of shower as often; generating then keeps the rare ones as rarely",
+    )
+    balance_by: Kinds = Field(
+        "particle", description="kinds are the particles of the file, or without labels clusters of showers"
     )
     bootstrap: bool = Field(
         False, description="train on a resample of the training showers, as members of ensembles do"
@@ -133,7 +139,7 @@ def fit(
         losses: dict[str, float] = {}
         for player in players:
             for _ in range(player.turns):
-                x, c = _batch(train, config.batch, generator, balance, _progress(state, config))
+                x, c = _batch(train, config.batch, generator, balance)
                 if augment is not None:
                     x, c = augment(x, c, generator)
                 penalty = _penalty(state, player, train[1], config, seed)
@@ -155,11 +161,11 @@ def _named(terms: dict[str, float], player: str) -> dict[str, float]:
     return {f"{player}_{name}" if name in shared else name: value for name, value in terms.items()}
 
 
-def _batch(data: Features, size: int, generator: torch.Generator, balance: Balance | None, progress: float) -> Features:
+def _batch(data: Features, size: int, generator: torch.Generator, balance: Balance | None) -> Features:
     if balance is None:
         rows = torch.randint(len(data[0]), (size,), generator=generator)
     else:
-        rows = balance.rows(size, progress, generator)
+        rows = balance.rows(size, generator)
     return data[0][rows], data[1][rows]
 
 

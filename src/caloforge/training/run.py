@@ -40,12 +40,14 @@ from torch import Tensor, nn
 from caloforge.errors import BadFile, CaloforgeError, UnwritablePath
 from caloforge.geometry.binning import Binning
 from caloforge.models import Generator, ModelConfig, model_config
+from caloforge.models.acceptance import Acceptance
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.training.loop import TrainingState
 from caloforge.training.swag import Snapshots
 
 _SNAPSHOTS = "swag.safetensors"
 _PIPELINE = "pipeline."  # the model holds the pipeline; its tensors are saved once, in their own file
+_ACCEPTANCE = "acceptance.mean"  # there after a training with balance
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,9 @@ def load_run(name: str | Path) -> Run:
     for part in model.training_parts:
         delattr(model, part)
     weights, _ = _read_tensors(folder / "weights.safetensors")
+    if _ACCEPTANCE in weights:
+        n_components, n_terms = weights[_ACCEPTANCE].shape
+        model.acceptance = Acceptance(n_terms, n_components)
     kept = {k: v for k, v in model.state_dict().items() if k.startswith(_PIPELINE)}
     _load(model, weights | kept, folder / "weights.safetensors")
     return Run(model.eval().requires_grad_(False), pipeline, _read_json(folder / "provenance.json"))

@@ -21,7 +21,7 @@ from caloforge.models import ModelConfig
 from caloforge.models.vae import VAEConfig
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.preprocessing.symmetry import AxialSymmetry
-from caloforge.rng import torch_stream
+from caloforge.rng import stream, torch_stream
 from caloforge.training.alarms import Alarms, smallest_variance_ratio
 from caloforge.training.balance import Balance
 from caloforge.training.loop import TrainingConfig, TrainingState, fit
@@ -95,7 +95,6 @@ def train_run(
     laws = PhysicsPenalty.of(training.penalties, splits["train"])
     for text in (text for penalty in laws.values() for text in penalty.doubts):
         warn(text)
-    _prepare_folder(folder, config_yaml, resume)
     pipeline = model.pipeline(showers.binning)
     generator = torch_stream(seed, "preprocessing")
     energy = showers.incident_energy  # of all splits: the test split's extremes are no extrapolation
@@ -105,11 +104,15 @@ def train_run(
     if training.bootstrap:
         rows = torch.randint(len(pdg), (len(pdg),), generator=torch_stream(seed, "bootstrap"))
         data["train"], pdg = (data["train"][0][rows], data["train"][1][rows]), pdg[rows.numpy()]
+    kinds = training.balance, training.balance_by
+    balance = Balance.of(data["train"], pdg, pipeline, *kinds, stream(seed, "balance"))
+    if balance is not None:
+        data["validation"] = balance.resampled(data["validation"], pipeline, torch_stream(seed, "balance"))
+    _prepare_folder(folder, config_yaml, resume)
     state = _initial_state(model, pipeline, data["train"], training, seed, laws)
     if resume:
         load_state(folder, state)
     augment = AxialSymmetry.of(showers, pipeline).apply if training.augment else None
-    balance = Balance.of(pdg, training.balance)
     alarms = Alarms(training.steps, model.beta if isinstance(model, VAEConfig) else 0.0)
     start, first = time.monotonic(), state.step
     with _stop_requests() as stop, (folder / "log.jsonl").open("a" if resume else "w") as log:
@@ -153,6 +156,7 @@ def train_run(
         "seconds_cover_steps": [first, state.step],
         "data": provenance,
     }
+    state.average.acceptance = None if balance is None else balance.acceptance
     save_run(folder, state.average, pipeline, config_yaml, facts)
 
 

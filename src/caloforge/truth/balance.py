@@ -75,7 +75,8 @@ class Ledger(g4.G4UserSteppingAction):  # type: ignore[misc]
 
         self.sums = [0.0] * 3
         _, sensitive = self.engine.shoot(shots, close)
-        rest = self._rest(g4.G4ParticleTable.GetParticleTable().FindParticle(shots.pdg))
+        table = g4.G4ParticleTable.GetParticleTable()
+        rest = np.array([self._rest(table.FindParticle(int(pdg))) for pdg in shots.pdg])
         deposited, leaked, neutrinos = rows.T
         return Balance(shots.energy.astype(float) + rest, sensitive, deposited - sensitive, leaked, neutrinos)
 

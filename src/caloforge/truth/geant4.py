@@ -36,17 +36,17 @@ _TOUCH = 1e-6 * mm  # depths nearer than this are equal
 
 @dataclass(frozen=True, eq=False)
 class Shots:
-    """What is shot at the calorimeter: one particle, its energies, and the seeds of Geant4's engine for every shower.
+    """What is shot at the calorimeter: particles, their energies, and the seeds of Geant4's engine for every shower.
 
     Args:
-        pdg: PDG number of the particle.
+        pdg: PDG numbers, int32.
         energy: kinetic energies, MeV, float32.
         seeds: two positive integers for every shower.
         angles: theta and phi, rad, float32; None if all are perpendicular to the face.
         mesh: whether the mesh follows the ``axis`` of each shower, as in Par04, or stays with the ``detector``.
     """
 
-    pdg: int
+    pdg: Int[Array, " n"]
     energy: Float[Array, " n"]
     seeds: Int[Array, "n 2"]
     angles: Float[Array, "n 2"] | None = None
@@ -57,7 +57,7 @@ class Shots:
 
     def __getitem__(self, rows: slice) -> "Shots":
         angles = None if self.angles is None else self.angles[rows]
-        return replace(self, energy=self.energy[rows], seeds=self.seeds[rows], angles=angles)
+        return replace(self, pdg=self.pdg[rows], energy=self.energy[rows], seeds=self.seeds[rows], angles=angles)
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def simulate(
 
     Args:
         detector: the stack; the same in all calls of one process.
-        shots: particle, energies and seeds.
+        shots: particles, energies and seeds.
         binning: the mesh, with depths; the same in all calls of one process.
         each: called with the index of every finished shower.
         physics: list, cuts and limits; the same in all calls of one process.

@@ -109,8 +109,9 @@ def check(detector: Detector, shots: Shots) -> None:
         raise BadValue("theta", "inclined", f"the {NAME} is for particles that arrive perpendicular to the face")
     if detector.inner_radius is not None:
         raise BadValue("detector", detector.name, f"the {NAME} is for planar stacks, without inner_radius")
-    if abs(shots.pdg) != 11:
-        raise BadValue("particle", shots.pdg, f"the {NAME} covers e- and e+ (PDG 11 and -11)")
+    others = shots.pdg[np.abs(shots.pdg) != 11]
+    if len(others):
+        raise BadValue("particle", int(others[0]), f"the {NAME} covers e- and e+ (PDG 11 and -11)")
     for energy in (float(shots.energy.min()), float(shots.energy.max())):
         if not RANGE[0] <= energy <= RANGE[1]:
             low, high = map(format_energy, RANGE)

@@ -27,7 +27,6 @@ class Gun(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
         self.shots: Shots | None = None
 
     def load(self, shots: Shots) -> None:
-        self.gun.SetParticleDefinition(g4.G4ParticleTable.GetParticleTable().FindParticle(shots.pdg))
         self.shots = shots
 
     def GeneratePrimaries(self, event: Any) -> None:  # noqa: N802 Geant4's name
@@ -35,6 +34,7 @@ class Gun(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
             raise Geant4Failed("the gun is not loaded; call Engine.shoot")
         index = event.GetEventID()
         g4.G4Random.setTheSeeds([*self.shots.seeds[index].tolist(), 0])  # zero ends CLHEP's list of seeds
+        self.gun.SetParticleDefinition(g4.G4ParticleTable.GetParticleTable().FindParticle(int(self.shots.pdg[index])))
         if self.shots.angles is not None:
             self._aim(*self.shots.angles[index].tolist())
         self.gun.SetParticleEnergy(float(self.shots.energy[index]))

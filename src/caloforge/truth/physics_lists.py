@@ -129,6 +129,6 @@ class Physics:
             raise BadValue("energy of a hadron", format_energy(low), remedy)
 
 
-def default_physics(pdg: int) -> str:
-    """FTFP_BERT for hadrons, option 0 for all others."""
-    return "FTFP_BERT" if pdg in HADRONS.values() else "em0"
+def default_physics(*pdg: int) -> str:
+    """FTFP_BERT if there are hadrons among them, option 0 for all others."""
+    return "FTFP_BERT" if set(pdg) & set(HADRONS.values()) else "em0"

@@ -29,7 +29,7 @@ from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import Detector, is_preset
 from caloforge.geometry.layout import detector_to_yaml
 from caloforge.truth import geant4
-from caloforge.truth.beam import Beam
+from caloforge.truth.beam import Beam, particle_name
 from caloforge.truth.crew import run_all
 from caloforge.truth.em_data import find_data
 from caloforge.truth.physics_lists import Physics
@@ -72,7 +72,8 @@ class Request:
         if self.mesh not in get_args(geant4.Mesh):
             raise UnknownName("mesh", self.mesh, get_args(geant4.Mesh))
         spectrum = self.beam.spectrum
-        self.physics.check_beam(self.beam.particle, self.beam.particle_name, spectrum.low, spectrum.high)
+        for pdg in self.beam.particles:
+            self.physics.check_beam(pdg, particle_name(pdg), spectrum.low, spectrum.high)
         geant4.check_readout(self.detector, self.binning)
         self.beam.shots(1, self.seed)
         if self.n < 1:
@@ -82,7 +83,8 @@ class Request:
     def facts(self) -> dict[str, Any]:
         """The request, the physics and the software, for the provenance of a file."""
         data = find_data(hadrons=self.physics.list.hadronic)
-        self.physics.check_data(data, self.beam.particle, self.beam.spectrum.low)
+        for pdg in self.beam.particles:
+            self.physics.check_data(data, pdg, self.beam.spectrum.low)
         return {
             "detector": self.detector.name,
             "detector_origin": "preset" if is_preset(self.detector) else "user's own",
