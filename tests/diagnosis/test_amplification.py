@@ -31,7 +31,7 @@ def test_a_biased_generator_is_worth_little_however_many_it_makes():
     worth = equivalent_showers(truth, rng.normal(0.1, 1, size=200_000), rng)
     # expected: shift of 0.1 sigma moves each decile's content by the difference of the densities at its edges
     assert worth.interval[1] < 2000
-    assert worth.amplification(1000)[0] == pytest.approx(worth.value / 1000)
+    assert worth.factor(1000)[0] == pytest.approx(worth.value / 1000)
 
 
 def test_a_perfect_generator_is_worth_more_than_its_training_set():

@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from caloforge import __version__
+from caloforge.cli.amplification import amplification
 from caloforge.cli.diagnose import diagnose
 from caloforge.cli.generate import generate
 from caloforge.cli.inspect import inspect
 from caloforge.cli.merge import merge
 from caloforge.cli.quickstart import quickstart
+from caloforge.cli.reweight import reweight
 from caloforge.cli.score import score
 from caloforge.cli.simulate import simulate
 from caloforge.cli.train import train
@@ -35,7 +37,19 @@ def version(show: Annotated[bool, typer.Option("--version", help="print the vers
         raise typer.Exit
 
 
-for command in (quickstart, simulate, merge, inspect, train, generate, validate, score, diagnose):
+for command in (
+    quickstart,
+    simulate,
+    merge,
+    inspect,
+    train,
+    generate,
+    validate,
+    score,
+    diagnose,
+    reweight,
+    amplification,
+):
     app.command()(command)
 
 
