@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from caloforge.diagnosis.amplification import Amplification
-from caloforge.validation.style import BAND, MUTED, TRUTH, figure, look
+from caloforge.validation.style import MUTED, TRUTH, figure, look
 
 _COLUMNS = 4
 
@@ -36,14 +36,17 @@ def draw_saturation(found: Sequence[Amplification]) -> Figure:
 
 
 def _saturation(axes: Axes, one: Amplification, top: float) -> None:
+    """Filled points have an interval with an upper end, hollow ones can be told from a perfect sample by nobody."""
     made = np.array([point.generated for point in one.curve])
     low, high = (np.minimum([point.interval[i] for point in one.curve], top) for i in (0, 1))
-    value = np.minimum([point.value for point in one.curve], top)
-    axes.axhspan(one.worth.limit, top, color=BAND, alpha=0.5, lw=0, label="more than this truth can tell")
+    value = np.array([point.value if point.value < top else np.nan for point in one.curve])
+    bounded, colour = high < top, look(1).colour
     axes.plot(made, made, color=MUTED, ls=":", label="perfect generator")
     axes.axhline(one.training, color=TRUTH, ls="--", lw=1, label="training showers")
-    axes.fill_between(made, low, high, color=look(1).colour, alpha=0.25, lw=0, label="95 % interval")
-    axes.plot(made, value, "o-", ms=3, color=look(1).colour, label="worth")
+    axes.axhline(one.worth.limit, color=MUTED, ls="-.", lw=1, label="all that this truth can tell")
+    axes.fill_between(made, low, high, color=colour, alpha=0.25, lw=0, label="95 % interval")
+    axes.plot(made[bounded], value[bounded], "o", ms=4, color=colour, label="worth")
+    axes.plot(made[~bounded], value[~bounded], "o", ms=4, mfc="none", color=colour, label="worth, no upper end")
     axes.set(xscale="log", yscale="log", ylim=(0.5 * float(low.min()), top))
     axes.set_title(one.name, fontsize=9, loc="left")
 
@@ -53,20 +56,20 @@ def draw_factors(found: Sequence[Amplification]) -> Figure:
     style = look(1)
     with figure(6.6, 0.32 * len(found) + 1.1) as fig:
         axes = fig.subplots()
-        limit, ends = max(one.worth.limit / one.training for one in found), []
+        factors = [one.worth.factor(one.training) for one in found]
+        limit = max(one.worth.limit / one.training for one in found)
+        known = [x for triple in factors for x in triple if np.isfinite(x)]
+        lowest, highest = 0.7 * min(known), 2 * max(limit, 1.0, *known)
         axes.axvline(1, color=TRUTH, ls="--", lw=1)
-        for place, one in enumerate(reversed(found)):
-            factor, low, high = one.worth.factor(one.training)
-            bounded = np.isfinite(high)
-            ends += [low, high if bounded else 3 * max(low, limit)]
+        axes.axvline(limit, color=MUTED, ls="-.", lw=1)
+        for place, (one, (factor, low, high)) in enumerate(zip(reversed(found), reversed(factors), strict=True)):
             colour = MUTED if one.verdict == "cannot tell" else style.colour
-            axes.plot([low, ends[-1]], [place, place], color=colour)
+            axes.plot([low, min(high, highest / 1.2)], [place, place], color=colour)
             if np.isfinite(factor):
                 axes.plot(factor, place, style.marker, color=colour, ms=5)
-            if not bounded:
-                axes.plot(ends[-1], place, ">", color=colour, ms=5)
-        axes.axvspan(limit, 2 * max(ends), color=BAND, alpha=0.5, lw=0)
+            if not np.isfinite(high):
+                axes.plot(highest / 1.2, place, ">", color=colour, ms=5)
         axes.set_yticks(range(len(found)), [one.name for one in reversed(found)])
-        axes.set(xscale="log", xlim=(0.7 * min(ends), 1.5 * max(ends)), ylim=(-0.7, len(found) - 0.3))
+        axes.set(xscale="log", xlim=(lowest, highest), ylim=(-0.7, len(found) - 0.3))
         axes.set_xlabel("Worth of the generated sample / training showers")
         return fig

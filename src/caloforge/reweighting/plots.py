@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import LogLocator, NullLocator
 from numpy import ndarray as Array
 
 from caloforge.physics.axes import integer_edges, linear_edges, logarithmic_edges
@@ -18,9 +19,9 @@ from caloforge.reweighting.crossfit import Reweighting
 from caloforge.units import GeV
 from caloforge.validation.panels import Curve, ratio_panel
 from caloforge.validation.sample import Sample
-from caloforge.validation.style import BAND, MUTED, TRUTH, figure, look
+from caloforge.validation.style import BAND, MUTED, TRUTH, figure, look, power_label
 
-_BINS = 30
+_BINS = 20
 
 
 def draw_weights(found: Reweighting) -> Figure:
@@ -55,6 +56,7 @@ def _mean_by_energy(axes: Axes, found: Reweighting) -> None:
     axes.set(xlabel="Incident energy [GeV]", ylabel="Mean weight")
     if edges[-1] > 5 * edges[0]:
         axes.set_xscale("log")
+        _plain_ticks(axes)
     reach = max(0.05, 1.5 * float(np.max(np.abs(means - 1) + errors)))
     axes.set_ylim(1 - reach, 1 + reach)
 
@@ -67,7 +69,7 @@ def _auc(axes: Axes, found: Reweighting) -> None:
         axes.errorbar(place, measured.value, measured.error, fmt=style.marker, color=style.colour, capsize=4)
     axes.set_xticks([0, 1], ["before", "after"])
     values = [found.before.value, found.after.value, floor]
-    axes.set(xlim=(-0.5, 1.5), ylabel="AUC on showers not used for the weights")
+    axes.set(xlim=(-0.5, 1.5), ylabel="AUC of a new classifier")
     axes.set_ylim(min(0.47, min(values) - 0.02), max(values) + 0.06)
     axes.legend(frameon=False, loc="upper right")
 
@@ -98,10 +100,21 @@ def _observable(
     edges = rule(t, _BINS) if rule in (linear_edges, logarithmic_edges, integer_edges) else rule(t)
     curves = [weighted_curve(x, w, edges) for x, w in ((g, np.ones(len(g))), (g, weights))]
     ratio_panel((upper, lower), Curve.of_values(t, edges), curves, "x" if rule is logarithmic_edges else "")
+    lower.set_xlim(upper.get_xlim())
+    if rule is logarithmic_edges:
+        for axes in (upper, lower):
+            axes.set_xscale("log")
+            _plain_ticks(axes)
     upper.tick_params(labelbottom=False)
     upper.set_ylabel("Share of showers")
     lower.set_ylabel("ratio to G4")
     lower.set_xlabel(observable.axis_label(truth.binning))
+
+
+def _plain_ticks(axes: Axes) -> None:
+    axes.xaxis.set_major_locator(LogLocator(numticks=6))
+    axes.xaxis.set_major_formatter(power_label)
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def weighted_curve(values: Float[Array, " n"], weights: Float[Array, " n"], edges: Float[Array, " e"]) -> Curve:
