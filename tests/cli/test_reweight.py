@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from caloforge.data.showers import Showers
 from caloforge.data.store import ShowerFile, write_showers
 
 FEW = ["--observable", "response", "--observable", "layer_energy"]
@@ -13,15 +12,14 @@ FEW = ["--observable", "response", "--observable", "layer_energy"]
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory, showers):
-    """Truth, generated showers with too much in the first layer, and new ones of the same generator."""
+    """Truth, generated showers chosen by the share of their first layer, and new ones of the same generator."""
     folder = tmp_path_factory.mktemp("reweight")
-    more = np.where(showers.binning.layer_of_voxel == 0, 1.15, 1.0)
-    energy = (showers.energy * more).astype(np.float32)
-    made = Showers.perpendicular(energy, showers.incident_energy, showers.binning)
+    share = showers.layer_energy[:, 0] / showers.incident_energy
+    taken = np.random.default_rng(1).random(len(share)) < 1 / (1 + np.exp(-2 * (share - share.mean()) / share.std()))
     origin = {"training": {"training_showers": 500, "showers_digest": "abc"}}
-    write_showers(folder / "truth.h5", showers[:700], "tiny stack", {})
-    write_showers(folder / "fake.h5", made[1000:2000], "tiny stack", origin)
-    write_showers(folder / "new.h5", made[2000:], "tiny stack", origin)
+    write_showers(folder / "truth.h5", showers[:800], "tiny stack", {})
+    for name, part in (("fake", slice(800, 2000)), ("new", slice(2000, 3000))):
+        write_showers(folder / f"{name}.h5", showers[part][taken[part]], "tiny stack", origin)
     return folder
 
 
@@ -45,7 +43,7 @@ def test_fit_draw_and_weight_new_showers(call, files, tmp_path):
     code, _, err = call("reweight", files / "new.h5", "--apply", out, "-o", tmp_path / "no.h5")
     assert (code, "other showers" in err, err.count("\n")) == (1, True, 1)
     code, text, _ = call("reweight", files / "new.h5", "--with", tmp_path / "r", "-o", tmp_path / "w2.h5", "--json")
-    assert (code, json.loads(text)["showers"]) == (0, 1000)
+    assert (code, json.loads(text)["showers"] > 400) == (0, True)
     assert call("reweight", files / "new.h5", "--apply", tmp_path / "w2.h5", "-o", tmp_path / "u2.h5")[0] == 0
     code, _, err = call("reweight", files / "truth.h5", "--with", tmp_path / "r", "-o", tmp_path / "no.h5")
     assert (code, "fitted to another" in err) == (1, True)
@@ -78,7 +76,7 @@ def test_amplification(call, files, tmp_path):
     assert "trained on 500" in out
     page = json.loads((tmp_path / "a" / "amplification.json").read_text())
     response = page["observables"]["response"]
-    assert response["verdict"] == "less"  # 7 % too much energy
+    assert response["verdict"] == "less"
     assert response["interval"][1] < 500
     assert (tmp_path / "a" / "plots" / "saturation.png").exists()
     code, out, _ = call("amplification", files / "fake.h5", *words, "--training-showers", 10**6, "--json")

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from caloforge.data.showers import Showers
 from caloforge.errors import BadFile, BadValue, BinningMismatch, EmptySample
 from caloforge.geometry.binning import Binning
 from caloforge.physics.observables import select
@@ -25,6 +24,17 @@ def sample(showers):
     return read_sample(showers, SEEN, keep=0)
 
 
+def first_layer(sample):
+    """Energy of the first layer over the incident energy."""
+    return sample.table["layer_energy"][:, 0].astype(np.float64) / sample.incident_energy
+
+
+def chosen(showers):
+    share = showers.layer_energy[:, 0] / showers.incident_energy
+    z = (share - share.mean()) / share.std()
+    return showers[np.random.default_rng(1).random(len(z)) < 1 / (1 + np.exp(-2 * z))]
+
+
 @pytest.fixture(scope="module")
 def truth(showers):
     return sample(showers[:1200])
@@ -32,10 +42,8 @@ def truth(showers):
 
 @pytest.fixture(scope="module")
 def spoiled(showers):
-    """Generated showers whose first layer holds 15 % too much."""
-    more = np.where(showers.binning.layer_of_voxel == 0, 1.15, 1.0)
-    energy = (showers.energy[1200:] * more).astype(np.float32)
-    return sample(Showers.perpendicular(energy, showers.incident_energy[1200:], showers.binning))
+    """Showers chosen by the share of the first layer, which does not depend on the energy: ratio 1 + exp(-2 z)."""
+    return sample(chosen(showers[1200:]))
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +60,15 @@ def test_weights_mend_what_is_spoiled(found, truth, spoiled):
     assert 100 < found.effective_size < len(spoiled)
     means, errors = found.mean_by_energy
     assert np.abs(means - 1).max() < 0.05 + 4 * errors.max()
+    true, made = first_layer(truth), first_layer(spoiled)
+    z = (made - true.mean()) / true.std()
+    assert np.corrcoef(np.log(found.weights), np.log1p(np.exp(-2 * z)))[0, 1] > 0.8
+    assert abs(np.average(z, weights=found.weights)) < 0.4 * z.mean()
     moved = {s.name: s for s in shifts(SEEN, *judged_half(truth, spoiled, found), 1)}
-    layers, response = moved["layer_energy"], moved["response"]
-    assert layers.means is None
-    true, before, after = response.means
-    assert abs(after[0] - true[0]) < abs(before[0] - true[0])
-    assert response.after.value < response.before.value
+    assert moved["layer_energy"].means is None
+    true_mean, before, after = (mean for mean, _ in moved["response"].means)
+    assert abs(after - true_mean) < abs(before - true_mean)
+    assert moved["response"].after.value < moved["response"].before.value
 
 
 def test_no_truth_of_a_half_reaches_the_weights_of_that_half(found, truth, spoiled):

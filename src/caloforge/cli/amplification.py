@@ -45,7 +45,6 @@ def amplification(
         typer.Option(help="showers of the truth to use; auto: test if the model was trained on this truth"),
     ] = "auto",
     binning: Annotated[str | None, typer.Option(help="readout or XML, for files that do not carry one")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="same seed, same intervals")] = 1,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Say how many Geant4 showers a generated sample is worth, and if that is more than it was trained on."""
@@ -61,14 +60,14 @@ def amplification(
         made = read_sample(showers, chosen, keep=0, progress=lambda done: progress(0.1 + 0.8 * done / len(showers)))
         _require_independent(true, made)
         origin = {"generated": {"file": str(generated), **showers.provenance}, "truth": facts}
-    found = [amplify(name, true.table[name][:, 0], made.table[name][:, 0], training, seed, cells) for name in chosen]
+    found = [amplify(name, true.table[name][:, 0], made.table[name][:, 0], training, cells) for name in chosen]
     answer = {
         "showers": len(made),
         "truth_showers": len(true),
         "training_showers": training,
         "observables": {one.name: one.to_dict() for one in found},
     }
-    written = answer | {"seed": seed, "caloforge": __version__, "provenance": origin}
+    written = answer | {"caloforge": __version__, "provenance": origin}
     write_files(output, {**_plots(found), "amplification.json": json.dumps(written, indent=1).encode() + b"\n"})
     print(json.dumps(answer) if json_only else f"{_text(found)}\n{output / 'amplification.json'}")
 
@@ -108,7 +107,7 @@ def _text(found: Sequence[Amplification]) -> str:
     first = found[0]
     lines = [
         f"{first.worth.generated} generated showers of a model trained on {first.training}, against "
-        f"{first.worth.truth} true ones, which tell numbers up to {first.worth.limit:.0f} from infinity",
+        f"{first.worth.truth} true ones, by which a perfect generator is known to be worth {first.worth.limit:.0f}",
         f"{'observable':16}{'worth':>9}{'95 % interval':>20}{'most, if more are made':>26}",
     ]
     for one in found:

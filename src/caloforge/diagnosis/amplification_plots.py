@@ -20,9 +20,8 @@ def draw_saturation(found: Sequence[Amplification]) -> Figure:
     columns = min(_COLUMNS, len(found))
     with figure(3.1 * columns + 0.3, 2.6 * rows + 0.7) as fig:
         panels = fig.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).reshape(-1)
-        top = 30 * max(max(one.training, one.worth.limit) for one in found)
         for axes, one in zip(panels, found, strict=False):
-            _saturation(axes, one, top)
+            _saturation(axes, one)
         for axes in panels[len(found) :]:
             axes.set_axis_off()
         for axes in panels[::columns]:
@@ -35,41 +34,31 @@ def draw_saturation(found: Sequence[Amplification]) -> Figure:
         return fig
 
 
-def _saturation(axes: Axes, one: Amplification, top: float) -> None:
-    """Filled points have an interval with an upper end, hollow ones can be told from a perfect sample by nobody."""
+def _saturation(axes: Axes, one: Amplification) -> None:
     made = np.array([point.generated for point in one.curve])
-    low, high = (np.minimum([point.interval[i] for point in one.curve], top) for i in (0, 1))
-    value = np.array([point.value if point.value < top else np.nan for point in one.curve])
-    bounded, colour = high < top, look(1).colour
+    low, high = (np.array([point.interval[i] for point in one.curve]) for i in (0, 1))
+    value, style = [point.value for point in one.curve], look(1)
     axes.plot(made, made, color=MUTED, ls=":", label="perfect generator")
     axes.axhline(one.training, color=TRUTH, ls="--", lw=1, label="training showers")
-    axes.axhline(one.worth.limit, color=MUTED, ls="-.", lw=1, label="all that this truth can tell")
-    axes.fill_between(made, low, high, color=colour, alpha=0.25, lw=0, label="95 % interval")
-    axes.plot(made[bounded], value[bounded], "o", ms=4, color=colour, label="worth")
-    axes.plot(made[~bounded], value[~bounded], "o", ms=4, mfc="none", color=colour, label="worth, no upper end")
-    axes.set(xscale="log", yscale="log", ylim=(0.5 * float(low.min()), top))
+    axes.axhline(one.worth.limit, color=MUTED, ls="-.", lw=1, label="known of a perfect one")
+    axes.fill_between(made, low, high, color=style.colour, alpha=0.25, lw=0, label="95 % interval")
+    axes.plot(made, value, style.marker, ms=4, color=style.colour, label="worth")
+    axes.set(xscale="log", yscale="log")
     axes.set_title(one.name, fontsize=9, loc="left")
 
 
 def draw_factors(found: Sequence[Amplification]) -> Figure:
-    """Worth of the whole sample over the training sample; an arrow where its 95 % interval has no upper end."""
+    """Worth of the whole sample over the training sample, with its 95 % interval; grey where it cannot be told."""
     style = look(1)
     with figure(6.6, 0.32 * len(found) + 1.1) as fig:
         axes = fig.subplots()
-        factors = [one.worth.factor(one.training) for one in found]
-        limit = max(one.worth.limit / one.training for one in found)
-        known = [x for triple in factors for x in triple if np.isfinite(x)]
-        lowest, highest = 0.7 * min(known), 2 * max(limit, 1.0, *known)
         axes.axvline(1, color=TRUTH, ls="--", lw=1)
-        axes.axvline(limit, color=MUTED, ls="-.", lw=1)
-        for place, (one, (factor, low, high)) in enumerate(zip(reversed(found), reversed(factors), strict=True)):
+        for place, one in enumerate(reversed(found)):
+            factor, low, high = one.worth.factor(one.training)
             colour = MUTED if one.verdict == "cannot tell" else style.colour
-            axes.plot([low, min(high, highest / 1.2)], [place, place], color=colour)
-            if np.isfinite(factor):
-                axes.plot(factor, place, style.marker, color=colour, ms=5)
-            if not np.isfinite(high):
-                axes.plot(highest / 1.2, place, ">", color=colour, ms=5)
+            errors = [[factor - low], [high - factor]]
+            axes.errorbar(factor, place, xerr=errors, fmt=style.marker, ms=5, color=colour, capsize=3)
         axes.set_yticks(range(len(found)), [one.name for one in reversed(found)])
-        axes.set(xscale="log", xlim=(lowest, highest), ylim=(-0.7, len(found) - 0.3))
+        axes.set(xscale="log", ylim=(-0.7, len(found) - 0.3))
         axes.set_xlabel("Worth of the generated sample / training showers")
         return fig

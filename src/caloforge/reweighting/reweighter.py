@@ -25,6 +25,7 @@ from caloforge.validation.network import ClassifierSettings
 from caloforge.validation.sample import Sample
 
 SCHEMA = "caloforge-reweighter-1"
+_EDGE = 1.05  # two samples of one spectrum end at slightly different energies
 _FACTS, _TENSORS = "reweighter.json", "reweighter.safetensors"
 
 
@@ -76,7 +77,7 @@ class Reweighter:
         if unknown := set(map(int, np.unique(showers.pdg))) - set(self.particles):
             raise BadValue("particles", sorted(unknown), f"the weights were fitted to PDG {list(self.particles)}")
         lowest, highest = float(showers.incident_energy.min()), float(showers.incident_energy.max())
-        if lowest < 0.999 * self.energies[0] or highest > 1.001 * self.energies[1]:
+        if lowest * _EDGE < self.energies[0] or highest > _EDGE * self.energies[1]:
             asked, known = ("-".join(map(format_energy, pair)) for pair in ((lowest, highest), self.energies))
             raise BadValue("incident energies", asked, f"the weights were fitted to {known}")
         return weights_from(self.ratios, inputs(showers), self.clip)
