@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from caloforge.data.showers import Showers
 from caloforge.data.store import ShowerFile, write_showers
 
 FEW = ["--observable", "response", "--observable", "layer_energy"]
@@ -17,8 +18,8 @@ def files(tmp_path_factory, showers):
     share = showers.layer_energy[:, 0] / showers.incident_energy
     taken = np.random.default_rng(1).random(len(share)) < 1 / (1 + np.exp(-2 * (share - share.mean()) / share.std()))
     origin = {"training": {"training_showers": 500, "showers_digest": "abc"}}
-    write_showers(folder / "truth.h5", showers[:800], "tiny stack", {})
-    for name, part in (("fake", slice(800, 2000)), ("new", slice(2000, 3000))):
+    write_showers(folder / "truth.h5", showers[:500], "tiny stack", {})
+    for name, part in (("fake", slice(500, 1400)), ("new", slice(2000, 3000))):
         write_showers(folder / f"{name}.h5", showers[part][taken[part]], "tiny stack", origin)
     return folder
 
@@ -32,7 +33,8 @@ def test_fit_draw_and_weight_new_showers(call, files, tmp_path):
     assert "AUC before" in text
     assert "effective number" in text
     page = json.loads((tmp_path / "r" / "reweighting.json").read_text())
-    assert page["auc_gain"]["value"] > 2 * page["auc_gain"]["error"]
+    assert page["auc_before"]["value"] > 0.5 + 2 * page["auc_before"]["error"]
+    assert page["effective_size"] < page["showers"]
     assert set(page["observables"]) == {"response", "layer_energy"}
     assert {p.name for p in (tmp_path / "r" / "plots").glob("*.png")} == {"weights.png", "observables.png"}
     code, text, _ = call("reweight", files / "fake.h5", "--apply", out, "-o", tmp_path / "u.h5", "--json")
@@ -69,17 +71,20 @@ def test_wrong_calls_are_one_sentence_and_leave_nothing(call, files, tmp_path, s
     assert list(tmp_path.iterdir()) == []
 
 
-def test_amplification(call, files, tmp_path):
+def test_amplification(call, files, tmp_path, showers):
+    """Showers with a fifth too much energy are worth little."""
+    energy = (1.2 * showers.energy[2000:]).astype(np.float32)
+    made = Showers.perpendicular(energy, showers.incident_energy[2000:], showers.binning)
+    write_showers(tmp_path / "hot.h5", made, "tiny stack", {"training": {"training_showers": 500}})
     words = ["--truth", files / "truth.h5", "--observable", "response", "--cells", 5, "-o", tmp_path / "a"]
-    code, out, _ = call("amplification", files / "fake.h5", *words)
+    code, out, _ = call("amplification", tmp_path / "hot.h5", *words)
     assert code == 0
     assert "trained on 500" in out
-    page = json.loads((tmp_path / "a" / "amplification.json").read_text())
-    response = page["observables"]["response"]
+    response = json.loads((tmp_path / "a" / "amplification.json").read_text())["observables"]["response"]
     assert response["verdict"] == "less"
     assert response["interval"][1] < 500
     assert (tmp_path / "a" / "plots" / "saturation.png").exists()
-    code, out, _ = call("amplification", files / "fake.h5", *words, "--training-showers", 10**6, "--json")
+    code, out, _ = call("amplification", tmp_path / "hot.h5", *words, "--training-showers", 10**6, "--json")
     assert (code, json.loads(out)["training_showers"]) == (0, 10**6)
 
 

@@ -59,6 +59,7 @@ def draw_factors(found: Sequence[Amplification]) -> Figure:
             errors = [[factor - low], [high - factor]]
             axes.errorbar(factor, place, xerr=errors, fmt=style.marker, ms=5, color=colour, capsize=3)
         axes.set_yticks(range(len(found)), [one.name for one in reversed(found)])
-        axes.set(xscale="log", ylim=(-0.7, len(found) - 0.3))
+        ends = np.array([one.worth.interval for one in found]) / found[0].training
+        axes.set(xscale="log", xlim=(0.7 * ends.min(), 1.4 * ends.max()), ylim=(-0.7, len(found) - 0.3))
         axes.set_xlabel("Worth of the generated sample / training showers")
         return fig

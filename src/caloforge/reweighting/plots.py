@@ -112,7 +112,7 @@ def _observable(
 
 
 def _plain_ticks(axes: Axes) -> None:
-    axes.xaxis.set_major_locator(LogLocator(numticks=6))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
     axes.xaxis.set_major_formatter(power_label)
     axes.xaxis.set_minor_locator(NullLocator())
 
