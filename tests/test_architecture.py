@@ -19,6 +19,7 @@ ORDER = [
     "training",
     "generation",
     "validation",
+    "reweighting",
     "diagnosis",
     "interpretation",
     "config",

@@ -21,6 +21,8 @@ COMMANDS = (
     "train",
     "generate",
     "validate",
+    "reweight",
+    "amplification",
     "score",
     "diagnose",
     "expect",

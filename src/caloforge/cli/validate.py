@@ -1,6 +1,6 @@
 """`caloforge validate`: generated showers against truth, judged by a checklist, as a report."""
 
-__all__ = ["validate"]
+__all__ = ["truth_split", "validate"]
 
 import json
 from collections.abc import Iterator, Sequence
@@ -69,7 +69,7 @@ def validate(
     with ExitStack() as stack, track("validating", 1.0) as progress:
         reference = stack.enter_context(ShowerFile(showers_path(truth), mesh))
         judged = {name: stack.enter_context(ShowerFile(path, mesh)) for name, path in _named(generated)}
-        part = _split(split, reference, list(judged.values()))
+        part = truth_split(split, reference, list(judged.values()))
         facts = {"truth": {**_facts(reference), "split": part}, **{name: _facts(f) for name, f in judged.items()}}
         source: Source = SplitOf(reference, "test") if part == "test" else reference
         several = dict(judged) if len(judged) > 1 else judged["generated"]
@@ -108,7 +108,7 @@ def _named(paths: Sequence[Path]) -> Iterator[tuple[str, Path]]:
     raise BadValue("generated files", [str(path) for path in paths], "give each file once")
 
 
-def _split(split: str, truth: ShowerFile, judged: Sequence[ShowerFile]) -> str:
+def truth_split(split: str, truth: ShowerFile, judged: Sequence[ShowerFile]) -> str:
     """``auto`` is the test split where any of the models was trained on this very truth."""
     if split != "auto":
         return split

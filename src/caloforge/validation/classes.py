@@ -1,6 +1,6 @@
 """Showers of several classes that a network is to tell apart: which ones take part, and in which fold each is."""
 
-__all__ = ["Classes", "draw", "halves"]
+__all__ = ["Classes", "draw", "fold_numbers", "halves"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,11 +26,13 @@ class Classes:
         tables: features, one table for each class.
         rows: the rows of each table that take part.
         given_labels: class of each shower where it is not the number of its table.
+        weights: of each shower in the loss, of mean one; all count alike where there are none.
     """
 
     tables: tuple[Float[Array, "_ f"], ...]
     rows: tuple[Int[Array, " _"], ...]
     given_labels: Int[Array, " N"] | None = None
+    weights: Float[Array, " N"] | None = None
 
     @cached_property
     def labels(self) -> Int[Array, " N"]:
@@ -75,10 +77,10 @@ def draw(
     rng = stream(seed, "classifier")
     chosen = tuple(r[np.sort(rng.permutation(len(r))[:size])] for r in rows)
     energies = np.concatenate([table[r, 0] for table, r in zip(tables, chosen, strict=True)])
-    return Classes(tuple(tables), chosen), _folds(energies, folds, rng)
+    return Classes(tuple(tables), chosen), fold_numbers(energies, folds, rng)
 
 
-def _folds(condition: Float[Array, " N"], folds: int, rng: np.random.Generator) -> Int[Array, " N"]:
+def fold_numbers(condition: Float[Array, " N"], folds: int, rng: np.random.Generator) -> Int[Array, " N"]:
     """Fold of each shower. Showers of one incident energy stay together where energies are many.
 
     Generated showers often repeat the truth's energies; across folds the network could learn those by heart.

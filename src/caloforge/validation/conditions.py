@@ -22,6 +22,7 @@ from caloforge.units import format_energy
 _P_VALUE = 1e-3
 _PERPENDICULAR = 1e-4  # rad; below, the azimuth has no meaning
 FEWEST = 100
+_REMEDY = "generate at the truth's conditions (caloforge generate --like) or pass --allow-different-conditions"
 
 
 @runtime_checkable
@@ -58,11 +59,8 @@ class Conditioned(Protocol):
 class ConditionsDiffer(CaloforgeError):
     """Truth and generated showers were not made under the same conditions."""
 
-    def __init__(self, reasons: list[str]) -> None:
-        super().__init__(
-            f"truth and generated showers cannot be compared: {'; '.join(reasons)}; "
-            "generate at the truth's conditions (caloforge generate --like) or pass --allow-different-conditions"
-        )
+    def __init__(self, reasons: list[str], remedy: str = _REMEDY) -> None:
+        super().__init__(f"truth and generated showers cannot be compared: {'; '.join(reasons)}; {remedy}")
 
 
 def differences(truth: Conditioned, generated: Conditioned) -> list[str]:

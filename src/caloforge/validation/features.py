@@ -11,7 +11,17 @@ they are; let :math:`\epsilon = 10^{-8}` MeV,
           \text{sparsity},\ \frac{\bar x, \bar y, \bar r, \sigma_x, \sigma_y, \sigma_r}{100\ \text{mm}} .
 """
 
-__all__ = ["Features", "Table", "high", "low", "low_normed", "challenge_high", "challenge_low", "challenge_low_normed"]
+__all__ = [
+    "ENERGY",
+    "Features",
+    "Table",
+    "high",
+    "low",
+    "low_normed",
+    "challenge_high",
+    "challenge_low",
+    "challenge_low_normed",
+]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

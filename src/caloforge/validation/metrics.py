@@ -197,21 +197,24 @@ class Resamples:
 
 
 def measure_separation(
-    truth: Histograms, generated: Histograms, resamples: Resamples
+    truth: Histograms, generated: Histograms, resamples: Resamples, weights: Float[Array, " m"] | None = None
 ) -> tuple[Measured, tuple[Measured, ...]]:
     r"""Separation power with error and floor: the mean over the columns, and each column.
 
     The error is the standard deviation over bootstrap resamples of both samples, shower by shower, so that correlations
     between layers are kept. The floor has **the sizes of the comparison itself**: n and m showers are drawn
     independently from the truth's own showers, which for a histogram are two independent samples of one distribution.
+    Generated showers may have ``weights``; those of the floor have none.
 
     Raises:
         EmptySample: one of the samples has no shower.
     """
-    h, g = (s.contents(np.ones((1, s.rows.shape[0]))) for s in (truth, generated))
+    h = truth.contents(np.ones((1, truth.rows.shape[0])))
+    g = generated.contents(np.ones((1, generated.rows.shape[0])) if weights is None else weights[None])
+    counted = resamples.generated if weights is None else resamples.generated * weights
     drawn = truth.contents(resamples.truth)
     values = _distance(h, g, truth.starts)
-    errors = _distance(drawn, generated.contents(resamples.generated), truth.starts)
+    errors = _distance(drawn, generated.contents(counted), truth.starts)
     floors = _distance(drawn, truth.contents(resamples.null), truth.starts)
     return summarise(values[0], errors, floors)
 

@@ -4,7 +4,7 @@ Two classes have one output, the logit :math:`s = \ln\frac{p(\text{generated}|x)
 whose softmax is the posterior. After each epoch the network is judged on showers set aside; the best one is kept.
 """
 
-__all__ = ["Build", "ClassifierSettings", "Trial", "perceptron", "predict", "threads"]
+__all__ = ["Build", "ClassifierSettings", "Standardise", "Trial", "perceptron", "predict", "threads"]
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -193,23 +193,34 @@ def _epoch(
             continue
         x = torch.from_numpy(classes.gather(rows)).to(settings.device)
         optimiser.zero_grad()
-        loss = _loss(network(x), torch.from_numpy(classes.labels[rows]).to(settings.device))
+        loss = _loss(network(x), *(part.to(settings.device) for part in _targets(classes, rows)))
         torch.autograd.backward(loss)
         optimiser.step()
 
 
-def _loss(outputs: Float[Tensor, "N k"], labels: Int[Tensor, " N"]) -> Float[Tensor, ""]:
+def _targets(classes: Classes, rows: Int[Array, " n"]) -> tuple[Tensor, ...]:
+    """Labels of some showers, and their weights where they have any."""
+    parts = [classes.labels[rows]] + ([] if classes.weights is None else [classes.weights[rows].astype(np.float32)])
+    return tuple(map(torch.from_numpy, parts))
+
+
+def _loss(
+    outputs: Float[Tensor, "N k"], labels: Int[Tensor, " N"], weights: Float[Tensor, " N"] | None = None
+) -> Float[Tensor, ""]:
     if outputs.shape[1] == 1:
-        return nn.functional.binary_cross_entropy_with_logits(outputs.squeeze(1), labels.float())
-    return nn.functional.cross_entropy(outputs, labels)
+        return nn.functional.binary_cross_entropy_with_logits(outputs.squeeze(1), labels.float(), weights)
+    if weights is None:
+        return nn.functional.cross_entropy(outputs, labels)
+    return (weights * nn.functional.cross_entropy(outputs, labels, reduction="none")).mean()
 
 
 def _quality(network: nn.Module, classes: Classes, stop: Int[Array, " s"], settings: ClassifierSettings) -> float:
-    outputs, labels = torch.from_numpy(predict(network, classes, stop)), torch.from_numpy(classes.labels[stop])
+    outputs, targets = torch.from_numpy(predict(network, classes, stop)), _targets(classes, stop)
     if settings.keep == "loss":
-        return -float(_loss(outputs, labels))
+        return -float(_loss(outputs, *targets))
     chosen = (outputs.squeeze(1) > 0).long() if outputs.shape[1] == 1 else outputs.argmax(dim=1)
-    return float((chosen == labels).float().mean())
+    right = (chosen == targets[0]).float()
+    return float((right if classes.weights is None else right * targets[1]).mean())
 
 
 @torch.no_grad()

@@ -1,0 +1,127 @@
+"""`caloforge amplification`: how many showers of full simulation generated ones are worth."""
+
+__all__ = ["amplification"]
+
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import typer
+
+from caloforge import __version__
+from caloforge.cli.progress import track
+from caloforge.cli.truth import open_truth
+from caloforge.data.store import ShowerFile
+from caloforge.diagnosis.amplification import Amplification
+from caloforge.diagnosis.amplification import amplification as amplify
+from caloforge.diagnosis.amplification_plots import draw_factors, draw_saturation
+from caloforge.diagnosis.samples import COLUMNS
+from caloforge.errors import BadValue
+from caloforge.geometry.readouts import readout
+from caloforge.physics.observables import Observable, select
+from caloforge.physics.plugins import load_plugins
+from caloforge.validation.conditions import ConditionsDiffer, differences
+from caloforge.validation.report import require_writable, write_files
+from caloforge.validation.sample import Sample, read_sample
+from caloforge.validation.style import pdf, png
+
+
+def amplification(
+    generated: Annotated[Path, typer.Argument(help="HDF5 file of generated showers with energies of their own")],
+    truth: Annotated[list[Path], typer.Option(help="HDF5 file of Geant4 showers, or bundled; may be given repeatedly")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder for amplification.json and plots/")],
+    observable: Annotated[
+        list[str] | None, typer.Option(help="one of one value a shower; default: twelve that tell different things")
+    ] = None,
+    cells: Annotated[int, typer.Option(min=2, help="quantiles whose contents are compared")] = 10,
+    training_showers: Annotated[
+        int | None, typer.Option(min=1, help="size of the training sample, for files that do not say")
+    ] = None,
+    split: Annotated[
+        Literal["auto", "test", "all"],
+        typer.Option(help="showers of the truth to use; auto: test if the model was trained on this truth"),
+    ] = "auto",
+    binning: Annotated[str | None, typer.Option(help="readout or XML, for files that do not carry one")] = None,
+    json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
+) -> None:
+    """Say how many Geant4 showers a generated sample is worth, and if that is more than it was trained on."""
+    require_writable(output)
+    load_plugins()
+    chosen, mesh = _chosen(observable), readout(binning) if binning else None
+    with ExitStack() as stack, track("amplification", 1.0) as progress:
+        showers = stack.enter_context(ShowerFile(generated, mesh))
+        reference, facts = open_truth(stack, truth, split, mesh, showers)
+        training = training_showers or _training_showers(showers)
+        true = read_sample(reference, chosen, keep=0)
+        progress(0.1, "generated showers")
+        made = read_sample(showers, chosen, keep=0, progress=lambda done: progress(0.1 + 0.8 * done / len(showers)))
+        _require_independent(true, made)
+        origin = {"generated": {"file": str(generated), **showers.provenance}, "truth": facts}
+    found = [amplify(name, true.table[name][:, 0], made.table[name][:, 0], training, cells) for name in chosen]
+    answer = {
+        "showers": len(made),
+        "truth_showers": len(true),
+        "training_showers": training,
+        "observables": {one.name: one.to_dict() for one in found},
+    }
+    written = answer | {"caloforge": __version__, "provenance": origin}
+    write_files(output, {**_plots(found), "amplification.json": json.dumps(written, indent=1).encode() + b"\n"})
+    print(json.dumps(answer) if json_only else f"{_text(found)}\n{output / 'amplification.json'}")
+
+
+def _chosen(names: Sequence[str] | None) -> dict[str, Observable]:
+    chosen = select(names or COLUMNS)
+    for name, o in chosen.items():
+        if o.per != "shower":
+            raise BadValue("--observable", name, "it has several values a shower; choose one of one value")
+    return chosen
+
+
+def _training_showers(showers: ShowerFile) -> int:
+    known = showers.provenance.get("training", {}).get("training_showers")
+    if known is None:
+        raise BadValue("--training-showers", None, f"{showers.path} does not say how many its model was trained on")
+    return int(known)
+
+
+def _require_independent(truth: Sample, generated: Sample) -> None:
+    """Same spectrum, but not the same energies: with those, chance that both share would pass for precision."""
+    advice = "generate with the truth's spectrum: caloforge generate RUN --energy 1GeV:100GeV:log -n 100000, say"
+    if found := differences(truth, generated):
+        raise ConditionsDiffer(found, advice)
+    known, counts = np.unique(truth.incident_energy, return_counts=True)
+    continuous = counts.max() < max(3, 0.01 * len(truth))
+    if continuous and np.isin(generated.incident_energy, known).mean() > 0.01:
+        raise BadValue("incident energies", "those of the truth", f"they must be drawn anew; {advice}")
+
+
+def _plots(found: Sequence[Amplification]) -> dict[str, bytes]:
+    figures = {"saturation": draw_saturation(found), "factors": draw_factors(found)}
+    return {f"plots/{name}.{end}": of(f) for name, f in figures.items() for end, of in (("png", png), ("pdf", pdf))}
+
+
+def _text(found: Sequence[Amplification]) -> str:
+    first = found[0]
+    lines = [
+        f"{first.worth.generated} generated showers of a model trained on {first.training}, against "
+        f"{first.worth.truth} true ones, by which a perfect generator is known to be worth {first.worth.limit:.0f}",
+        f"{'observable':16}{'worth':>9}{'95 % interval':>20}{'most, if more are made':>26}",
+    ]
+    for one in found:
+        w = one.worth
+        lines.append(
+            f"{one.name:16}{_number(w.value):>9}{_interval(w.interval):>20}"
+            f"{_number(w.ceiling) + _interval(w.ceiling_interval):>26}   {one.text}"
+        )
+    return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if np.isfinite(value) else "inf"
+
+
+def _interval(pair: tuple[float, float]) -> str:
+    return f" [{_number(pair[0])}, {_number(pair[1])}]"

@@ -1,0 +1,58 @@
+"""The truth of a comparison: one or several files, each whole or only the showers that no model was trained on."""
+
+__all__ = ["Joined", "open_truth"]
+
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from caloforge.cli.validate import truth_split
+from caloforge.data.samples import showers_path
+from caloforge.data.showers import Showers
+from caloforge.data.splits import SplitOf
+from caloforge.data.store import ShowerFile
+from caloforge.errors import BadValue
+from caloforge.geometry.binning import Binning
+from caloforge.validation.conditions import require_one_mesh
+from caloforge.validation.sample import Source
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Several sources of showers on one mesh, one after the other."""
+
+    parts: tuple[Source, ...]
+
+    @property
+    def binning(self) -> Binning:
+        """The mesh of the first."""
+        return self.parts[0].binning
+
+    def batches(self, size: int = 1000) -> Iterator[Showers]:
+        """All showers, at most ``size`` at a time."""
+        return itertools.chain.from_iterable(part.batches(size) for part in self.parts)
+
+
+def open_truth(
+    stack: ExitStack, paths: Sequence[Path], split: str, mesh: Binning | None, judged: ShowerFile
+) -> tuple[Source, list[dict[str, Any]]]:
+    """Truth files for judged showers, and what they are; ``auto`` takes the test split of a file trained on.
+
+    Raises:
+        BadValue: a file given twice.
+        BinningMismatch: a file has another mesh than the judged showers.
+    """
+    if len({showers_path(path).resolve() for path in paths}) < len(paths):
+        raise BadValue("--truth", [str(path) for path in paths], "give each file once")
+    parts: list[Source] = []
+    facts = []
+    for path in paths:
+        file = stack.enter_context(ShowerFile(showers_path(path), mesh))
+        require_one_mesh(file.binning, judged.binning)
+        part = truth_split(split, file, [judged])
+        parts.append(SplitOf(file, "test") if part == "test" else file)
+        facts.append({"file": str(path), "split": part, **file.provenance})
+    return Joined(tuple(parts)), facts

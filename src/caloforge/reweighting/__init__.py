@@ -1,0 +1,1 @@
+"""Generated showers weighted by a classifier so that they come closer to truth."""

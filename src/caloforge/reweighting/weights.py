@@ -1,0 +1,168 @@
+"""The HDF5 file of weights, and showers drawn by them: weight w is accepted with probability w / w_max (rejection).
+
+``weights`` (N,) and ``shower_ids`` (N,), the content hashes of the showers they belong to; attributes ``schema``,
+``showers_digest``, ``effective_size`` and ``provenance`` (JSON). Accepted showers have weight one, so every program
+reads them; their expected number is :math:`N \\langle w\\rangle / w_\\text{max}`.
+"""
+
+__all__ = ["SCHEMA", "Weights", "conditional_mean", "effective_size", "read_weights", "unweight", "write_weights"]
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from jaxtyping import Float, UInt64
+from numpy import ndarray as Array
+
+from caloforge.data.showers import digest_of
+from caloforge.data.store import ShowerFile, ShowerWriter
+from caloforge.errors import BadFile, CaloforgeError, UnwritablePath
+from caloforge.rng import stream
+
+SCHEMA = "caloforge-weights-1"
+_NEWTON = 10
+
+
+class OtherShowers(CaloforgeError):
+    """Weights of other showers than those given."""
+
+    def __init__(self, weights: Path, showers: Path) -> None:
+        super().__init__(
+            f"{weights} belongs to other showers than those of {showers} (their digests differ); "
+            "make weights of these showers with caloforge reweight"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """Weight of each shower, of mean one, by content hash, and how they were made."""
+
+    values: Float[Array, " N"]
+    ids: UInt64[Array, " N"]
+    provenance: Mapping[str, Any]
+
+    @property
+    def effective_size(self) -> float:
+        """Showers that the weighted ones are worth in a mean."""
+        return effective_size(self.values)
+
+    def of(self, ids: UInt64[Array, " n"]) -> Float[Array, " n"]:
+        """Weights of showers, in whatever order, by their content hashes; all must be known."""
+        order = np.argsort(self.ids, kind="stable")
+        return self.values[order[np.searchsorted(self.ids, ids, sorter=order)]]
+
+
+def effective_size(weights: Float[Array, " m"]) -> float:
+    r"""Kish's effective number of weighted showers :math:`(\sum w)^2 / \sum w^2`."""
+    return float(weights.sum() ** 2 / (weights**2).sum())
+
+
+def conditional_mean(weights: Float[Array, " m"], conditions: Float[Array, "m c"]) -> Float[Array, " m"]:
+    r"""Mean weight at given conditions, a smooth function of them fitted by Poisson regression.
+
+    .. math:: r(c) = e^{\beta \cdot \phi(c)}, \qquad \sum_i \phi(c_i) \big(w_i - r(c_i)\big) = 0 ,
+
+    with powers up to the third of log E and up to the second of the other columns, and an offset for each particle. A
+    ratio at given conditions has r = 1 everywhere; what a fit learned of chance differences between the energies of its
+    two samples is in r, and dividing by it takes that out.
+
+    Args:
+        weights: positive.
+        conditions: log10 of the energy, the PDG number, and whatever else varies.
+    """
+    energy, pdg, rest = conditions[:, :1], conditions[:, 1], conditions[:, 2:]
+    columns = [energy, energy**2, energy**3, rest, rest**2, *((pdg == p)[:, None] for p in np.unique(pdg))]
+    phi = np.concatenate(columns, axis=1, dtype=np.float64)
+    spread = phi.std(axis=0)
+    phi = np.column_stack([np.ones(len(phi)), ((phi - phi.mean(axis=0)) / np.where(spread > 1e-9, spread, np.inf))])
+    beta = np.zeros(phi.shape[1])
+    beta[0] = np.log(weights.mean())
+    for _ in range(_NEWTON):
+        r = np.exp(phi @ beta)
+        beta += np.linalg.lstsq((phi * r[:, None]).T @ phi, phi.T @ (weights - r), rcond=1e-10)[0]
+    return np.exp(phi @ beta)
+
+
+def write_weights(path: Path, weights: Weights) -> None:
+    """Write the file, which appears only when it is complete.
+
+    Raises:
+        UnwritablePath: it cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with h5py.File(beside, "w") as file:
+            file.create_dataset("weights", data=weights.values)
+            file.create_dataset("shower_ids", data=weights.ids)
+            file.attrs.update(
+                schema=SCHEMA,
+                showers_digest=digest_of(weights.ids),
+                effective_size=weights.effective_size,
+                provenance=json.dumps(dict(weights.provenance)),
+            )
+        beside.replace(path)
+    except OSError as error:
+        raise UnwritablePath(path, error.strerror or "the folder is missing or read-only") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read_weights(path: Path) -> Weights:
+    """Read a file of weights.
+
+    Raises:
+        BadFile: missing, damaged, or not a file of weights.
+    """
+    if not path.is_file():
+        raise BadFile(path, "no such file", "give a file of weights that caloforge reweight made")
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("schema") != SCHEMA:
+                raise BadFile(path, "not a file of weights", "give one that caloforge reweight made")
+            values, ids = np.asarray(file["weights"], np.float64), np.asarray(file["shower_ids"], np.uint64)
+            facts = json.loads(str(file.attrs["provenance"]))
+    except (OSError, KeyError, ValueError) as error:
+        raise BadFile(path, "empty, truncated or damaged", "make it again") from error
+    if values.shape != ids.shape or values.ndim != 1 or not (np.isfinite(values) & (values >= 0)).all():
+        raise BadFile(path, "its weights are no finite positive numbers, one a shower", "make it again")
+    return Weights(values, ids, facts)
+
+
+def unweight(
+    weights: Weights,
+    weights_path: Path,
+    showers: ShowerFile,
+    output: Path,
+    seed: int,
+    progress: Callable[[int], None] = lambda done: None,
+) -> int:
+    """Write the showers that rejection sampling accepts; returns their number.
+
+    Args:
+        weights: of these showers.
+        weights_path: where they came from, for the provenance.
+        showers: read twice, in batches.
+        output: ordinary file of showers.
+        seed: of the choice.
+        progress: called with the showers read.
+
+    Raises:
+        OtherShowers: the weights belong to others.
+        UnwritablePath: the output cannot be written.
+    """
+    if digest_of(weights.ids) != showers.digest:
+        raise OtherShowers(weights_path, showers.path)
+    rng, largest, accepted, done = stream(seed, "unweight"), float(weights.values.max()), 0, 0
+    facts = {"unweighted": {"weights": str(weights_path), "seed": seed, "of": len(showers), **weights.provenance}}
+    with ShowerWriter(output, showers.binning, showers.detector, showers.provenance | facts) as writer:
+        for batch in showers.batches():
+            kept = rng.random(len(batch)) * largest < weights.of(batch.ids)
+            writer.append(batch[kept])
+            accepted, done = accepted + int(kept.sum()), done + len(batch)
+            progress(done)
+    return accepted
