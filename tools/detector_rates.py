@@ -110,7 +110,7 @@ def rate(k: int, n: int) -> str:
     """Share with its 95 % Clopper-Pearson interval."""
     low = beta.ppf(0.025, k, n - k + 1) if k else 0.0
     high = beta.ppf(0.975, k + 1, n - k) if k < n else 1.0
-    return f"{100 * k / n:.0f} % ({100 * low:.1f} to {100 * high:.1f})"
+    return f"{100 * k / n:.3g} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def print_rates(trials: int, only: str) -> None:

@@ -161,10 +161,12 @@ def _latent(use: LatentUse) -> Figure:
         rate, variance = fig.subplots(1, 2)
         for shift, values, name, own in ((-0.2, use.rate, "rate", look(1)), (0.2, use.sensitivity, "lost", look(0))):
             rate.bar(places + shift, np.array(values)[order], 0.4, color=own.colour, label=name)
-        rate.set(xlabel="Latent", ylabel="Nats", xlim=(-0.8, len(order) - 0.2))
+        top = max(0.5, 1.1 * max(*use.rate, *use.sensitivity))  # so that a collapsed latent looks like one
+        rate.set(xlabel="Latent", ylabel="Nats", xlim=(-0.8, len(order) - 0.2), ylim=(None, top))
         variance.plot(places, np.maximum(np.array(use.variance_of_means)[order], 1e-6), "o", color=look(1).colour)
         variance.axhline(ACTIVE, color=MUTED, ls="--", label="active above")
         variance.set(xlabel="Latent", ylabel="Variance of posterior mean", yscale="log", xlim=(-0.8, len(order) - 0.2))
+        variance.set_ylim(min(0.005, 0.5 * variance.get_ylim()[0]), 2.0)
         for axes in (rate, variance):
             axes.set_xticks(places, [str(k) for k in order])
             axes.legend(frameon=False)
