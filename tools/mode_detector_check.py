@@ -87,12 +87,15 @@ def main() -> None:
     parser.add_argument("--muons", type=Path, required=True)
     parser.add_argument("--others", type=Path, required=True)
     parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--only", default="", help="plane or Geant4")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     print(
         "| samples | true share | core | mean estimate | 95 % intervals that hold it |\n| --- | --- | --- | --- | --- |"
     )
     for where, trial in (("plane", plane), ("Geant4", RealShowers(chosen.muons, chosen.others))):
+        if chosen.only not in where:
+            continue
         for share in SHARES:
             print_row(where, trial, share, CORE, chosen.trials)
         for core in CORES:
