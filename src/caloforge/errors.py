@@ -49,7 +49,8 @@ class OutsideTraining(BadValue):
     """A condition outside what a model was trained on; ``warning`` says so where one goes on all the same."""
 
     def __init__(self, what: str, value: str, trained: str) -> None:
-        super().__init__(what, value, f"the model was trained on {trained}; generate and expect go on with --extrapolate")
+        remedy = "generate and expect go on with --extrapolate"
+        super().__init__(what, value, f"the model was trained on {trained}; {remedy}")
         self.warning = f"{what} {value} lies outside the training, {trained}: what the model makes there is a guess"
 
 
