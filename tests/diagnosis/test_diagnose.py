@@ -22,9 +22,11 @@ from caloforge.training.train import train_run
 MODEL = {"name": "vae", "latent": 3, "width": 32, "depth": 1, "flow_transforms": 2, "flow_width": 16}
 
 
-def train(showers, folder, steps=150, **model):
+def train(showers, folder, steps=150, balance=0.0, **model):
     options = {**MODEL, **model}
-    training = TrainingConfig(steps=steps, batch=128, log_every=1000, augment=False, learning_rate=3e-3)
+    training = TrainingConfig(
+        steps=steps, batch=128, log_every=1000, augment=False, learning_rate=3e-3, balance=balance
+    )
     train_run(showers, model_config(options), training, 1, folder, yaml.safe_dump({"model": options}), {})
     return folder
 
@@ -57,6 +59,14 @@ def test_a_hidden_particle_is_judged_by_its_label(folder, mixed):
     assert tests[-3:-1] == ["Recovered fraction of mode e-", "Recovered fraction of mode mu-"]
     assert diagnosis.latent is not None
     assert diagnosis.rare is not None
+
+
+def test_a_balanced_training_is_judged_without_its_likelihood(mixed, tmp_path):
+    """Its density is that of the balanced mixture, so what it knows by heart cannot be told from it."""
+    place = train(mixed, tmp_path / "run", steps=20, balance=1.0, hide_particle=True)
+    found = {f.test: f for f in diagnose_run(load_run(place), mixed, 1, 600).findings}
+    assert found["Training showers known by heart"].status is Status.CANNOT_TELL
+    assert "balance" in found["Training showers known by heart"].evidence
 
 
 def test_showers_of_one_particle_are_judged_by_the_modes_that_they_show(folder, mixed):

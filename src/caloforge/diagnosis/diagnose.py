@@ -132,8 +132,10 @@ def _memorised(run: Run, samples: Samples, seed: int) -> tuple[Finding, ...]:
         reason = "the truth is not the file that the model was trained on, so its training showers are not known"
         return (cannot_tell("Memorised training showers", reason),)
     copies = copies_of_training(*samples.features)
-    if not run.model.explicit:
-        return (*copies, cannot_tell("Training showers known by heart", "the model has no likelihood"))
+    if not run.model.explicit or run.model.acceptance is not None:
+        balanced = "its likelihood is that of the balanced mixture of its training (training.balance)"
+        reason = balanced if run.model.explicit else "the model has no likelihood"
+        return (*copies, cannot_tell("Training showers known by heart", reason))
     parts = (samples.training[: len(samples.held_out)], samples.held_out)
     training, held_out = (log_likelihood(run.model, run.pipeline, part, seed, _LIKELIHOOD_DRAWS)[0] for part in parts)
     return (*copies, known_by_heart(training, held_out))

@@ -36,7 +36,7 @@ class Interpretation:
         modulations: what FiLM layers do at each energy.
         sensitivity: slopes against the incident energy.
         attribution: what a classifier sees.
-        absent: parts that do not apply, and why.
+        absent: parts that do not apply, or only in part, and why.
         sizes: numbers of showers.
         provenance: what was interpreted with what.
     """
@@ -120,6 +120,11 @@ def interpret_run(
         absent["sensitivity"] = "the model or the truth knows one energy only, so there is no slope to compare"
     if not films:
         absent["modulation"] = "no layer on the way from noise to shower is modulated (FiLM) over a range of energies"
+    if run.model.acceptance is not None:
+        absent["balance"] = (
+            "trained with training.balance: latents, variances, traversals and modulation are those of the balanced "
+            "mixture, before showers are kept or drawn again; slopes and the classifier are those of the kept showers"
+        )
     sizes = {"held-out Geant4": len(study.held_out), "generated": n}
     return Interpretation(
         tuple(study.shapes), study.left_out, generated, read, variance, traversals, films, sensitivity, seen, absent,
