@@ -35,7 +35,7 @@ def test_the_number_of_showers_needed_is_enough():
     assert seen.mean() == pytest.approx(0.95, abs=0.01)
 
 
-@pytest.mark.parametrize("kept", [1.0, 0.5, 0.0])
+@pytest.mark.parametrize("kept", [3.0, 1.0, 0.5, 0.0])
 def test_the_recovered_fraction_is_measured(kept):
     rng = stream(1, "modes")
     truth, labels = mixture(6000, 0.05, rng)

@@ -43,6 +43,8 @@ CORE = 0.9
 _CERTAIN = 1e6
 _TOLERANCE, _CONCERN = 0.2, 0.5
 _FEWEST = 5 * _FOLDS
+_TOO_RARE = "train with training.balance=1 (without labels training.balance_by=clusters), or a wgan"
+_TOO_FREQUENT = "train longer: this model has not learned the other modes, and training.balance cannot make up for it"
 
 
 @dataclass(frozen=True)
@@ -100,12 +102,15 @@ def measure_modes(
 
 
 def judge_modes(modes: tuple[ModeFraction, ...]) -> tuple[Finding, ...]:
-    """One finding for each mode; the level is shared out among them."""
-    remedy = "train with training.balance=1 (without labels training.balance_by=clusters), or a wgan"
-    return tuple(_judge(mode, remedy, len(modes)) for mode in modes)
+    r"""One finding for each mode; the level is shared out among them and between too few and too many.
+
+    With r the generated over the true fraction the effect is :math:`1 - r`, of a mode that is too frequent
+    :math:`1 - 1/r`.
+    """
+    return tuple(_judge(mode, ALPHA / (2 * len(modes))) for mode in modes)
 
 
-def _judge(mode: ModeFraction, remedy: str, n_modes: int) -> Finding:
+def _judge(mode: ModeFraction, alpha: float) -> Finding:
     test = f"Recovered fraction of mode {mode.name}"
     if mode.efficiency < 0.5:
         return cannot_tell(test, f"a classifier knows only {100 * mode.efficiency:.0f} % of its showers")
@@ -114,8 +119,11 @@ def _judge(mode: ModeFraction, remedy: str, n_modes: int) -> Finding:
         f"{100 * mode.generated:.2f} % generated against {100 * mode.truth:.2f} % in Geant4: "
         f"{mode.ratio:.2f} of it recovered (95 % interval {low:.2f} to {high:.2f})"
     )
-    effect = Effect(1 - mode.ratio, mode.ratio_error, mode.n_generated, _TOLERANCE, _CONCERN)
-    return judge(test, effect, evidence, remedy, ALPHA / n_modes, truth=mode.truth, generated=mode.generated)
+    size, error, remedy = 1 - mode.ratio, mode.ratio_error, _TOO_RARE
+    if mode.ratio > 1:
+        size, error, remedy = 1 - 1 / mode.ratio, mode.ratio_error / mode.ratio**2, _TOO_FREQUENT
+    effect = Effect(size, error, mode.n_generated, _TOLERANCE, _CONCERN)
+    return judge(test, effect, evidence, remedy, alpha, truth=mode.truth, generated=mode.generated)
 
 
 def _terms(features: Float[Array, "N f"]) -> Float[Array, "N p"]:
