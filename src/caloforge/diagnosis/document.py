@@ -3,7 +3,6 @@
 __all__ = ["Document", "findings_table", "verdict"]
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -14,7 +13,7 @@ from typing import Any
 from caloforge.diagnosis.finding import ALPHA, Finding, Status
 from caloforge.errors import UnwritablePath
 from caloforge.validation.markup import Cell, figure, listing, table, text
-from caloforge.validation.report import write_files
+from caloforge.validation.report import finite_json, write_files
 from caloforge.validation.section import Plot
 
 _KIND = {Status.HEALTHY: "pass", Status.ALARM: "fail", Status.CANNOT_TELL: "unsure"}
@@ -43,7 +42,7 @@ class Document:
         contents = {f"plots/{plot}.{kind}": image for plot, kinds in drawn.items() for kind, image in kinds.items()}
         images = {plot: kinds["png"] for plot, kinds in drawn.items()}
         contents[f"{name}.html"] = self.to_html(images).encode()
-        contents[f"{name}.json"] = json.dumps(_finite(facts), indent=1, allow_nan=False).encode() + b"\n"
+        contents[f"{name}.json"] = json.dumps(finite_json(facts), indent=1, allow_nan=False).encode() + b"\n"
         try:
             write_files(folder, contents)
         except OSError as error:
@@ -67,15 +66,6 @@ class Document:
             f'{self.top}\n{pictures}\n<section id="provenance">'
             f"<h2>Provenance</h2>{listing(self.provenance)}</section></main>\n</body></html>\n"
         )
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no infinity and no NaN."""
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def verdict(text: str, failed: bool) -> str:

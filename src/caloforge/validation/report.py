@@ -1,6 +1,6 @@
 """The report: one object, written as `report.json`, a self-contained `report.html` and `plots/` in PNG and PDF."""
 
-__all__ = ["SCHEMA", "Report", "require_writable", "write_files"]
+__all__ = ["SCHEMA", "Report", "require_writable", "write_files", "finite_json"]
 
 import json
 import math
@@ -86,7 +86,7 @@ class Report:
             **({"models": {v.name: v.to_dict() for v in self.verdicts}} if several else self.verdicts[0].to_dict()),
         }
         sections = {s.name: dict(s.data) for s in self.sections if s.data is not None}
-        plain: dict[str, Any] = _finite(facts | ({"sections": sections} if sections else {}))
+        plain: dict[str, Any] = finite_json(facts | ({"sections": sections} if sections else {}))
         return plain
 
     @property
@@ -129,12 +129,12 @@ class Report:
         return folder / "report.html"
 
 
-def _finite(value: Any) -> Any:
-    """JSON has no infinity and no NaN."""
+def finite_json(value: Any) -> Any:
+    """Values that JSON can hold: infinity and NaN become null."""
     if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
+        return {str(key): finite_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite_json(item) for item in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value
