@@ -18,7 +18,6 @@ from caloforge.diagnosis.calibrate import GROWTH, Calibrated
 from caloforge.diagnosis.calibrate import calibrate as measure
 from caloforge.diagnosis.coverage_plots import draw_coverage, draw_growth
 from caloforge.diagnosis.recalibration import ONE_SIGMA, TWO_SIGMA
-from caloforge.errors import UnwritablePath
 from caloforge.training.ensemble import load_ensemble, load_posterior
 from caloforge.training.run import run_folder
 from caloforge.validation.report import require_writable, write_files
@@ -69,10 +68,7 @@ def calibrate(
         "growth.png": png(draw_growth(found)),
         "calibration.json": json.dumps(answer, indent=1).encode() + b"\n",
     }
-    try:
-        write_files(output, contents)
-    except OSError as error:
-        raise UnwritablePath(output, error.strerror or "writing failed") from error
+    write_files(output, contents)
     print(json.dumps(answer) if json_only else f"{_text(found, len(held_out))}\n{output / 'calibration.json'}")
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from caloforge.diagnosis.finding import ALPHA, Finding, Status
-from caloforge.errors import UnwritablePath
 from caloforge.validation.markup import Cell, figure, listing, table, text
 from caloforge.validation.report import finite_json, write_files
 from caloforge.validation.section import Plot
@@ -43,10 +42,7 @@ class Document:
         images = {plot: kinds["png"] for plot, kinds in drawn.items()}
         contents[f"{name}.html"] = self.to_html(images).encode()
         contents[f"{name}.json"] = json.dumps(finite_json(facts), indent=1, allow_nan=False).encode() + b"\n"
-        try:
-            write_files(folder, contents)
-        except OSError as error:
-            raise UnwritablePath(folder, error.strerror or "writing failed") from error
+        write_files(folder, contents)
         return folder / f"{name}.html"
 
     def to_html(self, images: Mapping[str, bytes]) -> str:

@@ -4,7 +4,6 @@ __all__ = ["SCHEMA", "Report", "require_writable", "write_files", "finite_json"]
 
 import json
 import math
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -121,8 +120,8 @@ class Report:
         images = {plot.name: files[f"plots/{plot.name}.png"] for plot in self.plots}
         files["report.html"] = self.to_html(images).encode()
         files["report.json"] = json.dumps(self.to_dict(), indent=2, allow_nan=False).encode() + b"\n"
+        write_files(folder, files)
         try:
-            write_files(folder, files)
             _remove_outdated(folder, files)
         except OSError as error:
             raise UnwritablePath(folder, error.strerror or "writing failed") from error
@@ -163,15 +162,20 @@ def _remove_outdated(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Everything goes into a folder beside its place and is moved when complete, the JSON last."""
-    folder.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=".report-", dir=folder))
+    """Everything goes into a folder beside its place and is moved when complete, the JSON last.
+
+    Raises:
+        UnwritablePath: the folder cannot be made or written.
+    """
     try:
-        for directory in (beside, folder):
-            (directory / "plots").mkdir(exist_ok=True)
-        for name, content in files.items():
-            (beside / name).write_bytes(content)
-        for name in files:
-            (beside / name).replace(folder / name)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".report-", dir=folder, ignore_cleanup_errors=True) as place:
+            beside = Path(place)
+            for directory in (beside, folder):
+                (directory / "plots").mkdir(exist_ok=True)
+            for name, content in files.items():
+                (beside / name).write_bytes(content)
+            for name in files:
+                (beside / name).replace(folder / name)
+    except OSError as error:
+        raise UnwritablePath(folder, error.strerror or "writing failed") from error
