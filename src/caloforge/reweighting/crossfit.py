@@ -25,7 +25,7 @@ from caloforge.validation.classifier import FAST, Progress
 from caloforge.validation.compare import part_of
 from caloforge.validation.conditions import FEWEST, ConditionsDiffer, differences, require_one_mesh
 from caloforge.validation.features import ENERGY, Features, high
-from caloforge.validation.metrics import Measured, need_showers
+from caloforge.validation.metrics import Measured, need_showers, standard_error
 from caloforge.validation.network import ClassifierSettings
 from caloforge.validation.sample import Sample
 
@@ -193,9 +193,5 @@ def _by_energy(
     edges = edges if len(edges) > 1 else np.repeat(edges, 2)
     place = np.searchsorted(edges[1:-1], energy, side="right")
     parts = [weights[place == b] for b in range(len(edges) - 1)]
-    means, errors = ([float(f(part)) for part in parts] for f in (np.mean, _standard_error))
+    means, errors = ([float(f(part)) for part in parts] for f in (np.mean, standard_error))
     return edges, (np.array(means), np.array(errors))
-
-
-def _standard_error(values: Float[Array, " n"]) -> float:
-    return float(values.std(ddof=1) / np.sqrt(len(values)))

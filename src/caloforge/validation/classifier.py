@@ -39,7 +39,7 @@ from caloforge.rng import stream
 from caloforge.validation.calibration import Calibration, information
 from caloforge.validation.classes import Classes, draw, halves
 from caloforge.validation.features import Features
-from caloforge.validation.metrics import Measured
+from caloforge.validation.metrics import Measured, standard_error
 from caloforge.validation.network import Build, ClassifierSettings, Trial, perceptron, predict, threads
 
 Progress = Callable[[float, str], None]
@@ -148,7 +148,7 @@ def cross_validate(trial: Trial) -> Run:
         [auc(scores[(folds == k) & (labels == 0)], scores[(folds == k) & (labels == 1)]) for k in range(n)]
     )
     area = float(areas.mean())
-    error = max(auc_error(area, *np.bincount(labels).tolist()), _standard_error(areas))
+    error = max(auc_error(area, *np.bincount(labels).tolist()), standard_error(areas))
     return Run((area, error), _divergence(scores, labels, folds), scores, tuple(held_out))
 
 
@@ -160,11 +160,7 @@ def _divergence(scores: Float[Array, " N"], labels: Int[Array, " N"], folds: Int
         calibration = Calibration.fit(scores[~here], labels[~here], smooth=True)
         bits[here] = information(calibration(scores[here]), labels[here])
     per_fold = np.array([bits[folds == k].mean() for k in np.unique(folds)])
-    return float(bits.mean()), max(float(bits.std(ddof=1) / np.sqrt(len(bits))), _standard_error(per_fold))
-
-
-def _standard_error(values: Float[Array, " n"]) -> float:
-    return float(values.std(ddof=1) / np.sqrt(len(values)))
+    return float(bits.mean()), max(standard_error(bits), standard_error(per_fold))
 
 
 def classify(

@@ -18,6 +18,7 @@ __all__ = [
     "measure_separation",
     "summarise",
     "need_showers",
+    "standard_error",
     "well_filled",
 ]
 
@@ -163,6 +164,11 @@ def separation_power(truth: Float[Array, " n"], generated: Float[Array, " m"], e
     first, second = (Histograms.fill(x[:, None], [edges]) for x in (truth, generated))
     h, g = (s.contents(np.ones((1, x.size))) for s, x in ((first, truth), (second, generated)))
     return float(_distance(h, g, first.starts)[0, 0])
+
+
+def standard_error(values: Float[Array, " n"]) -> float:
+    """Of the mean of independent values."""
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def need_showers(n: int, m: int, fewest: int = 1, what: str = "a comparison") -> None:

@@ -35,6 +35,7 @@ from caloforge.validation.classifier import (
     cross_validate,
 )
 from caloforge.validation.features import Features, Table
+from caloforge.validation.metrics import standard_error
 from caloforge.validation.network import Build, ClassifierSettings, Trial, perceptron, predict
 from caloforge.validation.resnet import ResNet, mesh_shape
 
@@ -90,7 +91,7 @@ def hold_out(trial: Trial) -> Run:
     scores[held_out] = logits
     return Run(
         (area, auc_error(area, *np.bincount(labels).tolist())),
-        (float(bits.mean()), float(bits.std(ddof=1) / np.sqrt(len(bits)))),
+        (float(bits.mean()), standard_error(bits)),
         scores,
         (Fold.of(network, classes, held_out),),
     )
