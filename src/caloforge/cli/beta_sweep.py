@@ -22,7 +22,7 @@ def sweep_betas(run: Path, truth: Path, output: Path, betas: str, steps: int, se
     config = load_config(run_folder(run) / "config.yaml")
     training = config.training.model_copy(update={"steps": steps})
     with ShowerFile(showers_path(truth)) as file:
-        showers, facts = config.chosen(file.read()), {"file": str(truth), "detector": file.detector, **file.provenance}
+        showers, facts = config.chosen(file.read()), file.origin(truth)
 
     def text(model: ModelConfig) -> str:
         return config.model_copy(update={"model": model, "training": training, "data": str(truth)}).to_yaml()

@@ -56,7 +56,7 @@ def diagnose(
         return
     model = load_run(run)
     with ShowerFile(showers_path(truths[0])) as file:
-        showers, facts = file.read(), {"file": str(truths[0]), "detector": file.detector, **file.provenance}
+        showers, facts = file.read(), file.origin(truths[0])
     origin = {"model": str(run), "seed": seed, "truth": facts, "training": model.provenance}
     with track("diagnosing", 1.0) as progress:
         diagnosis = diagnose_run(model, showers, seed, n, origin, progress)

@@ -5,7 +5,6 @@ __all__ = ["judge_extrapolation"]
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -37,9 +36,7 @@ def judge_extrapolation(
     with ExitStack() as stack, track("extrapolating", 1.0) as progress:
         files = {str(path): stack.enter_context(ShowerFile(showers_path(path))) for path in truths}
         truth = {energy: showers_near(model, files, energy) for energy in wanted}
-        facts: list[dict[str, Any]] = [
-            {"file": name, "detector": f.detector, **f.provenance} for name, f in files.items()
-        ]
+        facts = [file.origin(name) for name, file in files.items()]
         length = _radiation_length({f.detector for f in files.values()})
         origin = {"model": str(run), "seed": seed, "truth": facts, "training": model.provenance}
         found = extrapolate(model, truth, seed, length, n, origin, progress)

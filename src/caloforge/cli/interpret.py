@@ -37,7 +37,7 @@ def interpret(
     names = None if observables is None else [name.strip() for name in observables.split(",")]
     model = load_run(run)
     with ShowerFile(showers_path(truth)) as file:
-        showers, facts = file.read(), {"file": str(truth), "detector": file.detector, **file.provenance}
+        showers, facts = file.read(), file.origin(truth)
     origin = {"model": str(run), "seed": seed, "n": n, "truth": facts, "training": model.provenance}
     with track("interpreting", 1.0) as progress:
         found = interpret_run(model, showers, seed, n, at, names, origin, progress=progress)

@@ -71,7 +71,7 @@ def quickstart(
     say = _say_nothing if json_only else print
     require_writable(output)
     with ShowerFile(showers_path(BUNDLED)) as file:
-        sample, origin = file.read(), {"file": BUNDLED, "detector": file.detector, **file.provenance}
+        sample, origin = file.read(), file.origin(BUNDLED)
     say(f"1/5  the sample: {len(sample)} electrons, Geant4 {origin['geant4']}, readout {sample.binning.name}")
     live = _simulate_live(sample, origin, live_showers, seed)
     say(f"2/5  Geant4 just now: {live.showers} showers in {live.seconds:.0f} s, mean response {live.response:.4f}")

@@ -42,7 +42,7 @@ def train(
         PLUGINS.load_file(laws)
     run = load_config(config, (override or []) + ([f"seed={seed}"] if seed is not None else []))
     with ShowerFile(showers_path(run.data)) as file:
-        showers, provenance = file.read(), {"file": run.data, "detector": file.detector, **file.provenance}
+        showers, provenance = file.read(), file.origin(run.data)
     if run.energies is not None:
         provenance |= {"energies": list(run.energies), "file_digest": showers.digest}
         showers = run.chosen(showers)

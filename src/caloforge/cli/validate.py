@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -70,7 +70,10 @@ def validate(
         reference = stack.enter_context(ShowerFile(showers_path(truth), mesh))
         judged = {name: stack.enter_context(ShowerFile(path, mesh)) for name, path in _named(generated)}
         part = truth_split(split, reference, list(judged.values()))
-        facts = {"truth": {**_facts(reference), "split": part}, **{name: _facts(f) for name, f in judged.items()}}
+        facts = {
+            "truth": {**reference.origin(reference.path), "split": part},
+            **{name: f.origin(f.path) for name, f in judged.items()},
+        }
         source: Source = SplitOf(reference, "test") if part == "test" else reference
         several = dict(judged) if len(judged) > 1 else judged["generated"]
         report = run_validation(
@@ -115,7 +118,3 @@ def truth_split(split: str, truth: ShowerFile, judged: Sequence[ShowerFile]) -> 
     runs = [file.provenance.get("training", {}) for file in judged]
     trained = {digest for run in runs for digest in (run.get("showers_digest"), run.get("data", {}).get("file_digest"))}
     return "test" if trained - {None} and truth.digest in trained else "all"
-
-
-def _facts(file: ShowerFile) -> dict[str, Any]:
-    return {"file": str(file.path), "detector": file.detector, **file.provenance}

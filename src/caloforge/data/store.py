@@ -214,6 +214,10 @@ class ShowerFile:
         facts: dict[str, Any] = json.loads(str(self._file.attrs.get("provenance", "{}")))
         return facts
 
+    def origin(self, name: str | Path) -> dict[str, Any]:
+        """Where its showers come from: the name it was asked for by, its detector and its provenance."""
+        return {"file": str(name), "detector": self.detector, **self.provenance}
+
     def __enter__(self) -> "ShowerFile":
         return self
 
