@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import numpy as np
 
+from caloforge.metrics.correlation import measure_correlation_distance
+from caloforge.metrics.distances import kolmogorov_smirnov, measure_wasserstein
+from caloforge.metrics.frechet import measure_fpd
+from caloforge.metrics.kernel import measure_kpd
+from caloforge.metrics.manifold import measure_manifold
+from caloforge.metrics.permutation import permutation_test
+from caloforge.metrics.separation import Histograms, Resamples, measure_separation
 from caloforge.rng import stream
-from caloforge.validation.correlation import measure_correlation_distance
-from caloforge.validation.distances import kolmogorov_smirnov, measure_wasserstein
-from caloforge.validation.frechet import measure_fpd
-from caloforge.validation.kernel import measure_kpd
-from caloforge.validation.manifold import measure_manifold
-from caloforge.validation.metrics import Histograms, Resamples, measure_separation
-from caloforge.validation.permutation import permutation_test
 
 
 def clock(name: str, work: Callable[[], object]) -> None:

@@ -8,7 +8,7 @@ import argparse
 import resource
 import time
 
-from caloforge.data.samples import showers_path
+from caloforge.data.bundled import showers_path
 from caloforge.data.store import ShowerFile
 from caloforge.geometry.readouts import readout
 from caloforge.physics.observables import tabulate

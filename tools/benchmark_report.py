@@ -4,7 +4,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from caloforge.data.samples import BUNDLED, showers_path
+from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile
 from caloforge.validation.validate import validate
 

@@ -12,9 +12,10 @@ import sys
 
 from caloforge.geometry.detector import detector
 from caloforge.geometry.readouts import readout
-from caloforge.truth import geant4, step_reader
-from caloforge.truth.beam import Beam, parse_spectrum
-from caloforge.truth.em_data import find_data
+from caloforge.simulation.beam import Beam, parse_spectrum
+from caloforge.simulation.geant4 import simulate as geant4
+from caloforge.simulation.geant4 import step_reader
+from caloforge.simulation.tables.em_data import find_data
 from caloforge.units import GeV
 
 
@@ -23,7 +24,7 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
     import os
 
     os.environ.update(find_data().environment)
-    from caloforge.truth import scored_stack
+    from caloforge.simulation.geant4 import scored_stack
 
     if options.bare:
         scored_stack.Stack.ConstructSDandField = lambda self: None  # no sensitive detector: Geant4 alone

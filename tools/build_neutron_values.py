@@ -108,7 +108,7 @@ def element_values(z: int, levels: Levels) -> tuple[str, Float[Array, " n"], Flo
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("wheel", type=Path, help="the wheel of paceENSDF 0.6.3")
-    parser.add_argument("-o", "--output", type=Path, default=Path("src/caloforge/truth/neutron_values.csv"))
+    parser.add_argument("-o", "--output", type=Path, default=Path("src/caloforge/simulation/tables/neutron_values.csv"))
     options = parser.parse_args()
     levels = read_levels(options.wheel)
     rows = ["z,source,quantity," + ",".join(f"{e:.6g}" for e in GRID)]

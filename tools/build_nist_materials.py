@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from caloforge.truth.em_data import find_data
+from caloforge.simulation.tables.em_data import find_data
 
 TARGET = Path(__file__).parent.parent / "src" / "caloforge" / "geometry" / "nist_materials.json"
 HIGHEST_Z = 98

@@ -10,12 +10,12 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from caloforge.data.samples import BUNDLED, showers_path
+from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.showers import Showers
 from caloforge.data.store import ShowerFile
 from caloforge.geometry.detector import detector
-from caloforge.truth import gflash
-from caloforge.truth.beam import Beam, Spectrum
+from caloforge.simulation.beam import Beam, Spectrum
+from caloforge.simulation.gflash import showers as gflash
 from caloforge.units import GeV
 
 WINDOW = 0.15  # showers within this share of the energy

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from scipy.stats import beta
 
-from caloforge.diagnosis.diversity import lost_variance, near_duplicates, rare_coverage
+from caloforge.diagnosis.collapse.diversity import lost_variance, near_duplicates, rare_coverage
+from caloforge.diagnosis.collapse.latent import judge_latent, measure_latent
+from caloforge.diagnosis.collapse.memorisation import copies_of_training
+from caloforge.diagnosis.collapse.modes import judge_modes, measure_modes
 from caloforge.diagnosis.finding import Finding, Status
-from caloforge.diagnosis.latent import judge_latent, measure_latent
-from caloforge.diagnosis.memorisation import copies_of_training
-from caloforge.diagnosis.modes import judge_modes, measure_modes
 from caloforge.diagnosis.toy_game import REMEDIES, play, two_modes
 from caloforge.rng import stream, torch_stream
 

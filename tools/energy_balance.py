@@ -11,9 +11,9 @@ import numpy as np
 
 from caloforge.geometry.detector import detector
 from caloforge.geometry.readouts import default_readout
-from caloforge.truth import geant4
-from caloforge.truth.beam import PARTICLES, Beam, parse_spectrum
-from caloforge.truth.physics_lists import PHYSICS_LISTS, Physics
+from caloforge.simulation.beam import PARTICLES, Beam, parse_spectrum
+from caloforge.simulation.geant4 import simulate as geant4
+from caloforge.simulation.physics_lists import PHYSICS_LISTS, Physics
 
 COLUMNS = ("sensitive", "passive", "leaked", "neutrinos", "invisible")
 
@@ -28,7 +28,7 @@ def main() -> None:
     options = parser.parse_args()
     stack = detector(options.detector)
     engine = geant4._engine(stack, default_readout(stack), Physics(options.physics), points=False)
-    from caloforge.truth.balance import Ledger
+    from caloforge.simulation.geant4.energy_balance import Ledger
 
     ledger = Ledger(engine)
     print("| particle | " + " | ".join(f"{name}, %" for name in COLUMNS) + " | largest invisible, % |")

@@ -21,23 +21,23 @@ from extrapolation_tables import Results, laws_alone, shape_table, table, values
 from matplotlib.figure import Figure
 
 from caloforge.config import RunConfig, load_config
+from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.incident import Incident
-from caloforge.data.samples import BUNDLED, showers_path
 from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
 from caloforge.data.store import ShowerFile
-from caloforge.diagnosis.deviation import GOALS, Deviation, deviations
-from caloforge.diagnosis.extrapolation import extrapolate
-from caloforge.diagnosis.extrapolation_pictures import Line, Point, against_energy
+from caloforge.diagnosis.extrapolation.deviation import GOALS, Deviation, deviations
+from caloforge.diagnosis.extrapolation.pictures import Line, Point, against_energy
+from caloforge.diagnosis.extrapolation.study import extrapolate
 from caloforge.generation.sampler import sample_showers
 from caloforge.geometry.detector import detector
 from caloforge.geometry.readouts import readout
+from caloforge.reporting.style import pdf, png
+from caloforge.simulation.beam import Beam, parse_spectrum
+from caloforge.simulation.production.request import Request, produce
 from caloforge.training.run import Run, load_run
 from caloforge.training.train import train_run
-from caloforge.truth.beam import Beam, parse_spectrum
-from caloforge.truth.production import Request, produce
 from caloforge.units import GeV, parse_energy
-from caloforge.validation.style import pdf, png
 
 DETECTOR = detector("par04-siw")
 TRAINED = ("10GeV", "100GeV")

@@ -9,9 +9,9 @@ import numpy as np
 from shower_laws import violation
 
 from caloforge.data.showers import Showers
-from caloforge.diagnosis.deviation import GOALS
+from caloforge.diagnosis.extrapolation.deviation import GOALS
+from caloforge.training.draws import binned
 from caloforge.training.laws import LAWS
-from caloforge.training.samples import binned
 
 Results = dict[tuple[str, str, str], list[dict[str, Any]]]  # family, conditioning, arm -> one entry a seed
 

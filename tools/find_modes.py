@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from caloforge.data.samples import showers_path
+from caloforge.data.bundled import showers_path
 from caloforge.data.store import ShowerFile
-from caloforge.diagnosis.features import ConditionalScale, stacked
-from caloforge.diagnosis.modes import find_modes, measure_modes
-from caloforge.diagnosis.samples import COLUMNS
+from caloforge.diagnosis.collapse.conditional_scale import ConditionalScale, stacked
+from caloforge.diagnosis.collapse.modes import find_modes, measure_modes
+from caloforge.diagnosis.collapse.three_samples import COLUMNS
 from caloforge.physics.observables import select, tabulate
 from caloforge.rng import stream
 

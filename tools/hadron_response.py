@@ -23,10 +23,10 @@ import numpy as np
 
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.geometry.detector import Detector, Slab, detector
-from caloforge.truth import geant4
-from caloforge.truth.beam import PARTICLES, Beam, parse_spectrum
-from caloforge.truth.em_data import find_data
-from caloforge.truth.physics_lists import Physics
+from caloforge.simulation.beam import PARTICLES, Beam, parse_spectrum
+from caloforge.simulation.geant4 import simulate as geant4
+from caloforge.simulation.physics_lists import Physics
+from caloforge.simulation.tables.em_data import find_data
 
 STACKS = {
     "siw": detector("par04-siw").slabs * 8,
@@ -61,7 +61,7 @@ def scale_tables(changes: list[str], folder: Path) -> None:
 
 def account(running: Any) -> tuple[Counter[str], list[float]]:
     """From now on: deposits in sensitive slabs by family of particles; energy in them, in the others, leaked, MeV."""
-    from caloforge.truth.engine import g4
+    from caloforge.simulation.geant4.engine import g4
 
     visible: Counter[str] = Counter()
     balance = [0.0, 0.0, 0.0]

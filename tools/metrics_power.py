@@ -6,18 +6,18 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy import ndarray as Array
 
-from caloforge.data.samples import showers_path
+from caloforge.data.bundled import showers_path
 from caloforge.data.showers import Showers
 from caloforge.data.store import ShowerFile
+from caloforge.metrics.correlation import measure_correlation_distance
+from caloforge.metrics.distances import measure_wasserstein
+from caloforge.metrics.frechet import measure_fpd
+from caloforge.metrics.kernel import measure_kpd
+from caloforge.metrics.manifold import measure_manifold
+from caloforge.metrics.permutation import permutation_test
+from caloforge.metrics.separation import Histograms, well_filled
 from caloforge.physics.observables import OBSERVABLES, tabulate
 from caloforge.rng import stream
-from caloforge.validation.correlation import measure_correlation_distance
-from caloforge.validation.distances import measure_wasserstein
-from caloforge.validation.frechet import measure_fpd
-from caloforge.validation.kernel import measure_kpd
-from caloforge.validation.manifold import measure_manifold
-from caloforge.validation.metrics import Histograms, well_filled
-from caloforge.validation.permutation import permutation_test
 
 
 def read(path: str) -> Showers:

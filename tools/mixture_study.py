@@ -17,18 +17,18 @@ import torch
 import yaml
 
 from caloforge.config import load_config
-from caloforge.data.samples import BUNDLED, showers_path
+from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.showers import Showers
 from caloforge.data.store import ShowerFile
-from caloforge.diagnosis.diagnose import Diagnosis, diagnose_run
-from caloforge.diagnosis.page import write_diagnosis
+from caloforge.diagnosis.collapse.diagnose import Diagnosis, diagnose_run
+from caloforge.diagnosis.collapse.page import write_diagnosis
 from caloforge.geometry.detector import detector
 from caloforge.geometry.readouts import readout
 from caloforge.rng import stream
+from caloforge.simulation.beam import Beam, parse_spectrum
+from caloforge.simulation.production.request import Request, produce
 from caloforge.training.run import load_run
 from caloforge.training.train import can_resume, train_run
-from caloforge.truth.beam import Beam, parse_spectrum
-from caloforge.truth.production import Request, produce
 
 _MUON = 13
 _GENERATED = 10_000

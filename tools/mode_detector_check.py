@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from caloforge.data.samples import BUNDLED, showers_path
+from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.showers import Showers
 from caloforge.data.store import ShowerFile
-from caloforge.diagnosis.features import ConditionalScale, stacked
-from caloforge.diagnosis.modes import CORE, measure_modes
-from caloforge.diagnosis.samples import COLUMNS
+from caloforge.diagnosis.collapse.conditional_scale import ConditionalScale, stacked
+from caloforge.diagnosis.collapse.modes import CORE, measure_modes
+from caloforge.diagnosis.collapse.three_samples import COLUMNS
 from caloforge.diagnosis.toy_game import two_modes
 from caloforge.physics.observables import select, tabulate
 from caloforge.rng import stream, torch_stream

@@ -17,14 +17,14 @@ from typing import Any
 import torch
 from trained_rates import remembered, train_once
 
-from caloforge.data.samples import BUNDLED, showers_path
+from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
 from caloforge.data.store import ShowerFile
-from caloforge.diagnosis.diagnose import latent_use
-from caloforge.diagnosis.diversity import rare_coverage, variances
-from caloforge.diagnosis.latent import judge_latent
-from caloforge.diagnosis.samples import draw_samples
+from caloforge.diagnosis.collapse.diagnose import latent_use
+from caloforge.diagnosis.collapse.diversity import rare_coverage, variances
+from caloforge.diagnosis.collapse.latent import judge_latent
+from caloforge.diagnosis.collapse.three_samples import draw_samples
 from caloforge.training.loop import TrainingConfig
 from caloforge.training.run import Run, load_run
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from caloforge.geometry.detector import DETECTORS, detector
 from caloforge.geometry.readouts import default_readout
-from caloforge.truth.beam import PARTICLES, Beam, parse_spectrum
-from caloforge.truth.physics_lists import Physics, default_physics
-from caloforge.truth.production import Request, simulate
+from caloforge.simulation.beam import PARTICLES, Beam, parse_spectrum
+from caloforge.simulation.physics_lists import Physics, default_physics
+from caloforge.simulation.production.request import Request, simulate
 from caloforge.units import GeV
 
 

@@ -16,9 +16,9 @@ from caloforge.data.splits import take_split
 from caloforge.data.store import ShowerFile
 from caloforge.generation.sampler import sample_showers
 from caloforge.rng import stream
+from caloforge.training.draws import Samples, binned
 from caloforge.training.laws import LAWS
 from caloforge.training.run import load_run
-from caloforge.training.samples import Samples, binned
 from caloforge.units import format_energy
 
 RESAMPLES = 100

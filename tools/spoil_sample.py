@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from caloforge.data.samples import showers_path
+from caloforge.data.bundled import showers_path
 from caloforge.data.showers import Showers
 from caloforge.data.store import ShowerFile, write_showers
 from caloforge.rng import stream

@@ -12,9 +12,9 @@ import numpy as np
 
 from caloforge.geometry.detector import detector
 from caloforge.geometry.readouts import readout
-from caloforge.truth.beam import Beam, parse_spectrum
-from caloforge.truth.physics_lists import Physics
-from caloforge.truth.production import Request, simulate
+from caloforge.simulation.beam import Beam, parse_spectrum
+from caloforge.simulation.physics_lists import Physics
+from caloforge.simulation.production.request import Request, simulate
 
 SETTINGS = {
     "em0 (Geant4's default)": Physics(),

@@ -20,16 +20,16 @@ import torch
 import yaml
 from detector_rates import rate
 
-from caloforge.data.samples import BUNDLED, showers_path
+from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
 from caloforge.data.store import ShowerFile
-from caloforge.diagnosis.diagnose import diagnose_run
-from caloforge.diagnosis.diversity import lost_variance, near_duplicates, rare_coverage
-from caloforge.diagnosis.features import ConditionalScale, stacked
+from caloforge.diagnosis.collapse.conditional_scale import ConditionalScale, stacked
+from caloforge.diagnosis.collapse.diagnose import diagnose_run
+from caloforge.diagnosis.collapse.diversity import lost_variance, near_duplicates, rare_coverage
+from caloforge.diagnosis.collapse.memorisation import copies_of_training
+from caloforge.diagnosis.collapse.three_samples import COLUMNS
 from caloforge.diagnosis.finding import Finding, Status
-from caloforge.diagnosis.memorisation import copies_of_training
-from caloforge.diagnosis.samples import COLUMNS
 from caloforge.models import model_config
 from caloforge.physics.observables import select, tabulate
 from caloforge.rng import stream

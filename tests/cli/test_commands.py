@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import caloforge
-from caloforge.data.samples import BUNDLED, showers_path
+from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile, write_showers
 
 CONFIG = """

@@ -14,7 +14,7 @@ from caloforge.errors import CaloforgeError
 from caloforge.geometry.detector import DETECTORS, detector
 from caloforge.geometry.layout import detector_from_yaml
 from caloforge.geometry.readouts import default_readout
-from caloforge.truth.worker import Worker
+from caloforge.simulation.production.worker import Worker
 
 OWN = """
 name: mine

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, norm
 
-from caloforge.diagnosis.amplification import amplification, equivalent_showers
-from caloforge.diagnosis.amplification_plots import draw_factors, draw_saturation
+from caloforge.diagnosis.amplification.plots import draw_factors, draw_saturation
+from caloforge.diagnosis.amplification.worth import amplification, equivalent_showers
 from caloforge.errors import EmptySample
+from caloforge.reporting.style import png
 from caloforge.rng import stream
-from caloforge.validation.style import png
 
 
 def test_true_showers_are_worth_their_number_but_for_what_looks_like_bias():

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from caloforge.diagnosis.coverage import Bin, Deviations, coverage, energy_bins
-from caloforge.diagnosis.recalibration import (
+from caloforge.diagnosis.coverage.intervals import Bin, Deviations, coverage, energy_bins
+from caloforge.diagnosis.coverage.recalibration import (
     GROUPS,
     ONE_SIGMA,
     TWO_SIGMA,

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from caloforge.diagnosis.diversity import lost_variance, near_duplicates, rare_coverage
-from caloforge.diagnosis.features import ConditionalScale, stacked
+from caloforge.diagnosis.collapse.conditional_scale import ConditionalScale, stacked
+from caloforge.diagnosis.collapse.diversity import lost_variance, near_duplicates, rare_coverage
+from caloforge.diagnosis.collapse.memorisation import copies_of_training
+from caloforge.diagnosis.collapse.modes import judge_modes, measure_modes
 from caloforge.diagnosis.finding import ALPHA, Effect, Status, judge
-from caloforge.diagnosis.memorisation import copies_of_training
-from caloforge.diagnosis.modes import judge_modes, measure_modes
-from caloforge.diagnosis.neighbours import nearest
 from caloforge.errors import EmptySample
+from caloforge.metrics.neighbours import nearest
 from caloforge.rng import stream
 
 WIDTH = 4

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import yaml
 
-from caloforge.data.samples import BUNDLED, showers_path
+from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.showers import Showers
 from caloforge.data.splits import SPLITS, take_split
 from caloforge.data.store import ShowerFile, write_showers
-from caloforge.diagnosis.diagnose import diagnose_run, latent_use
+from caloforge.diagnosis.collapse.diagnose import diagnose_run, latent_use
+from caloforge.diagnosis.collapse.latent import judge_latent
 from caloforge.diagnosis.finding import Status
-from caloforge.diagnosis.latent import judge_latent
 from caloforge.models import model_config
 from caloforge.training.loop import TrainingConfig
 from caloforge.training.run import load_run

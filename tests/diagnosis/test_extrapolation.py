@@ -10,10 +10,10 @@ import yaml
 from caloforge.data.showers import Showers
 from caloforge.data.splits import split_mask, take_split
 from caloforge.data.store import write_showers
-from caloforge.diagnosis.deviation import GOALS, deviations, judge_deviation
-from caloforge.diagnosis.extrapolation import extrapolate
+from caloforge.diagnosis.extrapolation.deviation import GOALS, deviations, judge_deviation
+from caloforge.diagnosis.extrapolation.study import extrapolate
+from caloforge.diagnosis.extrapolation.unseen import showers_near
 from caloforge.diagnosis.finding import Status
-from caloforge.diagnosis.truth_near import showers_near
 from caloforge.errors import BadValue, BinningMismatch
 from caloforge.geometry.detector import detector
 from caloforge.training.run import load_run

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
+from caloforge.diagnosis.collapse.latent import judge_latent, measure_latent
 from caloforge.diagnosis.finding import Status
-from caloforge.diagnosis.latent import judge_latent, measure_latent
 
 
 def linear_gaussian(noise, n=2000, idle=2):

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
+from caloforge.diagnosis.collapse.modes import judge_modes, measure_modes
 from caloforge.diagnosis.finding import Status
 from caloforge.diagnosis.missing_mode import divergence, sampled_divergence
-from caloforge.diagnosis.modes import judge_modes, measure_modes
 from caloforge.diagnosis.toy_game import REMEDIES, Outcome, ToyGame, gradients, play, two_modes
 from caloforge.models.adversary import mode_seeking
 from caloforge.rng import stream, torch_stream

@@ -61,7 +61,7 @@ def test_unknown_name_names_similar_ones():
 
 LIST = """
 import os
-from caloforge.truth.em_data import find_data
+from caloforge.simulation.tables.em_data import find_data
 os.environ.update(find_data().environment)
 import geant4_pybind as g4
 nist = g4.G4NistManager.Instance()

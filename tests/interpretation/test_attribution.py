@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from caloforge.classifiers.auc import ClassifierSettings
 from caloforge.data.showers import Showers
 from caloforge.interpretation.attribution import attribute
 from caloforge.interpretation.cylinder import KINDS, Ring, on_plane, ring_features, rings_of
 from caloforge.interpretation.gradients import integrated_gradients
-from caloforge.validation.classifier import ClassifierSettings
 
 QUICK = ClassifierSettings(hidden=32, layers=1, epochs=20, folds=2)
 

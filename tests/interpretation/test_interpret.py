@@ -8,6 +8,7 @@ import pytest
 import torch
 import yaml
 
+from caloforge.classifiers.auc import ClassifierSettings
 from caloforge.data.showers import Showers
 from caloforge.data.store import write_showers
 from caloforge.errors import BadObservable
@@ -18,7 +19,6 @@ from caloforge.physics.observables import OBSERVABLES, register
 from caloforge.training.loop import TrainingConfig
 from caloforge.training.run import load_run
 from caloforge.training.train import train_run
-from caloforge.validation.classifier import ClassifierSettings
 
 SMALL = {"latent": 2, "width": 8, "depth": 1, "flow_transforms": 2, "flow_width": 8}
 SHAPES = ["response", "centre_z"]

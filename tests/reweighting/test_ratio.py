@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from caloforge.classifiers.auc import ClassifierSettings, auc
+from caloforge.classifiers.features import Features
 from caloforge.errors import BadValue, EmptySample
 from caloforge.reweighting.judge import Judged, judge, mean_area, mean_gain, weighted_auc
 from caloforge.reweighting.ratio import balanced, calibrate, fit_ratio
-from caloforge.validation.classifier import ClassifierSettings, auc
-from caloforge.validation.features import Features
 
 QUICK = ClassifierSettings(hidden=32, epochs=12, folds=3)
 SHIFT = 0.7

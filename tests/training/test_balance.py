@@ -13,8 +13,8 @@ from caloforge.generation.expectation import expectation, expected_difference
 from caloforge.generation.likelihood import log_likelihood
 from caloforge.generation.sampler import sample_batches, sample_showers
 from caloforge.models import model_config
-from caloforge.models.acceptance import shower_terms
 from caloforge.models.base import Generator
+from caloforge.models.keep_probability import shower_terms
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import stream, torch_stream
 from caloforge.training.balance import Balance

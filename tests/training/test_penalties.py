@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue, BrokenPlugin, EmptySample
 from caloforge.geometry.binning import Binning, Layer
+from caloforge.training.draws import Samples, binned
 from caloforge.training.laws import LAWS, PLUGINS, Law, law
 from caloforge.training.penalties import PenaltyConfig, PhysicsPenalty
-from caloforge.training.samples import Samples, binned
 
 MESH = Binning(tuple(Layer(i, (0.0, 10.0), 1, (20.0 * i, 20.0 * (i + 1))) for i in range(4)), "four slabs")
 OF_LAYERS = [name for name, known in LAWS.items() if not known.needs_cells]

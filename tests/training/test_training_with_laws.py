@@ -11,11 +11,11 @@ from caloforge.errors import BadValue
 from caloforge.models import model_config
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import torch_stream
+from caloforge.training.draws import binned, owner, showers_of
 from caloforge.training.laws import LAWS
 from caloforge.training.loop import TrainingConfig
 from caloforge.training.penalties import PenaltyConfig, PhysicsPenalty
 from caloforge.training.run import load_run
-from caloforge.training.samples import binned, owner, showers_of
 from caloforge.training.train import TrainingInterrupted, train_run
 
 SMALL = {"latent": 3, "width": 16, "depth": 1, "flow_transforms": 2, "flow_width": 16}

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from caloforge.classifiers.protocol import FAST_PROTOCOL
 from caloforge.data.showers import Showers
+from caloforge.metrics.separation import Measured
 from caloforge.physics.observables import OBSERVABLES
-from caloforge.validation.markup import Cell, plain_words, table, text
-from caloforge.validation.metrics import Measured
-from caloforge.validation.protocol import FAST_PROTOCOL
-from caloforge.validation.section import Plot, Section
+from caloforge.reporting.markup import Cell, plain_words, table, text
+from caloforge.reporting.section import Plot, Section
+from caloforge.reporting.style import figure
 from caloforge.validation.spokes import spokes
-from caloforge.validation.style import figure
 from caloforge.validation.tables import posterior_table, quoted
 from caloforge.validation.validate import validate
 

@@ -7,18 +7,18 @@ import pytest
 from PIL import Image
 
 from caloforge.data.showers import Showers
+from caloforge.metrics.physics_summary import summarise_physics
+from caloforge.metrics.response import energy_edges
+from caloforge.metrics.separation import Measured
 from caloforge.physics.observables import OBSERVABLES
-from caloforge.validation.lineup import Lineup
-from caloforge.validation.matrices import correlations, layer_correlations
-from caloforge.validation.metrics import Measured
-from caloforge.validation.observable_plots import SHOWN_BINS, draw_observable
-from caloforge.validation.panels import Curve, reach_of
-from caloforge.validation.physics_plots import draw_laws, draw_quantities, laws_in
-from caloforge.validation.physics_summary import summarise_physics
-from caloforge.validation.radar import Spoke, radar
-from caloforge.validation.response import energy_edges
+from caloforge.reporting.panels import Curve, reach_of
+from caloforge.reporting.style import figure, look, pdf, png, power_label
+from caloforge.validation.figures.laws import draw_laws, draw_quantities, laws_in
+from caloforge.validation.figures.lineup import Lineup
+from caloforge.validation.figures.matrices import correlations, layer_correlations
+from caloforge.validation.figures.observables import SHOWN_BINS, draw_observable
+from caloforge.validation.figures.radar import Spoke, radar
 from caloforge.validation.sample import read_sample
-from caloforge.validation.style import figure, look, pdf, png, power_label
 
 RING = "floor: Geant4 against Geant4"
 

@@ -6,6 +6,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
+from caloforge.classifiers.protocol import FAST_PROTOCOL
 from caloforge.cli.validate import validate as command
 from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
@@ -13,9 +14,8 @@ from caloforge.data.store import write_showers
 from caloforge.errors import BadFile, BinningMismatch, EmptySample, UnwritablePath
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.geometry.readouts import readout
+from caloforge.reporting.section import Plot
 from caloforge.validation.conditions import ConditionsDiffer, copies, differences
-from caloforge.validation.protocol import FAST_PROTOCOL
-from caloforge.validation.section import Plot
 from caloforge.validation.validate import validate
 
 QUICK = replace(FAST_PROTOCOL, settings=replace(FAST_PROTOCOL.settings, hidden=32, epochs=8, folds=3))

@@ -10,8 +10,8 @@ from caloforge.data.store import ShowerFile, write_showers
 from caloforge.errors import EmptySample
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.readouts import readout
+from caloforge.metrics.separation import Histograms
 from caloforge.physics.observables import select, tabulate
-from caloforge.validation.metrics import Histograms
 from caloforge.validation.sample import read_sample
 
 CHOSEN = select(["response", "layer_energy", "voxel_energy"])

@@ -15,18 +15,18 @@ from caloforge import __version__
 from caloforge.cli.progress import track
 from caloforge.cli.truth import open_truth
 from caloforge.data.store import ShowerFile
-from caloforge.diagnosis.amplification import Amplification
-from caloforge.diagnosis.amplification import amplification as amplify
-from caloforge.diagnosis.amplification_plots import draw_factors, draw_saturation
-from caloforge.diagnosis.samples import COLUMNS
+from caloforge.diagnosis.amplification.plots import draw_factors, draw_saturation
+from caloforge.diagnosis.amplification.worth import Amplification
+from caloforge.diagnosis.amplification.worth import amplification as amplify
+from caloforge.diagnosis.collapse.three_samples import COLUMNS
 from caloforge.errors import BadValue
 from caloforge.geometry.readouts import readout
 from caloforge.physics.observables import Observable, select
 from caloforge.physics.plugins import load_plugins
+from caloforge.reporting.style import pdf, png
 from caloforge.validation.conditions import ConditionsDiffer, differences
 from caloforge.validation.report import require_writable, write_files
 from caloforge.validation.sample import Sample, read_sample
-from caloforge.validation.style import pdf, png
 
 
 def amplification(

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from caloforge.cli.progress import track
 from caloforge.config import load_config
-from caloforge.data.samples import showers_path
+from caloforge.data.bundled import showers_path
 from caloforge.data.store import ShowerFile
 from caloforge.diagnosis.beta_sweep import Point, beta_sweep, draw_sweep
 from caloforge.errors import BadValue
 from caloforge.models import ModelConfig
+from caloforge.reporting.style import png
 from caloforge.training.run import run_folder
-from caloforge.validation.style import png
 
 
 def sweep_betas(run: Path, truth: Path, output: Path, betas: str, steps: int, seed: int, json_only: bool) -> None:

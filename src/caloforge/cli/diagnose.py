@@ -10,10 +10,10 @@ import typer
 from caloforge.cli.beta_sweep import sweep_betas
 from caloforge.cli.extrapolation import judge_extrapolation
 from caloforge.cli.progress import track
-from caloforge.data.samples import BUNDLED, showers_path
+from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile
-from caloforge.diagnosis.diagnose import Diagnosis, diagnose_run
-from caloforge.diagnosis.page import write_diagnosis
+from caloforge.diagnosis.collapse.diagnose import Diagnosis, diagnose_run
+from caloforge.diagnosis.collapse.page import write_diagnosis
 from caloforge.errors import BadValue
 from caloforge.training.run import load_run
 from caloforge.validation.report import require_writable

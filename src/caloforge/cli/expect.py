@@ -15,7 +15,7 @@ from numpy import ndarray as Array
 from caloforge.cli.particles import one_particle
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
-from caloforge.diagnosis.recalibration import Recalibration, load_recalibration
+from caloforge.diagnosis.coverage.recalibration import Recalibration, load_recalibration
 from caloforge.errors import BadObservable, BadValue
 from caloforge.generation.expectation import Expectation, ensemble_expectation, half_width
 from caloforge.physics.depth import depth_unit

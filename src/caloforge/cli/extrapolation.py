@@ -9,11 +9,11 @@ from pathlib import Path
 import typer
 
 from caloforge.cli.progress import track
-from caloforge.data.samples import showers_path
+from caloforge.data.bundled import showers_path
 from caloforge.data.store import ShowerFile
-from caloforge.diagnosis.extrapolation import Extrapolation, extrapolate
-from caloforge.diagnosis.extrapolation_page import write_extrapolation
-from caloforge.diagnosis.truth_near import showers_near
+from caloforge.diagnosis.extrapolation.page import write_extrapolation
+from caloforge.diagnosis.extrapolation.study import Extrapolation, extrapolate
+from caloforge.diagnosis.extrapolation.unseen import showers_near
 from caloforge.errors import BadValue, UnknownName
 from caloforge.geometry.detector import detector
 from caloforge.training.run import load_run

@@ -14,8 +14,8 @@ import typer
 from caloforge import __version__
 from caloforge.cli.particles import shoot
 from caloforge.cli.progress import track
+from caloforge.data.bundled import showers_path
 from caloforge.data.incident import Incident
-from caloforge.data.samples import showers_path
 from caloforge.data.showers import Showers
 from caloforge.data.splits import Split, take_split
 from caloforge.data.store import ShowerFile, ShowerWriter

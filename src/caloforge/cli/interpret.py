@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from caloforge.cli.progress import track
-from caloforge.data.samples import BUNDLED, showers_path
+from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile
 from caloforge.interpretation.interpret import interpret_run
 from caloforge.interpretation.page import summary, write_interpretation

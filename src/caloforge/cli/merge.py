@@ -11,7 +11,7 @@ import typer
 from caloforge.data.merge import merge_files
 from caloforge.data.store import ShowerFile
 from caloforge.errors import BadFile
-from caloforge.truth.array import merge_shards
+from caloforge.simulation.production.array import merge_shards
 
 
 def merge(

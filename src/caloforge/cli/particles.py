@@ -8,8 +8,8 @@ from caloforge.data.incident import Incident
 from caloforge.errors import BadValue
 from caloforge.preprocessing.conditions import Conditions
 from caloforge.rng import stream
-from caloforge.truth.beam import parse_particle, parse_spectrum
-from caloforge.truth.directions import Angles, parse_angles
+from caloforge.simulation.beam import parse_particle, parse_spectrum
+from caloforge.simulation.directions import Angles, parse_angles
 from caloforge.units import format_angle
 
 Words = tuple[str | None, str | None, str | None]  # particle, theta, phi

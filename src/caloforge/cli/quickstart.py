@@ -24,21 +24,21 @@ from numpy import ndarray as Array
 
 from caloforge.cli.progress import track
 from caloforge.config import RunConfig, load_config
-from caloforge.data.samples import BUNDLED, showers_path
+from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
 from caloforge.data.store import ShowerFile, ShowerWriter
 from caloforge.errors import CaloforgeError
 from caloforge.generation.sampler import BLOCK, sample_batches
 from caloforge.geometry.detector import detector
+from caloforge.reporting.section import Plot, Section
 from caloforge.rng import integer_seeds
+from caloforge.simulation.beam import Beam, parse_spectrum
+from caloforge.simulation.production.request import Progress, Request, simulate
 from caloforge.training.run import Run, load_run
 from caloforge.training.train import can_resume, train_run
-from caloforge.truth.beam import Beam, parse_spectrum
-from caloforge.truth.production import Progress, Request, simulate
 from caloforge.units import GeV
 from caloforge.validation.report import Report, require_writable
-from caloforge.validation.section import Plot, Section
 from caloforge.validation.validate import validate
 
 CORES = min(2, os.cpu_count() or 1)  # of which Geant4 and the generator get the same number

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from caloforge import __version__
+from caloforge.classifiers.auc import FAST
 from caloforge.cli.progress import track
 from caloforge.cli.truth import open_truth
 from caloforge.data.store import ShowerFile
@@ -25,7 +26,6 @@ from caloforge.reweighting.reweighter import Reweighter, load_reweighter
 from caloforge.reweighting.shifts import judged_half, shifts
 from caloforge.reweighting.weights import Weights, read_weights, unweight, write_weights
 from caloforge.units import GeV
-from caloforge.validation.classifier import FAST
 from caloforge.validation.conditions import require_one_mesh
 from caloforge.validation.report import require_writable, write_files
 from caloforge.validation.sample import Source, read_sample

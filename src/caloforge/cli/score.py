@@ -14,8 +14,8 @@ from numpy import ndarray as Array
 from scipy.stats import kstest
 
 from caloforge.cli.progress import track
+from caloforge.data.bundled import showers_path
 from caloforge.data.incident import Incident
-from caloforge.data.samples import showers_path
 from caloforge.data.showers import Showers
 from caloforge.data.splits import Split, take_split
 from caloforge.data.store import ShowerFile

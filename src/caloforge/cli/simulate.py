@@ -18,14 +18,14 @@ from caloforge.errors import BadValue, UnknownName
 from caloforge.geometry.detector import detector as find_detector
 from caloforge.geometry.readouts import default_readout
 from caloforge.geometry.readouts import readout as find_readout
-from caloforge.truth import gflash_file
-from caloforge.truth.array import Part, Standing, parse_part, simulate_part
-from caloforge.truth.beam import Beam, parse_beam_particles, parse_spectrum
-from caloforge.truth.cluster import dask_executor
-from caloforge.truth.directions import parse_angles
-from caloforge.truth.geant4 import Mesh
-from caloforge.truth.physics_lists import PHYSICS_LISTS, Physics, default_physics
-from caloforge.truth.production import Progress, Request, produce
+from caloforge.simulation.beam import Beam, parse_beam_particles, parse_spectrum
+from caloforge.simulation.directions import parse_angles
+from caloforge.simulation.geant4.simulate import Mesh
+from caloforge.simulation.gflash import produce as gflash_file
+from caloforge.simulation.physics_lists import PHYSICS_LISTS, Physics, default_physics
+from caloforge.simulation.production.array import Part, Standing, parse_part, simulate_part
+from caloforge.simulation.production.cluster import dask_executor
+from caloforge.simulation.production.request import Progress, Request, produce
 from caloforge.units import parse_energy, parse_length
 
 LISTS = ", ".join(PHYSICS_LISTS)

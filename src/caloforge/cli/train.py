@@ -12,7 +12,7 @@ import typer
 
 from caloforge.cli.progress import track
 from caloforge.config import RunConfig, load_config
-from caloforge.data.samples import showers_path
+from caloforge.data.bundled import showers_path
 from caloforge.data.store import ShowerFile
 from caloforge.training.ensemble import train_ensemble
 from caloforge.training.laws import PLUGINS

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from caloforge.cli.validate import truth_split
-from caloforge.data.samples import showers_path
+from caloforge.data.bundled import showers_path
 from caloforge.data.showers import Showers
 from caloforge.data.splits import SplitOf
 from caloforge.data.store import ShowerFile

@@ -10,15 +10,15 @@ from typing import Annotated, Literal
 
 import typer
 
+from caloforge.classifiers.protocol import PROTOCOLS
 from caloforge.cli.progress import track
-from caloforge.data.samples import showers_path
+from caloforge.data.bundled import showers_path
 from caloforge.data.splits import SplitOf
 from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue
 from caloforge.geometry.readouts import readout
 from caloforge.physics.plugins import load_file, load_plugins
 from caloforge.validation.checklist import load_checklist
-from caloforge.validation.protocol import PROTOCOLS
 from caloforge.validation.report import require_writable
 from caloforge.validation.sample import Source
 from caloforge.validation.validate import validate as run_validation

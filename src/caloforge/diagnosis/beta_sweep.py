@@ -16,23 +16,23 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 
+from caloforge.classifiers import features
+from caloforge.classifiers.auc import classify
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
 from caloforge.errors import BadValue
 from caloforge.generation.sampler import sample_showers
+from caloforge.metrics.separation import Measured
 from caloforge.models import ModelConfig
 from caloforge.models.cascade import Cascade
 from caloforge.models.vae import ShapeVAE, VAEConfig
 from caloforge.physics.observables import tabulate
+from caloforge.reporting.style import BAND, TRUTH, figure, look
 from caloforge.rng import torch_stream
 from caloforge.training.loop import TrainingConfig
 from caloforge.training.run import Run, load_run
 from caloforge.training.train import train_run
-from caloforge.validation import features
-from caloforge.validation.classifier import classify
-from caloforge.validation.metrics import Measured
-from caloforge.validation.style import BAND, TRUTH, figure, look
 
 Progress = Callable[[float, str], None]
 

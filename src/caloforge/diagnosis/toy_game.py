@@ -17,8 +17,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from caloforge.models.acceptance import Acceptance
 from caloforge.models.adversary import Game, NonSaturating, Wasserstein, mode_seeking
+from caloforge.models.keep_probability import Acceptance
 from caloforge.rng import stream, torch_stream
 from caloforge.training.balance import Balance, balance_between
 

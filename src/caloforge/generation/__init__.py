@@ -1,1 +1,4 @@
-"""See docs/architecture.md."""
+"""Showers from a trained model: seeded sampling, expectations, likelihoods.
+
+The same seed gives the same shower, whatever the batch size or the number asked for.
+"""

@@ -14,7 +14,7 @@ Components, 1992, ch. 3). If the truth is one more draw of the posterior, it dif
 :math:`\sigma_\text{model}^2 (1 + 1/K) + \sigma_\text{MC}^2`, the first part known with K - 1 degrees of freedom.
 
 Where a model was trained on rare showers shown more often, with a the probability to keep a shower
-(`caloforge.models.acceptance`), :math:`E[f] = E_q[a f] / E_q[a]`, and its error is that of a ratio, to first order in
+(`caloforge.models.keep_probability`), :math:`E[f] = E_q[a f] / E_q[a]`, and its error is that of a ratio, to first order in
 :math:`1/\sqrt n`.
 """
 
@@ -42,8 +42,8 @@ from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue
 from caloforge.generation.sampler import BLOCK, sample_batches
-from caloforge.models.acceptance import Acceptance, shower_terms
 from caloforge.models.base import Estimate, Generator
+from caloforge.models.keep_probability import Acceptance, shower_terms
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import torch_stream
 from caloforge.training.run import Run

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
-from caloforge.models.acceptance import shower_terms
 from caloforge.models.base import Generator
+from caloforge.models.keep_probability import shower_terms
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import torch_stream
 

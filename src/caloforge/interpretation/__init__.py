@@ -1,1 +1,4 @@
-"""See docs/architecture.md."""
+"""What a trained model has learned: latents, modulation, sensitivity, attribution.
+
+Each part measures one thing on the model and sets Geant4's own value beside it where there is one.
+"""

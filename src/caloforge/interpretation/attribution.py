@@ -5,7 +5,7 @@ Integrated gradients (`caloforge.interpretation.gradients`) share the score of a
 network was not trained on. It adds up to the difference of the mean scores: a positive value speaks for "generated" in
 generated showers. The same for a network that tells one half of Geant4 from the other is the floor. Beside it stands
 the loss of AUC when whole layers, rings or kinds of features are exchanged between showers
-(`caloforge.validation.importance`).
+(`caloforge.classifiers.importance`).
 """
 
 __all__ = ["Attribution", "attribute"]
@@ -20,17 +20,17 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray as Array
 from scipy.stats import norm
 
+from caloforge.classifiers.auc import FAST, Classified, ClassifierSettings, Run, cross_validate
+from caloforge.classifiers.classes import draw, halves
+from caloforge.classifiers.features import Features
+from caloforge.classifiers.importance import Importance, permutation_importance
+from caloforge.classifiers.network import Trial, perceptron, threads
 from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning
 from caloforge.interpretation.cylinder import KINDS, Ring, on_plane, ring_features, rings_of
 from caloforge.interpretation.gradients import POINTS, Baselines, integrated_gradients
+from caloforge.metrics.separation import Measured
 from caloforge.physics.moments import ratio
-from caloforge.validation.classes import draw, halves
-from caloforge.validation.classifier import FAST, Classified, ClassifierSettings, Run, cross_validate
-from caloforge.validation.features import Features
-from caloforge.validation.importance import Importance, permutation_importance
-from caloforge.validation.metrics import Measured
-from caloforge.validation.network import Trial, perceptron, threads
 
 _FALSE_ALARM = 0.01  # that any place of a map is called significant by chance
 Progress = Callable[[float], None]

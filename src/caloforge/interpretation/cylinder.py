@@ -18,9 +18,9 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
+from caloforge.classifiers.features import ENERGY, Features
 from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning
-from caloforge.validation.features import ENERGY, Features
 
 KINDS = ("energy", "hits", "dipole_x", "dipole_y")
 _SCALE = 1e-4  # of the incident energy

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 from torch import nn
 
-from caloforge.validation.features import Features
+from caloforge.classifiers.features import Features
 
 POINTS = 32  # of the integral, by the midpoint rule
 _NEIGHBOURS = 50  # showers of nearly the same energy

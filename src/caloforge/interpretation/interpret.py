@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from caloforge.classifiers.auc import FAST, ClassifierSettings
 from caloforge.data.showers import Showers
 from caloforge.interpretation.attribution import Attribution
 from caloforge.interpretation.information import Dependence
@@ -16,7 +17,6 @@ from caloforge.interpretation.study import Study
 from caloforge.interpretation.traversal import Traversal
 from caloforge.interpretation.variance import VarianceShares
 from caloforge.training.run import Run
-from caloforge.validation.classifier import FAST, ClassifierSettings
 
 SCHEMA = 1
 Progress = Callable[[float, str], None]
@@ -89,7 +89,7 @@ def interpret_run(
         seed: of noise, networks and resamples.
         n: generated showers of the matrix, of each sample of the variances and of each slope.
         energy: incident energy of the traversals, MeV; the geometric middle of the training range if not said.
-        observables: names of shower shapes; those of `caloforge.diagnosis.samples` if not said.
+        observables: names of shower shapes; those of `caloforge.diagnosis.collapse.three_samples` if not said.
         provenance: what is interpreted with what.
         classifier: size and training of its networks.
         progress: called with the share of the work done.

@@ -17,8 +17,8 @@ from caloforge.interpretation.information import Dependence
 from caloforge.interpretation.traversal import STEPS, Traversal
 from caloforge.interpretation.variance import VarianceShares
 from caloforge.physics.depth import depth_unit, layer_depths
-from caloforge.validation.images import draw_across, draw_side
-from caloforge.validation.style import BAND, TRUTH, figure, look, power_label
+from caloforge.reporting.images import draw_across, draw_side
+from caloforge.reporting.style import BAND, TRUTH, figure, look, power_label
 
 _LARGEST = 2.0  # ratio at the end of the colours
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from caloforge.diagnosis.document import Document
+from caloforge.classifiers.importance import Importance
 from caloforge.interpretation import latent_pictures, pictures
 from caloforge.interpretation.attribution import Attribution
 from caloforge.interpretation.cylinder import KINDS
@@ -19,10 +19,10 @@ from caloforge.interpretation.information import Dependence
 from caloforge.interpretation.interpret import Interpretation
 from caloforge.interpretation.slopes import Sensitivity
 from caloforge.interpretation.variance import VarianceShares
+from caloforge.reporting.document import Document
+from caloforge.reporting.markup import Cell, number, plain_words, table, text
+from caloforge.reporting.section import Plot
 from caloforge.units import GeV, format_energy
-from caloforge.validation.importance import Importance
-from caloforge.validation.markup import Cell, number, plain_words, table, text
-from caloforge.validation.section import Plot
 
 _PLACES = 12  # of the map, in the table
 _OFF = 3.0  # errors

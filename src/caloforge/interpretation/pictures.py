@@ -19,8 +19,8 @@ from caloforge.interpretation.cylinder import KINDS
 from caloforge.interpretation.modulation import Modulation
 from caloforge.interpretation.slopes import Quantity, Sensitivity
 from caloforge.physics.depth import depth_unit, layer_edges
+from caloforge.reporting.style import BAND, MUTED, TRUTH, figure, look, power_label
 from caloforge.units import GeV
-from caloforge.validation.style import BAND, MUTED, TRUTH, figure, look, power_label
 
 _MAPS = {"energy": ("energy",), "hits": ("hits",), "dipole (x and y)": ("dipole_x", "dipole_y")}
 

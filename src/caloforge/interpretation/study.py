@@ -10,11 +10,12 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 from torch import Tensor
 
+from caloforge.classifiers.auc import ClassifierSettings
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
-from caloforge.diagnosis.features import ConditionalScale
-from caloforge.diagnosis.samples import COLUMNS
+from caloforge.diagnosis.collapse.conditional_scale import ConditionalScale
+from caloforge.diagnosis.collapse.three_samples import COLUMNS
 from caloforge.errors import BadObservable, BadValue, BinningMismatch, EmptySample
 from caloforge.generation.sampler import sample_showers
 from caloforge.interpretation.attribution import Attribution, attribute
@@ -28,7 +29,6 @@ from caloforge.physics.definition import Observable
 from caloforge.physics.observables import select, tabulate
 from caloforge.training.run import Run
 from caloforge.units import format_energy
-from caloforge.validation.classifier import ClassifierSettings
 
 _FEWEST = 400  # showers of the test split
 _TRAVERSED = 2  # latents of a kind

@@ -1,4 +1,7 @@
-"""Model families; importing the package registers them all by name."""
+"""Model families; importing the package registers them all by name.
+
+A `Generator` maps noise and conditions to features of showers; VAE, GAN and WGAN-GP are registered here.
+"""
 
 from caloforge.models import gan as gan
 from caloforge.models import vae as vae

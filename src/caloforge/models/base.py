@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from caloforge.errors import BadValue, CaloforgeError, UnknownName
 from caloforge.geometry.binning import Binning
-from caloforge.models.acceptance import Acceptance
+from caloforge.models.keep_probability import Acceptance
 from caloforge.nn.conditioning import Tails
 from caloforge.preprocessing.pipeline import EnergyFeatures, Pipeline
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from caloforge.geometry.binning import Binning
 from caloforge.models.cascade import EnergySampler, ShapeSampler
-from caloforge.models.mean_picture import mean_picture
+from caloforge.models.cell_marginals import mean_picture
 from caloforge.models.threshold import ThresholdShares
 from caloforge.nn.conditioning import Conditioning, Tails
 from caloforge.nn.layers import AffineOfCondition, ConditionedMLP

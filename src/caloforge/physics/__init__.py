@@ -1,1 +1,4 @@
-"""See docs/architecture.md."""
+"""Observables T(h) of a shower, and the laws that they follow.
+
+Pure functions of cells and mesh; users' own observables and laws enter here.
+"""

@@ -19,12 +19,12 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
+from caloforge.classifiers.auc import FAST
+from caloforge.classifiers.features import Features
+from caloforge.classifiers.network import ClassifierSettings, threads
 from caloforge.errors import EmptySample
 from caloforge.reweighting.ratio import cross_trained, trial_of
 from caloforge.rng import stream
-from caloforge.validation.classifier import FAST
-from caloforge.validation.features import Features
-from caloforge.validation.network import ClassifierSettings, threads
 
 _DRAWS = 200
 

@@ -15,11 +15,11 @@ from numpy import ndarray as Array
 
 from caloforge.physics.axes import integer_edges, linear_edges, logarithmic_edges
 from caloforge.physics.observables import Observable
+from caloforge.reporting.panels import Curve, ratio_panel
+from caloforge.reporting.style import BAND, MUTED, TRUTH, figure, look, power_label
 from caloforge.reweighting.crossfit import Reweighting
 from caloforge.units import GeV
-from caloforge.validation.panels import Curve, ratio_panel
 from caloforge.validation.sample import Sample
-from caloforge.validation.style import BAND, MUTED, TRUTH, figure, look, power_label
 
 _BINS = 20
 

@@ -24,12 +24,12 @@ from numpy import ndarray as Array
 from scipy.optimize import minimize
 from torch import nn
 
+from caloforge.classifiers.auc import FAST
+from caloforge.classifiers.classes import Classes, fold_numbers
+from caloforge.classifiers.features import Features
+from caloforge.classifiers.network import ClassifierSettings, Standardise, Trial, perceptron, predict, threads
 from caloforge.errors import BadValue
 from caloforge.rng import stream
-from caloforge.validation.classes import Classes, fold_numbers
-from caloforge.validation.classifier import FAST
-from caloforge.validation.features import Features
-from caloforge.validation.network import ClassifierSettings, Standardise, Trial, perceptron, predict, threads
 
 
 @dataclass(frozen=True, eq=False)

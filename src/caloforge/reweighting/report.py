@@ -9,15 +9,15 @@ from typing import Any
 from jaxtyping import Float
 from numpy import ndarray as Array
 
+from caloforge.classifiers.network import ClassifierSettings
 from caloforge.physics.observables import Observable
+from caloforge.reporting.style import pdf, png
 from caloforge.reweighting.crossfit import Reweighting
 from caloforge.reweighting.plots import draw_observables, draw_weights
 from caloforge.reweighting.reweighter import Reweighter, reweighter_files
 from caloforge.reweighting.shifts import Shift
 from caloforge.reweighting.weights import effective_size
-from caloforge.validation.network import ClassifierSettings
 from caloforge.validation.sample import Sample
-from caloforge.validation.style import pdf, png
 
 _SHOWN = 6
 

@@ -14,12 +14,12 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
+from caloforge.metrics.separation import Measured, Resamples, measure_separation
 from caloforge.physics.observables import Observable
 from caloforge.reweighting.crossfit import Reweighting
 from caloforge.reweighting.weights import effective_size
 from caloforge.rng import stream
-from caloforge.validation.conditional import whole
-from caloforge.validation.metrics import Measured, Resamples, measure_separation
+from caloforge.validation.parts import whole
 from caloforge.validation.sample import Sample
 from caloforge.validation.univariate import fill
 

@@ -1,1 +1,4 @@
-"""See docs/architecture.md."""
+"""Showers -> run folder: the loop, its penalties and alarms, ensembles.
+
+A run folder holds all that is needed to sample, resume and judge.
+"""

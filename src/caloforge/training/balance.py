@@ -2,7 +2,7 @@ r"""Rare showers shown more often, to the end of the training, and the acceptanc
 
 With the fraction :math:`f_k` of kind k among the training showers and the strength b, kind k would be kept with
 probability :math:`r_k = (f_k/f_\text{max})^b`; from these comes the acceptance :math:`a(x)` of a single shower
-(`caloforge.models.acceptance`), and training draws shower x with probability proportional to :math:`1/a(x)`. Where
+(`caloforge.models.keep_probability`), and training draws shower x with probability proportional to :math:`1/a(x)`. Where
 kinds are well separated, kind k is shown with a share proportional to :math:`f_k^{1-b}`: equally often for b = 1.
 
 Kinds are the particles of the file, whose label then serves this one purpose and reaches no network, or, without any
@@ -21,7 +21,7 @@ from numpy import ndarray as Array
 from torch import Tensor
 
 from caloforge.errors import BadValue
-from caloforge.models.acceptance import Acceptance, shower_terms
+from caloforge.models.keep_probability import Acceptance, shower_terms
 from caloforge.physics.mixture import best_mixture
 from caloforge.preprocessing.pipeline import Pipeline
 

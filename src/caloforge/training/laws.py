@@ -8,7 +8,7 @@ With layer energies :math:`E_l` at depths :math:`z_l`, sum :math:`E_\text{tot}` 
 - ``resolution``: :math:`g = \frac12 [(\sigma_\text{tot}/\langle E_\text{tot}\rangle)^2 / (a^2/E + b^2 + c^2/E^2) - 1]`,
   E in GeV; stochastic, constant and noise term (PDG, Review of Particle Physics 2024, section 35.10): the relative
   deviation of the resolution. The variance is the mean square over n, not n - 1, because the mean of a model's showers
-  (`caloforge.training.samples.showers_of`) hardly scatters.
+  (`caloforge.training.draws.showers_of`) hardly scatters.
 - ``depth``: :math:`g = (\langle\bar z\rangle - b_0 - b_1 x) / s`: showers grow with the logarithm of the energy (PDG
   2024, section 34.5); s is the spread at fixed energy.
 
@@ -36,7 +36,7 @@ from torch import Tensor
 from caloforge.errors import BadValue
 from caloforge.physics.laws import fit_line, fit_resolution
 from caloforge.physics.plugins import Plugins
-from caloforge.training.samples import Samples
+from caloforge.training.draws import Samples
 from caloforge.units import GeV
 
 _TINY = 1e-12

@@ -20,8 +20,8 @@ from caloforge.errors import TrainingDiverged
 from caloforge.models.base import Generator, Losses, Player
 from caloforge.rng import torch_stream
 from caloforge.training.balance import Balance, Kinds
+from caloforge.training.draws import Stage, owner, showers_of
 from caloforge.training.penalties import PenaltyConfig, PhysicsPenalty
-from caloforge.training.samples import Stage, owner, showers_of
 
 Features = tuple[Tensor, Tensor]  # x (N, F) and c (N, C)
 _PENALTY: dict[Stage, str] = {"energies": "penalty", "shape": "penalty_cells"}  # names in the log

@@ -27,8 +27,8 @@ from torch import Tensor, nn
 
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue, BrokenPlugin, UnknownName
+from caloforge.training.draws import Draw, Samples, Stage, binned
 from caloforge.training.laws import LAWS
-from caloforge.training.samples import Draw, Samples, Stage, binned
 from caloforge.units import format_energy, parse_energy
 
 _GROUPS = 8  # of the truth's showers in a bin, to see how a violation scatters

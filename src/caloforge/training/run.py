@@ -40,7 +40,7 @@ from torch import Tensor, nn
 from caloforge.errors import BadFile, CaloforgeError, UnwritablePath
 from caloforge.geometry.binning import Binning
 from caloforge.models import Generator, ModelConfig, model_config
-from caloforge.models.acceptance import Acceptance
+from caloforge.models.keep_probability import Acceptance
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.training.loop import TrainingState
 from caloforge.training.swag import Snapshots

@@ -1,1 +1,4 @@
-"""See docs/architecture.md."""
+"""Generated showers against truth: every metric, a checklist, a verdict, a report.
+
+Judges files; `metrics` and `classifiers` do the measuring.
+"""

@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from caloforge.classifiers.auc import Classified, auc, auc_error
+from caloforge.classifiers.importance import Importance, permutation_importance
+from caloforge.classifiers.protocol import FAST_PROTOCOL, Protocol, measure
+from caloforge.metrics.compared import PhysicsSummary
+from caloforge.metrics.permutation import PermutationTest
+from caloforge.metrics.physics_summary import summarise_physics
+from caloforge.metrics.response import ResponseSummary, compare_response
+from caloforge.metrics.separation import Measured
 from caloforge.physics.observables import OBSERVABLES, Observable
 from caloforge.rng import stream
-from caloforge.validation.classifier import Classified, auc, auc_error
-from caloforge.validation.compared import PhysicsSummary
-from caloforge.validation.conditional import Cut, cuts, whole
 from caloforge.validation.evidence import Where
-from caloforge.validation.importance import Importance, permutation_importance
-from caloforge.validation.metrics import Measured
 from caloforge.validation.multivariate import multivariate, permuted
-from caloforge.validation.permutation import PermutationTest
-from caloforge.validation.physics_summary import summarise_physics
-from caloforge.validation.protocol import FAST_PROTOCOL, Protocol, measure
-from caloforge.validation.response import ResponseSummary, compare_response
+from caloforge.validation.parts import Cut, cuts, whole
 from caloforge.validation.sample import Sample
 from caloforge.validation.univariate import Distance, distances
 

@@ -5,7 +5,7 @@ __all__ = ["Evidence", "Sense", "Where", "WHERE"]
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from caloforge.validation.metrics import Measured
+from caloforge.metrics.separation import Measured
 
 Where = Literal["overall", "energy bin", "angle bin", "particle", "layer", "ring", "column"]
 WHERE: tuple[Where, ...] = ("overall", "energy bin", "angle bin", "particle", "layer", "ring", "column")

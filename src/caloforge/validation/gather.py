@@ -6,17 +6,17 @@ import math
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
+from caloforge.classifiers.protocol import PROTOCOLS
 from caloforge.errors import UnknownName
+from caloforge.metrics.compared import Compared, PhysicsSummary
+from caloforge.metrics.response import ResponseSummary
+from caloforge.metrics.separation import Measured
 from caloforge.physics.observables import OBSERVABLES
 from caloforge.units import GeV
 from caloforge.validation.checklist import Checklist
 from caloforge.validation.compare import Comparison
-from caloforge.validation.compared import Compared, PhysicsSummary
 from caloforge.validation.evidence import WHERE, Evidence
-from caloforge.validation.metrics import Measured
 from caloforge.validation.multivariate import MULTIVARIATE
-from caloforge.validation.protocol import PROTOCOLS
-from caloforge.validation.response import ResponseSummary
 from caloforge.validation.univariate import MOST_SORTED, UNIVARIATE, Distance
 
 _POWERS = {

@@ -10,18 +10,18 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray as Array
 from scipy.sparse import csr_array, diags_array
 
+from caloforge.classifiers.features import high
+from caloforge.classifiers.protocol import CALOCHALLENGE, Protocol
 from caloforge.errors import EmptySample
+from caloforge.metrics.correlation import measure_correlation_distance
+from caloforge.metrics.frechet import measure_fpd
+from caloforge.metrics.kernel import measure_kpd
+from caloforge.metrics.manifold import measure_manifold
+from caloforge.metrics.permutation import PermutationTest, permutation_test
+from caloforge.metrics.separation import Histograms, Measured
 from caloforge.physics.observables import Observable
 from caloforge.rng import stream
-from caloforge.validation.conditional import Cut, cuts
-from caloforge.validation.correlation import measure_correlation_distance
-from caloforge.validation.features import high
-from caloforge.validation.frechet import measure_fpd
-from caloforge.validation.kernel import measure_kpd
-from caloforge.validation.manifold import measure_manifold
-from caloforge.validation.metrics import Histograms, Measured
-from caloforge.validation.permutation import PermutationTest, permutation_test
-from caloforge.validation.protocol import CALOCHALLENGE, Protocol
+from caloforge.validation.parts import Cut, cuts
 from caloforge.validation.sample import Sample
 from caloforge.validation.univariate import fill_alike
 

@@ -7,9 +7,9 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from caloforge.reporting.markup import figure, folded, listing
+from caloforge.reporting.section import Plot, Section
 from caloforge.validation import tables
-from caloforge.validation.markup import figure, folded, listing
-from caloforge.validation.section import Plot, Section
 from caloforge.validation.verdict import Verdict
 
 _FLOOR = (
@@ -30,7 +30,7 @@ def page(
     numbers = Section("All numbers", "".join(_numbers(verdict, len(verdicts) > 1) for verdict in verdicts))
     origin = Section("Provenance", listing(provenance))
     parts = (*sections, numbers, origin)
-    style, script = ((files("caloforge.validation") / f"report.{kind}").read_text() for kind in ("css", "js"))
+    style, script = ((files("caloforge.reporting") / f"page.{kind}").read_text() for kind in ("css", "js"))
     head = (
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(title)}</title><style>{style}</style>"

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from caloforge.errors import UnwritablePath
+from caloforge.metrics.separation import Measured
+from caloforge.reporting.section import Plot, Section
 from caloforge.validation.compare import Comparison
-from caloforge.validation.metrics import Measured
 from caloforge.validation.page import page
-from caloforge.validation.section import Plot, Section
 from caloforge.validation.verdict import Speed, Verdict
 
 SCHEMA = 2

@@ -22,9 +22,9 @@ from scipy.sparse import csr_array
 from caloforge.data.showers import Showers
 from caloforge.errors import EmptySample
 from caloforge.geometry.binning import Binning
+from caloforge.metrics.separation import Histograms, well_filled
 from caloforge.physics.observables import OBSERVABLES, Observable, tabulate
 from caloforge.rng import stream
-from caloforge.validation.metrics import Histograms, well_filled
 
 _BATCH = 500
 _FOR_EDGES = 2000

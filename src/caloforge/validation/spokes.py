@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from caloforge.metrics.separation import Measured
 from caloforge.validation.compare import Comparison
-from caloforge.validation.metrics import Measured
-from caloforge.validation.radar import Spoke
+from caloforge.validation.figures.radar import Spoke
 from caloforge.validation.univariate import Distance
 
 _KINDRED = {

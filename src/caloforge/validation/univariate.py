@@ -11,11 +11,11 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 from scipy.sparse import csr_array
 
+from caloforge.metrics.distances import KolmogorovSmirnov, kolmogorov_smirnov, measure_wasserstein
+from caloforge.metrics.separation import Histograms, Measured, Resamples, measure_separation, well_filled
 from caloforge.physics.observables import Observable
 from caloforge.rng import stream
-from caloforge.validation.conditional import Cut
-from caloforge.validation.distances import KolmogorovSmirnov, kolmogorov_smirnov, measure_wasserstein
-from caloforge.validation.metrics import Histograms, Measured, Resamples, measure_separation, well_filled
+from caloforge.validation.parts import Cut
 from caloforge.validation.sample import Sample
 
 MOST_SORTED = (2_500, 10_000)  # showers for Wasserstein, in a part and in the whole: it sorts every resample

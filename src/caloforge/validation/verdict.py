@@ -5,9 +5,9 @@ __all__ = ["Speed", "Verdict", "headline"]
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from caloforge.metrics.separation import Measured
 from caloforge.validation.compare import Comparison
 from caloforge.validation.judgement import ChecklistResult, Line
-from caloforge.validation.metrics import Measured
 
 _NOTICEABLE = 5.0  # standard deviations of truth against truth
 _LISTED = 3

@@ -1,0 +1,172 @@
+r"""Protocols: which classifiers judge a sample, on which inputs, trained and evaluated how.
+
+``fast`` is the cross-validation of `caloforge.classifiers.auc` with a small network. ``calochallenge`` is that of
+the CaloChallenge (arXiv:2410.21611): three hidden layers of 2048 units with LeakyReLU, binary cross-entropy, Adam with
+:math:`2\cdot10^{-4}`, 50 epochs, batches of 1000; 60 % of the showers to train, 20 % to test (the epoch with the best
+accuracy, isotonic calibration with probabilities in :math:`[10^{-6}, 1 - 10^{-6}]`), 20 % to validate (AUC and
+divergence, from calibrated scores); inputs *high*, *low*, *low-normed*, and a 3-D ResNet on regular meshes. Beyond the
+challenge: the splits are seeded, showers of one incident energy stay in one split, and truth against truth is beside.
+"""
+
+__all__ = ["CALOCHALLENGE", "FAST_PROTOCOL", "Input", "PROTOCOLS", "Protocol", "hold_out", "measure"]
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from caloforge.classifiers import features
+from caloforge.classifiers.auc import (
+    FAST,
+    Classified,
+    Fold,
+    Procedure,
+    Progress,
+    Run,
+    auc,
+    auc_error,
+    classify,
+    cross_validate,
+)
+from caloforge.classifiers.calibration import Calibration, information
+from caloforge.classifiers.features import Features, Table
+from caloforge.classifiers.network import Build, ClassifierSettings, Trial, perceptron, predict
+from caloforge.classifiers.resnet import ResNet, mesh_shape
+from caloforge.data.showers import Showers
+from caloforge.errors import BadValue
+from caloforge.geometry.binning import Binning
+from caloforge.metrics.separation import standard_error
+
+_CLIP = 1e-6  # smallest calibrated probability
+
+
+@dataclass(frozen=True)
+class Input:
+    """What one classifier sees, the network that sees it, and whether a mesh allows it."""
+
+    features: Callable[[Showers, Table], Features]
+    network: Callable[[Binning], Build] = lambda binning: perceptron
+    possible: Callable[[Binning], bool] = lambda binning: True
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Inputs by name, the settings of the networks, and the procedure that trains and judges them."""
+
+    name: str
+    inputs: Mapping[str, Input]
+    settings: ClassifierSettings
+    procedure: Procedure
+
+    def inputs_for(self, binning: Binning) -> dict[str, Input]:
+        """The inputs that a mesh allows."""
+        return {name: given for name, given in self.inputs.items() if given.possible(binning)}
+
+    def on(self, device: str) -> "Protocol":
+        """The same protocol with its networks on ``cpu`` or ``cuda``.
+
+        Raises:
+            BadValue: PyTorch finds no such device.
+        """
+        if device != "cpu" and not (device.startswith("cuda") and torch.cuda.is_available()):
+            raise BadValue("device", device, "PyTorch does not find it here; use cpu")
+        return replace(self, settings=replace(self.settings, device=device))
+
+
+def hold_out(trial: Trial) -> Run:
+    """One network trained on all folds but two; the first of these chooses and calibrates, the second is judged.
+
+    Errors: Hanley and McNeil's of the AUC, that of a mean of the divergence; the scatter of training is not in them.
+    """
+    classes, last = trial.classes, trial.settings.folds - 1
+    network = trial.train(trial.folds < last - 1, trial.folds == last - 1)
+    test, held_out = (np.flatnonzero(trial.folds == k) for k in (last - 1, last))
+    logits, labels = predict(network, classes, held_out)[:, 0], classes.labels[held_out]
+    calibration = Calibration.fit(predict(network, classes, test)[:, 0], classes.labels[test])
+    calibrated = calibration(logits, _CLIP)
+    area, bits = auc(calibrated[labels == 0], calibrated[labels == 1]), information(calibrated, labels)
+    scores = np.full(len(classes), np.nan)
+    scores[held_out] = logits
+    return Run(
+        (area, auc_error(area, *np.bincount(labels).tolist())),
+        (float(bits.mean()), standard_error(bits)),
+        scores,
+        (Fold.of(network, classes, held_out),),
+    )
+
+
+def measure(
+    protocol: Protocol,
+    name: str,
+    truth: tuple[Showers, Table],
+    generated: tuple[Showers, Table],
+    seed: int,
+    progress: Progress = lambda done, text: None,
+) -> tuple[Classified, Features, Features]:
+    """One classifier of a protocol, and what it saw.
+
+    Args:
+        protocol: of `PROTOCOLS`.
+        name: of its input.
+        truth: showers and their observables.
+        generated: the same of the sample to judge.
+        seed: of choice, splits and networks.
+        progress: called after each epoch with the share of the work done.
+
+    Raises:
+        EmptySample: fewer than 100 showers of a class.
+    """
+    given = protocol.inputs[name]
+    seen, judged = given.features(*truth), given.features(*generated)
+    build = given.network(truth[0].binning)
+    return classify(seen, judged, seed, protocol.settings, progress, protocol.procedure, build), seen, judged
+
+
+def _resnet(binning: Binning) -> Build:
+    def build(inputs: int, outputs: int, settings: ClassifierSettings) -> nn.Module:
+        return ResNet(binning, outputs)
+
+    return build
+
+
+FAST_PROTOCOL = Protocol(
+    "fast",
+    {
+        "high": Input(lambda showers, table: features.high(table, showers.incident_energy)),
+        "low": Input(lambda showers, table: features.low(showers)),
+        "low_normed": Input(lambda showers, table: features.low_normed(showers)),
+    },
+    FAST,
+    cross_validate,
+)
+
+CALOCHALLENGE = Protocol(
+    "calochallenge",
+    {
+        "high": Input(features.challenge_high),
+        "low": Input(lambda showers, table: features.challenge_low(showers)),
+        "low_normed": Input(lambda showers, table: features.challenge_low_normed(showers)),
+        "resnet": Input(
+            lambda showers, table: features.challenge_low(showers), _resnet, lambda b: mesh_shape(b) is not None
+        ),
+    },
+    ClassifierSettings(
+        hidden=2048,
+        layers=3,
+        dropout=0.0,
+        standardise=False,
+        epochs=50,
+        batch=1000,
+        learning_rate=2e-4,
+        weight_decay=0.0,
+        keep="accuracy",
+        patience=None,
+        max_showers=100_000,
+        threads=None,
+    ),
+    hold_out,
+)
+
+PROTOCOLS = {protocol.name: protocol for protocol in (FAST_PROTOCOL, CALOCHALLENGE)}

@@ -1,0 +1,176 @@
+"""`caloforge calibrate`: do the intervals of an ensemble hold the truth as often as they say?"""
+
+__all__ = ["calibrate"]
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from caloforge.cli.progress import track
+from caloforge.data.bundled import showers_path
+from caloforge.data.showers import Showers
+from caloforge.data.splits import Split, take_split
+from caloforge.data.store import ShowerFile
+from caloforge.diagnosis.coverage.plots import draw_coverage, draw_growth
+from caloforge.diagnosis.coverage.recalibration import ONE_SIGMA, TWO_SIGMA
+from caloforge.diagnosis.coverage.study import GROWTH, Calibrated
+from caloforge.diagnosis.coverage.study import calibrate as measure
+from caloforge.reporting.style import png
+from caloforge.training.ensemble import load_ensemble, load_posterior
+from caloforge.training.run import run_folder
+from caloforge.validation.report import require_writable, write_files
+
+
+def calibrate(
+    runs: Annotated[list[Path], typer.Argument(help="folders of ensembles or runs; several are compared")],
+    truth: Annotated[list[Path], typer.Option(help="held-out showers, HDF5; several files, also outside the range")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder for calibration.json and the figures")],
+    fit: Annotated[
+        Path | None, typer.Option(help="other held-out showers to fit a factor on the model error to; or bundled")
+    ] = None,
+    single: Annotated[Path | None, typer.Option(help="a run to compare as one model, whatever spread it has")] = None,
+    bins: Annotated[int, typer.Option(min=1, help="energy bins in the trained range")] = 4,
+    repeats: Annotated[int, typer.Option(min=2, help="showers of each member for each true shower")] = 4,
+    growth: Annotated[
+        int, typer.Option(min=2, help="showers of all models together at each energy of growth.png")
+    ] = 10_000,
+    draws: Annotated[int, typer.Option(min=2, help="models to draw where a run was trained with SWAG")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="same seed, same numbers")] = 1,
+    json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
+) -> None:
+    """Coverage of the 68 and 95 % intervals of expectations on held-out showers, in range and outside.
+
+    Of a file that the models were trained on, only showers that they did not see are taken: the test split as truth,
+    validation and test split to fit (only the validation split where --fit and --truth are the same file).
+    """
+    require_writable(output)
+    asked = [(path, load_posterior(path, draws, seed)) for path in runs]
+    if single:
+        asked.append((single, load_ensemble(single)))
+    digests = {str(models.provenance.get("showers_digest")) for _, models in asked}
+    held_out = _held_out(truth, digests, ("test",))
+    other = None
+    if fit:
+        same = any(showers_path(fit).resolve() == showers_path(path).resolve() for path in truth)
+        other = (_held_out([fit], digests, ("validation",) if same else ("validation", "test")), str(fit))
+    found = []
+    with track("calibrating", float(len(asked))) as progress:
+        for done, (path, models) in enumerate(asked):
+            name = path.name if done < len(runs) else f"{path.name} alone"
+            found.append(measure(name, models, held_out, other, bins, repeats, seed, growth))
+            progress(done + 1.0, name)
+    answer = _answer(found, [path for path, _ in asked], truth, fit, len(held_out))
+    contents = {
+        "coverage.png": png(draw_coverage(found)),
+        "growth.png": png(draw_growth(found)),
+        "calibration.json": json.dumps(answer, indent=1).encode() + b"\n",
+    }
+    write_files(output, contents)
+    print(json.dumps(answer) if json_only else f"{_text(found, len(held_out))}\n{output / 'calibration.json'}")
+
+
+def _held_out(paths: Sequence[Path], digests: set[str], splits: Sequence[Split]) -> Showers:
+    """Showers of all files, less what the models were trained on."""
+    parts = []
+    for path in paths:
+        with ShowerFile(showers_path(path)) as file:
+            showers = file.read()
+        if showers.digest in digests:
+            showers = Showers.concatenate([take_split(showers, split) for split in splits])
+        parts.append(showers)
+    return Showers.concatenate(parts)
+
+
+def _answer(
+    found: Sequence[Calibrated], paths: Sequence[Path], truth: Sequence[Path], fit: Path | None, n: int
+) -> dict[str, Any]:
+    return {
+        "truth": [str(path) for path in truth],
+        "fit": str(fit) if fit else None,
+        "showers": n,
+        "seed": found[0].seed,
+        "runs": [
+            {"name": f.name, "folder": str(run_folder(path).resolve()), **f.to_dict()}
+            for path, f in zip(paths, found, strict=True)
+        ],
+    }
+
+
+def _text(found: Sequence[Calibrated], n: int) -> str:
+    parts = [_in_range(found, n), _factors(found)]
+    if any(not b.inside for b in found[0].found.bins):
+        parts += [_outside(found), _examples(found)]
+    return "\n\n".join(parts)
+
+
+def _in_range(found: Sequence[Calibrated], n: int) -> str:
+    part = found[0].found.where(True)
+    inside = sum(len(r) for r in part.residuals)
+    lines = [
+        f"in range: {inside} of {n} showers in {len(part.bins)} bins, {int(part.known.sum())} pairs of bin and column",
+        f"{'':16}{'models':22}{'model/stat':>11}{'independent':>12}"
+        f"{'68 % raw':>14}{'recalibrated':>15}{'95 % raw':>14}{'recalibrated':>15}",
+    ]
+    for f in found:
+        cells = [_percent(f, level, again) for level in (ONE_SIGMA, TWO_SIGMA) for again in (False, True)]
+        share = f"{f.share:.2f}" if f.method != "single" else "-"
+        lines.append(
+            f"{f.name:16}{f.models:22}{share:>11}{f.coverage()[0].independent:12.0f}{cells[0]:>14}{cells[1]:>15}{cells[2]:>14}{cells[3]:>15}"
+        )
+    return "\n".join(lines)
+
+
+def _percent(f: Calibrated, level: float, recalibrated: bool) -> str:
+    if recalibrated and f.recalibration is None:
+        return "-"
+    measured = next(c for c in f.coverage(recalibrated) if c.level == level)
+    return f"{100 * measured.value:.1f} ± {100 * measured.error:.1f}"
+
+
+def _outside(found: Sequence[Calibrated]) -> str:
+    """All pairs outside: how often the interval holds the truth, and how much the model error has grown."""
+    lines = [
+        f"{'outside':10}{'':18}{'within 68 %':>14}{'recal.':>8}{'within 95 %':>14}{'recal.':>8}{'model error':>14}"
+    ]
+    for f in found:
+        for i, b in enumerate(f.found.bins):
+            if not b.inside:
+                cells = [_share(f, i, level, again) for level in (ONE_SIGMA, TWO_SIGMA) for again in (False, True)]
+                wider = "-" if f.method == "single" else f"{f.growth_of(i):.1f} times"
+                line = f"{cells[0]:>14}{cells[1]:>8}{cells[2]:>14}{cells[3]:>8}{wider:>14}"
+                lines.append(f"{b.text:10}{f.name:18}{line}")
+    lines.append("model error: median over the pairs of the relative error over that in range")
+    return "\n".join(lines)
+
+
+def _share(f: Calibrated, i: int, level: float, recalibrated: bool) -> str:
+    if recalibrated and f.recalibration is None:
+        return "-"
+    return f"{100 * f.holds(level, recalibrated)[i][f.found.known[i]].mean():.0f}"
+
+
+def _examples(found: Sequence[Calibrated]) -> str:
+    lines = [f"{'':38}{'Geant4':>11}{'model':>11}{'stat':>10}{'model error':>12}   95 % holds it, recalibrated"]
+    for name in GROWTH:
+        for f in found:
+            x, j = f.found, f.found.columns.index(name)
+            for i, b in enumerate(x.bins):
+                if not b.inside:
+                    spread = "not known" if f.method == "single" else f"{x.model[i, j]:.2g}"
+                    kinds = (False, True) if f.recalibration else (False,)
+                    said = ", ".join("yes" if f.holds(TWO_SIGMA, again)[i, j] else "no" for again in kinds)
+                    numbers = f"{x.truth[i, j]:11.5g}{x.value[i, j]:11.5g}{x.statistical[i, j]:10.2g}{spread:>12}"
+                    lines.append(f"{b.text:10}{name:10}{f.name:18}{numbers}   {said}")
+    return "\n".join(lines)
+
+
+def _factors(found: Sequence[Calibrated]) -> str:
+    lines = ["factors on the model error, by group of observables"]
+    for f in found:
+        if f.recalibration:
+            said = ", ".join(f"{group} {factor:.2f}" for group, factor in f.recalibration.factors.items())
+            lines.append(f"{f.name:20}{said} (fitted to {f.recalibration.source})")
+    return "\n".join(lines) if len(lines) > 1 else "no recalibration: give showers for it with --fit"

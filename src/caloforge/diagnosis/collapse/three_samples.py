@@ -1,0 +1,98 @@
+"""The samples of a diagnosis: what a model was trained on, what was held out, and what it generates, as features.
+
+Training split, test split and generated showers (at the conditions of the test split) are tabulated with the same
+observables and standardised with the truth's dependence on energy (`ConditionalScale`, fitted to the training split).
+"""
+
+__all__ = ["COLUMNS", "Samples", "draw_samples"]
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray as Array
+
+from caloforge.data.incident import Incident
+from caloforge.data.showers import Showers
+from caloforge.data.splits import take_split
+from caloforge.diagnosis.collapse.conditional_scale import ConditionalScale, stacked
+from caloforge.errors import EmptySample
+from caloforge.generation.sampler import sample_showers
+from caloforge.physics.observables import select, tabulate
+from caloforge.training.run import Run
+
+# Continuous, one number a shower, each telling something the others do not: energy, depth, radius, place, cells.
+COLUMNS = (
+    "response",
+    "centre_z",
+    "width_z",
+    "skewness_z",
+    "depth_90",
+    "mean_r",
+    "spread_r",
+    "skewness_r",
+    "barycentre_x",
+    "barycentre_y",
+    "sparsity",
+    "hottest_share",
+)
+_FEWEST = 50
+
+Features = tuple[Float[Array, "n f"], Float[Array, "m f"], Float[Array, "g f"]]
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Showers with their features, row by row.
+
+    Args:
+        training: showers of the training split.
+        held_out: showers of the test split.
+        generated: showers of the model, in the order of the held-out conditions.
+        features: of these three.
+        names: of the features.
+        trained_on: whether the training split is the one that the model saw.
+    """
+
+    training: Showers
+    held_out: Showers
+    generated: Showers
+    features: Features
+    names: tuple[str, ...]
+    trained_on: bool
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Numbers of showers."""
+        return {"training": len(self.training), "held out": len(self.held_out), "generated": len(self.generated)}
+
+
+def draw_samples(run: Run, truth: Showers, seed: int, n: int | None = None) -> Samples:
+    """Generate ``n`` showers (as many as are held out, unless told) and tabulate all three samples.
+
+    Raises:
+        EmptySample: fewer than 50 showers in a split.
+        BadValue: conditions that the model was not trained on.
+    """
+    training, held_out = take_split(truth, "train"), take_split(truth, "test")
+    if min(len(training), len(held_out)) < _FEWEST:
+        raise EmptySample(f"a diagnosis needs {_FEWEST} showers in each split", len(training), len(held_out))
+    incident = Incident.of(held_out)
+    run.pipeline.condition.check_range(incident)
+    generated = sample_showers(run.model, run.pipeline, incident.repeated(n or len(held_out)), seed)
+    features, names = _standardised(training, held_out, generated)
+    trained_on = run.provenance.get("showers_digest") == truth.digest
+    return Samples(training, held_out, generated, features, names, trained_on)
+
+
+def _standardised(training: Showers, held_out: Showers, generated: Showers) -> tuple[Features, tuple[str, ...]]:
+    """Features with the energy dependence of the training split taken out; columns that never vary are left out."""
+    tables = [stacked(tabulate(s, select(COLUMNS))) for s in (training, held_out, generated)]
+    varies = np.nanstd(tables[0][0], axis=0) > 0
+    names = tuple(name for name, kept in zip(tables[0][1], varies, strict=True) if kept)
+    scale = ConditionalScale.fit(tables[0][0][:, varies], training.incident_energy)
+    first, second, third = (
+        scale.apply(table[:, varies], sample.incident_energy)
+        for (table, _), sample in zip(tables, (training, held_out, generated), strict=True)
+    )
+    return (first, second, third), names

@@ -1,0 +1,58 @@
+"""The test at chosen energies as one HTML page and as JSON: findings, all numbers with their floors, pictures."""
+
+__all__ = ["write_extrapolation"]
+
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+
+from caloforge.diagnosis.extrapolation.deviation import TITLES, in_words
+from caloforge.diagnosis.extrapolation.pictures import plots
+from caloforge.diagnosis.extrapolation.study import MAIN, AtEnergy, Extrapolation
+from caloforge.metrics.separation import Measured
+from caloforge.reporting.document import Document, findings_table, verdict
+from caloforge.reporting.markup import Cell, number, table, text
+
+
+def write_extrapolation(found: Extrapolation, folder: Path) -> Path:
+    """Write ``extrapolation.json``, ``extrapolation.html`` and ``plots/``; each appears only when complete.
+
+    Raises:
+        UnwritablePath: the folder cannot be made or written.
+    """
+    findings = [finding for at in found.energies for finding in at.findings]
+    top = f"{verdict(found.verdict, bool(found.alarms))}{findings_table(findings)}{_numbers(found)}"
+    document = Document("A model beside its training range", top, tuple(plots(found)), found.provenance)
+    return document.write(folder, "extrapolation", found.to_dict())
+
+
+def _numbers(found: Extrapolation) -> str:
+    head = ("", *(f"{at.label} ({at.place})" for at in found.energies))
+    note = (
+        "Value ± standard error, and in brackets what Geant4 against Geant4 gives at the same sizes (for the AUC: one "
+        f"half against the other). Inside, above or below: the range of the training, {escape(found.trained)}."
+    )
+    return f'{table(head, _rows(found))}<p class="small">{note}</p>'
+
+
+def _rows(found: Extrapolation) -> Iterator[list[Cell]]:
+    """One for each number, a column for each energy."""
+    yield [text("Showers of Geant4, generated"), *(number(_sizes(at)) for at in found.energies)]
+    for name, title in TITLES.items():
+        yield [text(title), *(_deviation(at, name) for at in found.energies)]
+    yield [text("AUC of a classifier on observables"), *(_measured(at.auc, ".3f") for at in found.energies)]
+    for name in MAIN:
+        measured = (_measured(at.separations.get(name), ".2g") for at in found.energies)
+        yield [text(f"Separation power of {name}"), *measured]
+
+
+def _sizes(at: AtEnergy) -> str:
+    return f"{at.n_truth:,}, {len(at.samples[1]) if at.samples else 0:,}"
+
+
+def _deviation(at: AtEnergy, name: str) -> Cell:
+    return text(in_words(name, at.deviations[name]) if name in at.deviations else "-")
+
+
+def _measured(m: Measured | None, form: str) -> Cell:
+    return number(f"{m.value:{form}} ± {m.error:{form}} ({m.floor:{form}})" if m else "-")

@@ -1,0 +1,70 @@
+r"""Distance of the correlation matrices of two samples: root mean square over all pairs of features,
+
+.. math:: d = \sqrt{\frac{2}{f(f-1)} \sum_{i<j} \big(C^\text{truth}_{ij} - C^\text{gen}_{ij}\big)^2},
+
+with Pearson's C. Two samples of one Gaussian distribution have
+:math:`\langle d^2\rangle = \langle(1 - C_{ij}^2)^2\rangle\,(1/n + 1/m)`.
+"""
+
+__all__ = ["correlation_matrix", "correlation_distance", "measure_correlation_distance"]
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray as Array
+
+from caloforge.errors import BadValue
+from caloforge.metrics.scaling import fill_undefined, standardise
+from caloforge.metrics.separation import Measured, need_showers
+
+
+def correlation_matrix(features: Float[Array, "N f"]) -> Float[Array, "f f"]:
+    """Pearson's correlations of all pairs of columns; zero with a column that is constant.
+
+    Undefined values (NaN) sit at the mean of their column.
+    """
+    values, _ = fill_undefined(features, features)
+    return _correlations(values - values.mean(axis=0))
+
+
+def _correlations(values: Float[Array, "N f"]) -> Float[Array, "f f"]:
+    covariance = values.T @ values / len(values) - np.outer(values.mean(axis=0), values.mean(axis=0))
+    spread = np.sqrt(np.maximum(covariance.diagonal(), 0))
+    moves = spread > 1e-9 * np.abs(values).max(axis=0, initial=0)
+    scaled = np.divide(1, spread, out=np.zeros_like(spread), where=moves)
+    correlations = covariance * np.outer(scaled, scaled)
+    np.fill_diagonal(correlations, 1)
+    return correlations
+
+
+def correlation_distance(first: Float[Array, "f f"], second: Float[Array, "f f"]) -> float:
+    """Root mean square difference of two correlation matrices over their upper triangles."""
+    above = np.triu_indices(len(first), 1)
+    return float(np.sqrt(np.mean((first[above] - second[above]) ** 2)))
+
+
+def measure_correlation_distance(
+    truth: Float[Array, "n f"], generated: Float[Array, "m f"], rng: np.random.Generator, repeats: int = 30
+) -> Measured:
+    """Distance of the correlation matrices with error and floor, both from bootstrap resamples of the showers.
+
+    The floor has the sizes of the comparison: n and m showers drawn from the truth. Correlations are moments, so a
+    shower drawn twice does no harm.
+
+    Raises:
+        EmptySample: a sample has fewer than two showers.
+        BadValue: fewer than two features, or an infinite value.
+    """
+    need_showers(len(truth), len(generated), 2, "a correlation")
+    if truth.shape[1] < 2:
+        raise BadValue("number of features", truth.shape[1], "give at least two to correlate")
+    t, g = standardise(truth, generated)
+
+    def drawn(sample: Float[Array, "N f"], size: int) -> Float[Array, "f f"]:
+        return _correlations(sample[rng.integers(len(sample), size=size)])
+
+    n, m = len(t), len(g)
+    firsts = [drawn(t, n) for _ in range(repeats)]
+    draws = np.array([correlation_distance(first, drawn(g, m)) for first in firsts])
+    null = np.array([correlation_distance(first, drawn(t, m)) for first in firsts])
+    value = correlation_distance(_correlations(t), _correlations(g))
+    return Measured(value, float(draws.std(ddof=1)), float(null.mean()), float(null.std(ddof=1)))

@@ -1,0 +1,33 @@
+r"""Nearest neighbours among showers, as Euclidean distances of standardised features, in blocks."""
+
+__all__ = ["nearest", "nearest_rows"]
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray as Array
+
+from caloforge.metrics.manifold import squared_distances
+
+_CLIP = 10.0
+
+
+def nearest(
+    points: Float[Array, "n f"], among: Float[Array, "m f"], k: int = 1, same: bool = False
+) -> Float[Array, " n"]:
+    """Distance of each point to its k-th nearest neighbour; ``same``: both are one sample, a point is not its own.
+
+    NaN counts as zero, the mean of a standardised feature, and outliers stop at ten.
+    """
+    x, y = (np.clip(np.nan_to_num(a), -_CLIP, _CLIP).astype(np.float64) for a in (points, among))
+    found = np.empty(len(x))
+    for rows, distance in squared_distances(x, y):
+        if same:
+            np.fill_diagonal(distance[:, rows], np.inf)
+        found[rows] = np.partition(distance, k - 1, axis=1)[:, k - 1]
+    return np.sqrt(np.maximum(found, 0))
+
+
+def nearest_rows(points: Float[Array, "n f"], among: Float[Array, "m f"]) -> Int[Array, " n"]:
+    """Row of each point's nearest neighbour, for few points."""
+    x, y = (np.nan_to_num(a).astype(np.float64) for a in (points, among))
+    return np.array([((y - point) ** 2).sum(axis=1).argmin() for point in x], np.int64)

@@ -1,0 +1,229 @@
+r"""Two-sample test of many histograms at once by permuting labels: exact, family-wise, and it names culprits.
+
+If truth and generated showers come from one distribution, their labels are exchangeable: each of P random relabellings
+of the pooled showers is as likely as the labels found. With the largest statistic T over all columns of all
+observables,
+
+.. math:: p = \frac{1 + \#\{\text{relabellings with } \max_c T_c \ge \max_c T_c^\text{found}\}}{1 + P}
+
+is below any level in at most that share of the cases in which nothing is wrong, however many columns there are and
+however they depend on each other. Each culprit gets a p-value corrected for all columns by step-down maxima. Source:
+Westfall and Young, Resampling-Based Multiple Testing (1993), algorithm 2.8; Phipson and Smyth, arXiv:1603.05766 (the
+ones added).
+
+The statistic of a column is the largest of five, each in standard deviations. Let :math:`a` be the truth's bin
+contents, :math:`\bar a` and V their mean and covariance over all relabellings (known in closed form), :math:`u_i` the
+share of the pooled column below the middle of bin i. A linear score w has :math:`z = w\cdot(a - \bar a)/\sqrt{w\cdot Vw
++ \delta}`.
+
+- *shift*: :math:`w_i = u_i`, the rank-sum test of Wilcoxon;
+- *width*: :math:`w_i = (u_i - \tfrac12)^2`, the test of Mood;
+- *tail*: all bins below some edge, the edge where |z| is largest (a Kolmogorov-Smirnov test weighted for the tails);
+- *bin*: the bin with the largest |z|, which sees a few foreign showers in an otherwise empty bin;
+- *shape*: :math:`\chi^2 = (a - \bar a)\cdot V^{-1}(a - \bar a)` with :math:`\nu` degrees of freedom, as
+  :math:`\sqrt{2\chi^2} - \sqrt{2\nu - 1}` (Fisher).
+
+:math:`\delta` is the variance that one shower can make, so that a single shower in an empty bin is no discovery.
+"""
+
+__all__ = ["STATISTICS", "Culprit", "PermutationTest", "permutation_test"]
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray as Array
+from scipy.sparse import csr_array, vstack
+
+from caloforge.errors import BadValue
+from caloforge.metrics.separation import Histograms, need_showers
+
+_ROUNDING = 1e-6
+STATISTICS = ("shift", "width", "tail", "bin", "shape")
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """A column that differs: ``p_value`` is corrected for all columns, ``significance`` is its own, uncorrected.
+
+    Args:
+        name: observable.
+        column: layer or ring, from 0.
+        p_value: family-wise; never below 1/(permutations + 1).
+        significance: the column's statistic, about standard deviations.
+        statistic: which of ``STATISTICS`` is the largest: how the column differs.
+    """
+
+    name: str
+    column: int
+    p_value: float
+    significance: float
+    statistic: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class PermutationTest:
+    """Outcome: family-wise ``p_value``, and the columns below ``level``, worst first.
+
+    Args:
+        p_value: chance that two truth samples differ as much anywhere; its smallest value is 1/(permutations + 1).
+        culprits: columns whose corrected p-value is at most ``level``.
+        permutations: how many relabellings were drawn.
+        paired: whether labels were swapped within pairs of equal conditions only.
+        columns: how many columns were tested.
+    """
+
+    p_value: float
+    culprits: tuple[Culprit, ...]
+    permutations: int
+    paired: bool
+    columns: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers for JSON."""
+        return {**asdict(self), "culprits": [culprit.to_dict() for culprit in self.culprits]}
+
+
+@dataclass(frozen=True, eq=False)
+class _Relabelling:
+    r"""What is drawn at random: rows of histogram contents and their weights, whose sums differ from their mean.
+
+    Unpaired, a row is a pooled shower and its weight is 1 in the truth, else 0; paired, a row is half the difference of
+    a pair and its weight 1 or -1. The first column of weights is the labels found.
+    """
+
+    weights: Float[Array, "R P"]
+    paired: bool
+    n: int
+
+    @classmethod
+    def draw(cls, n: int, m: int, permutations: int, paired: bool, rng: np.random.Generator) -> "_Relabelling":
+        if paired:
+            signs = 2 * rng.integers(0, 2, (n, permutations)) - 1
+            return cls(np.concatenate([np.ones((n, 1)), signs], axis=1, dtype=np.float32), True, n)
+        found = np.repeat(np.array([1, 0], np.float32), [n, m])
+        return cls(np.stack([found, *(rng.permutation(found) for _ in range(permutations))], axis=1), False, n)
+
+    @property
+    def one_shower(self) -> float:
+        """Largest square of what one row changes."""
+        share = self.n / len(self.weights)
+        return 0.25 if self.paired else max(share, 1 - share) ** 2
+
+    def rows(self, truth: csr_array, generated: csr_array) -> csr_array:
+        """The rows that the weights belong to."""
+        return csr_array((truth - generated) * np.float32(0.5) if self.paired else vstack([truth, generated]))
+
+    def deviations(self, rows: csr_array) -> Float[Array, "B P"]:
+        """Contents less their mean over all relabellings, for each column of weights."""
+        sums = (rows.T @ self.weights).astype(np.float64)
+        if not self.paired:
+            sums -= np.asarray(rows.sum(axis=0, dtype=np.float64))[:, None] * (self.n / len(self.weights))
+        return sums
+
+    def covariance(self, rows: csr_array) -> Float[Array, "b b"]:
+        """Covariance of the contents over all relabellings."""
+        products = (rows.T @ rows).toarray().astype(np.float64)
+        if self.paired:
+            return products
+        size, sums = len(self.weights), np.asarray(rows.sum(axis=0, dtype=np.float64))
+        return (products - np.outer(sums, sums) / size) * (self.n * (size - self.n) / (size * (size - 1)))
+
+
+def permutation_test(
+    truth: Mapping[str, Histograms],
+    generated: Mapping[str, Histograms],
+    rng: np.random.Generator,
+    permutations: int = 999,
+    level: float = 0.05,
+    paired: bool = False,
+) -> PermutationTest:
+    """Whether any column of any observable differs between the samples, and which; see the module.
+
+    Edges of bins should come from the truth or from both samples alike, and not from looking where they differ.
+
+    Args:
+        truth: histograms of the reference showers by observable.
+        generated: the same observables with the same edges.
+        rng: of the relabellings.
+        permutations: how many; the smallest p-value is 1/(permutations + 1).
+        level: up to which corrected p-value a column is a culprit.
+        paired: shower i of both samples has the same conditions (energy, direction, particle): swap labels within these
+            pairs only. Exact for such samples, and more powerful: the spread of the conditions drops out. Without it
+            the test of such samples is still valid, but finds less.
+
+    Raises:
+        EmptySample: fewer than two showers in a sample.
+        BadValue: the samples have not the same observables, are paired with different sizes, or permutations < 1.
+    """
+    n, m = _sizes(truth, generated)
+    if permutations < 1:
+        raise BadValue("number of permutations", permutations, "give at least 1")
+    if paired and n != m:
+        raise BadValue("sizes of paired samples", (n, m), "give as many generated as truth, or do not pair")
+    labels = _Relabelling.draw(n, m, permutations, paired, rng)
+    found = [
+        (name, column, values)
+        for name, histograms in truth.items()
+        for column, values in enumerate(_statistics(histograms, generated[name], labels))
+    ]
+    return _outcome(found, level, paired)
+
+
+def _sizes(truth: Mapping[str, Histograms], generated: Mapping[str, Histograms]) -> tuple[int, int]:
+    if not truth or set(truth) != set(generated):
+        raise BadValue("observables of the samples", (sorted(truth), sorted(generated)), "give the same ones of both")
+    n, m = (next(iter(sample.values())).rows.shape[0] for sample in (truth, generated))
+    need_showers(n, m, 2, "a permutation test")
+    return n, m
+
+
+def _statistics(truth: Histograms, generated: Histograms, labels: _Relabelling) -> Iterator[Float[Array, "5 P"]]:
+    """The five statistics of each column, for the labels found and for every relabelling."""
+    rows = labels.rows(truth.rows, generated.rows)
+    pooled = np.asarray(truth.rows.sum(axis=0, dtype=np.float64) + generated.rows.sum(axis=0, dtype=np.float64))
+    deviations, by_column = labels.deviations(rows), rows.tocsc()
+    for start, edges in zip(truth.starts, truth.edges, strict=True):
+        bins = slice(start, start + len(edges) + 2)
+        covariance = labels.covariance(csr_array(by_column[:, bins]))
+        yield _column(deviations[bins], covariance, pooled[bins], labels.one_shower)
+
+
+def _column(
+    deviations: Float[Array, "b P"], covariance: Float[Array, "b b"], pooled: Float[Array, " b"], one_shower: float
+) -> Float[Array, "5 P"]:
+    b = len(pooled)
+    rank = (np.cumsum(pooled) - pooled / 2) / max(pooled.sum(), 1)
+    scores = np.concatenate([[rank, (rank - 0.5) ** 2], np.tri(b)[:-1], np.eye(b)])
+    variances = np.einsum("si,ij,sj->s", scores, covariance, scores, optimize=True) + one_shower
+    z = np.abs(scores @ deviations) / np.sqrt(np.maximum(variances, one_shower))[:, None]
+    shape = _shape(deviations, covariance, one_shower)
+    return np.stack([z[0], z[1], z[2 : b + 1].max(axis=0), z[b + 1 :].max(axis=0), shape])
+
+
+def _shape(deviations: Float[Array, "b P"], covariance: Float[Array, "b b"], one_shower: float) -> Float[Array, " P"]:
+    values, vectors = np.linalg.eigh(covariance)
+    values = np.maximum(values, 0)
+    chi_square = ((vectors.T @ deviations) ** 2 / (values + one_shower)[:, None]).sum(axis=0)
+    freedom = (values / (values + one_shower)).sum()
+    return np.sqrt(2 * chi_square) - np.sqrt(max(2 * freedom - 1, 0))
+
+
+def _outcome(found: list[tuple[str, int, Float[Array, "5 P"]]], level: float, paired: bool) -> PermutationTest:
+    """Step-down maxima: a column competes with those that are no worse than itself."""
+    largest = np.stack([values.max(axis=0) for _, _, values in found])
+    order = np.argsort(-largest[:, 0], kind="stable")
+    maxima = np.maximum.accumulate(largest[order][::-1], axis=0)[::-1]
+    p_values = np.maximum.accumulate(np.mean(maxima >= largest[order][:, [0]] - _ROUNDING, axis=1))
+    culprits = tuple(
+        Culprit(name, column, float(p), float(values[:, 0].max()), STATISTICS[int(values[:, 0].argmax())])
+        for p, (name, column, values) in zip(p_values, (found[i] for i in order), strict=True)
+        if p <= level
+    )
+    return PermutationTest(float(p_values[0]), culprits, largest.shape[1] - 1, paired, len(found))

@@ -1,0 +1,125 @@
+"""Quantities of energy bins, and the laws fitted over the bins, of one sample and of each of its resamples."""
+
+__all__ = ["NEEDED", "Fit", "ShowerLaws", "Depths", "columns_of", "measure_laws"]
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray as Array
+
+from caloforge.errors import BadValue
+from caloforge.geometry.binning import Binning
+from caloforge.metrics.bin_means import BinMeans, Table
+from caloforge.physics.depth import layer_edges
+from caloforge.physics.laws import fit_gamma, fit_line, fit_resolution, gamma_maximum
+from caloforge.physics.moments import ratio
+from caloforge.units import GeV
+
+_MEANS = {  # quantity of a bin: the observable of which it is the mean
+    "leakage_back": "last_layers_share",
+    "leakage_side": "outer_ring_share",
+    "mean_depth": "centre_z",
+    "mean_radius": "mean_r",
+    "radius_50": "radius_50",
+    "radius_90": "radius_90",
+}
+_POWERS = 5  # R, R^2, 1/E, 1/E^2, ln E
+NEEDED = ("response", "longitudinal_profile", *_MEANS.values())
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Parameters of a law, chi2 of the sample itself, and bins less parameters."""
+
+    parameters: Mapping[str, Float[Array, " S"]]
+    chi2: float
+    degrees_of_freedom: int
+
+
+@dataclass(frozen=True, eq=False)
+class ShowerLaws:
+    """Row 0 of every array is the sample, the others are its resamples; ``bins`` has a column for each bin."""
+
+    bins: Mapping[str, Float[Array, "S B"]]
+    laws: Mapping[str, Fit]
+
+
+@dataclass(frozen=True, eq=False)
+class Depths:
+    """Edges of the layers for the fit of the profile, and their unit."""
+
+    edges: Float[Array, "L 2"]
+    unit: str
+
+    @classmethod
+    def of(cls, binning: Binning, radiation_length: float | None) -> "Depths":
+        """In X0 where a radiation length (mm) is given and the mesh knows its depths, else in mm, else in layers."""
+        edges = layer_edges(binning)
+        if binning.z_edges is None:
+            return cls(edges - edges[0, 0], "layer")
+        return cls(edges, "mm") if radiation_length is None else cls(edges / radiation_length, "X0")
+
+
+def columns_of(table: Table, incident_energy: Float[Array, " N"]) -> Float[Array, "N k"]:
+    """What is averaged: R, R^2, 1/E, 1/E^2 and ln E (E in GeV), the means of a bin, then the share of each layer.
+
+    Raises:
+        BadValue: the table lacks an observable.
+    """
+    for name in NEEDED:
+        if name not in table:
+            raise BadValue("table of observables", sorted(table), f"the physics summary needs {name}")
+    response, energy = table["response"][:, 0].astype(np.float64), incident_energy.astype(np.float64) / GeV
+    powers = [response, response**2, 1 / energy, 1 / energy**2, np.log(energy)]
+    means = [table[name][:, 0] for name in _MEANS.values()]
+    return np.column_stack([*powers, *means, table["longitudinal_profile"]]).astype(np.float64)
+
+
+def measure_laws(means: BinMeans, depths: Depths) -> ShowerLaws:
+    """Everything that the bins allow: a line takes two of them, a resolution three, a profile three layers."""
+    v = means.values
+    of_bins = {name: v[..., _POWERS + i] for i, name in enumerate(_MEANS)}
+    response = _response_laws(*np.moveaxis(v[..., : _POWERS - 1], -1, 0))
+    profile = _profile_laws(v[..., _POWERS - 1], v[..., _POWERS + len(_MEANS) :], depths)
+    return ShowerLaws({**response.bins, **of_bins, **profile.bins}, {**response.laws, **profile.laws})
+
+
+def _response_laws(
+    response: Float[Array, "S B"],
+    square: Float[Array, "S B"],
+    inverse: Float[Array, "S B"],
+    inverse_square: Float[Array, "S B"],
+) -> ShowerLaws:
+    """Linearity as <R> = slope + offset <1/E>, which no width of a bin biases, and resolution."""
+    variance = ratio(np.maximum(square - response**2, 0), response**2)
+    bins, laws, n = {"response": response, "resolution": np.sqrt(variance)}, {}, response.shape[1]
+    if n >= 2:
+        found, chi2 = fit_line(inverse, response, _errors(response))
+        laws["linearity"] = Fit({"slope": found[:, 1], "offset": found[:, 0] * GeV}, chi2[0], n - 2)
+        bins["nonlinearity"] = response / (found[:, [1]] + found[:, [0]] * inverse) - 1
+    if n >= 3:
+        found, chi2 = fit_resolution(inverse, inverse_square, variance, _errors(variance))
+        terms = zip(("stochastic", "constant", "noise"), found.T, strict=True)
+        laws["resolution"] = Fit(dict(terms), chi2[0], n - 3)
+    return ShowerLaws(bins, laws)
+
+
+def _profile_laws(logarithm: Float[Array, "S B"], profile: Float[Array, "S B L"], depths: Depths) -> ShowerLaws:
+    """Gamma distribution of each bin, and how its maximum grows with ln E."""
+    if len(depths.edges) < 3:
+        return ShowerLaws({}, {})
+    fitted = fit_gamma(profile.reshape(-1, len(depths.edges)), depths.edges).reshape(*logarithm.shape, 2)
+    alpha, beta = fitted[..., 0], fitted[..., 1]
+    deepest = gamma_maximum(alpha, beta)
+    bins = {"alpha": alpha, "beta": beta, "shower_max": deepest}
+    if logarithm.shape[1] < 2:
+        return ShowerLaws(bins, {})
+    found, chi2 = fit_line(logarithm, deepest, _errors(deepest))
+    law = Fit({"slope": found[:, 0], "offset": found[:, 1]}, chi2[0], logarithm.shape[1] - 2)
+    return ShowerLaws(bins, {"shower_maximum": law})
+
+
+def _errors(draws: Float[Array, "S B"]) -> Float[Array, " B"]:
+    return draws[1:].std(axis=0, ddof=1)

@@ -1,0 +1,252 @@
+"""Pictures of showers on their mesh: mean images with their ratios, and single showers side by side."""
+
+__all__ = [
+    "draw_across",
+    "draw_side",
+    "mean_images",
+    "paired_showers",
+    "scored_showers",
+    "side_views",
+    "single_showers",
+]
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator
+from numpy import ndarray as Array
+
+from caloforge.data.showers import Showers
+from caloforge.geometry.binning import Binning
+from caloforge.physics.observables import depth_unit
+from caloforge.reporting.style import figure, power_label
+from caloforge.units import GeV
+from caloforge.validation.figures.lineup import Lineup
+
+_PIECES = 48  # straight pieces that a full turn of the transverse mesh is drawn with, at least
+
+
+@dataclass(frozen=True, eq=False)
+class _Patch:
+    """A piece of mesh to draw: corners and contents."""
+
+    x: Float[Array, "..."]
+    y: Float[Array, "..."]
+    content: Float[Array, "rows columns"]
+
+
+def _depths(binning: Binning) -> Float[Array, "L 2"]:
+    if binning.z_edges is not None:
+        return binning.z_edges
+    return np.arange(binning.n_layers)[:, None] + np.array([-0.5, 0.5])
+
+
+def _rings(binning: Binning, layer: int, cells: Float[Array, " V"]) -> Float[Array, "n_alpha n_r"]:
+    start, end = binning.layer_starts[layer : layer + 2]
+    return cells[start:end].reshape(binning.layers[layer].n_alpha, -1)
+
+
+def _from_the_side(binning: Binning, cells: Float[Array, " V"]) -> list[_Patch]:
+    """Depth against signed radius: the sum of the sectors below the axis (alpha < 0), and of those above."""
+    patches = []
+    for position, (layer, z) in enumerate(zip(binning.layers, _depths(binning), strict=True)):
+        rings, half = _rings(binning, position, cells), layer.n_alpha // 2
+        for side, part in ((-1, rings[:half]), (1, rings[half:])):
+            patches.append(_Patch(z, side * np.array(layer.r_edges), part.sum(axis=0)[:, None]))
+    return patches
+
+
+def _across(binning: Binning, layer: int, cells: Float[Array, " V"]) -> list[_Patch]:
+    """One layer across the axis, its arcs drawn in short straight pieces."""
+    n_alpha, r = binning.layers[layer].n_alpha, np.array(binning.layers[layer].r_edges)
+    pieces = -(-_PIECES // n_alpha)
+    alpha = np.linspace(-np.pi, np.pi, n_alpha * pieces + 1)[:, None]
+    return [_Patch(np.cos(alpha) * r, np.sin(alpha) * r, np.repeat(_rings(binning, layer, cells), pieces, axis=0))]
+
+
+def _draw(axes: Axes, patches: list[_Patch], norm: Normalize, colours: str) -> Any:
+    """Draw contents above zero; empty cells stay white."""
+    corners, contents = (np.concatenate(parts) for parts in zip(*map(_quadrangles, patches), strict=True))
+    seen = contents > 0
+    mesh = PolyCollection(list(corners[seen]), norm=norm, cmap=colours, lw=0, antialiased=False, rasterized=True)
+    mesh.set_array(contents[seen])
+    axes.add_collection(mesh, autolim=False)
+    axes.set_xlim(corners[..., 0].min(), corners[..., 0].max())
+    axes.set_ylim(corners[..., 1].min(), corners[..., 1].max())
+    axes.tick_params(which="both", top=False, right=False, direction="out")
+    return mesh
+
+
+def _quadrangles(patch: _Patch) -> tuple[Float[Array, "n 4 2"], Float[Array, " n"]]:
+    """Corners and content of each piece of a patch."""
+    rows, columns = patch.content.shape
+    x, y = patch.x, patch.y
+    if x.ndim == 1:
+        x, y = np.meshgrid(x, y)
+    points = np.stack([x, y], axis=-1)
+    corners = np.stack([points[:-1, :-1], points[:-1, 1:], points[1:, 1:], points[1:, :-1]], axis=2)
+    return corners.reshape(rows * columns, 4, 2), patch.content.reshape(-1)
+
+
+def _ratio(truth: list[_Patch], generated: list[_Patch]) -> list[_Patch]:
+    return [
+        replace(t, content=np.divide(g.content, t.content, out=np.zeros_like(t.content), where=t.content > 0))
+        for t, g in zip(truth, generated, strict=True)
+    ]
+
+
+def _scale(patches: list[_Patch], decades: int) -> LogNorm:
+    top = max(float(patch.content.max()) for patch in patches) or 1.0
+    return LogNorm(top * 10.0**-decades, top, clip=True)
+
+
+def draw_side(
+    axes: Axes,
+    binning: Binning,
+    cells: Float[Array, " V"],
+    norm: Normalize,
+    colours: str = "viridis",
+    over: Float[Array, " V"] | None = None,
+) -> Any:
+    """Cells from the side on given axes, what lies above and below the axis summed up; ``over`` divides these sums."""
+    views = [_from_the_side(binning, c) for c in (cells, over) if c is not None]
+    return _draw(axes, views[0] if over is None else _ratio(views[1], views[0]), norm, colours)
+
+
+def draw_across(
+    axes: Axes,
+    binning: Binning,
+    layer: int,
+    cells: Float[Array, " V"],
+    norm: Normalize,
+    colours: str = "viridis",
+    over: Float[Array, " V"] | None = None,
+) -> Any:
+    """The cells of the layer at this position across the axis on given axes; ``over`` divides them."""
+    views = [_across(binning, layer, c) for c in (cells, over) if c is not None]
+    axes.set_aspect("equal")
+    return _draw(axes, views[0] if over is None else _ratio(views[1], views[0]), norm, colours)
+
+
+def mean_images(lineup: Lineup) -> Figure:
+    """Mean energy per shower from the side and, in the layer with the most, across: the truth, and ratios to it.
+
+    A single generated sample is shown itself, too; several would need more room than the eye can compare.
+    """
+    binning, samples = lineup.binning, lineup.samples
+    hottest = int(lineup.truth.mean_layer_energy.argmax())
+    side = [_from_the_side(binning, s.mean_cells) for s in samples]
+    across = [_across(binning, hottest, s.mean_cells) for s in samples]
+    shown = 2 if len(samples) == 2 else 1
+    titles = [*lineup.names[:shown], *(f"{name} / Geant4" for name in lineup.names[1:])]
+    with figure(3.9 * len(titles) + 0.6, 7.4) as fig:
+        axes = fig.subplots(2, len(titles), squeeze=False)
+        _row(fig, axes[0], side, shown, (f"Depth [{depth_unit(binning)}]", "Radius [mm]"), titles)
+        layer = f"layer {binning.layers[hottest].id}"
+        _row(fig, axes[1], across, shown, ("x [mm]", "y [mm]"), [f"{title}, {layer}" for title in titles])
+        for panel in axes[1]:
+            panel.set_aspect("equal")
+        return fig
+
+
+def _row(
+    fig: Figure, axes: Array, views: list[list[_Patch]], shown: int, labels: tuple[str, str], titles: list[str]
+) -> None:
+    energy, ratio = _scale(views[0], 5), Normalize(0.5, 1.5)
+    means = [_draw(axes[i], views[i], energy, "viridis") for i in range(shown)]
+    ratios = [
+        _draw(panel, _ratio(views[0], view), ratio, "RdBu_r")
+        for panel, view in zip(axes[shown:], views[1:], strict=True)
+    ]
+    for panel, title in zip(axes, titles, strict=True):
+        panel.set(xlabel=labels[0], ylabel=labels[1], title=title)
+    _energy_bar(fig, means[0], list(axes[:shown]), label="Mean energy per shower [MeV]")
+    fig.colorbar(ratios[0], ax=list(axes[shown:]), label="Ratio to Geant4", extend="both")
+
+
+def _energy_bar(fig: Figure, mesh: Any, axes: list[Axes], **options: Any) -> None:
+    """A logarithmic colour bar with few ticks: each of the usual dozens takes as long to draw as a panel."""
+    bar = fig.colorbar(mesh, ax=axes, format=FuncFormatter(power_label), ticks=LogLocator(numticks=6), **options)
+    bar.minorticks_off()
+
+
+def single_showers(truth: Showers, generated: Showers, shown: int = 4) -> Figure:
+    """Single showers from the side, each generated one under the true one of nearest incident energy.
+
+    Energies are spread over the logarithm of the truth's range; nothing is chosen by how the showers look.
+    """
+    first, second = _pairs(truth, generated, shown)
+    above = [f"Geant4, {_energy(truth, i)}" for i in first]
+    below = [f"generated, {_energy(generated, i)}" for i in second]
+    return paired_showers(truth[np.array(first)], generated[np.array(second)], [above, below])
+
+
+def scored_showers(truth: Showers, generated: Showers, scores: Float[Array, " s"]) -> Figure:
+    """These generated showers from the side, titled by their scores, each under the true one of nearest energy."""
+    log_truth, taken = np.log(truth.incident_energy.astype(float)), list[int]()
+    for energy in generated.incident_energy.astype(float):
+        taken.append(_nearest(log_truth, np.log(energy), taken))
+    above = [f"Geant4, {_energy(truth, i)}" for i in taken]
+    below = [f"{_energy(generated, i)}, score {score:.2f}" for i, score in enumerate(scores)]
+    return paired_showers(truth[np.array(taken)], generated, [above, below])
+
+
+def _energy(showers: Showers, i: int) -> str:
+    return f"{float(showers.incident_energy[i]) / GeV:.3g} GeV"
+
+
+def paired_showers(truth: Showers, generated: Showers, titles: list[list[str]]) -> Figure:
+    """Truth above, generated below, each column on the energy scale of its truth."""
+    binning, shown = truth.binning, len(truth)
+    views = [[_from_the_side(binning, cells) for cells in s.energy] for s in (truth, generated)]
+    with figure(3.0 * shown, 5.6) as fig:
+        axes = fig.subplots(2, shown, sharex=True, sharey=True, squeeze=False)
+        for column in range(shown):
+            norm = _scale(views[0][column], 5)
+            for row in range(2):
+                mesh = _draw(axes[row, column], views[row][column], norm, "viridis")
+                axes[row, column].set_title(titles[row][column])
+            _energy_bar(fig, mesh, list(axes[:, column]), location="bottom", label="Energy [MeV]", aspect=25)
+            axes[1, column].set_xlabel(f"Depth [{depth_unit(binning)}]")
+        for row_of_axes in axes:
+            row_of_axes[0].set_ylabel("Radius [mm]")
+        return fig
+
+
+def side_views(binning: Binning, pictures: Mapping[str, Float[Array, " V"]], label: str) -> Figure:
+    """Pictures of cells from the side on one scale, side by side, each under its name."""
+    views = [_from_the_side(binning, cells) for cells in pictures.values()]
+    norm = _scale([patch for view in views for patch in view], 5)
+    with figure(3.9 * len(views) + 0.6, 3.7) as fig:
+        axes = fig.subplots(1, len(views), sharey=True, squeeze=False)[0]
+        for panel, name, view in zip(axes, pictures, views, strict=True):
+            mesh = _draw(panel, view, norm, "viridis")
+            panel.set(xlabel=f"Depth [{depth_unit(binning)}]", title=name)
+        axes[0].set_ylabel("Radius [mm]")
+        fig.colorbar(mesh, ax=list(axes), label=label)
+        return fig
+
+
+def _pairs(truth: Showers, generated: Showers, shown: int) -> tuple[list[int], list[int]]:
+    """True showers at energies spread over the range, and for each the generated one of nearest energy; no repeats."""
+    log_truth, log_generated = (np.log(s.incident_energy.astype(float)) for s in (truth, generated))
+    low, high = log_truth.min(), log_truth.max()
+    first: list[int] = []
+    second: list[int] = []
+    for target in low + (high - low) * (np.arange(shown) + 0.5) / shown:
+        first.append(_nearest(log_truth, target, first))
+        second.append(_nearest(log_generated, log_truth[first[-1]], second))
+    return first, second
+
+
+def _nearest(values: Float[Array, " n"], target: float, taken: list[int]) -> int:
+    distance = np.abs(values - target)
+    distance[taken] = np.inf
+    return int(distance.argmin())

@@ -1,0 +1,4 @@
+"""The engine: Detector + Primaries + Binning -> Showers in this process.
+
+The only room that imports Geant4.
+"""

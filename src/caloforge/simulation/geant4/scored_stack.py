@@ -1,0 +1,144 @@
+r"""The detector in Geant4, and how it is scored: slabs, their sensitive detectors, the steps of an event by layer.
+
+A call from C++ into Python costs about as much as a step, so the scoring asks for as few as possible: Geant4's own
+filters pass only charged particles and photons below `PHOTON_LIMIT` (the other steps are harder photons, which deposit
+about :math:`10^{-6}` of the signal of a light material). Import this module only where `engine` may be imported.
+"""
+
+__all__ = ["PHOTON_LIMIT", "Scorer", "Stack", "Steps"]
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import geant4_pybind as g4
+from jaxtyping import Int
+from numpy import ndarray as Array
+
+from caloforge.geometry.detector import Detector
+from caloforge.simulation.geant4.step_reader import recorder
+from caloforge.simulation.geant4.volumes import build_material, slab_solid, world_solid
+from caloforge.units import MeV
+
+PHOTON_LIMIT = 0.1 * MeV  # photoelectric absorption in light materials lies below
+LIGHT = 20  # highest atomic number of a light material
+NEUTRAL_HADRONS = ("neutron", "kaon0L", "kaon0S", "lambda")
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The event's steps in one layer: deposits in MeV, twice x and y (and z where needed) of their middles in mm."""
+
+    deposit: list[float] = field(default_factory=list)
+    x: list[float] = field(default_factory=list)
+    y: list[float] = field(default_factory=list)
+    z: list[float] = field(default_factory=list)
+
+    def clear(self) -> None:
+        for column in (self.deposit, self.x, self.y, self.z):
+            column.clear()
+
+
+class Scorer(g4.G4VPrimitiveScorer):  # type: ignore[misc]
+    """Adds every step that its filter lets pass to the steps of one layer."""
+
+    def __init__(self, steps: Steps, selection: Any) -> None:
+        super().__init__(selection.GetName())
+        self.steps, self.selection = steps, selection
+        self.SetFilter(selection)
+
+    def Initialize(self, collections: Any) -> None:  # noqa: N802 Geant4's name
+        """Nothing to prepare, but Geant4 asks."""
+
+    def EndOfEvent(self, collections: Any) -> None:  # noqa: N802 Geant4's name
+        """Nothing to close, but Geant4 asks."""
+
+    def ProcessHits(self, step: Any, history: Any) -> bool:  # noqa: N802 Geant4's name
+        """Geant4 passes one and the same step object for ever: find out how to read it once, on the first step."""
+        record: Any = recorder(step, self.steps.deposit, self.steps.x, self.steps.y)
+        self.kept = step, step.GetPreStepPoint(), step.GetPostStepPoint()
+        self.ProcessHits = record  # type: ignore[method-assign]
+        return record(step, history)
+
+
+def _note_depth(scorer: Scorer) -> None:
+    """Let a scorer keep twice the z of every step too: from its first step on, around what it does then."""
+    add_z = scorer.steps.z.append
+
+    def first(step: Any, history: Any) -> bool:
+        type(scorer).ProcessHits(scorer, step, history)
+        record, before, after = scorer.ProcessHits, step.GetPreStepPoint(), step.GetPostStepPoint()
+        start, end = before.GetPosition, after.GetPosition
+
+        def process(step: Any, history: Any) -> bool:
+            add_z(start().z + end().z)
+            return record(step, history)
+
+        add_z(start().z + end().z)
+        scorer.ProcessHits = process  # type: ignore[method-assign]
+        return True
+
+    scorer.ProcessHits = first  # type: ignore[method-assign]
+
+
+class Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
+    """The detector in Geant4: boxes, or half shells about an axis along y, in vacuum; the beam meets the face at z = 0.
+
+    Every object stays referenced, or Python collects it.
+    """
+
+    hadronic = False  # whether neutral hadrons leave recoils too soft for a track of their own
+
+    def __init__(self, detector: Detector, layers: Int[Array, " n"], points: bool) -> None:
+        super().__init__()
+        self.detector, self.layers = detector, dict(zip(detector.sensitive.tolist(), layers.tolist(), strict=True))
+        self.steps = {layer: Steps() for layer in sorted(set(self.layers.values()))}
+        self.points = points
+        self.kept: list[Any] = []
+        self.read: list[tuple[int, Any]] = []
+
+    def Construct(self) -> Any:  # noqa: N802 Geant4's name
+        self.own = {material.name: build_material(material) for material in self.detector.materials}
+        self.world, place = self._put("world", "G4_Galactic", world_solid(self.detector), 0.0, None, None)
+        for i, slab in enumerate(self.detector.slabs):
+            logical, _ = self._put(f"slab{i}", slab.material, *slab_solid(self.detector, i), self.world)
+            if slab.sensitive:
+                self.read.append((self.layers[i], logical))
+        return place
+
+    def _put(self, name: str, material: str, solid: Any, z: float, turn: Any, mother: Any) -> tuple[Any, Any]:
+        nist = g4.G4NistManager.Instance()
+        made = self.own[material] if material in self.own else nist.FindOrBuildMaterial(material)
+        logical = g4.G4LogicalVolume(solid, made, name)
+        place = g4.G4PVPlacement(turn, g4.G4ThreeVector(0, 0, z), logical, name, mother, False, len(self.kept))
+        self.kept += [solid, logical, place, turn]
+        return logical, place
+
+    def ConstructSDandField(self) -> None:  # noqa: N802 Geant4's name
+        """One detector for each layer of the mesh: so the slab, not a rounded z, decides the layer of a step."""
+        for layer in self.steps:
+            volumes = [logical for at, logical in self.read if at == layer]
+            sensitive = g4.G4MultiFunctionalDetector(f"layer{layer}")
+            for scorer in self._scorers(layer, _is_light(volumes)):
+                sensitive.RegisterPrimitive(scorer)
+                if self.points:
+                    _note_depth(scorer)
+                self.kept.append(scorer)
+            g4.G4SDManager.GetSDMpointer().AddNewDetector(sensitive)
+            for logical in volumes:
+                logical.SetSensitiveDetector(sensitive)
+            self.kept.append(sensitive)
+
+    def _scorers(self, layer: int, light: bool) -> list[Scorer]:
+        photons = g4.G4SDParticleWithEnergyFilter(f"photons{layer}", 0.0, PHOTON_LIMIT if light else float("inf"))
+        photons.add("gamma")
+        filters = [g4.G4SDChargedFilter(f"charged{layer}"), photons]
+        if self.hadronic:
+            filters.append(g4.G4SDParticleWithEnergyFilter(f"neutrals{layer}", 0.0, float("inf")))
+            for name in NEUTRAL_HADRONS:
+                filters[-1].add(name)
+        return [Scorer(self.steps[layer], selection) for selection in filters]
+
+
+def _is_light(volumes: list[Any]) -> bool:
+    materials = [volume.GetMaterial() for volume in volumes]
+    return all(m.GetElement(i).GetZ() <= LIGHT for m in materials for i in range(m.GetNumberOfElements()))

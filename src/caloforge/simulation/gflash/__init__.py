@@ -1,0 +1,4 @@
+"""The Grindhammer-Peters parametrisation of electromagnetic showers.
+
+NumPy only; the classical peer of every learned model.
+"""

@@ -1,0 +1,79 @@
+"""A request simulated by the Grindhammer-Peters parametrisation into a file of showers; no Geant4, one process."""
+
+__all__ = ["produce"]
+
+import importlib.metadata
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from caloforge.data.store import ShowerWriter
+from caloforge.errors import UnwritablePath
+from caloforge.simulation.gflash import showers as gflash
+from caloforge.simulation.production.request import Progress, Request, ignore
+
+_BATCH = 1024
+
+
+def produce(
+    request: Request,
+    output: str | Path,
+    mantissa_bits: int = 23,
+    overwrite: bool = False,
+    progress: Callable[[Progress], None] = ignore,
+    command: str | None = None,
+    tuning: gflash.Tuning | None = None,
+) -> Path:
+    """Write the request's showers; the incident energies are those that Geant4 would be shot with.
+
+    Args:
+        request: detector, beam, mesh, number and seed.
+        output: HDF5 file of showers; it appears only when it is complete.
+        mantissa_bits: bits of the mantissa of cell energies to keep.
+        overwrite: replace an output that exists.
+        progress: called at the start, then after every shower.
+        command: the command line, for the provenance.
+        tuning: response and resolution; default `gflash.tuning_of` the detector.
+
+    Raises:
+        BadValue: mantissa bits, particle, energy, material or mesh outside what the parametrisation covers.
+        UnwritablePath: the output exists or cannot be written.
+    """
+    output = Path(output)
+    if output.is_dir() or (output.exists() and not overwrite):
+        raise UnwritablePath(
+            output, "it is a folder" if output.is_dir() else "the file exists (--overwrite replaces it)"
+        )
+    tuning = tuning or gflash.tuning_of(request.detector)
+    shots, start = request.beam.shots(request.n, request.seed), time.process_time()
+    gflash.check(request.detector, shots)
+    facts = _facts(request, tuning) | {"command": command, "mantissa_bits": mantissa_bits}
+    total = float(shots.energy.sum(dtype=float))
+    with ShowerWriter(output, request.binning, request.detector.name, facts, mantissa_bits) as writer:
+        progress(Progress(0, request.n, 0.0, total))
+        for first in range(0, request.n, _BATCH):
+            part = shots[first : first + _BATCH]
+            writer.append(gflash.simulate(request.detector, part, request.binning, tuning=tuning))
+            done = first + len(part)
+            progress(Progress(done, request.n, float(shots.energy[:done].sum(dtype=float)), total))
+        seconds = time.process_time() - start
+        writer.note(core_seconds=seconds, host_ms_per_shower=1e3 * seconds / request.n)
+    return output
+
+
+def _facts(request: Request, tuning: gflash.Tuning) -> dict[str, Any]:
+    return {
+        "engine": gflash.NAME,
+        "detector": request.detector.name,
+        "readout": request.binning.name,
+        "particle": request.beam.particle_name,
+        "energy": request.beam.spectrum.text,
+        "n": request.n,
+        "seed": request.seed,
+        "tuning": asdict(tuning),
+        "caloforge": importlib.metadata.version("caloforge"),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

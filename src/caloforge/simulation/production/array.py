@@ -1,0 +1,161 @@
+"""Job arrays: part i of n simulates its shards of a request, and the shards of all parts are merged at the end.
+
+The folder of the shards carries a manifest for each request, ``<digest>.json``: its facts, the names of its shards and
+the number of showers in each, so that merging needs nothing but the folder.
+"""
+
+__all__ = ["Part", "Standing", "merge_shards", "parse_part", "simulate_part", "standing"]
+
+import json
+import os
+import platform
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from caloforge.data.store import ShowerFile
+from caloforge.errors import BadFile, BadValue, UnwritablePath
+from caloforge.simulation.production.request import Progress, Request, checked_size, complete, ignore
+from caloforge.simulation.production.shards import join, shard_folder
+from caloforge.simulation.production.worker import Shard
+
+_DIGEST = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Part ``index`` of ``count``, from 1: shards index, index + count, ... of the request.
+
+    Raises:
+        BadValue: an index outside 1 to count.
+    """
+
+    index: int
+    count: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.index <= self.count:
+            raise BadValue("shard", f"{self.index}/{self.count}", "write i/n with i from 1 to n")
+
+
+def parse_part(text: str) -> Part:
+    """The part from text such as ``3/8``.
+
+    Raises:
+        BadValue: not of that form, or i outside 1 to n.
+    """
+    match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
+    if match is None:
+        raise BadValue("shard", text, "write i/n with i from 1 to n, for example 3/8")
+    return Part(int(match[1]), int(match[2]))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a job array is: the folder, the number of its shards, and the names of the missing ones."""
+
+    folder: Path
+    total: int
+    missing: tuple[str, ...]
+    facts: dict[str, Any]
+    names: tuple[str, ...]
+
+
+def simulate_part(
+    request: Request,
+    part: Part,
+    output: str | Path,
+    workers: int = 1,
+    shard_size: int | None = None,
+    mantissa_bits: int = 23,
+    overwrite: bool = False,
+    progress: Callable[[Progress], None] = ignore,
+    command: str | None = None,
+) -> Standing:
+    """Simulate one part into the folder ``output.shards``, which all parts of the array share; see `produce`.
+
+    Shards that are there are not simulated again. Nothing is merged: that is `merge_shards`, once all parts are over.
+
+    Raises:
+        BadValue: as `produce`, or more parts than shards.
+        UnwritablePath, Geant4Missing, Geant4Failed: as `produce`.
+    """
+    size = checked_size(request, workers, shard_size, mantissa_bits)
+    with shard_folder(Path(output), overwrite) as folder:
+        facts = request.facts
+        shards = request.shards(folder, size, facts)
+        if part.count > len(shards):
+            raise BadValue("shard", f"{part.index}/{part.count}", f"there are only {len(shards)}; give --shard-size")
+        _write_manifest(folder, shards, facts | {"command": command, "mantissa_bits": mantissa_bits})
+        complete(shards[part.index - 1 :: part.count], workers, progress)
+        return _standing(folder / f"{shards[0].label}.json")
+
+
+def _write_manifest(folder: Path, shards: list[Shard], facts: dict[str, Any]) -> None:
+    """Every part writes the same one, under a name of its own first."""
+    path = folder / f"{shards[0].label}.json"
+    beside = folder / f".{path.name}.{os.getpid()}.{platform.node()}.partial"
+    beside.write_text(json.dumps({"facts": facts, "shards": {s.path.name: len(s.shots) for s in shards}}))
+    beside.replace(path)
+
+
+def _standing(manifest: Path) -> Standing:
+    try:
+        content = json.loads(manifest.read_text())
+        facts, sizes = content["facts"], dict(content["shards"])
+    except (OSError, ValueError, KeyError) as error:
+        raise BadFile(manifest, "not the manifest of a job array", "run one of its jobs again") from error
+    missing = tuple(name for name, n in sizes.items() if not _holds(manifest.parent / name, n))
+    return Standing(manifest.parent, len(sizes), missing, facts, tuple(sizes))
+
+
+def _holds(path: Path, n: int) -> bool:
+    try:
+        with ShowerFile(path) as file:
+            return len(file) == n
+    except BadFile:
+        return False
+
+
+def standing(folder: str | Path) -> Standing:
+    """How far the job array with this folder of shards is; a complete request wins over abandoned ones.
+
+    Raises:
+        BadFile: no job array worked here, or shards of more than one request lie here and none or several are complete.
+    """
+    folder = Path(folder)
+    found = [_standing(path) for path in sorted(folder.glob("*.json")) if _DIGEST.fullmatch(path.stem)]
+    if not found:
+        raise BadFile(folder, "no job array has worked in this folder", "give the folder OUTPUT.shards of its jobs")
+    whole = [one for one in found if not one.missing] or found
+    if len(whole) > 1:
+        raise BadFile(folder, f"shards of {len(whole)} different requests", "give every job the same options and data")
+    return whole[0]
+
+
+def merge_shards(
+    folder: str | Path, output: str | Path, mantissa_bits: int | None = None, overwrite: bool = False
+) -> Path:
+    """Join the shards of a finished job array: cells and conditions are those of one undisturbed call, bit for bit.
+
+    Args:
+        folder: ``OUTPUT.shards`` of the jobs; it is kept.
+        output: HDF5 file of showers.
+        mantissa_bits: bits of the mantissa of cell energies; default what the jobs were told.
+        overwrite: replace an output that exists.
+
+    Raises:
+        BadFile: shards are missing, or belong to different requests.
+        UnwritablePath: the output exists or cannot be written.
+    """
+    array, output = standing(folder), Path(output)
+    if array.missing:
+        missing = f"{len(array.missing)} of {array.total} shards are missing, the first is {array.missing[0]}"
+        raise BadFile(array.folder, missing, "run the jobs of the array again, they simulate only what is missing")
+    if output.exists() and not overwrite:
+        raise UnwritablePath(output, "the file exists (--overwrite replaces it)")
+    bits = {} if mantissa_bits is None else {"mantissa_bits": mantissa_bits}
+    join([array.folder / name for name in array.names], output, array.facts | bits)
+    return output

@@ -1,0 +1,214 @@
+"""Production: a request for showers, cut into shards that processes simulate, resumed where it stopped, and merged.
+
+Cells and conditions depend on the request (detector, readout, beam, number, seed) alone: they are bit for bit the same
+on any number of workers and any shard size. The provenance says when and how fast they were made, and so differs.
+"""
+
+__all__ = ["Progress", "Request", "checked_size", "complete", "ignore", "produce", "simulate"]
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import math
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from caloforge.data.showers import Showers
+from caloforge.data.store import ShowerFile, trim_mantissa
+from caloforge.errors import BadValue, Geant4Missing, UnknownName
+from caloforge.geometry.binning import Binning
+from caloforge.geometry.detector import Detector, is_preset
+from caloforge.geometry.layout import detector_to_yaml
+from caloforge.simulation.beam import Beam, particle_name
+from caloforge.simulation.geant4 import simulate as geant4
+from caloforge.simulation.physics_lists import Physics
+from caloforge.simulation.production.shards import is_complete, join, shard_folder
+from caloforge.simulation.production.worker import Shard
+from caloforge.simulation.production.workers import run_all
+from caloforge.simulation.tables.em_data import find_data
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a production is; the time still needed goes with the energy (MeV), not with the number of showers."""
+
+    showers: int
+    n: int
+    energy: float
+    total_energy: float
+
+
+def ignore(progress: Progress) -> None:
+    """What to do with the progress when nobody asks."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for; two equal requests have the same showers.
+
+    Raises:
+        BadValue: no shower asked for, a negative seed, a mesh that does not fit the detector, or a particle or energy
+            that the physics list does not cover.
+    """
+
+    detector: Detector
+    beam: Beam
+    binning: Binning
+    n: int
+    seed: int
+    mesh: geant4.Mesh = "axis"
+    physics: Physics = geant4.OPTION_0
+
+    def __post_init__(self) -> None:
+        if self.mesh not in get_args(geant4.Mesh):
+            raise UnknownName("mesh", self.mesh, get_args(geant4.Mesh))
+        spectrum = self.beam.spectrum
+        for pdg in self.beam.particles:
+            self.physics.check_beam(pdg, particle_name(pdg), spectrum.low, spectrum.high)
+        geant4.check_readout(self.detector, self.binning)
+        self.beam.shots(1, self.seed)
+        if self.n < 1:
+            raise BadValue("number of showers", self.n, "ask for at least one")
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The request, the physics and the software, for the provenance of a file."""
+        data = find_data(hadrons=self.physics.list.hadronic)
+        for pdg in self.beam.particles:
+            self.physics.check_data(data, pdg, self.beam.spectrum.low)
+        return {
+            "detector": self.detector.name,
+            "detector_origin": "preset" if is_preset(self.detector) else "user's own",
+            "detector_yaml": detector_to_yaml(self.detector),
+            "readout": self.binning.name,
+            "particle": self.beam.particle_name,
+            "energy": self.beam.spectrum.text,
+            "theta": self.beam.theta.text,
+            "phi": self.beam.phi.text,
+            "mesh": self.mesh,
+            "n": self.n,
+            "seed": self.seed,
+            **self.physics.facts,
+            "data_kind": data.kind,
+            "hadronic_data_kind": data.hadronic,
+            "data_tables": data.description,
+            "caloforge": importlib.metadata.version("caloforge"),
+            "geant4_pybind": importlib.metadata.version("geant4-pybind"),
+        }
+
+    def shards(self, folder: Path, size: int, facts: dict[str, Any]) -> list[Shard]:
+        """The request cut into files, named by a digest of all that decides their showers."""
+        identity = [facts, repr(self.detector), self.binning.to_xml(), repr(self.beam), size]
+        digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
+        shots = replace(self.beam.shots(self.n, self.seed), mesh=self.mesh)
+        parts = [shots[start : start + size] for start in range(0, self.n, size)]
+        paths = [folder / f"{digest}-{i:05d}.h5" for i in range(len(parts))]
+        return [
+            Shard(i, path, self.detector, self.binning, part, digest, self.physics)
+            for i, (path, part) in enumerate(zip(paths, parts, strict=True))
+        ]
+
+
+def produce(
+    request: Request,
+    output: str | Path,
+    workers: int = 1,
+    shard_size: int | None = None,
+    mantissa_bits: int = 23,
+    overwrite: bool = False,
+    progress: Callable[[Progress], None] = ignore,
+    executor: Executor | None = None,
+    command: str | None = None,
+) -> Path:
+    """Simulate a request into one file.
+
+    Shards lie in the folder ``output.shards`` until all are there. Calling again after Ctrl-C, a crash or a kill
+    simulates only the shards that are missing.
+
+    Args:
+        request: what to simulate.
+        output: HDF5 file of showers, see `caloforge.data.store`; it appears only when it is complete.
+        workers: processes on this machine.
+        shard_size: showers in a shard, default about a 16th of them and at most 200.
+        mantissa_bits: bits of the mantissa of cell energies to keep.
+        overwrite: replace an output that exists.
+        progress: called at the start, then after every shower, from a thread.
+        executor: where to simulate instead of this machine; it must see the folder of ``output``.
+        command: the command line, for the provenance.
+
+    Raises:
+        BadValue: workers, shard size or mantissa bits out of range.
+        UnwritablePath: the output exists or cannot be written; found before anything is simulated.
+        Geant4Missing: geant4-pybind is not installed.
+        Geant4Failed: a Geant4 process died; finished shards stay.
+    """
+    size = checked_size(request, workers, shard_size, mantissa_bits)
+    output = Path(output)
+    with shard_folder(output, overwrite) as folder:
+        facts = request.facts
+        shards = request.shards(folder, size, facts)
+        complete(shards, workers, progress, executor)
+        join([shard.path for shard in shards], output, facts | {"command": command, "mantissa_bits": mantissa_bits})
+        shutil.rmtree(folder)
+    return output
+
+
+def complete(
+    shards: Sequence[Shard],
+    workers: int,
+    progress: Callable[[Progress], None] = ignore,
+    executor: Executor | None = None,
+) -> None:
+    """Simulate those of the shards that no earlier call wrote; arguments and errors as `produce`."""
+    missing = [shard for shard in shards if not is_complete(shard)]
+    run_all(missing, workers, _Counter(shards, missing, progress).add, executor)
+
+
+def simulate(
+    request: Request, workers: int = 1, progress: Callable[[Progress], None] = ignore
+) -> tuple[Showers, dict[str, Any]]:
+    """Simulate in processes of their own, leaving no file: the showers and their provenance; arguments as `produce`."""
+    with tempfile.TemporaryDirectory(prefix="caloforge-") as folder:
+        path = produce(request, Path(folder, "showers.h5"), workers, progress=progress)
+        with ShowerFile(path) as file:
+            return file.read(), file.provenance
+
+
+def checked_size(request: Request, workers: int, shard_size: int | None, mantissa_bits: int) -> int:
+    """The shard size, after everything that can be refused without simulating was looked at."""
+    if importlib.util.find_spec("geant4_pybind") is None:
+        raise Geant4Missing
+    size = min(200, max(10, math.ceil(request.n / 16))) if shard_size is None else shard_size
+    if size < 1:
+        raise BadValue("shard size", size, "give at least one shower to each shard")
+    if workers < 1:
+        raise BadValue("number of workers", workers, "give at least one")
+    trim_mantissa(np.zeros(1, np.float32), mantissa_bits)
+    return size
+
+
+class _Counter:
+    """Adds up finished showers, whichever thread reports them."""
+
+    def __init__(self, shards: Sequence[Shard], missing: Sequence[Shard], progress: Callable[[Progress], None]) -> None:
+        self._tell, self._lock = progress, threading.Lock()
+        self._n, self._total = sum(len(s.shots) for s in shards), sum(float(s.shots.energy.sum()) for s in shards)
+        self._showers = self._n - sum(len(s.shots) for s in missing)
+        self._energy = self._total - sum(float(s.shots.energy.sum()) for s in missing)
+        progress(Progress(self._showers, self._n, self._energy, self._total))
+
+    def add(self, shard: Shard, index: int) -> None:
+        """One more shower is finished."""
+        with self._lock:
+            self._showers += 1
+            self._energy += float(shard.shots.energy[index])
+            self._tell(Progress(self._showers, self._n, self._energy, self._total))

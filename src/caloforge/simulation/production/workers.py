@@ -1,0 +1,129 @@
+"""Who simulates the shards: worker processes of this machine, or any ``concurrent.futures.Executor``."""
+
+__all__ = ["Crew", "run_all"]
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from types import TracebackType
+
+from caloforge.errors import CaloforgeError, Geant4Failed
+from caloforge.simulation.production.worker import Shard, Worker, run_shard
+
+Report = Callable[[Shard, int], None]
+KEPT = "finished shards are kept, and the same call simulates only the missing ones"
+
+
+class _Stopped(Geant4Failed):
+    """Another shard failed before this one was begun."""
+
+
+class Crew:
+    """Threads of this process, each with a Geant4 process that it keeps from shard to shard.
+
+    After a failure the shards under way are finished and no further one is begun.
+    Leaving the context by an exception (Ctrl-C, a dead process) kills all of them.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._threads = ThreadPoolExecutor(workers)
+        self._own = threading.local()
+        self._hired: list[Worker] = []
+        self._lock = threading.Lock()
+        self._closed = False
+        self._failed = False
+
+    def submit(self, shard: Shard, report: Report) -> "Future[Path]":
+        """Queue a shard; ``report(shard, index)`` is called in a thread for every shower that is finished."""
+        return self._threads.submit(self._run, shard, report)
+
+    def _run(self, shard: Shard, report: Report) -> Path:
+        if self._failed:
+            raise _Stopped("the production was stopped")
+        try:
+            return self._worker().run(shard, lambda index: report(shard, index))
+        except BaseException:
+            self._failed = True
+            raise
+
+    def _worker(self) -> Worker:
+        if not hasattr(self._own, "worker"):
+            with self._lock:
+                if self._closed:
+                    raise _Stopped("the production was stopped")
+                self._own.worker = Worker()
+                self._hired.append(self._own.worker)
+        worker: Worker = self._own.worker
+        return worker
+
+    def __enter__(self) -> "Crew":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._closed = True
+            if kind is not None:
+                for worker in self._hired:
+                    worker.kill()
+        self._threads.shutdown(cancel_futures=True)
+        for worker in self._hired:
+            worker.__exit__(kind, error, trace)
+
+
+def run_all(shards: Sequence[Shard], workers: int, report: Report, executor: Executor | None = None) -> None:
+    """Simulate all shards; after a failure no other shard is begun, and those under way are finished.
+
+    Args:
+        shards: what to simulate.
+        workers: number of processes on this machine.
+        report: called for every shower that is finished; after each shard with an ``executor``.
+        executor: where to simulate instead, for instance ``dask.distributed.Client.get_executor()``; it must see the
+            folder of the shards.
+
+    Raises:
+        Geant4Failed: a process died.
+    """
+    if executor is not None:
+        _run_elsewhere(shards, report, executor)
+    elif shards:
+        with Crew(min(workers, len(shards))) as crew:
+            _gather([crew.submit(shard, report) for shard in shards])
+
+
+def _gather(futures: "Iterable[Future[Path]]", finished: "Callable[[Future[Path]], None] | None" = None) -> None:
+    """Wait; the first failure cancels what has not begun and is raised when all that has begun is over."""
+    pending, failure = set(futures), None
+    while pending:
+        done, pending = wait(pending, return_when=FIRST_COMPLETED)
+        for future in done:
+            error = future.exception()
+            if error is None and finished is not None:
+                finished(future)
+            if failure is None or isinstance(failure, _Stopped):
+                failure = error or failure
+        if failure is not None:
+            pending = {future for future in pending if not future.cancel()}
+    if failure is not None:
+        raise failure
+
+
+def _run_elsewhere(shards: Sequence[Shard], report: Report, executor: Executor) -> None:
+    futures = {executor.submit(run_shard, shard): shard for shard in shards}
+
+    def finished(future: "Future[Path]") -> None:
+        for index in range(len(futures[future].shots)):
+            report(futures[future], index)
+
+    try:
+        _gather(futures, finished)
+    except CaloforgeError:
+        raise
+    except Exception as error:
+        how = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise Geant4Failed(f"the executor lost a shard ({how}); {KEPT}") from error
+    finally:
+        for future in futures:
+            future.cancel()

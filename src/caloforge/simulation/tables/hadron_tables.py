@@ -1,0 +1,216 @@
+r"""The built-in approximate hadronic tables, Z = 1..98, and their Geant4 data folder (G4PARTICLEXS), from formulas.
+
+Above the table's end Geant4 continues with its Glauber-Gribov model times (last value of the table / model), so the
+last value of a neutron table is that of the model (V. M. Grichine, Nucl. Instrum. Methods B 267 (2009) 2460):
+
+.. math:: \sigma_{in} = \frac{S}{2.4}\ln\Bigl(1 + 2.4\frac{\sigma_A}{S}\Bigr), \quad
+          \sigma_{tot} = S \ln\Bigl(1 + \frac{\sigma_A}{S}\Bigr), \quad \sigma_A = Z\sigma_{np} + N\sigma_{nn}
+
+with :math:`S` from the inelastic cross section above 2 GeV (Letaw, Silberberg and Tsao, Astrophys. J. Suppl. 51 (1983)
+271). Cross sections are in barn, energies in MeV, until they are written in mm^2. Fast neutrons: `neutron_values`.
+"""
+
+__all__ = ["SOURCES", "Element", "charged", "elements", "photonuclear", "neutron", "write_hadron_folder"]
+
+import csv
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray as Array
+from scipy.optimize import brentq
+
+from caloforge.simulation.tables import neutron_values
+
+SOURCES = (
+    f"{neutron_values.SOURCES}; charged particles: Tripathi et al.; "
+    "photonuclear: giant dipole (TRK sum), quasi-deuteron; joined to Glauber-Gribov"
+)
+BARN = 1e-22  # in mm^2 (Geant4's unit is mm)
+MILLIBARN = 1e-3
+THERMAL = 2.53e-8  # MeV, 2200 m/s
+END = 20.0  # MeV, end of the neutron tables
+NEUTRON_GRID = np.geomspace(1e-10, END, 340)
+PHOTON_GRID = np.linspace(1.0, 130.0, 259)  # Geant4 reads these as equidistant, the others as logarithmic
+NP, NN = 0.422, 0.155  # barn: nucleon-nucleon at 20 MeV, as Geant4's Glauber-Gribov model takes them
+NUCLEON_ABOVE_GEV = 0.042  # barn: mean nucleon-nucleon cross section at 2 GeV
+PROJECTILES = {"proton": (1, 1), "deuteron": (1, 2), "triton": (1, 3), "He3": (2, 3), "alpha": (2, 4)}  # Z, A
+LAST_PER_NUCLEON = 200.0  # MeV, end of the charged tables: below the Coulomb barrier no model is to be joined
+RESONANCES = ((1e-3, 0.1), (0.1, 1.0))  # MeV, where scattering goes from thermal to averages: A above 24, below
+BEFORE_END = 14.0  # MeV: from here a straight line to the model at the end
+Values = Float[Array, " n"]
+
+
+@dataclass(frozen=True)
+class Element:
+    """What is measured of an element, as ``tools/build_hadron_elements.py`` collects it with the sources.
+
+    Args:
+        z: atomic number.
+        a: mean mass number.
+        scattering: bound scattering cross section of thermal neutrons, barn.
+        absorption: their absorption, barn.
+        not_captured: its part that makes charged particles, barn.
+        capture: average capture at 30 keV, barn.
+        separation: the lower of the separation energies of a neutron and a proton, main isotope, MeV.
+    """
+
+    z: int
+    a: float
+    scattering: float
+    absorption: float
+    not_captured: float
+    capture: float
+    separation: float
+
+    @cached_property
+    def area(self) -> float:
+        """S in barn: the Glauber-Gribov area that gives Letaw's inelastic cross section above 2 GeV."""
+        letaw = 0.045 * self.a**0.7 * (1 + 0.016 * np.sin(5.3 - 2.63 * np.log(self.a))) * (0.8 if self.z == 2 else 1)
+        return float(brentq(lambda s: _glauber(s, self.a * NUCLEON_ABOVE_GEV)[0] - letaw, 1e-4, 1e3))
+
+    def at_end(self) -> tuple[float, float]:
+        """Inelastic and elastic cross section of Geant4's model at 20 MeV, barn; hydrogen has no inelastic one."""
+        if self.z == 1:
+            return 0.0, NP
+        inelastic, total = _glauber(self.area, self.z * NP + (self.a - self.z) * NN)
+        return inelastic, total - inelastic
+
+
+def _glauber(area: float, sigma: float) -> tuple[float, float]:
+    """Inelastic and total cross section."""
+    return area * np.log1p(2.4 * sigma / area) / 2.4, area * np.log1p(sigma / area)
+
+
+def elements() -> list[Element]:
+    """Z = 1..98, from ``hadron_elements.csv``."""
+    lines = resources.files("caloforge.simulation.tables").joinpath("hadron_elements.csv").read_text().splitlines()[1:]
+    return [Element(int(z), *map(float, row)) for z, *row, _ in csv.reader(lines)]
+
+
+def neutron(element: Element, energy: Values) -> dict[str, Values]:
+    """Cross sections in barn: ``el``, ``inel`` (all but elastic and capture) and ``cap``."""
+    return {"el": _elastic(element, energy), "inel": _nonelastic(element, energy), "cap": _capture(element, energy)}
+
+
+def _log_interp(energy: Values, points: list[tuple[float, float]]) -> Values:
+    x, y = np.log(np.array(points)).T
+    return np.exp(np.interp(np.log(energy), x, y))
+
+
+def _elastic(element: Element, energy: Values) -> Values:
+    """Free-atom thermal value up to the resonances, the averages above them, Geant4's model at 20 MeV."""
+    free = element.scattering * (element.a / (element.a + 1)) ** 2
+    fast = neutron_values.fast_neutrons()[element.z]
+    low, high = RESONANCES[element.a < 24] if element.z > 1 else (0.0, 0.0)
+    model = [(e, s) for e, s in zip(fast.energy, fast.total - fast.nonelastic, strict=True) if high < e < BEFORE_END]
+    slow = [(low, free)] if low else []
+    return _log_interp(energy, [(1e-4, free), *slow, *model, (END, element.at_end()[1])])
+
+
+def _nonelastic(element: Element, energy: Values) -> Values:
+    """What the statistical model says, Geant4's model at 20 MeV; charged particles from slow neutrons as 1/v."""
+    fast = neutron_values.fast_neutrons()[element.z]
+    inside = fast.energy < BEFORE_END
+    x, y = np.append(fast.energy[inside], END), np.append(fast.nonelastic[inside], element.at_end()[0])
+    slow = element.not_captured * np.sqrt(THERMAL / energy) * (energy < 1)
+    return np.interp(np.log(energy), np.log(x), y) + slow
+
+
+def _capture(element: Element, energy: Values) -> Values:
+    """1/v up to 1 eV, a straight line (log-log) through the average at 30 keV, E^-0.8 above: no resonances."""
+    thermal = max(element.absorption - element.not_captured, 1e-6)
+    line = [(1e-10, thermal * np.sqrt(THERMAL / 1e-10)), (1e-6, thermal * np.sqrt(THERMAL / 1e-6))]
+    return _log_interp(energy, [*line, (0.03, element.capture), (END, element.capture * (END / 0.03) ** -0.8)])
+
+
+def photonuclear(element: Element, energy: Values) -> Values:
+    r"""Giant dipole resonance and quasi-deuteron, barn.
+
+    One Lorentzian at :math:`31.2 A^{-1/3} + 20.6 A^{-1/6}` MeV (Berman and Fultz, Rev. Mod. Phys. 47 (1975) 713) of
+    width :math:`0.026 E^{1.91}` (RIPL-2, IAEA-TECDOC-1506), its integral the Thomas-Reiche-Kuhn sum 60 NZ/A MeV mb,
+    from the separation energy on; Levinger's quasi-deuteron (L = 6.5) with the Pauli blocking of Chadwick et al.,
+    Phys. Rev. C 44 (1991) 814. Deformation is not considered.
+    """
+    if element.z == 1:
+        return np.zeros_like(energy)
+    pairs = element.z * (element.a - element.z) / element.a
+    peak = 31.2 * element.a ** (-1 / 3) + 20.6 * element.a ** (-1 / 6)
+    width = 0.026 * peak**1.91
+    lorentz = (energy * width) ** 2 / ((energy**2 - peak**2) ** 2 + (energy * width) ** 2)
+    over = np.maximum(energy - element.separation, 0)
+    dipole = 60 * pairs * 2 / (np.pi * width) * lorentz * -np.expm1(-over)
+    return MILLIBARN * (dipole + 6.5 * pairs * _deuteron(energy) * _blocking(energy) * (over > 0))
+
+
+def _deuteron(energy: Values) -> Values:
+    """Photodisintegration of the deuteron, mb."""
+    return 61.2 * np.maximum(energy - 2.224, 0) ** 1.5 / energy**3
+
+
+def _blocking(energy: Values) -> Values:
+    polynomial = np.polynomial.Polynomial([8.3714e-2, -9.8343e-3, 4.1222e-4, -3.4762e-6, 9.3537e-9])
+    return np.where(energy < 20, np.exp(-73.3 / energy), polynomial(np.maximum(energy, 20)))
+
+
+def charged(projectile: str, element: Element, energy: Values) -> Values:
+    """Reaction cross section in barn: R. K. Tripathi, F. A. Cucinotta and J. W. Wilson, NIM B 117 (1996) 347.
+
+    Args:
+        projectile: one of `PROJECTILES`.
+        element: the target; protons do nothing inelastic with hydrogen below 200 MeV.
+        energy: kinetic energies in the laboratory, MeV.
+    """
+    zp, ap = PROJECTILES[projectile]
+    if projectile == "proton" and element.z == 1:
+        return np.zeros_like(energy)
+    zt, at, per_nucleon = element.z, element.a, energy / ap
+    centre = energy * at / (ap + at)
+    cubes = ap ** (1 / 3) + at ** (1 / 3)
+    radii = 1.29 * (_rms(ap) + _rms(at)) + 1.2 * cubes / np.cbrt(centre)
+    barrier = 1.44 * zp * zt / radii
+    transparency = _transparency(projectile, at, per_nucleon)
+    mass = (ap * at) ** (1 / 3) / cubes
+    excess = 1.85 * mass + 0.16 * mass / np.cbrt(centre) - transparency + 0.91 * (at - 2 * zt) * zp / (at * ap)
+    return 0.01 * np.pi * 1.1**2 * np.maximum(cubes + excess, 0) ** 2 * np.maximum(1 - barrier / centre, 0)
+
+
+def _transparency(projectile: str, at: float, per_nucleon: Values) -> Values:
+    density = {"proton": 2.05, "deuteron": 1.85}.get(projectile, 2.0)
+    d: Values = np.full_like(per_nucleon, density)
+    if projectile == "alpha":
+        d = 2.77 - 8e-3 * at + 1.8e-5 * at**2 - 0.8 / (1 + np.exp((250 - per_nucleon) / 75))
+    ripple = 0.292 * np.exp(-per_nucleon / 792) * np.cos(0.229 * per_nucleon**0.453)
+    return -d * np.expm1(-per_nucleon / 40) - ripple
+
+
+def _rms(a: float) -> float:
+    """Root-mean-square radius of a nucleus in fm: measured for the lightest, 0.84 A^(1/3) + 0.55 for the others."""
+    light = {1: 0.85, 2: 2.10, 3: 1.85, 4: 1.68}
+    return light.get(round(a), 0.84 * a ** (1 / 3) + 0.55)
+
+
+def write_hadron_folder(folder: Path) -> None:
+    """Write ``neutron``, ``proton`` ... and ``gamma`` with one file for each element into the new ``folder``.
+
+    Raises:
+        OSError: the folder exists or cannot be written.
+    """
+    for name in ("neutron", "gamma", *PROJECTILES):
+        (folder / name).mkdir(parents=True)
+    for element in elements():
+        for process, sigma in neutron(element, NEUTRON_GRID).items():
+            _write(folder / "neutron" / f"{process}{element.z}", NEUTRON_GRID, sigma)
+        _write(folder / "gamma" / f"inel{element.z}", PHOTON_GRID, photonuclear(element, PHOTON_GRID))
+        for projectile, (_, mass) in PROJECTILES.items():
+            grid = np.geomspace(0.1, LAST_PER_NUCLEON * mass, 120)
+            _write(folder / projectile / f"inel{element.z}", grid, charged(projectile, element, grid))
+
+
+def _write(path: Path, energy: Values, sigma: Values) -> None:
+    """A ``G4PhysicsVector`` in MeV and mm^2."""
+    rows = "".join(f"{e:.9g} {s:.6g}\n" for e, s in zip(energy.tolist(), (BARN * sigma).tolist(), strict=True))
+    path.write_text(f"{energy[0]:.9g} {energy[-1]:.9g} {len(energy)}\n{len(energy)}\n{rows}")

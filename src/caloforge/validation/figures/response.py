@@ -1,0 +1,95 @@
+"""The energy measurement against incident energy: mean response and resolution of each sample, with their ratios."""
+
+__all__ = ["response_against_energy", "energy_axis"]
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+from numpy import ndarray as Array
+
+from caloforge.metrics.response import ResponseBin, ResponseSummary
+from caloforge.reporting.panels import Curve, draw_band, draw_points, reach_of
+from caloforge.reporting.style import TRUTH, figure, look, subfigures
+from caloforge.units import GeV
+
+_LABELS = {
+    "mean": r"Mean response $\langle E_\mathrm{tot}/E_\mathrm{inc}\rangle$",
+    "resolution": r"Resolution $\sigma/\langle E_\mathrm{tot}/E_\mathrm{inc}\rangle$",
+}
+
+
+def response_against_energy(summaries: Mapping[str, ResponseSummary]) -> Figure:
+    """Mean response (left) and resolution (right) in each energy bin; all summaries have the same truth and bins."""
+    with figure(11.0, 4.6) as fig:
+        for half, what in zip(subfigures(fig, 1, 2), _LABELS, strict=True):
+            upper, lower = half.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+            _quantity(upper, lower, what, summaries)
+        return fig
+
+
+def _quantity(upper: Axes, lower: Axes, what: str, summaries: Mapping[str, ResponseSummary]) -> None:
+    """Where the samples have bins of their own, the truth is drawn in those of the first."""
+    truths, generated = [], []
+    for position, (name, summary) in enumerate(summaries.items()):
+        style, shift = look(position), 0.08 * (position + 1)
+        truths.append(_curve(summary.bins, what, "truth"))
+        generated.append(_curve(summary.bins, what, "generated"))
+        if position == 0:
+            _points(upper, truths[0], summary.bins, ("Geant4", TRUTH, "s"), 0.0)
+        _points(upper, generated[-1], summary.bins, (name, style.colour, style.marker), shift)
+    energy_axis(upper)
+    upper.set_ylabel(_LABELS[what])
+    _limits(upper, what, truths[0], generated)
+    upper.legend(loc="upper right", ncols=2, handletextpad=0.2)
+    _ratios(lower, truths, generated)
+
+
+def _ratios(axes: Axes, truths: list[Curve], generated: list[Curve]) -> None:
+    pairs = list(zip(truths, generated, strict=True))
+    reach = reach_of(pairs)
+    draw_band(axes, truths[0], reach)
+    for position, (truth, curve) in enumerate(pairs):
+        draw_points(axes, truth, curve, (position, len(pairs)), "x", reach)
+    axes.set_ylabel("ratio to G4", loc="center")
+    axes.set_xlabel(r"Incident energy $E_\mathrm{inc}$ [GeV]")
+
+
+def _curve(bins: tuple[ResponseBin, ...], what: str, of: str) -> Curve:
+    edges = np.array([bins[0].low, *(b.high for b in bins)]) / GeV
+    y, error = (_finite([getattr(b, f"{what}_{of}{end}") for b in bins]) for end in ("", "_error"))
+    return Curve(edges, y, error)
+
+
+def _points(axes: Axes, curve: Curve, bins: tuple[ResponseBin, ...], marks: tuple[str, str, str], shift: float) -> None:
+    """Draw one sample's points, moved by a part of the bin so that they do not cover each other."""
+    x = np.array([b.energy for b in bins]) / GeV * (curve.edges[1:] / curve.edges[:-1]) ** shift
+    name, colour, marker = marks
+    axes.errorbar(x, curve.content, curve.error, fmt=marker, ms=4, lw=1.2, color=colour, label=name)
+
+
+def _finite(values: list[float]) -> Float[Array, " b"]:
+    numbers = np.array(values, dtype=float)
+    return np.where(np.isfinite(numbers), numbers, np.nan)
+
+
+def energy_axis(axes: Axes) -> None:
+    """A logarithmic axis in GeV with plain numbers."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _limits(axes: Axes, what: str, truth: Curve, generated: list[Curve]) -> None:
+    """Means get at least 5 % of room either side, so that a tiny shift does not look like a large one."""
+    values = np.concatenate([c.content for c in (truth, *generated)])
+    if what == "mean":
+        middle = float(truth.content.mean())
+        reach = max(0.05 * middle, 1.6 * float(np.nanmax(np.abs(values - middle))))
+        axes.set_ylim(middle - reach, middle + reach)
+    else:
+        axes.set_ylim(0, 1.3 * float(np.nanmax(values)))

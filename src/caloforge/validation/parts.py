@@ -1,0 +1,116 @@
+"""Conditional comparison: the same distances within bins of incident energy, angle, or for each particle.
+
+A model can be right on average and wrong everywhere: a response too high below 10 GeV and too low above has the right
+mean. Bins are made from the truth; bins with too few showers in either sample are joined with a neighbour.
+"""
+
+__all__ = ["Cut", "cuts", "whole"]
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy import ndarray as Array
+from particle import Particle
+
+from caloforge.errors import EmptySample
+from caloforge.metrics.response import energy_edges
+from caloforge.units import GeV
+from caloforge.validation.evidence import Where
+from caloforge.validation.sample import Sample
+
+_FEWEST = 100
+_ANGLE_BINS = 4
+_SAME_ANGLE = 1e-4  # rad
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """A part of both samples.
+
+    Args:
+        kind: what the part is chosen by.
+        label: the part in words.
+        low: lower edge (MeV or rad), or the PDG number.
+        high: upper edge, or the PDG number.
+        truth: which showers of the truth.
+        generated: which generated showers.
+    """
+
+    kind: Where
+    label: str
+    low: float
+    high: float
+    truth: Bool[Array, " n"]
+    generated: Bool[Array, " m"]
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Showers of truth and of the generator in it."""
+        return int(self.truth.sum()), int(self.generated.sum())
+
+
+def whole(truth: Sample, generated: Sample) -> Cut:
+    """Everything."""
+    masks = [np.ones(len(s), bool) for s in (truth, generated)]
+    return Cut("overall", "all showers", 0.0, math.inf, *masks)
+
+
+def cuts(truth: Sample, generated: Sample) -> tuple[Cut, ...]:
+    """All parts worth a look: every energy bin, and where they vary every bin of either angle and every particle.
+
+    A part that is the whole sample is left out, and so are parts with fewer than 100 showers in either sample.
+    """
+    found = [*_energies(truth, generated), *_angles(truth, generated), *_particles(truth, generated)]
+    return tuple(cut for cut in found if min(cut.sizes) >= _FEWEST)
+
+
+def _energies(truth: Sample, generated: Sample) -> Iterator[Cut]:
+    pair = (truth.incident_energy, generated.incident_energy)
+    try:
+        edges = energy_edges(*pair, fewest=_FEWEST)
+    except EmptySample:
+        return
+    if len(edges) == 2:
+        return
+    for low, high, inside in _bins(pair, edges):
+        yield Cut("energy bin", f"{low / GeV:.3g}–{high / GeV:.3g} GeV", low, high, *inside)
+
+
+def _bins(pair: tuple[Array, Array], edges: Float[Array, " e"]) -> Iterator[tuple[float, float, list[Array]]]:
+    """Edges of each bin and who is in it; the outermost bins take what lies beyond the truth's range."""
+    numbers = [np.searchsorted(edges[1:-1], x, side="right") for x in pair]
+    for i, (low, high) in enumerate(itertools.pairwise(edges)):
+        yield float(low), float(high), [number == i for number in numbers]
+
+
+def _angles(truth: Sample, generated: Sample) -> Iterator[Cut]:
+    for name, symbol in (("theta", "θ"), ("phi", "φ")):
+        pair = (getattr(truth, name), getattr(generated, name))
+        if np.ptp(pair[0]) < _SAME_ANGLE:
+            continue
+        for low, high, inside in _bins(pair, _angle_edges(pair[0])):
+            label = f"{symbol} {np.degrees(low):.3g}°–{np.degrees(high):.3g}°"
+            yield Cut("angle bin", label, low, high, *inside)
+
+
+def _angle_edges(angles: Float[Array, " n"]) -> Float[Array, " e"]:
+    """Bins with equal numbers of true showers, or one bin an angle where few are discrete."""
+    values = np.unique(angles).astype(float)
+    inner = (
+        (values[1:] + values[:-1]) / 2
+        if len(values) <= _ANGLE_BINS
+        else np.unique(np.quantile(angles, np.arange(1, _ANGLE_BINS) / _ANGLE_BINS))
+    )
+    return np.array([values[0] - _SAME_ANGLE, *inner, values[-1] + _SAME_ANGLE])
+
+
+def _particles(truth: Sample, generated: Sample) -> Iterator[Cut]:
+    kinds = np.unique(truth.pdg)
+    if len(kinds) < 2:
+        return
+    for pdg in map(int, kinds):
+        yield Cut("particle", Particle.from_pdgid(pdg).name, pdg, pdg, truth.pdg == pdg, generated.pdg == pdg)
