@@ -1,4 +1,4 @@
-"""The direction of imports: a package may use only packages above it, plus units, rng and errors."""
+"""The direction of imports: a package may use only packages above it, plus units, rng, errors and files."""
 
 import ast
 from pathlib import Path
@@ -11,13 +11,16 @@ ROOT = Path(caloforge.__file__).parent
 ORDER = [
     "geometry",
     "data",
-    "truth",
+    "simulation",
     "physics",
     "preprocessing",
     "nn",
     "models",
     "training",
     "generation",
+    "metrics",
+    "classifiers",
+    "reporting",
     "validation",
     "reweighting",
     "diagnosis",
@@ -25,7 +28,7 @@ ORDER = [
     "config",
     "cli",
 ]
-FREE = {"units", "rng", "errors"}
+FREE = {"units", "rng", "errors", "files"}
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path.relative_to(ROOT) != Path("__init__.py"))
 
 

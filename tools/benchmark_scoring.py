@@ -31,10 +31,10 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
     if options.by_method:
         step_reader.LAYOUT_KNOWN = ()
     stack, mesh = detector("par04-siw"), readout(options.readout)
-    shots = Beam(11, parse_spectrum(options.energy)).shots(options.n, 1)
-    geant4.simulate(stack, shots[:2], mesh)
-    showers, facts = geant4.simulate(stack, shots, mesh)
-    energy = float(shots.energy.sum()) / GeV
+    primaries = Beam(11, parse_spectrum(options.energy)).primaries(options.n, 1)
+    geant4.simulate(stack, primaries[:2], mesh)
+    showers, facts = geant4.simulate(stack, primaries, mesh)
+    energy = float(primaries.energy.sum()) / GeV
     return {"ms_per_gev": 1e3 * facts.core_seconds / energy, "cells": float(showers.total_energy.sum())}
 
 

@@ -66,8 +66,8 @@ def main() -> None:
         sample = file.read()
     for energy in options.energy:
         truth = sample[abs(sample.incident_energy / (energy * GeV) - 1) < WINDOW]
-        shots = Beam(11, Spectrum(energy * GeV, energy * GeV)).shots(len(truth), 1)
-        fast = gflash.simulate(stack, replace(shots, energy=truth.incident_energy.copy()), truth.binning)
+        primaries = Beam(11, Spectrum(energy * GeV, energy * GeV)).primaries(len(truth), 1)
+        fast = gflash.simulate(stack, replace(primaries, energy=truth.incident_energy.copy()), truth.binning)
         print(f"{energy:g} GeV, {len(truth)} showers each{'Geant4':>14}{'Gflash':>18}")
         for (name, (a, da)), (b, db) in zip(figures(truth).items(), figures(fast).values(), strict=True):
             print(f"  {name:<18} {a:8.3f} +- {da:.3f}   {b:8.3f} +- {db:.3f}   {100 * (b / a - 1):+.1f} %")

@@ -34,7 +34,7 @@ def main() -> None:
     print("| particle | " + " | ".join(f"{name}, %" for name in COLUMNS) + " | largest invisible, % |")
     print("| --- " * (len(COLUMNS) + 2) + "|")
     for particle in options.particle:
-        found = ledger.shoot(Beam(PARTICLES[particle], parse_spectrum(options.energy)).shots(options.n, 1))
+        found = ledger.shoot(Beam(PARTICLES[particle], parse_spectrum(options.energy)).primaries(options.n, 1))
         shares = [f"{100 * (getattr(found, name) / found.incoming).mean():.2f}" for name in COLUMNS]
         worst = 100 * np.abs(found.invisible / found.incoming).max()
         print(f"| {particle} | " + " | ".join(shares) + f" | {worst:.2g} |", flush=True)

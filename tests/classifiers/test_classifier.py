@@ -7,7 +7,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from caloforge.classifiers.auc import ClassifierSettings, auc, auc_error, classify
-from caloforge.classifiers.classes import Classes
+from caloforge.classifiers.data import ClassifierData
 from caloforge.classifiers.features import Features, high, low, low_normed
 from caloforge.classifiers.network import predict
 from caloforge.data.showers import Showers
@@ -103,7 +103,7 @@ def test_every_shower_is_scored_by_a_network_that_did_not_see_it():
     assert found.auc.value == pytest.approx(0.5, abs=4 * found.auc.error)
     fold, other = found.folds[:2]
     scores = [
-        predict(fold.network, Classes((x.values,), (rows,)), np.arange(len(rows)))[:, 0]
+        predict(fold.network, ClassifierData((x.values,), (rows,)), np.arange(len(rows)))[:, 0]
         for x, rows in ((truth, other.truth), (generated, other.generated))
     ]
     assert auc(*scores) > 0.8

@@ -7,7 +7,7 @@ from torch import nn
 from caloforge.classifiers.auc import Classified, ClassifierSettings, Fold, auc, classify
 from caloforge.classifiers.features import Features
 from caloforge.classifiers.importance import permutation_importance
-from caloforge.metrics.separation import Measured
+from caloforge.metrics.measured import Measured
 
 QUICK = ClassifierSettings(hidden=32, epochs=12, folds=3)
 NAMES = ("energy", "a", "b[layer 0]", "b[layer 1]", "c")

@@ -11,7 +11,7 @@ from caloforge.geometry.detector import DETECTORS, Detector, Slab, detector, is_
 from caloforge.geometry.layout import detector_from_yaml, detector_to_yaml
 from caloforge.geometry.materials import Material
 from caloforge.geometry.readouts import READOUTS, default_readout, readout
-from caloforge.simulation.geant4.simulate import check_readout
+from caloforge.simulation.readout_fit import check_readout
 
 OWN = """
 name: glass

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from caloforge.models.cell_marginals import mean_picture
+from caloforge.models.cell_marginals import cell_marginals
 from caloforge.rng import torch_stream
 
 N = 6000
@@ -26,7 +26,7 @@ def made(binning):
     q = torch.rand(of_cell.shape, generator=generator).clamp(1e-5, 1 - 1e-5).double().numpy()
     log_share = -2.0 - 0.5 * of_cell + torch.from_numpy(log_weight(q, 0.3, 0.5, 0.8)).float()
     shares = torch.where(hit, log_share.exp(), 0.0)
-    return mean_picture(binning, shares, level, FAINT)
+    return cell_marginals(binning, shares, level, FAINT)
 
 
 def test_hits_and_means_are_found_again(made):
@@ -50,7 +50,7 @@ def test_cells_that_are_never_hit(binning):
     """No hit: a finite picture with a hit probability near zero; without energy in a layer: the same."""
     shares = torch.zeros(500, binning.n_voxels)
     shares[:, 0] = 1.0
-    picture = mean_picture(binning, shares, torch.zeros(500, 3), FAINT)
+    picture = cell_marginals(binning, shares, torch.zeros(500, 3), FAINT)
     assert all(torch.isfinite(part).all() for part in picture)
     assert (picture.logit[1:] < -3).all()
     assert picture.logit[0] > 3

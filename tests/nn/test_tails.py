@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from caloforge.models import model_config
-from caloforge.nn.conditioning import FiLM, Tails
+from caloforge.nn.conditioning import FiLM, LinearExtrapolation
 from caloforge.nn.layers import AffineOfCondition, ConditionedMLP
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import torch_stream
 
-TAILS = Tails(-1.5, 1.5)
+TAILS = LinearExtrapolation(-1.5, 1.5)
 OUTSIDE = {"below": torch.linspace(-4, -1.5, 6)[:, None], "above": torch.linspace(1.5, 5, 6)[:, None]}
 INSIDE = torch.linspace(-1.5, 1.5, 7)[:, None]
 SMALL = {"latent": 3, "width": 16, "depth": 1, "flow_transforms": 2, "flow_width": 16}

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from caloforge.classifiers.auc import ClassifierSettings, auc
+from caloforge.classifiers.auc import ClassifierSettings, auc, weighted_auc
 from caloforge.classifiers.features import Features
 from caloforge.errors import BadValue, EmptySample
-from caloforge.reweighting.judge import Judged, judge, mean_area, mean_gain, weighted_auc
+from caloforge.reweighting.judge import Judged, judge, mean_area, mean_gain
 from caloforge.reweighting.ratio import balanced, calibrate, fit_ratio
 
 QUICK = ClassifierSettings(hidden=32, epochs=12, folds=3)

@@ -7,13 +7,13 @@ import pytest
 
 from caloforge.classifiers.auc import ClassifierSettings
 from caloforge.errors import BadFile, BadValue, BinningMismatch, EmptySample
+from caloforge.files import write_files
 from caloforge.geometry.binning import Binning
 from caloforge.physics.observables import select
 from caloforge.reweighting.crossfit import inputs, reweight, weights_from
 from caloforge.reweighting.reweighter import Reweighter, load_reweighter, reweighter_files
 from caloforge.reweighting.shifts import judged_half, shifts
 from caloforge.validation.conditions import ConditionsDiffer
-from caloforge.validation.report import write_files
 from caloforge.validation.sample import read_sample
 
 QUICK = ClassifierSettings(hidden=32, epochs=6, batch=32, learning_rate=3e-3, folds=3)

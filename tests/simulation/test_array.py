@@ -9,9 +9,9 @@ import pytest
 from caloforge.data.store import ShowerFile
 from caloforge.errors import BadFile, BadValue, Geant4Failed, UnwritablePath
 from caloforge.simulation.production import workers as crew
-from caloforge.simulation.production.array import Part, merge_shards, parse_part, simulate_part, standing
-from caloforge.simulation.production.cluster import dask_executor
+from caloforge.simulation.production.array import ArrayTask, array_status, merge_shards, parse_task, simulate_task
 from caloforge.simulation.production.request import produce, simulate
+from caloforge.simulation.production.workers import dask_executor
 
 ARRAYS = ("energy", "incident_energy", "pdg", "theta", "phi")
 
@@ -32,16 +32,16 @@ def undisturbed(request_of):
 
 
 def test_part_from_text():
-    assert parse_part("3/8") == Part(3, 8)
+    assert parse_task("3/8") == ArrayTask(3, 8)
     for bad in ("0/8", "9/8", "3", "a/b", "-1/8", "3/8/1", ""):
         with pytest.raises(BadValue):
-            parse_part(bad)
+            parse_task(bad)
 
 
 @pytest.mark.geant4
 def test_parts_make_the_file_of_one_call(request_of, undisturbed, tmp_path):
     output = tmp_path / "truth.h5"
-    left = [len(simulate_part(request_of(), Part(i, 3), output, shard_size=2).missing) for i in (3, 1, 3, 2)]
+    left = [len(simulate_task(request_of(), ArrayTask(i, 3), output, shard_size=2).missing) for i in (3, 1, 3, 2)]
     assert left == [4, 2, 2, 0]
     assert not output.exists()
     merge_shards(tmp_path / "truth.h5.shards", output)
@@ -58,7 +58,7 @@ def test_parts_make_the_file_of_one_call(request_of, undisturbed, tmp_path):
 @pytest.mark.geant4
 def test_call_without_part_goes_on_from_the_parts(request_of, undisturbed, tmp_path):
     output = tmp_path / "truth.h5"
-    simulate_part(request_of(), Part(1, 2), output, shard_size=3)
+    simulate_task(request_of(), ArrayTask(1, 2), output, shard_size=3)
     reports = []
     produce(request_of(), output, shard_size=3, progress=reports.append)
     assert reports[0].showers == 6
@@ -70,16 +70,16 @@ def test_call_without_part_goes_on_from_the_parts(request_of, undisturbed, tmp_p
 def test_array_that_is_not_finished_is_not_merged(request_of, tmp_path):
     output, folder = tmp_path / "truth.h5", tmp_path / "truth.h5.shards"
     with pytest.raises(BadFile, match="no job array"):
-        standing(folder)
+        array_status(folder)
     with pytest.raises(BadValue, match="only 4"):
-        simulate_part(request_of(), Part(1, 5), output, shard_size=3)
-    simulate_part(request_of(), Part(2, 2), output, shard_size=3)
+        simulate_task(request_of(), ArrayTask(1, 5), output, shard_size=3)
+    simulate_task(request_of(), ArrayTask(2, 2), output, shard_size=3)
     with pytest.raises(BadFile, match=r"2 of 4 shards are missing, the first is \w+-00000.h5"):
         merge_shards(folder, output)
-    simulate_part(request_of(seed=4), Part(1, 2), output, shard_size=3)
+    simulate_task(request_of(seed=4), ArrayTask(1, 2), output, shard_size=3)
     with pytest.raises(BadFile, match="2 different requests"):
         merge_shards(folder, output)
-    simulate_part(request_of(), Part(1, 2), output, shard_size=3)
+    simulate_task(request_of(), ArrayTask(1, 2), output, shard_size=3)
     output.write_text("precious")
     with pytest.raises(UnwritablePath):
         merge_shards(folder, output)

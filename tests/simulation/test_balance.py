@@ -22,7 +22,7 @@ engine = geant4._engine(stack, default_readout(stack), Physics(physics), False)
 from caloforge.simulation.geant4.energy_balance import Ledger
 ledger, answer = Ledger(engine), {}
 for particle in particles:
-    found = ledger.shoot(Beam(PARTICLES[particle], parse_spectrum(energy)).shots(int(n), 1))
+    found = ledger.shoot(Beam(PARTICLES[particle], parse_spectrum(energy)).primaries(int(n), 1))
     parts = ("incoming", "sensitive", "passive", "leaked", "neutrinos", "invisible")
     answer[particle] = {part: getattr(found, part).tolist() for part in parts}
 print("RESULT" + json.dumps(answer), flush=True)

@@ -1,4 +1,4 @@
-"""Spectra as laws of probability, particles by their names, and shots that depend on nothing but (seed, i)."""
+"""Spectra as laws of probability, particles by their names, and primaries that depend on nothing but (seed, i)."""
 
 import numpy as np
 import pytest
@@ -76,13 +76,13 @@ def test_a_mixture_reads_and_writes_its_text():
 
 def test_particles_of_a_mixture_come_with_their_fractions_and_depend_on_seed_and_place_alone():
     beam, n = Beam(Mixture((11, 13, -211), (0.7, 0.2, 0.1)), LOG), 2000
-    many, few, other = beam.shots(n, 7), beam.shots(50, 7), beam.shots(n, 8)
+    many, few, other = beam.primaries(n, 7), beam.primaries(50, 7), beam.primaries(n, 8)
     np.testing.assert_array_equal(many.pdg[:50], few.pdg)
     np.testing.assert_array_equal(many[30:50].pdg, few.pdg[30:])
     assert (many.pdg != other.pdg).any()
     for pdg, fraction in ((11, 0.7), (13, 0.2), (-211, 0.1)):
         assert abs((many.pdg == pdg).mean() - fraction) < 4 * np.sqrt(fraction * (1 - fraction) / n)
-    np.testing.assert_array_equal(many.energy, Beam(11, LOG).shots(n, 7).energy)
+    np.testing.assert_array_equal(many.energy, Beam(11, LOG).primaries(n, 7).energy)
     correlation = np.corrcoef(np.log(many.energy), many.pdg == 11)[0, 1]
     assert abs(correlation) < 4 / np.sqrt(n)
 
@@ -130,7 +130,7 @@ def test_beam_refuses_what_geant4_would_not_simulate():
 
 def test_shot_depends_on_seed_and_index_alone():
     beam = Beam(11, LOG)
-    few, many, other = beam.shots(5, 7), beam.shots(50, 7), beam.shots(5, 8)
+    few, many, other = beam.primaries(5, 7), beam.primaries(50, 7), beam.primaries(5, 8)
     np.testing.assert_array_equal(few.energy, many[:5].energy)
     np.testing.assert_array_equal(few.seeds, many[:5].seeds)
     assert len(np.unique(many.seeds, axis=0)) == 50
@@ -142,4 +142,4 @@ def test_shot_depends_on_seed_and_index_alone():
 @pytest.mark.parametrize(("n", "seed"), [(0, 1), (-3, 1), (1, -1)])
 def test_shots_are_counted_in_natural_numbers(n, seed):
     with pytest.raises(BadValue):
-        Beam(11, LOG).shots(n, seed)
+        Beam(11, LOG).primaries(n, seed)

@@ -17,10 +17,10 @@ from caloforge.geometry.materials import Material
 from caloforge.geometry.readouts import default_readout, readout
 from caloforge.simulation.beam import Beam, parse_spectrum
 from caloforge.simulation.directions import parse_angles
-from caloforge.simulation.geant4.simulate import check_readout, needs_points
 from caloforge.simulation.gflash import showers as gflash
 from caloforge.simulation.production.request import Request, produce, simulate
 from caloforge.simulation.production.worker import Shard, Worker
+from caloforge.simulation.readout_fit import check_readout, needs_points
 
 pytestmark = pytest.mark.usefixtures("request_of")  # skips without Geant4
 
@@ -90,7 +90,7 @@ def test_containment_against_the_moliere_radius(crystals):
     In PbWO4 90 % take 1.3 R_M. The published lateral profile, Grindhammer and Peters', says the same within 5 %.
     """
     moliere = detector("pbwo4-crystals").moliere_radius
-    fast = gflash.simulate(detector("pbwo4-crystals"), asked("pbwo4-crystals").beam.shots(40, 1), FINE)
+    fast = gflash.simulate(detector("pbwo4-crystals"), asked("pbwo4-crystals").beam.primaries(40, 1), FINE)
     within, published = (contained(showers) for showers in (crystals, fast))
     assert within(2 * moliere) == pytest.approx(0.95, abs=0.012)
     for radius in (0.5 * moliere, moliere, 2 * moliere):
@@ -160,11 +160,11 @@ def test_perpendicular_showers_are_those_of_the_bundled_sample(tmp_path):
     """The three of lowest energy among its first 50, bit for bit as they were made."""
     with ShowerFile(showers_path(BUNDLED)) as file:
         sample, facts = file[0:50], file.provenance
-    shots = Beam(11, parse_spectrum(facts["energy"])).shots(50, facts["seed"])
-    np.testing.assert_array_equal(shots.energy, sample.incident_energy)
+    primaries = Beam(11, parse_spectrum(facts["energy"])).primaries(50, facts["seed"])
+    np.testing.assert_array_equal(primaries.energy, sample.incident_energy)
     with Worker() as hired:
         for i in np.argsort(sample.incident_energy)[:3].tolist():
-            shard = Shard(i, tmp_path / f"{i}.h5", detector("par04-siw"), sample.binning, shots[i : i + 1], "again")
+            shard = Shard(i, tmp_path / f"{i}.h5", detector("par04-siw"), sample.binning, primaries[i : i + 1], "again")
             with ShowerFile(hired.run(shard)) as file:
                 again = trim_mantissa(file.read().energy, facts["mantissa_bits"])
             np.testing.assert_array_equal(again[0], sample.energy[i])
@@ -198,8 +198,8 @@ def test_digest_separates_detectors_directions_and_frames(tmp_path):
 
 
 def test_depth_of_steps_decides_only_where_it_must():
-    siw, straight = detector("par04-siw"), Beam(11, parse_spectrum("1GeV")).shots(2, 1)
-    inclined = Beam(11, parse_spectrum("1GeV"), parse_angles("1deg")).shots(2, 1)
+    siw, straight = detector("par04-siw"), Beam(11, parse_spectrum("1GeV")).primaries(2, 1)
+    inclined = Beam(11, parse_spectrum("1GeV"), parse_angles("1deg")).primaries(2, 1)
     odd = Binning((Layer(0, (0.0, 9.0), 1, (0.0, 1.55)), Layer(1, (0.0, 9.0), 1, (1.55, 9.0))))
     assert not needs_points(siw, straight, readout("siw-6480"))
     assert not needs_points(siw, straight, odd)

@@ -61,10 +61,10 @@ def test_axis_frame_is_a_rotation_that_lays_z_along_the_direction(theta, phi):
 
 def test_directions_of_shots():
     inclined = Beam(11, SPECTRUM, parse_angles("0deg:30deg:uniform"), parse_angles("0deg:360deg:uniform"))
-    few, many = inclined.shots(5, 7), inclined.shots(50, 7)
+    few, many = inclined.primaries(5, 7), inclined.primaries(50, 7)
     np.testing.assert_array_equal(few.angles, many[:5].angles)
     assert few.angles.dtype == np.float32
-    straight = Beam(11, SPECTRUM).shots(5, 7)
+    straight = Beam(11, SPECTRUM).primaries(5, 7)
     assert straight.angles is None
     assert straight[1:3].angles is None
     np.testing.assert_array_equal(straight.seeds, few.seeds)

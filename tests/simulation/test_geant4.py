@@ -10,8 +10,8 @@ from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.geometry.detector import detector
 from caloforge.geometry.readouts import readout
-from caloforge.simulation.geant4.simulate import check_readout
 from caloforge.simulation.production.request import simulate
+from caloforge.simulation.readout_fit import check_readout
 
 RESPONSE = 0.0317  # of the W-Si stack, Geant4 11.4 option 0
 
@@ -69,15 +69,15 @@ from caloforge.simulation.geant4 import simulate as geant4
 from caloforge.simulation.beam import Beam, parse_spectrum
 
 stack, mesh = detector("par04-siw"), readout("siw-1080")
-shots = Beam(11, parse_spectrum("100MeV:400MeV:log")).shots(8, 1)
-together, facts = geant4.simulate(stack, shots, mesh)
+primaries = Beam(11, parse_spectrum("100MeV:400MeV:log")).primaries(8, 1)
+together, facts = geant4.simulate(stack, primaries, mesh)
 for i in (5, 0, 7, 5):
-    alone, _ = geant4.simulate(stack, shots[i : i + 1], mesh)
+    alone, _ = geant4.simulate(stack, primaries[i : i + 1], mesh)
     assert np.array_equal(alone.energy[0], together.energy[i]), i
 assert np.isclose(facts.cell_energy, together.total_energy.sum())
-assert facts.cell_energy <= facts.sensitive_energy <= shots.energy.sum()
+assert facts.cell_energy <= facts.sensitive_energy <= primaries.energy.sum()
 try:
-    geant4.simulate(stack, shots, readout("siw-6480"))
+    geant4.simulate(stack, primaries, readout("siw-6480"))
 except Geant4Failed as error:
     print("refused:", error)
 """
@@ -111,8 +111,8 @@ def with_one_more(self, layer, light):
     return [*scorers(self, layer, light), scored_stack.Scorer(every, everything)]
 
 scored_stack.Stack._scorers = with_one_more
-shots = Beam(11, parse_spectrum("1GeV")).shots(4, 1)
-_, facts = geant4.simulate(detector("par04-siw"), shots, readout("siw-1080"))
+primaries = Beam(11, parse_spectrum("1GeV")).primaries(4, 1)
+_, facts = geant4.simulate(detector("par04-siw"), primaries, readout("siw-1080"))
 print(len(every.deposit), sum(every.deposit), facts.sensitive_energy)
 """
 

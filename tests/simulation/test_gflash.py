@@ -21,8 +21,8 @@ STACK, MESH = detector("par04-siw"), readout("siw-1080")
 LEAD = Detector("lead", (Slab("G4_Pb", 2.8, sensitive=True),) * 120)
 
 
-def shots(n, energy="20GeV", seed=1, particle=11):
-    return Beam(particle, parse_spectrum(energy)).shots(n, seed)
+def primaries(n, energy="20GeV", seed=1, particle=11):
+    return Beam(particle, parse_spectrum(energy)).primaries(n, seed)
 
 
 def wide_mesh(stack, radius=10000.0, rings=()):
@@ -80,7 +80,7 @@ def test_fluctuations_of_shape_are_those_of_the_paper():
 @pytest.mark.parametrize("stack", [STACK, LEAD])
 def test_energy_is_conserved(stack):
     """In a mesh wider than any shower, visible energy is E x visible share, less what leaks behind."""
-    stuff, beam = medium(stack), shots(200)
+    stuff, beam = medium(stack), primaries(200)
     showers = gflash.simulate(stack, beam, wide_mesh(stack), tuning=gflash.Tuning(1.0, 0.0))
     response = showers.total_energy / showers.incident_energy
     visible = stuff.mip_fractions[1:-1].mean() * stuff.e_mip
@@ -92,7 +92,9 @@ def test_one_block_is_a_stack_of_slices():
     """A block of lead in one piece and in 120: the same profiles, along and across."""
     block = Detector("block", (Slab("G4_Pb", 336.0, sensitive=True),))
     mesh = Binning(tuple(Layer(i, (0.0, 10.0, 20.0, 1e4), 1, (14.0 * i, 14.0 * i + 14)) for i in range(24)))
-    one, many = (gflash.simulate(stack, shots(300), mesh, tuning=gflash.Tuning(1.0, 0.0)) for stack in (block, LEAD))
+    one, many = (
+        gflash.simulate(stack, primaries(300), mesh, tuning=gflash.Tuning(1.0, 0.0)) for stack in (block, LEAD)
+    )
     for share in (lambda s: s.layer_energy, lambda s: s.energy.reshape(300, 24, 3).sum(axis=1)):
         first, second = (share(showers).mean(axis=0) / 20000 for showers in (one, many))
         np.testing.assert_allclose(first, second, atol=0.004)
@@ -101,7 +103,7 @@ def test_one_block_is_a_stack_of_slices():
 
 def test_resolution_is_the_sampling_constant():
     """sigma / E = c / sqrt(E): the only fluctuation of the sum when nothing leaks."""
-    showers = gflash.simulate(STACK, shots(1500, "4GeV"), wide_mesh(STACK), tuning=gflash.Tuning(2.0, 0.2))
+    showers = gflash.simulate(STACK, primaries(1500, "4GeV"), wide_mesh(STACK), tuning=gflash.Tuning(2.0, 0.2))
     response = showers.total_energy / showers.incident_energy
     assert response.std() / response.mean() == pytest.approx(0.1, rel=0.08)
     assert response.mean() == pytest.approx(2 * medium(STACK).mip_fractions[5] * medium(STACK).e_mip, rel=0.02)
@@ -111,7 +113,7 @@ def test_radial_containment():
     """Energy within r of the axis, against p r2/(r2+RC2) + (1-p) r2/(r2+RT2) summed over the depths."""
     stuff, rings = medium(STACK), (2.0, 5.0, 10.0, 20.0)
     still = gflash.Tuning(1.0, 0.0)
-    showers = gflash.simulate(STACK, shots(300), wide_mesh(STACK, 1e7, rings), tuning=still)
+    showers = gflash.simulate(STACK, primaries(300), wide_mesh(STACK, 1e7, rings), tuning=still)
     inside = np.cumsum(showers.energy.reshape(300, 90, 5).sum(axis=(0, 1))[:4]) / showers.energy.sum()
     normal = np.random.default_rng(1).standard_normal((4000, 2))
     energy = np.full(4000, 20 * GeV)
@@ -126,17 +128,17 @@ def test_radial_containment():
 
 
 def test_same_seed_same_showers_on_any_shard():
-    beam = shots(150, "1GeV:50GeV:log")
+    beam = primaries(150, "1GeV:50GeV:log")
     together = gflash.simulate(STACK, beam, MESH)
     for rows in (slice(0, 1), slice(60, 70), slice(149, 150)):
         np.testing.assert_array_equal(gflash.simulate(STACK, beam[rows], MESH).energy, together.energy[rows])
-    assert (gflash.simulate(STACK, shots(150, "1GeV:50GeV:log", seed=2), MESH).energy != together.energy).any()
+    assert (gflash.simulate(STACK, primaries(150, "1GeV:50GeV:log", seed=2), MESH).energy != together.energy).any()
     assert (together.pdg == 11).all()
 
 
 def test_every_finished_shower_is_reported():
     finished = []
-    gflash.simulate(STACK, shots(70, "1GeV"), MESH, finished.append)
+    gflash.simulate(STACK, primaries(70, "1GeV"), MESH, finished.append)
     assert finished == list(range(70))
 
 
@@ -146,7 +148,7 @@ def test_close_to_geant4(energy):
     with ShowerFile(showers_path(BUNDLED)) as file:
         sample = file[:3000]
     truth = sample[abs(sample.incident_energy / (energy * GeV) - 1) < 0.15]
-    fast = gflash.simulate(STACK, replace(shots(len(truth)), energy=truth.incident_energy.copy()), MESH)
+    fast = gflash.simulate(STACK, replace(primaries(len(truth)), energy=truth.incident_energy.copy()), MESH)
     response, resolution, depth, radius = [], [], [], []
     for showers in (truth, fast):
         share, total = showers.total_energy / showers.incident_energy, showers.total_energy
@@ -162,7 +164,7 @@ def test_close_to_geant4(energy):
 
 def test_what_it_does_not_describe_is_refused():
     with pytest.raises(BadValue, match=r"e- and e\+"):
-        gflash.simulate(STACK, shots(1, particle=22), MESH)
+        gflash.simulate(STACK, primaries(1, particle=22), MESH)
     for energy in ("100MeV", "2TeV"):
         with pytest.raises(BadValue, match="holds between 500MeV and 1TeV"):
-            gflash.simulate(STACK, shots(1, energy), MESH)
+            gflash.simulate(STACK, primaries(1, energy), MESH)

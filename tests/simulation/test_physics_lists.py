@@ -117,10 +117,10 @@ from caloforge.geometry.readouts import readout
 from caloforge.simulation.geant4 import simulate as geant4
 from caloforge.simulation.beam import Beam, parse_spectrum
 
-shots = Beam(11, parse_spectrum(sys.argv[1])).shots(50, int(sys.argv[2]))
-softest = np.argsort(shots.energy)[:3]
-cells = [geant4.simulate(detector("par04-siw"), shots[i : i + 1], readout("siw-1080"))[0].energy[0] for i in softest]
-np.savez(sys.argv[3], softest=softest, energy=shots.energy[softest], cells=cells)
+primaries = Beam(11, parse_spectrum(sys.argv[1])).primaries(50, int(sys.argv[2]))
+softest = np.argsort(primaries.energy)[:3]
+cells = [geant4.simulate(detector("par04-siw"), primaries[i : i + 1], readout("siw-1080"))[0].energy[0] for i in softest]
+np.savez(sys.argv[3], softest=softest, energy=primaries.energy[softest], cells=cells)
 """
     with ShowerFile(showers_path(BUNDLED)) as file:
         facts, bundled = file.provenance, next(iter(file.batches()))
@@ -178,7 +178,7 @@ from caloforge.simulation.tables.em_data import find_data
 from caloforge.simulation.physics_lists import Physics
 os.environ.update(find_data(hadrons=True).environment)
 from caloforge.simulation.geant4 import engine
-from caloforge.simulation.geant4 import gun
+
 from caloforge.geometry.detector import Detector, detector
 from caloforge.geometry.readouts import readout
 from caloforge.simulation.beam import PARTICLES, Beam, parse_spectrum
@@ -196,18 +196,18 @@ class Account(g4.G4UserSteppingAction):
         if step.GetPostStepPoint().GetStepStatus() == g4.fWorldBoundary:
             other["leaked"] += step.GetTrack().GetKineticEnergy()
 
-build = gun.Actions.Build
+build = engine.Actions.Build
 def with_account(self):
     build(self)
     self.account = Account()
     self.SetUserAction(self.account)
-gun.Actions.Build = with_account
+engine.Actions.Build = with_account
 
 particle, energy, n, times = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 stack = Detector("deep", detector("par04-siw").slabs * times, 1500.0)
-shots = Beam(PARTICLES[particle], parse_spectrum(energy)).shots(n, 1)
-_, facts = geant4.simulate(stack, shots, readout("siw-1080"), physics=Physics("FTFP_BERT"))
-total = float(shots.energy.sum())
+primaries = Beam(PARTICLES[particle], parse_spectrum(energy)).primaries(n, 1)
+_, facts = geant4.simulate(stack, primaries, readout("siw-1080"), physics=Physics("FTFP_BERT"))
+total = float(primaries.energy.sum())
 answer = {"silicon": {k: v / total for k, v in silicon.items()}, "scored": facts.sensitive_energy / total}
 print("RESULT" + json.dumps(answer | {k: v / total for k, v in other.items()}), flush=True)
 os._exit(0)
@@ -248,8 +248,8 @@ mesh = Binning((Layer(0, (0.0, 1500.0), 1, (0.0, stack.depth)),))
 engine = geant4._engine(stack, mesh, Physics("FTFP_BERT"), False)
 answer = []
 for particle, energy, n in (("pi-", "2GeV", 200), ("e-", "2GeV", 50), ("pi-", "20GeV", 20), ("e-", "20GeV", 6)):
-    shots = Beam(PARTICLES[particle], parse_spectrum(energy)).shots(n, 1)
-    answer.append((engine.shoot(shots, lambda index: None)[1] / shots.energy).tolist())
+    primaries = Beam(PARTICLES[particle], parse_spectrum(energy)).primaries(n, 1)
+    answer.append((engine.shoot(primaries, lambda index: None)[1] / primaries.energy).tolist())
 print("RESULT" + json.dumps(answer), flush=True)
 os._exit(0)
 """

@@ -20,7 +20,7 @@ from caloforge.simulation.beam import Mixture
 from caloforge.simulation.production import worker as worker_module
 from caloforge.simulation.production.request import Progress, produce, simulate
 from caloforge.simulation.production.worker import Shard, Worker, last_words
-from caloforge.simulation.production.workers import Crew
+from caloforge.simulation.production.workers import WorkerPool
 from caloforge.simulation.tables.em_data import find_data
 
 ARRAYS = ("energy", "incident_energy", "pdg", "theta", "phi")
@@ -146,7 +146,7 @@ def test_error_leaves_no_process(request_of, tmp_path):
     def stop(shard, index):
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), Crew(2) as crew:
+    with pytest.raises(KeyboardInterrupt), WorkerPool(2) as crew:
         crew.submit(shards[0], stop).result()
     for hired in crew._hired:
         assert hired._process.returncode is not None
@@ -183,8 +183,8 @@ def test_command_that_is_stopped_goes_on_where_it_was(request_of, tmp_path, how)
 def simulate_alone(request, rows):
     """Some showers of a request, in one process of their own."""
     with tempfile.TemporaryDirectory() as folder, Worker() as hired:
-        shots = request.beam.shots(request.n, request.seed)[rows]
-        path = hired.run(Shard(0, Path(folder, "alone.h5"), request.detector, request.binning, shots, "alone"))
+        primaries = request.beam.primaries(request.n, request.seed)[rows]
+        path = hired.run(Shard(0, Path(folder, "alone.h5"), request.detector, request.binning, primaries, "alone"))
         return read(path)
 
 
@@ -267,7 +267,7 @@ def test_a_mixture_is_the_same_on_any_number_of_workers_and_each_shower_its_part
     first, facts = simulate(mixed, workers=2)
     assert_same(first, simulate(mixed, workers=1)[0])
     assert facts["particle"] == "e-:0.6,mu-:0.4"
-    np.testing.assert_array_equal(first.pdg, beam.shots(10, mixed.seed).pdg)
+    np.testing.assert_array_equal(first.pdg, beam.primaries(10, mixed.seed).pdg)
     electrons = simulate(alone)[0]
     same = (first.energy == electrons.energy).all(axis=1)
     np.testing.assert_array_equal(same, first.pdg == 11)  # seeds and energies are those of the pure beam

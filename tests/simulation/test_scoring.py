@@ -22,12 +22,12 @@ def test_bundled_sample_is_reproduced(request_of):
     if find_data().description != tables:
         pytest.skip("the sample was made with the built-in tables, here are others")
     request = request_of("1GeV:100GeV:log", 50, seed=2026)
-    shots = request.beam.shots(50, 2026)
-    np.testing.assert_array_equal(shots.energy, sample.incident_energy)
+    primaries = request.beam.primaries(50, 2026)
+    np.testing.assert_array_equal(primaries.energy, sample.incident_energy)
     with tempfile.TemporaryDirectory() as folder, Worker() as hired:
         for i in np.argsort(sample.incident_energy)[:3].tolist():
             path = Path(folder, f"{i}.h5")
-            hired.run(Shard(i, path, request.detector, request.binning, shots[i : i + 1], "again"))
+            hired.run(Shard(i, path, request.detector, request.binning, primaries[i : i + 1], "again"))
             with ShowerFile(path) as file:
                 again = file.read().energy
             np.testing.assert_array_equal(trim_mantissa(again, 11)[0], sample.energy[i], f"shower {i}")
@@ -50,8 +50,8 @@ for name in ("_by_field", "_by_method"):
     setattr(step_reader, name, count)
 if sys.argv[1] == "unknown":
     step_reader.LAYOUT_KNOWN = ()
-shots = Beam(11, parse_spectrum("500MeV")).shots(6, 1)
-showers, _ = geant4.simulate(detector("par04-siw"), shots, readout("siw-6480"))
+primaries = Beam(11, parse_spectrum("500MeV")).primaries(6, 1)
+showers, _ = geant4.simulate(detector("par04-siw"), primaries, readout("siw-6480"))
 np.save(sys.argv[2], showers.energy)
 print(*sorted(set(ways)))
 """

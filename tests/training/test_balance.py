@@ -59,7 +59,7 @@ class Learned(Generator):
 
     def __init__(self, x, balance):
         super().__init__()
-        self.x, self.acceptance = x, balance.acceptance
+        self.x, self.keep_probability = x, balance.keep_probability
         self.steps = (balance.weight / balance.weight.sum()).double().cumsum(0)
 
     def loss(self, x, c, progress, generator):
@@ -85,7 +85,7 @@ def test_kinds_are_shown_as_asked_and_kept_as_rarely(prepared, mixed, strength, 
         assert drawn[rare].sum() == pytest.approx(shown, rel=0.1)
     else:
         assert drawn[rare].sum() > 3 * fraction  # other rare showers are shown more often, too
-    kept = drawn * balance.acceptance(shower_terms(*prepared[1:], prepared[0])).double().numpy()
+    kept = drawn * balance.keep_probability(shower_terms(*prepared[1:], prepared[0])).double().numpy()
     np.testing.assert_allclose(kept / kept.sum(), 1 / len(mixed), rtol=1e-4)
     rows = balance.rows(4000, torch_stream(1, "rows")).numpy()
     assert rare[rows].mean() == pytest.approx(drawn[rare].sum(), abs=4 * np.sqrt(0.25 / 4000))
@@ -94,12 +94,12 @@ def test_kinds_are_shown_as_asked_and_kept_as_rarely(prepared, mixed, strength, 
 def test_what_lies_between_the_kinds_is_hardly_kept(prepared, mixed):
     """Half an electron and half a muon: an imperfect generator draws it, Geant4 does not."""
     pipeline, x, c = prepared
-    acceptance = balanced(prepared, mixed).acceptance
+    keep_probability = balanced(prepared, mixed).keep_probability
     electron, muon = (shower_terms(x[rows], c[rows], pipeline) for rows in (mixed.pdg == 11, mixed.pdg == 13))
     between = 0.5 * (electron[: len(muon)] + muon)
-    assert acceptance(electron).mean() > 0.97
-    assert acceptance(muon).mean() < 1.5 * RARE
-    assert acceptance(between).mean() < 0.1
+    assert keep_probability(electron).mean() > 0.97
+    assert keep_probability(muon).mean() < 1.5 * RARE
+    assert keep_probability(between).mean() < 0.1
 
 
 def test_what_learned_the_balanced_mixture_generates_the_truth(prepared, mixed):
@@ -140,7 +140,7 @@ def test_particles_that_the_model_is_told_need_no_acceptance(prepared, mixed):
     told.fit(mixed, torch_stream(1, "test"))
     x, c, _ = told(mixed, torch_stream(1, "test"))
     balance = Balance.of((x, c), mixed.pdg, told, 1.0, "particle", stream(1, "balance"))
-    assert balance.acceptance is None
+    assert balance.keep_probability is None
     assert float(balance.weight[torch.from_numpy(mixed.pdg == 13)].sum() / balance.weight.sum()) == pytest.approx(0.5)
     assert Balance.of((x, c), mixed.pdg, told, 0.0, "particle", stream(1, "balance")) is None
     with pytest.raises(BadValue, match="balance_by=clusters"):
@@ -152,7 +152,7 @@ def test_a_run_keeps_its_acceptance_and_has_no_likelihood(mixed, tmp_path):
     options = TrainingConfig(steps=5, batch=64, balance=1.0)
     train_run(mixed, model_config(model), options, 1, tmp_path / "run", f"model: {json.dumps(model)}\n", {})
     run = load_run(tmp_path / "run")
-    assert sorted(set(run.model.acceptance.kept.tolist())) == pytest.approx([RARE / (1 - RARE), 1], rel=0.3)
+    assert sorted(set(run.model.keep_probability.kept.tolist())) == pytest.approx([RARE / (1 - RARE), 1], rel=0.3)
     generated = sample_showers(run.model, run.pipeline, np.full(50, ENERGY, np.float32), 1)
     assert np.isfinite(generated.energy).all()
     with pytest.raises(BadValue, match="train without balance"):

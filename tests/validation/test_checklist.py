@@ -4,11 +4,10 @@ import pytest
 import yaml
 
 from caloforge.errors import BadFile, UnknownName
-from caloforge.metrics.separation import Measured
+from caloforge.metrics.measured import Measured
 from caloforge.validation.checklist import CHECKLISTS, Checklist, Requirement, load_checklist
 from caloforge.validation.evidence import Evidence
-from caloforge.validation.gather import require_known
-from caloforge.validation.judgement import judge
+from caloforge.validation.judgement import judge, require_known
 from caloforge.validation.verdict import headline
 
 

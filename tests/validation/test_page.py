@@ -14,7 +14,7 @@ from PIL import Image
 
 from caloforge.classifiers.protocol import FAST_PROTOCOL
 from caloforge.data.showers import Showers
-from caloforge.metrics.separation import Measured
+from caloforge.metrics.measured import Measured
 from caloforge.physics.observables import OBSERVABLES
 from caloforge.reporting.markup import Cell, plain_words, table, text
 from caloforge.reporting.section import Plot, Section

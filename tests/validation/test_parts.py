@@ -10,7 +10,7 @@ from caloforge.physics.observables import select
 from caloforge.rng import stream
 from caloforge.units import GeV
 from caloforge.validation.multivariate import permuted, same_conditions
-from caloforge.validation.parts import cuts, whole
+from caloforge.validation.parts import subsamples, whole
 from caloforge.validation.sample import read_sample
 from caloforge.validation.univariate import distances
 
@@ -43,7 +43,7 @@ def test_right_on_average_and_wrong_in_every_bin_is_seen(halves, tilted):
     biases = [b.bias for b in compare_response(pairs[0], pairs[1], stream(1, "x")).bins]
     assert min(biases[:3]) > 0.01
     assert max(biases[-3:]) < -0.01
-    for cut in cuts(truth, bad):
+    for cut in subsamples(truth, bad):
         of_bad, of_good = (distances(CHOSEN, truth, s, cut, 1)["ks/response"].mean for s in (bad, good))
         assert of_bad.value > of_good.value
     test = permuted(CHOSEN, truth, bad, 1, permutations=199)
@@ -54,7 +54,7 @@ def test_right_on_average_and_wrong_in_every_bin_is_seen(halves, tilted):
 
 def test_energy_bins_divide_the_sample(halves):
     truth, generated = read(*halves)
-    parts = cuts(truth, generated)
+    parts = subsamples(truth, generated)
     assert {part.kind for part in parts} == {"energy bin"}
     assert sum(part.truth.astype(int) for part in parts).tolist() == [1] * len(truth)
     assert sum(part.sizes[1] for part in parts) == len(generated)
@@ -66,7 +66,7 @@ def test_angles_and_particles_get_parts_of_their_own(halves):
     n = len(halves[0])
     theta = np.tile([0.0, 0.2, 0.4], n // 3 + 1)[:n]
     mixed = [like(s, theta=theta, phi=theta * 2, pdg=np.where(np.arange(n) % 2, 11, 22)) for s in halves]
-    parts = cuts(*read(*mixed))
+    parts = subsamples(*read(*mixed))
     labels = [part.label for part in parts if part.kind != "energy bin"]
     assert labels[-2:] == ["e-", "gamma"]
     assert len(labels) == 3 + 3 + 2
@@ -76,7 +76,7 @@ def test_angles_and_particles_get_parts_of_their_own(halves):
 
 def test_one_energy_has_no_energy_bins(halves):
     mono = [like(s, incident_energy=np.full(len(s), 1e4, np.float32)) for s in halves]
-    assert cuts(*read(*mono)) == ()
+    assert subsamples(*read(*mono)) == ()
 
 
 def test_a_wrong_angular_dependence_is_seen(halves):

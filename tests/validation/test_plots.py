@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from caloforge.data.showers import Showers
+from caloforge.metrics.measured import Measured
 from caloforge.metrics.physics_summary import summarise_physics
 from caloforge.metrics.response import energy_edges
-from caloforge.metrics.separation import Measured
 from caloforge.physics.observables import OBSERVABLES
 from caloforge.reporting.panels import Curve, reach_of
 from caloforge.reporting.style import figure, look, pdf, png, power_label
@@ -17,8 +17,9 @@ from caloforge.validation.figures.laws import draw_laws, draw_quantities, laws_i
 from caloforge.validation.figures.lineup import Lineup
 from caloforge.validation.figures.matrices import correlations, layer_correlations
 from caloforge.validation.figures.observables import SHOWN_BINS, draw_observable
-from caloforge.validation.figures.radar import Spoke, radar
+from caloforge.validation.figures.radar import radar
 from caloforge.validation.sample import read_sample
+from caloforge.validation.spokes import Spoke
 
 RING = "floor: Geant4 against Geant4"
 

@@ -23,6 +23,7 @@ __all__ = [
     "auc_error",
     "classify",
     "cross_validate",
+    "weighted_auc",
 ]
 
 from collections.abc import Callable
@@ -35,11 +36,11 @@ from scipy.stats import rankdata
 from torch import nn
 
 from caloforge.classifiers.calibration import Calibration, information
-from caloforge.classifiers.classes import Classes, draw, halves
+from caloforge.classifiers.data import ClassifierData, draw, halves
 from caloforge.classifiers.features import Features
-from caloforge.classifiers.network import Build, ClassifierSettings, Trial, perceptron, predict, threads
+from caloforge.classifiers.network import Build, ClassifierSettings, ClassifierTraining, perceptron, predict, threads
 from caloforge.errors import EmptySample
-from caloforge.metrics.separation import Measured, standard_error
+from caloforge.metrics.measured import Measured, standard_error
 from caloforge.rng import stream
 
 Progress = Callable[[float, str], None]
@@ -56,7 +57,7 @@ class Fold:
     generated: Int[Array, " m"]
 
     @classmethod
-    def of(cls, network: nn.Module, classes: Classes, held_out: Int[Array, " h"]) -> "Fold":
+    def of(cls, network: nn.Module, classes: ClassifierData, held_out: Int[Array, " h"]) -> "Fold":
         """From the showers' numbers within the sample."""
         rows, labels = np.concatenate(classes.rows)[held_out], classes.labels[held_out]
         return cls(network, rows[labels == 0], rows[labels == 1])
@@ -72,7 +73,7 @@ class Run:
     folds: tuple[Fold, ...]
 
 
-Procedure = Callable[[Trial], Run]
+Procedure = Callable[[ClassifierTraining], Run]
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,16 +132,16 @@ def auc_error(area: float, n: int, m: int) -> float:
     return float(np.sqrt(max(variance, 0.0)))
 
 
-def cross_validate(trial: Trial) -> Run:
+def cross_validate(training: ClassifierTraining) -> Run:
     """Each fold scored by a network trained on the others, of which 15 % decide when to stop.
 
     The AUC is the mean over folds, its error the larger of Hanley and McNeil's and the spread of the folds.
     """
-    classes, folds, n = trial.classes, trial.folds, trial.settings.folds
+    classes, folds, n = training.classes, training.folds, training.settings.folds
     scores, labels, held_out, areas = np.empty(len(classes)), classes.labels, [], np.empty(n)
     for k in range(n):
-        inner = stream(trial.seed, "classifier-stop", k).random(len(folds)) < 0.15
-        network = trial.train((folds != k) & ~inner, (folds != k) & inner, k, n)
+        inner = stream(training.seed, "classifier-stop", k).random(len(folds)) < 0.15
+        network = training.train((folds != k) & ~inner, (folds != k) & inner, k, n)
         index = np.flatnonzero(folds == k)
         scores[index] = predict(network, classes, index)[:, 0]
         held_out.append(Fold.of(network, classes, index))
@@ -195,11 +196,39 @@ def classify(
     sample = draw((truth.values, generated.values), everything, size, settings.folds, seed)
     same = draw((truth.values, truth.values), (first, second), floor_size, settings.folds, seed)
     with threads(settings.threads):
-        run = procedure(Trial(*sample, seed, settings, build, lambda done: progress(done / 2, "against truth")))
-        floor = procedure(Trial(*same, seed, settings, build, lambda done: progress((1 + done) / 2, "floor")))
+        run = procedure(
+            ClassifierTraining(*sample, seed, settings, build, lambda done: progress(done / 2, "against truth"))
+        )
+        floor = procedure(
+            ClassifierTraining(*same, seed, settings, build, lambda done: progress((1 + done) / 2, "floor"))
+        )
     scores = np.full(len(truth), np.nan), np.full(len(generated), np.nan)
     for label in (0, 1):
         scores[label][sample[0].rows[label]] = run.scores[sample[0].labels == label]
     return Classified(
         Measured(*run.auc, *floor.auc), Measured(*run.jsd, *floor.jsd), *scores, size, floor_size, run.folds
     )
+
+
+def weighted_auc(
+    truth: Float[Array, " n"],
+    generated: Float[Array, " m"],
+    truth_weights: Float[Array, "R n"],
+    generated_weights: Float[Array, "R m"],
+) -> Float[Array, " R"]:
+    """The AUC for each of R sets of weights of both classes.
+
+    Raises:
+        EmptySample: a class has no score.
+    """
+    n, m = len(truth), len(generated)
+    if min(n, m) == 0:
+        raise EmptySample("an AUC needs scores of both classes", n, m)
+    scores = np.concatenate([truth, generated])
+    order = np.argsort(scores, kind="stable")
+    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
+    u = np.concatenate([truth_weights, np.zeros_like(generated_weights)], axis=1, dtype=np.float64)
+    w = np.concatenate([np.zeros_like(truth_weights), generated_weights], axis=1, dtype=np.float64)
+    u, w = (np.add.reduceat(x[:, order], starts, axis=1) for x in (u, w))
+    below = np.cumsum(u, axis=1) - u / 2
+    return (below * w).sum(axis=1) / (u.sum(axis=1) * w.sum(axis=1))

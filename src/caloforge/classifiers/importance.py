@@ -27,7 +27,7 @@ from scipy.stats import rankdata
 from torch import nn
 
 from caloforge.classifiers.auc import Classified, Fold
-from caloforge.classifiers.classes import Classes
+from caloforge.classifiers.data import ClassifierData
 from caloforge.classifiers.features import Features
 from caloforge.classifiers.network import predict, threads
 from caloforge.rng import stream
@@ -92,7 +92,7 @@ def _one_fold(
     fold: Fold, tables: tuple[Array, Array], columns: Groups, repeats: int, seed: int, k: int
 ) -> dict[str, tuple[float, float]]:
     """Loss of each group on the showers of one fold, and its variance."""
-    held_out = Classes(tables, (fold.truth, fold.generated))
+    held_out = ClassifierData(tables, (fold.truth, fold.generated))
     x, n = held_out.gather(np.arange(len(held_out))), len(fold.truth)
     before = _placements(_scores(fold.network, x), n)
     exchanges = [_exchange(x[:, 0], stream(seed, "importance", k, i)) for i in range(repeats)]
@@ -109,7 +109,7 @@ def _one_fold(
 
 
 def _scores(network: nn.Module, x: Float[Array, "N f"]) -> Float[Array, " N"]:
-    return predict(network, Classes((x,), (np.arange(len(x)),)), np.arange(len(x)))[:, 0]
+    return predict(network, ClassifierData((x,), (np.arange(len(x)),)), np.arange(len(x)))[:, 0]
 
 
 def _placements(scores: Float[Array, " N"], n: int) -> Float[Array, " N"]:

@@ -4,7 +4,7 @@ Two classes have one output, the logit :math:`s = \ln\frac{p(\text{generated}|x)
 whose softmax is the posterior. After each epoch the network is judged on showers set aside; the best one is kept.
 """
 
-__all__ = ["Build", "ClassifierSettings", "Standardise", "Trial", "perceptron", "predict", "threads"]
+__all__ = ["Build", "ClassifierSettings", "Standardise", "ClassifierTraining", "perceptron", "predict", "threads"]
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray as Array
 from torch import Tensor, nn
 
-from caloforge.classifiers.classes import Classes
+from caloforge.classifiers.data import ClassifierData
 from caloforge.rng import torch_stream
 
 
@@ -75,7 +75,7 @@ class Standardise(nn.Module):
         self.register_buffer("scale", torch.from_numpy(scale.astype(np.float32)))
 
     @classmethod
-    def fit(cls, classes: Classes, index: Int[Array, " n"]) -> "Standardise":
+    def fit(cls, classes: ClassifierData, index: Int[Array, " n"]) -> "Standardise":
         """Moments of the defined values, summed in float64, some thousand showers at a time."""
         count, total = np.zeros(classes.width), np.zeros(classes.width)
         for x in _pieces(classes, index):
@@ -90,7 +90,7 @@ class Standardise(nn.Module):
         return torch.nan_to_num((x - self.mean) / self.scale, nan=0.0).clamp(-10, 10)
 
 
-def _pieces(classes: Classes, index: Int[Array, " n"], size: int = 1024) -> Iterator[Float[Array, "_ f"]]:
+def _pieces(classes: ClassifierData, index: Int[Array, " n"], size: int = 1024) -> Iterator[Float[Array, "_ f"]]:
     return (classes.gather(index[start : start + size]) for start in range(0, len(index), size))
 
 
@@ -116,7 +116,7 @@ def threads(n: int | None) -> Iterator[None]:
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class ClassifierTraining:
     """Showers of several classes, and how networks learn to tell them apart.
 
     Args:
@@ -129,7 +129,7 @@ class Trial:
         outputs: of the networks: 1, a logit, for two classes; else as many as classes.
     """
 
-    classes: Classes
+    classes: ClassifierData
     folds: Int[Array, " N"]
     seed: int
     settings: ClassifierSettings
@@ -181,7 +181,7 @@ def _copy(network: nn.Module) -> dict[str, Tensor]:
 def _epoch(
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
-    classes: Classes,
+    classes: ClassifierData,
     train: Int[Array, " n"],
     settings: ClassifierSettings,
 ) -> None:
@@ -198,7 +198,7 @@ def _epoch(
         optimiser.step()
 
 
-def _targets(classes: Classes, rows: Int[Array, " n"]) -> tuple[Tensor, ...]:
+def _targets(classes: ClassifierData, rows: Int[Array, " n"]) -> tuple[Tensor, ...]:
     """Labels of some showers, and their weights where they have any."""
     parts = [classes.labels[rows]] + ([] if classes.weights is None else [classes.weights[rows].astype(np.float32)])
     return tuple(map(torch.from_numpy, parts))
@@ -214,7 +214,9 @@ def _loss(
     return (weights * nn.functional.cross_entropy(outputs, labels, reduction="none")).mean()
 
 
-def _quality(network: nn.Module, classes: Classes, stop: Int[Array, " s"], settings: ClassifierSettings) -> float:
+def _quality(
+    network: nn.Module, classes: ClassifierData, stop: Int[Array, " s"], settings: ClassifierSettings
+) -> float:
     outputs, targets = torch.from_numpy(predict(network, classes, stop)), _targets(classes, stop)
     if settings.keep == "loss":
         return -float(_loss(outputs, *targets))
@@ -224,7 +226,7 @@ def _quality(network: nn.Module, classes: Classes, stop: Int[Array, " s"], setti
 
 
 @torch.no_grad()
-def predict(network: nn.Module, classes: Classes, index: Int[Array, " n"]) -> Float[Array, "n k"]:
+def predict(network: nn.Module, classes: ClassifierData, index: Int[Array, " n"]) -> Float[Array, "n k"]:
     """Outputs of a network for these showers, some thousand at a time."""
     network.eval()
     device = next(network.parameters()).device

@@ -20,11 +20,11 @@ from numpy import ndarray as Array
 from scipy.special import log_softmax
 
 from caloforge.classifiers.auc import FAST, Progress
-from caloforge.classifiers.classes import Classes, draw
+from caloforge.classifiers.data import ClassifierData, draw
 from caloforge.classifiers.features import Features
-from caloforge.classifiers.network import Build, ClassifierSettings, Trial, perceptron, predict, threads
+from caloforge.classifiers.network import Build, ClassifierSettings, ClassifierTraining, perceptron, predict, threads
 from caloforge.errors import BadValue
-from caloforge.metrics.separation import Measured
+from caloforge.metrics.measured import Measured
 from caloforge.rng import stream
 
 
@@ -62,21 +62,23 @@ def log_posterior(
     classes, folds = draw(tables, [np.arange(len(table)) for table in tables], size, settings.folds, seed)
     names = stream(seed, "posterior-floor").permutation(classes.labels)
     shuffled = replace(classes, given_labels=names)
-    judged = Classes((truth.values,), (np.arange(len(truth)),))
-    trial = Trial(classes, folds, seed, settings, build, lambda done: progress(done / 2, "models"), len(tables))
-    same = replace(trial, classes=shuffled, progress=lambda done: progress((1 + done) / 2, "floor"))
+    judged = ClassifierData((truth.values,), (np.arange(len(truth)),))
+    training = ClassifierTraining(
+        classes, folds, seed, settings, build, lambda done: progress(done / 2, "models"), len(tables)
+    )
+    same = replace(training, classes=shuffled, progress=lambda done: progress((1 + done) / 2, "floor"))
     with threads(settings.threads):
-        found, floor = _means(trial, judged), _means(same, judged)
+        found, floor = _means(training, judged), _means(same, judged)
     return {name: Measured(*found[k], *floor[k]) for k, name in enumerate(generated)}
 
 
-def _means(trial: Trial, truth: Classes) -> list[tuple[float, float]]:
+def _means(training: ClassifierTraining, truth: ClassifierData) -> list[tuple[float, float]]:
     """Mean log posterior of each class on the truth, and its error."""
-    posteriors, n = [], trial.settings.folds
+    posteriors, n = [], training.settings.folds
     for k in range(n):
-        network = trial.train(trial.folds != k, trial.folds == k, k, n)
+        network = training.train(training.folds != k, training.folds == k, k, n)
         posteriors.append(log_softmax(predict(network, truth, np.arange(len(truth))).astype(np.float64), axis=1))
-    return [_mean_and_error(np.stack([p[:, k] for p in posteriors])) for k in range(trial.outputs)]
+    return [_mean_and_error(np.stack([p[:, k] for p in posteriors])) for k in range(training.outputs)]
 
 
 def _mean_and_error(values: Float[Array, "folds N"]) -> tuple[float, float]:

@@ -32,12 +32,12 @@ from caloforge.classifiers.auc import (
 )
 from caloforge.classifiers.calibration import Calibration, information
 from caloforge.classifiers.features import Features, Table
-from caloforge.classifiers.network import Build, ClassifierSettings, Trial, perceptron, predict
+from caloforge.classifiers.network import Build, ClassifierSettings, ClassifierTraining, perceptron, predict
 from caloforge.classifiers.resnet import ResNet, mesh_shape
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
-from caloforge.metrics.separation import standard_error
+from caloforge.metrics.measured import standard_error
 
 _CLIP = 1e-6  # smallest calibrated probability
 
@@ -75,14 +75,14 @@ class Protocol:
         return replace(self, settings=replace(self.settings, device=device))
 
 
-def hold_out(trial: Trial) -> Run:
+def hold_out(training: ClassifierTraining) -> Run:
     """One network trained on all folds but two; the first of these chooses and calibrates, the second is judged.
 
     Errors: Hanley and McNeil's of the AUC, that of a mean of the divergence; the scatter of training is not in them.
     """
-    classes, last = trial.classes, trial.settings.folds - 1
-    network = trial.train(trial.folds < last - 1, trial.folds == last - 1)
-    test, held_out = (np.flatnonzero(trial.folds == k) for k in (last - 1, last))
+    classes, last = training.classes, training.settings.folds - 1
+    network = training.train(training.folds < last - 1, training.folds == last - 1)
+    test, held_out = (np.flatnonzero(training.folds == k) for k in (last - 1, last))
     logits, labels = predict(network, classes, held_out)[:, 0], classes.labels[held_out]
     calibration = Calibration.fit(predict(network, classes, test)[:, 0], classes.labels[test])
     calibrated = calibration(logits, _CLIP)

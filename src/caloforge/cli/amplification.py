@@ -20,12 +20,12 @@ from caloforge.diagnosis.amplification.worth import Amplification
 from caloforge.diagnosis.amplification.worth import amplification as amplify
 from caloforge.diagnosis.collapse.three_samples import COLUMNS
 from caloforge.errors import BadValue
+from caloforge.files import require_writable, write_files
 from caloforge.geometry.readouts import readout
 from caloforge.physics.observables import Observable, select
 from caloforge.physics.plugins import load_plugins
 from caloforge.reporting.style import pdf, png
 from caloforge.validation.conditions import ConditionsDiffer, differences
-from caloforge.validation.report import require_writable, write_files
 from caloforge.validation.sample import Sample, read_sample
 
 

@@ -18,10 +18,10 @@ from caloforge.diagnosis.coverage.plots import draw_coverage, draw_growth
 from caloforge.diagnosis.coverage.recalibration import ONE_SIGMA, TWO_SIGMA
 from caloforge.diagnosis.coverage.study import GROWTH, Calibrated
 from caloforge.diagnosis.coverage.study import calibrate as measure
+from caloforge.files import require_writable, write_files
 from caloforge.reporting.style import png
 from caloforge.training.ensemble import load_ensemble, load_posterior
 from caloforge.training.run import run_folder
-from caloforge.validation.report import require_writable, write_files
 
 
 def calibrate(

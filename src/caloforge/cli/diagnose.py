@@ -15,8 +15,8 @@ from caloforge.data.store import ShowerFile
 from caloforge.diagnosis.collapse.diagnose import Diagnosis, diagnose_run
 from caloforge.diagnosis.collapse.page import write_diagnosis
 from caloforge.errors import BadValue
+from caloforge.files import require_writable
 from caloforge.training.run import load_run
-from caloforge.validation.report import require_writable
 
 
 def diagnose(

@@ -14,7 +14,7 @@ from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import DETECTORS, Detector, detector
 from caloforge.geometry.drawing import draw, properties
 from caloforge.geometry.readouts import readout
-from caloforge.simulation.geant4.simulate import check_readout
+from caloforge.simulation.readout_fit import check_readout
 
 _COLUMNS = {
     "material": "material",

@@ -10,11 +10,11 @@ import typer
 from caloforge.cli.progress import track
 from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile
+from caloforge.files import require_writable
 from caloforge.interpretation.interpret import interpret_run
 from caloforge.interpretation.page import summary, write_interpretation
 from caloforge.training.run import load_run
 from caloforge.units import parse_energy
-from caloforge.validation.report import require_writable
 
 
 def interpret(

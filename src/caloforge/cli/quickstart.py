@@ -29,6 +29,7 @@ from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
 from caloforge.data.store import ShowerFile, ShowerWriter
 from caloforge.errors import CaloforgeError
+from caloforge.files import require_writable
 from caloforge.generation.sampler import BLOCK, sample_batches
 from caloforge.geometry.detector import detector
 from caloforge.reporting.section import Plot, Section
@@ -38,7 +39,7 @@ from caloforge.simulation.production.request import Progress, Request, simulate
 from caloforge.training.run import Run, load_run
 from caloforge.training.train import can_resume, train_run
 from caloforge.units import GeV
-from caloforge.validation.report import Report, require_writable
+from caloforge.validation.report import Report
 from caloforge.validation.validate import validate
 
 CORES = min(2, os.cpu_count() or 1)  # of which Geant4 and the generator get the same number

@@ -16,6 +16,8 @@ from caloforge.cli.progress import track
 from caloforge.cli.truth import open_truth
 from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue, UnwritablePath
+from caloforge.files import require_writable, write_files
+from caloforge.geometry.binning import require_one_mesh
 from caloforge.geometry.readouts import readout
 from caloforge.physics.observables import OBSERVABLES, Observable, select
 from caloforge.physics.plugins import load_plugins
@@ -26,8 +28,6 @@ from caloforge.reweighting.reweighter import Reweighter, load_reweighter
 from caloforge.reweighting.shifts import judged_half, shifts
 from caloforge.reweighting.weights import Weights, read_weights, unweight, write_weights
 from caloforge.units import GeV
-from caloforge.validation.conditions import require_one_mesh
-from caloforge.validation.report import require_writable, write_files
 from caloforge.validation.sample import Source, read_sample
 
 _SHOWN = 8

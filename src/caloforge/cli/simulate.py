@@ -20,12 +20,12 @@ from caloforge.geometry.readouts import default_readout
 from caloforge.geometry.readouts import readout as find_readout
 from caloforge.simulation.beam import Beam, parse_beam_particles, parse_spectrum
 from caloforge.simulation.directions import parse_angles
-from caloforge.simulation.geant4.simulate import Mesh
 from caloforge.simulation.gflash import produce as gflash_file
 from caloforge.simulation.physics_lists import PHYSICS_LISTS, Physics, default_physics
-from caloforge.simulation.production.array import Part, Standing, parse_part, simulate_part
-from caloforge.simulation.production.cluster import dask_executor
+from caloforge.simulation.primaries import Mesh
+from caloforge.simulation.production.array import ArrayStatus, ArrayTask, parse_task, simulate_task
 from caloforge.simulation.production.request import Progress, Request, produce
+from caloforge.simulation.production.workers import dask_executor
 from caloforge.units import parse_energy, parse_length
 
 LISTS = ", ".join(PHYSICS_LISTS)
@@ -71,7 +71,7 @@ def simulate(
 ) -> None:
     """Simulate showers with Geant4; called again after an interruption, it simulates what is missing."""
     _check_engine(engine, dask, shard, physics or cut or max_step or tracking_cut)
-    part = parse_part(shard) if shard else None
+    part = parse_task(shard) if shard else None
     beam = Beam(parse_beam_particles(particle), parse_spectrum(energy), parse_angles(theta), parse_angles(phi))
     stack = find_detector(detector)
     binning = find_readout(readout) if readout else default_readout(stack)
@@ -87,7 +87,7 @@ def simulate(
             gflash_file.produce(request, output, mantissa_bits, overwrite, share, command)
         elif part is not None:
             options = (workers, shard_size, mantissa_bits, overwrite, share)
-            answer = _part_summary(simulate_part(request, part, output, *options, command=command), part, output)
+            answer = _task_summary(simulate_task(request, part, output, *options, command=command), part, output)
         else:
             produce(request, output, workers, shard_size, mantissa_bits, overwrite, share, executor, command)
     if answer is None:
@@ -171,7 +171,7 @@ def _summary(path: Path) -> dict[str, Any]:
     return {"file": str(path), "showers": n, **numbers, **{key: facts[key] for key in keys if key in facts}}
 
 
-def _part_summary(array: Standing, part: Part, output: Path) -> dict[str, Any]:
+def _task_summary(array: ArrayStatus, part: ArrayTask, output: Path) -> dict[str, Any]:
     """What this job of an array leaves to do."""
     return {
         "shard": f"{part.index}/{part.count}",

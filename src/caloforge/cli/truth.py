@@ -1,6 +1,6 @@
 """The truth of a comparison: one or several files, each whole or only the showers that no model was trained on."""
 
-__all__ = ["Joined", "open_truth"]
+__all__ = ["Joined", "open_truth", "truth_split"]
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from caloforge.cli.validate import truth_split
 from caloforge.data.bundled import showers_path
 from caloforge.data.showers import Showers
 from caloforge.data.splits import SplitOf
 from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue
-from caloforge.geometry.binning import Binning
-from caloforge.validation.conditions import require_one_mesh
+from caloforge.geometry.binning import Binning, require_one_mesh
 from caloforge.validation.sample import Source
 
 
@@ -56,3 +54,12 @@ def open_truth(
         parts.append(SplitOf(file, "test") if part == "test" else file)
         facts.append({"file": str(path), "split": part, **file.provenance})
     return Joined(tuple(parts)), facts
+
+
+def truth_split(split: str, truth: ShowerFile, judged: Sequence[ShowerFile]) -> str:
+    """``auto`` is the test split where any of the models was trained on this very truth."""
+    if split != "auto":
+        return split
+    runs = [file.provenance.get("training", {}) for file in judged]
+    trained = {digest for run in runs for digest in (run.get("showers_digest"), run.get("data", {}).get("file_digest"))}
+    return "test" if trained - {None} and truth.digest in trained else "all"

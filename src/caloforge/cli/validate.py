@@ -1,6 +1,6 @@
 """`caloforge validate`: generated showers against truth, judged by a checklist, as a report."""
 
-__all__ = ["truth_split", "validate"]
+__all__ = ["validate"]
 
 import json
 from collections.abc import Iterator, Sequence
@@ -12,14 +12,15 @@ import typer
 
 from caloforge.classifiers.protocol import PROTOCOLS
 from caloforge.cli.progress import track
+from caloforge.cli.truth import truth_split
 from caloforge.data.bundled import showers_path
 from caloforge.data.splits import SplitOf
 from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue
+from caloforge.files import require_writable
 from caloforge.geometry.readouts import readout
 from caloforge.physics.plugins import load_file, load_plugins
 from caloforge.validation.checklist import load_checklist
-from caloforge.validation.report import require_writable
 from caloforge.validation.sample import Source
 from caloforge.validation.validate import validate as run_validation
 
@@ -109,12 +110,3 @@ def _named(paths: Sequence[Path]) -> Iterator[tuple[str, Path]]:
             yield from zip(names, paths, strict=True)
             return
     raise BadValue("generated files", [str(path) for path in paths], "give each file once")
-
-
-def truth_split(split: str, truth: ShowerFile, judged: Sequence[ShowerFile]) -> str:
-    """``auto`` is the test split where any of the models was trained on this very truth."""
-    if split != "auto":
-        return split
-    runs = [file.provenance.get("training", {}) for file in judged]
-    trained = {digest for run in runs for digest in (run.get("showers_digest"), run.get("data", {}).get("file_digest"))}
-    return "test" if trained - {None} and truth.digest in trained else "all"

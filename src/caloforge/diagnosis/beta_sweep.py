@@ -23,7 +23,7 @@ from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
 from caloforge.errors import BadValue
 from caloforge.generation.sampler import sample_showers
-from caloforge.metrics.separation import Measured
+from caloforge.metrics.measured import Measured
 from caloforge.models import ModelConfig
 from caloforge.models.cascade import Cascade
 from caloforge.models.vae import ShapeVAE, VAEConfig

@@ -10,15 +10,18 @@ an effect below the tolerance t is nobody's concern, and without alarm a model i
 would have been seen. As :math:`s \propto 1/\sqrt n`, that needs :math:`n\,((z_\alpha + z_\beta) s / d)^2` showers.
 """
 
-__all__ = ["Status", "Effect", "Finding", "ALPHA", "POWER", "judge", "cannot_tell"]
+__all__ = ["Status", "Effect", "Finding", "ALPHA", "POWER", "judge", "cannot_tell", "findings_table"]
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from html import escape
 from typing import Any
 
 from scipy.stats import norm
+
+from caloforge.reporting.markup import Cell, table, text
 
 ALPHA = 0.01
 POWER = 0.95
@@ -93,3 +96,19 @@ def cannot_tell(test: str, reason: str, needed: int | None = None) -> Finding:
     """The finding of a test that does not apply, or lacks what it needs."""
     wanted = "" if needed is None else f"; it needs about {needed} showers"
     return Finding(test, Status.CANNOT_TELL, f"{reason}{wanted}", needed=needed)
+
+
+_KIND = {Status.HEALTHY: "pass", Status.ALARM: "fail", Status.CANNOT_TELL: "unsure"}
+_NOTE = (
+    f"Each test is set to raise a false alarm for {100 * ALPHA:g} % of healthy models. Healthy means that a defect of "
+    "concern would have been seen; where it would not, the test cannot tell and says how many showers it would need."
+)
+
+
+def findings_table(findings: Sequence[Finding]) -> str:
+    """Findings, alarms first, and what they mean."""
+    rows = (
+        (text(f.test), Cell(escape(f.status), _KIND[f.status]), text(f.evidence), text(f.remedy or "-"))
+        for f in sorted(findings, key=lambda f: list(_KIND).index(f.status) != 1)
+    )
+    return table(("Test", "Finding", "Evidence", "Remedy"), rows) + f'<p class="small">{_NOTE}</p>'

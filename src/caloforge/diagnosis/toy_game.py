@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from caloforge.models.adversary import Game, NonSaturating, Wasserstein, mode_seeking
-from caloforge.models.keep_probability import Acceptance
+from caloforge.models.keep_probability import KeepProbability
 from caloforge.rng import stream, torch_stream
 from caloforge.training.balance import Balance, balance_between
 
@@ -88,15 +88,15 @@ class Outcome:
     generator: nn.Module
     critic: nn.Module
     options: ToyGame
-    acceptance: Acceptance | None = None
+    keep_probability: KeepProbability | None = None
 
     def sample(self, n: int, chance: torch.Generator) -> Float[Tensor, "n 2"]:
         """Generated points that were kept."""
         kept = torch.empty(0, 2)
         while len(kept) < n:
             points = self.propose(n, chance)
-            if self.acceptance is not None:
-                points = points[torch.rand(n, generator=chance) < self.acceptance(points)]
+            if self.keep_probability is not None:
+                points = points[torch.rand(n, generator=chance) < self.keep_probability(points)]
             kept = torch.cat([kept, points])
         return kept[:n]
 
@@ -133,7 +133,7 @@ def play(options: ToyGame, seed: int, n_truth: int = 10_000) -> Outcome:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(chance.initial_seed())
         networks = _perceptron(_NOISE, 2), _perceptron(2 * options.packing, 1)
-    outcome = Outcome(*networks, options, None if balance is None else balance.acceptance)
+    outcome = Outcome(*networks, options, None if balance is None else balance.keep_probability)
     players = [
         torch.optim.Adam(net.parameters(), options.learning_rate, (0.5, 0.9), fused=True)
         for net in (outcome.critic, outcome.generator)

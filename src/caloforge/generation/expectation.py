@@ -43,7 +43,7 @@ from caloforge.data.showers import Showers
 from caloforge.errors import BadValue
 from caloforge.generation.sampler import BLOCK, sample_batches
 from caloforge.models.base import Estimate, Generator
-from caloforge.models.keep_probability import Acceptance, shower_terms
+from caloforge.models.keep_probability import KeepProbability, shower_terms
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import torch_stream
 from caloforge.training.run import Run
@@ -188,8 +188,8 @@ def expectation(
         BadValue: more or fewer than one incident particle, or fewer than two showers.
     """
     c, noise = _one(pipeline, incident), torch_stream(seed, "expectation")
-    if model.acceptance is not None:
-        return _kept_mean(model, model.acceptance, pipeline, f, [c], n, noise)
+    if model.keep_probability is not None:
+        return _kept_mean(model, model.keep_probability, pipeline, f, [c], n, noise)
     return _numbers(model.expectation(_on_features(pipeline, f), c, n, noise))
 
 
@@ -209,8 +209,8 @@ def expected_difference(
     """
     c, reference = _one(pipeline, incident), _one(pipeline, other)
     noise = torch_stream(seed, "expectation")
-    if model.acceptance is not None:
-        return _kept_mean(model, model.acceptance, pipeline, f, [c, reference], n, noise)
+    if model.keep_probability is not None:
+        return _kept_mean(model, model.keep_probability, pipeline, f, [c, reference], n, noise)
     return _numbers(model.difference(_on_features(pipeline, f), c, reference, n, noise))
 
 
@@ -233,7 +233,7 @@ def _on_features(pipeline: Pipeline, f: ShowerStatistic) -> Callable[[Tensor, Te
 @torch.no_grad()
 def _kept_mean(
     model: Generator,
-    acceptance: Acceptance,
+    keep_probability: KeepProbability,
     pipeline: Pipeline,
     f: ShowerStatistic,
     conditions: Sequence[Float[Tensor, " C"]],
@@ -249,7 +249,10 @@ def _kept_mean(
         for c in conditions:
             there = c.expand(len(z), -1)
             x = model.sample(z, there)
-            kept, values = acceptance(shower_terms(x, there, pipeline)).double(), _on_features(pipeline, f)(x, there)
+            kept, values = (
+                keep_probability(shower_terms(x, there, pipeline)).double(),
+                _on_features(pipeline, f)(x, there),
+            )
             shape, values = values.shape[1:], values.flatten(1) if values.ndim > 1 else values[:, None]
             columns += [kept[:, None] * values, kept[:, None].expand_as(values)]
         v = torch.stack(columns)

@@ -40,7 +40,7 @@ def log_likelihood(
         ImplicitDensity: the model has no density.
         BadValue: its density is that of showers of which rare ones were shown more often.
     """
-    if model.acceptance is not None:
+    if model.keep_probability is not None:
         raise BadValue("training.balance", "on in this run", "its density is not the truth's; train without balance")
     values, errors = [], []
     for block, start in enumerate(range(0, len(showers), _BLOCK)):

@@ -3,7 +3,7 @@
 Shower i has the same noise, and goes through arithmetic of the same shape, whatever the batch size or the number of
 showers asked for; so the same seed gives the same showers bit for bit on one machine.
 
-Where the model was trained on rare showers shown more often, its `Acceptance` says with which probability each shower
+Where the model was trained on rare showers shown more often, its `KeepProbability` says with which probability each shower
 is kept; places whose shower is not kept are drawn again, with new noise, until every place has one.
 """
 
@@ -55,7 +55,9 @@ def _sample(
         z, c = (torch.cat([part, part[-1:].expand(size - len(part), -1)]) for part in (z, c))
         samples.append(model.sample(z, c))
         kept.append(
-            torch.ones(size) if model.acceptance is None else model.acceptance(shower_terms(samples[-1], c, pipeline))
+            torch.ones(size)
+            if model.keep_probability is None
+            else model.keep_probability(shower_terms(samples[-1], c, pipeline))
         )
     return torch.cat(samples)[: len(conditions)], torch.cat(kept)[: len(conditions)]
 

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
-from caloforge.errors import BadFile, BadValue
+from caloforge.errors import BadFile, BadValue, BinningMismatch
 
 _NO_LAYER = "0"  # how CaloChallenge XML writes the r edges of a layer without cells
 
@@ -219,3 +219,9 @@ def _read_layers(elements: Iterable[ElementTree.Element]) -> Iterable[Layer]:
         low_high = tuple(float(text) for text in z_text.split(",")) if z_text else None
         z_edges = None if low_high is None else (low_high[0], low_high[1])
         yield Layer(int(element.attrib["id"]), edges, int(element.attrib["n_bin_alpha"]), z_edges)
+
+
+def require_one_mesh(truth: Binning, generated: Binning) -> None:
+    """Raises BinningMismatch where the layers differ."""
+    if not truth.same_cells(generated):
+        raise BinningMismatch(truth.name, generated.name)

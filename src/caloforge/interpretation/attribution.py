@@ -21,15 +21,15 @@ from numpy import ndarray as Array
 from scipy.stats import norm
 
 from caloforge.classifiers.auc import FAST, Classified, ClassifierSettings, Run, cross_validate
-from caloforge.classifiers.classes import draw, halves
+from caloforge.classifiers.data import draw, halves
 from caloforge.classifiers.features import Features
 from caloforge.classifiers.importance import Importance, permutation_importance
-from caloforge.classifiers.network import Trial, perceptron, threads
+from caloforge.classifiers.network import ClassifierTraining, perceptron, threads
 from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning
 from caloforge.interpretation.cylinder import KINDS, Ring, on_plane, ring_features, rings_of
 from caloforge.interpretation.gradients import POINTS, Baselines, integrated_gradients
-from caloforge.metrics.separation import Measured
+from caloforge.metrics.measured import Measured
 from caloforge.physics.moments import ratio
 
 _FALSE_ALARM = 0.01  # that any place of a map is called significant by chance
@@ -166,7 +166,7 @@ class _Judged:
         rows = (np.arange(len(truth)), np.arange(len(generated)))
         classes, folds = draw((truth.values, generated.values), rows, size, settings.folds, seed)
         with threads(settings.threads):
-            run = cross_validate(Trial(classes, folds, seed, settings, perceptron, progress))
+            run = cross_validate(ClassifierTraining(classes, folds, seed, settings, perceptron, progress))
         return cls(truth, generated, run, size)
 
     def attributions(self) -> tuple[Float[Array, " f"], Float[Array, " f"]]:

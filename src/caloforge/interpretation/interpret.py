@@ -120,7 +120,7 @@ def interpret_run(
         absent["sensitivity"] = "the model or the truth knows one energy only, so there is no slope to compare"
     if not films:
         absent["modulation"] = "no layer on the way from noise to shower is modulated (FiLM) over a range of energies"
-    if run.model.acceptance is not None:
+    if run.model.keep_probability is not None:
         absent["balance"] = (
             "trained with training.balance: latents, variances, traversals and modulation are those of the balanced "
             "mixture, before showers are kept or drawn again; slopes and the classifier are those of the kept showers"

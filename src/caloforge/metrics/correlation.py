@@ -13,8 +13,8 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from caloforge.errors import BadValue
+from caloforge.metrics.measured import Measured, need_showers
 from caloforge.metrics.scaling import fill_undefined, standardise
-from caloforge.metrics.separation import Measured, need_showers
 
 
 def correlation_matrix(features: Float[Array, "N f"]) -> Float[Array, "f f"]:

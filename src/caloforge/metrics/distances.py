@@ -19,8 +19,9 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 from scipy.stats import kstwo
 
+from caloforge.metrics.measured import Measured, need_showers, summarise
 from caloforge.metrics.scaling import standardise
-from caloforge.metrics.separation import Measured, Resamples, need_showers, summarise
+from caloforge.metrics.separation import Resamples
 
 _NULL_MEAN = np.sqrt(np.pi / 2) * np.log(2)
 _NULL_SPREAD = np.sqrt(np.pi**2 / 12 - np.pi / 2 * np.log(2) ** 2)

@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
+from caloforge.metrics.measured import Measured, need_showers
 from caloforge.metrics.scaling import scale_by_largest
-from caloforge.metrics.separation import Measured, need_showers
 
 _BATCHES = 10
 _MOST = 2500

@@ -13,20 +13,19 @@ Precision and density fall when generated showers lie outside the truth, recall 
 missing. Sources: Kynkäänniemi et al., arXiv:1904.06991; Naeem et al., arXiv:2002.09797.
 """
 
-__all__ = ["manifold_metrics", "measure_manifold", "METRICS", "squared_distances"]
+__all__ = ["manifold_metrics", "measure_manifold", "METRICS"]
 
-from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray as Array
 
+from caloforge.metrics.measured import Measured, need_showers
+from caloforge.metrics.neighbours import squared_distances
 from caloforge.metrics.scaling import Pair, fill_undefined, standardise
-from caloforge.metrics.separation import Measured, need_showers
 
 METRICS = ("precision", "recall", "density", "coverage")
 _FOLDS = 10
-_BLOCK = 500
 
 
 def manifold_metrics(truth: Float[Array, "n f"], generated: Float[Array, "m f"], k: int = 5) -> dict[str, float]:
@@ -58,18 +57,6 @@ def _metrics(truth: Float[Array, "n f"], generated: Float[Array, "m f"], k: int)
         covered[rows] = inside.any(axis=1)
         reached[rows] = (distance < around_generated).any(axis=1)
     return np.array([np.mean(hits > 0), reached.mean(), hits.mean() / k, covered.mean()])
-
-
-def squared_distances(
-    first: Float[Array, "n f"], second: Float[Array, "m f"]
-) -> Iterator[tuple[slice, Float[Array, "b m"]]]:
-    """Squared distances of some rows of the first sample to all of the second."""
-    norms = np.einsum("ij,ij->i", second, second)
-    for start in range(0, len(first), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        block = first[rows]
-        distance = norms - 2 * (block @ second.T) + np.einsum("ij,ij->i", block, block)[:, None]
-        yield rows, distance
 
 
 def _radii(sample: Float[Array, "n f"], k: int) -> Float[Array, " n"]:

@@ -1,14 +1,17 @@
 r"""Nearest neighbours among showers, as Euclidean distances of standardised features, in blocks."""
 
-__all__ = ["nearest", "nearest_rows"]
+__all__ = ["nearest", "nearest_rows", "squared_distances"]
+
+from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
-from caloforge.metrics.manifold import squared_distances
-
 _CLIP = 10.0
+
+
+_BLOCK = 500
 
 
 def nearest(
@@ -31,3 +34,15 @@ def nearest_rows(points: Float[Array, "n f"], among: Float[Array, "m f"]) -> Int
     """Row of each point's nearest neighbour, for few points."""
     x, y = (np.nan_to_num(a).astype(np.float64) for a in (points, among))
     return np.array([((y - point) ** 2).sum(axis=1).argmin() for point in x], np.int64)
+
+
+def squared_distances(
+    first: Float[Array, "n f"], second: Float[Array, "m f"]
+) -> Iterator[tuple[slice, Float[Array, "b m"]]]:
+    """Squared distances of some rows of the first sample to all of the second."""
+    norms = np.einsum("ij,ij->i", second, second)
+    for start in range(0, len(first), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        block = first[rows]
+        distance = norms - 2 * (block @ second.T) + np.einsum("ij,ij->i", block, block)[:, None]
+        yield rows, distance

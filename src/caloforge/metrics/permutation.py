@@ -38,7 +38,8 @@ from numpy import ndarray as Array
 from scipy.sparse import csr_array, vstack
 
 from caloforge.errors import BadValue
-from caloforge.metrics.separation import Histograms, need_showers
+from caloforge.metrics.measured import need_showers
+from caloforge.metrics.separation import Histograms
 
 _ROUNDING = 1e-6
 STATISTICS = ("shift", "width", "tail", "bin", "shape")

@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 from caloforge.errors import BadValue, EmptySample
-from caloforge.metrics.separation import Measured
+from caloforge.metrics.measured import Measured
 from caloforge.units import GeV
 
 _DISCRETE = 20

@@ -10,50 +10,17 @@ for samples of n and m showers of one and the same distribution over B well fill
 until it is set against that floor. Source: Diefenbacher et al., arXiv:2009.03796; CaloChallenge, arXiv:2410.21611.
 """
 
-__all__ = [
-    "Measured",
-    "Histograms",
-    "Resamples",
-    "separation_power",
-    "measure_separation",
-    "summarise",
-    "need_showers",
-    "standard_error",
-    "well_filled",
-]
+__all__ = ["Histograms", "Resamples", "separation_power", "measure_separation", "well_filled"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 from scipy.sparse import csr_array, vstack
 
-from caloforge.errors import EmptySample
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A distance as a physicist quotes it: ``value`` +- ``error``, beside what truth against truth gives.
-
-    ``floor`` is the mean of the distance between two truth samples, ``floor_spread`` its standard deviation.
-    """
-
-    value: float
-    error: float
-    floor: float
-    floor_spread: float
-
-    @property
-    def significance(self) -> float:
-        """How far the value stands above the floor, in standard deviations of truth against truth."""
-        return (self.value - self.floor) / max(self.floor_spread, 1e-12)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers for JSON."""
-        return {"value": self.value, "error": self.error, "floor": self.floor, "floor_spread": self.floor_spread}
+from caloforge.metrics.measured import Measured, need_showers, summarise
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,17 +133,6 @@ def separation_power(truth: Float[Array, " n"], generated: Float[Array, " m"], e
     return float(_distance(h, g, first.starts)[0, 0])
 
 
-def standard_error(values: Float[Array, " n"]) -> float:
-    """Of the mean of independent values."""
-    return float(values.std(ddof=1) / np.sqrt(len(values)))
-
-
-def need_showers(n: int, m: int, fewest: int = 1, what: str = "a comparison") -> None:
-    """Raises EmptySample when one of the sizes is below ``fewest``."""
-    if min(n, m) < fewest:
-        raise EmptySample(f"{what} needs at least {fewest} showers in both samples", n, m)
-
-
 @dataclass(frozen=True, eq=False)
 class Resamples:
     """Bootstrap weights, shared by all observables: how often each shower enters each of R resamples.
@@ -223,16 +179,3 @@ def measure_separation(
     errors = _distance(drawn, generated.contents(counted), truth.starts)
     floors = _distance(drawn, truth.contents(resamples.null), truth.starts)
     return summarise(values[0], errors, floors)
-
-
-def summarise(
-    values: Float[Array, " k"], draws: Float[Array, "R k"], null: Float[Array, "R k"]
-) -> tuple[Measured, tuple[Measured, ...]]:
-    """The mean over k columns and each column, from their values, bootstrap draws, and truth-against-truth draws."""
-    columns = (_summary(values[[k]], draws[:, [k]], null[:, [k]]) for k in range(len(values)))
-    return _summary(values, draws, null), tuple(columns)
-
-
-def _summary(values: Float[Array, " k"], draws: Float[Array, "R k"], null: Float[Array, "R k"]) -> Measured:
-    spread, floor = draws.mean(axis=1).std(ddof=1), null.mean(axis=1)
-    return Measured(float(values.mean()), float(spread), float(floor.mean()), float(floor.std(ddof=1)))

@@ -29,8 +29,8 @@ from torch import Tensor, nn
 
 from caloforge.errors import BadValue, CaloforgeError, UnknownName
 from caloforge.geometry.binning import Binning
-from caloforge.models.keep_probability import Acceptance
-from caloforge.nn.conditioning import Tails
+from caloforge.models.keep_probability import KeepProbability
+from caloforge.nn.conditioning import LinearExtrapolation
 from caloforge.preprocessing.pipeline import EnergyFeatures, Pipeline
 
 Losses = dict[str, Tensor]
@@ -85,7 +85,7 @@ class Generator(nn.Module, ABC):
 
     ``explicit``: whether ``log_prob`` can be evaluated (VAE, flow) or only samples drawn (GAN).
     ``training_parts``: submodules that only training needs (a critic); a finished run is saved and loaded without them.
-    ``acceptance``: after a training on rare showers shown more often, with which probability to keep each sample; then
+    ``keep_probability``: after a training on rare showers shown more often, with which probability to keep each sample; then
     ``sample`` and ``log_prob`` are of the showers as they were shown, and `caloforge.generation.sampler` of the truth.
     """
 
@@ -95,7 +95,7 @@ class Generator(nn.Module, ABC):
 
     def __init__(self) -> None:
         super().__init__()
-        self.acceptance: Acceptance | None = None
+        self.keep_probability: KeepProbability | None = None
 
     def initialise(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> None:
         """Set data-dependent starting values from the training features, before the first step."""
@@ -110,7 +110,7 @@ class Generator(nn.Module, ABC):
         """Who takes turns in a training step; one who minimises ``loss`` over all parameters, if not said otherwise."""
         return [Player("model", list(self.parameters()), self.loss)]
 
-    def held_out(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator) -> Losses:
+    def clamped_out(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator) -> Losses:
         """Figures of merit on showers that are not trained on; ``validation`` is the one to watch."""
         return {"validation": self.loss(x, c, 1.0, generator)["total"]}
 
@@ -193,9 +193,9 @@ class ModelConfig(BaseModel, ABC):
         """The preprocessing that this family wants, not yet fitted."""
         return Pipeline(binning, hide_particle=self.hide_particle, energies=self.energy_features)
 
-    def linear_tails(self, pipeline: Pipeline) -> Tails | None:
+    def linear_tails(self, pipeline: Pipeline) -> LinearExtrapolation | None:
         """Where the networks of ``build`` go on linearly; None where they are free."""
-        return Tails(*pipeline.condition.ends) if self.tails == "linear" else None
+        return LinearExtrapolation(*pipeline.condition.ends) if self.tails == "linear" else None
 
     @abstractmethod
     def build(self, pipeline: Pipeline) -> Generator:

@@ -10,7 +10,7 @@ as the quantile function of `ThresholdShares`:
 How cells go together is not in it.
 """
 
-__all__ = ["MeanPicture", "mean_picture"]
+__all__ = ["CellMarginals", "cell_marginals"]
 
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ _QUANTILES = np.concatenate([np.geomspace(0.002, 0.05, 6), np.linspace(0.1, 0.9,
 _FEWEST = 100  # hits that a spread is fitted to
 
 
-class MeanPicture(NamedTuple):
+class CellMarginals(NamedTuple):
     """Parameters of each cell (V,); ``spread`` holds a, b and f."""
 
     logit: Tensor
@@ -38,9 +38,9 @@ class MeanPicture(NamedTuple):
     spread: Tensor
 
 
-def mean_picture(
+def cell_marginals(
     binning: Binning, shares: Float[Tensor, "N V"], log_energy: Float[Tensor, "N L"], faint_part: float
-) -> MeanPicture:
+) -> CellMarginals:
     """Fit of all cells; ``log_energy`` is that of the layers, standardised; ``faint_part`` is d."""
     level = log_energy[:, torch.from_numpy(binning.layer_of_voxel)]
     hit = shares > 0
@@ -48,7 +48,7 @@ def mean_picture(
     log_share = torch.where(hit, shares.clamp_min(1e-30).log(), 0.0)
     mean, slope = _line(hit.float(), log_share, level)
     spread, offset = _spread(binning, hit, log_share - mean - slope * level, faint_part)
-    return MeanPicture(logit, logit_slope, mean - offset, slope, spread)
+    return CellMarginals(logit, logit_slope, mean - offset, slope, spread)
 
 
 def _solve(a00: Tensor, a01: Tensor, a11: Tensor, b0: Tensor, b1: Tensor) -> tuple[Tensor, Tensor]:

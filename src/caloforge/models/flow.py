@@ -6,7 +6,7 @@ Each coupling transforms half of the features by monotonic rational-quadratic sp
 half and on c, so the flow is as fast to sample as to evaluate. Before them, an affine map with mean and scale from c
 alone takes out what every feature does on average, such as a resolution that improves with energy. Halves alternate
 along the bits of the feature's index, so that after :math:`2 \log_2 n` couplings every feature has met every other.
-With `Tails`, the affine map goes on linearly outside the training range (means, and the first ``widths`` log scales),
+With `LinearExtrapolation`, the affine map goes on linearly outside the training range (means, and the first ``widths`` log scales),
 where the couplings hear its edge: the density keeps the shape it has there.
 Source: arXiv:1906.04032, splines by zuko.
 """
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.distributions import AffineTransform, Transform
 
 from caloforge.models.cascade import EnergyStage
-from caloforge.nn.conditioning import Tails
+from caloforge.nn.conditioning import LinearExtrapolation
 from caloforge.nn.layers import AffineOfCondition
 
 
@@ -36,7 +36,7 @@ class CouplingFlow(nn.Module):
         transforms: int,
         bins: int,
         width: int,
-        tails: Tails | None = None,
+        tails: LinearExtrapolation | None = None,
         widths: int = 0,
     ) -> None:
         super().__init__()
@@ -94,13 +94,13 @@ class _Standardise(zuko.lazy.LazyTransform):  # type: ignore[misc]
 class _Held(zuko.lazy.LazyTransform):  # type: ignore[misc]
     """A transformation that hears a condition held inside the training range."""
 
-    def __init__(self, transform: zuko.lazy.LazyTransform, tails: Tails) -> None:
+    def __init__(self, transform: zuko.lazy.LazyTransform, tails: LinearExtrapolation) -> None:
         super().__init__()
         self.transform, self.tails = transform, tails
 
     def forward(self, c: Tensor | None = None) -> Transform:
         assert c is not None
-        return self.transform(self.tails.held(c))
+        return self.transform(self.tails.clamped(c))
 
 
 def _half(features: int, k: int) -> Bool[Tensor, " D"]:
@@ -113,7 +113,13 @@ class LayerEnergyFlow(EnergyStage):
     """Energy stage of a cascade as a `CouplingFlow`."""
 
     def __init__(
-        self, n_layers: int, n_conditions: int, transforms: int, bins: int, width: int, tails: Tails | None = None
+        self,
+        n_layers: int,
+        n_conditions: int,
+        transforms: int,
+        bins: int,
+        width: int,
+        tails: LinearExtrapolation | None = None,
     ) -> None:
         super().__init__()
         self.flow = CouplingFlow(n_layers, n_conditions, transforms, bins, width, tails, widths=1)

@@ -1,4 +1,4 @@
-r"""Acceptance: what undoes a training on rare showers shown more often, one generated shower at a time.
+r"""KeepProbability: what undoes a training on rare showers shown more often, one generated shower at a time.
 
 Training draws showers from :math:`q(x) \propto p(x)/a(x)` instead of the truth :math:`p(x)`, with
 
@@ -13,7 +13,7 @@ kinds: how well it tells them apart decides only how often rare showers are seen
 between the kinds is hardly kept. Source: rejection sampling, von Neumann (1951).
 """
 
-__all__ = ["Acceptance", "shower_terms"]
+__all__ = ["KeepProbability", "shower_terms"]
 
 import math
 
@@ -27,7 +27,7 @@ _LEAST_RESPONSE = 1e-5
 _TINY = 1e-9
 
 
-class Acceptance(nn.Module):
+class KeepProbability(nn.Module):
     """Probability of keeping a shower, from ``n_terms`` numbers t of it and ``n_components`` of its kinds.
 
     Buffers: ``centre`` and ``width`` standardise t; of each component ``log_share``, ``mean``, ``whiten`` (inverse of

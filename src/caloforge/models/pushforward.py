@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from caloforge.geometry.binning import Binning
 from caloforge.models.cascade import EnergySampler, ShapeSampler
-from caloforge.models.cell_marginals import mean_picture
+from caloforge.models.cell_marginals import cell_marginals
 from caloforge.models.threshold import ThresholdShares
-from caloforge.nn.conditioning import Conditioning, Tails
+from caloforge.nn.conditioning import Conditioning, LinearExtrapolation
 from caloforge.nn.layers import AffineOfCondition, ConditionedMLP
 
 
@@ -31,7 +31,7 @@ class ShapeGenerator(ShapeSampler):
         width: int,
         depth: int,
         conditioning: Conditioning,
-        tails: Tails | None = None,
+        tails: LinearExtrapolation | None = None,
     ) -> None:
         super().__init__()
         self.binning, self.n_layers, self.latent = binning, binning.n_layers, latent
@@ -43,7 +43,7 @@ class ShapeGenerator(ShapeSampler):
 
     def initialise(self, shares: Float[Tensor, "N V"], u: Float[Tensor, "N U"]) -> None:
         """Start from the mean picture at each layer energy."""
-        picture = mean_picture(
+        picture = cell_marginals(
             self.binning, shares, u[:, -self.n_layers :], self.shares.faint_part[0].detach().exp().item()
         )
         a, b, f = picture.spread.clamp_min(0.03).log()
@@ -84,7 +84,7 @@ class EnergyGenerator(EnergySampler):
         width: int,
         depth: int,
         conditioning: Conditioning,
-        tails: Tails | None = None,
+        tails: LinearExtrapolation | None = None,
     ) -> None:
         super().__init__()
         self.tails = tails
@@ -100,4 +100,4 @@ class EnergyGenerator(EnergySampler):
         if self.tails is None:
             return noise + self.network(noise, c)
         mean, log_scale = self.affine(c)
-        return mean + log_scale.exp() * (noise + self.network(noise, self.tails.held(c)))
+        return mean + log_scale.exp() * (noise + self.network(noise, self.tails.clamped(c)))

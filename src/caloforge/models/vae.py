@@ -32,7 +32,7 @@ from caloforge.models.flow import CouplingFlow, LayerEnergyFlow
 from caloforge.models.hurdle import DirichletShares, LogNormalShares
 from caloforge.models.layerwise import LayerMemory
 from caloforge.models.shares import ShareDensity
-from caloforge.nn.conditioning import Conditioning, ParticleEmbedding, Tails
+from caloforge.nn.conditioning import Conditioning, LinearExtrapolation, ParticleEmbedding
 from caloforge.nn.layers import ConditionedMLP
 from caloforge.preprocessing.pipeline import CellFeatures, Pipeline
 
@@ -87,7 +87,7 @@ class VAEConfig(ModelConfig):
         prior = None
         if self.prior == "flow":
             known = 2 * binning.n_layers
-            prior = CouplingFlow(self.latent, known + n_conditions, *flow, tails and tails.behind(known))
+            prior = CouplingFlow(self.latent, known + n_conditions, *flow, tails and tails.shifted(known))
         return Cascade(pipeline, embedding, energies, ShapeVAE(binning, n_conditions, self, prior, tails))
 
 
@@ -103,7 +103,7 @@ class ShapeVAE(ShapeStage):
         n_conditions: int,
         config: VAEConfig,
         prior: CouplingFlow | None,
-        tails: Tails | None = None,
+        tails: LinearExtrapolation | None = None,
     ) -> None:
         super().__init__()
         n_voxels, context, width = binning.n_voxels, 2 * binning.n_layers, config.width

@@ -21,7 +21,7 @@ __all__ = [
     "FiLM",
     "FiLMLinear",
     "ParticleEmbedding",
-    "Tails",
+    "LinearExtrapolation",
     "small_network",
 ]
 
@@ -38,33 +38,33 @@ _CHORD = 1 / 3  # of the range
 
 
 @dataclass(frozen=True)
-class Tails:
+class LinearExtrapolation:
     """Linear continuation outside [low, high] of one column of a condition, where the standardised log energy is."""
 
     low: float
     high: float
     column: int = 0
 
-    def behind(self, features: int) -> "Tails":
+    def shifted(self, features: int) -> "LinearExtrapolation":
         """The same for a condition that stands behind that many features."""
         return replace(self, column=self.column + features)
 
     def _with(self, c: Float[Tensor, "N C"], x: Float[Tensor, "N 1"]) -> Float[Tensor, "N C"]:
         return torch.cat([c[:, : self.column], x, c[:, self.column + 1 :]], 1)
 
-    def held(self, c: Float[Tensor, "N C"]) -> Float[Tensor, "N C"]:
+    def clamped(self, c: Float[Tensor, "N C"]) -> Float[Tensor, "N C"]:
         """The condition held inside the range."""
         return self._with(c, c[:, self.column, None].clamp(self.low, self.high))
 
-    def beyond(self, c: Float[Tensor, "N C"]) -> Float[Tensor, "N 2"]:
+    def excess(self, c: Float[Tensor, "N C"]) -> Float[Tensor, "N 2"]:
         """How far the log energy lies below the range (negative) and above it."""
         x = c[:, self.column, None]
         return torch.cat([(x - self.low).clamp(max=0.0), (x - self.high).clamp(min=0.0)], 1)
 
-    def bent(self, c: Float[Tensor, "N C"]) -> Float[Tensor, "N C+2"]:
+    def with_hinges(self, c: Float[Tensor, "N C"]) -> Float[Tensor, "N C+2"]:
         """The condition, and how far its log energy lies below the first third of the range and above the last."""
         width = _CHORD * (self.high - self.low)
-        return torch.cat([c, replace(self, low=self.low + width, high=self.high - width).beyond(c)], 1)
+        return torch.cat([c, replace(self, low=self.low + width, high=self.high - width).excess(c)], 1)
 
     def continued(self, f: Callable[[Tensor], Tensor], c: Float[Tensor, "N C"]) -> Float[Tensor, "N D"]:
         """f(c) inside, and along a chord of f outside."""
@@ -75,8 +75,8 @@ class Tails:
             start, end = (f(self._with(rows, torch.full_like(rows[:, :1], at))) for at in (x, x + width))
             return (end - start) / max(width, 1e-6)
 
-        beyond = self.beyond(c)
-        return f(self.held(c)) + beyond[:, :1] * slope(self.low) + beyond[:, 1:] * slope(self.high - width)
+        excess = self.excess(c)
+        return f(self.clamped(c)) + excess[:, :1] * slope(self.low) + excess[:, 1:] * slope(self.high - width)
 
 
 def small_network(n_in: int, width: int, n_out: int) -> nn.Sequential:
@@ -90,7 +90,9 @@ def small_network(n_in: int, width: int, n_out: int) -> nn.Sequential:
 class FiLM(nn.Module):
     """Feature-wise linear modulation of (N, width) by a condition (N, n_conditions); starts as the identity."""
 
-    def __init__(self, n_conditions: int, width: int, hidden: int = 32, tails: Tails | None = None) -> None:
+    def __init__(
+        self, n_conditions: int, width: int, hidden: int = 32, tails: LinearExtrapolation | None = None
+    ) -> None:
         super().__init__()
         self.modulation, self.tails = small_network(n_conditions, hidden, 2 * width), tails
 
@@ -103,7 +105,7 @@ class FiLM(nn.Module):
 class FiLMLinear(nn.Module):
     """FiLM(W h + b, c)."""
 
-    def __init__(self, n_in: int, n_out: int, n_conditions: int, tails: Tails | None = None) -> None:
+    def __init__(self, n_in: int, n_out: int, n_conditions: int, tails: LinearExtrapolation | None = None) -> None:
         super().__init__()
         self.linear, self.film = nn.Linear(n_in, n_out), FiLM(n_conditions, n_out, tails=tails)
 
@@ -114,7 +116,7 @@ class FiLMLinear(nn.Module):
 class ConcatLinear(nn.Module):
     """W [h, c] + b, linear in c on the whole line: its tails are linear already."""
 
-    def __init__(self, n_in: int, n_out: int, n_conditions: int, tails: Tails | None = None) -> None:
+    def __init__(self, n_in: int, n_out: int, n_conditions: int, tails: LinearExtrapolation | None = None) -> None:
         super().__init__()
         self.linear = nn.Linear(n_in + n_conditions, n_out)
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from caloforge.nn.conditioning import CONDITIONING, Conditioning, Tails, small_network
+from caloforge.nn.conditioning import CONDITIONING, Conditioning, LinearExtrapolation, small_network
 
 _SCORING = 20  # steps
 _OUTLIER = 25.0  # squared deviation over its variance, above which it counts no more
@@ -23,7 +23,7 @@ class ConditionedMLP(nn.Module):
         width: int,
         depth: int,
         conditioning: Conditioning = "film",
-        tails: Tails | None = None,
+        tails: LinearExtrapolation | None = None,
     ) -> None:
         super().__init__()
         layer = CONDITIONING[conditioning]
@@ -53,7 +53,7 @@ class AffineOfCondition(nn.Module):
 
     goes_on: Tensor
 
-    def __init__(self, features: int, n_conditions: int, width: int, tails: Tails, widths: int) -> None:
+    def __init__(self, features: int, n_conditions: int, width: int, tails: LinearExtrapolation, widths: int) -> None:
         super().__init__()
         self.network, self.tails, self.widths = small_network(n_conditions, width, 2 * features), tails, widths
         self.line = nn.Linear(n_conditions + 2, 2 * features)
@@ -65,7 +65,7 @@ class AffineOfCondition(nn.Module):
     @torch.no_grad()
     def fit(self, x: Float[Tensor, "N D"], c: Float[Tensor, "N C"]) -> None:
         """W and b: means by least squares, the log scales that go on by maximum likelihood of normals (scoring)."""
-        phi = torch.cat([self.tails.bent(c), torch.ones_like(c[:, :1])], 1).double()
+        phi = torch.cat([self.tails.with_hinges(c), torch.ones_like(c[:, :1])], 1).double()
         solve = torch.linalg.pinv(phi)
         mean = solve @ x.double()
         square = (x.double() - phi @ mean).square().clamp_min(1e-6)
@@ -80,8 +80,12 @@ class AffineOfCondition(nn.Module):
         self.line.bias.copy_(found[:, -1])
 
     def _at(self, c: Float[Tensor, "N C"]) -> Float[Tensor, "N K"]:
-        return self.line(self.tails.bent(c)) + self.tails.continued(self.network, c) + self.tails.beyond(c) @ self.turn
+        return (
+            self.line(self.tails.with_hinges(c))
+            + self.tails.continued(self.network, c)
+            + self.tails.excess(c) @ self.turn
+        )
 
     def forward(self, c: Float[Tensor, "N C"]) -> tuple[Float[Tensor, "N D"], Float[Tensor, "N D"]]:
-        mean, log_scale = torch.where(self.goes_on, self._at(c), self._at(self.tails.held(c))).chunk(2, dim=-1)
+        mean, log_scale = torch.where(self.goes_on, self._at(c), self._at(self.tails.clamped(c))).chunk(2, dim=-1)
         return mean, log_scale

@@ -1,25 +1,18 @@
 """A page of findings with pictures: one HTML file that needs nothing else, and the same as JSON."""
 
-__all__ = ["Document", "findings_table", "verdict"]
+__all__ = ["Document", "verdict"]
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from caloforge.diagnosis.finding import ALPHA, Finding, Status
-from caloforge.reporting.markup import Cell, figure, listing, table, text
+from caloforge.files import finite_json, write_files
+from caloforge.reporting.markup import figure, listing
 from caloforge.reporting.section import Plot
-from caloforge.validation.report import finite_json, write_files
-
-_KIND = {Status.HEALTHY: "pass", Status.ALARM: "fail", Status.CANNOT_TELL: "unsure"}
-_NOTE = (
-    f"Each test is set to raise a false alarm for {100 * ALPHA:g} % of healthy models. Healthy means that a defect of "
-    "concern would have been seen; where it would not, the test cannot tell and says how many showers it would need."
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,12 +60,3 @@ class Document:
 def verdict(text: str, failed: bool) -> str:
     """The verdict as a paragraph."""
     return f'<p class="verdict{" failed" if failed else ""}">{escape(text)}</p>'
-
-
-def findings_table(findings: Sequence[Finding]) -> str:
-    """Findings, alarms first, and what they mean."""
-    rows = (
-        (text(f.test), Cell(escape(f.status), _KIND[f.status]), text(f.evidence), text(f.remedy or "-"))
-        for f in sorted(findings, key=lambda f: list(_KIND).index(f.status) != 1)
-    )
-    return table(("Test", "Finding", "Evidence", "Remedy"), rows) + f'<p class="small">{_NOTE}</p>'

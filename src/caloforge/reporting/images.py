@@ -1,14 +1,6 @@
 """Pictures of showers on their mesh: mean images with their ratios, and single showers side by side."""
 
-__all__ = [
-    "draw_across",
-    "draw_side",
-    "mean_images",
-    "paired_showers",
-    "scored_showers",
-    "side_views",
-    "single_showers",
-]
+__all__ = ["draw_across", "draw_side", "paired_showers", "scored_showers", "side_views", "single_showers"]
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -28,7 +20,6 @@ from caloforge.geometry.binning import Binning
 from caloforge.physics.observables import depth_unit
 from caloforge.reporting.style import figure, power_label
 from caloforge.units import GeV
-from caloforge.validation.figures.lineup import Lineup
 
 _PIECES = 48  # straight pieces that a full turn of the transverse mesh is drawn with, at least
 
@@ -53,7 +44,7 @@ def _rings(binning: Binning, layer: int, cells: Float[Array, " V"]) -> Float[Arr
     return cells[start:end].reshape(binning.layers[layer].n_alpha, -1)
 
 
-def _from_the_side(binning: Binning, cells: Float[Array, " V"]) -> list[_Patch]:
+def patches_from_side(binning: Binning, cells: Float[Array, " V"]) -> list[_Patch]:
     """Depth against signed radius: the sum of the sectors below the axis (alpha < 0), and of those above."""
     patches = []
     for position, (layer, z) in enumerate(zip(binning.layers, _depths(binning), strict=True)):
@@ -63,7 +54,7 @@ def _from_the_side(binning: Binning, cells: Float[Array, " V"]) -> list[_Patch]:
     return patches
 
 
-def _across(binning: Binning, layer: int, cells: Float[Array, " V"]) -> list[_Patch]:
+def patches_across(binning: Binning, layer: int, cells: Float[Array, " V"]) -> list[_Patch]:
     """One layer across the axis, its arcs drawn in short straight pieces."""
     n_alpha, r = binning.layers[layer].n_alpha, np.array(binning.layers[layer].r_edges)
     pieces = -(-_PIECES // n_alpha)
@@ -116,7 +107,7 @@ def draw_side(
     over: Float[Array, " V"] | None = None,
 ) -> Any:
     """Cells from the side on given axes, what lies above and below the axis summed up; ``over`` divides these sums."""
-    views = [_from_the_side(binning, c) for c in (cells, over) if c is not None]
+    views = [patches_from_side(binning, c) for c in (cells, over) if c is not None]
     return _draw(axes, views[0] if over is None else _ratio(views[1], views[0]), norm, colours)
 
 
@@ -130,33 +121,12 @@ def draw_across(
     over: Float[Array, " V"] | None = None,
 ) -> Any:
     """The cells of the layer at this position across the axis on given axes; ``over`` divides them."""
-    views = [_across(binning, layer, c) for c in (cells, over) if c is not None]
+    views = [patches_across(binning, layer, c) for c in (cells, over) if c is not None]
     axes.set_aspect("equal")
     return _draw(axes, views[0] if over is None else _ratio(views[1], views[0]), norm, colours)
 
 
-def mean_images(lineup: Lineup) -> Figure:
-    """Mean energy per shower from the side and, in the layer with the most, across: the truth, and ratios to it.
-
-    A single generated sample is shown itself, too; several would need more room than the eye can compare.
-    """
-    binning, samples = lineup.binning, lineup.samples
-    hottest = int(lineup.truth.mean_layer_energy.argmax())
-    side = [_from_the_side(binning, s.mean_cells) for s in samples]
-    across = [_across(binning, hottest, s.mean_cells) for s in samples]
-    shown = 2 if len(samples) == 2 else 1
-    titles = [*lineup.names[:shown], *(f"{name} / Geant4" for name in lineup.names[1:])]
-    with figure(3.9 * len(titles) + 0.6, 7.4) as fig:
-        axes = fig.subplots(2, len(titles), squeeze=False)
-        _row(fig, axes[0], side, shown, (f"Depth [{depth_unit(binning)}]", "Radius [mm]"), titles)
-        layer = f"layer {binning.layers[hottest].id}"
-        _row(fig, axes[1], across, shown, ("x [mm]", "y [mm]"), [f"{title}, {layer}" for title in titles])
-        for panel in axes[1]:
-            panel.set_aspect("equal")
-        return fig
-
-
-def _row(
+def draw_row(
     fig: Figure, axes: Array, views: list[list[_Patch]], shown: int, labels: tuple[str, str], titles: list[str]
 ) -> None:
     energy, ratio = _scale(views[0], 5), Normalize(0.5, 1.5)
@@ -205,7 +175,7 @@ def _energy(showers: Showers, i: int) -> str:
 def paired_showers(truth: Showers, generated: Showers, titles: list[list[str]]) -> Figure:
     """Truth above, generated below, each column on the energy scale of its truth."""
     binning, shown = truth.binning, len(truth)
-    views = [[_from_the_side(binning, cells) for cells in s.energy] for s in (truth, generated)]
+    views = [[patches_from_side(binning, cells) for cells in s.energy] for s in (truth, generated)]
     with figure(3.0 * shown, 5.6) as fig:
         axes = fig.subplots(2, shown, sharex=True, sharey=True, squeeze=False)
         for column in range(shown):
@@ -222,7 +192,7 @@ def paired_showers(truth: Showers, generated: Showers, titles: list[list[str]]) 
 
 def side_views(binning: Binning, pictures: Mapping[str, Float[Array, " V"]], label: str) -> Figure:
     """Pictures of cells from the side on one scale, side by side, each under its name."""
-    views = [_from_the_side(binning, cells) for cells in pictures.values()]
+    views = [patches_from_side(binning, cells) for cells in pictures.values()]
     norm = _scale([patch for view in views for patch in view], 5)
     with figure(3.9 * len(views) + 0.6, 3.7) as fig:
         axes = fig.subplots(1, len(views), sharey=True, squeeze=False)[0]

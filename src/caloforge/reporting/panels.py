@@ -1,6 +1,6 @@
 """One ratio panel: truth and generated samples above, generated / truth below, both with statistical errors."""
 
-__all__ = ["Curve", "ratio_panel", "draw_ratio", "draw_band", "draw_points", "reach_of"]
+__all__ = ["Curve", "ratio_panel", "draw_ratio", "draw_band", "draw_points", "reach_of", "energy_axis"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy import ndarray as Array
 
 from caloforge.metrics.separation import Histograms
@@ -203,3 +204,11 @@ def reach_of(pairs: Sequence[tuple[Curve, Curve]]) -> float:
         if known.any():
             needed = max(needed, float(np.quantile(np.abs(ratio[known] - 1) + band[known], 0.9)))
     return next((reach for reach in _REACHES if needed < reach), 0.95)
+
+
+def energy_axis(axes: Axes) -> None:
+    """A logarithmic axis in GeV with plain numbers."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())

@@ -17,16 +17,17 @@ from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 from caloforge.classifiers.auc import FAST, Progress
-from caloforge.classifiers.classes import fold_numbers
+from caloforge.classifiers.data import fold_numbers
 from caloforge.classifiers.features import ENERGY, Features, high
 from caloforge.classifiers.network import ClassifierSettings
-from caloforge.metrics.separation import Measured, need_showers, standard_error
+from caloforge.geometry.binning import require_one_mesh
+from caloforge.metrics.measured import Measured, need_showers, standard_error
 from caloforge.reweighting.judge import Judged, judge, mean_area, mean_gain
 from caloforge.reweighting.ratio import DensityRatio, fit_ratio
 from caloforge.reweighting.weights import conditional_mean, effective_size
 from caloforge.rng import integer_seeds, stream
 from caloforge.validation.compare import part_of
-from caloforge.validation.conditions import FEWEST, ConditionsDiffer, differences, require_one_mesh
+from caloforge.validation.conditions import FEWEST, ConditionsDiffer, differences
 from caloforge.validation.sample import Sample
 
 CLIP = 10.0

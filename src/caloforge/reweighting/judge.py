@@ -9,7 +9,7 @@ they did not see. The error is that of a bootstrap over showers, in which how of
 weight, or the spread of the folds where that is larger.
 """
 
-__all__ = ["Judged", "judge", "mean_area", "mean_gain", "weighted_auc"]
+__all__ = ["Judged", "judge", "mean_area", "mean_gain"]
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,38 +19,13 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
-from caloforge.classifiers.auc import FAST
+from caloforge.classifiers.auc import FAST, weighted_auc
 from caloforge.classifiers.features import Features
 from caloforge.classifiers.network import ClassifierSettings, threads
-from caloforge.errors import EmptySample
 from caloforge.reweighting.ratio import cross_trained, trial_of
 from caloforge.rng import stream
 
 _DRAWS = 200
-
-
-def weighted_auc(
-    truth: Float[Array, " n"],
-    generated: Float[Array, " m"],
-    truth_weights: Float[Array, "R n"],
-    generated_weights: Float[Array, "R m"],
-) -> Float[Array, " R"]:
-    """The AUC for each of R sets of weights of both classes.
-
-    Raises:
-        EmptySample: a class has no score.
-    """
-    n, m = len(truth), len(generated)
-    if min(n, m) == 0:
-        raise EmptySample("an AUC needs scores of both classes", n, m)
-    scores = np.concatenate([truth, generated])
-    order = np.argsort(scores, kind="stable")
-    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
-    u = np.concatenate([truth_weights, np.zeros_like(generated_weights)], axis=1, dtype=np.float64)
-    w = np.concatenate([np.zeros_like(truth_weights), generated_weights], axis=1, dtype=np.float64)
-    u, w = (np.add.reduceat(x[:, order], starts, axis=1) for x in (u, w))
-    below = np.cumsum(u, axis=1) - u / 2
-    return (below * w).sum(axis=1) / (u.sum(axis=1) * w.sum(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,8 +102,8 @@ def judge(
         settings: of the networks.
         progress: called with the share of the work done.
     """
-    trial = trial_of(truth, generated, weights, stream(seed, "judge"), settings, seed, progress)
+    training = trial_of(truth, generated, weights, stream(seed, "judge"), settings, seed, progress)
     with threads(settings.threads):
-        scores = cross_trained(trial)[1]
+        scores = cross_trained(training)[1]
     n = len(truth)
-    return Judged((scores[:n], scores[n:]), (trial.folds[:n], trial.folds[n:]), weights, seed)
+    return Judged((scores[:n], scores[n:]), (training.folds[:n], training.folds[n:]), weights, seed)

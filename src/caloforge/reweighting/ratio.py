@@ -25,9 +25,16 @@ from scipy.optimize import minimize
 from torch import nn
 
 from caloforge.classifiers.auc import FAST
-from caloforge.classifiers.classes import Classes, fold_numbers
+from caloforge.classifiers.data import ClassifierData, fold_numbers
 from caloforge.classifiers.features import Features
-from caloforge.classifiers.network import ClassifierSettings, Standardise, Trial, perceptron, predict, threads
+from caloforge.classifiers.network import (
+    ClassifierSettings,
+    ClassifierTraining,
+    Standardise,
+    perceptron,
+    predict,
+    threads,
+)
 from caloforge.errors import BadValue
 from caloforge.rng import stream
 
@@ -57,7 +64,7 @@ class DensityRatio:
         if features.names != self.names:
             raise BadValue("features", len(features.names), f"the weights were fitted on {len(self.names)} others")
         rows = np.arange(len(features))
-        classes = Classes((features.values,), (rows,))
+        classes = ClassifierData((features.values,), (rows,))
         scores = np.stack([predict(network, classes, rows)[:, 0] for network in self.networks])
         return -(self.slope * scores.mean(axis=0, dtype=np.float64) + self.offset)
 
@@ -77,23 +84,25 @@ def trial_of(
     settings: ClassifierSettings,
     seed: int,
     progress: Callable[[float], None],
-) -> Trial:
+) -> ClassifierTraining:
     """True against (weighted) generated showers in folds; showers of one incident energy share a fold."""
     n, m = len(truth), len(generated)
     tables, rows = (truth.values, generated.values), (np.arange(n), np.arange(m))
     folds = fold_numbers(np.concatenate([table[:, 0] for table in tables]), settings.folds, rng)
-    return Trial(Classes(tables, rows, weights=balanced(n, m, weights)), folds, seed, settings, perceptron, progress)
+    return ClassifierTraining(
+        ClassifierData(tables, rows, weights=balanced(n, m, weights)), folds, seed, settings, perceptron, progress
+    )
 
 
-def cross_trained(trial: Trial) -> tuple[tuple[nn.Module, ...], Float[Array, " N"]]:
+def cross_trained(training: ClassifierTraining) -> tuple[tuple[nn.Module, ...], Float[Array, " N"]]:
     """A network for each fold, trained on the others (15 % of them decide when to stop), and its scores of the fold."""
-    folds, count = trial.folds, trial.settings.folds
+    folds, count = training.folds, training.settings.folds
     scores, networks = np.empty(len(folds)), []
     for k in range(count):
-        inner = stream(trial.seed, "stop", k).random(len(folds)) < 0.15
-        networks.append(trial.train((folds != k) & ~inner, (folds != k) & inner, k, count))
+        inner = stream(training.seed, "stop", k).random(len(folds)) < 0.15
+        networks.append(training.train((folds != k) & ~inner, (folds != k) & inner, k, count))
         index = np.flatnonzero(folds == k)
-        scores[index] = predict(networks[-1], trial.classes, index)[:, 0]
+        scores[index] = predict(networks[-1], training.classes, index)[:, 0]
     return tuple(networks), scores
 
 
@@ -119,10 +128,10 @@ def fit_ratio(
         settings: of the networks.
         progress: called after each epoch with the share of the work done.
     """
-    trial = trial_of(truth, generated, None, stream(seed, "ratio"), settings, seed, progress)
+    training = trial_of(truth, generated, None, stream(seed, "ratio"), settings, seed, progress)
     with threads(settings.threads):
-        networks, scores = cross_trained(trial)
-    slope, offset = calibrate(scores, trial.classes.labels, balanced(len(truth), len(generated)))
+        networks, scores = cross_trained(training)
+    slope, offset = calibrate(scores, training.classes.labels, balanced(len(truth), len(generated)))
     return DensityRatio(networks, slope, offset, truth.names)
 
 

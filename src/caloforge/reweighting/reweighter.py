@@ -17,11 +17,10 @@ from safetensors.torch import save
 
 from caloforge.classifiers.network import ClassifierSettings
 from caloforge.errors import BadFile, BadValue
-from caloforge.geometry.binning import Binning
+from caloforge.geometry.binning import Binning, require_one_mesh
 from caloforge.reweighting.crossfit import inputs, weights_from
 from caloforge.reweighting.ratio import DensityRatio, blank_network
 from caloforge.units import format_energy
-from caloforge.validation.conditions import require_one_mesh
 from caloforge.validation.sample import Sample
 
 SCHEMA = "caloforge-reweighter-1"

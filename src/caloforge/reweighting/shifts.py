@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from caloforge.metrics.separation import Measured, Resamples, measure_separation
+from caloforge.metrics.measured import Measured
+from caloforge.metrics.separation import Resamples, measure_separation
 from caloforge.physics.observables import Observable
 from caloforge.reweighting.crossfit import Reweighting
 from caloforge.reweighting.weights import effective_size

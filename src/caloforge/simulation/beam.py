@@ -1,10 +1,10 @@
-r"""The beam: which particles, with which energies, from where; and the list of shots that a request stands for.
+r"""The beam: which particles, with which energies, from where; and the list of primaries that a request stands for.
 
 Energies are kinetic and in MeV. A spectrum between :math:`E_1` and :math:`E_2` is uniform in :math:`E` or in
 :math:`\ln E`.
 """
 
-__all__ = ["Beam", "Mixture", "Shots", "Spectrum", "parse_beam_particles", "parse_particle", "parse_spectrum"]
+__all__ = ["Beam", "Mixture", "Primaries", "Spectrum", "parse_beam_particles", "parse_particle", "parse_spectrum"]
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -17,8 +17,8 @@ from particle import Particle, ParticleNotFound
 from caloforge import rng
 from caloforge.errors import BadValue, UnknownName
 from caloforge.simulation.directions import PERPENDICULAR, Angles
-from caloforge.simulation.geant4.simulate import Shots
 from caloforge.simulation.physics_lists import HADRONS
+from caloforge.simulation.primaries import Primaries
 from caloforge.units import GeV, deg, format_energy, keV, parse_energy
 
 Shape = Literal["fixed", "log", "uniform"]
@@ -199,7 +199,7 @@ class Beam:
         """As on the command line: ``e-`` or ``e-:0.99,mu-:0.01``."""
         return self.particle.text if isinstance(self.particle, Mixture) else particle_name(self.particle)
 
-    def shots(self, n: int, seed: int) -> Shots:
+    def primaries(self, n: int, seed: int) -> Primaries:
         """The first ``n`` showers of a seed: shower i is the same in any ``n``, shard and process.
 
         Incident energies and angles are rounded to float32, as files hold them. The particles of a mixture, the
@@ -214,7 +214,7 @@ class Beam:
             raise BadValue("seed", seed, "a seed is not negative")
         energy = self.spectrum.sample(n, rng.stream(seed, "incident energy")).astype(np.float32)
         seeds: Int[Array, "n 2"] = np.array([rng.integer_seeds(seed, "geant4", i) for i in range(n)])
-        return Shots(self._pdg(n, seed), energy, seeds, self._angles(n, seed))
+        return Primaries(self._pdg(n, seed), energy, seeds, self._angles(n, seed))
 
     def _pdg(self, n: int, seed: int) -> Int[Array, " n"]:
         if isinstance(self.particle, Mixture):

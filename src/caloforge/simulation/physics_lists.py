@@ -3,7 +3,7 @@
 Names only: Geant4's objects are made in `physics_build`, in the process that simulates.
 """
 
-__all__ = ["HADRONS", "PHYSICS_LISTS", "Physics", "PhysicsList", "default_physics"]
+__all__ = ["HADRONS", "PHYSICS_LISTS", "Physics", "PhysicsList", "default_physics", "OPTION_0"]
 
 from dataclasses import dataclass
 from typing import Any
@@ -132,3 +132,6 @@ class Physics:
 def default_physics(*pdg: int) -> str:
     """FTFP_BERT if there are hadrons among them, option 0 for all others."""
     return "FTFP_BERT" if set(pdg) & set(HADRONS.values()) else "em0"
+
+
+OPTION_0 = Physics()

@@ -1,7 +1,7 @@
-r"""Rare showers shown more often, to the end of the training, and the acceptance that undoes it when generating.
+r"""Rare showers shown more often, to the end of the training, and the keep_probability that undoes it when generating.
 
 With the fraction :math:`f_k` of kind k among the training showers and the strength b, kind k would be kept with
-probability :math:`r_k = (f_k/f_\text{max})^b`; from these comes the acceptance :math:`a(x)` of a single shower
+probability :math:`r_k = (f_k/f_\text{max})^b`; from these comes the keep_probability :math:`a(x)` of a single shower
 (`caloforge.models.keep_probability`), and training draws shower x with probability proportional to :math:`1/a(x)`. Where
 kinds are well separated, kind k is shown with a share proportional to :math:`f_k^{1-b}`: equally often for b = 1.
 
@@ -21,7 +21,7 @@ from numpy import ndarray as Array
 from torch import Tensor
 
 from caloforge.errors import BadValue
-from caloforge.models.keep_probability import Acceptance, shower_terms
+from caloforge.models.keep_probability import KeepProbability, shower_terms
 from caloforge.physics.mixture import best_mixture
 from caloforge.preprocessing.pipeline import Pipeline
 
@@ -36,12 +36,12 @@ class Balance:
 
     Args:
         weight: of each shower, proportional to the probability that it is drawn.
-        acceptance: what undoes the weights; nothing where the conditions alone decide them, as p(x | c) stays what it
+        keep_probability: what undoes the weights; nothing where the conditions alone decide them, as p(x | c) stays what it
             is.
     """
 
     weight: Float[Tensor, " N"]
-    acceptance: Acceptance | None = None
+    keep_probability: KeepProbability | None = None
 
     @classmethod
     def of(
@@ -72,9 +72,9 @@ class Balance:
 
     def resampled(self, data: Features, pipeline: Pipeline, generator: torch.Generator) -> Features:
         """Other showers drawn as these are in training, as many as there are: what held-out losses are taken on."""
-        if self.acceptance is None:
+        if self.keep_probability is None:
             return data
-        weight = 1 / self.acceptance(shower_terms(*data, pipeline))
+        weight = 1 / self.keep_probability(shower_terms(*data, pipeline))
         rows = torch.multinomial(weight, len(weight), replacement=True, generator=generator)
         return data[0][rows], data[1][rows]
 
@@ -86,14 +86,14 @@ class Balance:
 def balance_between(
     terms: Float[Tensor, "N t"], kind: Int[Array, " N"], strength: float, rng: np.random.Generator
 ) -> Balance:
-    """Balance between kinds (from 0) that the model is not told, with an acceptance that knows them by ``terms``."""
+    """Balance between kinds (from 0) that the model is not told, with an keep_probability that knows them by ``terms``."""
     fraction = np.bincount(kind) / len(kind)
     shown, kept = fraction ** (1 - strength), (fraction / fraction.max()) ** strength
     centre, width = terms.mean(0), terms.std(0).clamp_min(1e-6)
     scaled = ((terms - centre) / width).double().numpy()
     mixtures = [best_mixture(scaled[kind == k], rng) for k in range(len(fraction))]
     of_kind = np.repeat(np.arange(len(fraction)), [len(mixture.share) for mixture in mixtures])
-    acceptance = Acceptance(terms.shape[1], len(of_kind))
+    keep_probability = KeepProbability(terms.shape[1], len(of_kind))
     share = np.concatenate([mixture.share for mixture in mixtures]) * (shown / shown.sum())[of_kind]
     covariance = np.concatenate([mixture.covariance for mixture in mixtures])
     found = {
@@ -105,10 +105,10 @@ def balance_between(
         "kept": np.append(kept[of_kind], kept.min()),
     }
     for name, value in found.items():
-        getattr(acceptance, name).copy_(torch.as_tensor(value))
-    density = acceptance.log_joint(terms).logsumexp(1)
-    acceptance.log_background.copy_(density.quantile(_UNLIKE))
-    return Balance(1 / acceptance(terms), acceptance)
+        getattr(keep_probability, name).copy_(torch.as_tensor(value))
+    density = keep_probability.log_joint(terms).logsumexp(1)
+    keep_probability.log_background.copy_(density.quantile(_UNLIKE))
+    return Balance(1 / keep_probability(terms), keep_probability)
 
 
 def _clusters(terms: Float[Tensor, "N t"], rng: np.random.Generator) -> Int[Array, " N"]:

@@ -40,14 +40,14 @@ from torch import Tensor, nn
 from caloforge.errors import BadFile, CaloforgeError, UnwritablePath
 from caloforge.geometry.binning import Binning
 from caloforge.models import Generator, ModelConfig, model_config
-from caloforge.models.keep_probability import Acceptance
+from caloforge.models.keep_probability import KeepProbability
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.training.loop import TrainingState
 from caloforge.training.swag import Snapshots
 
 _SNAPSHOTS = "swag.safetensors"
 _PIPELINE = "pipeline."  # the model holds the pipeline; its tensors are saved once, in their own file
-_ACCEPTANCE = "acceptance.mean"  # there after a training with balance
+_KEEP_PROBABILITY = "keep_probability.mean"  # there after a training with balance
 
 
 @dataclass(frozen=True)
@@ -139,9 +139,9 @@ def load_run(name: str | Path) -> Run:
     for part in model.training_parts:
         delattr(model, part)
     weights, _ = _read_tensors(folder / "weights.safetensors")
-    if _ACCEPTANCE in weights:
-        n_components, n_terms = weights[_ACCEPTANCE].shape
-        model.acceptance = Acceptance(n_terms, n_components)
+    if _KEEP_PROBABILITY in weights:
+        n_components, n_terms = weights[_KEEP_PROBABILITY].shape
+        model.keep_probability = KeepProbability(n_terms, n_components)
     kept = {k: v for k, v in model.state_dict().items() if k.startswith(_PIPELINE)}
     _load(model, weights | kept, folder / "weights.safetensors")
     return Run(model.eval().requires_grad_(False), pipeline, _read_json(folder / "provenance.json"))

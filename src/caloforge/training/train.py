@@ -156,7 +156,7 @@ def train_run(
         "seconds_cover_steps": [first, state.step],
         "data": provenance,
     }
-    state.average.acceptance = None if balance is None else balance.acceptance
+    state.average.keep_probability = None if balance is None else balance.keep_probability
     save_run(folder, state.average, pipeline, config_yaml, facts)
 
 

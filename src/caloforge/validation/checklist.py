@@ -16,7 +16,8 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from caloforge.errors import BadFile, UnknownName
-from caloforge.validation.evidence import Evidence, Where
+from caloforge.validation.evidence import Evidence
+from caloforge.validation.parts import Where
 
 CHECKLISTS = ("strict", "analysis", "exploration")
 Tolerance = Literal["sigma", "times", "below", "above", "within"]

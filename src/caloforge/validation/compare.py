@@ -11,16 +11,14 @@ import numpy as np
 from caloforge.classifiers.auc import Classified, auc, auc_error
 from caloforge.classifiers.importance import Importance, permutation_importance
 from caloforge.classifiers.protocol import FAST_PROTOCOL, Protocol, measure
-from caloforge.metrics.compared import PhysicsSummary
+from caloforge.metrics.measured import Measured
 from caloforge.metrics.permutation import PermutationTest
-from caloforge.metrics.physics_summary import summarise_physics
+from caloforge.metrics.physics_summary import PhysicsSummary, summarise_physics
 from caloforge.metrics.response import ResponseSummary, compare_response
-from caloforge.metrics.separation import Measured
 from caloforge.physics.observables import OBSERVABLES, Observable
 from caloforge.rng import stream
-from caloforge.validation.evidence import Where
 from caloforge.validation.multivariate import multivariate, permuted
-from caloforge.validation.parts import Cut, cuts, whole
+from caloforge.validation.parts import Subsample, Where, subsamples, whole
 from caloforge.validation.sample import Sample
 from caloforge.validation.univariate import Distance, distances
 
@@ -143,7 +141,7 @@ def compare(
         EmptySample: too few showers.
     """
     progress(0.0, "distances")
-    pieces = cuts(truth, generated)
+    pieces = subsamples(truth, generated)
     overall = distances(observables, truth, generated, whole(truth, generated), seed)
     progress(0.1, "response and physics")
     energies = [s.incident_energy for s in (truth, generated)]
@@ -168,7 +166,7 @@ def compare(
         classifiers=scored,
         importance=importance,
         physics=physics,
-        conditional=tuple(_in_bin(cut, truth, generated, observables, scored, seed) for cut in pieces),
+        conditional=tuple(_in_bin(subsample, truth, generated, observables, scored, seed) for subsample in pieces),
     )
 
 
@@ -213,7 +211,7 @@ def _classify(
 
 
 def _in_bin(
-    cut: Cut,
+    subsample: Subsample,
     truth: Sample,
     generated: Sample,
     observables: Mapping[str, Observable],
@@ -221,14 +219,14 @@ def _in_bin(
     seed: int,
 ) -> InBin:
     """Every distance within one part of the samples, and the AUC of its showers."""
-    metrics = {name: d.mean for name, d in distances(observables, truth, generated, cut, seed).items()}
+    metrics = {name: d.mean for name, d in distances(observables, truth, generated, subsample, seed).items()}
     for name, classified in classifiers.items():
-        t = classified.scores_truth[cut.truth[truth.cell_rows]]
-        g = classified.scores_generated[cut.generated[generated.cell_rows]]
+        t = classified.scores_truth[subsample.truth[truth.cell_rows]]
+        g = classified.scores_generated[subsample.generated[generated.cell_rows]]
         t, g = t[~np.isnan(t)], g[~np.isnan(g)]
         if min(len(t), len(g)) > 1:
             area = auc(t, g)
             metrics[f"auc/{name}"] = Measured(
                 area, auc_error(area, len(t), len(g)), 0.5, auc_error(0.5, len(t), len(g))
             )
-    return InBin(cut.kind, cut.label, cut.low, cut.high, *cut.sizes, metrics)
+    return InBin(subsample.kind, subsample.label, subsample.low, subsample.high, *subsample.sizes, metrics)

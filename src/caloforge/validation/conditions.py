@@ -15,8 +15,8 @@ from jaxtyping import Float, Int, UInt64
 from numpy import ndarray as Array
 from scipy.stats import chi2_contingency, ks_2samp
 
-from caloforge.errors import BinningMismatch, CaloforgeError, EmptySample
-from caloforge.geometry.binning import Binning
+from caloforge.errors import CaloforgeError, EmptySample
+from caloforge.geometry.binning import Binning, require_one_mesh
 from caloforge.units import format_energy
 
 _P_VALUE = 1e-3
@@ -137,9 +137,3 @@ def require_comparable(truth: Conditioned, generated: Conditioned, allow_differe
     if found and not allow_different:
         raise ConditionsDiffer(found)
     return found
-
-
-def require_one_mesh(truth: Binning, generated: Binning) -> None:
-    """Raises BinningMismatch where the layers differ."""
-    if not truth.same_cells(generated):
-        raise BinningMismatch(truth.name, generated.name)

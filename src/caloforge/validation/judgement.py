@@ -6,15 +6,21 @@ floor :math:`f \pm s` has :math:`f + 2 s > \ell`, the showers are too few, and t
 power of their number.
 """
 
-__all__ = ["Outcome", "Line", "ChecklistResult", "judge"]
+__all__ = ["Outcome", "Line", "ChecklistResult", "judge", "require_known"]
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Literal
 
+from caloforge.classifiers.protocol import PROTOCOLS
+from caloforge.errors import UnknownName
+from caloforge.physics.observables import OBSERVABLES
 from caloforge.validation.checklist import Checklist, Requirement
 from caloforge.validation.evidence import Evidence
+from caloforge.validation.multivariate import MULTIVARIATE
+from caloforge.validation.univariate import UNIVARIATE
 
 Outcome = Literal["pass", "fail", "cannot tell"]
 _WORST_FIRST: tuple[Outcome, ...] = ("fail", "cannot tell", "pass")
@@ -215,3 +221,20 @@ def _rounded_up(number: float) -> int:
     """To two digits."""
     unit = 10 ** max(0, math.floor(math.log10(max(number, 1))) - 1)
     return math.ceil(number / unit) * unit
+
+
+def require_known(checklist: Checklist) -> None:
+    """Refuse a checklist that asks for a metric that nothing measures, before the work rather than after it.
+
+    Raises:
+        UnknownName: no metric has this name, or matches this pattern.
+    """
+    seen = {name for protocol in PROTOCOLS.values() for name in protocol.inputs}
+    families = {f"{family}/{name}" for family in UNIVARIATE for name in OBSERVABLES}
+    classifiers = {f"{what}/{name}" for what in ("auc", "jsd") for name in seen}
+    known = {"response_bias", "resolution_ratio", "permutation", *MULTIVARIATE, *families, *classifiers}
+    for requirement in checklist.requirements:
+        pattern = requirement.metric
+        if not pattern.startswith("physics/") and not any(fnmatchcase(name, pattern) for name in known):
+            short = {name.partition("/")[0] + ("/..." if "/" in name else "") for name in known} | {"physics/..."}
+            raise UnknownName(f"metric in checklist {checklist.name}:", pattern, short)

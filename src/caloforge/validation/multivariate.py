@@ -17,11 +17,12 @@ from caloforge.metrics.correlation import measure_correlation_distance
 from caloforge.metrics.frechet import measure_fpd
 from caloforge.metrics.kernel import measure_kpd
 from caloforge.metrics.manifold import measure_manifold
+from caloforge.metrics.measured import Measured
 from caloforge.metrics.permutation import PermutationTest, permutation_test
-from caloforge.metrics.separation import Histograms, Measured
+from caloforge.metrics.separation import Histograms
 from caloforge.physics.observables import Observable
 from caloforge.rng import stream
-from caloforge.validation.parts import Cut, cuts
+from caloforge.validation.parts import Subsample, subsamples
 from caloforge.validation.sample import Sample
 from caloforge.validation.univariate import fill_alike
 
@@ -94,13 +95,13 @@ def permuted(
     paired = same_conditions(truth, generated)
     most = min(_MOST_TESTED, 4 * min(len(truth), len(generated)))
     t, g = (s.thinned(some(len(s), most, stream(seed, f"tested {len(s)}"))) for s in (truth, generated))
-    pairs = dict(_histograms(observables, t, g, cuts(t, g)))
+    pairs = dict(_histograms(observables, t, g, subsamples(t, g)))
     first, second = ({name: pair[i] for name, pair in pairs.items()} for i in (0, 1))
     return permutation_test(first, second, stream(seed, "permutation"), permutations, paired=paired)
 
 
 def _histograms(
-    observables: Mapping[str, Observable], truth: Sample, generated: Sample, parts: tuple[Cut, ...]
+    observables: Mapping[str, Observable], truth: Sample, generated: Sample, parts: tuple[Subsample, ...]
 ) -> Iterator[tuple[str, tuple[Histograms, Histograms]]]:
     for name, observable in observables.items():
         filled = fill_alike(observable, truth, generated)

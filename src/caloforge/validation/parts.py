@@ -4,12 +4,13 @@ A model can be right on average and wrong everywhere: a response too high below 
 mean. Bins are made from the truth; bins with too few showers in either sample are joined with a neighbour.
 """
 
-__all__ = ["Cut", "cuts", "whole"]
+__all__ = ["Subsample", "subsamples", "whole", "Where", "WHERE"]
 
 import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -19,7 +20,6 @@ from particle import Particle
 from caloforge.errors import EmptySample
 from caloforge.metrics.response import energy_edges
 from caloforge.units import GeV
-from caloforge.validation.evidence import Where
 from caloforge.validation.sample import Sample
 
 _FEWEST = 100
@@ -27,8 +27,12 @@ _ANGLE_BINS = 4
 _SAME_ANGLE = 1e-4  # rad
 
 
+Where = Literal["overall", "energy bin", "angle bin", "particle", "layer", "ring", "column"]
+WHERE: tuple[Where, ...] = ("overall", "energy bin", "angle bin", "particle", "layer", "ring", "column")
+
+
 @dataclass(frozen=True, eq=False)
-class Cut:
+class Subsample:
     """A part of both samples.
 
     Args:
@@ -53,22 +57,22 @@ class Cut:
         return int(self.truth.sum()), int(self.generated.sum())
 
 
-def whole(truth: Sample, generated: Sample) -> Cut:
+def whole(truth: Sample, generated: Sample) -> Subsample:
     """Everything."""
     masks = [np.ones(len(s), bool) for s in (truth, generated)]
-    return Cut("overall", "all showers", 0.0, math.inf, *masks)
+    return Subsample("overall", "all showers", 0.0, math.inf, *masks)
 
 
-def cuts(truth: Sample, generated: Sample) -> tuple[Cut, ...]:
+def subsamples(truth: Sample, generated: Sample) -> tuple[Subsample, ...]:
     """All parts worth a look: every energy bin, and where they vary every bin of either angle and every particle.
 
     A part that is the whole sample is left out, and so are parts with fewer than 100 showers in either sample.
     """
     found = [*_energies(truth, generated), *_angles(truth, generated), *_particles(truth, generated)]
-    return tuple(cut for cut in found if min(cut.sizes) >= _FEWEST)
+    return tuple(part for part in found if min(part.sizes) >= _FEWEST)
 
 
-def _energies(truth: Sample, generated: Sample) -> Iterator[Cut]:
+def _energies(truth: Sample, generated: Sample) -> Iterator[Subsample]:
     pair = (truth.incident_energy, generated.incident_energy)
     try:
         edges = energy_edges(*pair, fewest=_FEWEST)
@@ -77,7 +81,7 @@ def _energies(truth: Sample, generated: Sample) -> Iterator[Cut]:
     if len(edges) == 2:
         return
     for low, high, inside in _bins(pair, edges):
-        yield Cut("energy bin", f"{low / GeV:.3g}–{high / GeV:.3g} GeV", low, high, *inside)
+        yield Subsample("energy bin", f"{low / GeV:.3g}–{high / GeV:.3g} GeV", low, high, *inside)
 
 
 def _bins(pair: tuple[Array, Array], edges: Float[Array, " e"]) -> Iterator[tuple[float, float, list[Array]]]:
@@ -87,14 +91,14 @@ def _bins(pair: tuple[Array, Array], edges: Float[Array, " e"]) -> Iterator[tupl
         yield float(low), float(high), [number == i for number in numbers]
 
 
-def _angles(truth: Sample, generated: Sample) -> Iterator[Cut]:
+def _angles(truth: Sample, generated: Sample) -> Iterator[Subsample]:
     for name, symbol in (("theta", "θ"), ("phi", "φ")):
         pair = (getattr(truth, name), getattr(generated, name))
         if np.ptp(pair[0]) < _SAME_ANGLE:
             continue
         for low, high, inside in _bins(pair, _angle_edges(pair[0])):
             label = f"{symbol} {np.degrees(low):.3g}°–{np.degrees(high):.3g}°"
-            yield Cut("angle bin", label, low, high, *inside)
+            yield Subsample("angle bin", label, low, high, *inside)
 
 
 def _angle_edges(angles: Float[Array, " n"]) -> Float[Array, " e"]:
@@ -108,9 +112,9 @@ def _angle_edges(angles: Float[Array, " n"]) -> Float[Array, " e"]:
     return np.array([values[0] - _SAME_ANGLE, *inner, values[-1] + _SAME_ANGLE])
 
 
-def _particles(truth: Sample, generated: Sample) -> Iterator[Cut]:
+def _particles(truth: Sample, generated: Sample) -> Iterator[Subsample]:
     kinds = np.unique(truth.pdg)
     if len(kinds) < 2:
         return
     for pdg in map(int, kinds):
-        yield Cut("particle", Particle.from_pdgid(pdg).name, pdg, pdg, truth.pdg == pdg, generated.pdg == pdg)
+        yield Subsample("particle", Particle.from_pdgid(pdg).name, pdg, pdg, truth.pdg == pdg, generated.pdg == pdg)

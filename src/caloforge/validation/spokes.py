@@ -1,14 +1,14 @@
 """What stands on the radar: every overall metric of a comparison; of separation powers means over kindred ones."""
 
-__all__ = ["spokes"]
+__all__ = ["spokes", "Spoke"]
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from caloforge.metrics.separation import Measured
+from caloforge.metrics.measured import Measured
 from caloforge.validation.compare import Comparison
-from caloforge.validation.figures.radar import Spoke
 from caloforge.validation.univariate import Distance
 
 _KINDRED = {
@@ -28,6 +28,35 @@ _TOGETHER = {
     "density": ("density", 1.0),
     "coverage": ("coverage", 1.0),
 }
+
+
+@dataclass(frozen=True)
+class Spoke:
+    """One metric of one sample: its name, the number, and where a number without any difference would tend to."""
+
+    name: str
+    measured: Measured
+    ideal: float = 0.0
+
+    @property
+    def unit(self) -> float:
+        """One floor, in the metric's own unit."""
+        return max(abs(self.measured.floor - self.ideal), self.measured.floor_spread, 1e-12)
+
+    @property
+    def value(self) -> float:
+        """In floors."""
+        return max(abs(self.measured.value - self.ideal), self.measured.floor_spread) / self.unit
+
+    @property
+    def error(self) -> float:
+        """In floors."""
+        return self.measured.error / self.unit
+
+    @property
+    def floor_spread(self) -> float:
+        """In floors."""
+        return self.measured.floor_spread / self.unit
 
 
 def spokes(comparison: Comparison) -> tuple[Spoke, ...]:

@@ -16,12 +16,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
+from caloforge.metrics.measured import Measured
 from caloforge.metrics.permutation import Culprit
-from caloforge.metrics.separation import Measured
 from caloforge.reporting.markup import Cell, number, table, text
 from caloforge.validation.compare import Comparison
-from caloforge.validation.figures.radar import Spoke
 from caloforge.validation.judgement import Line
+from caloforge.validation.spokes import Spoke
 from caloforge.validation.univariate import Distance
 from caloforge.validation.verdict import Verdict
 

@@ -12,10 +12,11 @@ from numpy import ndarray as Array
 from scipy.sparse import csr_array
 
 from caloforge.metrics.distances import KolmogorovSmirnov, kolmogorov_smirnov, measure_wasserstein
-from caloforge.metrics.separation import Histograms, Measured, Resamples, measure_separation, well_filled
+from caloforge.metrics.measured import Measured
+from caloforge.metrics.separation import Histograms, Resamples, measure_separation, well_filled
 from caloforge.physics.observables import Observable
 from caloforge.rng import stream
-from caloforge.validation.parts import Cut
+from caloforge.validation.parts import Subsample
 from caloforge.validation.sample import Sample
 
 MOST_SORTED = (2_500, 10_000)  # showers for Wasserstein, in a part and in the whole: it sorts every resample
@@ -44,15 +45,15 @@ class Distance:
 
 
 def distances(
-    observables: Mapping[str, Observable], truth: Sample, generated: Sample, cut: Cut, seed: int
+    observables: Mapping[str, Observable], truth: Sample, generated: Sample, subsample: Subsample, seed: int
 ) -> dict[str, Distance]:
     """All distances of all observables in one part of both samples, as ``separation/response`` and so on.
 
     Resamples are shared by the observables. Wasserstein takes the first ``MOST_SORTED`` showers. Cells have a
     separation power only: their values are not kept one by one.
     """
-    place = f"{cut.kind} {cut.label}"
-    resamples = Resamples.draw(*cut.sizes, stream(seed, f"resamples {place}"))
+    place = f"{subsample.kind} {subsample.label}"
+    resamples = Resamples.draw(*subsample.sizes, stream(seed, f"resamples {place}"))
     found = {}
     for name, observable in observables.items():
         labels = observable.column_names(truth.binning)
@@ -62,10 +63,10 @@ def distances(
         ) -> Distance:
             return Distance(mean, tuple(columns), o.per, at if len(columns) == len(at) else ("",))
 
-        found[f"separation/{name}"] = of(*measure_separation(*fill(observable, truth, generated, cut), resamples))
+        found[f"separation/{name}"] = of(*measure_separation(*fill(observable, truth, generated, subsample), resamples))
         if observable.per != "cell":
-            t, g = truth.table[name][cut.truth], generated.table[name][cut.generated]
-            most, rng = MOST_SORTED[cut.kind == "overall"], stream(seed, f"wasserstein {place} {name}")
+            t, g = truth.table[name][subsample.truth], generated.table[name][subsample.generated]
+            most, rng = MOST_SORTED[subsample.kind == "overall"], stream(seed, f"wasserstein {place} {name}")
             found[f"wasserstein/{name}"] = of(*measure_wasserstein(t[:most], g[:most], rng))
             found[f"ks/{name}"] = _kolmogorov_smirnov(kolmogorov_smirnov(t, g), observable, labels)
     return found
@@ -82,14 +83,14 @@ def _kolmogorov_smirnov(
 
 
 def fill(
-    observable: Observable, truth: Sample, generated: Sample, cut: Cut, fewest: int = 10
+    observable: Observable, truth: Sample, generated: Sample, subsample: Subsample, fewest: int = 10
 ) -> tuple[Histograms, Histograms]:
     """Histograms of one observable in a part of both samples.
 
     Edges come from that part of the truth, ``fewest`` true showers to a bin at least.
     """
     name = observable.name
-    parts = ((truth, cut.truth), (generated, cut.generated))
+    parts = ((truth, subsample.truth), (generated, subsample.generated))
     if observable.per == "cell":
         pooled = [Histograms(csr_array(s.pooled[name].rows[mask]), s.pooled[name].edges) for s, mask in parts]
         return pooled[0], pooled[1]

@@ -11,14 +11,15 @@ from caloforge import __version__
 from caloforge.classifiers.features import Features, high
 from caloforge.classifiers.posterior import log_posterior
 from caloforge.classifiers.protocol import CALOCHALLENGE, FAST_PROTOCOL, Protocol
+from caloforge.geometry.binning import require_one_mesh
 from caloforge.physics.observables import OBSERVABLES, Observable, select
 from caloforge.validation.checklist import Checklist, load_checklist
 from caloforge.validation.compare import Comparison, Progress, compare, part_of
-from caloforge.validation.conditions import copies, require_comparable, require_one_mesh
+from caloforge.validation.conditions import copies, require_comparable
+from caloforge.validation.evidence import gather
 from caloforge.validation.figures.lineup import Lineup
 from caloforge.validation.figures.sections import draw
-from caloforge.validation.gather import gather, require_known
-from caloforge.validation.judgement import judge
+from caloforge.validation.judgement import judge, require_known
 from caloforge.validation.report import Report
 from caloforge.validation.sample import Sample, Source, read_sample
 from caloforge.validation.verdict import Verdict

@@ -5,7 +5,7 @@ __all__ = ["Speed", "Verdict", "headline"]
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from caloforge.metrics.separation import Measured
+from caloforge.metrics.measured import Measured
 from caloforge.validation.compare import Comparison
 from caloforge.validation.judgement import ChecklistResult, Line
 

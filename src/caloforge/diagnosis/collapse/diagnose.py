@@ -20,7 +20,7 @@ from caloforge.diagnosis.collapse.diversity import (
     variances,
 )
 from caloforge.diagnosis.collapse.latent import LatentUse, judge_latent, measure_latent
-from caloforge.diagnosis.collapse.memorisation import copies_of_training, known_by_heart
+from caloforge.diagnosis.collapse.memorisation import copies_of_training, likelihood_memorisation
 from caloforge.diagnosis.collapse.modes import ModeFraction, find_modes, judge_modes, measure_modes
 from caloforge.diagnosis.collapse.three_samples import Samples, draw_samples
 from caloforge.diagnosis.finding import Finding, Status, cannot_tell
@@ -132,13 +132,13 @@ def _memorised(run: Run, samples: Samples, seed: int) -> tuple[Finding, ...]:
         reason = "the truth is not the file that the model was trained on, so its training showers are not known"
         return (cannot_tell("Memorised training showers", reason),)
     copies = copies_of_training(*samples.features)
-    if not run.model.explicit or run.model.acceptance is not None:
+    if not run.model.explicit or run.model.keep_probability is not None:
         balanced = "its likelihood is that of the balanced mixture of its training (training.balance)"
         reason = balanced if run.model.explicit else "the model has no likelihood"
         return (*copies, cannot_tell("Training showers known by heart", reason))
     parts = (samples.training[: len(samples.held_out)], samples.held_out)
     training, held_out = (log_likelihood(run.model, run.pipeline, part, seed, _LIKELIHOOD_DRAWS)[0] for part in parts)
-    return (*copies, known_by_heart(training, held_out))
+    return (*copies, likelihood_memorisation(training, held_out))
 
 
 def _modes(samples: Samples, seed: int) -> tuple[tuple[ModeFraction, ...], tuple[Finding, ...]]:

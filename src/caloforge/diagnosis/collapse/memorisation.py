@@ -14,7 +14,7 @@ little probability. So the chance that a training shower is likelier than a held
 exists; one half for a model that has learned what showers have in common (membership inference, arXiv:1709.01604).
 """
 
-__all__ = ["copies_of_training", "known_by_heart"]
+__all__ = ["copies_of_training", "likelihood_memorisation"]
 
 import numpy as np
 from jaxtyping import Float
@@ -42,7 +42,7 @@ def copies_of_training(
     return _closer(truth, made), _very_close(truth, made)
 
 
-def known_by_heart(training: Float[Array, " n"], held_out: Float[Array, " m"]) -> Finding:
+def likelihood_memorisation(training: Float[Array, " n"], held_out: Float[Array, " m"]) -> Finding:
     """Whether training showers are likelier than held-out ones, from log p(shower | incident particle) of both."""
     test = "Training showers known by heart"
     sizes = (len(training), len(held_out))

@@ -8,7 +8,8 @@ from pathlib import Path
 from caloforge.diagnosis.collapse.diagnose import Diagnosis
 from caloforge.diagnosis.collapse.latent import LatentUse
 from caloforge.diagnosis.collapse.pictures import plots
-from caloforge.reporting.document import Document, findings_table, verdict
+from caloforge.diagnosis.finding import findings_table
+from caloforge.reporting.document import Document, verdict
 from caloforge.reporting.markup import number, table, text
 
 

@@ -22,7 +22,7 @@ from numpy import ndarray as Array
 
 from caloforge.data.showers import Showers
 from caloforge.diagnosis.finding import ALPHA, Effect, Finding, cannot_tell, judge
-from caloforge.metrics.bin_means import BinMeans
+from caloforge.metrics.shower_laws import BinMeans
 from caloforge.physics.depth import depth_unit
 from caloforge.physics.observables import select, tabulate
 from caloforge.rng import stream

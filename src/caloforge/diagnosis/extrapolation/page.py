@@ -9,8 +9,9 @@ from pathlib import Path
 from caloforge.diagnosis.extrapolation.deviation import TITLES, in_words
 from caloforge.diagnosis.extrapolation.pictures import plots
 from caloforge.diagnosis.extrapolation.study import MAIN, AtEnergy, Extrapolation
-from caloforge.metrics.separation import Measured
-from caloforge.reporting.document import Document, findings_table, verdict
+from caloforge.diagnosis.finding import findings_table
+from caloforge.metrics.measured import Measured
+from caloforge.reporting.document import Document, verdict
 from caloforge.reporting.markup import Cell, number, table, text
 
 

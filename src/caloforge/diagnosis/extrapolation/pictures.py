@@ -17,13 +17,12 @@ from caloforge.diagnosis.extrapolation.deviation import Deviation
 from caloforge.diagnosis.extrapolation.study import AtEnergy, Extrapolation
 from caloforge.physics.axes import linear_edges
 from caloforge.physics.depth import depth_unit, layer_edges
-from caloforge.reporting.images import mean_images
-from caloforge.reporting.panels import Curve, ratio_panel
+from caloforge.reporting.panels import Curve, energy_axis, ratio_panel
 from caloforge.reporting.section import Plot
 from caloforge.reporting.style import BAND, MUTED, TRUTH, figure, look, subfigures
 from caloforge.units import GeV
 from caloforge.validation.figures.lineup import Lineup
-from caloforge.validation.figures.response import energy_axis
+from caloforge.validation.figures.pictures import mean_images
 
 _BINS = 30
 _FAR = 6.0

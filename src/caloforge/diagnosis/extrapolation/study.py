@@ -16,7 +16,8 @@ from caloforge.diagnosis.extrapolation.deviation import GOALS, TITLES, Deviation
 from caloforge.diagnosis.finding import Finding, Status, cannot_tell
 from caloforge.errors import EmptySample
 from caloforge.generation.sampler import sample_showers
-from caloforge.metrics.separation import Measured, Resamples, measure_separation
+from caloforge.metrics.measured import Measured
+from caloforge.metrics.separation import Resamples, measure_separation
 from caloforge.physics.observables import OBSERVABLES
 from caloforge.rng import integer_seeds, stream
 from caloforge.training.run import Run

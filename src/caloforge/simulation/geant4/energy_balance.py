@@ -18,7 +18,7 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from caloforge.simulation.geant4.engine import Engine
-from caloforge.simulation.geant4.simulate import Shots
+from caloforge.simulation.primaries import Primaries
 
 NEUTRINOS = (12, 14, 16)
 MESONS = (111, 211, 130, 310, 311, 321, 221)
@@ -66,19 +66,19 @@ class Ledger(g4.G4UserSteppingAction):  # type: ignore[misc]
             where = _NEUTRINOS if abs(particle.GetPDGEncoding()) in NEUTRINOS else _LEAKED
             self.sums[where] += after.GetKineticEnergy() + self._rest(particle)
 
-    def shoot(self, shots: Shots) -> Balance:
+    def shoot(self, primaries: Primaries) -> Balance:
         """Where the energy of every shot goes."""
-        rows = np.zeros((len(shots), 3))
+        rows = np.zeros((len(primaries), 3))
 
         def close(index: int) -> None:
             rows[index], self.sums = self.sums, [0.0] * 3
 
         self.sums = [0.0] * 3
-        _, sensitive = self.engine.shoot(shots, close)
+        _, sensitive = self.engine.shoot(primaries, close)
         table = g4.G4ParticleTable.GetParticleTable()
-        rest = np.array([self._rest(table.FindParticle(int(pdg))) for pdg in shots.pdg])
+        rest = np.array([self._rest(table.FindParticle(int(pdg))) for pdg in primaries.pdg])
         deposited, leaked, neutrinos = rows.T
-        return Balance(shots.energy.astype(float) + rest, sensitive, deposited - sensitive, leaked, neutrinos)
+        return Balance(primaries.energy.astype(float) + rest, sensitive, deposited - sensitive, leaked, neutrinos)
 
     def _rest(self, particle: Any) -> float:
         """The part of a particle's rest energy that can become visible, MeV."""

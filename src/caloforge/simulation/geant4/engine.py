@@ -4,9 +4,10 @@ Import this module only in a process that may be lost, after Geant4's data varia
 Points become cells in NumPy at the end of every event.
 """
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "Actions", "EventEnd", "Gun"]
 
 from collections.abc import Callable
+from typing import Any
 
 import geant4_pybind as g4
 import numpy as np
@@ -16,12 +17,12 @@ from numpy import ndarray as Array
 from caloforge.errors import Geant4Failed
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import Detector
-from caloforge.simulation.directions import to_axis_frame
-from caloforge.simulation.geant4.gun import Actions
+from caloforge.simulation.directions import direction, to_axis_frame
 from caloforge.simulation.geant4.physics_build import apply_limits, build_physics
 from caloforge.simulation.geant4.scored_stack import Stack
-from caloforge.simulation.geant4.simulate import Shots
 from caloforge.simulation.physics_lists import Physics
+from caloforge.simulation.primaries import Primaries
+from caloforge.units import mm
 
 COMMANDS = ("/process/em/verbose 0", "/process/em/fluo false", "/run/verbose 0")
 
@@ -63,27 +64,29 @@ class Engine:
         number = g4.G4VERSION_NUMBER
         return f"{number // 100}.{number // 10 % 10}.{number % 10}"
 
-    def shoot(self, shots: Shots, each: Callable[[int], None]) -> tuple[Float[Array, "n V"], Float[Array, " n"]]:
+    def shoot(
+        self, primaries: Primaries, each: Callable[[int], None]
+    ) -> tuple[Float[Array, "n V"], Float[Array, " n"]]:
         """Cell energies (float32) and the energy in all sensitive slabs, in the mesh or not, of every shot; MeV."""
-        cells = np.zeros((len(shots), self.binning.n_voxels), np.float32)
-        total = np.zeros(len(shots))
+        cells = np.zeros((len(primaries), self.binning.n_voxels), np.float32)
+        total = np.zeros(len(primaries))
 
         def finish(index: int) -> None:
-            cells[index], total[index] = self._collect(shots, index)
+            cells[index], total[index] = self._collect(primaries, index)
             each(index)
 
-        self.actions.gun.load(shots)
+        self.actions.gun.load(primaries)
         self.actions.end.call = finish
-        self.manager.BeamOn(len(shots))
+        self.manager.BeamOn(len(primaries))
         return cells, total
 
-    def _collect(self, shots: Shots, index: int) -> tuple[Float[Array, " V"], float]:
+    def _collect(self, primaries: Primaries, index: int) -> tuple[Float[Array, " V"], float]:
         """Turn the event's steps into cells."""
         steps = self.stack.steps
         layer = np.repeat(list(steps), [len(s.deposit) for s in steps.values()])
         deposit, x, y = (np.concatenate([getattr(s, name) for s in steps.values()]) for name in ("deposit", "x", "y"))
         if self.points:
-            x, y, layer = self._place(x, y, np.concatenate([s.z for s in steps.values()]), shots, index)
+            x, y, layer = self._place(x, y, np.concatenate([s.z for s in steps.values()]), primaries, index)
         for s in steps.values():
             s.clear()
         cell = self.binning.flat_index(layer, np.hypot(x, y) / 2, np.arctan2(y, x))
@@ -92,10 +95,65 @@ class Engine:
         return cells, float(deposit.sum())
 
     def _place(
-        self, x: Float[Array, " n"], y: Float[Array, " n"], z: Float[Array, " n"], shots: Shots, index: int
+        self, x: Float[Array, " n"], y: Float[Array, " n"], z: Float[Array, " n"], primaries: Primaries, index: int
     ) -> tuple[Float[Array, " n"], Float[Array, " n"], Int[Array, " n"]]:
         """Twice x and y of steps in the frame of the mesh, and their layers by depth, from twice their positions."""
-        if shots.angles is None or shots.mesh == "detector":
+        if primaries.angles is None or primaries.mesh == "detector":
             return x, y, self.binning.layer_at_depth(self.detector.depth_at(x / 2, z / 2))
-        x, y, z = to_axis_frame(x, y, z, *shots.angles[index].tolist())
+        x, y, z = to_axis_frame(x, y, z, *primaries.angles[index].tolist())
         return x, y, self.binning.layer_at_depth(z / 2)
+
+
+class Gun(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
+    """Shoots at the origin from just before the face; seeds the engine first, so that a shower has no past."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gun = g4.G4ParticleGun(1)
+        self.gun.SetParticlePosition(g4.G4ThreeVector(0, 0, -1 * mm))
+        self.gun.SetParticleMomentumDirection(g4.G4ThreeVector(0, 0, 1))
+        self.primaries: Primaries | None = None
+
+    def load(self, primaries: Primaries) -> None:
+        self.primaries = primaries
+
+    def GeneratePrimaries(self, event: Any) -> None:  # noqa: N802 Geant4's name
+        if self.primaries is None:
+            raise Geant4Failed("the gun is not loaded; call Engine.shoot")
+        index = event.GetEventID()
+        g4.G4Random.setTheSeeds([*self.primaries.seeds[index].tolist(), 0])  # zero ends CLHEP's list of seeds
+        self.gun.SetParticleDefinition(
+            g4.G4ParticleTable.GetParticleTable().FindParticle(int(self.primaries.pdg[index]))
+        )
+        if self.primaries.angles is not None:
+            self._aim(*self.primaries.angles[index].tolist())
+        self.gun.SetParticleEnergy(float(self.primaries.energy[index]))
+        self.gun.GeneratePrimaryVertex(event)
+
+    def _aim(self, theta: float, phi: float) -> None:
+        x, y, z = direction(theta, phi)
+        self.gun.SetParticlePosition(g4.G4ThreeVector(-x / z * mm, -y / z * mm, -1 * mm))
+        self.gun.SetParticleMomentumDirection(g4.G4ThreeVector(x, y, z))
+
+
+class EventEnd(g4.G4UserEventAction):  # type: ignore[misc]
+    """Calls back with the number of each event that is over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.call: Callable[[int], None] = lambda index: None
+
+    def EndOfEventAction(self, event: Any) -> None:  # noqa: N802 Geant4's name
+        self.call(event.GetEventID())
+
+
+class Actions(g4.G4VUserActionInitialization):  # type: ignore[misc]
+    def __init__(self) -> None:
+        super().__init__()
+        self.gun: Gun
+        self.end: EventEnd
+
+    def Build(self) -> None:  # noqa: N802 Geant4's name
+        self.gun, self.end = Gun(), EventEnd()
+        self.SetUserAction(self.gun)
+        self.SetUserAction(self.end)

@@ -5,8 +5,9 @@ filters pass only charged particles and photons below `PHOTON_LIMIT` (the other 
 about :math:`10^{-6}` of the signal of a light material). Import this module only where `engine` may be imported.
 """
 
-__all__ = ["PHOTON_LIMIT", "Scorer", "Stack", "Steps"]
+__all__ = ["PHOTON_LIMIT", "Scorer", "Stack", "Steps", "build_material", "slab_solid", "world_solid"]
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +16,16 @@ from jaxtyping import Int
 from numpy import ndarray as Array
 
 from caloforge.geometry.detector import Detector
+from caloforge.geometry.materials import Material
 from caloforge.simulation.geant4.step_reader import recorder
-from caloforge.simulation.geant4.volumes import build_material, slab_solid, world_solid
-from caloforge.units import MeV
+from caloforge.units import MeV, mm
 
 PHOTON_LIMIT = 0.1 * MeV  # photoelectric absorption in light materials lies below
 LIGHT = 20  # highest atomic number of a light material
 NEUTRAL_HADRONS = ("neutron", "kaon0L", "kaon0S", "lambda")
+
+
+MARGIN = 10 * mm  # of vacuum around the stack
 
 
 @dataclass(frozen=True)
@@ -142,3 +146,34 @@ class Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
 def _is_light(volumes: list[Any]) -> bool:
     materials = [volume.GetMaterial() for volume in volumes]
     return all(m.GetElement(i).GetZ() <= LIGHT for m in materials for i in range(m.GetNumberOfElements()))
+
+
+def world_solid(detector: Detector) -> Any:
+    """A box with room for the detector, centred where the beam meets the face."""
+    side, depth, radius = detector.half_width, detector.depth, detector.inner_radius
+    if radius is None:
+        return g4.G4Box("world", side + MARGIN, side + MARGIN, depth + MARGIN)
+    return g4.G4Box("world", radius + depth + MARGIN, side + MARGIN, radius + depth + MARGIN)
+
+
+def slab_solid(detector: Detector, i: int) -> tuple[Any, float, Any]:
+    """The solid of a slab, the z of its centre (mm), and its rotation or None.
+
+    Only the half of a shell that faces the beam is built, so that nothing is counted on the far side.
+    """
+    side, (front, back) = detector.half_width, detector.faces[i : i + 2].tolist()
+    radius = detector.inner_radius
+    if radius is None:
+        return g4.G4Box(f"slab{i}", side, side, detector.slabs[i].thickness / 2), (front + back) / 2, None
+    turn = g4.G4RotationMatrix()
+    turn.rotateX(math.pi / 2)  # lays the tube's axis along y, and the half from pi to 2 pi towards the beam
+    return g4.G4Tubs(f"slab{i}", radius + front, radius + back, side, math.pi, math.pi), -radius, turn
+
+
+def build_material(material: Material) -> Any:
+    """A material by composition, in Geant4."""
+    built = g4.G4Material(material.name, material.density * g4.g / g4.cm3, len(material.fractions))
+    total = sum(fraction for _, fraction in material.fractions)
+    for symbol, fraction in material.fractions:
+        built.AddElement(g4.G4NistManager.Instance().FindOrBuildElement(symbol), fraction / total)
+    return built

@@ -48,17 +48,17 @@ def produce(
             output, "it is a folder" if output.is_dir() else "the file exists (--overwrite replaces it)"
         )
     tuning = tuning or gflash.tuning_of(request.detector)
-    shots, start = request.beam.shots(request.n, request.seed), time.process_time()
-    gflash.check(request.detector, shots)
+    primaries, start = request.beam.primaries(request.n, request.seed), time.process_time()
+    gflash.check(request.detector, primaries)
     facts = _facts(request, tuning) | {"command": command, "mantissa_bits": mantissa_bits}
-    total = float(shots.energy.sum(dtype=float))
+    total = float(primaries.energy.sum(dtype=float))
     with ShowerWriter(output, request.binning, request.detector.name, facts, mantissa_bits) as writer:
         progress(Progress(0, request.n, 0.0, total))
         for first in range(0, request.n, _BATCH):
-            part = shots[first : first + _BATCH]
+            part = primaries[first : first + _BATCH]
             writer.append(gflash.simulate(request.detector, part, request.binning, tuning=tuning))
             done = first + len(part)
-            progress(Progress(done, request.n, float(shots.energy[:done].sum(dtype=float)), total))
+            progress(Progress(done, request.n, float(primaries.energy[:done].sum(dtype=float)), total))
         seconds = time.process_time() - start
         writer.note(core_seconds=seconds, host_ms_per_shower=1e3 * seconds / request.n)
     return output

@@ -22,9 +22,10 @@ from caloforge.data.showers import Showers
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import Detector, Slab, is_preset
-from caloforge.simulation.geant4.simulate import Shots, check_readout
 from caloforge.simulation.gflash.medium import medium
 from caloforge.simulation.gflash.profile import Profile, profile, radial
+from caloforge.simulation.primaries import Primaries
+from caloforge.simulation.readout_fit import check_readout
 from caloforge.units import GeV, MeV, format_energy
 
 NAME = "Grindhammer-Peters parametrisation"
@@ -71,7 +72,7 @@ def tuning_of(detector: Detector) -> Tuning:
 
 def simulate(
     detector: Detector,
-    shots: Shots,
+    primaries: Primaries,
     binning: Binning,
     each: Callable[[int], None] = lambda index: None,
     tuning: Tuning | None = None,
@@ -80,7 +81,7 @@ def simulate(
 
     Args:
         detector: the stack.
-        shots: particle, energies and seeds, for instance ``beam.shots(n, seed)``.
+        primaries: particle, energies and seeds, for instance ``beam.primaries(n, seed)``.
         binning: the mesh, with depths.
         each: called with the index of every finished shower.
         tuning: response and resolution; default `tuning_of` the detector.
@@ -88,31 +89,31 @@ def simulate(
     Raises:
         BadValue: another particle, an energy outside `RANGE`, an unknown material, a mesh that does not fit.
     """
-    check(detector, shots)
+    check(detector, primaries)
     shower = _Shower(detector, binning, tuning or tuning_of(detector))
-    cells = np.zeros((len(shots), binning.n_voxels), np.float32)
-    for start in range(0, len(shots), _BLOCK):
-        rows = slice(start, min(start + _BLOCK, len(shots)))
-        cells[rows] = shower.cells(shots[rows])
+    cells = np.zeros((len(primaries), binning.n_voxels), np.float32)
+    for start in range(0, len(primaries), _BLOCK):
+        rows = slice(start, min(start + _BLOCK, len(primaries)))
+        cells[rows] = shower.cells(primaries[rows])
         for index in range(rows.start, rows.stop):
             each(index)
-    return Showers.perpendicular(cells, shots.energy, binning, shots.pdg)
+    return Showers.perpendicular(cells, primaries.energy, binning, primaries.pdg)
 
 
-def check(detector: Detector, shots: Shots) -> None:
+def check(detector: Detector, primaries: Primaries) -> None:
     """Refuse what the parametrisation does not describe.
 
     Raises:
         BadValue: another particle than e- and e+, an energy outside `RANGE`, inclined showers, a cylinder.
     """
-    if shots.angles is not None:
+    if primaries.angles is not None:
         raise BadValue("theta", "inclined", f"the {NAME} is for particles that arrive perpendicular to the face")
     if detector.inner_radius is not None:
         raise BadValue("detector", detector.name, f"the {NAME} is for planar stacks, without inner_radius")
-    others = shots.pdg[np.abs(shots.pdg) != 11]
+    others = primaries.pdg[np.abs(primaries.pdg) != 11]
     if len(others):
         raise BadValue("particle", int(others[0]), f"the {NAME} covers e- and e+ (PDG 11 and -11)")
-    for energy in (float(shots.energy.min()), float(shots.energy.max())):
+    for energy in (float(primaries.energy.min()), float(primaries.energy.max())):
         if not RANGE[0] <= energy <= RANGE[1]:
             low, high = map(format_energy, RANGE)
             raise BadValue("energy", format_energy(energy), f"the {NAME} holds between {low} and {high}")
@@ -138,10 +139,10 @@ class _Shower:
         self.stuff = replace(known, e_mip=known.e_mip * tuning.calibration)  # measured, where it was
         self.binning, self.tuning = binning, tuning
 
-    def cells(self, shots: Shots) -> Float[Array, "n V"]:
+    def cells(self, primaries: Primaries) -> Float[Array, "n V"]:
         """Draw shower by shower, so that none has a past; compute together."""
-        energy = shots.energy.astype(float)
-        streams = [rng.stream(int(a), "gflash", int(b)) for a, b in shots.seeds]
+        energy = primaries.energy.astype(float)
+        streams = [rng.stream(int(a), "gflash", int(b)) for a, b in primaries.seeds]
         shapes = profile(self.stuff, energy, np.stack([s.standard_normal(2) for s in streams]))
         visible = self._visible(energy, shapes, streams)
         expected = self._n_spots(energy)[:, None] * shapes.spots(self.stuff).share(self.stuff.depths)

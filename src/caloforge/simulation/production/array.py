@@ -4,7 +4,7 @@ The folder of the shards carries a manifest for each request, ``<digest>.json``:
 the number of showers in each, so that merging needs nothing but the folder.
 """
 
-__all__ = ["Part", "Standing", "merge_shards", "parse_part", "simulate_part", "standing"]
+__all__ = ["ArrayTask", "ArrayStatus", "merge_shards", "parse_task", "simulate_task", "array_status"]
 
 import json
 import os
@@ -25,8 +25,8 @@ _DIGEST = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
-class Part:
-    """Part ``index`` of ``count``, from 1: shards index, index + count, ... of the request.
+class ArrayTask:
+    """ArrayTask ``index`` of ``count``, from 1: shards index, index + count, ... of the request.
 
     Raises:
         BadValue: an index outside 1 to count.
@@ -40,7 +40,7 @@ class Part:
             raise BadValue("shard", f"{self.index}/{self.count}", "write i/n with i from 1 to n")
 
 
-def parse_part(text: str) -> Part:
+def parse_task(text: str) -> ArrayTask:
     """The part from text such as ``3/8``.
 
     Raises:
@@ -49,11 +49,11 @@ def parse_part(text: str) -> Part:
     match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
     if match is None:
         raise BadValue("shard", text, "write i/n with i from 1 to n, for example 3/8")
-    return Part(int(match[1]), int(match[2]))
+    return ArrayTask(int(match[1]), int(match[2]))
 
 
 @dataclass(frozen=True)
-class Standing:
+class ArrayStatus:
     """How far a job array is: the folder, the number of its shards, and the names of the missing ones."""
 
     folder: Path
@@ -63,9 +63,9 @@ class Standing:
     names: tuple[str, ...]
 
 
-def simulate_part(
+def simulate_task(
     request: Request,
-    part: Part,
+    part: ArrayTask,
     output: str | Path,
     workers: int = 1,
     shard_size: int | None = None,
@@ -73,7 +73,7 @@ def simulate_part(
     overwrite: bool = False,
     progress: Callable[[Progress], None] = ignore,
     command: str | None = None,
-) -> Standing:
+) -> ArrayStatus:
     """Simulate one part into the folder ``output.shards``, which all parts of the array share; see `produce`.
 
     Shards that are there are not simulated again. Nothing is merged: that is `merge_shards`, once all parts are over.
@@ -90,25 +90,25 @@ def simulate_part(
             raise BadValue("shard", f"{part.index}/{part.count}", f"there are only {len(shards)}; give --shard-size")
         _write_manifest(folder, shards, facts | {"command": command, "mantissa_bits": mantissa_bits})
         complete(shards[part.index - 1 :: part.count], workers, progress)
-        return _standing(folder / f"{shards[0].label}.json")
+        return _status(folder / f"{shards[0].label}.json")
 
 
 def _write_manifest(folder: Path, shards: list[Shard], facts: dict[str, Any]) -> None:
     """Every part writes the same one, under a name of its own first."""
     path = folder / f"{shards[0].label}.json"
     beside = folder / f".{path.name}.{os.getpid()}.{platform.node()}.partial"
-    beside.write_text(json.dumps({"facts": facts, "shards": {s.path.name: len(s.shots) for s in shards}}))
+    beside.write_text(json.dumps({"facts": facts, "shards": {s.path.name: len(s.primaries) for s in shards}}))
     beside.replace(path)
 
 
-def _standing(manifest: Path) -> Standing:
+def _status(manifest: Path) -> ArrayStatus:
     try:
         content = json.loads(manifest.read_text())
         facts, sizes = content["facts"], dict(content["shards"])
     except (OSError, ValueError, KeyError) as error:
         raise BadFile(manifest, "not the manifest of a job array", "run one of its jobs again") from error
     missing = tuple(name for name, n in sizes.items() if not _holds(manifest.parent / name, n))
-    return Standing(manifest.parent, len(sizes), missing, facts, tuple(sizes))
+    return ArrayStatus(manifest.parent, len(sizes), missing, facts, tuple(sizes))
 
 
 def _holds(path: Path, n: int) -> bool:
@@ -119,14 +119,14 @@ def _holds(path: Path, n: int) -> bool:
         return False
 
 
-def standing(folder: str | Path) -> Standing:
+def array_status(folder: str | Path) -> ArrayStatus:
     """How far the job array with this folder of shards is; a complete request wins over abandoned ones.
 
     Raises:
         BadFile: no job array worked here, or shards of more than one request lie here and none or several are complete.
     """
     folder = Path(folder)
-    found = [_standing(path) for path in sorted(folder.glob("*.json")) if _DIGEST.fullmatch(path.stem)]
+    found = [_status(path) for path in sorted(folder.glob("*.json")) if _DIGEST.fullmatch(path.stem)]
     if not found:
         raise BadFile(folder, "no job array has worked in this folder", "give the folder OUTPUT.shards of its jobs")
     whole = [one for one in found if not one.missing] or found
@@ -150,7 +150,7 @@ def merge_shards(
         BadFile: shards are missing, or belong to different requests.
         UnwritablePath: the output exists or cannot be written.
     """
-    array, output = standing(folder), Path(output)
+    array, output = array_status(folder), Path(output)
     if array.missing:
         missing = f"{len(array.missing)} of {array.total} shards are missing, the first is {array.missing[0]}"
         raise BadFile(array.folder, missing, "run the jobs of the array again, they simulate only what is missing")

@@ -29,11 +29,12 @@ from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import Detector, is_preset
 from caloforge.geometry.layout import detector_to_yaml
 from caloforge.simulation.beam import Beam, particle_name
-from caloforge.simulation.geant4 import simulate as geant4
-from caloforge.simulation.physics_lists import Physics
+from caloforge.simulation.physics_lists import OPTION_0, Physics
+from caloforge.simulation.primaries import Mesh
 from caloforge.simulation.production.shards import is_complete, join, shard_folder
 from caloforge.simulation.production.worker import Shard
 from caloforge.simulation.production.workers import run_all
+from caloforge.simulation.readout_fit import check_readout
 from caloforge.simulation.tables.em_data import find_data
 
 
@@ -65,17 +66,17 @@ class Request:
     binning: Binning
     n: int
     seed: int
-    mesh: geant4.Mesh = "axis"
-    physics: Physics = geant4.OPTION_0
+    mesh: Mesh = "axis"
+    physics: Physics = OPTION_0
 
     def __post_init__(self) -> None:
-        if self.mesh not in get_args(geant4.Mesh):
-            raise UnknownName("mesh", self.mesh, get_args(geant4.Mesh))
+        if self.mesh not in get_args(Mesh):
+            raise UnknownName("mesh", self.mesh, get_args(Mesh))
         spectrum = self.beam.spectrum
         for pdg in self.beam.particles:
             self.physics.check_beam(pdg, particle_name(pdg), spectrum.low, spectrum.high)
-        geant4.check_readout(self.detector, self.binning)
-        self.beam.shots(1, self.seed)
+        check_readout(self.detector, self.binning)
+        self.beam.primaries(1, self.seed)
         if self.n < 1:
             raise BadValue("number of showers", self.n, "ask for at least one")
 
@@ -109,8 +110,8 @@ class Request:
         """The request cut into files, named by a digest of all that decides their showers."""
         identity = [facts, repr(self.detector), self.binning.to_xml(), repr(self.beam), size]
         digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
-        shots = replace(self.beam.shots(self.n, self.seed), mesh=self.mesh)
-        parts = [shots[start : start + size] for start in range(0, self.n, size)]
+        primaries = replace(self.beam.primaries(self.n, self.seed), mesh=self.mesh)
+        parts = [primaries[start : start + size] for start in range(0, self.n, size)]
         paths = [folder / f"{digest}-{i:05d}.h5" for i in range(len(parts))]
         return [
             Shard(i, path, self.detector, self.binning, part, digest, self.physics)
@@ -201,14 +202,17 @@ class _Counter:
 
     def __init__(self, shards: Sequence[Shard], missing: Sequence[Shard], progress: Callable[[Progress], None]) -> None:
         self._tell, self._lock = progress, threading.Lock()
-        self._n, self._total = sum(len(s.shots) for s in shards), sum(float(s.shots.energy.sum()) for s in shards)
-        self._showers = self._n - sum(len(s.shots) for s in missing)
-        self._energy = self._total - sum(float(s.shots.energy.sum()) for s in missing)
+        self._n, self._total = (
+            sum(len(s.primaries) for s in shards),
+            sum(float(s.primaries.energy.sum()) for s in shards),
+        )
+        self._showers = self._n - sum(len(s.primaries) for s in missing)
+        self._energy = self._total - sum(float(s.primaries.energy.sum()) for s in missing)
         progress(Progress(self._showers, self._n, self._energy, self._total))
 
     def add(self, shard: Shard, index: int) -> None:
         """One more shower is finished."""
         with self._lock:
             self._showers += 1
-            self._energy += float(shard.shots.energy[index])
+            self._energy += float(shard.primaries.energy[index])
             self._tell(Progress(self._showers, self._n, self._energy, self._total))

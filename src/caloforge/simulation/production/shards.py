@@ -38,7 +38,7 @@ def is_complete(shard: Shard) -> bool:
     """Whether an earlier call wrote this shard; a damaged file does not count."""
     try:
         with ShowerFile(shard.path) as file:
-            return len(file) == len(shard.shots)
+            return len(file) == len(shard.primaries)
     except BadFile:
         return False
 

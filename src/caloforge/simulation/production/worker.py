@@ -25,8 +25,9 @@ from caloforge.data.store import write_showers
 from caloforge.errors import CaloforgeError, Geant4Failed
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import Detector
-from caloforge.simulation.geant4 import simulate as geant4
-from caloforge.simulation.physics_lists import Physics
+from caloforge.simulation.geant4.simulate import simulate as simulate_showers
+from caloforge.simulation.physics_lists import OPTION_0, Physics
+from caloforge.simulation.primaries import Primaries
 from caloforge.simulation.tables.em_data import find_data
 
 Listener = Callable[[int], None]
@@ -40,13 +41,13 @@ class Shard:
     path: Path
     detector: Detector
     binning: Binning
-    shots: geant4.Shots
+    primaries: Primaries
     label: str
-    physics: Physics = geant4.OPTION_0
+    physics: Physics = OPTION_0
 
     def simulate(self, each: Listener) -> None:
         """Simulate in this process and write the file; it appears under its name only when complete."""
-        showers, facts = geant4.simulate(self.detector, self.shots, self.binning, each, self.physics)
+        showers, facts = simulate_showers(self.detector, self.primaries, self.binning, each, self.physics)
         write_showers(self.path, showers, self.detector.name, {"request": self.label, "facts": asdict(facts)})
 
 

@@ -1,25 +1,30 @@
 """Who simulates the shards: worker processes of this machine, or any ``concurrent.futures.Executor``."""
 
-__all__ = ["Crew", "run_all"]
+__all__ = ["WorkerPool", "run_all", "dask_executor"]
 
+import importlib.util
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from caloforge.errors import CaloforgeError, Geant4Failed
+from caloforge.errors import BadValue, CaloforgeError, Geant4Failed
 from caloforge.simulation.production.worker import Shard, Worker, run_shard
 
 Report = Callable[[Shard, int], None]
 KEPT = "finished shards are kept, and the same call simulates only the missing ones"
 
 
+_PATIENCE = 30  # seconds
+
+
 class _Stopped(Geant4Failed):
     """Another shard failed before this one was begun."""
 
 
-class Crew:
+class WorkerPool:
     """Threads of this process, each with a Geant4 process that it keeps from shard to shard.
 
     After a failure the shards under way are finished and no further one is begun.
@@ -57,7 +62,7 @@ class Crew:
         worker: Worker = self._own.worker
         return worker
 
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> "WorkerPool":
         return self
 
     def __exit__(
@@ -89,7 +94,7 @@ def run_all(shards: Sequence[Shard], workers: int, report: Report, executor: Exe
     if executor is not None:
         _run_elsewhere(shards, report, executor)
     elif shards:
-        with Crew(min(workers, len(shards))) as crew:
+        with WorkerPool(min(workers, len(shards))) as crew:
             _gather([crew.submit(shard, report) for shard in shards])
 
 
@@ -114,7 +119,7 @@ def _run_elsewhere(shards: Sequence[Shard], report: Report, executor: Executor) 
     futures = {executor.submit(run_shard, shard): shard for shard in shards}
 
     def finished(future: "Future[Path]") -> None:
-        for index in range(len(futures[future].shots)):
+        for index in range(len(futures[future].primaries)):
             report(futures[future], index)
 
     try:
@@ -127,3 +132,24 @@ def _run_elsewhere(shards: Sequence[Shard], report: Report, executor: Executor) 
     finally:
         for future in futures:
             future.cancel()
+
+
+@contextmanager
+def dask_executor(address: str) -> Iterator[Executor]:
+    """The executor of the cluster whose scheduler listens at ``address``, such as ``tcp://node:8786``.
+
+    Its workers need caloforge with Geant4, and the folder of the output at the same path.
+
+    Raises:
+        BadValue: dask is not installed, or nobody answers at that address.
+    """
+    if importlib.util.find_spec("distributed") is None:
+        raise BadValue("dask address", address, "dask is not installed; run: pip install 'caloforge[cluster]'")
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise BadValue("dask address", address, f"no scheduler answers there ({type(error).__name__})") from error
+    with client:
+        yield client.get_executor(pure=False)

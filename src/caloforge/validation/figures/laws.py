@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy import ndarray as Array
 
-from caloforge.metrics.compared import Compared, PhysicsSummary
+from caloforge.metrics.physics_summary import Compared, PhysicsSummary
 from caloforge.physics.laws import line, resolution
+from caloforge.reporting.panels import energy_axis
 from caloforge.reporting.style import BAND, MUTED, TRUTH, Look, figure, look, subfigures
 from caloforge.units import GeV
-from caloforge.validation.figures.response import energy_axis
 
 Points = Float[Array, " n"]
 Curve = Callable[[Points, Mapping[str, float]], Points]

@@ -1,6 +1,6 @@
 """Which showers are shown: the mean, some at random, and those that a classifier finds best and worst."""
 
-__all__ = ["pictures"]
+__all__ = ["pictures", "mean_images"]
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -11,8 +11,11 @@ from matplotlib.figure import Figure
 from numpy import ndarray as Array
 from scipy.special import expit
 
+from caloforge.physics.observables import depth_unit
 from caloforge.reporting import images
+from caloforge.reporting.images import draw_row, patches_across, patches_from_side
 from caloforge.reporting.section import Plot
+from caloforge.reporting.style import figure
 from caloforge.validation.figures.lineup import Lineup
 from caloforge.validation.verdict import Verdict
 
@@ -30,7 +33,7 @@ def pictures(lineup: Lineup, verdicts: Sequence[Verdict]) -> Iterator[Plot]:
         "Mean shower",
         "Mean energy per shower from the side, and across the layer that holds most of it; ratios to Geant4. Radii are "
         "negative below the axis.",
-        partial(images.mean_images, lineup),
+        partial(mean_images, lineup),
     )
     for i, verdict in enumerate(verdicts):
         several = len(verdicts) > 1
@@ -64,3 +67,24 @@ def _scored(lineup: Lineup, name: str, scores: Float[Array, " s"], sign: int) ->
     chosen = np.argsort(np.where(np.isnan(scores), np.inf, sign * scores))[:_SHOWN]
     cells = lineup.generated[name].cells[chosen]
     return images.scored_showers(lineup.truth.cells, cells, expit(scores[chosen]))
+
+
+def mean_images(lineup: Lineup) -> Figure:
+    """Mean energy per shower from the side and, in the layer with the most, across: the truth, and ratios to it.
+
+    A single generated sample is shown itself, too; several would need more room than the eye can compare.
+    """
+    binning, samples = lineup.binning, lineup.samples
+    hottest = int(lineup.truth.mean_layer_energy.argmax())
+    side = [patches_from_side(binning, s.mean_cells) for s in samples]
+    across = [patches_across(binning, hottest, s.mean_cells) for s in samples]
+    shown = 2 if len(samples) == 2 else 1
+    titles = [*lineup.names[:shown], *(f"{name} / Geant4" for name in lineup.names[1:])]
+    with figure(3.9 * len(titles) + 0.6, 7.4) as fig:
+        axes = fig.subplots(2, len(titles), squeeze=False)
+        draw_row(fig, axes[0], side, shown, (f"Depth [{depth_unit(binning)}]", "Radius [mm]"), titles)
+        layer = f"layer {binning.layers[hottest].id}"
+        draw_row(fig, axes[1], across, shown, ("x [mm]", "y [mm]"), [f"{title}, {layer}" for title in titles])
+        for panel in axes[1]:
+            panel.set_aspect("equal")
+        return fig

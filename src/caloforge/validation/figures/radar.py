@@ -9,50 +9,20 @@ brings to :math:`f \pm s` is drawn at
 be told from nothing, so it counts as s.
 """
 
-__all__ = ["Spoke", "radar"]
+__all__ = ["radar"]
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from textwrap import fill
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.projections.polar import PolarAxes
 
-from caloforge.metrics.separation import Measured
 from caloforge.reporting.style import BAND, MUTED, TRUTH, figure, look
+from caloforge.validation.spokes import Spoke
 
 _INNER = 0.25  # in floors: what the centre stands for
 _OUTER = 12.0  # least value of the rim
-
-
-@dataclass(frozen=True)
-class Spoke:
-    """One metric of one sample: its name, the number, and where a number without any difference would tend to."""
-
-    name: str
-    measured: Measured
-    ideal: float = 0.0
-
-    @property
-    def unit(self) -> float:
-        """One floor, in the metric's own unit."""
-        return max(abs(self.measured.floor - self.ideal), self.measured.floor_spread, 1e-12)
-
-    @property
-    def value(self) -> float:
-        """In floors."""
-        return max(abs(self.measured.value - self.ideal), self.measured.floor_spread) / self.unit
-
-    @property
-    def error(self) -> float:
-        """In floors."""
-        return self.measured.error / self.unit
-
-    @property
-    def floor_spread(self) -> float:
-        """In floors."""
-        return self.measured.floor_spread / self.unit
 
 
 def radar(spokes: Mapping[str, Sequence[Spoke]]) -> Figure:

@@ -1,6 +1,6 @@
 """The energy measurement against incident energy: mean response and resolution of each sample, with their ratios."""
 
-__all__ = ["response_against_energy", "energy_axis"]
+__all__ = ["response_against_energy"]
 
 from collections.abc import Mapping
 
@@ -8,11 +8,10 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 from numpy import ndarray as Array
 
 from caloforge.metrics.response import ResponseBin, ResponseSummary
-from caloforge.reporting.panels import Curve, draw_band, draw_points, reach_of
+from caloforge.reporting.panels import Curve, draw_band, draw_points, energy_axis, reach_of
 from caloforge.reporting.style import TRUTH, figure, look, subfigures
 from caloforge.units import GeV
 
@@ -74,14 +73,6 @@ def _points(axes: Axes, curve: Curve, bins: tuple[ResponseBin, ...], marks: tupl
 def _finite(values: list[float]) -> Float[Array, " b"]:
     numbers = np.array(values, dtype=float)
     return np.where(np.isfinite(numbers), numbers, np.nan)
-
-
-def energy_axis(axes: Axes) -> None:
-    """A logarithmic axis in GeV with plain numbers."""
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _limits(axes: Axes, what: str, truth: Curve, generated: list[Curve]) -> None:

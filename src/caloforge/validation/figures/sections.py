@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from caloforge.metrics.separation import Measured
+from caloforge.metrics.measured import Measured
 from caloforge.physics.observables import OBSERVABLES, Observable
 from caloforge.reporting.markup import plain_words
 from caloforge.reporting.section import Plot, Section

@@ -1,6 +1,6 @@
 """Showers of several classes that a network is to tell apart: which ones take part, and in which fold each is."""
 
-__all__ = ["Classes", "draw", "fold_numbers", "halves"]
+__all__ = ["ClassifierData", "draw", "fold_numbers", "halves"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _SMALLEST = 20  # showers of a class in a fold
 
 
 @dataclass(frozen=True, eq=False)
-class Classes:
+class ClassifierData:
     """Showers of several classes: rows of a table each, numbered table after table.
 
     Batches are gathered when they are needed, so no table is copied.
@@ -66,7 +66,7 @@ class Classes:
 
 def draw(
     tables: Sequence[Float[Array, "_ f"]], rows: Sequence[Int[Array, " _"]], size: int, folds: int, seed: int
-) -> tuple[Classes, Int[Array, " N"]]:
+) -> tuple[ClassifierData, Int[Array, " N"]]:
     """``size`` showers at random from the given rows of each class's table, and the fold of each.
 
     Raises:
@@ -77,7 +77,7 @@ def draw(
     rng = stream(seed, "classifier")
     chosen = tuple(r[np.sort(rng.permutation(len(r))[:size])] for r in rows)
     energies = np.concatenate([table[r, 0] for table, r in zip(tables, chosen, strict=True)])
-    return Classes(tuple(tables), chosen), fold_numbers(energies, folds, rng)
+    return ClassifierData(tuple(tables), chosen), fold_numbers(energies, folds, rng)
 
 
 def fold_numbers(condition: Float[Array, " N"], folds: int, rng: np.random.Generator) -> Int[Array, " N"]:

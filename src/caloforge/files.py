@@ -1,0 +1,55 @@
+"""TODO."""
+
+__all__ = ["require_writable", "write_files", "finite_json"]
+import math
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from caloforge.errors import UnwritablePath
+
+
+def finite_json(value: Any) -> Any:
+    """Values that JSON can hold: infinity and NaN become null."""
+    if isinstance(value, Mapping):
+        return {str(key): finite_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite_json(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
+
+
+def require_writable(folder: str | Path) -> None:
+    """Fail before the work rather than after it, and leave nothing.
+
+    Raises:
+        UnwritablePath: the folder cannot be made or written.
+    """
+    nearest = next(place for place in (Path(folder).absolute(), *Path(folder).absolute().parents) if place.exists())
+    try:
+        with tempfile.TemporaryDirectory(dir=nearest):
+            pass
+    except OSError as error:
+        raise UnwritablePath(folder, error.strerror or "the folder is read-only") from error
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Everything goes into a folder beside its place and is moved when complete, the JSON last.
+
+    Raises:
+        UnwritablePath: the folder cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".report-", dir=folder, ignore_cleanup_errors=True) as place:
+            beside = Path(place)
+            for directory in (beside, folder):
+                (directory / "plots").mkdir(exist_ok=True)
+            for name, content in files.items():
+                (beside / name).write_bytes(content)
+            for name in files:
+                (beside / name).replace(folder / name)
+    except OSError as error:
+        raise UnwritablePath(folder, error.strerror or "writing failed") from error

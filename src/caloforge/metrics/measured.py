@@ -1,0 +1,57 @@
+"""TODO."""
+
+__all__ = ["Measured", "summarise", "need_showers", "standard_error"]
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray as Array
+
+from caloforge.errors import EmptySample
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A distance as a physicist quotes it: ``value`` +- ``error``, beside what truth against truth gives.
+
+    ``floor`` is the mean of the distance between two truth samples, ``floor_spread`` its standard deviation.
+    """
+
+    value: float
+    error: float
+    floor: float
+    floor_spread: float
+
+    @property
+    def significance(self) -> float:
+        """How far the value stands above the floor, in standard deviations of truth against truth."""
+        return (self.value - self.floor) / max(self.floor_spread, 1e-12)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers for JSON."""
+        return {"value": self.value, "error": self.error, "floor": self.floor, "floor_spread": self.floor_spread}
+
+
+def standard_error(values: Float[Array, " n"]) -> float:
+    """Of the mean of independent values."""
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def need_showers(n: int, m: int, fewest: int = 1, what: str = "a comparison") -> None:
+    """Raises EmptySample when one of the sizes is below ``fewest``."""
+    if min(n, m) < fewest:
+        raise EmptySample(f"{what} needs at least {fewest} showers in both samples", n, m)
+
+
+def summarise(
+    values: Float[Array, " k"], draws: Float[Array, "R k"], null: Float[Array, "R k"]
+) -> tuple[Measured, tuple[Measured, ...]]:
+    """The mean over k columns and each column, from their values, bootstrap draws, and truth-against-truth draws."""
+    columns = (_summary(values[[k]], draws[:, [k]], null[:, [k]]) for k in range(len(values)))
+    return _summary(values, draws, null), tuple(columns)
+
+
+def _summary(values: Float[Array, " k"], draws: Float[Array, "R k"], null: Float[Array, "R k"]) -> Measured:
+    spread, floor = draws.mean(axis=1).std(ddof=1), null.mean(axis=1)
+    return Measured(float(values.mean()), float(spread), float(floor.mean()), float(floor.std(ddof=1)))

@@ -1,0 +1,41 @@
+"""TODO."""
+
+__all__ = ["check_readout", "needs_points"]
+from jaxtyping import Bool, Int
+from numpy import ndarray as Array
+
+from caloforge.errors import BadValue
+from caloforge.geometry.binning import Binning
+from caloforge.geometry.detector import Detector
+from caloforge.simulation.primaries import Primaries
+from caloforge.units import mm
+
+_TOUCH = 1e-6 * mm  # depths nearer than this are equal
+
+
+def check_readout(detector: Detector, binning: Binning) -> Int[Array, " n"]:
+    """Position of the mesh layer that holds the middle of each sensitive slab, or -1.
+
+    Raises:
+        BadValue: the mesh has no depth, or no sensitive slab lies in it.
+    """
+    middles = (detector.faces[:-1] + detector.faces[1:])[detector.sensitive] / 2
+    layers = binning.layer_at_depth(middles)
+    if (layers < 0).all() and not _overlap(detector, binning).any():
+        raise BadValue("readout", binning.name, f"no sensitive slab of {detector.name} lies inside it")
+    return layers
+
+
+def _overlap(detector: Detector, binning: Binning) -> Bool[Array, "n L"]:
+    """Which layers of the mesh each sensitive slab, thicker than they are, reaches into."""
+    if binning.z_edges is None:
+        raise BadValue("readout", binning.name, "it does not say at which depth its layers lie")
+    low, high = binning.z_edges.T
+    front, back = (detector.faces[detector.sensitive + i, None] for i in (0, 1))
+    thicker = back - front > high - low + _TOUCH
+    return thicker & (front < high - _TOUCH) & (back > low + _TOUCH)
+
+
+def needs_points(detector: Detector, primaries: Primaries, binning: Binning) -> bool:
+    """Whether the depth of each step, not its slab, decides its layer: inclined mesh, or slabs thicker than layers."""
+    return (primaries.angles is not None and primaries.mesh == "axis") or bool(_overlap(detector, binning).any())
