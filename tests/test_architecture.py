@@ -66,3 +66,37 @@ def test_every_room_is_in_the_order():
 def test_modules_say_what_they_are(path):
     tree = ast.parse(path.read_text())
     assert ast.get_docstring(tree), f"{path} has no docstring"
+
+
+def test_only_the_engine_imports_geant4():
+    engine = ROOT / "simulation" / "geant4"
+    for path in MODULES:
+        names = {
+            name
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names])
+        }
+        if any(name.partition(".")[0] == "geant4_pybind" for name in names):
+            assert engine in path.parents, f"{path} imports Geant4"
+
+
+def test_no_circle_of_imports():
+    def module(path: Path) -> str:
+        parts = path.relative_to(ROOT.parent).with_suffix("").parts
+        return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+    known = {module(path) for path in MODULES}
+    graph: dict[str, set[str]] = {}
+    for path in MODULES:
+        wanted = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                for alias in node.names:
+                    below = f"{node.module}.{alias.name}"
+                    wanted.add(below if below in known else node.module)
+        graph[module(path)] = (wanted & known) - {module(path)}
+    while leaves := [name for name, wanted in graph.items() if not wanted & graph.keys()]:
+        for name in leaves:
+            del graph[name]
+    assert not graph, f"imports run in a circle among {sorted(graph)}"

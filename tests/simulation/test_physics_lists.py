@@ -38,8 +38,10 @@ def make(particle: str, energy: str, n: int, physics: Physics, seed: int = 3) ->
 def test_every_list_has_a_constructor(request_of, name):
     """The table of constructors lives where Geant4 is imported: read in a process of its own."""
     del request_of
-    code = "import os\nfrom caloforge.simulation.tables.em_data import find_data\nos.environ.update(find_data().environment)\n"
-    code += f"from caloforge.simulation.geant4.physics_build import COMPLETE, CONSTRUCTORS\nassert {name!r} in COMPLETE | CONSTRUCTORS"
+    code = "import os\nfrom caloforge.simulation.tables.em_data import find_data\n"
+    code += "os.environ.update(find_data().environment)\n"
+    code += "from caloforge.simulation.geant4.physics_build import COMPLETE, CONSTRUCTORS\n"
+    code += f"assert {name!r} in COMPLETE | CONSTRUCTORS"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 
@@ -119,7 +121,8 @@ from caloforge.simulation.beam import Beam, parse_spectrum
 
 primaries = Beam(11, parse_spectrum(sys.argv[1])).primaries(50, int(sys.argv[2]))
 softest = np.argsort(primaries.energy)[:3]
-cells = [geant4.simulate(detector("par04-siw"), primaries[i : i + 1], readout("siw-1080"))[0].energy[0] for i in softest]
+stack, mesh = detector("par04-siw"), readout("siw-1080")
+cells = [geant4.simulate(stack, primaries[i : i + 1], mesh)[0].energy[0] for i in softest]
 np.savez(sys.argv[3], softest=softest, energy=primaries.energy[softest], cells=cells)
 """
     with ShowerFile(showers_path(BUNDLED)) as file:

@@ -14,8 +14,8 @@ Components, 1992, ch. 3). If the truth is one more draw of the posterior, it dif
 :math:`\sigma_\text{model}^2 (1 + 1/K) + \sigma_\text{MC}^2`, the first part known with K - 1 degrees of freedom.
 
 Where a model was trained on rare showers shown more often, with a the probability to keep a shower
-(`caloforge.models.keep_probability`), :math:`E[f] = E_q[a f] / E_q[a]`, and its error is that of a ratio, to first order in
-:math:`1/\sqrt n`.
+(`caloforge.models.keep_probability`), :math:`E[f] = E_q[a f] / E_q[a]`, and its error is that of a ratio, to first
+order in :math:`1/\sqrt n`.
 """
 
 __all__ = [

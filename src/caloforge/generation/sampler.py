@@ -3,8 +3,8 @@
 Shower i has the same noise, and goes through arithmetic of the same shape, whatever the batch size or the number of
 showers asked for; so the same seed gives the same showers bit for bit on one machine.
 
-Where the model was trained on rare showers shown more often, its `KeepProbability` says with which probability each shower
-is kept; places whose shower is not kept are drawn again, with new noise, until every place has one.
+Where the model was trained on rare showers shown more often, its `KeepProbability` says with which probability each
+shower is kept; places whose shower is not kept are drawn again, with new noise, until every place has one.
 """
 
 __all__ = ["BLOCK", "sample_batches", "sample_showers"]

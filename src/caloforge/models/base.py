@@ -85,7 +85,7 @@ class Generator(nn.Module, ABC):
 
     ``explicit``: whether ``log_prob`` can be evaluated (VAE, flow) or only samples drawn (GAN).
     ``training_parts``: submodules that only training needs (a critic); a finished run is saved and loaded without them.
-    ``keep_probability``: after a training on rare showers shown more often, with which probability to keep each sample; then
+    ``keep_probability``: after a training on rare showers shown more often, how probably a sample is kept; then
     ``sample`` and ``log_prob`` are of the showers as they were shown, and `caloforge.generation.sampler` of the truth.
     """
 
@@ -110,7 +110,7 @@ class Generator(nn.Module, ABC):
         """Who takes turns in a training step; one who minimises ``loss`` over all parameters, if not said otherwise."""
         return [Player("model", list(self.parameters()), self.loss)]
 
-    def clamped_out(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator) -> Losses:
+    def held_out(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator) -> Losses:
         """Figures of merit on showers that are not trained on; ``validation`` is the one to watch."""
         return {"validation": self.loss(x, c, 1.0, generator)["total"]}
 

@@ -6,9 +6,9 @@ Each coupling transforms half of the features by monotonic rational-quadratic sp
 half and on c, so the flow is as fast to sample as to evaluate. Before them, an affine map with mean and scale from c
 alone takes out what every feature does on average, such as a resolution that improves with energy. Halves alternate
 along the bits of the feature's index, so that after :math:`2 \log_2 n` couplings every feature has met every other.
-With `LinearExtrapolation`, the affine map goes on linearly outside the training range (means, and the first ``widths`` log scales),
-where the couplings hear its edge: the density keeps the shape it has there.
-Source: arXiv:1906.04032, splines by zuko.
+With `LinearExtrapolation`, the affine map goes on linearly outside the training range (means, and the first ``widths``
+log scales), where the couplings hear its edge: the density keeps the shape it has there. Source: arXiv:1906.04032,
+splines by zuko.
 """
 
 __all__ = ["CouplingFlow", "LayerEnergyFlow"]

@@ -2,8 +2,8 @@ r"""Rare showers shown more often, to the end of the training, and the keep_prob
 
 With the fraction :math:`f_k` of kind k among the training showers and the strength b, kind k would be kept with
 probability :math:`r_k = (f_k/f_\text{max})^b`; from these comes the keep_probability :math:`a(x)` of a single shower
-(`caloforge.models.keep_probability`), and training draws shower x with probability proportional to :math:`1/a(x)`. Where
-kinds are well separated, kind k is shown with a share proportional to :math:`f_k^{1-b}`: equally often for b = 1.
+(`caloforge.models.keep_probability`), and training draws shower x with probability proportional to :math:`1/a(x)`.
+Where kinds are well separated, kind k is shown with a share proportional to :math:`f_k^{1-b}`: equally often for b = 1.
 
 Kinds are the particles of the file, whose label then serves this one purpose and reaches no network, or, without any
 label, the components of a Gaussian mixture of response, depth and length (`caloforge.physics.mixture`).
@@ -36,7 +36,7 @@ class Balance:
 
     Args:
         weight: of each shower, proportional to the probability that it is drawn.
-        keep_probability: what undoes the weights; nothing where the conditions alone decide them, as p(x | c) stays what it
+        keep_probability: undoes the weights; nothing where the conditions alone decide them, as p(x | c) stays what it
             is.
     """
 
@@ -86,7 +86,7 @@ class Balance:
 def balance_between(
     terms: Float[Tensor, "N t"], kind: Int[Array, " N"], strength: float, rng: np.random.Generator
 ) -> Balance:
-    """Balance between kinds (from 0) that the model is not told, with an keep_probability that knows them by ``terms``."""
+    """Balance between kinds (from 0) that the model is not told, undone by a probability to keep, from ``terms``."""
     fraction = np.bincount(kind) / len(kind)
     shown, kept = fraction ** (1 - strength), (fraction / fraction.max()) ** strength
     centre, width = terms.mean(0), terms.std(0).clamp_min(1e-6)

@@ -1,6 +1,7 @@
 """Does a model hold where it was not trained? Response, resolution, depth and shapes at an energy, against Geant4.
 
-Deviations with their goals: `caloforge.diagnosis.extrapolation.deviation`; separation powers and AUC are those of the validation.
+Deviations with their goals: `caloforge.diagnosis.extrapolation.deviation`; separation powers and AUC are those of the
+validation.
 """
 
 __all__ = ["MAIN", "AtEnergy", "Extrapolation", "extrapolate"]

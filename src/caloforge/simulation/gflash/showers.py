@@ -47,7 +47,7 @@ class Tuning:
     stochastic: float
 
 
-# On the bundled Geant4 sample, by tools/compare_gflash.py.
+# On the bundled Geant4 sample, by tools/studies/compare_gflash.py.
 MEASURED = {"par04-siw": Tuning(calibration=1.249, stochastic=0.134)}
 
 

@@ -1,4 +1,4 @@
-"""Geant4 in a process of its own: `Worker` is the parent's side, ``python -m caloforge.simulation.production.worker`` the other.
+"""Geant4 in a process of its own: `Worker` is the parent's side, ``python -m`` of this module the other.
 
 The parent sends pickled `Shard`s on the child's stdin; the child answers in lines of JSON: one for every shower, one
 for every shard. All that Geant4 itself writes goes to a log, from which a death is explained.

@@ -1,8 +1,9 @@
 r"""The built-in electromagnetic tables, Z = 1..98, and their Geant4 data folder (G4EMLOW, G4ENSDFSTATE, empty).
 
-``em_tables.npz`` is made by ``tools/build_em_tables.py``, which names the sources. Cross sections are stored as Geant4
-interpolates them: :math:`\sigma E^3` in b MeV^3 for the photoelectric effect and its shells, :math:`\sigma E^2` in
-mm^2 MeV^2 for Rayleigh scattering, :math:`(\beta^2/Z^2)\,k\,d\sigma/dk` in mb for bremsstrahlung. Energies are in MeV.
+``em_tables.npz`` is made by ``tools/tables/build_em_tables.py``, which names the sources. Cross sections are stored as
+Geant4 interpolates them: :math:`\sigma E^3` in b MeV^3 for the photoelectric effect and its shells, :math:`\sigma E^2`
+in mm^2 MeV^2 for Rayleigh scattering, :math:`(\beta^2/Z^2)\,k\,d\sigma/dk` in mb for bremsstrahlung. Energies are in
+MeV.
 """
 
 __all__ = ["SOURCES", "packed_tables", "write_folder"]

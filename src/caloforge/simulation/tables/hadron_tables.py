@@ -46,7 +46,7 @@ Values = Float[Array, " n"]
 
 @dataclass(frozen=True)
 class Element:
-    """What is measured of an element, as ``tools/build_hadron_elements.py`` collects it with the sources.
+    """What is measured of an element, as ``tools/tables/build_hadron_elements.py`` collects it with the sources.
 
     Args:
         z: atomic number.

@@ -1,9 +1,9 @@
 """Cross sections of fast neutrons of the elements: an optical model and a statistical one, tabulated in advance.
 
 ``neutron_values.csv`` holds total and non-elastic cross sections from 1 keV to 20 MeV, smooth (averages over
-resonances), made by ``tools/build_neutron_values.py``: Koning and Delaroche's global optical potential (Nucl. Phys. A
-713 (2003) 231), solved; Hauser and Feshbach's compound-elastic part taken off what is absorbed; hydrogen by effective
-ranges. The potential is made for 24 <= A <= 209; the file says where it is used outside.
+resonances), made by ``tools/tables/build_neutron_values.py``: Koning and Delaroche's global optical potential (Nucl.
+Phys. A 713 (2003) 231), solved; Hauser and Feshbach's compound-elastic part taken off what is absorbed; hydrogen by
+effective ranges. The potential is made for 24 <= A <= 209; the file says where it is used outside.
 """
 
 __all__ = ["SOURCES", "Fast", "fast_neutrons"]

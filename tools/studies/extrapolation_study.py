@@ -4,7 +4,8 @@ Electrons of 10-100 GeV of the bundled sample; judged at 5 and 150 GeV and, in r
 is trained with several seeds; finished ones are read, so the command can be stopped and called again, or called twice
 at once with different --only. Prints the table in Markdown and draws OUTPUT/extrapolation.png and .pdf.
 
-Run: python tools/extrapolation_study.py -o study   (--truth 5GeV=e5.h5 150GeV=e150.h5 --only vae/film wgan --seeds 1 2)
+Run: python tools/studies/extrapolation_study.py -o study
+(--truth 5GeV=e5.h5 150GeV=e150.h5 --only vae/film wgan --seeds 1 2)
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Every detector preset with every particle: mean response, resolution and time per GeV, as a Markdown table.
 
-python tools/presets_table.py --energy 10GeV -n 20 --workers 2
+python tools/studies/presets_table.py --energy 10GeV -n 20 --workers 2
 """
 
 import argparse

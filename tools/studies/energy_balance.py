@@ -1,6 +1,6 @@
 """Where the energy of showers goes, event by event, for several particles: the table of ``docs/truth.md``.
 
-python tools/energy_balance.py --detector par04-siw --particle e- gamma mu- pi- --energy 5GeV -n 20
+python tools/studies/energy_balance.py --detector par04-siw --particle e- gamma mu- pi- --energy 5GeV -n 20
 """
 
 import argparse

@@ -11,7 +11,7 @@ energies of the main isotope: from the masses.
 
 Run it from the repository root, with ``pip install periodictable==2.1.0``::
 
-    python tools/build_hadron_elements.py
+    python tools/tables/build_hadron_elements.py
 """
 
 import argparse

@@ -3,7 +3,7 @@
 On the plane (`caloforge.diagnosis.toy_game`), and with real Geant4 showers: truth of electrons with 1 % muons, judged
 samples of other electrons with other muons mixed in at a known share. Also by the core of a mode that counts.
 
-Run: python tools/mode_detector_check.py --muons mu.h5 --others mu2.h5        (--trials 20)
+Run: python tools/studies/mode_detector_check.py --muons mu.h5 --others mu2.h5        (--trials 20)
 """
 
 import argparse

@@ -10,7 +10,7 @@ than 1 % abundance; the rest is non-elastic. Levels: ENSDF (NNDC, Brookhaven) as
 with R. W. Hackenburg's parameters (Phys. Rev. C 73 (2006) 044002). Run it from the repository root (two minutes)::
 
     pip install periodictable==2.1.0 && pip download --no-deps paceENSDF==0.6.3
-    python tools/build_neutron_values.py paceensdf-0.6.3-py3-none-any.whl
+    python tools/tables/build_neutron_values.py paceensdf-0.6.3-py3-none-any.whl
 """
 
 import argparse

@@ -5,7 +5,7 @@ showers. Then small models, each of several seeds, trained as they should be and
 does without the latent, a WGAN whose generator runs ahead of its critic, a VAE that sees the same 80 showers for long.
 Each diagnosis counts once for each detector. Finished trainings and diagnoses are read, not repeated.
 
-Run: python tools/trained_rates.py -o rates --splits 200 --seeds 5
+Run: python tools/studies/trained_rates.py -o rates --splits 200 --seeds 5
 """
 
 import argparse

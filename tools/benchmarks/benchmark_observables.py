@@ -1,7 +1,7 @@
 """What the observables cost: time and memory to tabulate a file of showers, read from disk, over and over up to n.
 
 Run: caloforge simulate --detector par04-siw --readout siw-6480 --energy 1GeV:100GeV:log -n 500 -o fine.h5
-     OMP_NUM_THREADS=1 python tools/benchmark_observables.py fine.h5 -n 100000
+     OMP_NUM_THREADS=1 python tools/benchmarks/benchmark_observables.py fine.h5 -n 100000
 """
 
 import argparse

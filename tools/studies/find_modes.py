@@ -2,7 +2,7 @@
 
 The modes are found in the first half of each file; its second half stands for a perfect generator.
 
-Run: python tools/find_modes.py pi.h5 e.h5 mu.h5
+Run: python tools/studies/find_modes.py pi.h5 e.h5 mu.h5
 """
 
 import argparse

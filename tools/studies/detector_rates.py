@@ -4,7 +4,7 @@ Healthy: generated showers drawn from the truth itself. Sick: the defect that th
 the bundled sample (7,000 training, 2,500 held-out and generated showers; 10,000 generated for the mode fractions).
 With --remedies also the 1 % mode of the plane by each remedy, over seeds.
 
-Run: python tools/detector_rates.py             (100 healthy and 100 sick samples; --trials, --remedies SEEDS)
+Run: python tools/studies/detector_rates.py             (100 healthy and 100 sick samples; --trials, --remedies SEEDS)
 """
 
 import argparse

@@ -33,7 +33,7 @@ def main() -> None:
         edges = np.linspace(0, len(file), parts + 1).astype(int)
         showers, detector = file[edges[part] : edges[part + 1]], file.detector
     images = AxialSymmetry(showers.binning).permutations.numpy()
-    facts = {"tool": "tools/enlarge_sample.py", "input": options.input, "part": options.part}
+    facts = {"tool": "tools/studies/enlarge_sample.py", "input": options.input, "part": options.part}
     with ShowerWriter(options.output, showers.binning, detector, facts, mantissa_bits=11) as writer:
         for start in range(0, options.n, BATCH):
             rng = stream(options.seed, "enlarge", start)

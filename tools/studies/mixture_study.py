@@ -4,7 +4,7 @@ Electrons of the bundled sample with muons, simulated unless a file of them is g
 of the list is trained on the mixture without being told the particle, and diagnosed. Called again, it goes on where it
 was stopped.
 
-Run: python tools/mixture_study.py -o mixture       (--muons mu.h5 --only "gan;wgan" --set training.steps=1500)
+Run: python tools/studies/mixture_study.py -o mixture       (--muons mu.h5 --only "gan;wgan" --set training.steps=1500)
 """
 
 import argparse

@@ -76,7 +76,7 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     for name, sample in made.items():
         write_showers(
-            options.output / f"{name}.h5", sample, detector, {"tool": "tools/spoil_sample.py", "kind": name}, 11
+            options.output / f"{name}.h5", sample, detector, {"tool": "tools/studies/spoil_sample.py", "kind": name}, 11
         )
 
 

@@ -2,7 +2,7 @@
 
 Each row is a call of caloforge's own simulation with other options. Run it from the repository root::
 
-    python tools/step_limitation.py -n 60 --energy 5GeV
+    python tools/studies/step_limitation.py -n 60 --energy 5GeV
 """
 
 import argparse

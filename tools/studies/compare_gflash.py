@@ -1,6 +1,6 @@
 """Gflash against Geant4 on the bundled sample: response, resolution, depth and radius at a few energies, as a table.
 
-Run: python tools/compare_gflash.py            (with --untuned for the paper's formulas without a measured constant)
+Run: python tools/studies/compare_gflash.py  (with --untuned for the paper's formulas without a measured constant)
 """
 
 import argparse

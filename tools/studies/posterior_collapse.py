@@ -5,7 +5,7 @@ told z), trained with the full KL term from the first step; and a KL term of wei
 saves. Each row is one training of a small VAE; rows that name no other decoder or weight have those of the provocation
 above them. A training that was finished before is read.
 
-Run: python tools/posterior_collapse.py -o collapse --steps 100 --seeds 2
+Run: python tools/studies/posterior_collapse.py -o collapse --steps 100 --seeds 2
 """
 
 import argparse

@@ -4,7 +4,7 @@ For every element its symbol, Z and mean atomic mass (g/mol); for every material
 fractions of its elements. Geant4 took them from NIST (physics.nist.gov, "Compositions of materials used in STAR
 databases") and, for some HEP materials, from the PDG. Run it from the repository root, with geant4-pybind installed::
 
-    python tools/build_nist_materials.py
+    python tools/tables/build_nist_materials.py
 """
 
 import json

@@ -1,6 +1,6 @@
 """What the scoring costs: processor time per GeV of Geant4 electrons with and without it, same seeds, in turn.
 
-Run: python tools/benchmark_scoring.py         (half a minute; --readout siw-6480 for the fine mesh, --by-method for
+Run: python tools/benchmarks/benchmark_scoring.py  (half a minute; --readout siw-6480 for the fine mesh, --by-method for
 the way of reading steps where the layout of their memory is not known)
 """
 

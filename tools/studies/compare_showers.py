@@ -1,6 +1,6 @@
 """Compare two files of showers at one energy: mean response, rms, longitudinal profile, with errors and pulls.
 
-python tools/compare_showers.py ours.h5 theirs.h5 --binning siw-6480
+python tools/studies/compare_showers.py ours.h5 theirs.h5 --binning siw-6480
 """
 
 import argparse

@@ -6,8 +6,8 @@ times 25 mm of copper and 8.5 mm of liquid argon (as in the ATLAS hadronic endca
 list. Shares by particle come from Geant4's steps in the sensitive slabs, which costs time. ``--scale 14:1.5``
 multiplies the non-elastic cross section of neutrons below 19 MeV on an element, in copied tables. From the root::
 
-    python tools/hadron_response.py --stack cular --energy 2GeV 10GeV 50GeV -n 150
-    python tools/hadron_response.py --energy 10GeV -n 80 --shares 40 --scale 14:0
+    python tools/studies/hadron_response.py --stack cular --energy 2GeV 10GeV 50GeV -n 150
+    python tools/studies/hadron_response.py --energy 10GeV -n 80 --shares 40 --scale 14:0
 """
 
 import argparse
