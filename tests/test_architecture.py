@@ -26,6 +26,7 @@ ORDER = [
     "diagnosis",
     "interpretation",
     "config",
+    "api",
     "cli",
 ]
 FREE = {"units", "rng", "errors", "files"}

@@ -12,8 +12,8 @@ import numpy as np
 import typer
 
 from caloforge import __version__
+from caloforge.api.truth import open_truth
 from caloforge.cli.progress import track
-from caloforge.cli.truth import open_truth
 from caloforge.data.store import ShowerFile
 from caloforge.diagnosis.amplification.plots import draw_factors, draw_saturation
 from caloforge.diagnosis.amplification.worth import Amplification

@@ -12,7 +12,7 @@ import typer
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from caloforge.cli.particles import one_particle
+from caloforge.api.incident import one_particle
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.diagnosis.coverage.recalibration import Recalibration, load_recalibration

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from caloforge import __version__
-from caloforge.cli.particles import shoot
+from caloforge.api.incident import shoot
 from caloforge.cli.progress import track
 from caloforge.data.bundled import showers_path
 from caloforge.data.incident import Incident

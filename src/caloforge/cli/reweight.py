@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from caloforge import __version__
+from caloforge.api.truth import open_truth
 from caloforge.classifiers.auc import FAST
 from caloforge.cli.progress import track
-from caloforge.cli.truth import open_truth
 from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue, UnwritablePath
 from caloforge.files import require_writable, write_files

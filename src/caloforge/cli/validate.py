@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from caloforge.api.truth import truth_split
 from caloforge.classifiers.protocol import PROTOCOLS
 from caloforge.cli.progress import track
-from caloforge.cli.truth import truth_split
 from caloforge.data.bundled import showers_path
 from caloforge.data.splits import SplitOf
 from caloforge.data.store import ShowerFile

@@ -1,4 +1,4 @@
-"""Incident particles from the words of a command line, checked against what a model was trained on."""
+"""The particles that a model is asked for, from words or numbers, checked against what it was trained on."""
 
 __all__ = ["one_particle", "shoot"]
 
