@@ -1,4 +1,4 @@
-"""TODO."""
+"""Files written beside their place and renamed when complete, and values that JSON can hold."""
 
 __all__ = ["require_writable", "write_files", "finite_json"]
 import math

@@ -1,4 +1,4 @@
-"""TODO."""
+"""A number as a physicist quotes it: value, error, and what truth against truth gives."""
 
 __all__ = ["Measured", "summarise", "need_showers", "standard_error"]
 from dataclasses import dataclass

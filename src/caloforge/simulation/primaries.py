@@ -1,4 +1,4 @@
-"""TODO."""
+"""What is shot at the calorimeter: particles, energies, directions, and the seeds of every shower."""
 
 __all__ = ["Mesh", "Primaries"]
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Does a mesh fit a detector? Which mesh layer holds each sensitive slab, and where slabs are thicker than layers."""
 
 __all__ = ["check_readout", "needs_points"]
 from jaxtyping import Bool, Int
