@@ -5,6 +5,7 @@ from prdc import compute_prdc
 from caloforge.errors import EmptySample
 from caloforge.metrics.manifold import METRICS, manifold_metrics, measure_manifold
 from caloforge.metrics.manifold import _halves as of_halves
+from caloforge.metrics.manifold import _without_ties as without_ties
 
 
 def test_agrees_with_the_authors_package():
@@ -79,3 +80,29 @@ def test_too_few_showers_are_refused():
         manifold_metrics(np.zeros((5, 2)), np.zeros((50, 2)))
     with pytest.raises(EmptySample, match="truth is halved"):
         measure_manifold(np.zeros((130, 2)), np.zeros((400, 2)), np.random.default_rng(0))
+
+
+def test_equal_showers_are_one_cluster_in_value_and_floor_alike():
+    """All showers of both samples empty: nothing tells them apart, and nothing is missing."""
+    measured = measure_manifold(np.ones((600, 5)), np.ones((300, 5)), np.random.default_rng(1))
+    for name in METRICS:
+        assert abs(measured[name].significance) < 4, name
+        assert measured[name].floor > 0.9
+
+
+def test_ties_in_most_showers_leave_the_metrics_at_their_floors():
+    """Photons of 5 MeV: 64 % reach no cell and are equal to the last bit."""
+    rng = np.random.default_rng(10)
+    samples = [rng.normal(size=(n, 6)).astype(np.float32) for n in (1600, 800)]
+    for sample in samples:
+        sample[rng.random(len(sample)) < 0.64] = 0.3
+    measured = measure_manifold(*samples, np.random.default_rng(11))
+    assert {name: m for name, m in measured.items() if abs(m.significance) > 4} == {}
+
+
+def test_without_ties_nothing_is_moved():
+    """The same draws of random numbers, and so the same numbers, as from the samples untouched."""
+    x, y = (np.random.default_rng(s).normal(size=(n, 3)) for s, n in ((12, 400), (13, 200)))
+    first, second = without_ties((x, y), np.random.default_rng(1))
+    assert first is x
+    assert second is y

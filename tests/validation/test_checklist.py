@@ -42,12 +42,38 @@ def test_sigma_and_times_are_units_of_the_floor():
 
 
 def test_a_limit_of_physics_needs_showers_enough():
-    assert outcome(found(0.019), below="2 %").outcome == "pass"
-    assert outcome(found(0.021), below="2 %").outcome == "fail"
+    assert outcome(found(0.0189), below="2 %").outcome == "pass"
+    assert outcome(found(0.0211), below="2 %").outcome == "fail"
     poor = {"floor": 0.016, "spread": 0.004, "error": 0.005}  # truth itself would often exceed 0.02
     assert outcome(found(0.001, **poor), below=0.02).outcome == "cannot tell"
-    assert outcome(found(0.029, **poor), below=0.02).outcome == "cannot tell"
-    assert outcome(found(0.031, **poor), below=0.02).outcome == "fail"
+    # A distance of 0.02 and the floor add to 0.0256 in quadrature; two of sqrt(0.005^2 + 0.004^2) above is 0.0384.
+    assert outcome(found(0.038, **poor), below=0.02).outcome == "cannot tell"
+    assert outcome(found(0.039, **poor), below=0.02).outcome == "fail"
+    # Where the floor falls with 1/n it adds: 0.02 + 0.016 + 0.0128.
+    assert outcome(found(0.0485, power=1.0, **poor), below=0.02).outcome == "cannot tell"
+    assert outcome(found(0.0495, power=1.0, **poor), below=0.02).outcome == "fail"
+
+
+def test_a_floor_over_the_limit_is_not_held_against_the_model():
+    """Correlations of Geant4 against Geant4, 400 against 800 showers: the floor itself is over the limit."""
+    line = outcome(found(0.062, error=0.0029, floor=0.0625, spread=0.0038, metric="correlation"), below=0.05)
+    assert line.outcome == "cannot tell"
+    assert line.needed == 2000  # ((0.0625 + 0.0076) / 0.05) ** 2 times 1000, two digits
+
+
+@pytest.mark.parametrize("value", [0.0191, 0.0209])
+def test_a_number_within_its_error_of_the_limit_is_undecided(value):
+    line = outcome(found(value, error=0.001), below=0.02)
+    assert line.outcome == "cannot tell"
+    assert line.needed == 1300  # its error falls with the root of n to the distance of 0.0009
+
+
+def test_a_limit_that_truth_itself_might_miss_decides_nothing():
+    """Recall above 0.9 where two samples of the truth have 0.91 +- 0.03."""
+    for value, result in ((0.5, "cannot tell"), (0.99, "cannot tell")):
+        assert outcome(found(value, floor=0.91, spread=0.03, sense="agreement"), above=0.9).outcome == result
+    for value, result in ((0.5, "fail"), (0.93, "pass"), (0.9005, "cannot tell")):
+        assert outcome(found(value, floor=0.97, spread=0.01, sense="agreement"), above=0.9).outcome == result
 
 
 @pytest.mark.parametrize(("power", "needed"), [(0.5, 1500), (1.0, 1200)])

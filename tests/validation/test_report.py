@@ -109,10 +109,21 @@ def test_different_conditions(halves):
 
 def test_copies_of_the_truth_are_noticed(halves):
     truth, other = halves
-    assert copies(truth, other) == 0
-    assert copies(truth, Showers.concatenate([other, truth[:7]])) == 7
+    hits = [(s.energy > 0).sum(axis=1) for s in halves]
+    assert copies(truth.ids, other.ids, hits[1]) == 0
+    mixed = Showers.concatenate([other, truth[:7]])
+    assert copies(truth.ids, mixed.ids, (mixed.energy > 0).sum(axis=1)) == 7
     report = validate(truth, truth[:1000], quick=True)
     assert "Caution: 1000 generated showers are copies" in report.verdict
+
+
+def test_empty_showers_are_no_copies(halves):
+    """Showers with fewer than three cells are equal by chance."""
+    truth = halves[0]
+    few = truth.energy[:9] * (np.cumsum(truth.energy[:9] > 0, axis=1) <= 2)
+    both = [like(s[:9], few) for s in (truth, truth)]
+    assert len(np.unique(both[0].ids)) > 1
+    assert copies(both[0].ids, both[1].ids, (few > 0).sum(axis=1)) == 0
 
 
 def test_repeated_conditions_are_the_same_conditions(halves):

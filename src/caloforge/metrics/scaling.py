@@ -1,10 +1,15 @@
 r"""Features of two samples on one scale, taken from the truth alone: :math:`x \to (x - a)/s` column by column.
 
 A value that does not exist (NaN: the centre of a layer without energy) is put at the truth's mean, where it says
-nothing; how many values do not exist is left to the histograms, which count them.
+nothing; how many values do not exist is left to the histograms, which count them. A column that the truth never
+defines says nothing at all.
+
+A truth whose values are zero up to rounding (the width of a layer whose hits all lie in one ring is some
+:math:`10^{-7}` mm) gives no scale: such a column is measured on the scale of both samples together, and left in its own
+unit where they only hold rounding, too. A single foreign shower then counts as one shower and not :math:`10^7` times.
 """
 
-__all__ = ["Pair", "fill_undefined", "scale_by_largest", "standardise"]
+__all__ = ["ROUNDING", "Pair", "fill_undefined", "scale_by_largest", "standardise"]
 
 import numpy as np
 from jaxtyping import Float
@@ -14,41 +19,67 @@ from caloforge.errors import BadValue
 
 Pair = tuple[Float[Array, "n f"], Float[Array, "m f"]]
 
+ROUNDING = 1e-5
+"""Values up to this are rounding, in units of the observables (mm, MeV, shares): roots of float64's 1e-16 of a mesh."""
+
 
 def fill_undefined(truth: Float[Array, "n f"], generated: Float[Array, "m f"]) -> Pair:
-    """Both samples in float64 with NaN put at the mean of the truth's defined values (zero where it has none).
+    """Both samples in float64 with NaN put at the mean of the truth's defined values; zero throughout if it has none.
+
+    Args:
+        truth: features of the reference showers; NaN where undefined.
+        generated: the same features of the showers to judge.
 
     Raises:
         BadValue: a value is infinite.
     """
     if np.isinf(truth).any() or np.isinf(generated).any():
         raise BadValue("a feature", float("inf"), "use NaN where an observable is undefined")
-    known = np.where(np.isnan(truth), 0, truth).sum(axis=0, dtype=np.float64)
-    mean = known / np.maximum((~np.isnan(truth)).sum(axis=0), 1)
+    defined = ~np.isnan(truth)
+    mean = np.where(defined, truth, 0).sum(axis=0, dtype=np.float64) / np.maximum(defined.sum(axis=0), 1)
     first, second = (np.where(np.isnan(x), mean, x).astype(np.float64) for x in (truth, generated))
+    second[:, ~defined.any(axis=0)] = 0
     return first, second
 
 
 def scale_by_largest(truth: Float[Array, "n f"], generated: Float[Array, "m f"]) -> Pair:
     """Every column divided by the truth's largest absolute value, as the CaloChallenge does for FPD and KPD.
 
-    A column that is zero throughout the truth keeps its unit.
+    A column that is zero up to rounding throughout the truth is divided by the largest value of both samples.
+
+    Args:
+        truth: features of the reference showers; NaN where undefined.
+        generated: the same features of the showers to judge.
+
+    Raises:
+        BadValue: a value is infinite.
     """
     first, second = fill_undefined(truth, generated)
-    largest = np.abs(first).max(axis=0)
-    scale = np.where(largest > 0, largest, 1)
+    of_truth, of_generated = (np.abs(x).max(axis=0) for x in (first, second))
+    scale = _first_scale(of_truth, np.maximum(of_truth, of_generated))
     return first / scale, second / scale
 
 
 def standardise(truth: Float[Array, "n f"], generated: Float[Array, "m f"]) -> Pair:
     """Every column with the truth's mean at zero and in units of the truth's standard deviation.
 
-    A column that is constant in the truth is measured in standard deviations of both samples together.
+    A column that is constant up to rounding in the truth is measured in standard deviations of both samples together.
+
+    Args:
+        truth: features of the reference showers; NaN where undefined.
+        generated: the same features of the showers to judge.
+
+    Raises:
+        BadValue: a value is infinite.
     """
     first, second = fill_undefined(truth, generated)
-    mean, spread = first.mean(axis=0), first.std(axis=0)
-    constant = spread <= 1e-12 * np.abs(mean)
-    if constant.any():
-        spread[constant] = np.concatenate([first, second])[:, constant].std(axis=0)
-    spread[spread <= 1e-12 * np.abs(mean)] = 1
+    mean = first.mean(axis=0)
+    spreads = [x.std(axis=0) for x in (first, np.concatenate([first, second]))]
+    constant = [spread <= 1e-6 * np.abs(mean) for spread in spreads]  # float32 holds a constant to 6e-8
+    spread = _first_scale(*(np.where(still, 0, spread) for still, spread in zip(constant, spreads, strict=True)))
     return (first - mean) / spread, (second - mean) / spread
+
+
+def _first_scale(of_truth: Float[Array, " f"], of_both: Float[Array, " f"]) -> Float[Array, " f"]:
+    """The truth's where it is more than rounding, else that of both, else one."""
+    return np.where(of_truth > ROUNDING, of_truth, np.where(of_both > ROUNDING, of_both, 1.0))

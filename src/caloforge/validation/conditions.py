@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Int, UInt64
+from jaxtyping import Float, Int, Num, UInt64
 from numpy import ndarray as Array
 from scipy.stats import chi2_contingency, ks_2samp
 
@@ -22,6 +22,7 @@ from caloforge.units import format_energy
 _P_VALUE = 1e-3
 _PERPENDICULAR = 1e-4  # rad; below, the azimuth has no meaning
 FEWEST = 100
+_SURE = 3  # hit cells, as `caloforge.data.merge` asks
 _REMEDY = "generate at the truth's conditions (caloforge generate --like) or pass --allow-different-conditions"
 
 
@@ -68,9 +69,15 @@ def differences(truth: Conditioned, generated: Conditioned) -> list[str]:
     return [*_particles(truth, generated), *_kinematics(truth, generated)]
 
 
-def copies(truth: Conditioned, generated: Conditioned) -> int:
-    """How many generated showers are, to the last bit, showers of the truth."""
-    return int(np.isin(generated.ids, truth.ids).sum())
+def copies(truth: UInt64[Array, " n"], generated: UInt64[Array, " m"], hits: Num[Array, " m"]) -> int:
+    """How many generated showers are, to the last bit, showers of the truth.
+
+    Args:
+        truth: content hashes of the true showers.
+        generated: content hashes of the generated showers.
+        hits: hit cells of each generated shower; with fewer than three two showers may be equal by chance.
+    """
+    return int(np.isin(generated[hits >= _SURE], truth).sum())
 
 
 def _particles(truth: Conditioned, generated: Conditioned) -> list[str]:

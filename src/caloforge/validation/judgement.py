@@ -1,9 +1,18 @@
 r"""Judgement: each requirement passed, failed, or beyond what so few showers can tell, with the number that decided.
 
-A limit :math:`\ell` of physics on a number :math:`v` means something only where truth itself would keep it. Where its
-floor :math:`f \pm s` has :math:`f + 2 s > \ell`, the showers are too few, and the number can fail
-(:math:`v - 2\,\text{error} > \ell`) but not pass. How many showers would do follows from the floor, which falls as a
-power of their number.
+Requirements in units of the floor (``sigma``, ``times``) allow for the noise themselves. A limit of physics
+:math:`\ell` on a number :math:`v \pm \sigma` means something only where truth itself, :math:`f \pm s`, would keep it:
+
+- where :math:`f + 2 s > \ell` the showers are too few to pass, and a number may be over the limit for no other reason
+  than that. Distances raised to :math:`1/p` rise with 1/n by the same amount for every sample, if their floor falls as
+  :math:`n^{-p}`; so what the floor leaves of :math:`v`, less two standard deviations :math:`(\sigma^2 + s^2)^{1/2}`,
+
+  .. math:: d = \Big(\big(v - 2 (\sigma^2 + s^2)^{1/2}\big)^{1/p} - f^{1/p}\Big)^p ,
+
+  must exceed the limit for it to fail;
+- a number within its error of the limit is undecided.
+
+How many showers would do follows from the floor or from the error, which fall as powers of their number.
 """
 
 __all__ = ["Outcome", "Line", "ChecklistResult", "judge", "require_known"]
@@ -25,6 +34,7 @@ from caloforge.validation.univariate import UNIVARIATE
 Outcome = Literal["pass", "fail", "cannot tell"]
 _WORST_FIRST: tuple[Outcome, ...] = ("fail", "cannot tell", "pass")
 _WHOLE = ("overall", "layer", "ring", "column")  # where every shower counts
+_FAR = 1000.0  # times as many showers: no number that helps
 _SURE = 2.0  # standard deviations of truth against truth that must fit under a limit of physics
 
 
@@ -188,33 +198,63 @@ def _judge(requirement: Requirement, evidence: Evidence) -> _Judged:
     if not math.isfinite(m.value):
         return _Judged(evidence, math.nan, "fail", math.inf)
     if kind == "above":
-        possible = evidence.sense != "p-value" or size >= evidence.origin
-        outcome: Outcome = "fail" if m.value <= size else "pass" if possible else "cannot tell"
-        return _Judged(evidence, size, outcome, size / max(m.value, 1e-300))
-    if evidence.sense == "agreement" and kind in ("sigma", "within"):
-        deviation = abs(m.value - m.floor)
-        limit = size * (m.floor_spread if kind == "sigma" else m.floor)
-        reach = _SURE * m.floor_spread
+        return _judge_above(size, evidence)
+    if kind in ("sigma", "times"):
+        around = kind == "sigma" and evidence.sense == "agreement"
+        distance = abs(m.value - m.floor) if around else m.value
+        limit = size * m.floor if kind == "times" else size * m.floor_spread + (0.0 if around else m.floor)
+        return _Judged(evidence, limit, "fail" if distance > limit else "pass", _stress(distance, limit, evidence))
+    two_sided = evidence.sense == "agreement" and kind == "within"
+    distance, base, limit = (abs(m.value - m.floor), 0.0, size * m.floor) if two_sided else (m.value, m.floor, size)
+    possible = base + _SURE * m.floor_spread <= limit
+    surplus = distance if possible else _without_floor(distance, base, evidence)
+    if surplus > limit and not (possible and distance - limit < m.error):
+        outcome: Outcome = "fail"
     else:
-        deviation = m.value
-        limit = {"sigma": m.floor + size * m.floor_spread, "times": size * m.floor}.get(kind, size)
-        reach = m.floor + _SURE * m.floor_spread
-    decided = kind in ("sigma", "times") or reach <= limit
-    sure = deviation - (0.0 if decided else _SURE * m.error) > limit
-    outcome = "fail" if sure else "pass" if decided else "cannot tell"
-    span = max(limit - evidence.origin, 1e-300)
-    return _Judged(evidence, limit, outcome, (deviation - evidence.origin) / span)
+        outcome = "pass" if possible and limit - distance >= m.error else "cannot tell"
+    return _Judged(evidence, limit, outcome, _stress(distance, limit, evidence))
+
+
+def _judge_above(size: float, evidence: Evidence) -> _Judged:
+    """A p-value that permutations can reach, or an agreement that truth itself would keep."""
+    m, stress = evidence.measured, size / max(evidence.measured.value, 1e-300)
+    if evidence.sense == "p-value":
+        outcome: Outcome = "fail" if m.value <= size else "pass" if size >= evidence.origin else "cannot tell"
+        return _Judged(evidence, size, outcome, stress)
+    possible = m.floor - _SURE * m.floor_spread > size
+    decided = possible and abs(m.value - size) >= m.error
+    return _Judged(evidence, size, ("pass" if m.value > size else "fail") if decided else "cannot tell", stress)
+
+
+def _without_floor(distance: float, floor: float, evidence: Evidence) -> float:
+    """What of a distance is surely not due to the sizes of the samples, see the module."""
+    sure = distance - _SURE * math.hypot(evidence.measured.error, evidence.measured.floor_spread)
+    above, below = (max(x - evidence.origin, 0.0) for x in (sure, floor))
+    left = max(above ** (1 / evidence.power) - below ** (1 / evidence.power), 0.0) ** evidence.power
+    return evidence.origin + left
+
+
+def _stress(distance: float, limit: float, evidence: Evidence) -> float:
+    origin = 0.0 if evidence.sense == "agreement" else evidence.origin
+    return (distance - origin) / max(limit - origin, 1e-300)
 
 
 def _needed(judged: _Judged) -> int | None:
-    """Showers with which truth against truth would stay under the limit, two standard deviations included."""
+    """Showers with which truth against truth would stay under the limit, two standard deviations included.
+
+    Where it does so already, those with which the error is as small as the distance from the limit.
+    """
     e, m = judged.evidence, judged.evidence.measured
-    base = 0.0 if e.sense == "agreement" else m.floor - e.origin
-    room = judged.limit - (0.0 if e.sense == "agreement" else e.origin)
-    if room <= 0 or e.n == 0 or not math.isfinite(m.floor + m.floor_spread):
+    agreement = e.sense == "agreement"
+    base, origin = (0.0, 0.0) if agreement else (m.floor - e.origin, e.origin)
+    room = judged.limit - origin
+    if e.sense == "p-value" or room <= 0 or e.n == 0 or not math.isfinite(m.floor + m.floor_spread):
         return None
     factor = ((base + _SURE * m.floor_spread) / room) ** (1 / e.power)
-    return _rounded_up(e.n * factor)
+    if factor <= 1:
+        gap = abs((abs(m.value - m.floor) if agreement else m.value) - judged.limit)
+        factor = (m.error / gap) ** 2 if gap > 0 else math.inf
+    return _rounded_up(e.n * factor) if factor < _FAR else None
 
 
 def _rounded_up(number: float) -> int:

@@ -113,7 +113,7 @@ def _kept_cells(protocol: Protocol, n_voxels: int) -> int:
 
 def _cautions(truth: Sample, generated: Sample, allow_different: bool) -> tuple[str, ...]:
     cautions = require_comparable(truth, generated, allow_different)
-    if copied := copies(truth, generated):
+    if copied := copies(truth.ids, generated.ids, generated.table["hits"][:, 0]):
         cautions.append(f"{copied} generated showers are copies of showers of the truth")
     return tuple(cautions)
 
