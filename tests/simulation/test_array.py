@@ -123,7 +123,7 @@ def test_dask_cluster_makes_the_same_showers(request_of, undisturbed, tmp_path, 
 @pytest.mark.skipif(find_spec("distributed") is None, reason="needs dask.distributed")
 @pytest.mark.filterwarnings("ignore")
 def test_scheduler_that_does_not_answer(monkeypatch):
-    monkeypatch.setattr("caloforge.simulation.production.cluster._PATIENCE", 0.5)
+    monkeypatch.setattr("caloforge.simulation.production.workers._PATIENCE", 0.5)
     with pytest.raises(BadValue, match="no scheduler answers there"), dask_executor("tcp://127.0.0.1:9"):
         pass
 
