@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import UInt64
 from numpy import ndarray as Array
 
+from caloforge.data.ids import SURE_CELLS
 from caloforge.data.showers import Showers
 from caloforge.data.store import ShowerFile, ShowerWriter
 from caloforge.errors import BadFile, BadValue, BinningMismatch, UnwritablePath
 
-_SURE = 3  # cells hit: showers with fewer may be equal by chance
 _SUMS = ("n", "core_seconds")
 
 
@@ -73,8 +73,8 @@ def _checked(sources: Sequence[Path]) -> list[dict[str, Any]]:
 
 
 def _ids(showers: Showers) -> UInt64[Array, " n"]:
-    """Content hashes; 0 for showers with so few cells that two may be equal by chance."""
-    return np.where((showers.energy > 0).sum(axis=1) >= _SURE, showers.ids, np.uint64(0))
+    """Ids; 0 for showers with so few cells that two may be equal by chance."""
+    return np.where((showers.energy > 0).sum(axis=1) >= SURE_CELLS, showers.ids, np.uint64(0))
 
 
 def _refuse_twice(seen: Sequence[Array], sources: Sequence[Path], parts: list[dict[str, Any]]) -> None:

@@ -1,15 +1,16 @@
 """Showers: the object that every stage takes or returns; validated once, immutable, sliceable."""
 
-__all__ = ["Showers", "digest_of"]
+__all__ = ["Showers"]
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 from numpy import ndarray as Array
 
+from caloforge.data.ids import digest_of, shower_ids
 from caloforge.errors import BadValue, BinningMismatch
 from caloforge.geometry.binning import Binning
 
@@ -112,23 +113,12 @@ class Showers:
         """Energy in each layer, MeV, summed in float64."""
         return np.add.reduceat(self.energy, self.binning.layer_starts[:-1], axis=1, dtype=np.float64)
 
-    @property
+    @cached_property
     def ids(self) -> UInt64[Array, " N"]:
-        """Content hash of each shower (incident energy and cells): the same shower has the same id in any file."""
-        energies = np.ascontiguousarray(self.energy, np.float32)
-        incident = np.ascontiguousarray(self.incident_energy, np.float32)
-        digests = (
-            hashlib.blake2b(e.tobytes() + row.tobytes(), digest_size=8)
-            for e, row in zip(incident, energies, strict=True)
-        )
-        return np.array([int.from_bytes(d.digest(), "little") for d in digests], np.uint64)
+        """Id of each shower, a hash of incident energy and cells: equal in any file, see `caloforge.data.ids`."""
+        return shower_ids(self.energy, self.incident_energy)
 
     @property
     def digest(self) -> str:
         """Hash of all showers, whatever their order: equal for files that hold the same ones."""
         return digest_of(self.ids)
-
-
-def digest_of(ids: UInt64[Array, " N"]) -> str:
-    """Hash of a set of showers by their content hashes, whatever their order."""
-    return hashlib.blake2b(np.sort(ids).tobytes(), digest_size=8).hexdigest()

@@ -1,4 +1,9 @@
-"""Train / validation / test by hash of the shower id: a shower never changes side, whatever file it comes in."""
+"""Train / validation / test by the id of the shower: it never changes side, whatever file it comes in.
+
+The position of a shower in the unit interval is its id (`caloforge.data.ids`) over 2^64. The split alone does not prove
+that a model has not seen a shower, since the rule or the file may have been another when the model was trained; for
+that a run folder keeps the ids of its training showers.
+"""
 
 __all__ = ["Split", "SPLITS", "SplitOf", "split_mask", "take_split"]
 

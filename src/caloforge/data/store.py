@@ -19,7 +19,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from caloforge.data.showers import Showers, digest_of
+from caloforge.data.ids import digest_of
+from caloforge.data.showers import Showers
 from caloforge.errors import BadFile, BadValue, BinningMismatch, UnwritablePath
 from caloforge.geometry.binning import Binning
 

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float, UInt64
 from numpy import ndarray as Array
 
-from caloforge.data.showers import digest_of
+from caloforge.data.ids import digest_of
 from caloforge.data.store import ShowerFile, ShowerWriter
 from caloforge.errors import BadFile, CaloforgeError, UnwritablePath
 from caloforge.rng import stream
