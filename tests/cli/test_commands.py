@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import caloforge
+from caloforge.cli.main import COMMANDS
 from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile, write_showers
 
@@ -29,6 +30,14 @@ def config(tmp_path, truth):
     path = tmp_path / "config.yaml"
     path.write_text(f"data: {truth}\n{CONFIG}")
     return path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_what_it_is_for(call, command):
+    code, out, err = call(command, "--help")
+    assert (code, err) == (0, "")
+    assert f"caloforge {command} [OPTIONS]" in " ".join(out.split())
+    assert command in call("--help")[1].split()
 
 
 def test_train_generate_validate(call, config, truth, tmp_path):

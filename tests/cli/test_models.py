@@ -123,7 +123,7 @@ def test_scores(call, tmp_path, showers):
 
 def test_beta_sweep(call, tmp_path, showers):
     model = train(call, tmp_path, showers[:1500])
-    words = ["diagnose", model, "--beta-sweep", "--truth", tmp_path / "truth.h5", "-o", tmp_path / "d"]
+    words = ["beta-sweep", model, "--truth", tmp_path / "truth.h5", "-o", tmp_path / "d"]
     code, out, _ = call(*words, "--betas", "0.01,100", "--steps", 100)
     assert code == 0
     assert "distortion" in out
@@ -133,7 +133,8 @@ def test_beta_sweep(call, tmp_path, showers):
     assert {"value", "error", "floor"} <= set(low["auc_low"])
     assert (tmp_path / "d" / "beta_sweep.png").read_bytes()[:4] == b"\x89PNG"
     for wrong in ("0.1,x", "1,1", "-1", ""):
-        assert call(*words, "--betas", wrong)[0] == 1
+        assert call(*words[:-1], tmp_path / "none", "--betas", wrong)[0] == 1
+    assert not (tmp_path / "none").exists()
 
 
 def test_packaged_configurations():

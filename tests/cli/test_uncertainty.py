@@ -1,4 +1,4 @@
-"""Ensembles on the command line: train, generate, expect and calibrate, and what each says of bad input."""
+"""Ensembles on the command line: train, generate, expect and coverage, and what each says of bad input."""
 
 import json
 
@@ -101,7 +101,7 @@ def test_expect_of_one_model_and_of_swag(call, place):
         (["--energy", "20GeV:30GeV:log", "--observable", "response"], "taken at one condition"),
         (["--energy", "20GeV", "--theta", "0deg:9deg:uniform", "--observable", "response"], "taken at one condition"),
         (["--energy", "20GeV", "--particle", "mu-", "--observable", "response"], "PDG [11]"),
-        (["--energy", "20GeV", "--observable", "response", "--calibration", "no.json"], "not a calibration"),
+        (["--energy", "20GeV", "--observable", "response", "--recalibration", "no.json"], "not a measured coverage"),
     ],
 )
 def test_expect_says_what_is_wrong(call, place, words, says):
@@ -114,14 +114,14 @@ def test_expect_outside(call, place):
     assert call(*words)[0] == 0
 
 
-def test_calibrate(call, place, tmp_path):
+def test_coverage(call, place, tmp_path):
     truth = place / "truth.h5"
-    words = ["calibrate", place / "ensemble", place / "swag", "--single", place / "swag", "--truth", truth]
+    words = ["coverage", place / "ensemble", place / "swag", "--single", place / "swag", "--truth", truth]
     few = ["--bins", 2, "--repeats", 2, "--draws", 2, "--growth", 200]
     code, out, err = call(*words, "--fit", truth, *few, "-o", tmp_path / "out")
     assert code == 0, err
     assert "outside" not in out
-    answer = json.loads((tmp_path / "out/calibration.json").read_text())
+    answer = json.loads((tmp_path / "out/coverage.json").read_text())
     assert [run["method"] for run in answer["runs"]] == ["ensemble", "SWAG", "single"]
     assert 600 < answer["showers"] < 900  # the test split of a file that was trained on
     factors = answer["runs"][0]["factors"]
@@ -135,8 +135,8 @@ def test_calibrate(call, place, tmp_path):
     asked = ["expect", place / "ensemble", "--energy", "20GeV", "--observable", "response", "-n", 100, "--json"]
     raw, scaled = (
         json.loads(call(*asked, *more)[1])["expectations"][0]["model_error"]
-        for more in ([], ["--calibration", tmp_path / "out/calibration.json"])
+        for more in ([], ["--recalibration", tmp_path / "out/coverage.json"])
     )
     assert scaled == pytest.approx(raw * factors["energy"])
-    code, _, err = call(*asked, "--calibration", tmp_path / "out/calibration.json", "--observable", "sparsity")
+    code, _, err = call(*asked, "--recalibration", tmp_path / "out/coverage.json", "--observable", "sparsity")
     assert (code, "has no factor" in err) == (1, True)

@@ -96,8 +96,8 @@ def test_energy_bins():
 
 
 def test_factors_of_a_file(tmp_path):
-    path = tmp_path / "calibration.json"
-    with pytest.raises(BadFile, match="not a calibration"):
+    path = tmp_path / "coverage.json"
+    with pytest.raises(BadFile, match="not a measured coverage"):
         load_recalibration(path, tmp_path)
     path.write_text('{"runs": [{"folder": "/elsewhere", "factors": {"energy": 2.0}}]}')
     with pytest.raises(BadFile, match="no factors for"):

@@ -153,8 +153,8 @@ def test_truth_that_does_not_fit_is_refused(run, showers):
 
 
 def test_the_command_writes_page_pictures_and_json(call, run, folder, tmp_path):
-    words = ["diagnose", run, "--truth", folder / "truth.h5", "-o", tmp_path / "r", "--json", "--strict"]
-    code, out, _ = call(*words, "--extrapolate", "80GeV", "--extrapolate", "20GeV")
+    words = ["extrapolation", run, "--truth", folder / "truth.h5", "-o", tmp_path / "r", "--json", "--strict"]
+    code, out, _ = call(*words, "--energy", "80GeV", "--energy", "20GeV")
     facts = json.loads(out)
     assert code == (1 if facts["alarms"] else 0)
     assert facts == json.loads((tmp_path / "r" / "extrapolation.json").read_text())
@@ -186,7 +186,7 @@ def test_a_classifier_and_another_number_of_showers(run, showers):
 def test_a_handful_of_showers_cannot_tell(call, run, showers, tmp_path):
     near = showers[np.abs(showers.incident_energy / (80 * GeV) - 1) < 0.1]
     write_showers(tmp_path / "few.h5", near[:8], "par04-siw", {})
-    code, out, _ = call("diagnose", run, "--truth", tmp_path / "few.h5", "--extrapolate", "80GeV", "-o", tmp_path / "r")
+    code, out, _ = call("extrapolation", run, "--truth", tmp_path / "few.h5", "--energy", "80GeV", "-o", tmp_path / "r")
     assert code == 0
     assert out.count("cannot tell: ") == 3
     assert "8 showers of Geant4 are too few; it needs about 20 showers" in out
@@ -195,17 +195,15 @@ def test_a_handful_of_showers_cannot_tell(call, run, showers, tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--extrapolate", "500GeV"], "energy is '500GeV'"),
-        (["--extrapolate", "80"], "number with a unit"),
-        (["--extrapolate", "80GeV", "--extrapolate", "80000MeV"], "give each energy once"),
-        (["--extrapolate", "80GeV", "--beta-sweep"], "not both"),
-        (["--truth", "bundled"], "several go with --extrapolate only"),
-        (["--extrapolate", "80GeV", "--truth", "bundled"], "binnings differ"),
-        (["--extrapolate", "80GeV", "--truth", "missing.h5"], "no such file"),
+        (["--energy", "500GeV"], "energy is '500GeV'"),
+        (["--energy", "80"], "number with a unit"),
+        (["--energy", "80GeV", "--energy", "80000MeV"], "give each energy once"),
+        (["--energy", "80GeV", "--truth", "bundled"], "binnings differ"),
+        (["--energy", "80GeV", "--truth", "missing.h5"], "no such file"),
     ],
 )
 def test_bad_input_is_one_sentence(call, run, folder, tmp_path, words, says):
-    code, out, err = call("diagnose", run, "--truth", folder / "truth.h5", "-o", tmp_path / "r", *words)
+    code, out, err = call("extrapolation", run, "--truth", folder / "truth.h5", "-o", tmp_path / "r", *words)
     assert (code, out) == (1, "")
     assert says in err
     assert err.count("\n") == 1

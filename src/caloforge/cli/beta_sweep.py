@@ -1,24 +1,40 @@
-"""`caloforge diagnose --beta-sweep`: the weight of the KL term of a VAE."""
+"""`caloforge beta-sweep`: the weight of the KL term of a VAE."""
 
-__all__ = ["sweep_betas"]
+__all__ = ["beta_sweep"]
 
 import json
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from caloforge.cli.progress import track
 from caloforge.config import load_config
-from caloforge.data.bundled import showers_path
+from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile
-from caloforge.diagnosis.beta_sweep import Point, beta_sweep, draw_sweep
+from caloforge.diagnosis.beta_sweep import Point, draw_sweep
+from caloforge.diagnosis.beta_sweep import beta_sweep as measure
 from caloforge.errors import BadValue
+from caloforge.files import require_writable, write_files
 from caloforge.models import ModelConfig
 from caloforge.reporting.style import png
 from caloforge.training.run import run_folder
 
 
-def sweep_betas(run: Path, truth: Path, output: Path, betas: str, steps: int, seed: int, json_only: bool) -> None:
-    """Train small copies of a run at several beta, measure and draw them."""
+def beta_sweep(
+    run: Annotated[Path, typer.Argument(help="run folder of a VAE, or the name of a model that comes with caloforge")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder for the small runs, the figure and JSON")],
+    truth: Annotated[Path, typer.Option(help="HDF5 file of showers, or bundled; best the one trained on")] = Path(
+        BUNDLED
+    ),
+    betas: Annotated[str, typer.Option(help="values of beta, separated by commas")] = "0.1,0.3,1,3,10",
+    steps: Annotated[int, typer.Option(min=1, help="training steps of each copy")] = 500,
+    seed: Annotated[int, typer.Option(min=0, help="same seed, same numbers")] = 1,
+    json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
+) -> None:
+    """Train small copies of a run at several beta: rate, distortion, latents in use, and AUC of each."""
     values = _betas(betas)
+    require_writable(output)
     config = load_config(run_folder(run) / "config.yaml")
     training = config.training.model_copy(update={"steps": steps})
     with ShowerFile(showers_path(truth)) as file:
@@ -28,7 +44,7 @@ def sweep_betas(run: Path, truth: Path, output: Path, betas: str, steps: int, se
         return config.model_copy(update={"model": model, "training": training, "data": str(truth)}).to_yaml()
 
     with track("beta sweep", 1.0) as progress:
-        points = beta_sweep(showers, config.model, training, values, seed, output / "runs", facts, text, progress)
+        points = measure(showers, config.model, training, values, seed, output / "runs", facts, text, progress)
     answer = {
         "run": str(run),
         "truth": str(truth),
@@ -36,8 +52,11 @@ def sweep_betas(run: Path, truth: Path, output: Path, betas: str, steps: int, se
         "seed": seed,
         "points": [p.to_dict() for p in points],
     }
-    (output / "beta_sweep.json").write_text(json.dumps(answer, indent=1))
-    (output / "beta_sweep.png").write_bytes(png(draw_sweep(points)))
+    contents = {
+        "beta_sweep.json": json.dumps(answer, indent=1).encode() + b"\n",
+        "beta_sweep.png": png(draw_sweep(points)),
+    }
+    write_files(output, contents)
     print(json.dumps(answer) if json_only else f"{_table(points)}\n{output / 'beta_sweep.png'}")
 
 

@@ -1,6 +1,6 @@
-"""`caloforge calibrate`: do the intervals of an ensemble hold the truth as often as they say?"""
+"""`caloforge coverage`: do the intervals of an ensemble hold the truth as often as they say?"""
 
-__all__ = ["calibrate"]
+__all__ = ["coverage"]
 
 import json
 from collections.abc import Sequence
@@ -16,18 +16,17 @@ from caloforge.data.splits import Split, take_split
 from caloforge.data.store import ShowerFile
 from caloforge.diagnosis.coverage.plots import draw_coverage, draw_growth
 from caloforge.diagnosis.coverage.recalibration import ONE_SIGMA, TWO_SIGMA
-from caloforge.diagnosis.coverage.study import GROWTH, Calibrated
-from caloforge.diagnosis.coverage.study import calibrate as measure
+from caloforge.diagnosis.coverage.study import GROWTH, CoverageStudy, measure_coverage
 from caloforge.files import require_writable, write_files
 from caloforge.reporting.style import png
 from caloforge.training.ensemble import load_ensemble, load_posterior
 from caloforge.training.run import run_folder
 
 
-def calibrate(
+def coverage(
     runs: Annotated[list[Path], typer.Argument(help="folders of ensembles or runs; several are compared")],
     truth: Annotated[list[Path], typer.Option(help="held-out showers, HDF5; several files, also outside the range")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="folder for calibration.json and the figures")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder for coverage.json and the figures")],
     fit: Annotated[
         Path | None, typer.Option(help="other held-out showers to fit a factor on the model error to; or bundled")
     ] = None,
@@ -47,29 +46,29 @@ def calibrate(
     validation and test split to fit (only the validation split where --fit and --truth are the same file).
     """
     require_writable(output)
-    asked = [(path, load_posterior(path, draws, seed)) for path in runs]
+    posteriors = [(path, load_posterior(path, draws, seed)) for path in runs]
     if single:
-        asked.append((single, load_ensemble(single)))
-    digests = {str(models.provenance.get("showers_digest")) for _, models in asked}
+        posteriors.append((single, load_ensemble(single)))
+    digests = {str(models.provenance.get("showers_digest")) for _, models in posteriors}
     held_out = _held_out(truth, digests, ("test",))
-    other = None
+    fitted = None
     if fit:
         same = any(showers_path(fit).resolve() == showers_path(path).resolve() for path in truth)
-        other = (_held_out([fit], digests, ("validation",) if same else ("validation", "test")), str(fit))
-    found = []
-    with track("calibrating", float(len(asked))) as progress:
-        for done, (path, models) in enumerate(asked):
-            name = path.name if done < len(runs) else f"{path.name} alone"
-            found.append(measure(name, models, held_out, other, bins, repeats, seed, growth))
-            progress(done + 1.0, name)
-    answer = _answer(found, [path for path, _ in asked], truth, fit, len(held_out))
+        fitted = (_held_out([fit], digests, ("validation",) if same else ("validation", "test")), str(fit))
+    studies: list[CoverageStudy] = []
+    with track("coverage", float(len(posteriors))) as progress:
+        for i, (path, models) in enumerate(posteriors):
+            name = path.name if i < len(runs) else f"{path.name} alone"
+            studies.append(measure_coverage(name, models, held_out, fitted, bins, repeats, seed, growth))
+            progress(i + 1.0, name)
+    answer = _answer(studies, [path for path, _ in posteriors], truth, fit, len(held_out))
     contents = {
-        "coverage.png": png(draw_coverage(found)),
-        "growth.png": png(draw_growth(found)),
-        "calibration.json": json.dumps(answer, indent=1).encode() + b"\n",
+        "coverage.png": png(draw_coverage(studies)),
+        "growth.png": png(draw_growth(studies)),
+        "coverage.json": json.dumps(answer, indent=1).encode() + b"\n",
     }
     write_files(output, contents)
-    print(json.dumps(answer) if json_only else f"{_text(found, len(held_out))}\n{output / 'calibration.json'}")
+    print(json.dumps(answer) if json_only else f"{_text(studies, len(held_out))}\n{output / 'calibration.json'}")
 
 
 def _held_out(paths: Sequence[Path], digests: set[str], splits: Sequence[Split]) -> Showers:
@@ -85,92 +84,92 @@ def _held_out(paths: Sequence[Path], digests: set[str], splits: Sequence[Split])
 
 
 def _answer(
-    found: Sequence[Calibrated], paths: Sequence[Path], truth: Sequence[Path], fit: Path | None, n: int
+    studies: Sequence[CoverageStudy], paths: Sequence[Path], truth: Sequence[Path], fit: Path | None, n: int
 ) -> dict[str, Any]:
     return {
         "truth": [str(path) for path in truth],
         "fit": str(fit) if fit else None,
         "showers": n,
-        "seed": found[0].seed,
+        "seed": studies[0].seed,
         "runs": [
-            {"name": f.name, "folder": str(run_folder(path).resolve()), **f.to_dict()}
-            for path, f in zip(paths, found, strict=True)
+            {"name": s.name, "folder": str(run_folder(path).resolve()), **s.to_dict()}
+            for path, s in zip(paths, studies, strict=True)
         ],
     }
 
 
-def _text(found: Sequence[Calibrated], n: int) -> str:
-    parts = [_in_range(found, n), _factors(found)]
-    if any(not b.inside for b in found[0].found.bins):
-        parts += [_outside(found), _examples(found)]
+def _text(studies: Sequence[CoverageStudy], n: int) -> str:
+    parts = [_in_range(studies, n), _factors(studies)]
+    if any(not b.inside for b in studies[0].deviations.bins):
+        parts += [_outside(studies), _examples(studies)]
     return "\n\n".join(parts)
 
 
-def _in_range(found: Sequence[Calibrated], n: int) -> str:
-    part = found[0].found.where(True)
+def _in_range(studies: Sequence[CoverageStudy], n: int) -> str:
+    part = studies[0].deviations.where(True)
     inside = sum(len(r) for r in part.residuals)
     lines = [
         f"in range: {inside} of {n} showers in {len(part.bins)} bins, {int(part.known.sum())} pairs of bin and column",
         f"{'':16}{'models':22}{'model/stat':>11}{'independent':>12}"
         f"{'68 % raw':>14}{'recalibrated':>15}{'95 % raw':>14}{'recalibrated':>15}",
     ]
-    for f in found:
-        cells = [_percent(f, level, again) for level in (ONE_SIGMA, TWO_SIGMA) for again in (False, True)]
-        share = f"{f.share:.2f}" if f.method != "single" else "-"
+    for s in studies:
+        cells = [_percent(s, level, again) for level in (ONE_SIGMA, TWO_SIGMA) for again in (False, True)]
+        share = f"{s.share:.2f}" if s.method != "single" else "-"
         lines.append(
-            f"{f.name:16}{f.models:22}{share:>11}{f.coverage()[0].independent:12.0f}{cells[0]:>14}{cells[1]:>15}{cells[2]:>14}{cells[3]:>15}"
+            f"{s.name:16}{s.models:22}{share:>11}{s.coverage()[0].independent:12.0f}{cells[0]:>14}{cells[1]:>15}{cells[2]:>14}{cells[3]:>15}"
         )
     return "\n".join(lines)
 
 
-def _percent(f: Calibrated, level: float, recalibrated: bool) -> str:
-    if recalibrated and f.recalibration is None:
+def _percent(s: CoverageStudy, level: float, recalibrated: bool) -> str:
+    if recalibrated and s.recalibration is None:
         return "-"
-    measured = next(c for c in f.coverage(recalibrated) if c.level == level)
+    measured = next(c for c in s.coverage(recalibrated) if c.level == level)
     return f"{100 * measured.value:.1f} ± {100 * measured.error:.1f}"
 
 
-def _outside(found: Sequence[Calibrated]) -> str:
+def _outside(studies: Sequence[CoverageStudy]) -> str:
     """All pairs outside: how often the interval holds the truth, and how much the model error has grown."""
     lines = [
         f"{'outside':10}{'':18}{'within 68 %':>14}{'recal.':>8}{'within 95 %':>14}{'recal.':>8}{'model error':>14}"
     ]
-    for f in found:
-        for i, b in enumerate(f.found.bins):
+    for s in studies:
+        for i, b in enumerate(s.deviations.bins):
             if not b.inside:
-                cells = [_share(f, i, level, again) for level in (ONE_SIGMA, TWO_SIGMA) for again in (False, True)]
-                wider = "-" if f.method == "single" else f"{f.growth_of(i):.1f} times"
+                cells = [_share(s, i, level, again) for level in (ONE_SIGMA, TWO_SIGMA) for again in (False, True)]
+                wider = "-" if s.method == "single" else f"{s.growth_of(i):.1f} times"
                 line = f"{cells[0]:>14}{cells[1]:>8}{cells[2]:>14}{cells[3]:>8}{wider:>14}"
-                lines.append(f"{b.text:10}{f.name:18}{line}")
+                lines.append(f"{b.text:10}{s.name:18}{line}")
     lines.append("model error: median over the pairs of the relative error over that in range")
     return "\n".join(lines)
 
 
-def _share(f: Calibrated, i: int, level: float, recalibrated: bool) -> str:
-    if recalibrated and f.recalibration is None:
+def _share(s: CoverageStudy, i: int, level: float, recalibrated: bool) -> str:
+    if recalibrated and s.recalibration is None:
         return "-"
-    return f"{100 * f.holds(level, recalibrated)[i][f.found.known[i]].mean():.0f}"
+    return f"{100 * s.holds(level, recalibrated)[i][s.deviations.known[i]].mean():.0f}"
 
 
-def _examples(found: Sequence[Calibrated]) -> str:
+def _examples(studies: Sequence[CoverageStudy]) -> str:
     lines = [f"{'':38}{'Geant4':>11}{'model':>11}{'stat':>10}{'model error':>12}   95 % holds it, recalibrated"]
     for name in GROWTH:
-        for f in found:
-            x, j = f.found, f.found.columns.index(name)
+        for s in studies:
+            x, j = s.deviations, s.deviations.columns.index(name)
             for i, b in enumerate(x.bins):
                 if not b.inside:
-                    spread = "not known" if f.method == "single" else f"{x.model[i, j]:.2g}"
-                    kinds = (False, True) if f.recalibration else (False,)
-                    said = ", ".join("yes" if f.holds(TWO_SIGMA, again)[i, j] else "no" for again in kinds)
+                    spread = "not known" if s.method == "single" else f"{x.model[i, j]:.2g}"
+                    kinds = (False, True) if s.recalibration else (False,)
+                    answers = ", ".join("yes" if s.holds(TWO_SIGMA, again)[i, j] else "no" for again in kinds)
                     numbers = f"{x.truth[i, j]:11.5g}{x.value[i, j]:11.5g}{x.statistical[i, j]:10.2g}{spread:>12}"
-                    lines.append(f"{b.text:10}{name:10}{f.name:18}{numbers}   {said}")
+                    lines.append(f"{b.text:10}{name:10}{s.name:18}{numbers}   {answers}")
     return "\n".join(lines)
 
 
-def _factors(found: Sequence[Calibrated]) -> str:
+def _factors(studies: Sequence[CoverageStudy]) -> str:
     lines = ["factors on the model error, by group of observables"]
-    for f in found:
-        if f.recalibration:
-            said = ", ".join(f"{group} {factor:.2f}" for group, factor in f.recalibration.factors.items())
-            lines.append(f"{f.name:20}{said} (fitted to {f.recalibration.source})")
+    for s in studies:
+        if s.recalibration:
+            factors = ", ".join(f"{group} {factor:.2f}" for group, factor in s.recalibration.factors.items())
+            lines.append(f"{s.name:20}{factors} (fitted to {s.recalibration.source})")
     return "\n".join(lines) if len(lines) > 1 else "no recalibration: give showers for it with --fit"

@@ -1,4 +1,4 @@
-"""`caloforge diagnose`: what ails a trained model: collapse, lost modes, copies, extrapolation; or its KL term."""
+"""`caloforge diagnose`: what ails a trained model: collapse, lost modes, copies."""
 
 __all__ = ["diagnose"]
 
@@ -7,14 +7,11 @@ from typing import Annotated
 
 import typer
 
-from caloforge.cli.beta_sweep import sweep_betas
-from caloforge.cli.extrapolation import judge_extrapolation
 from caloforge.cli.progress import track
 from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile
 from caloforge.diagnosis.collapse.diagnose import Diagnosis, diagnose_run
 from caloforge.diagnosis.collapse.page import write_diagnosis
-from caloforge.errors import BadValue
 from caloforge.files import require_writable
 from caloforge.training.run import load_run
 
@@ -22,41 +19,21 @@ from caloforge.training.run import load_run
 def diagnose(
     run: Annotated[Path, typer.Argument(help="run folder, or the name of a model that comes with caloforge")],
     output: Annotated[Path, typer.Option("-o", "--output", help="folder for the report, plots and JSON")],
-    truth: Annotated[
-        list[Path] | None,
-        typer.Option(help="HDF5 file of showers, or bundled (the default); best the one trained on"),
-    ] = None,
+    truth: Annotated[Path, typer.Option(help="HDF5 file of showers, or bundled; best the one trained on")] = Path(
+        BUNDLED
+    ),
     n: Annotated[
         int | None, typer.Option("-n", min=1, help="showers to generate; default: as many as are held out")
     ] = None,
-    extrapolate: Annotated[
-        list[str] | None,
-        typer.Option(help="instead compare with real showers at this energy, 150GeV say; may be repeated, --truth too"),
-    ] = None,
-    sweep: Annotated[bool, typer.Option("--beta-sweep", help="instead train small copies at several beta")] = False,
-    betas: Annotated[str, typer.Option(help="values of beta, separated by commas")] = "0.1,0.3,1,3,10",
-    steps: Annotated[int, typer.Option(min=1, help="training steps of each copy")] = 500,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same diagnosis")] = 1,
     strict: Annotated[bool, typer.Option("--strict", help="exit with 1 when a test alarms")] = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Test a trained model for lost modes, posterior collapse and copies of training showers."""
-    truths = truth or [Path(BUNDLED)]
-    if extrapolate and sweep:
-        raise BadValue("--beta-sweep", sweep, "give it or --extrapolate, not both")
-    if extrapolate:
-        require_writable(output)
-        judge_extrapolation(run, truths, output, extrapolate, n, seed, strict, json_only)
-        return
-    if len(truths) > 1:
-        raise BadValue("--truth", list(map(str, truths)), "give one file; several go with --extrapolate only")
     require_writable(output)
-    if sweep:
-        sweep_betas(run, truths[0], output, betas, steps, seed, json_only)
-        return
     model = load_run(run)
-    with ShowerFile(showers_path(truths[0])) as file:
-        showers, facts = file.read(), file.origin(truths[0])
+    with ShowerFile(showers_path(truth)) as file:
+        showers, facts = file.read(), file.origin(truth)
     origin = {"model": str(run), "seed": seed, "truth": facts, "training": model.provenance}
     with track("diagnosing", 1.0) as progress:
         diagnosis = diagnose_run(model, showers, seed, n, origin, progress)

@@ -39,8 +39,8 @@ def expect(
     phi: Annotated[str | None, typer.Option(help="azimuth about the normal, such as 0deg")] = None,
     n: Annotated[int, typer.Option("-n", min=2, help="showers of each model at each energy")] = 2000,
     level: Annotated[float, typer.Option(min=0.01, max=0.999, help="of the interval")] = 0.95,
-    calibration: Annotated[
-        Path | None, typer.Option(help="calibration.json of `caloforge calibrate`, to scale the model error with")
+    recalibration: Annotated[
+        Path | None, typer.Option(help="coverage.json of `caloforge coverage`, to scale the model error with")
     ] = None,
     draws: Annotated[int, typer.Option(min=2, help="models to draw where the run was trained with SWAG")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same numbers")] = 1,
@@ -58,7 +58,7 @@ def expect(
     incidents = [one_particle(known, text, (particle, theta, phi)) for text in energy]
     if not extrapolate:
         known.check_range(Incident.concatenate(incidents))
-    factors = load_recalibration(calibration, run_folder(run)) if calibration else None
+    factors = load_recalibration(recalibration, run_folder(run)) if recalibration else None
     rows = [row for incident in incidents for row in _rows(models, wanted, incident, (n, seed, level), factors)]
     facts = {"run": str(run), "method": models.method, "members": len(models.members), "n": n, "seed": seed}
     if json_only:

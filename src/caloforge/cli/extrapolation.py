@@ -1,48 +1,56 @@
-"""`caloforge diagnose --extrapolate`: a model at chosen energies, outside or inside the range of its training."""
+"""`caloforge extrapolation`: a model at chosen energies, outside or inside the range of its training."""
 
-__all__ = ["judge_extrapolation"]
+__all__ = ["extrapolation"]
 
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from caloforge.cli.progress import track
-from caloforge.data.bundled import showers_path
+from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile
 from caloforge.diagnosis.extrapolation.page import write_extrapolation
 from caloforge.diagnosis.extrapolation.study import Extrapolation, extrapolate
 from caloforge.diagnosis.extrapolation.unseen import showers_near
 from caloforge.errors import BadValue, UnknownName
+from caloforge.files import require_writable
 from caloforge.geometry.detector import detector
 from caloforge.training.run import load_run
 from caloforge.units import format_energy, parse_energy
 
 
-def judge_extrapolation(
-    run: Path,
-    truths: Sequence[Path],
-    output: Path,
-    energies: Sequence[str],
-    n: int | None,
-    seed: int,
-    strict: bool,
-    json_only: bool,
+def extrapolation(
+    run: Annotated[Path, typer.Argument(help="run folder, or the name of a model that comes with caloforge")],
+    energy: Annotated[list[str], typer.Option(help="an energy with its unit, 150GeV say; may be repeated")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder for the page, plots and JSON")],
+    truth: Annotated[
+        list[Path] | None, typer.Option(help="HDF5 file of showers, or bundled (the default); may be repeated")
+    ] = None,
+    n: Annotated[
+        int | None,
+        typer.Option("-n", min=1, help="showers to generate at each energy; default: 4 for each true one"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="same seed, same numbers")] = 1,
+    strict: Annotated[bool, typer.Option("--strict", help="exit with 1 when a test alarms")] = False,
+    json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
-    """Compare a model with real showers at some energies, write the page and say what was found."""
-    wanted = _energies(energies)
-    model = load_run(run)
+    """Compare a model with real showers at chosen energies, outside or inside the range of its training."""
+    energies = _energies(energy)
+    require_writable(output)
+    model, truths = load_run(run), truth or [Path(BUNDLED)]
     with ExitStack() as stack, track("extrapolating", 1.0) as progress:
         files = {str(path): stack.enter_context(ShowerFile(showers_path(path))) for path in truths}
-        truth = {energy: showers_near(model, files, energy) for energy in wanted}
+        near = {value: showers_near(model, files, value) for value in energies}
         facts = [file.origin(name) for name, file in files.items()]
         length = _radiation_length({f.detector for f in files.values()})
         origin = {"model": str(run), "seed": seed, "truth": facts, "training": model.provenance}
-        found = extrapolate(model, truth, seed, length, n, origin, progress)
-        path = write_extrapolation(found, output)
-    print((output / "extrapolation.json").read_text() if json_only else f"{_text(found)}\n{path}")
-    if strict and found.alarms:
+        result = extrapolate(model, near, seed, length, n, origin, progress)
+        path = write_extrapolation(result, output)
+    print((output / "extrapolation.json").read_text() if json_only else f"{_text(result)}\n{path}")
+    if strict and result.alarms:
         raise typer.Exit(1)
 
 
@@ -50,7 +58,7 @@ def _energies(texts: Sequence[str]) -> list[float]:
     """Sorted; the same energy twice is a slip."""
     values = sorted(parse_energy(text) for text in texts)
     if len({format_energy(value) for value in values}) < len(values):
-        raise BadValue("--extrapolate", list(texts), "give each energy once")
+        raise BadValue("--energy", list(texts), "give each energy once")
     return values
 
 
@@ -68,10 +76,10 @@ def _radiation_length(names: set[str]) -> float | None:
         return None
 
 
-def _text(found: Extrapolation) -> str:
-    lines = [f"{f.status}: {f.test}: {f.evidence}" for at in found.energies for f in at.findings]
-    for at in found.energies:
+def _text(result: Extrapolation) -> str:
+    lines = [f"{f.status}: {f.test}: {f.evidence}" for at in result.energies for f in at.findings]
+    for at in result.energies:
         if at.auc:
             floor = f"Geant4 against Geant4 {at.auc.floor:.3f}"
             lines.append(f"AUC at {at.label}: {at.auc.value:.3f} ± {at.auc.error:.3f} ({floor})")
-    return "\n".join([*lines, found.verdict])
+    return "\n".join([*lines, result.verdict])

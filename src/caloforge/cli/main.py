@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from caloforge import __version__
 from caloforge.errors import CaloforgeError
 
-# command NAME is the function NAME of the module caloforge.cli.NAME
+# command A-NAME is the function a_name of the module caloforge.cli.a_name
 COMMANDS = (
     "quickstart",
     "simulate",
@@ -25,8 +25,10 @@ COMMANDS = (
     "amplification",
     "score",
     "diagnose",
+    "beta-sweep",
+    "extrapolation",
     "expect",
-    "calibrate",
+    "coverage",
     "interpret",
 )
 
@@ -41,7 +43,8 @@ class _Commands(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        alone.command(cmd_name)(getattr(import_module(f"caloforge.cli.{cmd_name}"), cmd_name))
+        name = cmd_name.replace("-", "_")
+        alone.command(cmd_name)(getattr(import_module(f"caloforge.cli.{name}"), name))
         return typer.main.get_command(alone)
 
 

@@ -47,26 +47,26 @@ class Recalibration:
         for group, names in GROUPS.items():
             if observable in names:
                 return self.factors[group]
-        known = ", ".join(name for names in GROUPS.values() for name in names)
-        raise BadValue("--calibration", observable, f"this observable has no factor; those that have: {known}")
+        measured = ", ".join(name for names in GROUPS.values() for name in names)
+        raise BadValue("--recalibration", observable, f"this observable has no factor; those that have: {measured}")
 
     def by_observable(self) -> dict[str, float]:
         """The factor of every observable."""
         return {name: self.factors[group] for group, names in GROUPS.items() for name in names}
 
 
-def fit_recalibration(found: Deviations, source: str) -> Recalibration:
+def fit_recalibration(pairs: Deviations, source: str) -> Recalibration:
     """Factors from deviations within the trained range, measured with showers that are used for nothing else."""
-    return Recalibration({group: _factor(found, names) for group, names in GROUPS.items()}, source)
+    return Recalibration({group: _factor(pairs, names) for group, names in GROUPS.items()}, source)
 
 
-def _factor(found: Deviations, names: tuple[str, ...]) -> float:
+def _factor(pairs: Deviations, names: tuple[str, ...]) -> float:
     """The smallest factor that covers one sigma's share, by bisection in its logarithm."""
-    pairs = found.known & np.isin(found.names, names)
+    group = pairs.known & np.isin(pairs.names, names)
 
     def covered(factor: float) -> bool:
-        inside = found.holds(ONE_SIGMA, dict.fromkeys(names, factor))
-        return bool(inside[pairs].mean() >= ONE_SIGMA)
+        inside = pairs.holds(ONE_SIGMA, dict.fromkeys(names, factor))
+        return bool(inside[group].mean() >= ONE_SIGMA)
 
     if covered(0.0):
         return 0.0
@@ -78,7 +78,7 @@ def _factor(found: Deviations, names: tuple[str, ...]) -> float:
 
 
 def load_recalibration(path: Path, folder: Path) -> Recalibration:
-    """Factors of the models in ``folder`` from the ``calibration.json`` that `caloforge calibrate` wrote.
+    """Factors of the models in ``folder`` from the ``coverage.json`` that `caloforge coverage` wrote.
 
     Raises:
         BadFile: not such a file, or without factors of these models.
@@ -87,9 +87,9 @@ def load_recalibration(path: Path, folder: Path) -> Recalibration:
         runs = json.loads(path.read_text())["runs"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadFile(
-            path, f"not a calibration ({error})", "give the calibration.json of caloforge calibrate"
+            path, f"not a measured coverage ({error})", "give the coverage.json of caloforge coverage"
         ) from error
-    for found in runs:
-        if found["folder"] == str(folder.resolve()) and found["factors"]:
-            return Recalibration(found["factors"], str(path))
-    raise BadFile(path, f"no factors for {folder}", f"make them with caloforge calibrate {folder} --fit")
+    for run in runs:
+        if run["folder"] == str(folder.resolve()) and run["factors"]:
+            return Recalibration(run["factors"], str(path))
+    raise BadFile(path, f"no factors for {folder}", f"make them with caloforge coverage {folder} --fit")

@@ -1,6 +1,6 @@
-"""Calibration of the model error of one posterior: coverage in range, raw and recalibrated, and outside."""
+"""Coverage of the intervals of one posterior: in range, raw and recalibrated, and outside."""
 
-__all__ = ["GROWTH", "LEVELS", "Calibrated", "Growth", "calibrate"]
+__all__ = ["GROWTH", "LEVELS", "CoverageStudy", "Growth", "measure_coverage"]
 
 from dataclasses import dataclass
 from typing import Any
@@ -36,27 +36,27 @@ class Growth:
 
     Args:
         energy: MeV.
-        found: expectation of the observables of `GROWTH` at each energy.
+        expectations: of the observables of `GROWTH` at each energy.
     """
 
     energy: Float[Array, " G"]
-    found: tuple[Expectation, ...]
+    expectations: tuple[Expectation, ...]
 
     def relative(self, column: int) -> Float[Array, " G"]:
         """Model error over value; NaN where the spread is not above its Monte-Carlo part."""
-        relative = np.array([float(e.model_error[column] / abs(e.value[column])) for e in self.found])
+        relative = np.array([float(e.model_error[column] / abs(e.value[column])) for e in self.expectations])
         return np.where(relative > 0, relative, np.nan)
 
 
 @dataclass(frozen=True, eq=False)
-class Calibrated:
+class CoverageStudy:
     """What was measured of one posterior.
 
     Args:
         name: of the run.
         models: what it is, in words.
         method: ensemble, SWAG or single.
-        found: deviations of held-out showers, in range and outside.
+        deviations: of held-out showers, in range and outside.
         recalibration: factors, if showers to fit them were given and the models have a spread.
         growth: of the model error with the distance from the trained range.
         trained: lowest and highest energy trained on, MeV.
@@ -66,7 +66,7 @@ class Calibrated:
     name: str
     models: str
     method: str
-    found: Deviations
+    deviations: Deviations
     recalibration: Recalibration | None
     growth: Growth
     trained: tuple[float, float]
@@ -77,29 +77,29 @@ class Calibrated:
 
     def coverage(self, recalibrated: bool = False) -> list[Coverage]:
         """In range, at each of `LEVELS`."""
-        return coverage(self.found.where(True), LEVELS, self._factors(recalibrated))
+        return coverage(self.deviations.where(True), LEVELS, self._factors(recalibrated))
 
     def holds(self, level: float, recalibrated: bool = False) -> Bool[Array, "B P"]:
         """Whether the interval of each pair, in range and outside, holds the truth."""
-        return self.found.holds(level, self._factors(recalibrated))
+        return self.deviations.holds(level, self._factors(recalibrated))
 
     def growth_of(self, place: int) -> float:
         """Median over the columns of the relative model error in one bin over its mean in range."""
-        inside = self.found.where(True)
+        inside = self.deviations.where(True)
         with np.errstate(invalid="ignore", divide="ignore"):
-            here = self.found.model[place] / np.abs(self.found.value[place])
-            ratio = here / (inside.model / np.abs(inside.value)).mean(axis=0)
+            relative = self.deviations.model[place] / np.abs(self.deviations.value[place])
+            ratio = relative / (inside.model / np.abs(inside.value)).mean(axis=0)
         return float(np.nanmedian(np.where(np.isinf(ratio), np.nan, ratio)))
 
     @property
     def share(self) -> float:
         """Median of the model error over the statistical error in range: much below one, the coverage says little."""
-        part = self.found.where(True)
+        part = self.deviations.where(True)
         return float(np.median((part.model / part.statistical)[part.known]))
 
     def to_dict(self) -> dict[str, Any]:
-        """What ``calibration.json`` holds."""
-        found = self.found
+        """What ``coverage.json`` holds."""
+        pairs = self.deviations
         return {
             "models": self.models,
             "method": self.method,
@@ -114,11 +114,11 @@ class Calibrated:
                     "bin": b.text,
                     "inside": b.inside,
                     "column": column,
-                    **{k: float(getattr(found, k)[i, j]) for k in ("truth", "value", "statistical", "mc", "model")},
+                    **{k: float(getattr(pairs, k)[i, j]) for k in ("truth", "value", "statistical", "mc", "model")},
                 }
-                for i, b in enumerate(found.bins)
-                for j, column in enumerate(found.columns)
-                if found.known[i, j]
+                for i, b in enumerate(pairs.bins)
+                for j, column in enumerate(pairs.columns)
+                if pairs.known[i, j]
             ],
             "growth": [
                 {
@@ -127,7 +127,7 @@ class Calibrated:
                     "value": _number(x.value[k]),
                     "model": _number(x.model_error[k]),
                 }
-                for e, x in zip(self.growth.energy, self.growth.found, strict=True)
+                for e, x in zip(self.growth.energy, self.growth.expectations, strict=True)
                 for k, name in enumerate(GROWTH)
             ],
         }
@@ -137,7 +137,7 @@ def _number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def calibrate(
+def measure_coverage(
     name: str,
     models: Ensemble,
     truth: Showers,
@@ -146,7 +146,7 @@ def calibrate(
     repeats: int = 4,
     seed: int = 1,
     growth: int = 10_000,
-) -> Calibrated:
+) -> CoverageStudy:
     """Measure the coverage of the intervals of one posterior.
 
     Args:
@@ -167,13 +167,13 @@ def calibrate(
     cut = energy_bins(truth.incident_energy, (low, high), bins)
     if not any(b.inside for b in cut):
         raise EmptySample("coverage needs true showers within the trained range of energies", 0)
-    found = deviations(models, truth, cut, _OBSERVABLES, repeats, seed)
+    measured = deviations(models, truth, cut, _OBSERVABLES, repeats, seed)
     recalibration = None
     if fit is not None and len(models.members) > 1:
-        other = tuple(b for b in energy_bins(fit[0].incident_energy, (low, high), bins) if b.inside)
-        recalibration = fit_recalibration(deviations(models, fit[0], other, _OBSERVABLES, repeats, seed), fit[1])
+        fitted = tuple(b for b in energy_bins(fit[0].incident_energy, (low, high), bins) if b.inside)
+        recalibration = fit_recalibration(deviations(models, fit[0], fitted, _OBSERVABLES, repeats, seed), fit[1])
     grown = _growth(models, truth, (low, high), seed, growth)
-    return Calibrated(name, models.text, models.method, found, recalibration, grown, (low, high), seed)
+    return CoverageStudy(name, models.text, models.method, measured, recalibration, grown, (low, high), seed)
 
 
 def _growth(models: Ensemble, truth: Showers, trained: tuple[float, float], seed: int, showers: int) -> Growth:
