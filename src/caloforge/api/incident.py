@@ -6,7 +6,7 @@ import numpy as np
 
 from caloforge.data.incident import Incident
 from caloforge.errors import BadValue
-from caloforge.preprocessing.conditions import Conditions
+from caloforge.preprocessing.conditions import ConditionEncoder
 from caloforge.rng import stream
 from caloforge.simulation.beam import parse_particle, parse_spectrum
 from caloforge.simulation.directions import Angles, parse_angles
@@ -15,7 +15,7 @@ from caloforge.units import format_angle
 Words = tuple[str | None, str | None, str | None]  # particle, theta, phi
 
 
-def shoot(known: Conditions, energy: str, rest: Words, n: int, seed: int) -> Incident:
+def shoot(known: ConditionEncoder, energy: str, rest: Words, n: int, seed: int) -> Incident:
     """Particles as in ``simulate``; what is not given is what the model was trained on, if that is one thing."""
     particle, theta, phi = rest
     if particle is None and known.n_particles > 1:
@@ -40,7 +40,7 @@ def _angles(name: str, text: str | None, varies: bool, ends: list[float]) -> Ang
     return Angles(ends[0], ends[0])
 
 
-def one_particle(known: Conditions, energy: str, rest: Words) -> Incident:
+def one_particle(known: ConditionEncoder, energy: str, rest: Words) -> Incident:
     """One particle; ranges are refused.
 
     Raises:

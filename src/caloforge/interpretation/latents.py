@@ -1,7 +1,7 @@
 r"""The noise of a generator taken apart: latents that shape a whole shower, and the noise of its single cells.
 
 A two-stage model :math:`x = G(z, c)` has :math:`z = [z_E \mid z_s \mid \epsilon]`: noise of the layer energies (one
-number a layer, called E0, E1, ...), latents of the cells' shapes (z0, z1, ...) and the rest, some for each cell. Other
+number a layer, called E0, E1, ...), latents of the cells' shapes (z0, z1, ...) and noise of the single cells. Other
 families count as having latents where their noise is at most 64 numbers. All are standard normal and independent, so
 whatever a latent has to do with a shower was learned.
 """
@@ -26,6 +26,7 @@ from caloforge.models.vae import ShapeVAE
 from caloforge.rng import torch_stream
 from caloforge.training.run import Run
 
+_GROUPS = {"energies": "layer energies", "latent": "shape", "cells": "cells"}  # parts of the noise, in words
 _MOST = 64  # columns of noise that can be looked at one by one
 
 
@@ -46,10 +47,9 @@ def latents_of(model: Generator) -> Latents | None:
     """How the noise of a model is made up; None where it has no latents, only noise in the size of the shower."""
     width = model.noise_shape[0]
     if isinstance(model, TwoStage):
-        layers, own = model.n_layers, int(getattr(model.shape, "latent", 0))
-        ends = {"layer energies": (0, layers), "shape": (layers, layers + own), "cells": (layers + own, width)}
-        names = [*(f"E{i}" for i in range(layers)), *(f"z{i}" for i in range(own))]
-        return Latents({name: (a, b) for name, (a, b) in ends.items() if b > a}, tuple(names))
+        groups = {_GROUPS[part]: columns for part, columns in model.noise.columns.items()}
+        names = [*(f"E{i}" for i in range(model.noise.energies)), *(f"z{i}" for i in range(model.noise.latent))]
+        return Latents(groups, tuple(names))
     if len(model.noise_shape) == 1 and width <= _MOST:
         return Latents({"latent": (0, width)}, tuple(f"z{i}" for i in range(width)))
     return None
@@ -81,5 +81,6 @@ def encoded(run: Run, showers: Showers, seed: int) -> Float[Array, "N Z"] | None
         return None
     with torch.inference_mode():
         x, c, _ = run.pipeline(showers, torch_stream(seed, "interpretation-encoder"))
-        u = model.context(x[:, : model.n_layers], c)[0]
-        return model.shape.posterior(x[:, model.n_layers :], u, model.embedding(c))[0].double().numpy()
+        features = run.pipeline.parts(x)
+        context = model.context(features.energies, c)[0]
+        return model.shape.posterior(features.cells, context, model.embedding(c))[0].double().numpy()

@@ -29,7 +29,6 @@ from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.generation.sampler import sample_showers
 from caloforge.interpretation.latents import at_energy, draw_noise
-from caloforge.models.base import Generator
 from caloforge.models.cascade import TwoStage
 from caloforge.physics.definition import Observable
 from caloforge.physics.depth import layer_depths
@@ -121,7 +120,7 @@ def _derivatives(
     condition = run.pipeline.condition
     with torch.enable_grad():
         c = condition(incident).requires_grad_()
-        features = _energy_features(run.model, noise, c)[:, : run.pipeline.binning.n_layers]
+        features = _energy_features(run, noise, c)
         if not features.requires_grad:
             return None
         layers = run.pipeline.layer_energies(features, c).double()
@@ -129,12 +128,14 @@ def _derivatives(
         response = total / condition.energies(c)
         mean_depth = (layers @ torch.from_numpy(depth)) / total.clamp_min(1e-12)
         wanted = (response, mean_depth, total / float(incident.energy[0]))
-        slopes = [torch.autograd.grad(v.sum(), c, retain_graph=True)[0][:, 0] for v in wanted]
-    return torch.stack(slopes, 1).double().numpy() / float(condition.scale.std[0])
+        gradients = [torch.autograd.grad(v.sum(), c, retain_graph=True)[0] for v in wanted]
+        slopes = [condition.parts(gradient).log_energy for gradient in gradients]
+    return torch.cat(slopes, 1).double().numpy() / condition.log_energy_scale
 
 
-def _energy_features(model: Generator, noise: Float[Tensor, "n _"], c: Float[Tensor, "n C"]) -> Float[Tensor, "n _"]:
-    """Features of samples, the layers' first; of a two-stage model only these."""
+def _energy_features(run: Run, noise: Float[Tensor, "n _"], c: Float[Tensor, "n C"]) -> Float[Tensor, "n L"]:
+    """Energy features of samples; a two-stage model does not have to draw the cells for them."""
+    model = run.model
     if isinstance(model, TwoStage):
-        return model.energies.sample(noise[:, : model.n_layers], model.embedding(c))
-    return model.sample(noise, c)
+        return model.energies.sample(model.noise.split(noise).energies, model.embedding(c))
+    return run.pipeline.parts(model.sample(noise, c)).energies

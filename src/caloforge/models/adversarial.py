@@ -26,6 +26,7 @@ from caloforge.models.critic import ShowerCritic, ShowerFeatures
 from caloforge.models.flow import LayerEnergyFlow
 from caloforge.models.pushforward import EnergyGenerator, ShapeGenerator
 from caloforge.nn.conditioning import Conditioning, ParticleEmbedding
+from caloforge.preprocessing.parts import Features
 from caloforge.preprocessing.pipeline import CellFeatures, Pipeline
 
 
@@ -51,11 +52,12 @@ class AdversarialTwoStage(TwoStage):
         super().__init__(pipeline, embedding, energies, shape)
         self.game, self.options = game, options
         self.features = ShowerFeatures(pipeline.binning, options.energy_sum)
-        judged, known = (0, 2 * self.n_layers) if isinstance(energies, EnergyStage) else (self.n_layers, 0)
+        n_layers = pipeline.n_layers
+        judged, context = (0, 2 * n_layers) if isinstance(energies, EnergyStage) else (n_layers, 0)
         self.critic = ShowerCritic(
             self.features.n_cells,
             self.features.n_observables + judged,
-            known,
+            context,
             embedding.n_out,
             options.critic_width,
             options.critic_depth,
@@ -74,23 +76,23 @@ class AdversarialTwoStage(TwoStage):
         features = self.features(self.pipeline.cells(x, c), self.pipeline.condition.energies(c))
         if isinstance(self.energies, EnergyStage):
             return features
-        return torch.cat([features, x[:, : self.n_layers]], 1)
+        return torch.cat([features, self.pipeline.parts(x).energies], 1)
 
-    def _known(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N U"]:
+    def _context(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N U"]:
         """What the critic is told beside the conditions: the layer energies where they are given."""
         if isinstance(self.energies, EnergyStage):
-            return self.context(x[:, : self.n_layers], c)[0]
+            return self.context(self.pipeline.parts(x).energies, c)[0].tensor
         return x[:, :0]
 
     def _imitation(
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], noise: Float[Tensor, "N Z"]
     ) -> Float[Tensor, "N F"]:
         """Samples at the conditions of x, and at its layer energies where the critic is told these."""
-        e, u = self.embedding(c), x[:, : self.n_layers]
+        parts, e, u = self.noise.split(noise), self.embedding(c), self.pipeline.parts(x).energies
         if not isinstance(self.energies, EnergyStage):
-            u = self.energies.sample(noise[:, : self.n_layers], e)
+            u = self.energies.sample(parts.energies, e)
         context, active = self.context(u, c)
-        return torch.cat([u, self.shape.sample(noise[:, self.n_layers :], context, e, active)], 1)
+        return Features(u, self.shape.sample(parts, context, e, active)).tensor
 
     def critic_loss(
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
@@ -104,25 +106,25 @@ class AdversarialTwoStage(TwoStage):
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator
     ) -> tuple[Critic, Float[Tensor, "P K"], Float[Tensor, "P K"]]:
         """The critic at the conditions of x, the features of x, and those of as many samples, in packs."""
-        fake = self._judged(self._imitation(x, c, self.latent(len(x), generator)), c)
+        fake = self._judged(self._imitation(x, c, self.latent(len(x), generator).to(x)), c)
         return self._critic_at(x, c), self.critic.packed(self._judged(x, c)), self.critic.packed(fake)
 
     def _critic_at(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> Critic:
         """Scores of packed features at the conditions, and where the critic is told these the layer energies, of x."""
-        known, e = self.critic.packed(self._known(x, c)), self.critic.packed(self.embedding(c))
-        return lambda features: self.critic(features, known, e)
+        context, e = self.critic.packed(self._context(x, c)), self.critic.packed(self.embedding(c))
+        return lambda features: self.critic(features, context, e)
 
     def loss(
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
     ) -> Losses:
         """The generator's part of the game."""
-        noise = self.latent(len(x), generator)
+        noise = self.latent(len(x), generator).to(x)
         fake = self._judged(self._imitation(x, c, noise), c)
         total = self.game.generator_loss(self._critic_at(x, c)(self.critic.packed(fake)))
         if self.options.mode_seeking == 0:
             return {"total": total}
-        other = self.latent(len(x), generator)
-        seeking = mode_seeking(fake, self._judged(self._imitation(x, c, other), c), noise, other)
+        second = self.latent(len(x), generator).to(x)
+        seeking = mode_seeking(fake, self._judged(self._imitation(x, c, second), c), noise, second)
         return {"total": total + self.options.mode_seeking * seeking, "mode_seeking": seeking}
 
     def energy_loss(
@@ -130,7 +132,7 @@ class AdversarialTwoStage(TwoStage):
     ) -> Losses:
         """Negative log-likelihood of an explicit energy stage, nats."""
         assert isinstance(self.energies, EnergyStage)
-        return {"total": -self.energies.log_prob(x[:, : self.n_layers], self.embedding(c)).mean()}
+        return {"total": -self.energies.log_prob(self.pipeline.parts(x).energies, self.embedding(c)).mean()}
 
     def players(self) -> list[Player]:
         """Critic, generator and, where the layer energies have a likelihood, these."""
@@ -154,7 +156,7 @@ class AdversarialTwoStage(TwoStage):
         distance = self.game.distance(critic(real), critic(fake))
         terms = {f"validation_{name}": value for name, value in distance.items()}
         for name, at in (("interpolates", interpolates(real, fake, generator)), ("data", real)):
-            for q, norm in zip((50, 99), gradient_norm(critic, at).quantile(torch.tensor([0.5, 0.99])), strict=True):
+            for q, norm in zip((50, 99), gradient_norm(critic, at).quantile(x.new_tensor([0.5, 0.99])), strict=True):
                 terms[f"lipschitz_{name}_{q}"] = norm
         if isinstance(self.energies, EnergyStage):
             terms["validation_energy_nll"] = self.energy_loss(x, c, 1.0, generator)["total"]
@@ -200,7 +202,7 @@ class AdversarialConfig(ModelConfig):
 
     def build(self, pipeline: Pipeline) -> AdversarialTwoStage:
         binning = pipeline.binning
-        embedding = ParticleEmbedding(pipeline.condition.n_particles, pipeline.n_conditions)
+        embedding = ParticleEmbedding(pipeline.condition.n_particles, pipeline.condition.columns)
         tails = self.linear_tails(pipeline)
         n_conditions, network = embedding.n_out, (self.width, self.depth, self.conditioning, tails)
         flow = (self.flow_transforms, self.flow_bins, self.flow_width)

@@ -46,18 +46,21 @@ def interpolates(
     real: Float[Tensor, "N F"], fake: Float[Tensor, "N F"], generator: torch.Generator
 ) -> Float[Tensor, "N F"]:
     """A random point on the straight line from each real to its fake."""
-    return torch.lerp(real, fake, torch.rand(len(real), 1, generator=generator))
+    return torch.lerp(real, fake, torch.rand(len(real), 1, generator=generator).to(real))
 
 
 def mode_seeking(
-    first: Float[Tensor, "N F"], second: Float[Tensor, "N F"], noise: Float[Tensor, "N Z"], other: Float[Tensor, "N Z"]
+    first: Float[Tensor, "N F"],
+    second: Float[Tensor, "N F"],
+    noise: Float[Tensor, "N Z"],
+    second_noise: Float[Tensor, "N Z"],
 ) -> Float[Tensor, ""]:
     r"""Large where samples of different noise are alike:
     :math:`1 \big/ \big(\langle|G(z)-G(z')|\rangle / \langle|z-z'|\rangle + 10^{-5}\big)`.
 
     Source: Mao et al., arXiv:1903.05628.
     """
-    ratio = (first - second).abs().mean() / (noise - other).abs().mean()
+    ratio = (first - second).abs().mean() / (noise - second_noise).abs().mean()
     return 1 / (ratio + 1e-5)
 
 

@@ -141,9 +141,9 @@ class Generator(nn.Module, ABC):
         return self._mean(lambda z: _values(f, self, z, c), n, generator)
 
     def difference(
-        self, f: Statistic, c: Float[Tensor, " C"], other: Float[Tensor, " C"], n: int, generator: torch.Generator
+        self, f: Statistic, c: Float[Tensor, " C"], reference: Float[Tensor, " C"], n: int, generator: torch.Generator
     ) -> Estimate:
-        """E[f] at c minus E[f] at ``other``, with the same z for both (common random numbers).
+        """E[f] at c minus E[f] at ``reference``, with the same z for both (common random numbers).
 
         What a z does to f it does at both conditions and cancels, so the error is smaller than that of the difference
         of two independent means. Source: Glasserman, Monte Carlo Methods in Financial Engineering (2003), ch. 4 and 7.
@@ -151,7 +151,7 @@ class Generator(nn.Module, ABC):
         Raises:
             BadValue: fewer than two showers.
         """
-        return self._mean(lambda z: _values(f, self, z, c) - _values(f, self, z, other), n, generator)
+        return self._mean(lambda z: _values(f, self, z, c) - _values(f, self, z, reference), n, generator)
 
     @torch.no_grad()
     def _mean(self, f: Callable[[Tensor], Tensor], n: int, generator: torch.Generator) -> Estimate:
@@ -161,7 +161,7 @@ class Generator(nn.Module, ABC):
         sums = squares = torch.zeros((), dtype=torch.float64)
         first: Tensor | None = None
         for start in range(0, n, _BLOCK):
-            values = f(self.latent(min(_BLOCK, n - start), generator)).double()
+            values = f(self.latent(min(_BLOCK, n - start), generator)).double().cpu()
             first = values[0] if first is None else first
             sums, squares = sums + (values - first).sum(0), squares + ((values - first) ** 2).sum(0)
         assert first is not None
@@ -171,7 +171,7 @@ class Generator(nn.Module, ABC):
 
 def _values(f: Statistic, model: Generator, z: Tensor, c: Tensor) -> Tensor:
     conditions = c.expand(len(z), -1)
-    return f(model.sample(z, conditions), conditions)
+    return f(model.sample(z.to(c), conditions), conditions)
 
 
 class ModelConfig(BaseModel, ABC):
@@ -195,7 +195,8 @@ class ModelConfig(BaseModel, ABC):
 
     def linear_tails(self, pipeline: Pipeline) -> LinearExtrapolation | None:
         """Where the networks of ``build`` go on linearly; None where they are free."""
-        return LinearExtrapolation(*pipeline.condition.ends) if self.tails == "linear" else None
+        encoder = pipeline.condition
+        return LinearExtrapolation(*encoder.ends, encoder.columns.log_energy) if self.tails == "linear" else None
 
     @abstractmethod
     def build(self, pipeline: Pipeline) -> Generator:

@@ -2,7 +2,8 @@ r"""Two-stage model: layer energies first, then how each layer's energy lies in 
 
 .. math:: p(x \mid c) = p(u \mid c) \; p(s \mid u, c)
 
-u: features of the layer energies, s: shares of the cells. Any `EnergyStage` goes with any `ShapeStage`; those with an
+u: features of the layer energies, s: shares of the cells; the second stage hears of u and of the layer energies
+themselves (`LayerContext`). Any `EnergyStage` goes with any `ShapeStage`; those with an
 explicit density make a `Cascade`. Source of the factorisation: CaloFlow, arXiv:2106.05285.
 """
 
@@ -16,7 +17,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from caloforge.models.base import Estimate, Generator, Losses
+from caloforge.models.parts import LayerContext, Noise, NoiseWidths
 from caloforge.nn.conditioning import ParticleEmbedding
+from caloforge.preprocessing.parts import Features
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.preprocessing.transforms import Standardize
 
@@ -43,35 +46,42 @@ class EnergyStage(EnergySampler):
 
 
 class ShapeSampler(nn.Module, ABC):
-    """Draws of s given u and c; the last L columns of u are the standardised logarithms of the layer energies."""
+    """Draws of s given the layer energies and c.
 
-    noise_width: int
+    Attributes:
+        latent: Z, normals that shape a whole shower.
+        cell_noise: M, normals of its single cells.
+    """
+
+    latent: int
+    cell_noise: int
 
     @abstractmethod
-    def initialise(self, shares: Float[Tensor, "N V"], u: Float[Tensor, "N U"]) -> None:
+    def initialise(self, shares: Float[Tensor, "N V"], context: LayerContext) -> None:
         """Set data-dependent starting values from the training showers."""
 
     @abstractmethod
     def sample(
-        self,
-        noise: Float[Tensor, "N M"],
-        u: Float[Tensor, "N U"],
-        c: Float[Tensor, "N C"],
-        active: Bool[Tensor, "N L"],
+        self, noise: Noise, context: LayerContext, c: Float[Tensor, "N C"], active: Bool[Tensor, "N L"]
     ) -> Float[Tensor, "N V"]:
-        """Shares of new showers; layers that are not ``active`` have no hit."""
+        """Shares of new showers.
+
+        Args:
+            noise: its ``latent`` (N, Z) and ``cells`` (N, M) are used.
+            context: the layer energies.
+            c: (N, C) conditions, the particle embedded.
+            active: (N, L) which layers have energy; the others get no hit.
+        """
 
 
 class ShapeStage(ShapeSampler):
     """p(s | u, c) with an explicit density of a latent variable model."""
 
-    latent: int
-
     @abstractmethod
     def loss(
         self,
         shares: Float[Tensor, "N V"],
-        u: Float[Tensor, "N U"],
+        context: LayerContext,
         c: Float[Tensor, "N C"],
         progress: float,
         generator: torch.Generator,
@@ -82,7 +92,7 @@ class ShapeStage(ShapeSampler):
     def log_prob(
         self,
         shares: Float[Tensor, "N V"],
-        u: Float[Tensor, "N U"],
+        context: LayerContext,
         c: Float[Tensor, "N C"],
         noise: Float[Tensor, "K N Z"],
     ) -> Estimate:
@@ -90,9 +100,12 @@ class ShapeStage(ShapeSampler):
 
 
 class TwoStage(Generator):
-    """Energy stage and shape stage as one generator; noise is [energy stage | shape stage].
+    """Energy stage and shape stage as one generator.
 
     Both stages hear of the particle through one ``embedding``.
+
+    Attributes:
+        noise: the parts of the noise.
     """
 
     def __init__(
@@ -100,35 +113,36 @@ class TwoStage(Generator):
     ) -> None:
         super().__init__()
         self.embedding = embedding
-        self.n_layers = pipeline.binning.n_layers
         self.pipeline, self.energies, self.shape = pipeline, energies, shape
-        self.log_energy = Standardize(self.n_layers)
-        self.noise_shape = (self.n_layers + shape.noise_width,)
+        self.log_energy = Standardize(pipeline.n_layers)
+        self.noise = NoiseWidths(pipeline.n_layers, shape.latent, shape.cell_noise)
+        self.noise_shape = (self.noise.total,)
 
     def _log_energy(self, layers: Float[Tensor, "N L"]) -> Float[Tensor, "N L"]:
         return layers.clamp_min(_FLOOR).log()
 
     def context(
         self, u: Float[Tensor, "N L"], c: Float[Tensor, "N C"]
-    ) -> tuple[Float[Tensor, "N U"], Bool[Tensor, "N L"]]:
-        """Energy features with the standardised log energy of each layer, and which layers have energy."""
+    ) -> tuple[LayerContext, Bool[Tensor, "N L"]]:
+        """What the shape stage hears of energy features, and which layers have energy."""
         layers = self.pipeline.layer_energies(u, c)
-        return torch.cat([u, self.log_energy(self._log_energy(layers))[0]], 1), layers > 0
+        return LayerContext(u, self.log_energy(self._log_energy(layers))[0]), layers > 0
 
     def initialise(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> None:
-        self.log_energy.fit(self._log_energy(self.pipeline.layer_energies(x[:, : self.n_layers], c)))
-        self.energies.initialise(x[:, : self.n_layers], self.embedding(c))
-        self.shape.initialise(x[:, self.n_layers :], self.context(x[:, : self.n_layers], c)[0])
+        parts = self.pipeline.parts(x)
+        self.log_energy.fit(self._log_energy(self.pipeline.layer_energies(parts.energies, c)))
+        self.energies.initialise(parts.energies, self.embedding(c))
+        self.shape.initialise(parts.cells, self.context(parts.energies, c)[0])
 
     def sample_layers(self, noise: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N L"]:
-        """Layer energies in MeV of new showers, by the energy stage alone; the first columns of the noise."""
+        """Layer energies in MeV of new showers, by the energy stage alone, from its part of the noise."""
         return self.pipeline.layer_energies(self.energies.sample(noise, self.embedding(c)), c)
 
     def sample(self, noise: Float[Tensor, "N Z"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N F"]:
-        e = self.embedding(c)
-        u = self.energies.sample(noise[:, : self.n_layers], e)
+        parts, e = self.noise.split(noise), self.embedding(c)
+        u = self.energies.sample(parts.energies, e)
         context, active = self.context(u, c)
-        return torch.cat([u, self.shape.sample(noise[:, self.n_layers :], context, e, active)], 1)
+        return Features(u, self.shape.sample(parts, context, e, active)).tensor
 
 
 class Cascade(TwoStage):
@@ -146,7 +160,7 @@ class Cascade(TwoStage):
     def loss(
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
     ) -> Losses:
-        u, shares, e = x[:, : self.n_layers], x[:, self.n_layers :], self.embedding(c)
+        (u, shares), e = self.pipeline.parts(x), self.embedding(c)
         energy_nll = -self.energies.log_prob(u, e).mean()
         terms = self.shape.loss(shares, self.context(u, c)[0], e, progress, generator)
         return terms | {"total": terms["total"] + energy_nll, "energy_nll": energy_nll}
@@ -155,7 +169,7 @@ class Cascade(TwoStage):
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator, samples: int = 16
     ) -> Estimate:
         """Lower bound on log p(x | c) in nats, tighter with more ``samples`` of the latent; the energies are exact."""
-        u, shares, e = x[:, : self.n_layers], x[:, self.n_layers :], self.embedding(c)
-        noise = torch.randn(samples, len(x), self.shape.latent, generator=generator)
+        (u, shares), e = self.pipeline.parts(x), self.embedding(c)
+        noise = torch.randn(samples, len(x), self.shape.latent, generator=generator).to(x)
         bound, error = self.shape.log_prob(shares, self.context(u, c)[0], e, noise)
         return Estimate(self.energies.log_prob(u, e) + bound, error)

@@ -1,4 +1,4 @@
-r"""The mean picture of the cells, to start a generator from: each cell alone, at the energy of its layer.
+r"""Marginals of the cells, to start a generator from: each cell alone, at the energy of its layer.
 
 With :math:`\ell` the standardised logarithm of the layer's energy, fitted cell by cell on training showers: the hit
 probability :math:`\sigma(\alpha + \beta\ell)` by logistic regression, the mean logarithm of a hit's share,
@@ -41,7 +41,14 @@ class CellMarginals(NamedTuple):
 def cell_marginals(
     binning: Binning, shares: Float[Tensor, "N V"], log_energy: Float[Tensor, "N L"], faint_part: float
 ) -> CellMarginals:
-    """Fit of all cells; ``log_energy`` is that of the layers, standardised; ``faint_part`` is d."""
+    """Fit of all cells.
+
+    Args:
+        binning: the mesh of L layers and V cells.
+        shares: (N, V) of training showers.
+        log_energy: (N, L) standardised logarithms of the layer energies.
+        faint_part: d of `ThresholdShares`.
+    """
     level = log_energy[:, torch.from_numpy(binning.layer_of_voxel)]
     hit = shares > 0
     logit, logit_slope = _logistic(hit, level)
@@ -91,13 +98,13 @@ def _spread(
     means = np.array([np.log(u).mean(), np.log1p(-np.log1p(-u)).mean(), np.log(u / (u + faint_part)).mean()])
     result = np.empty((4, binning.n_voxels), np.float32)
     group = binning.layer_of_voxel * (binning.ring_of_voxel.max() + 1) + binning.ring_of_voxel
-    for one in np.unique(group):
-        columns = torch.from_numpy(group == one)
+    for ring in np.unique(group):
+        columns = torch.from_numpy(group == ring)
         values = residual[:, columns][hit[:, columns]].numpy()
         best = np.array([1.0, 1.0, 0.0])
         if len(values) >= _FEWEST:
             y = np.quantile(values, q)
             best = nnls(np.concatenate([basis, -basis[:, 3:]], 1), y)[0][:3]
-        result[:3, group == one], result[3, group == one] = best[:, None], best @ means
+        result[:3, group == ring], result[3, group == ring] = best[:, None], best @ means
     tensor = torch.from_numpy(result)
     return tensor[:3], tensor[3]

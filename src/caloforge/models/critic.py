@@ -64,7 +64,7 @@ class ShowerFeatures(nn.Module):
         """Quantiles of hit cells, then mean and spread of all features, on training showers."""
         hit = cells[cells > 0]
         hit = hit[:: max(1, len(hit) // _SAMPLE)]
-        self.thresholds.copy_(hit.quantile(torch.tensor(_QUANTILES)))
+        self.thresholds.copy_(hit.quantile(hit.new_tensor(_QUANTILES)))
         self.scale.fit(self._raw(cells, incident))
 
     def forward(self, cells: Float[Tensor, "N V"], incident: Float[Tensor, " N"]) -> Float[Tensor, "N K"]:
@@ -74,7 +74,7 @@ class ShowerFeatures(nn.Module):
         shares = cells / incident[:, None]
         log_cells = torch.log1p(shares / _SHARE_SCALE)
         energy, rings = shares @ self.segments, shares @ self.rings
-        sums = (shares @ self.moments).view(len(cells), 6, -1)
+        sums = (shares @ self.moments).view(cells.shape[0], 6, -1)
         hits = torch.stack([(shares / (shares + above)) @ self.segments for above in _HITS_ABOVE], 1)
         logs = [torch.log1p(part / _SHARE_SCALE) for part in (energy, rings)]
         total = energy.sum(1, keepdim=True) + _TINY
@@ -158,7 +158,8 @@ class ShowerCritic(nn.Module):
         self, features: Float[Tensor, "P K"], context: Float[Tensor, "P U"], c: Float[Tensor, "P C"]
     ) -> Float[Tensor, " P"]:
         """Score of each pack from its rows, ``packed``."""
-        single = features.view(len(features), self.packing, -1)
-        cells, observables = single[..., : self.n_cells].flatten(1), single[..., self.n_cells :].flatten(1)
+        single = features.view(features.shape[0], self.packing, -1)
+        parts = single.split([self.n_cells, single.shape[2] - self.n_cells], 2)
+        cells, observables = (part.flatten(1) for part in parts)
         score = self.cells(torch.cat([self.statistics(cells), context], 1), c)
         return (score + self.observables(torch.cat([self.statistics(observables), context], 1), c)).squeeze(1)

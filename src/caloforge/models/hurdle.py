@@ -70,7 +70,7 @@ class HurdleShares(ShareDensity):
     ) -> Float[Tensor, "N V"]:
         """Shares of active layers, each summing to one; exact zeros in missed cells and in layers without energy."""
         logit, place, spread = self._bounded(p)
-        normals = noise.view(len(noise), self.normals, self.n_voxels)
+        normals = noise.view(noise.shape[0], self.normals, self.n_voxels)
         u = torch.special.ndtr(normals[:, 0])
         threshold = self._hit_thresholds(u, torch.sigmoid(logit))
         hit = (u < threshold) & active[:, self.layer_of_voxel]

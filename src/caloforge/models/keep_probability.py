@@ -54,7 +54,7 @@ class KeepProbability(nn.Module):
         self.register_buffer("log_background", torch.zeros(()))
 
     def forward(self, t: Float[Tensor, "N t"]) -> Float[Tensor, " N"]:
-        background = self.log_background.expand(len(t), 1)
+        background = self.log_background.expand(t.shape[0], 1)
         return torch.softmax(torch.cat([self.log_joint(t), background], 1), 1) @ self.kept
 
     def log_joint(self, t: Float[Tensor, "N t"]) -> Float[Tensor, "N K"]:
@@ -67,7 +67,7 @@ class KeepProbability(nn.Module):
 
 def shower_terms(x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], pipeline: Pipeline) -> Float[Tensor, "N 4"]:
     """Logarithm of the response, mean depth and its spread (in layers), logarithm of the incident energy in MeV."""
-    layers, incident = pipeline.layer_energies(x[:, : pipeline.binning.n_layers], c), pipeline.condition.energies(c)
+    layers, incident = pipeline.layer_energies(pipeline.parts(x).energies, c), pipeline.condition.energies(c)
     total = layers.sum(1)
     depth = torch.arange(layers.shape[1]).to(layers)
     mean = layers @ depth / total.clamp_min(_TINY)

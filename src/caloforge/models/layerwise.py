@@ -42,8 +42,8 @@ class LayerMemory(nn.Module):
     def forward(self, cells: Float[Tensor, "N F V"], state: Float[Tensor, "N W"]) -> Float[Tensor, "N P V"]:
         """Additions to the parameters; those of layer l depend on the ``cells`` of layers before l alone."""
         layers = torch.split(cells, self.sizes, dim=2)
-        found = [cells.new_zeros(len(cells), self.parameters_per_cell, self.sizes[0])]
+        additions = [cells.new_zeros(cells.shape[0], self.parameters_per_cell, self.sizes[0])]
         for layer, read, write in zip(layers[:-1], self.read, self.write, strict=True):
             state = self.step(nn.functional.silu(read(layer.flatten(1))), state)
-            found.append(write(state).view(len(cells), self.parameters_per_cell, -1))
-        return torch.cat(found, 2)
+            additions.append(write(state).view(cells.shape[0], self.parameters_per_cell, -1))
+        return torch.cat(additions, 2)

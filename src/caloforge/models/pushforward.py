@@ -15,13 +15,14 @@ from torch import Tensor, nn
 from caloforge.geometry.binning import Binning
 from caloforge.models.cascade import EnergySampler, ShapeSampler
 from caloforge.models.cell_marginals import cell_marginals
+from caloforge.models.parts import LayerContext, Noise
 from caloforge.models.threshold import ThresholdShares
 from caloforge.nn.conditioning import Conditioning, LinearExtrapolation
 from caloforge.nn.layers import AffineOfCondition, ConditionedMLP
 
 
 class ShapeGenerator(ShapeSampler):
-    """Pushforward of [latent | one normal a cell] to the shares of the cells."""
+    """Pushforward of latents and one normal a cell to the shares of the cells."""
 
     def __init__(
         self,
@@ -34,40 +35,34 @@ class ShapeGenerator(ShapeSampler):
         tails: LinearExtrapolation | None = None,
     ) -> None:
         super().__init__()
-        self.binning, self.n_layers, self.latent = binning, binning.n_layers, latent
+        self.binning, self.latent = binning, latent
         self.shares = ThresholdShares(binning)
-        self.noise_width = latent + self.shares.noise_width
-        known = 2 * binning.n_layers
-        self.network = ConditionedMLP(latent + known, width, n_conditions, width, depth, conditioning, tails)
+        self.cell_noise = self.shares.noise_width
+        context = 2 * binning.n_layers
+        self.network = ConditionedMLP(latent + context, width, n_conditions, width, depth, conditioning, tails)
         self.cells = nn.Linear(width + binning.n_layers, 4 * binning.n_voxels)
 
-    def initialise(self, shares: Float[Tensor, "N V"], u: Float[Tensor, "N U"]) -> None:
-        """Start from the mean picture at each layer energy."""
-        picture = cell_marginals(
-            self.binning, shares, u[:, -self.n_layers :], self.shares.faint_part[0].detach().exp().item()
-        )
-        a, b, f = picture.spread.clamp_min(0.03).log()
+    def initialise(self, shares: Float[Tensor, "N V"], context: LayerContext) -> None:
+        """Start from the marginals of the cells at each layer energy."""
+        faint_part = self.shares.faint_part[0].detach().exp().item()
+        marginals = cell_marginals(self.binning, shares, context.log_energies, faint_part)
+        a, b, f = marginals.spread.clamp_min(0.03).log()
         own = self.network.last.out_features + torch.from_numpy(self.binning.layer_of_voxel)
         cell, n = torch.arange(self.binning.n_voxels), self.binning.n_voxels
         with torch.no_grad():
             self.cells.weight.mul_(0.1)
-            self.cells.weight[cell, own] = picture.logit_slope
-            self.cells.weight[n + cell, own] = picture.log_share_slope
-            self.cells.bias.copy_(torch.cat([picture.logit, picture.log_share, a, b]))
+            self.cells.weight[cell, own] = marginals.logit_slope
+            self.cells.weight[n + cell, own] = marginals.log_share_slope
+            self.cells.bias.copy_(torch.cat([marginals.logit, marginals.log_share, a, b]))
             self.shares.faint_fall.copy_(f)
 
     def sample(
-        self,
-        noise: Float[Tensor, "N M"],
-        u: Float[Tensor, "N U"],
-        c: Float[Tensor, "N C"],
-        active: Bool[Tensor, "N L"],
+        self, noise: Noise, context: LayerContext, c: Float[Tensor, "N C"], active: Bool[Tensor, "N L"]
     ) -> Float[Tensor, "N V"]:
         """Shares of new showers; layers that are not ``active`` have no hit."""
-        z, cells = noise[:, : self.latent], noise[:, self.latent :]
-        hidden = self.network(torch.cat([z, u], 1), c)
-        p = self.cells(torch.cat([hidden, u[:, -self.n_layers :]], 1)).view(len(z), 4, -1)
-        return self.shares(cells, p, active)
+        hidden = self.network(torch.cat([noise.latent, *context], 1), c)
+        p = self.cells(torch.cat([hidden, context.log_energies], 1)).view(c.shape[0], 4, -1)
+        return self.shares(noise.cells, p, active)
 
 
 class EnergyGenerator(EnergySampler):

@@ -13,9 +13,15 @@ from caloforge.geometry.binning import Binning
 
 
 class ShareDensity(nn.Module, ABC):
-    """Density and sampler of shares (N, V), for ``parameters`` numbers of every cell and shower (N, P, V).
+    """Density and sampler of shares (N, V), for P numbers of every cell and shower (N, P, V).
 
     A shower takes ``noise_width`` standard normals, ``normals`` for each cell.
+
+    Attributes:
+        parameters_per_cell: P.
+        layer_of_voxel: (V,) layer of each cell.
+        cells: (L, M) the cells of each layer, M of the largest one; ``real`` says which of them there are, and
+            ``places`` where these lie in the flat table.
     """
 
     parameters_per_cell: ClassVar[int]
@@ -24,6 +30,7 @@ class ShareDensity(nn.Module, ABC):
     segments: Tensor
     cells: Tensor
     real: Tensor
+    places: Tensor
 
     def __init__(self, binning: Binning) -> None:
         super().__init__()
@@ -34,7 +41,9 @@ class ShareDensity(nn.Module, ABC):
         self.rectangular = cells.numel() == binning.n_voxels
         self.register_buffer("layer_of_voxel", layer_of_voxel, persistent=False)
         self.register_buffer("segments", nn.functional.one_hot(layer_of_voxel).float(), persistent=False)
-        self.register_buffer("real", cells < starts[1:, None], persistent=False)
+        real = cells < starts[1:, None]
+        self.register_buffer("real", real, persistent=False)
+        self.register_buffer("places", real.flatten().nonzero()[:, 0], persistent=False)
         self.register_buffer("cells", cells.clamp(max=binning.n_voxels - 1), persistent=False)
 
     def layer_sum(self, x: Float[Tensor, "N V"]) -> Float[Tensor, "N L"]:
@@ -43,12 +52,13 @@ class ShareDensity(nn.Module, ABC):
     def by_layer(self, x: Float[Tensor, "N V"], fill: float) -> Float[Tensor, "N L M"]:
         """Cells as (layer, cell of the layer), filled up where a layer has fewer cells than the largest."""
         if self.rectangular:
-            return x.view(len(x), *self.cells.shape)
+            return x.view(x.shape[0], *self.cells.shape)
         return torch.where(self.real, x[:, self.cells], fill)
 
     def flat(self, x: Shaped[Tensor, "N L M"]) -> Shaped[Tensor, "N V"]:
         """Inverse of `by_layer`."""
-        return x.reshape(len(x), -1) if self.rectangular else x[:, self.real]
+        rows = x.reshape(x.shape[0], -1)
+        return rows if self.rectangular else rows[:, self.places]
 
     def normalised(self, log_weight: Float[Tensor, "N V"]) -> Float[Tensor, "N V"]:
         """Shares of weights in their layer; zero where the weight is, and in layers without any."""

@@ -65,8 +65,8 @@ class ThresholdShares(nn.Module):
 
     def _lowered(self, above: Float[Tensor, "N V"]) -> Float[Tensor, "N V"]:
         """Excess over the threshold, raised in layers that no cell would hit until their best cell is."""
-        layers = self.layer_of_voxel.expand(len(above), -1)
-        nothing = above.new_full((len(above), self.segments.shape[1]), -torch.inf)
+        layers = self.layer_of_voxel.expand(above.shape[0], -1)
+        nothing = above.new_full((above.shape[0], self.segments.shape[1]), -torch.inf)
         best = nothing.scatter_reduce(1, layers, above.detach(), "amax")
         return above + (_LEAST_EXCESS - best).clamp_min(0.0)[:, self.layer_of_voxel]
 

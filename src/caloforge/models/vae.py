@@ -2,8 +2,7 @@ r"""Conditional beta-VAE of shower shapes: an explicit likelihood, bounded from 
 
 .. math:: \log p(s \mid u, c) \ge E_{q(z|s,u,c)}[\log p(s \mid z, u, c)] - KL(q(z|s,u,c) \,\|\, N(0, 1))
 
-s: shares of the cells in their layer; u: energy features, the last L of them the standardised logarithms of the layer
-energies; c: conditions. The decoder's output is a proper density for sparse non-negative cells
+s: shares of the cells in their layer; u: what is known of the layer energies (`LayerContext`); c: conditions. The decoder's output is a proper density for sparse non-negative cells
 (`caloforge.models.hurdle`), so samples have real zeros and real cell noise, not a blurred mean. The KL term has weight
 beta (arXiv:1804.03599); against posterior collapse the weight starts at zero and never pushes a latent below its free
 bits (arXiv:1606.04934), or posteriors are kept narrower than the prior (delta-VAE, arXiv:1901.03416). Where the average
@@ -31,6 +30,7 @@ from caloforge.models.cascade import Cascade, ShapeStage
 from caloforge.models.flow import CouplingFlow, LayerEnergyFlow
 from caloforge.models.hurdle import DirichletShares, LogNormalShares
 from caloforge.models.layerwise import LayerMemory
+from caloforge.models.parts import LayerContext, Noise
 from caloforge.models.shares import ShareDensity
 from caloforge.nn.conditioning import Conditioning, LinearExtrapolation, ParticleEmbedding
 from caloforge.nn.layers import ConditionedMLP
@@ -80,14 +80,14 @@ class VAEConfig(ModelConfig):
 
     def build(self, pipeline: Pipeline) -> Cascade:
         binning = pipeline.binning
-        embedding = ParticleEmbedding(pipeline.condition.n_particles, pipeline.n_conditions)
+        embedding = ParticleEmbedding(pipeline.condition.n_particles, pipeline.condition.columns)
         n_conditions, tails = embedding.n_out, self.linear_tails(pipeline)
         flow = (self.flow_transforms, self.flow_bins, self.flow_width)
         energies = LayerEnergyFlow(binning.n_layers, n_conditions, *flow, tails)
         prior = None
         if self.prior == "flow":
-            known = 2 * binning.n_layers
-            prior = CouplingFlow(self.latent, known + n_conditions, *flow, tails and tails.shifted(known))
+            context = 2 * binning.n_layers
+            prior = CouplingFlow(self.latent, context + n_conditions, *flow, tails and tails.shifted(context))
         return Cascade(pipeline, embedding, energies, ShapeVAE(binning, n_conditions, self, prior, tails))
 
 
@@ -110,7 +110,7 @@ class ShapeVAE(ShapeStage):
         self.config, self.n_layers = config, binning.n_layers
         self.latent, self.prior = config.latent, prior
         self.shares = DECODERS[config.decoder](binning)
-        self.noise_width = self.latent + self.shares.noise_width
+        self.cell_noise = self.shares.noise_width
         options = (n_conditions, width, config.depth, config.conditioning, tails)
         self.encoder = ConditionedMLP(2 * n_voxels + context, 2 * self.latent, *options)
         self.decoder = ConditionedMLP(self.latent + context, width, *options)
@@ -124,8 +124,8 @@ class ShapeVAE(ShapeStage):
         self.register_buffer("log_share_mean", torch.zeros(n_voxels))
         self.register_buffer("log_share_std", torch.ones(n_voxels))
 
-    def initialise(self, shares: Float[Tensor, "N V"], u: Float[Tensor, "N U"]) -> None:
-        """Start from the mean picture; standardise what the encoder sees."""
+    def initialise(self, shares: Float[Tensor, "N V"], context: LayerContext) -> None:
+        """Start from the marginals of the cells; standardise what the encoder sees."""
         hit = shares > 0
         n = hit.sum(0).clamp_min(1)
         log_share = torch.where(hit, shares.clamp_min(1e-30).log(), 0.0)
@@ -144,10 +144,10 @@ class ShapeVAE(ShapeStage):
         return torch.stack([hit.float(), torch.where(hit, size, 0.0)], 1)
 
     def posterior(
-        self, shares: Float[Tensor, "N V"], u: Float[Tensor, "N U"], c: Float[Tensor, "N C"]
+        self, shares: Float[Tensor, "N V"], context: LayerContext, c: Float[Tensor, "N C"]
     ) -> tuple[Float[Tensor, "N Z"], Float[Tensor, "N Z"]]:
         """Mean and log standard deviation of q(z | s, u, c)."""
-        features = torch.cat([self._features(shares).flatten(1), u], 1)
+        features = torch.cat([self._features(shares).flatten(1), *context], 1)
         mean, log_std = self.encoder(features, c).chunk(2, dim=1)
         log_std = log_std.clamp(-6.0, 2.0)
         if self.config.committed_rate > 0:  # a smooth bound: never wider than the widest
@@ -155,21 +155,21 @@ class ShapeVAE(ShapeStage):
         return mean, log_std
 
     def _hidden(
-        self, z: Float[Tensor, "N Z"], u: Float[Tensor, "N U"], c: Float[Tensor, "N C"]
+        self, z: Float[Tensor, "N Z"], context: LayerContext, c: Float[Tensor, "N C"]
     ) -> tuple[Float[Tensor, "N W"], Float[Tensor, "N P V"]]:
         """Hidden units of the decoder, and the parameters of the cells' density before other layers are seen.
 
         The log layer energies also go straight into the last linear map.
         """
-        hidden = self.decoder(torch.cat([z, u], 1), c)
-        cells = self.cells(torch.cat([hidden, u[:, -self.n_layers :]], 1))
-        return hidden, cells.view(len(z), self.shares.parameters_per_cell, -1)
+        hidden = self.decoder(torch.cat([z, *context], 1), c)
+        cells = self.cells(torch.cat([hidden, context.log_energies], 1))
+        return hidden, cells.view(z.shape[0], self.shares.parameters_per_cell, -1)
 
     def log_likelihood(
-        self, shares: Float[Tensor, "N V"], z: Float[Tensor, "N Z"], u: Float[Tensor, "N U"], c: Float[Tensor, "N C"]
+        self, shares: Float[Tensor, "N V"], z: Float[Tensor, "N Z"], context: LayerContext, c: Float[Tensor, "N C"]
     ) -> Float[Tensor, " N"]:
         """log p(s | z, u, c) in nats."""
-        hidden, cells = self._hidden(z, u, c)
+        hidden, cells = self._hidden(z, context, c)
         if self.memory is not None:
             cells = cells + self.memory(self._features(shares), hidden)
         return self.shares.log_prob(shares, cells).sum(1)
@@ -177,72 +177,67 @@ class ShapeVAE(ShapeStage):
     def loss(
         self,
         shares: Float[Tensor, "N V"],
-        u: Float[Tensor, "N U"],
+        context: LayerContext,
         c: Float[Tensor, "N C"],
         progress: float,
         generator: torch.Generator,
     ) -> Losses:
         """beta-ELBO with free bits; reconstruction, KL of each latent and I(x; z) of the batch are logged, in nats."""
         options = self.config
-        mean, log_std = self.posterior(shares, u, c)
-        noise = torch.randn(len(shares), self.latent, generator=generator, device=shares.device)
+        mean, log_std = self.posterior(shares, context, c)
+        noise = torch.randn(len(shares), self.latent, generator=generator).to(shares)
         z = mean + log_std.exp() * noise
-        reconstruction, per_latent = self.log_likelihood(shares, z, u, c), gaussian_kl(mean, log_std).mean(0)
+        reconstruction, per_latent = self.log_likelihood(shares, z, context, c), gaussian_kl(mean, log_std).mean(0)
         beta = beta_at(progress, options.beta, options.beta_schedule, options.warmup, options.cycles)
         losses = {
             "reconstruction": -reconstruction.mean(),
             "kl": per_latent.sum(),
             "information": mutual_information(z.detach(), mean.detach(), log_std.detach()),
-            "beta": torch.tensor(beta),
+            "beta": z.new_tensor(beta),
             "active_units": (mean.detach().var(0) > ACTIVE).sum().float(),
             **{f"kl_{i}": value for i, value in enumerate(per_latent)},
         }
         total = beta * per_latent.clamp_min(options.free_bits).sum() - reconstruction.mean()
         if self.prior is not None:
-            losses["prior_nll"] = -self._log_prior(z.detach(), u, c).mean()
+            losses["prior_nll"] = -self._log_prior(z.detach(), context, c).mean()
             total = total + losses["prior_nll"]
         return losses | {"total": total}
 
     def _log_prior(
-        self, z: Float[Tensor, "N Z"], u: Float[Tensor, "N U"], c: Float[Tensor, "N C"]
+        self, z: Float[Tensor, "N Z"], context: LayerContext, c: Float[Tensor, "N C"]
     ) -> Float[Tensor, " N"]:
         if self.prior is None:
             return -0.5 * (z**2 + math.log(2 * math.pi)).sum(1)
-        return self.prior.log_prob(z, torch.cat([u, c], 1))
+        return self.prior.log_prob(z, torch.cat([*context, c], 1))
 
     def draw_prior(
-        self, noise: Float[Tensor, "N Z"], u: Float[Tensor, "N U"], c: Float[Tensor, "N C"]
+        self, noise: Float[Tensor, "N Z"], context: LayerContext, c: Float[Tensor, "N C"]
     ) -> Float[Tensor, "N Z"]:
         """z of samples: standard normal noise itself, or what the learned prior makes of it."""
-        return noise if self.prior is None else self.prior.sample(noise, torch.cat([u, c], 1))
+        return noise if self.prior is None else self.prior.sample(noise, torch.cat([*context, c], 1))
 
     def log_prob(
         self,
         shares: Float[Tensor, "N V"],
-        u: Float[Tensor, "N U"],
+        context: LayerContext,
         c: Float[Tensor, "N C"],
         noise: Float[Tensor, "K N Z"],
     ) -> Estimate:
         """Importance-weighted bound on log p(s | u, c) with z drawn from the posterior; see `importance_bound`."""
 
         def log_joint(z: Tensor) -> Tensor:
-            return self.log_likelihood(shares, z, u, c) + self._log_prior(z, u, c)
+            return self.log_likelihood(shares, z, context, c) + self._log_prior(z, context, c)
 
-        return importance_bound(log_joint, *self.posterior(shares, u, c), noise)
+        return importance_bound(log_joint, *self.posterior(shares, context, c), noise)
 
     def sample(
-        self,
-        noise: Float[Tensor, "N M"],
-        u: Float[Tensor, "N U"],
-        c: Float[Tensor, "N C"],
-        active: Bool[Tensor, "N L"],
+        self, noise: Noise, context: LayerContext, c: Float[Tensor, "N C"], active: Bool[Tensor, "N L"]
     ) -> Float[Tensor, "N V"]:
         """Shares of new showers; layers that are not ``active`` have no hit."""
-        chance = noise[:, self.latent :]
-        hidden, cells = self._hidden(self.draw_prior(noise[:, : self.latent], u, c), u, c)
-        shares = self.shares.sample(chance, cells, active)
+        hidden, cells = self._hidden(self.draw_prior(noise.latent, context, c), context, c)
+        shares = self.shares.sample(noise.cells, cells, active)
         if self.memory is None:
             return shares
         for _ in range(self.n_layers - 1):  # after k rounds, layers 0 to k are as if drawn one after another
-            shares = self.shares.sample(chance, cells + self.memory(self._features(shares), hidden), active)
+            shares = self.shares.sample(noise.cells, cells + self.memory(self._features(shares), hidden), active)
         return shares

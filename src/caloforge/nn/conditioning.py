@@ -33,13 +33,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from caloforge.preprocessing.parts import ConditionColumns
+
 Conditioning = Literal["film", "concat"]
 _CHORD = 1 / 3  # of the range
 
 
 @dataclass(frozen=True)
 class LinearExtrapolation:
-    """Linear continuation outside [low, high] of one column of a condition, where the standardised log energy is."""
+    """Linear continuation outside the training range of the energy.
+
+    Args:
+        low: end of the range, in the standardised log energy.
+        high: its upper end.
+        column: of the condition, where the log energy stands (`ConditionColumns.log_energy`).
+    """
 
     low: float
     high: float
@@ -97,8 +105,8 @@ class FiLM(nn.Module):
         self.modulation, self.tails = small_network(n_conditions, hidden, 2 * width), tails
 
     def forward(self, h: Float[Tensor, "N W"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N W"]:
-        found = self.modulation(c) if self.tails is None else self.tails.continued(self.modulation, c)
-        scale, shift = found.chunk(2, dim=-1)
+        modulation = self.modulation(c) if self.tails is None else self.tails.continued(self.modulation, c)
+        scale, shift = modulation.chunk(2, dim=-1)
         return h * (1 + scale) + shift
 
 
@@ -128,14 +136,25 @@ CONDITIONING: dict[Conditioning, type[FiLMLinear] | type[ConcatLinear]] = {"film
 
 
 class ParticleEmbedding(nn.Module):
-    """Conditions with the place of the particle (column 1) replaced by a learned vector; untouched for one particle."""
+    """Conditions with the place of the particle replaced by a learned vector; untouched where c does not tell it.
 
-    def __init__(self, n_particles: int, n_features: int, width: int = 4) -> None:
+    Args:
+        n_particles: how many there are.
+        columns: the parts of the conditions.
+        width: numbers of each vector.
+
+    Attributes:
+        n_out: columns of what ``forward`` returns.
+    """
+
+    def __init__(self, n_particles: int, columns: ConditionColumns, width: int = 4) -> None:
         super().__init__()
-        self.vectors = nn.Embedding(n_particles, width) if n_particles > 1 else None
-        self.n_out = n_features + (width - 1 if n_particles > 1 else 0)
+        self.columns = columns
+        self.vectors = nn.Embedding(n_particles, width) if columns.particle else None
+        self.n_out = columns.width + (width - 1 if columns.particle else 0)
 
     def forward(self, c: Float[Tensor, "N C"]) -> Float[Tensor, "N O"]:
-        if self.vectors is None:
+        parts = self.columns.split(c)
+        if self.vectors is None or parts.particle is None:
             return c
-        return torch.cat([c[:, :1], self.vectors(c[:, 1].long()), c[:, 2:]], 1)
+        return parts._replace(particle=self.vectors(parts.particle[:, 0].long())).tensor

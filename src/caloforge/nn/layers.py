@@ -75,9 +75,9 @@ class AffineOfCondition(nn.Module):
             ratio = (square * (-2 * (phi @ log_scale)).exp()).clamp(max=_OUTLIER)
             step = 0.5 * solve @ (ratio - 1)
             log_scale[:, : self.widths] += step[:, : self.widths]
-        found = torch.cat([mean, log_scale], 1).T.float()
-        self.line.weight.copy_(found[:, :-1])
-        self.line.bias.copy_(found[:, -1])
+        weights, bias = torch.cat([mean, log_scale], 1).T.float().split([phi.shape[1] - 1, 1], 1)
+        self.line.weight.copy_(weights)
+        self.line.bias.copy_(bias[:, 0])
 
     def _at(self, c: Float[Tensor, "N C"]) -> Float[Tensor, "N K"]:
         return (

@@ -12,4 +12,4 @@ class MinibatchStd(nn.Module):
 
     def forward(self, x: Float[Tensor, "N F"]) -> Float[Tensor, "N F+1"]:
         spread = (x.var(0, correction=0) + 1e-8).sqrt().mean()
-        return torch.cat([x, spread.expand(len(x), 1)], 1)
+        return torch.cat([x, spread.expand(x.shape[0], 1)], 1)

@@ -1,12 +1,11 @@
 r"""Incident particles -> c (N, C): what a network sees of the particle, and what it was trained on.
 
-Columns: the standardised :math:`\log E`; the place of the particle in the list of those trained on, for an embedding,
-where there are several; the standardised :math:`\cos\theta` where it varies; and where :math:`\phi` varies
-:math:`(\sin\theta\cos\phi, \sin\theta\sin\phi)` over the largest :math:`\sin\theta`, which is periodic in :math:`\phi`
-and forgets it where it means nothing, at :math:`\theta = 0`. One perpendicular particle has the energy only.
+Its parts are those of `Conditions`: the energy always, the particle where there are several, :math:`\cos\theta` where it
+varies, and where :math:`\phi` varies the direction, which is periodic in :math:`\phi` and forgets it where it means
+nothing, at :math:`\theta = 0`. One perpendicular particle has the energy only.
 """
 
-__all__ = ["Conditions"]
+__all__ = ["ConditionEncoder"]
 
 import math
 from typing import Any
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from caloforge.data.incident import Incident
 from caloforge.errors import BadValue, OutsideTraining
+from caloforge.preprocessing.parts import ConditionColumns, Conditions
 from caloforge.preprocessing.transforms import Standardize
 from caloforge.units import format_angle, format_energy
 
@@ -26,10 +26,16 @@ _ROUNDING = 1e-3  # of energies: files and words round
 _GAP = 0.02  # rad: random angles do not reach the ends of their range
 
 
-class Conditions(nn.Module):
-    """Features of incident particles; ``fit`` finds the scales, the particles and the ranges.
+class ConditionEncoder(nn.Module):
+    """Incident particles -> `Conditions`; ``fit`` finds the scales, the particles and the ranges.
 
-    ``hide_particle``: c does not tell which particle it is, so that a model has to learn the mixture.
+    Args:
+        hide_particle: c does not tell which particle it is, so that a model has to learn the mixture.
+
+    Attributes:
+        columns: which parts c has.
+        particles: PDG numbers trained on, in rising order.
+        energy_range, theta_range, phi_range: lowest and highest value trained on (MeV, rad).
     """
 
     particles: Tensor
@@ -44,12 +50,18 @@ class Conditions(nn.Module):
         self.register_buffer("particles", torch.zeros(1, dtype=torch.int64))
         for name in ("energy_range", "theta_range", "phi_range"):
             self.register_buffer(name, torch.zeros(2, dtype=torch.float64))
+        self.columns = ConditionColumns()
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        """As always, but the list of particles is as long as the file's."""
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *options: Any) -> None:
+        """As always, but the list of particles is as long as the file's, and the columns follow from it."""
         if (stored := state_dict.get(prefix + "particles")) is not None:
-            self.particles = torch.zeros_like(stored)
-        super()._load_from_state_dict(state_dict, prefix, *rest)
+            self.particles = torch.zeros_like(stored, device=self.particles.device)
+        super()._load_from_state_dict(state_dict, prefix, *options)
+        self._set_columns()
+
+    def _set_columns(self) -> None:
+        if not self.theta_range.is_meta:
+            self.columns = ConditionColumns(self.n_particles > 1, _wide(self.theta_range), _wide(self.phi_range))
 
     @property
     def n_particles(self) -> int:
@@ -57,43 +69,46 @@ class Conditions(nn.Module):
         return 1 if self.hide_particle else len(self.particles)
 
     @property
-    def varies_theta(self) -> bool:
-        return _wide(self.theta_range)
-
-    @property
-    def varies_phi(self) -> bool:
-        return _wide(self.phi_range)
-
-    @property
     def n_features(self) -> int:
-        """Columns of c."""
-        return 1 + (self.n_particles > 1) + self.varies_theta + 2 * self.varies_phi
-
-    @property
-    def mirrored(self) -> Float[Tensor, " C"]:
-        """Sign of each column in the mirror image :math:`y \\to -y`: the last one, with sin phi, turns over."""
-        sign = torch.ones(self.n_features)
-        if self.varies_phi:
-            sign[-1] = -1.0
-        return sign
+        """C, the columns of c."""
+        return self.columns.width
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The energy range as column 0 of c has it."""
-        low, high = ((self.energy_range.float().log() - self.scale.mean[0]) / self.scale.std[0]).tolist()
+        """The energy range as the standardised log energy has it."""
+        low, high = self._log_energy(self.energy_range.float()).tolist()
         return low, high
+
+    @property
+    def log_energy_scale(self) -> float:
+        """Change of ln E that is 1 in the standardised log energy."""
+        return float(self.scale.std[0])
+
+    def _log_energy(self, energy: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
+        """Standardised log energy of energies in MeV."""
+        return (energy.log() - self.scale.mean[0]) / self.scale.std[0]
+
+    def parts(self, c: Float[Tensor, "N C"]) -> Conditions:
+        """The named parts of c."""
+        return self.columns.split(c)
 
     def at_energies(self, c: Float[Tensor, "N C"], energy: Float[Tensor, " N"]) -> Float[Tensor, "N C"]:
         """The same conditions at other incident energies, MeV."""
-        return torch.cat([((energy.log() - self.scale.mean[0]) / self.scale.std[0])[:, None], c[:, 1:]], 1)
+        return self.parts(c)._replace(log_energy=self._log_energy(energy)[:, None]).tensor
 
     def fit(self, incident: Incident, energy_range: tuple[float, float] | None = None) -> None:
-        """Find scales from the training showers; ``energy_range`` (MeV) is what they were drawn from, if known."""
+        """Find scales, particles and ranges.
+
+        Args:
+            incident: particles of the training showers.
+            energy_range: what their energies (MeV) were drawn from, if known.
+        """
         self.scale.fit(self._scaled(incident))
         self.particles = torch.tensor(np.unique(incident.pdg), dtype=torch.int64)
         self.energy_range.copy_(torch.tensor(energy_range or _range(incident.energy)))
         self.theta_range.copy_(torch.tensor(_range(incident.theta)))
         self.phi_range.copy_(torch.tensor(_range(incident.phi[incident.theta > 0])))
+        self._set_columns()
 
     @staticmethod
     def _scaled(incident: Incident) -> Float[Tensor, "N 2"]:
@@ -101,49 +116,49 @@ class Conditions(nn.Module):
         return torch.stack([log_energy, torch.tensor(np.cos(incident.theta)).float()], 1)
 
     def forward(self, incident: Incident) -> Float[Tensor, "N C"]:
-        """c of incident particles.
+        """c of N incident particles.
 
         Raises:
             BadValue: a particle that was not among those trained on.
         """
-        scaled, _ = self.scale(self._scaled(incident))
-        columns = [scaled[:, :1]]
-        if not self.hide_particle:
-            place = self._place(incident)
-            if self.n_particles > 1:
-                columns.append(place[:, None].float())
-        if self.varies_theta:
-            columns.append(scaled[:, 1:])
-        if self.varies_phi:
-            sine = np.sin(incident.theta) / math.sin(float(self.theta_range[1]))
-            across = np.stack([sine * np.cos(incident.phi), sine * np.sin(incident.phi)], 1)
-            columns.append(torch.tensor(across).float())
-        return torch.cat(columns, 1)
+        device = self.particles.device
+        scaled, _ = self.scale(self._scaled(incident).to(device))
+        log_energy, cos_theta = scaled.split(1, 1)
+        place = None if self.hide_particle else self._place(incident)
+        particle = place[:, None].float().to(device) if place is not None and self.columns.particle else None
+        direction = self._direction(incident).to(device) if self.columns.direction else None
+        return Conditions(log_energy, particle, cos_theta if self.columns.cos_theta else None, direction).tensor
+
+    def _direction(self, incident: Incident) -> Float[Tensor, "N 2"]:
+        sine = np.sin(incident.theta) / math.sin(float(self.theta_range[1]))
+        return torch.tensor(np.stack([sine * np.cos(incident.phi), sine * np.sin(incident.phi)], 1)).float()
 
     def _place(self, incident: Incident) -> Tensor:
         """Index of each particle in the list of those trained on."""
-        pdg = torch.tensor(incident.pdg.astype(np.int64))
-        place = torch.searchsorted(self.particles, pdg).clamp(max=len(self.particles) - 1)
-        if (strange := self.particles[place] != pdg).any():
-            raise BadValue("particle", int(pdg[strange][0]), f"the model was trained on PDG {self.particles.tolist()}")
+        pdg, trained = torch.tensor(incident.pdg.astype(np.int64)), self.particles.cpu()
+        place = torch.searchsorted(trained, pdg).clamp(max=len(trained) - 1)
+        if (strange := trained[place] != pdg).any():
+            raise BadValue("particle", int(pdg[strange][0]), f"the model was trained on PDG {trained.tolist()}")
         return place
 
     def energies(self, c: Float[Tensor, "N C"]) -> Float[Tensor, " N"]:
         """Incident energies in MeV of conditions."""
-        return (c[:, 0] * self.scale.std[0] + self.scale.mean[0]).exp()
+        return (self.parts(c).log_energy[:, 0] * self.scale.std[0] + self.scale.mean[0]).exp()
 
     def inverse(self, c: Float[Tensor, "N C"]) -> Incident:
         """The incident particles of conditions, to the precision of float32."""
-        n, column = len(c), 1
-        places = torch.zeros(n, dtype=torch.int64)
-        if self.n_particles > 1:
-            places, column = c[:, column].long(), column + 1
-        theta = self.theta_range[0].expand(n)
-        if self.varies_theta:
-            theta = (c[:, column] * self.scale.std[1] + self.scale.mean[1]).clamp(-1.0, 1.0).acos()
-        phi = torch.atan2(c[:, -1], c[:, -2]) if self.varies_phi else self.phi_range[0].expand(n)
+        n, parts = len(c), self.parts(c)
+        places = torch.zeros(n, dtype=torch.int64, device=c.device)
+        if parts.particle is not None:
+            places = parts.particle[:, 0].long()
+        theta, phi = self.theta_range[0].expand(n), self.phi_range[0].expand(n)
+        if parts.cos_theta is not None:
+            theta = (parts.cos_theta[:, 0] * self.scale.std[1] + self.scale.mean[1]).clamp(-1.0, 1.0).acos()
+        if parts.direction is not None:
+            phi = torch.atan2(parts.direction[:, 1], parts.direction[:, 0])
         pdg = torch.zeros_like(places) if self.hide_particle else self.particles[places]
-        return Incident(self.energies(c).numpy(), pdg.int().numpy(), theta.double().numpy(), phi.double().numpy())
+        numbers = (self.energies(c), pdg.int(), theta.double(), phi.double())
+        return Incident(*(number.cpu().numpy() for number in numbers))
 
     def check_range(self, incident: Incident) -> None:
         """Refuse conditions the model was not trained on.
@@ -165,13 +180,13 @@ class Conditions(nn.Module):
             self._place(incident)
         low, high = self.energy_range.tolist()
         bounds = (low * (1 - _ROUNDING), high * (1 + _ROUNDING))
-        found = _outside("incident energy", incident.energy, bounds, (low, high), format_energy)
+        outside = _outside("incident energy", incident.energy, bounds, (low, high), format_energy)
         low, high = self.theta_range.tolist()
-        found += _outside("theta", incident.theta, (low - _GAP, high + _GAP), (low, high), format_angle)
+        outside += _outside("theta", incident.theta, (low - _GAP, high + _GAP), (low, high), format_angle)
         low, high = self.phi_range.tolist()
         inclined = incident.phi[incident.theta > 0]
         turned = low - _GAP + np.mod(inclined - low + _GAP, 2 * math.pi)
-        return found + _outside("phi", turned, (low - _GAP, high + _GAP), (low, high), format_angle)
+        return outside + _outside("phi", turned, (low - _GAP, high + _GAP), (low, high), format_angle)
 
 
 def _outside(
@@ -179,8 +194,8 @@ def _outside(
 ) -> list[OutsideTraining]:
     """The lowest and the highest value, where they are out of bounds."""
     ends = dict.fromkeys((float(values.min()), float(values.max()))) if values.size else {}
-    said = f"{text(trained[0])} to {text(trained[1])}"
-    return [OutsideTraining(what, text(v), said) for v in ends if not bounds[0] <= v <= bounds[1]]
+    range_ = f"{text(trained[0])} to {text(trained[1])}"
+    return [OutsideTraining(what, text(v), range_) for v in ends if not bounds[0] <= v <= bounds[1]]
 
 
 def _wide(ends: Float[Tensor, " 2"]) -> bool:

@@ -1,8 +1,8 @@
 r"""Showers <-> (x, c): what a network sees, and the way back to MeV.
 
-``x`` (N, L + V) holds the L energy features (chain of ratios, stretched to the real line, standardised) and then the V
-cells as shares of their layer, exact zeros kept: of its energy, or of weights whose spectrum is smooth
-(`CellSpectrum`). ``c`` (N, C) are the `Conditions` of the incident particles.
+``x`` (N, L + V) has the parts of `Features`: L energy features (chain of ratios, stretched to the real line,
+standardised) and V cells as shares of their layer, exact zeros kept: of its energy, or of weights whose spectrum is
+smooth (`CellSpectrum`). ``c`` (N, C) are the `Conditions` of the incident particles.
 The log-determinant makes a density of x a density of cell energies, with respect to counting measure for which cells
 are hit times Lebesgue measure (MeV) of their energies. With weights :math:`w_i = g(e_i)` of sum W and shares
 :math:`s_i`, each layer with n hits contributes :math:`\sum_i \ln g'(e_i) + \ln \sum_i s_i / g'(e_i) - (n - 1) \ln W`.
@@ -22,7 +22,8 @@ from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue, BinningMismatch
 from caloforge.geometry.binning import Binning
-from caloforge.preprocessing.conditions import Conditions
+from caloforge.preprocessing.conditions import ConditionEncoder
+from caloforge.preprocessing.parts import Features
 from caloforge.preprocessing.spectrum import CellSpectrum
 from caloforge.preprocessing.transforms import EnergyChain, LogitWithAtoms, Standardize
 from caloforge.units import TeV
@@ -33,14 +34,24 @@ _UNITS: dict[EnergyFeatures, float | None] = {"fractions": None, "absolute": 1 *
 
 
 class Pipeline(nn.Module):
-    """Invertible preprocessing of one mesh; ``fit`` it on the training split only.
+    """Invertible preprocessing of one mesh of L layers and V cells; ``fit`` it on the training split only.
 
-    ``energies``: the first energy feature is the total over the incident energy (``fractions``) or over a fixed unit
-    (``absolute``), see `EnergyChain`.
+    Args:
+        binning: the mesh.
+        cells: shares of a layer's energy, or of weights whose spectrum is smooth.
+        hide_particle: see `ConditionEncoder`.
+        energies: the first energy feature is the total over the incident energy (``fractions``) or over a fixed unit
+            (``absolute``), see `EnergyChain`.
+
+    Attributes:
+        layer_of_voxel: (V,) number of the layer of each cell, from 0.
+        condition: incident particles -> c.
 
     Raises:
         BinningMismatch: showers of another mesh.
     """
+
+    layer_of_voxel: Tensor
 
     def __init__(
         self,
@@ -55,17 +66,43 @@ class Pipeline(nn.Module):
         self.chain = EnergyChain(_UNITS[energies])
         self.logit = LogitWithAtoms(binning.n_layers)
         self.scale = Standardize(binning.n_layers)
-        self.condition = Conditions(hide_particle)
-        self._layer_of_voxel = torch.from_numpy(binning.layer_of_voxel)
+        self.condition = ConditionEncoder(hide_particle)
+        self.register_buffer("layer_of_voxel", torch.from_numpy(binning.layer_of_voxel), persistent=False)
+
+    @property
+    def n_layers(self) -> int:
+        """L, the layers of the mesh."""
+        return self.binning.n_layers
+
+    @property
+    def n_cells(self) -> int:
+        """V, the cells of the mesh."""
+        return self.binning.n_voxels
+
+    @property
+    def n_features(self) -> int:
+        """F = L + V, the columns of x."""
+        return self.n_layers + self.n_cells
 
     @property
     def n_conditions(self) -> int:
+        """C, the columns of c."""
         return self.condition.n_features
+
+    def parts(self, x: Float[Tensor, "N F"]) -> Features:
+        """The named parts of x."""
+        return Features.split(x, self.n_layers)
 
     def fit(
         self, showers: Showers, generator: torch.Generator, energy_range: tuple[float, float] | None = None
     ) -> None:
-        """Find scales from training showers; ``energy_range`` (MeV) is what they were drawn from, if that is known."""
+        """Find scales from training showers.
+
+        Args:
+            showers: training split.
+            generator: draws the dequantisation of empty layers.
+            energy_range: what the incident energies (MeV) were drawn from, if that is known.
+        """
         ratios, _ = self._ratios(showers)
         self.logit.fit(ratios)
         self.scale.fit(self.logit(ratios, torch.rand(ratios.shape, generator=generator))[0])
@@ -86,10 +123,11 @@ class Pipeline(nn.Module):
         Raises:
             BadValue: the training showers had several particles or directions.
         """
-        known = self.condition
-        if known.n_features > 1:
+        trained = self.condition
+        if trained.n_features > 1:
             raise BadValue("condition", "an energy alone", "the model needs the particle, theta and phi too")
-        return Incident.alike(energy, int(known.particles[0]), float(known.theta_range[0]), float(known.phi_range[0]))
+        angles = float(trained.theta_range[0]), float(trained.phi_range[0])
+        return Incident.alike(energy, int(trained.particles[0]), *angles)
 
     def conditions(self, incident: Incident | Float[Array, " N"]) -> Float[Tensor, "N C"]:
         """c of incident particles, or of energies in MeV where only those vary."""
@@ -104,22 +142,22 @@ class Pipeline(nn.Module):
         features, scale_det = self.scale(stretched)
         shares, shares_det = self._shares(torch.from_numpy(np.array(showers.energy, np.float32)))
         log_det = chain_det + logit_det + scale_det + shares_det
-        return torch.cat([features, shares], 1), self.conditions(Incident.of(showers)), log_det
+        return Features(features, shares).tensor, self.conditions(Incident.of(showers)), log_det
 
     def _shares(self, cells: Float[Tensor, "N V"]) -> tuple[Float[Tensor, "N V"], Float[Tensor, " N"]]:
         """Shares of each layer's weights, and log|d(E, shares)/d cells|."""
         weights, log_slope = self.spectrum(cells) if self.spectrum is not None else (cells, torch.zeros_like(cells))
-        total = self._layer_sum(weights)
-        shares = weights / total.clamp_min(1e-30)[:, self._layer_of_voxel]
-        hits = self._layer_sum((cells > 0).to(cells))
-        mixed = self._layer_sum(shares * (-log_slope).exp())
-        log_det = self._layer_sum(log_slope) + mixed.clamp_min(1e-30).log() - (hits - 1) * total.clamp_min(1e-30).log()
+        total = self.layer_sum(weights)
+        shares = weights / total.clamp_min(1e-30)[:, self.layer_of_voxel]
+        hits = self.layer_sum((cells > 0).to(cells))
+        mixed = self.layer_sum(shares * (-log_slope).exp())
+        log_det = self.layer_sum(log_slope) + mixed.clamp_min(1e-30).log() - (hits - 1) * total.clamp_min(1e-30).log()
         return shares, torch.where(hits > 0, log_det, 0.0).sum(1)
 
-    def _layer_sum(self, x: Float[Tensor, "N V"]) -> Float[Tensor, "N L"]:
+    def layer_sum(self, x: Float[Tensor, "N V"]) -> Float[Tensor, "N L"]:
         """Sums over the cells of each layer, in float64."""
-        sums = x.new_zeros(len(x), self.binning.n_layers, dtype=torch.float64)
-        return sums.index_add_(1, self._layer_of_voxel, x.double()).to(x)
+        sums = x.new_zeros(x.shape[0], self.n_layers, dtype=torch.float64)
+        return sums.index_add_(1, self.layer_of_voxel, x.double()).to(x)
 
     def layer_energies(self, features: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N L"]:
         """Layer energies in MeV of energy features and conditions."""
@@ -128,18 +166,28 @@ class Pipeline(nn.Module):
 
     def cells(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N V"]:
         """Cell energies in MeV of features and conditions."""
-        layers = self.layer_energies(x[:, : self.binning.n_layers], c)
-        shares = x[:, self.binning.n_layers :]
+        parts = self.parts(x)
+        layers = self.layer_energies(parts.energies, c)
         if self.spectrum is not None:
-            return self.spectrum.cells(shares, layers)
-        return shares * layers[:, self._layer_of_voxel]
+            return self.spectrum.cells(parts.cells, layers)
+        return parts.cells * layers[:, self.layer_of_voxel]
 
-    def inverse(self, x: Float[Tensor, "N F"], incident: Incident | Float[Array, " N"]) -> Showers:
-        """Showers in MeV of features and incident particles, or energies in MeV where only those vary.
+    def inverse(
+        self,
+        x: Float[Tensor, "N F"],
+        incident: Incident | Float[Array, " N"],
+        c: Float[Tensor, "N C"] | None = None,
+    ) -> Showers:
+        """Showers in MeV of features.
 
         Where the model was not told the particle, the showers have PDG number 0: any of those it was trained on.
+
+        Args:
+            x: features.
+            incident: incident particles, or energies in MeV where only those vary.
+            c: their conditions, where they are computed already.
         """
-        who = incident if isinstance(incident, Incident) else self.incident(incident)
-        cells = self.cells(x, self.condition(who)).numpy()
-        pdg = np.zeros_like(who.pdg) if self.condition.hide_particle else who.pdg
-        return Showers(cells, who.energy, pdg, who.theta, who.phi, self.binning)
+        particles = incident if isinstance(incident, Incident) else self.incident(incident)
+        cells = self.cells(x, self.condition(particles) if c is None else c).cpu().numpy()
+        pdg = np.zeros_like(particles.pdg) if self.condition.hide_particle else particles.pdg
+        return Showers(cells, particles.energy, pdg, particles.theta, particles.phi, self.binning)

@@ -85,7 +85,7 @@ class CellSpectrum(nn.Module):
     def _lines(self, segment: Int[Tensor, "..."]) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
         """Slope and offset of ln e against ln w in segments, numbered through all layers."""
         slope = torch.diff(self.energies, append=self.energies[:, -1:]) / self.step[:, None]
-        knots = self.start[:, None] + self.step[:, None] * torch.arange(_KNOTS)
+        knots = self.start[:, None] + self.step[:, None] * torch.arange(_KNOTS, device=self.step.device)
         return slope.take(segment), (self.energies - slope * knots).take(segment)
 
     def _inverse(
@@ -110,7 +110,7 @@ class CellSpectrum(nn.Module):
         def layer_sum(x: Tensor) -> Tensor:
             return torch.zeros_like(log_layer).index_add(0, place, x).clamp_min(_TINY)
 
-        low, high = (log_layer - bound.repeat(len(layers)) for bound in self._bounds())
+        low, high = (log_layer - bound.repeat(layers.shape[0]) for bound in self._bounds())
         scale = log_layer
         for _ in range(_STEPS):
             energy, slope = self._inverse(log_share + scale[place], layer)
@@ -125,7 +125,7 @@ class CellSpectrum(nn.Module):
 
     def _bounds(self) -> tuple[Float[Tensor, " L"], Float[Tensor, " L"]]:
         """Largest and smallest ln e - ln w of each layer."""
-        excess = self.energies - self.start[:, None] - self.step[:, None] * torch.arange(_KNOTS)
+        excess = self.energies - self.start[:, None] - self.step[:, None] * torch.arange(_KNOTS, device=self.step.device)
         return excess.amax(1), excess.amin(1)
 
 

@@ -1,7 +1,9 @@
 r"""The mesh's symmetry about the axis: rotations by whole sectors and mirror images, as permutations of the features.
 
 The mesh lies about the particle's direction, over slabs that look the same everywhere. For particles along the normal
-every image of a shower is as likely as the shower itself: with 8 sectors, training sees 16 times the showers. An
+every image of a shower is as likely as the shower itself: with 8 sectors, training sees 16 times the showers. A turn
+has to carry the sectors of every layer into each other: layers of n sectors are kept by turns of 2 pi k / n, those of a
+single sector by any, so the turns are the common divisors of the layers that are divided at all. An
 inclined particle meets the slabs at an angle, which tells the sectors apart; what is left is the mirror image in the
 plane of direction and normal, :math:`\alpha \to -\alpha` together with :math:`\phi \to -\phi`. Rotations are then not
 used.
@@ -17,25 +19,36 @@ from torch import Tensor
 
 from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning
+from caloforge.preprocessing.parts import ConditionColumns, Features
 from caloforge.preprocessing.pipeline import Pipeline
 
 
 class AxialSymmetry:
-    """All images of a shower that are as likely as it is; ``apply`` draws one for each shower."""
+    """All images of a shower that are as likely as it is; ``apply`` draws one for each shower.
+
+    Args:
+        binning: the mesh.
+        perpendicular: whether the particles come along the normal.
+        columns: the parts of the conditions; their direction turns over in mirror images.
+
+    Attributes:
+        permutations: (S, V) cells of each image; every second one is a mirror image.
+    """
 
     def __init__(
-        self, binning: Binning, perpendicular: bool = True, mirrored: Float[Tensor, " C"] | None = None
+        self, binning: Binning, perpendicular: bool = True, columns: ConditionColumns | None = None
     ) -> None:
-        turns = math.gcd(*(layer.n_alpha for layer in binning.layers)) if perpendicular else 1
+        divided = [layer.n_alpha for layer in binning.layers if layer.n_alpha > 1]
+        turns = math.gcd(*divided) if perpendicular and divided else 1
         self.n_layers = binning.n_layers
         images = [self._image(binning, k / turns, mirror) for k in range(turns) for mirror in (False, True)]
         self.permutations: Int[Tensor, "S V"] = torch.stack(images)
-        self.mirrored = torch.ones(1) if mirrored is None else mirrored
+        self.columns = ConditionColumns() if columns is None else columns
 
     @classmethod
     def of(cls, showers: Showers, pipeline: Pipeline) -> "AxialSymmetry":
         """The symmetry that these showers and their conditions have."""
-        return cls(showers.binning, not (showers.theta != 0).any(), pipeline.condition.mirrored)
+        return cls(showers.binning, not (showers.theta != 0).any(), pipeline.condition.columns)
 
     @staticmethod
     def _image(binning: Binning, turn: float, mirror: bool) -> Int[Tensor, " V"]:
@@ -51,6 +64,8 @@ class AxialSymmetry:
     ) -> tuple[Float[Tensor, "N F"], Float[Tensor, "N C"]]:
         """A random image of each shower, with its conditions; layer energies stay."""
         choice = torch.randint(len(self.permutations), (len(x),), generator=generator)
-        cells = x[:, self.n_layers :].gather(1, self.permutations[choice])
-        image = torch.where((choice % 2 == 1)[:, None], c * self.mirrored, c)
-        return torch.cat([x[:, : self.n_layers], cells], 1), image
+        parts = Features.split(x, self.n_layers)
+        cells = parts.cells.gather(1, self.permutations[choice].to(x.device))
+        mirror = (choice % 2 == 1)[:, None].to(x.device)
+        image = torch.where(mirror, self.columns.split(c).mirrored().tensor, c)
+        return parts._replace(cells=cells).tensor, image

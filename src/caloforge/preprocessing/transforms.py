@@ -85,7 +85,7 @@ class LogitWithAtoms(nn.Module):
         """Place the bands beyond the extreme interior values of each feature: by 2 for the response, 1 for shares."""
         zero, one = self._atoms(u)
         inside, y = ~(zero | one), self._stretch(u)
-        some, margin = inside.any(0), torch.ones(u.shape[1])
+        some, margin = inside.any(0), torch.ones(u.shape[1], device=u.device)
         margin[0] = 2.0
         self.low.copy_(torch.where(some, y.masked_fill(~inside, torch.inf).amin(0) - margin, -15.0))
         self.high.copy_(torch.where(some, y.masked_fill(~inside, -torch.inf).amax(0) + margin, 15.0))
@@ -127,7 +127,7 @@ class Standardize(nn.Module):
         self.std.copy_(torch.where(std > 1e-6, std, 1.0))
 
     def forward(self, x: Float[Tensor, "N F"]) -> tuple[Float[Tensor, "N F"], Float[Tensor, " N"]]:
-        return (x - self.mean) / self.std, -self.std.log().sum().expand(len(x))
+        return (x - self.mean) / self.std, -self.std.log().sum().expand(x.shape[0])
 
     def inverse(self, y: Float[Tensor, "N F"]) -> Float[Tensor, "N F"]:
         return y * self.std + self.mean

@@ -40,20 +40,20 @@ _SKIP = ""  # this record says nothing about the condition
 def _collapsed(record: Record, final_beta: float, progress: float) -> str | None:
     if record.get("beta", 0.0) < final_beta:
         return _SKIP
-    told = record.get("information", math.inf)
-    if told >= _LEAST_INFORMATION:
+    information = record.get("information", math.inf)
+    if information >= _LEAST_INFORMATION:
         return None
     remedy = "raise model.free_bits or model.committed_rate, or lower model.beta"
-    return f"posterior collapse: the latent tells the decoder {told:.2f} nats of a shower; {remedy}"
+    return f"posterior collapse: the latent tells the decoder {information:.2f} nats of a shower; {remedy}"
 
 
 def _saturated(record: Record, final_beta: float, progress: float) -> str | None:
     bound = record.get("validation_jensen_shannon", 0.0)
     if bound <= _SURE:
         return None
-    said = f"its bound on the Jensen-Shannon divergence is {bound:.3f} of at most {math.log(2):.3f} nats"
+    estimate = f"its bound on the Jensen-Shannon divergence is {bound:.3f} of at most {math.log(2):.3f} nats"
     return (
-        f"discriminator saturation: {said}; lower model.critic_speed or critic_turns, raise model.r1, or train a wgan"
+        f"discriminator saturation: {estimate}; lower model.critic_speed or critic_turns, raise model.r1, or train a wgan"
     )
 
 
@@ -111,22 +111,22 @@ def smallest_variance_ratio(
     At most 512 showers are looked at; medians of squares stand for variances, which outliers would rule.
     """
     x, c = x[:_SHOWERS], c[:_SHOWERS]
-    made = model.sample(model.latent(len(c), generator), c)
-    spreads = [_spread(_statistics(pipeline, features, c), c) for features in (x, made)]
-    known = spreads[0] > _LEAST_SPREAD
-    return float((spreads[1][known] / spreads[0][known]).min()) if known.any() else 1.0
+    samples = model.sample(model.latent(len(c), generator).to(c), c)
+    truth, generated = (_spread(_statistics(pipeline, features, c), c) for features in (x, samples))
+    varies = truth > _LEAST_SPREAD
+    return float((generated[varies] / truth[varies]).min()) if varies.any() else 1.0
 
 
 def _statistics(pipeline: Pipeline, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N s"]:
     energy = pipeline.condition.energies(c)[:, None]
-    layers = pipeline.layer_energies(x[:, : pipeline.binning.n_layers], c) / energy
+    layers = pipeline.layer_energies(pipeline.parts(x).energies, c) / energy
     concentration = (pipeline.cells(x, c) / energy).square().sum(1, keepdim=True).clamp_min(1e-12).log()
     return torch.cat([layers, layers.sum(1, keepdim=True), concentration], 1).double()
 
 
 def _spread(t: Float[Tensor, "N s"], c: Float[Tensor, "N C"]) -> Float[Tensor, " s"]:
     """Median squared residual of a fit in c and its squares."""
-    terms = torch.cat([torch.ones(len(c), 1), c, c**2], 1).double()
-    gram = terms.T @ terms + 1e-6 * torch.eye(terms.shape[1], dtype=torch.float64)
+    terms = torch.cat([torch.ones_like(c[:, :1]), c, c**2], 1).double()
+    gram = terms.T @ terms + 1e-6 * torch.eye(terms.shape[1]).to(terms)
     residual = t - terms @ torch.linalg.solve(gram, terms.T @ t)
     return residual.square().median(0).values

@@ -101,8 +101,8 @@ def binned(showers: Showers, cells: bool = False, bins: int = _BINS) -> Samples:
     def tensor(values: np.ndarray) -> Tensor:
         return torch.tensor((values[chosen][order] * scale).astype(np.float32))
 
-    found = tensor(showers.energy) if cells else None
-    return Samples(torch.tensor(centre).float(), tensor(showers.layer_energy), showers.binning, found)
+    energy_of_cells = tensor(showers.energy) if cells else None
+    return Samples(torch.tensor(centre).float(), tensor(showers.layer_energy), showers.binning, energy_of_cells)
 
 
 Draw = Callable[[Float[Tensor, " K"], int], Samples]  # n showers at each of K energies (MeV), differentiable
@@ -133,7 +133,7 @@ def showers_of(model: Generator, stage: Stage, c: Float[Tensor, "N C"], generato
     and Patterson, SIAM J. Numer. Anal. 13 (1976) 904.
     """
     two = _two_stages(model)
-    pipeline, n_layers = two.pipeline, two.n_layers
+    pipeline, n_layers = two.pipeline, two.pipeline.n_layers
     engine: Any = torch.quasirandom.SobolEngine(n_layers, scramble=True, seed=0)  # type: ignore[no-untyped-call]
 
     def draw(energy: Float[Tensor, " K"], n: int) -> Samples:
@@ -141,12 +141,12 @@ def showers_of(model: Generator, stage: Stage, c: Float[Tensor, "N C"], generato
         conditions = pipeline.condition.at_energies(c[rows], energy.repeat_interleave(n))
         shifts = torch.rand(len(energy), 1, n_layers, generator=generator)
         points = (engine.reset().draw(n) + shifts).remainder(1.0).clamp(1e-6, 1 - 1e-6)
-        noise = torch.special.ndtri(points).flatten(0, 1)
+        noise = torch.special.ndtri(points).flatten(0, 1).to(c)
         if stage == "energies":
             return Samples(energy, two.sample_layers(noise, conditions).view(len(energy), n, -1), pipeline.binning)
-        noise = torch.cat([noise, two.latent(len(rows), generator)[:, n_layers:]], 1)
-        x = two.sample(noise, conditions)
-        layers = pipeline.layer_energies(x[:, :n_layers], conditions).view(len(energy), n, -1)
+        parts = two.noise.split(two.latent(len(rows), generator).to(c))._replace(energies=noise)
+        x = two.sample(parts.tensor, conditions)
+        layers = pipeline.layer_energies(pipeline.parts(x).energies, conditions).view(len(energy), n, -1)
         return Samples(energy, layers, pipeline.binning, pipeline.cells(x, conditions).view(len(energy), n, -1))
 
     return draw

@@ -177,16 +177,16 @@ def latent_use(run: Run, truth: Showers, seed: int) -> LatentUse | None:
     shape, generator = model.shape, torch_stream(seed, "latent use")
     with torch.inference_mode():
         x, c, _ = run.pipeline(truth, generator)
-        shares, e = x[:, model.n_layers :], model.embedding(c)
-        u = model.context(x[:, : model.n_layers], c)[0]
+        features, e = run.pipeline.parts(x), model.embedding(c)
+        context = model.context(features.energies, c)[0]
 
         def log_likelihood(z: torch.Tensor) -> torch.Tensor:
-            return shape.log_likelihood(shares, z, u, e)
+            return shape.log_likelihood(features.cells, z, context, e)
 
         energy = torch.tensor(np.array(truth.incident_energy, np.float32))
         noise = torch.randn(len(x), shape.latent, generator=generator)
-        prior = shape.draw_prior(noise, u, e)
-        return measure_latent(*shape.posterior(shares, u, e), log_likelihood, energy, prior, generator)
+        prior = shape.draw_prior(noise, context, e)
+        return measure_latent(*shape.posterior(features.cells, context, e), log_likelihood, energy, prior, generator)
 
 
 def _no_latent() -> Finding:

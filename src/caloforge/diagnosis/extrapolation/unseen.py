@@ -16,7 +16,7 @@ from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.data.splits import split_mask
 from caloforge.errors import BadValue, BinningMismatch
-from caloforge.preprocessing.conditions import Conditions
+from caloforge.preprocessing.conditions import ConditionEncoder
 from caloforge.training.run import Run
 from caloforge.units import format_energy
 from caloforge.validation.sample import Source
@@ -46,7 +46,7 @@ def showers_near(run: Run, sources: Mapping[str, Source], energy: float) -> Show
     return kept
 
 
-def _unseen(showers: Showers, known: Conditions) -> Bool[Array, " N"]:
+def _unseen(showers: Showers, known: ConditionEncoder) -> Bool[Array, " N"]:
     """Outside the training range, or of the test split."""
     low, high = known.energy_range.tolist()
     outside = (showers.incident_energy < low) | (showers.incident_energy > high)
@@ -58,7 +58,7 @@ def _remedy(sources: Mapping[str, Source], energy: float, ends: list[float]) -> 
     return f"{has}; give a file with --truth that caloforge simulate --energy {format_energy(energy)} makes"
 
 
-def _require_known(known: Conditions, showers: Showers) -> None:
+def _require_known(known: ConditionEncoder, showers: Showers) -> None:
     """Particle and direction; the energy may be anything."""
     incident = Incident.of(showers)
     energy = np.clip(incident.energy.astype(np.float64), *known.energy_range.tolist())

@@ -1,0 +1,72 @@
+"""Named parts of a two-stage model's noise and of what its second stage hears; the one place that knows their columns."""
+
+__all__ = ["LayerContext", "Noise", "NoiseWidths"]
+
+from dataclasses import astuple, dataclass, fields
+from itertools import accumulate
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+class Noise(NamedTuple):
+    """Standard normal noise of N showers.
+
+    Args:
+        energies: (N, L) of the layer energies.
+        latent: (N, Z) latents that shape the whole shower.
+        cells: (N, M) of the single cells.
+    """
+
+    energies: Tensor
+    latent: Tensor
+    cells: Tensor
+
+    @property
+    def tensor(self) -> Float[Tensor, "N M"]:
+        """All noise, side by side, as ``Generator.sample`` takes it."""
+        return torch.cat(self, 1)
+
+
+@dataclass(frozen=True)
+class NoiseWidths:
+    """How many numbers each part of the noise has; parts in the order of `Noise`."""
+
+    energies: int
+    latent: int
+    cells: int
+
+    @property
+    def total(self) -> int:
+        """Numbers of one shower."""
+        return sum(astuple(self))
+
+    @property
+    def columns(self) -> dict[str, tuple[int, int]]:
+        """First column and the one behind the last, of each part that has any."""
+        ends = list(accumulate(astuple(self)))
+        places = zip([0, *ends[:-1]], ends, strict=True)
+        return {part.name: place for part, place in zip(fields(self), places, strict=True) if place[0] < place[1]}
+
+    def split(self, noise: Float[Tensor, "N M"]) -> Noise:
+        """The parts of the noise, as views."""
+        return Noise(*noise.split(list(astuple(self)), 1))
+
+
+class LayerContext(NamedTuple):
+    """What the stage of the cells hears of the layer energies.
+
+    Args:
+        features: (N, L) energy features, as the first stage draws them.
+        log_energies: (N, L) standardised logarithms of the layer energies.
+    """
+
+    features: Tensor
+    log_energies: Tensor
+
+    @property
+    def tensor(self) -> Float[Tensor, "N U"]:
+        """Both, side by side."""
+        return torch.cat(self, 1)
