@@ -11,6 +11,7 @@ from caloforge.config import load_config, packaged_configs
 from caloforge.data.showers import Showers
 from caloforge.data.store import ShowerFile, write_showers
 from caloforge.errors import BadFile
+from caloforge.preprocessing.parts import ConditionColumns
 from caloforge.training.run import load_run, shipped_models
 
 CONFIG = {
@@ -95,7 +96,7 @@ def test_geant4_showers_of_two_particles_from_many_directions(call, tmp_path):
     assert call("train", tmp_path / "config.yaml", "-o", tmp_path / "run")[0] == 0
     known = load_run(tmp_path / "run").pipeline.condition
     assert known.particles.tolist() == [11, 22]
-    assert (known.n_features, known.varies_theta, known.varies_phi) == (5, True, True)
+    assert known.columns == ConditionColumns(particle=True, cos_theta=True, direction=True)
     words = [tmp_path / "run", "--like", tmp_path / "truth.h5", "-o", tmp_path / "fake.h5"]
     assert call("generate", *words)[0] == 0
     with ShowerFile(tmp_path / "fake.h5") as fake, ShowerFile(tmp_path / "truth.h5") as truth:

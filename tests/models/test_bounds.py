@@ -8,6 +8,7 @@ import torch
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.models import model_config
 from caloforge.models.bounds import gaussian_kl, importance_bound, log_mean_exp, mutual_information, widest_posterior
+from caloforge.models.parts import LayerContext, NoiseWidths
 from caloforge.models.vae import ShapeVAE
 from caloforge.rng import torch_stream
 
@@ -128,8 +129,8 @@ def test_latent_of_one_dimension(binning, showers, decoder):
     shape, shares, u = model.shape, x[:, 3:], model.context(x[:, :3], c)[0]
     shape.cells.weight.mul_(10.0)
     grid, n = torch.linspace(-6, 6, 401), 401
-    rows = [t.repeat_interleave(n, 0) for t in (shares, u, c)]
-    density = shape.log_likelihood(rows[0], grid.repeat(6)[:, None], rows[1], rows[2])
+    repeated, context = shares.repeat_interleave(n, 0), LayerContext(*(part.repeat_interleave(n, 0) for part in u))
+    density = shape.log_likelihood(repeated, grid.repeat(6)[:, None], context, c.repeat_interleave(n, 0))
     density = density.view(6, n).double()
     normal = (-0.5 * grid**2 - 0.5 * math.log(2 * math.pi)).double()
     exact = (density + normal).logsumexp(1) + math.log(12 / 400)
@@ -150,17 +151,18 @@ def test_two_modes():
     config = model_config({"name": "vae", "latent": 2, "width": 32, "depth": 1, "beta_schedule": "fixed"})
     torch.manual_seed(0)
     shape = ShapeVAE(mesh, 1, config, None)
-    u, c = torch.zeros(2000, 2), torch.zeros(2000, 1)
-    shape.initialise(shares, u)
+    c = torch.zeros(2000, 1)
+    shape.initialise(shares, LayerContext(c, c))
     optimiser = torch.optim.Adam(shape.parameters(), 5e-3)
     for _ in range(120):
         rows = torch.randint(2000, (128,), generator=generator)
         optimiser.zero_grad()
-        shape.loss(shares[rows], u[rows], c[rows], 1.0, generator)["total"].backward()
+        shape.loss(shares[rows], LayerContext(c[rows], c[rows]), c[rows], 1.0, generator)["total"].backward()
         optimiser.step()
-    noise = torch.randn(2000, shape.noise_width, generator=generator)
+    widths = NoiseWidths(1, shape.latent, shape.cell_noise)
+    noise = widths.split(torch.randn(2000, widths.total, generator=generator))
     with torch.no_grad():
-        drawn = shape.sample(noise, u, c, torch.ones(2000, 1, dtype=torch.bool))
+        drawn = shape.sample(noise, LayerContext(c, c), c, torch.ones(2000, 1, dtype=torch.bool))
     assert (drawn[:, 0] > 0.5).float().mean().item() == pytest.approx(0.25, abs=0.06)
     between = ((drawn[:, 0] > 0.3) & (drawn[:, 0] < 0.5)).float().mean().item()
     assert between < 0.08

@@ -1,4 +1,4 @@
-"""The mean picture finds again what made the showers."""
+"""The fit of the cell marginals finds again what made the showers."""
 
 import numpy as np
 import pytest

@@ -69,7 +69,7 @@ def test_samples_keep_to_the_layers_and_have_exact_zeros(trained):
     sums = shares @ model.shape.shares.segments
     assert torch.allclose(sums, (layers > 0).float(), atol=1e-5)
     truth, made = ((cells == 0).float().mean(0) for cells in (x[:, 3:], shares))
-    assert (made - truth).abs().mean() < 0.1  # the mean picture it starts from
+    assert (made - truth).abs().mean() < 0.1  # the cell marginals it starts from
     assert (shares >= 0).all()
 
 

@@ -5,6 +5,7 @@ import torch
 
 from caloforge.models import model_config
 from caloforge.models.layerwise import LayerMemory
+from caloforge.models.parts import NoiseWidths
 from caloforge.rng import torch_stream
 
 FIRST = (0, 12, 24, 30)  # cells of the three layers
@@ -48,10 +49,11 @@ def test_samples_are_drawn_layer_by_layer(shape):
     """Noise of a layer changes this layer and later ones, and a sample repeats itself given itself."""
     stage, _, u, c = shape
     active = torch.ones(50, 3, dtype=torch.bool)
-    noise = torch.randn(50, stage.noise_width, generator=torch_stream(2, "noise"))
+    widths = NoiseWidths(3, stage.latent, stage.cell_noise)
+    noise = widths.split(torch.randn(50, widths.total, generator=torch_stream(2, "noise")))
     drawn = stage.sample(noise, u, c, active)
-    other = noise.clone()
-    cells = other[:, stage.latent :].view(50, stage.shares.normals, -1)
+    other = noise._replace(cells=noise.cells.clone())
+    cells = other.cells.view(50, stage.shares.normals, -1)
     cells[:, :, 12:24] = torch.randn(50, stage.shares.normals, 12, generator=torch_stream(3, "noise"))
     changed = stage.sample(other, u, c, active)
     assert torch.equal(drawn[:, :12], changed[:, :12])

@@ -9,7 +9,8 @@ import torch
 from caloforge.data.incident import Incident
 from caloforge.errors import BadValue
 from caloforge.nn.conditioning import ParticleEmbedding
-from caloforge.preprocessing.conditions import Conditions
+from caloforge.preprocessing.conditions import ConditionEncoder
+from caloforge.preprocessing.parts import ConditionColumns
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.preprocessing.symmetry import AxialSymmetry
 from caloforge.rng import torch_stream
@@ -28,7 +29,7 @@ def beam(n=2000, seed=0) -> Incident:
 
 @pytest.fixture
 def known():
-    conditions = Conditions()
+    conditions = ConditionEncoder()
     conditions.fit(beam())
     return conditions
 
@@ -39,7 +40,7 @@ def one(energy=20e3, pdg=11, theta=0.3, phi=0.0) -> Incident:
 
 def test_one_perpendicular_particle_is_its_energy():
     incident = Incident.alike(beam().energy, pdg=22)
-    conditions = Conditions()
+    conditions = ConditionEncoder()
     conditions.fit(incident)
     c = conditions(incident)
     log_energy = np.log(incident.energy)
@@ -86,7 +87,7 @@ def test_ranges(known, change, says):
 
 def test_range_of_phi():
     incident = beam()
-    half = Conditions()
+    half = ConditionEncoder()
     half.fit(Incident(incident.energy, incident.pdg, incident.theta, np.abs(incident.phi)))
     half.check_range(one(phi=2.0))
     half.check_range(one(phi=2.0 - 2 * math.pi))
@@ -101,7 +102,7 @@ def test_an_unknown_particle_has_no_conditions(known):
 
 
 def test_what_is_saved_is_what_was_fitted(known):
-    again = Conditions()
+    again = ConditionEncoder()
     again.load_state_dict(known.state_dict())
     assert again.n_features == 5
     assert torch.equal(again(beam()), known(beam()))
@@ -118,14 +119,14 @@ def test_inverse(known):
 
 
 def test_embedding(known):
-    embedding = ParticleEmbedding(known.n_particles, known.n_features)
+    embedding = ParticleEmbedding(known.n_particles, known.columns)
     c = known(beam())
     out = embedding(c)
     assert out.shape == (2000, embedding.n_out)
     assert torch.equal(out[:, [0, -3, -2, -1]], c[:, [0, 2, 3, 4]])
     electrons = out[c[:, 1] == 0][:, 1:-3]
     assert torch.equal(electrons, electrons[:1].expand_as(electrons))
-    alone = ParticleEmbedding(1, 4)
+    alone = ParticleEmbedding(1, ConditionColumns(cos_theta=True, direction=True))
     assert torch.equal(alone(c[:, :4]), c[:, :4])
 
 
@@ -142,7 +143,7 @@ def test_an_energy_alone_is_not_enough(binning, showers):
 
 def test_images_of_inclined_showers(binning, known):
     """Only the mirror image is as likely as the shower, and phi turns with it."""
-    symmetry = AxialSymmetry(binning, perpendicular=False, mirrored=known.mirrored)
+    symmetry = AxialSymmetry(binning, perpendicular=False, columns=known.columns)
     assert len(symmetry.permutations) == 2
     incident = beam()
     c = known(incident)

@@ -4,7 +4,7 @@ import torch
 
 from caloforge.data.showers import Showers
 from caloforge.errors import BinningMismatch
-from caloforge.geometry.binning import Binning
+from caloforge.geometry.binning import Binning, Layer
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.preprocessing.symmetry import AxialSymmetry
 from caloforge.preprocessing.transforms import EnergyChain, LogitWithAtoms, Standardize
@@ -147,3 +147,23 @@ def test_other_showers_are_refused(pipeline, showers, binning, generator):
     two = Showers.perpendicular(showers.energy[:, :24], showers.incident_energy, other)
     with pytest.raises(BinningMismatch):
         pipeline(two, generator)
+
+
+@pytest.mark.parametrize(
+    ("sectors", "turns"), [((1, 10, 1), 10), ((1, 1), 1), ((4, 6), 2), ((1, 12, 8), 4), ((5, 1, 7), 1)], ids=str
+)
+def test_turns_are_those_that_every_layer_allows(sectors, turns):
+    """A layer of a single sector is its own image under any turn; the others turn by one common angle."""
+    rings = (0.0, 5.0, 10.0)
+    mesh = Binning(tuple(Layer(i, rings, n, (10.0 * i, 10.0 * i + 10.0)) for i, n in enumerate(sectors)), "mixed")
+    symmetry, angles = AxialSymmetry(mesh), set()
+    assert symmetry.permutations.shape == (2 * turns, mesh.n_voxels)
+    divided = np.isin(mesh.layer_of_voxel, [i for i, n in enumerate(sectors) if n > 1])
+    for mirror, permutation in zip((False, True) * turns, symmetry.permutations.numpy(), strict=True):
+        assert np.array_equal(mesh.layer_of_voxel[permutation], mesh.layer_of_voxel)
+        assert np.array_equal(mesh.ring_of_voxel[permutation], mesh.ring_of_voxel)
+        sign = -1 if mirror else 1
+        turn = np.mod(mesh.alpha_centres[permutation] - sign * mesh.alpha_centres, 2 * np.pi)[divided]
+        assert np.allclose(np.cos(turn - turn[:1]), 1.0)  # for no cell: all layers are whole rings
+        angles.add((mirror, *np.round(np.exp(1j * turn[:1]), 6)))
+    assert len(angles) == (2 * turns if divided.any() else 2)

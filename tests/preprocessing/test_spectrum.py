@@ -36,14 +36,14 @@ def test_there_and_back(spectrum):
     pipeline = Pipeline(MESH, "spectrum")
     pipeline.spectrum = spectrum
     shares, _ = pipeline._shares(cells)
-    layers = pipeline._layer_sum(cells)
+    layers = pipeline.layer_sum(cells)
     again = spectrum.cells(shares, layers)
     assert torch.equal(again == 0, cells == 0)
     assert torch.allclose(again, cells, rtol=1e-3)
-    assert torch.allclose(pipeline._layer_sum(again), layers, rtol=1e-6)
+    assert torch.allclose(pipeline.layer_sum(again), layers, rtol=1e-6)
 
 
-def test_layer_sums_hold_for_any_shares(spectrum):
+def testlayer_sums_hold_for_any_shares(spectrum):
     """Whatever a model draws, also far from the training showers, the cells sum to their layer."""
     generator = torch_stream(1, "test")
     shares = torch.rand(500, 6, generator=generator) ** 8
@@ -79,7 +79,7 @@ def test_determinant(spectrum, cells):
 
     def coordinates(energy):
         full = torch.zeros(6, dtype=torch.float64).masked_scatter(hit, energy)[None]
-        shares, sums = pipeline._shares(full)[0][0], pipeline._layer_sum(full)[0]
+        shares, sums = pipeline._shares(full)[0][0], pipeline.layer_sum(full)[0]
         return torch.stack([sums[0], shares[0], shares[2], sums[1], shares[4]])
 
     jacobian = torch.autograd.functional.jacobian(coordinates, x[hit])

@@ -20,8 +20,8 @@ def shoot(known: ConditionEncoder, energy: str, rest: Words, n: int, seed: int) 
     particle, theta, phi = rest
     if particle is None and known.n_particles > 1:
         raise BadValue("--particle", None, f"the model was trained on PDG {known.particles.tolist()}; say which")
-    thetas = _angles("theta", theta, known.varies_theta, known.theta_range.tolist())
-    phis = _angles("phi", phi, known.varies_phi, known.phi_range.tolist())
+    thetas = _angles("theta", theta, known.columns.cos_theta, known.theta_range.tolist())
+    phis = _angles("phi", phi, known.columns.direction, known.phi_range.tolist())
     pdg = parse_particle(particle) if particle else int(known.particles[0])
     return Incident(
         parse_spectrum(energy).sample(n, stream(seed, "beam")),

@@ -121,9 +121,7 @@ class TwoStage(Generator):
     def _log_energy(self, layers: Float[Tensor, "N L"]) -> Float[Tensor, "N L"]:
         return layers.clamp_min(_FLOOR).log()
 
-    def context(
-        self, u: Float[Tensor, "N L"], c: Float[Tensor, "N C"]
-    ) -> tuple[LayerContext, Bool[Tensor, "N L"]]:
+    def context(self, u: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> tuple[LayerContext, Bool[Tensor, "N L"]]:
         """What the shape stage hears of energy features, and which layers have energy."""
         layers = self.pipeline.layer_energies(u, c)
         return LayerContext(u, self.log_energy(self._log_energy(layers))[0]), layers > 0

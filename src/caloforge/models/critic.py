@@ -159,7 +159,7 @@ class ShowerCritic(nn.Module):
     ) -> Float[Tensor, " P"]:
         """Score of each pack from its rows, ``packed``."""
         single = features.view(features.shape[0], self.packing, -1)
-        parts = single.split([self.n_cells, single.shape[2] - self.n_cells], 2)
+        parts = torch.split(single, [self.n_cells, single.shape[2] - self.n_cells], 2)
         cells, observables = (part.flatten(1) for part in parts)
         score = self.cells(torch.cat([self.statistics(cells), context], 1), c)
         return (score + self.observables(torch.cat([self.statistics(observables), context], 1), c)).squeeze(1)

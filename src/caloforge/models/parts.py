@@ -1,4 +1,4 @@
-"""Named parts of a two-stage model's noise and of what its second stage hears; the one place that knows their columns."""
+"""Named parts of a two-stage model's noise and of what its second stage hears; only here are their columns known."""
 
 __all__ = ["LayerContext", "Noise", "NoiseWidths"]
 
@@ -52,7 +52,7 @@ class NoiseWidths:
 
     def split(self, noise: Float[Tensor, "N M"]) -> Noise:
         """The parts of the noise, as views."""
-        return Noise(*noise.split(list(astuple(self)), 1))
+        return Noise(*torch.split(noise, list(astuple(self)), 1))
 
 
 class LayerContext(NamedTuple):

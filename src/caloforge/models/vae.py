@@ -2,7 +2,8 @@ r"""Conditional beta-VAE of shower shapes: an explicit likelihood, bounded from 
 
 .. math:: \log p(s \mid u, c) \ge E_{q(z|s,u,c)}[\log p(s \mid z, u, c)] - KL(q(z|s,u,c) \,\|\, N(0, 1))
 
-s: shares of the cells in their layer; u: what is known of the layer energies (`LayerContext`); c: conditions. The decoder's output is a proper density for sparse non-negative cells
+s: shares of the cells in their layer; u: what is known of the layer energies (`LayerContext`); c: conditions. The
+decoder's output is a proper density for sparse non-negative cells
 (`caloforge.models.hurdle`), so samples have real zeros and real cell noise, not a blurred mean. The KL term has weight
 beta (arXiv:1804.03599); against posterior collapse the weight starts at zero and never pushes a latent below its free
 bits (arXiv:1606.04934), or posteriors are kept narrower than the prior (delta-VAE, arXiv:1901.03416). Where the average

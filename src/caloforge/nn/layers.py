@@ -75,7 +75,7 @@ class AffineOfCondition(nn.Module):
             ratio = (square * (-2 * (phi @ log_scale)).exp()).clamp(max=_OUTLIER)
             step = 0.5 * solve @ (ratio - 1)
             log_scale[:, : self.widths] += step[:, : self.widths]
-        weights, bias = torch.cat([mean, log_scale], 1).T.float().split([phi.shape[1] - 1, 1], 1)
+        weights, bias = torch.split(torch.cat([mean, log_scale], 1).T.float(), [phi.shape[1] - 1, 1], 1)
         self.line.weight.copy_(weights)
         self.line.bias.copy_(bias[:, 0])
 

@@ -1,7 +1,7 @@
 r"""Incident particles -> c (N, C): what a network sees of the particle, and what it was trained on.
 
-Its parts are those of `Conditions`: the energy always, the particle where there are several, :math:`\cos\theta` where it
-varies, and where :math:`\phi` varies the direction, which is periodic in :math:`\phi` and forgets it where it means
+Its parts are those of `Conditions`: the energy always, the particle where there are several, :math:`\cos\theta` where
+it varies, and where :math:`\phi` varies the direction, which is periodic in :math:`\phi` and forgets it where it means
 nothing, at :math:`\theta = 0`. One perpendicular particle has the energy only.
 """
 

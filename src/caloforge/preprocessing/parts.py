@@ -79,7 +79,8 @@ class ConditionColumns:
 
     def split(self, c: Float[Tensor, "N C"]) -> Conditions:
         """The parts of c, as views."""
-        widths = {"log_energy": 1, "particle": self.particle, "cos_theta": self.cos_theta, "direction": 2 * self.direction}
+        widths = {"log_energy": 1, "particle": self.particle, "cos_theta": self.cos_theta}
+        widths["direction"] = 2 * self.direction
         parts, start = {}, 0
         for name, width in widths.items():
             if width:

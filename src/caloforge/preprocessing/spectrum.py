@@ -85,7 +85,8 @@ class CellSpectrum(nn.Module):
     def _lines(self, segment: Int[Tensor, "..."]) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
         """Slope and offset of ln e against ln w in segments, numbered through all layers."""
         slope = torch.diff(self.energies, append=self.energies[:, -1:]) / self.step[:, None]
-        knots = self.start[:, None] + self.step[:, None] * torch.arange(_KNOTS, device=self.step.device)
+        number = torch.arange(_KNOTS, device=self.step.device)
+        knots = self.start[:, None] + self.step[:, None] * number
         return slope.take(segment), (self.energies - slope * knots).take(segment)
 
     def _inverse(
@@ -125,7 +126,9 @@ class CellSpectrum(nn.Module):
 
     def _bounds(self) -> tuple[Float[Tensor, " L"], Float[Tensor, " L"]]:
         """Largest and smallest ln e - ln w of each layer."""
-        excess = self.energies - self.start[:, None] - self.step[:, None] * torch.arange(_KNOTS, device=self.step.device)
+        excess = (
+            self.energies - self.start[:, None] - self.step[:, None] * torch.arange(_KNOTS, device=self.step.device)
+        )
         return excess.amax(1), excess.amin(1)
 
 

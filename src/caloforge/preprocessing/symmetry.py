@@ -35,9 +35,7 @@ class AxialSymmetry:
         permutations: (S, V) cells of each image; every second one is a mirror image.
     """
 
-    def __init__(
-        self, binning: Binning, perpendicular: bool = True, columns: ConditionColumns | None = None
-    ) -> None:
+    def __init__(self, binning: Binning, perpendicular: bool = True, columns: ConditionColumns | None = None) -> None:
         divided = [layer.n_alpha for layer in binning.layers if layer.n_alpha > 1]
         turns = math.gcd(*divided) if perpendicular and divided else 1
         self.n_layers = binning.n_layers

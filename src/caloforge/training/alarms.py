@@ -52,9 +52,8 @@ def _saturated(record: Record, final_beta: float, progress: float) -> str | None
     if bound <= _SURE:
         return None
     estimate = f"its bound on the Jensen-Shannon divergence is {bound:.3f} of at most {math.log(2):.3f} nats"
-    return (
-        f"discriminator saturation: {estimate}; lower model.critic_speed or critic_turns, raise model.r1, or train a wgan"
-    )
+    remedy = "lower model.critic_speed or critic_turns, raise model.r1, or train a wgan"
+    return f"discriminator saturation: {estimate}; {remedy}"
 
 
 def _narrow(record: Record, final_beta: float, progress: float) -> str | None:
