@@ -114,8 +114,9 @@ def _simulated(facts: dict[str, Any]) -> str:
 def card(run_folder: Path, report: dict[str, Any], name: str, extrapolation: dict[str, Any] | None) -> str:
     """The text of the model card."""
     run, config = load_run(run_folder), yaml.safe_load((run_folder / "config.yaml").read_text())
-    known, facts, metrics = run.pipeline.condition, run.provenance, report["metrics"]
-    worst = max(metrics["separation"], key=lambda n: _excess(metrics["separation"][n]))
+    known, facts, numbers = run.pipeline.condition, run.provenance, report["evidence"]
+    separations = [key for key in numbers if key.startswith("separation/") and " @ " not in key]
+    worst = max(separations, key=lambda key: _excess(numbers[key]))
     steepest, judged = float(known.theta_range[1]), report["provenance"]["truth"]
     test_split = judged["split"] == "test"
     return CARD.format(
@@ -142,13 +143,13 @@ def card(run_folder: Path, report: dict[str, Any], name: str, extrapolation: dic
         parameters=sum(p.numel() for p in run.model.parameters()),
         truth=report["samples"]["truth"],
         generated=report["samples"]["generated"],
-        auc_high=_auc(metrics["auc_high"]),
-        auc_low=_auc(metrics["auc_low"]),
-        bias=metrics["response_bias_max"],
-        ratio=metrics["resolution_ratio_max"],
-        worst=worst,
-        separation=metrics["separation"][worst]["value"],
-        floor=metrics["separation"][worst]["floor"],
+        auc_high=_auc(numbers["auc/high"]),
+        auc_low=_auc(numbers["auc/low"]),
+        bias=numbers["response_bias"]["value"],
+        ratio=max((b["ratio"] for b in report["response"]), key=lambda ratio: abs(ratio - 1)),
+        worst=worst.removeprefix("separation/"),
+        separation=numbers[worst]["value"],
+        floor=numbers[worst]["floor"],
     )
 
 

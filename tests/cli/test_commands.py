@@ -190,15 +190,12 @@ def test_quickstart(call, tmp_path):
     assert code == 0
     assert "peak memory" in out
     report = json.loads((tmp_path / "qs" / "report.json").read_text())
-    assert report["schema"] == 2
+    assert report["schema"] == 3
     assert report["samples"]["generated"] == 3000
     assert report["samples"]["truth"] >= 1500
-    metrics = report["metrics"]
-    for name in ("auc_low", "auc_high"):
-        assert {"value", "floor"} <= set(metrics[name])
-    assert all({"value", "floor"} <= set(entry) for entry in metrics["separation"].values())
-    assert isinstance(metrics["response_bias_max"], float)
-    assert isinstance(metrics["resolution_ratio_max"], float)
+    evidence = report["evidence"]
+    assert {"auc/low", "auc/high", "separation/response", "response_bias", "resolution_ratio"} <= set(evidence)
+    assert all({"value", "floor"} <= set(numbers) for numbers in evidence.values())
     speed = report["speed"]
     assert speed["ratio"] == pytest.approx(speed["geant4_ms_per_shower"] / speed["generator_ms_per_shower"])
     assert report["verdict"]

@@ -7,10 +7,11 @@ from caloforge.diagnosis.collapse.conditional_scale import ConditionalScale, sta
 from caloforge.diagnosis.collapse.diversity import lost_variance, near_duplicates, rare_coverage
 from caloforge.diagnosis.collapse.memorisation import copies_of_training
 from caloforge.diagnosis.collapse.modes import judge_modes, measure_modes
-from caloforge.diagnosis.finding import ALPHA, Effect, Status, judge
+from caloforge.diagnosis.finding import ALPHA, Effect, judge
 from caloforge.errors import EmptySample
 from caloforge.metrics.neighbours import nearest
 from caloforge.rng import stream
+from caloforge.validation.finding import Status
 
 WIDTH = 4
 
@@ -22,8 +23,8 @@ def mixture(n, rare, rng):
 
 
 def test_an_effect_needs_significance_and_size():
-    assert judge("t", Effect(0.3, 0.05, 100, 0.1, 0.5), "", "").status is Status.ALARM
-    assert judge("t", Effect(0.05, 0.001, 100, 0.1, 0.5), "", "").status is Status.HEALTHY
+    assert judge("t", Effect(0.3, 0.05, 100, 0.1, 0.5), "", "").status is Status.FAIL
+    assert judge("t", Effect(0.05, 0.001, 100, 0.1, 0.5), "", "").status is Status.PASS
     assert judge("t", Effect(0.3, 0.3, 100, 0.1, 0.5), "", "").status is Status.CANNOT_TELL
 
 
@@ -44,7 +45,7 @@ def test_the_recovered_fraction_is_measured(kept):
     assert rare.ratio_interval[0] <= max(kept, 0.01)
     assert rare.ratio_interval[1] >= kept
     finding = judge_modes((rare,))[0]
-    assert finding.status is (Status.HEALTHY if kept == 1 else Status.ALARM)
+    assert finding.status is (Status.PASS if kept == 1 else Status.FAIL)
 
 
 def test_a_classifier_that_errs_is_corrected():
@@ -66,7 +67,7 @@ def test_showers_of_neither_mode_do_not_count_as_one():
     common, rare = measure_modes(truth, labels, made, rng)
     assert common.ratio == pytest.approx(1, abs=0.05)
     assert rare.generated < 0.005
-    assert judge_modes((rare,))[0].status is Status.ALARM
+    assert judge_modes((rare,))[0].status is Status.FAIL
 
 
 def test_too_few_showers_of_a_rare_mode_cannot_tell():
@@ -117,7 +118,7 @@ def diversity(reference, control, generated):
 
 def test_healthy_samples_rarely_alarm():
     findings = [f for trial in range(25) for f in diversity(*healthy(trial))]
-    alarms = sum(f.status is Status.ALARM for f in findings)
+    alarms = sum(f.status is Status.FAIL for f in findings)
     assert len(findings) == 125
     assert alarms <= 125 * ALPHA + 3 * np.sqrt(125 * ALPHA)
 
@@ -125,14 +126,14 @@ def test_healthy_samples_rarely_alarm():
 def test_a_lost_mode_leaves_the_rare_region_uncovered():
     reference, control, _ = healthy(0)
     finding = rare_coverage(reference, control, stream(9, "lost").normal(size=(1500, WIDTH)))
-    assert finding.status is Status.ALARM
+    assert finding.status is Status.FAIL
 
 
 def test_a_generator_with_few_outputs_repeats_itself():
     _reference, control, generated = healthy(1)
     repeated = generated[stream(9, "few").integers(0, 300, 1500)]
     finding = near_duplicates(control, repeated)
-    assert finding.status is Status.ALARM
+    assert finding.status is Status.FAIL
     assert 50 < finding.numbers["different"] < 5000
 
 
@@ -140,15 +141,15 @@ def test_lost_variance_names_the_feature():
     _, control, generated = healthy(2)
     generated[:, 2] *= 0.6
     findings = lost_variance(control, generated, ("a", "b", "c", "d"))
-    assert [f.test for f in findings if f.status is Status.ALARM] == ["Variance of c"]
+    assert [f.test for f in findings if f.status is Status.FAIL] == ["Variance of c"]
 
 
 def test_copies_are_seen_among_new_showers():
     reference, control, generated = healthy(3)
     generated[:150] = reference[:150] + 1e-3
     findings = copies_of_training(reference, control, generated)
-    assert findings[1].status is Status.ALARM
-    assert all(f.status is Status.ALARM for f in copies_of_training(reference, control, reference[:1500] + 1e-3))
+    assert findings[1].status is Status.FAIL
+    assert all(f.status is Status.FAIL for f in copies_of_training(reference, control, reference[:1500] + 1e-3))
 
 
 def test_few_showers_cannot_tell():

@@ -13,11 +13,11 @@ from caloforge.data.splits import SPLITS, take_split
 from caloforge.data.store import ShowerFile, write_showers
 from caloforge.diagnosis.collapse.diagnose import diagnose_run, latent_use
 from caloforge.diagnosis.collapse.latent import judge_latent
-from caloforge.diagnosis.finding import Status
 from caloforge.models import model_config
 from caloforge.training.loop import TrainingConfig
 from caloforge.training.run import load_run
 from caloforge.training.train import train_run
+from caloforge.validation.finding import Status
 
 MODEL = {"name": "vae", "latent": 3, "width": 32, "depth": 1, "flow_transforms": 2, "flow_width": 16}
 
@@ -88,8 +88,8 @@ def electrons():
 @pytest.mark.parametrize(
     ("options", "status"),
     [
-        ({}, Status.HEALTHY),
-        ({"decoder_context": "layers", "beta_schedule": "fixed", "free_bits": 0.0}, Status.ALARM),
+        ({}, Status.PASS),
+        ({"decoder_context": "layers", "beta_schedule": "fixed", "free_bits": 0.0}, Status.FAIL),
     ],
     ids=["as it should be", "decoder sees the layers before"],
 )
@@ -100,7 +100,7 @@ def test_a_decoder_that_needs_no_latent_is_flagged_on_real_showers(electrons, tm
 
 def test_a_free_latent_on_showers_with_a_hidden_variable_is_not_flagged(mixed, tmp_path):
     healthy = train(mixed, tmp_path / "healthy", steps=200, hide_particle=True, beta=0.1, free_bits=0.5)
-    assert judge_latent(latent_use(load_run(healthy), mixed, 1)).status is Status.HEALTHY
+    assert judge_latent(latent_use(load_run(healthy), mixed, 1)).status is Status.PASS
 
 
 def test_a_model_that_knows_its_few_training_showers_by_heart_is_flagged(showers, folder, mixed, tmp_path):
@@ -109,9 +109,9 @@ def test_a_model_that_knows_its_few_training_showers_by_heart_is_flagged(showers
     )
     train(few, tmp_path / "few", steps=150, beta=0.05, free_bits=0.0, prior="flow")
     (sick,) = [f for f in diagnose_run(load_run(tmp_path / "few"), few, 1).findings if "by heart" in f.test]
-    assert sick.status is Status.ALARM
+    assert sick.status is Status.FAIL
     (healthy,) = [f for f in diagnose_run(load_run(folder), mixed, 1).findings if "by heart" in f.test]
-    assert healthy.status is not Status.ALARM
+    assert healthy.status is not Status.FAIL
 
 
 def test_what_does_not_apply_cannot_tell(showers, tmp_path):

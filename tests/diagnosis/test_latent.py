@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from caloforge.diagnosis.collapse.latent import judge_latent, measure_latent
-from caloforge.diagnosis.finding import Status
+from caloforge.validation.finding import Status
 
 
 def linear_gaussian(noise, n=2000, idle=2):
@@ -37,7 +37,7 @@ def test_measures_agree_with_the_closed_forms():
     assert use.lost == pytest.approx(lost, abs=4 * use.lost_error)
     assert use.sensitivity == pytest.approx([lost / 2, lost / 2, 0, 0], abs=4 * use.lost_error)
     assert max(use.from_prior) < 1.95 * math.sqrt(2 / 2000)  # Kolmogorov's bound at 0.1 %, equal sizes
-    assert judge_latent(use).status is Status.HEALTHY
+    assert judge_latent(use).status is Status.PASS
 
 
 def test_a_collapsed_posterior_alarms():
@@ -46,7 +46,7 @@ def test_a_collapsed_posterior_alarms():
     assert use.active_units == 0
     assert use.information == pytest.approx(0, abs=1e-6)
     finding = judge_latent(use)
-    assert finding.status is Status.ALARM
+    assert finding.status is Status.FAIL
     assert "free_bits" in finding.remedy
 
 
@@ -54,7 +54,7 @@ def test_a_decoder_that_ignores_an_active_latent_alarms():
     mean, log_std, _, energy, prior, generator = linear_gaussian(0.5)
     use = measure_latent(mean, log_std, lambda z: torch.zeros(len(z)), energy, prior, generator)
     assert use.active_units == 2
-    assert judge_latent(use).status is Status.ALARM
+    assert judge_latent(use).status is Status.FAIL
 
 
 def test_few_showers_cannot_tell():

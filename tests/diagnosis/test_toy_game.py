@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from caloforge.diagnosis.collapse.modes import judge_modes, measure_modes
-from caloforge.diagnosis.finding import Status
 from caloforge.diagnosis.missing_mode import divergence, sampled_divergence
 from caloforge.diagnosis.toy_game import REMEDIES, Outcome, ToyGame, gradients, play, two_modes
 from caloforge.models.adversary import mode_seeking
 from caloforge.rng import stream, torch_stream
+from caloforge.validation.finding import Status
 
 
 @pytest.mark.parametrize("rarity", [0.5, 0.1, 0.01])
@@ -37,12 +37,12 @@ def test_the_minimax_game_loses_the_rare_mode_and_is_flagged():
     common, rare = gradients(outcome, 5000, torch_stream(1, "gradients"))
     assert rare.share < 0.002
     assert rare.of_total < 0.05 < common.of_total
-    assert findings(outcome.sample(20_000, torch_stream(1, "sample")), 1)[1].status is Status.ALARM
+    assert findings(outcome.sample(20_000, torch_stream(1, "sample")), 1)[1].status is Status.FAIL
 
 
 def test_truth_itself_is_not_flagged():
     points, _ = two_modes(20_000, 0.01, torch_stream(7, "perfect generator"))
-    assert {f.status for f in findings(points, 2)} == {Status.HEALTHY}
+    assert {f.status for f in findings(points, 2)} == {Status.PASS}
 
 
 def test_same_seed_same_game():

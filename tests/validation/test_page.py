@@ -60,9 +60,9 @@ def html(report, images):
 
 @pytest.fixture(scope="module")
 def several(report, halves, images):
-    other = replace(report.verdicts[0], name=WORSE)
-    posterior = {v.name: Measured(-0.7 - i, 0.01, -0.693, 0.01) for i, v in enumerate((report.verdicts[0], other))}
-    return replace(report, verdicts=(report.verdicts[0], other), posterior=posterior)
+    models = (report, replace(report, name=WORSE))
+    posterior = {m.name: Measured(-0.7 - i, 0.01, -0.693, 0.01) for i, m in enumerate(models)}
+    return replace(report, name="", evidence={}, findings=(), several=models, posterior=posterior)
 
 
 class Reader(HTMLParser):
@@ -107,10 +107,10 @@ def test_the_page_names_every_observable_requirement_and_floor(report, html):
     found = read(html)
     folded = {a["id"] for tag, a in found if tag == "details" and "id" in a}
     assert folded == {f"observable_{name}" for name in OBSERVABLES}
-    for line in report.verdicts[0].result.lines:
-        for words in (line.name, line.found, line.floor, line.required):
+    for finding in report.findings:
+        for words in (finding.test, finding.evidence, finding.floor, finding.required):
             assert str(text(words).html) in html
-    for spoke in spokes(report.comparison):
+    for spoke in spokes(report.evidence):
         assert spoke.name in html
         assert quoted(spoke.measured.floor, spoke.measured.floor_spread) in html
     assert "σ" in html

@@ -9,6 +9,8 @@ from caloforge.metrics.response import compare_response
 from caloforge.physics.observables import select
 from caloforge.rng import stream
 from caloforge.units import GeV
+from caloforge.validation.evidence import collect
+from caloforge.validation.key import Key
 from caloforge.validation.multivariate import permuted, same_conditions
 from caloforge.validation.parts import subsamples, whole
 from caloforge.validation.sample import read_sample
@@ -44,22 +46,25 @@ def test_right_on_average_and_wrong_in_every_bin_is_seen(halves, tilted):
     assert min(biases[:3]) > 0.01
     assert max(biases[-3:]) < -0.01
     for cut in subsamples(truth, bad):
-        of_bad, of_good = (distances(CHOSEN, truth, s, cut, 1)["ks/response"].mean for s in (bad, good))
+        of_bad, of_good = (
+            collect(distances(CHOSEN, truth, s, cut, 1))[Key("ks", "response", cut.place)].measured for s in (bad, good)
+        )
         assert of_bad.value > of_good.value
     test = permuted(CHOSEN, truth, bad, 1, permutations=199)
     assert test.p_value <= 0.01
-    assert any(culprit.name.startswith("response in ") for culprit in test.culprits)
+    assert any(Key.parse(culprit.name).place.kind == "energy bin" for culprit in test.culprits)
     assert permuted(CHOSEN, truth, good, 1, permutations=199).p_value > 0.01
 
 
 def test_energy_bins_divide_the_sample(halves):
     truth, generated = read(*halves)
     parts = subsamples(truth, generated)
-    assert {part.kind for part in parts} == {"energy bin"}
+    assert {part.place.kind for part in parts} == {"energy bin"}
     assert sum(part.truth.astype(int) for part in parts).tolist() == [1] * len(truth)
     assert sum(part.sizes[1] for part in parts) == len(generated)
     assert all(min(part.sizes) >= 100 for part in parts)
-    assert all(a.high == b.low for a, b in pairwise(parts))
+    ranges = [part.place.label.removesuffix(" GeV").split("–") for part in parts]
+    assert all(a[1] == b[0] for a, b in pairwise(ranges))
 
 
 def test_angles_and_particles_get_parts_of_their_own(halves):
@@ -67,10 +72,10 @@ def test_angles_and_particles_get_parts_of_their_own(halves):
     theta = np.tile([0.0, 0.2, 0.4], n // 3 + 1)[:n]
     mixed = [like(s, theta=theta, phi=theta * 2, pdg=np.where(np.arange(n) % 2, 11, 22)) for s in halves]
     parts = subsamples(*read(*mixed))
-    labels = [part.label for part in parts if part.kind != "energy bin"]
+    labels = [part.place.label for part in parts if part.place.kind != "energy bin"]
     assert labels[-2:] == ["e-", "gamma"]
     assert len(labels) == 3 + 3 + 2
-    theta_parts = [part for part in parts if part.label.startswith("θ")]
+    theta_parts = [part for part in parts if part.place.label.startswith("θ")]
     assert [part.sizes[0] for part in theta_parts] == [n // 3] * 3
 
 
@@ -98,10 +103,10 @@ def test_pairs_are_recognised(halves):
 def test_distances_of_the_whole_do_not_depend_on_the_order(halves):
     shuffled = halves[1][np.random.default_rng(1).permutation(len(halves[1]))]
     truth, other, shuffled = read(*halves, shuffled)
-    first, second = (distances(CHOSEN, truth, s, whole(truth, s), 1) for s in (other, shuffled))
-    assert {n: d.mean.value for n, d in first.items() if "ks" in n} == {
-        n: d.mean.value for n, d in second.items() if "ks" in n
-    }
+    first, second = (list(distances(CHOSEN, truth, s, whole(truth, s), 1)) for s in (other, shuffled))
+    values = [{e.key: e.measured.value for e in items if e.key.metric == "ks"} for items in (first, second)]
+    assert values[0] == values[1]
+    assert len(values[0]) >= len(CHOSEN) - 1
 
 
 def test_a_physics_summary_reads_float32_tables(halves):

@@ -11,11 +11,13 @@ from caloforge.cli.validate import validate as command
 from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
 from caloforge.data.store import write_showers
-from caloforge.errors import BadFile, BinningMismatch, EmptySample, UnwritablePath
+from caloforge.errors import BadFile, BinningMismatch, EmptySample, UnknownName, UnwritablePath
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.geometry.readouts import readout
 from caloforge.reporting.section import Plot
 from caloforge.validation.conditions import ConditionsDiffer, copies, differences
+from caloforge.validation.evidence import numbers_of
+from caloforge.validation.key import Key
 from caloforge.validation.validate import validate
 
 QUICK = replace(FAST_PROTOCOL, settings=replace(FAST_PROTOCOL.settings, hidden=32, epochs=8, folds=3))
@@ -40,17 +42,17 @@ def test_halves_of_the_truth_pass(same):
     assert same.passed
     assert same.verdict.startswith("PASS analysis")
     assert "cannot tell them from Geant4" in same.verdict
-    for name, separation in same.comparison.separation.items():
-        assert separation.mean.significance < 5, name
+    for name, item in numbers_of(same.evidence, "separation").items():
+        assert item.measured.significance < 5, name
 
 
 def test_a_shifted_response_fails_and_is_named(shifted):
     assert not shifted.passed
-    assert "response_bias" in shifted.verdicts[0].headline
+    assert "response_bias" in shifted.headline
     assert "response (" in shifted.verdict
-    assert shifted.comparison.response.bias_max.value == pytest.approx(0.03, abs=0.02)
-    assert shifted.comparison.separation["response"].mean.significance > 5
-    assert not shifted.comparison.separation["sparsity"].mean.significance > 5
+    assert shifted["response_bias"].value == pytest.approx(0.03, abs=0.02)
+    assert shifted["separation/response"].significance > 5
+    assert not shifted["separation/sparsity"].significance > 5
 
 
 @pytest.mark.usefixtures("_undrawn")
@@ -58,17 +60,28 @@ def test_json_has_every_key_of_the_schema(same, tmp_path):
     report = same.with_speed(400.0, 0.2)
     path = report.write(tmp_path / "deep" / "report")
     facts = json.loads((path.parent / "report.json").read_text())
-    assert facts["schema"] == 2
+    assert facts["schema"] == 3
     assert facts["samples"] == {"truth": 1500, "generated": 1500}
-    metrics = facts["metrics"]
-    assert 0 <= metrics["response_bias_max"] < 0.02
-    assert abs(metrics["resolution_ratio_max"] - 1) < 0.15
-    for numbers in (*metrics["separation"].values(), metrics["auc_low"], metrics["auc_high"]):
-        assert {"value", "error", "floor"} <= set(numbers)
-    assert {"response", "layer_energy", "centre_r", "sparsity", "voxel_energy"} <= set(metrics["separation"])
-    assert len(metrics["separation"]["layer_energy"]["per_layer"]) == 3
+    evidence = facts["evidence"]
+    assert 0 <= evidence["response_bias"]["value"] < 0.02
+    assert evidence["resolution_ratio"]["value"] < 0.15
+    for numbers in evidence.values():
+        assert {"value", "error", "floor", "floor_spread", "n"} <= set(numbers)
+    for name in ("response", "layer_energy", "centre_r", "sparsity", "voxel_energy"):
+        assert f"separation/{name}" in evidence
+    assert {"auc/low", "auc/high", "fpd", "permutation", "physics/linearity.slope"} <= set(evidence)
+    assert sum(name.startswith("separation/layer_energy @ layer: ") for name in evidence) == 3
+    assert {Key.parse(name).text for name in evidence} == set(evidence)
+    assert {finding["status"] for finding in facts["checklist"]["findings"]} <= {"pass", "fail", "cannot tell"}
     assert facts["speed"] == {"geant4_ms_per_shower": 400.0, "generator_ms_per_shower": 0.2, "ratio": 2000.0}
     assert "2,000 times faster" in facts["verdict"]
+
+
+def test_a_number_is_asked_for_by_the_text_of_its_key(same):
+    assert same["auc/high"] == same.evidence[Key("auc", "high")].measured
+    assert same[Key("fpd")] == same["fpd"]
+    with pytest.raises(UnknownName, match=r"auc/hihg.*auc/high"):
+        same["auc/hihg"]
 
 
 def test_same_seed_same_numbers(halves, same):
@@ -80,8 +93,8 @@ def test_a_generator_of_nothing_gets_its_report(halves):
     report = validate(halves[0], like(halves[1], 0 * halves[1].energy), quick=True)
     assert not report.passed
     facts = json.loads(json.dumps(report.to_dict(), allow_nan=False))
-    assert facts["metrics"]["response_bias_max"] == 1
-    assert facts["metrics"]["resolution_ratio_max"] is None
+    assert facts["evidence"]["response_bias"]["value"] == 1
+    assert facts["evidence"]["resolution_ratio"]["value"] is None
 
 
 def test_refusals(halves):

@@ -13,6 +13,7 @@ from caloforge.geometry.readouts import readout
 from caloforge.physics.observables import OBSERVABLES
 from caloforge.simulation.beam import Beam, parse_particle, parse_spectrum
 from caloforge.simulation.production.request import Request, simulate
+from caloforge.validation.key import Key
 from caloforge.validation.multivariate import permuted
 from caloforge.validation.sample import read_sample
 
@@ -44,7 +45,7 @@ def tested(parts):
 
 
 def named(test):
-    return {culprit.name.partition(" in ")[0] for culprit in test.culprits}
+    return {Key.parse(culprit.name).observable for culprit in test.culprits}
 
 
 def test_truth_against_truth_passes(parts, tested):
@@ -54,7 +55,7 @@ def test_truth_against_truth_passes(parts, tested):
 def test_a_response_shift_of_two_percent_fails(parts, tested):
     test = tested(with_cells(parts[1], 1.02 * parts[1].energy))
     assert test.p_value <= LIMIT
-    assert test.culprits[0].name.startswith("response")
+    assert Key.parse(test.culprits[0].name).observable.startswith("response")
 
 
 def test_swapped_layers_fail(parts, tested):
@@ -64,7 +65,7 @@ def test_swapped_layers_fail(parts, tested):
     energy[:, first], energy[:, second] = parts[1].energy[:, second], parts[1].energy[:, first]
     test = tested(with_cells(parts[1], energy))
     assert test.p_value <= LIMIT
-    assert test.culprits[0].name.startswith("layer_ratio")
+    assert Key.parse(test.culprits[0].name).observable == "layer_ratio"
     assert {5, 6} <= {culprit.column for culprit in test.culprits}
 
 

@@ -18,9 +18,9 @@ from caloforge.diagnosis.collapse.diversity import lost_variance, near_duplicate
 from caloforge.diagnosis.collapse.latent import judge_latent, measure_latent
 from caloforge.diagnosis.collapse.memorisation import copies_of_training
 from caloforge.diagnosis.collapse.modes import judge_modes, measure_modes
-from caloforge.diagnosis.finding import Finding, Status
 from caloforge.diagnosis.toy_game import REMEDIES, play, two_modes
 from caloforge.rng import stream, torch_stream
+from caloforge.validation.finding import Finding, Status
 
 _WIDTH, _TRAINING, _HELD_OUT, _RARE = 6, 7000, 2500, 0.03
 _GENERATED = {"mode fractions": 10_000}  # others: as many as are held out
@@ -37,7 +37,7 @@ def mixture(n: int, rng: np.random.Generator) -> tuple[Sample, Sample]:
 
 
 def _worst(findings: tuple[Finding, ...]) -> Finding:
-    order = [Status.ALARM, Status.CANNOT_TELL, Status.HEALTHY]
+    order = [Status.FAIL, Status.CANNOT_TELL, Status.PASS]
     return min(findings, key=lambda f: order.index(f.status))
 
 
@@ -134,7 +134,7 @@ def print_rates(trials: int, only: str) -> None:
 
 def _row(name: str, healthy: dict[Status, int], defect: str, sick: dict[Status, int], trials: int) -> None:
     unsure = f"{healthy[Status.CANNOT_TELL]}, {sick[Status.CANNOT_TELL]}"
-    rates = (rate(counts[Status.ALARM], trials) for counts in (healthy, sick))
+    rates = (rate(counts[Status.FAIL], trials) for counts in (healthy, sick))
     false, seen = rates
     print(f"| {name} | {false} | {defect} | {seen} | {unsure} |", flush=True)
 

@@ -29,13 +29,13 @@ from caloforge.diagnosis.collapse.diagnose import diagnose_run
 from caloforge.diagnosis.collapse.diversity import lost_variance, near_duplicates, rare_coverage
 from caloforge.diagnosis.collapse.memorisation import copies_of_training
 from caloforge.diagnosis.collapse.three_samples import COLUMNS
-from caloforge.diagnosis.finding import Finding, Status
 from caloforge.models import model_config
 from caloforge.physics.observables import select, tabulate
 from caloforge.rng import stream
 from caloforge.training.loop import TrainingConfig
 from caloforge.training.run import load_run
 from caloforge.training.train import train_run
+from caloforge.validation.finding import Finding, Status
 
 DETECTORS = {
     "coverage": "Coverage of the rarest",
@@ -82,7 +82,7 @@ KINDS = {
 
 def statuses(findings: tuple[Finding, ...]) -> dict[str, str]:
     """What each detector said; an alarm of any of its findings is one."""
-    order = [Status.ALARM, Status.CANNOT_TELL, Status.HEALTHY]
+    order = [Status.FAIL, Status.CANNOT_TELL, Status.PASS]
     found = {}
     for name, start in DETECTORS.items():
         said = [f.status for f in findings if f.test.startswith(start)]
@@ -137,13 +137,13 @@ def of_model(kind: Kind, showers: Showers, seed: int, place: Path) -> dict[str, 
 def print_row(name: str, found: list[dict[str, str]]) -> None:
     """Alarms of each detector and of any of them, with 95 % intervals; a dash where it does not apply."""
     cells = [_cell([one[detector] for one in found]) for detector in DETECTORS]
-    worst = sum(Status.ALARM in one.values() for one in found)
+    worst = sum(Status.FAIL in one.values() for one in found)
     print(f"| {name} | {len(found)} | {' | '.join([*cells, rate(worst, len(found))])} |", flush=True)
 
 
 def _cell(said: list[str]) -> str:
-    alarms, unsure = said.count(Status.ALARM), said.count(Status.CANNOT_TELL)
-    if alarms + said.count(Status.HEALTHY) == 0:
+    alarms, unsure = said.count(Status.FAIL), said.count(Status.CANNOT_TELL)
+    if alarms + said.count(Status.PASS) == 0:
         return "cannot tell" if unsure else "-"
     return rate(alarms, len(said)) + (f", {unsure} cannot tell" if unsure else "")
 

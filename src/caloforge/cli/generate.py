@@ -13,7 +13,6 @@ import typer
 
 from caloforge import __version__
 from caloforge.api.incident import shoot
-from caloforge.cli.models import ModelsFile, load_models
 from caloforge.cli.progress import track
 from caloforge.data.bundled import showers_path
 from caloforge.data.incident import Incident
@@ -42,14 +41,12 @@ def generate(
     n: Annotated[
         int | None, typer.Option("-n", min=1, help="number of showers; with --like, its particles repeat")
     ] = None,
-    models_file: ModelsFile = None,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same showers")] = 1,
     batch: Annotated[int, typer.Option(min=1, help="showers in memory at a time; an ensemble: 1000 a member")] = 5000,
     extrapolate: Annotated[bool, typer.Option(help="allow energies and angles outside those of the training")] = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Generate showers with a trained model, or with an ensemble: shower i is of member i mod K."""
-    load_models(models_file)
     trained = load_ensemble(run)
     if (like is None) == (energy is None):
         raise BadValue("--like and --energy", (like, energy), "give one of the two")

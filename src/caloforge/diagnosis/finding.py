@@ -1,38 +1,30 @@
-r"""What a diagnostic test found: healthy, an alarm, or that it cannot tell; never "healthy" for want of showers.
+r"""When a diagnostic test fails, passes, or cannot tell; never "pass" for want of showers.
 
 A test measures an effect :math:`e \pm s` that is zero for a perfect model and positive in the harmful direction. With
 the quantiles :math:`z_\alpha` (false alarm) and :math:`z_\beta` (missed defect) of the normal distribution,
 
-.. math:: \text{alarm} \iff e > t \text{ and } e > z_\alpha s, \qquad
-          \text{cannot tell} \iff \text{no alarm and } (z_\alpha + z_\beta)\, s > d :
+.. math:: \text{fail} \iff e > t \text{ and } e > z_\alpha s, \qquad
+          \text{cannot tell} \iff \text{no fail and } (z_\alpha + z_\beta)\, s > d :
 
-an effect below the tolerance t is nobody's concern, and without alarm a model is healthy only if an effect of size d
-would have been seen. As :math:`s \propto 1/\sqrt n`, that needs :math:`n\,((z_\alpha + z_\beta) s / d)^2` showers.
+an effect below the tolerance t is nobody's concern, and a model passes only if an effect of size d would have been
+seen. As :math:`s \propto 1/\sqrt n`, that needs :math:`n\,((z_\alpha + z_\beta) s / d)^2` showers.
 """
 
-__all__ = ["Status", "Effect", "Finding", "ALPHA", "POWER", "judge", "cannot_tell", "findings_table"]
+__all__ = ["ALPHA", "POWER", "Effect", "findings_table", "judge"]
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
 
 from scipy.stats import norm
 
 from caloforge.reporting.markup import Cell, table, text
+from caloforge.validation.finding import Finding, Status
 
 ALPHA = 0.01
 POWER = 0.95
-
-
-class Status(StrEnum):
-    """Outcome of a test."""
-
-    HEALTHY = "healthy"
-    ALARM = "alarm"
-    CANNOT_TELL = "cannot tell"
 
 
 @dataclass(frozen=True)
@@ -55,58 +47,27 @@ class Effect:
         return math.ceil(self.n * (quantiles * self.error / self.concern) ** 2)
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One line of a diagnosis.
-
-    Args:
-        test: what was tested.
-        status: outcome.
-        evidence: the numbers in a sentence.
-        remedy: what to do, for an alarm.
-        needed: showers that a statement would need, where the test cannot tell for want of them.
-        numbers: the same numbers for machines.
-    """
-
-    test: str
-    status: Status
-    evidence: str
-    remedy: str = ""
-    needed: int | None = None
-    numbers: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {**asdict(self), "status": str(self.status), "numbers": dict(self.numbers)}
-
-
 def judge(test: str, effect: Effect, evidence: str, remedy: str, alpha: float = ALPHA, **numbers: Any) -> Finding:
     """The finding that an effect supports; ``alpha`` already shared out where several effects are tested together."""
     facts = {**asdict(effect), "alpha": alpha, **numbers}
     if effect.significant(alpha):
-        return Finding(test, Status.ALARM, evidence, remedy, numbers=facts)
+        return Finding(test, Status.FAIL, evidence, remedy=remedy, numbers=facts)
     needed = effect.showers_needed(alpha)
     if needed > effect.n:
         short = f"{evidence}; an effect of {effect.concern:g} needs about {needed} showers, there are {effect.n}"
         return Finding(test, Status.CANNOT_TELL, short, needed=needed, numbers=facts)
-    return Finding(test, Status.HEALTHY, evidence, numbers=facts)
+    return Finding(test, Status.PASS, evidence, numbers=facts)
 
 
-def cannot_tell(test: str, reason: str, needed: int | None = None) -> Finding:
-    """The finding of a test that does not apply, or lacks what it needs."""
-    wanted = "" if needed is None else f"; it needs about {needed} showers"
-    return Finding(test, Status.CANNOT_TELL, f"{reason}{wanted}", needed=needed)
-
-
-_KIND = {Status.HEALTHY: "pass", Status.ALARM: "fail", Status.CANNOT_TELL: "unsure"}
+_KIND = {Status.PASS: "pass", Status.FAIL: "fail", Status.CANNOT_TELL: "unsure"}
 _NOTE = (
-    f"Each test is set to raise a false alarm for {100 * ALPHA:g} % of healthy models. Healthy means that a defect of "
+    f"Each test is set to raise a false alarm for {100 * ALPHA:g} % of perfect models. Pass means that a defect of "
     "concern would have been seen; where it would not, the test cannot tell and says how many showers it would need."
 )
 
 
 def findings_table(findings: Sequence[Finding]) -> str:
-    """Findings, alarms first, and what they mean."""
+    """Findings, failures first, and what they mean."""
     rows = (
         (text(f.test), Cell(escape(f.status), _KIND[f.status]), text(f.evidence), text(f.remedy or "-"))
         for f in sorted(findings, key=lambda f: list(_KIND).index(f.status) != 1)

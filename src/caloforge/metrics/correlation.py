@@ -13,7 +13,7 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from caloforge.errors import BadValue
-from caloforge.metrics.measured import Measured, need_showers
+from caloforge.metrics.measured import Measured, bootstrap, need_showers
 from caloforge.metrics.scaling import fill_undefined, standardise
 
 
@@ -59,12 +59,13 @@ def measure_correlation_distance(
         raise BadValue("number of features", truth.shape[1], "give at least two to correlate")
     t, g = standardise(truth, generated)
 
-    def drawn(sample: Float[Array, "N f"], size: int) -> Float[Array, "f f"]:
-        return _correlations(sample[rng.integers(len(sample), size=size)])
+    def drawn(sample: Float[Array, "N f"], size: int) -> Float[Array, "R f f"]:
+        return bootstrap(sample, _correlations, repeats, rng, size)
 
-    n, m = len(t), len(g)
-    firsts = [drawn(t, n) for _ in range(repeats)]
-    draws = np.array([correlation_distance(first, drawn(g, m)) for first in firsts])
-    null = np.array([correlation_distance(first, drawn(t, m)) for first in firsts])
+    firsts = drawn(t, len(t))
+    draws, null = (
+        np.array([correlation_distance(*pair) for pair in zip(firsts, drawn(sample, len(g)), strict=True)])
+        for sample in (g, t)
+    )
     value = correlation_distance(_correlations(t), _correlations(g))
     return Measured(value, float(draws.std(ddof=1)), float(null.mean()), float(null.std(ddof=1)))

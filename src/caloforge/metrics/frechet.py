@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from caloforge.metrics.measured import Measured, need_showers
+from caloforge.metrics.measured import Measured, need_showers, resample
 from caloforge.metrics.scaling import scale_by_largest
 
 _MOST_PARTS = 5
@@ -134,7 +134,7 @@ def measure_fpd(
     value, error = _extrapolate(first, second), _jackknife_error(first, second)
     null = np.empty(repeats)
     for i in range(repeats):
-        drawn = [_Pieces.of(t[rng.integers(n, size=size)]) for size in (n, m)]
+        drawn = [_Pieces.of(resample(t, size, rng)) for size in (n, m)]
         null[i] = _extrapolate(drawn[0], drawn[1])
     spread = float(null.std(ddof=1))
     return Measured(value, float(np.hypot(error, spread)), float(null.mean()), spread)

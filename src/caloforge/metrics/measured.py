@@ -1,11 +1,13 @@
 """A number as a physicist quotes it: value, error, and what truth against truth gives."""
 
-__all__ = ["Measured", "summarise", "need_showers", "standard_error"]
+__all__ = ["Measured", "bootstrap", "need_showers", "resample", "standard_error", "summarise"]
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from numpy import ndarray as Array
 
 from caloforge.errors import EmptySample
@@ -36,6 +38,32 @@ class Measured:
 def standard_error(values: Float[Array, " n"]) -> float:
     """Of the mean of independent values."""
     return float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def bootstrap(
+    showers: Shaped[Array, "n ..."],
+    statistic: Callable[[Array], Float[Array, "..."]],
+    repeats: int,
+    rng: np.random.Generator,
+    size: int | None = None,
+) -> Float[Array, "R ..."]:
+    """A statistic of resamples of the showers, drawn with replacement.
+
+    Args:
+        showers: a row each.
+        statistic: of some rows.
+        repeats: how many resamples.
+        rng: draws them.
+        size: showers of each resample; as many as there are if not said.
+
+    Source: Efron, Ann. Statist. 7 (1979) 1.
+    """
+    return np.array([statistic(resample(showers, size or len(showers), rng)) for _ in range(repeats)])
+
+
+def resample(showers: Shaped[Array, "n ..."], size: int, rng: np.random.Generator) -> Shaped[Array, "m ..."]:
+    """So many showers, drawn with replacement."""
+    return showers[rng.integers(len(showers), size=size)]
 
 
 def need_showers(n: int, m: int, fewest: int = 1, what: str = "a comparison") -> None:

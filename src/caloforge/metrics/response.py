@@ -1,18 +1,20 @@
-r"""Response and resolution in bins of incident energy: bias, ratio, their errors and their floors.
+r"""Response and resolution in bins of incident energy, particle by particle: bias, ratio, their errors and floors.
 
-With the response :math:`R = E_\text{tot}/E_\text{inc}` of the showers of one bin,
+With the response :math:`R = E_\text{tot}/E_\text{inc}` of the showers of one particle in one bin,
 
 .. math:: \text{bias} = \frac{\langle R\rangle_\text{gen}}{\langle R\rangle_\text{truth}} - 1, \qquad
           \text{ratio} = \frac{(\sigma_R/\langle R\rangle)_\text{gen}}{(\sigma_R/\langle R\rangle)_\text{truth}} .
 
-Dividing by the incident energy shower by shower takes the width of the bin out of :math:`\sigma_R`. Errors are standard
-deviations over bootstrap resamples; floors come from two resamples of the truth with the sizes of the comparison.
+The response to a pion is not that to an electron: over both together the mean belongs to no particle, and the spread
+holds their difference. Dividing by the incident energy shower by shower takes the width of the bin out of
+:math:`\sigma_R`. Errors are standard deviations over bootstrap resamples; floors come from two resamples of the truth
+with the sizes of the comparison.
 """
 
 __all__ = ["ResponseBin", "ResponseSummary", "energy_edges", "compare_response"]
 
 import itertools
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,8 @@ from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 from caloforge.errors import BadValue, EmptySample
-from caloforge.metrics.measured import Measured
+from caloforge.metrics.measured import Measured, bootstrap
+from caloforge.metrics.particles import by_particle
 from caloforge.units import GeV
 
 _DISCRETE = 20
@@ -28,7 +31,10 @@ _DISCRETE = 20
 
 @dataclass(frozen=True)
 class ResponseBin:
-    """One bin of incident energy (MeV); ``*_error`` are standard errors; ``energy`` is the truth's mean energy."""
+    """One bin of incident energy (MeV) of one particle.
+
+    ``*_error`` are standard errors; ``energy`` is the truth's mean energy; ``particle`` is empty where there is one.
+    """
 
     low: float
     high: float
@@ -47,11 +53,12 @@ class ResponseBin:
     bias_error: float
     ratio: float
     ratio_error: float
+    particle: str = ""
 
     @property
     def label(self) -> str:
-        """The range of the bin as text."""
-        return f"{self.low / GeV:.3g}–{self.high / GeV:.3g} GeV"
+        """The range of the bin as text, after the particle where there are several."""
+        return f"{f'{self.particle} ' if self.particle else ''}{self.low / GeV:.3g}–{self.high / GeV:.3g} GeV"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON."""
@@ -76,6 +83,11 @@ class ResponseSummary:
     def ratio_max(self) -> float:
         """The ratio of resolutions that lies furthest from one."""
         return self.ratio_bin.ratio
+
+    def by_particle(self) -> dict[str, tuple[ResponseBin, ...]]:
+        """The bins of each particle, by its name."""
+        names = dict.fromkeys(b.particle for b in self.bins)
+        return {name: tuple(b for b in self.bins if b.particle == name) for name in names}
 
 
 def energy_edges(
@@ -117,16 +129,10 @@ def _edge_to_drop(counts: Int[Array, " b"]) -> int:
     return poorest if left <= right else poorest + 1
 
 
-def _moments(response: Float[Array, " n"]) -> tuple[float, float]:
+def _moments(response: Float[Array, " n"]) -> Float[Array, " 2"]:
     """Mean and rms/mean (infinite where the mean vanishes)."""
     mean = float(response.mean())
-    return mean, float(response.std() / mean) if mean > 0 else float("inf")
-
-
-def _bootstrap(
-    response: Float[Array, " n"], size: int, repeats: int, rng: np.random.Generator
-) -> Float[Array, "repeats 2"]:
-    return np.array([_moments(response[rng.integers(len(response), size=size)]) for _ in range(repeats)])
+    return np.array([mean, float(response.std() / mean) if mean > 0 else float("inf")])
 
 
 def compare_response(
@@ -135,35 +141,57 @@ def compare_response(
     rng: np.random.Generator,
     edges: Float[Array, " e"] | None = None,
     repeats: int = 200,
+    pdg: tuple[Int[Array, " n"], Int[Array, " m"]] | None = None,
 ) -> ResponseSummary:
-    """Bias and resolution ratio in each energy bin, see the module.
+    """Bias and resolution ratio in each energy bin of each particle, see the module.
 
     Args:
         truth: incident energy (MeV) and response of the reference showers.
         generated: the same of the generated showers.
-        edges: energy bins, MeV; `energy_edges` when not given.
+        rng: of the resamples.
+        edges: energy bins, MeV; `energy_edges` of each particle when not given.
+        repeats: bootstrap resamples.
+        pdg: PDG numbers of both samples, where they hold several particles.
 
     Raises:
-        EmptySample: too few showers.
+        EmptySample: too few showers of a particle.
         BadValue: the truth has no energy, or all its showers have the same response.
     """
-    edges = energy_edges(truth[0], generated[0]) if edges is None else edges
     bins, biases, ratios = [], [], []
-    for low, high in itertools.pairwise(edges):
-        t, g = (response[(e >= low) & (e < high)] for e, response in (truth, generated))
-        if min(len(t), len(g)) < 2:
-            raise EmptySample(f"response in {low:.4g}-{high:.4g} MeV needs showers in both samples", len(t), len(g))
-        draws_t, null = _bootstrap(t, len(t), repeats, rng), _bootstrap(t, len(g), repeats, rng)
-        draws_g = _bootstrap(g, len(g), repeats, rng)
-        mean_energy = float(truth[0][(truth[0] >= low) & (truth[0] < high)].mean(dtype=np.float64))
-        bins.append(_one_bin((float(low), float(high), mean_energy), t, g, draws_t, draws_g))
-        biases.append(np.abs(null[:, 0] / draws_t[:, 0] - 1))
-        ratios.append(np.abs(null[:, 1] / draws_t[:, 1] - 1))
+    for particle, in_truth, in_generated in by_particle(
+        *(pdg or (np.zeros(len(x[0]), int) for x in (truth, generated)))
+    ):
+        t, g = [x[in_truth] for x in truth], [x[in_generated] for x in generated]
+        own = energy_edges(t[0], g[0]) if edges is None else edges
+        for low, high in itertools.pairwise(own):
+            energy_bin, null = _compare_bin((float(low), float(high)), (t[0], t[1]), (g[0], g[1]), repeats, rng)
+            bins.append(replace(energy_bin, particle=particle))
+            biases.append(null[:, 0])
+            ratios.append(null[:, 1])
     return _summarise(tuple(bins), np.array(biases), np.array(ratios))
 
 
+def _compare_bin(
+    bounds: tuple[float, float],
+    truth: tuple[Float[Array, " n"], Float[Array, " n"]],
+    generated: tuple[Float[Array, " m"], Float[Array, " m"]],
+    repeats: int,
+    rng: np.random.Generator,
+) -> tuple[ResponseBin, Float[Array, "repeats 2"]]:
+    """One bin, and by how much bias and ratio of two truth samples of these sizes miss 0 and 1."""
+    low, high = bounds
+    inside = [(energy >= low) & (energy < high) for energy, _ in (truth, generated)]
+    t, g = truth[1][inside[0]], generated[1][inside[1]]
+    if min(len(t), len(g)) < 2:
+        raise EmptySample(f"response in {low:.4g}-{high:.4g} MeV needs showers in both samples", len(t), len(g))
+    draws_t, null = bootstrap(t, _moments, repeats, rng), bootstrap(t, _moments, repeats, rng, len(g))
+    draws_g = bootstrap(g, _moments, repeats, rng)
+    mean_energy = float(truth[0][inside[0]].mean(dtype=np.float64))
+    return _one_bin((low, high, mean_energy), t, g, draws_t, draws_g), np.abs(null / draws_t - 1)
+
+
 def _one_bin(where: tuple[float, float, float], t: Array, g: Array, draws_t: Array, draws_g: Array) -> ResponseBin:
-    (mean_t, res_t), (mean_g, res_g) = _moments(t), _moments(g)
+    (mean_t, res_t), (mean_g, res_g) = _moments(t).tolist(), _moments(g).tolist()
     if not (mean_t > 0 and res_t > 0):
         raise BadValue("response of the truth", mean_t, "give truth showers that deposit a varying energy")
     spread_t, spread_g = _spread(draws_t), _spread(draws_g)

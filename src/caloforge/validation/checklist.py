@@ -16,8 +16,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from caloforge.errors import BadFile, UnknownName
-from caloforge.validation.evidence import Evidence
-from caloforge.validation.parts import Where
+from caloforge.validation.key import Key, Where
 
 CHECKLISTS = ("strict", "analysis", "exploration")
 Tolerance = Literal["sigma", "times", "below", "above", "within"]
@@ -69,9 +68,9 @@ class Requirement(BaseModel):
         """The metric, and where, in words."""
         return self.metric if self.where == "overall" else f"{self.metric}, each {self.where}"
 
-    def covers(self, evidence: Evidence) -> bool:
+    def covers(self, key: Key) -> bool:
         """Whether the line speaks of this number."""
-        return evidence.where == self.where and fnmatchcase(evidence.metric, self.metric)
+        return key.place.kind == self.where and fnmatchcase(key.name, self.metric)
 
     def limit_text(self, percent: bool) -> str:
         """The tolerance in words."""

@@ -1,9 +1,9 @@
-"""The comparison itself: all metrics of a generated sample against truth, with errors and floors, as one object."""
+"""The comparison itself: every number of a generated sample against truth, with errors and floors."""
 
-__all__ = ["InBin", "Comparison", "Progress", "compare", "part_of"]
+__all__ = ["Details", "Progress", "compare", "part_of"]
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,108 +12,51 @@ from caloforge.classifiers.auc import Classified, auc, auc_error
 from caloforge.classifiers.importance import Importance, permutation_importance
 from caloforge.classifiers.protocol import FAST_PROTOCOL, Protocol, measure
 from caloforge.metrics.measured import Measured
+from caloforge.metrics.particles import by_particle
 from caloforge.metrics.permutation import PermutationTest
 from caloforge.metrics.physics_summary import PhysicsSummary, summarise_physics
 from caloforge.metrics.response import ResponseSummary, compare_response
 from caloforge.physics.observables import OBSERVABLES, Observable
 from caloforge.rng import stream
+from caloforge.validation.evidence import Evidence, collect
+from caloforge.validation.gather import of_permutation, of_physics, of_response
+from caloforge.validation.key import Key
 from caloforge.validation.multivariate import multivariate, permuted
-from caloforge.validation.parts import Subsample, Where, subsamples, whole
+from caloforge.validation.parts import Subsample, subsamples, whole
 from caloforge.validation.sample import Sample
-from caloforge.validation.univariate import Distance, distances
+from caloforge.validation.univariate import distances
 
 Progress = Callable[[float, str], None]
 
 
-@dataclass(frozen=True)
-class InBin:
-    """What a part of the samples gives, an energy bin say: name of the metric -> number."""
-
-    kind: Where
-    label: str
-    low: float
-    high: float
-    n_truth: int
-    n_generated: int
-    metrics: Mapping[str, Measured]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        plain = {name: getattr(self, name) for name in ("kind", "label", "low", "high", "n_truth", "n_generated")}
-        return {**plain, "metrics": {name: m.to_dict() for name, m in self.metrics.items()}}
-
-
 @dataclass(frozen=True, eq=False)
-class Comparison:
-    """Every metric of one generated sample.
+class Details:
+    """What figures and tables show beside the numbers.
 
     Args:
-        sizes: showers of truth and of the generator.
-        judged: names of the observables that were to be judged.
-        response: bias and resolution in energy bins.
-        distances: of each judged observable: ``separation/response``, ``wasserstein/response``, ``ks/response``, ...
-        multivariate: of all judged observables together: ``correlation``, ``fpd``, ``kpd``, ``precision``, ...
+        response: bias and resolution of each particle in energy bins.
+        physics: linearity, resolution, leakage, profiles of each particle; its name is empty where there is one.
         permutation: two-sample test of everything at once.
         classifiers: by the name of what they see, ``high`` or ``low``; their scores belong to `Sample.cells`.
         importance: which observable gives the generated showers away to the classifier on observables.
-        physics: linearity, resolution, leakage, profiles.
-        conditional: distances and AUC in each energy bin, angle bin, and for each particle.
     """
 
-    sizes: tuple[int, int]
-    judged: tuple[str, ...]
     response: ResponseSummary
-    distances: Mapping[str, Distance]
-    multivariate: Mapping[str, Measured]
+    physics: Mapping[str, PhysicsSummary]
     permutation: PermutationTest
-    classifiers: Mapping[str, Classified]
-    importance: tuple[Importance, ...]
-    physics: PhysicsSummary
-    conditional: tuple[InBin, ...]
-
-    def family(self, name: str) -> dict[str, Distance]:
-        """One distance of every observable: ``separation``, ``wasserstein`` or ``ks``."""
-        return {key.partition("/")[2]: d for key, d in self.distances.items() if key.startswith(f"{name}/")}
-
-    @property
-    def separation(self) -> dict[str, Distance]:
-        """Separation power of every observable."""
-        return self.family("separation")
+    classifiers: Mapping[str, Classified] = field(default_factory=dict)
+    importance: tuple[Importance, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The entry ``metrics`` of ``report.json``."""
-        r = self.response
-        families = {name: self.family(name) for name in ("separation", "wasserstein", "ks")}
+        """Its entries of ``report.json``."""
+        sizes = {name: {"size": c.size, "floor_size": c.floor_size} for name, c in self.classifiers.items()}
         return {
-            "response_bias_max": r.bias_max.value,
-            "response_bias_max_detail": _detail(r.bias_max, r.bias_bin.low, r.bias_bin.high),
-            "response_bias": [_pick(b.to_dict(), "bias") for b in r.bins],
-            "resolution_ratio_max": r.ratio_max,
-            "resolution_ratio_distance": _detail(r.ratio_distance, r.ratio_bin.low, r.ratio_bin.high),
-            "resolution_ratio": [_pick(b.to_dict(), "ratio") for b in r.bins],
-            "response_bins": [b.to_dict() for b in r.bins],
-            **{name: {o: d.to_dict() for o, d in family.items()} for name, family in families.items()},
-            **{name: m.to_dict() for name, m in self.multivariate.items()},
+            "response": [b.to_dict() for b in self.response.bins],
+            "physics": {name or "all": summary.to_dict() for name, summary in self.physics.items()},
             "permutation_test": self.permutation.to_dict(),
-            **{f"auc_{name}": _sized(c.auc, c) for name, c in self.classifiers.items()},
-            **{f"jsd_{name}": _sized(c.jsd, c) for name, c in self.classifiers.items()},
+            "classifiers": sizes,
             "importance": [i.to_dict() for i in self.importance],
-            "physics": self.physics.to_dict(),
-            "conditional": [part.to_dict() for part in self.conditional],
         }
-
-
-def _sized(measured: Measured, classified: Classified) -> dict[str, Any]:
-    return {**measured.to_dict(), "size": classified.size, "floor_size": classified.floor_size}
-
-
-def _detail(measured: Measured, low: float, high: float) -> dict[str, Any]:
-    return {**measured.to_dict(), "energy_low": low, "energy_high": high}
-
-
-def _pick(row: Mapping[str, Any], what: str) -> dict[str, Any]:
-    keys = {"energy_low": "low", "energy_high": "high", "n_truth": "n_truth", "n_generated": "n_generated"}
-    return {k: row[v] for k, v in keys.items()} | {"value": row[what], "error": row[f"{what}_error"]}
 
 
 def compare(
@@ -124,7 +67,7 @@ def compare(
     observables: Mapping[str, Observable] = OBSERVABLES,
     quick: bool = False,
     progress: Progress = lambda done, text: None,
-) -> Comparison:
+) -> tuple[dict[Key, Evidence], Details]:
     """Measure everything.
 
     Args:
@@ -137,17 +80,26 @@ def compare(
         quick: leave out the classifiers, which take most of the time.
         progress: called with the share of the work done and what comes next.
 
+    Returns:
+        Every number that a requirement can be held against, without what rests on observables not judged; and what
+        figures show beside them.
+
     Raises:
         EmptySample: too few showers.
     """
     progress(0.0, "distances")
     pieces = subsamples(truth, generated)
-    overall = distances(observables, truth, generated, whole(truth, generated), seed)
+    overall = list(distances(observables, truth, generated, whole(truth, generated), seed))
     progress(0.1, "response and physics")
     energies = [s.incident_energy for s in (truth, generated)]
     responses = [s.table["response"][:, 0].astype(np.float64) for s in (truth, generated)]
-    response = compare_response((energies[0], responses[0]), (energies[1], responses[1]), stream(seed, "response"))
-    physics = summarise_physics(truth, generated, (truth.table, generated.table), stream(seed, "physics"))
+    response = compare_response(
+        (energies[0], responses[0]),
+        (energies[1], responses[1]),
+        stream(seed, "response"),
+        pdg=(truth.pdg, generated.pdg),
+    )
+    physics = dict(_physics(truth, generated, seed))
     progress(0.15, "all observables together")
     together = multivariate(observables, truth, generated, protocol, seed)
     progress(0.2, "permutation test")
@@ -156,18 +108,20 @@ def compare(
     part = part_of(progress, 0.3, 0.6)
     scored, importance = ({}, ()) if quick else _classify(observables, truth, generated, seed, protocol, part)
     progress(0.9, "energy bins")
-    return Comparison(
-        sizes=(len(truth), len(generated)),
-        judged=tuple(observables),
-        response=response,
-        distances=overall,
-        multivariate=together,
-        permutation=permutation,
-        classifiers=scored,
-        importance=importance,
-        physics=physics,
-        conditional=tuple(_in_bin(subsample, truth, generated, observables, scored, seed) for subsample in pieces),
-    )
+    n = min(len(truth), len(generated))
+    evidence = [*of_response(response, n)] if "response" in observables else []
+    evidence += overall
+    evidence += [Evidence(Key(metric), measured, n) for metric, measured in together.items()]
+    evidence.append(of_permutation(permutation, n, [item.key for item in overall]))
+    for name, classified in scored.items():
+        evidence.append(Evidence(Key("auc", name), classified.auc, classified.size))
+        evidence.append(Evidence(Key("jsd", name), classified.jsd, classified.size))
+    for piece in pieces:
+        evidence += distances(observables, truth, generated, piece, seed)
+        evidence += _areas(piece, truth, generated, scored)
+    if set(observables) >= set(OBSERVABLES):
+        evidence += of_physics(physics, n)
+    return collect(evidence), Details(response, physics, permutation, scored, importance)
 
 
 def part_of(progress: Progress, start: float, share: float) -> Progress:
@@ -178,6 +132,16 @@ def part_of(progress: Progress, start: float, share: float) -> Progress:
 def _under(title: str, progress: Progress) -> Progress:
     """Progress under one title."""
     return lambda done, _: progress(done, title)
+
+
+def _physics(truth: Sample, generated: Sample, seed: int) -> Iterator[tuple[str, PhysicsSummary]]:
+    """Of each particle by itself."""
+    for particle, *masks in by_particle(truth.pdg, generated.pdg):
+        samples = [truth, generated]
+        if particle:
+            samples = [s.thinned(np.flatnonzero(mask)) for s, mask in zip(samples, masks, strict=True)]
+        rng = stream(seed, f"physics {particle}".strip())
+        yield particle, summarise_physics(samples[0], samples[1], (samples[0].table, samples[1].table), rng)
 
 
 def _classify(
@@ -199,34 +163,28 @@ def _classify(
     ]
     if not pairs[0][1]:  # cells were to be judged, and nothing else
         return {}, ()
-    found: dict[str, Classified] = {}
+    classified: dict[str, Classified] = {}
     importance: tuple[Importance, ...] = ()
     for i, name in enumerate(names):
         share = part_of(progress, i / len(names), 1 / len(names))
-        found[name], *seen = measure(protocol, name, pairs[0], pairs[1], seed, _under(f"classifier {name}", share))
+        classified[name], *features = measure(
+            protocol, name, pairs[0], pairs[1], seed, _under(f"classifier {name}", share)
+        )
         if name == "high":
-            importance = permutation_importance(found[name], seen[0], seen[1], seed)
-        del seen
-    return found, importance
+            importance = permutation_importance(classified[name], features[0], features[1], seed)
+        del features
+    return classified, importance
 
 
-def _in_bin(
-    subsample: Subsample,
-    truth: Sample,
-    generated: Sample,
-    observables: Mapping[str, Observable],
-    classifiers: Mapping[str, Classified],
-    seed: int,
-) -> InBin:
-    """Every distance within one part of the samples, and the AUC of its showers."""
-    metrics = {name: d.mean for name, d in distances(observables, truth, generated, subsample, seed).items()}
+def _areas(
+    subsample: Subsample, truth: Sample, generated: Sample, classifiers: Mapping[str, Classified]
+) -> Iterator[Evidence]:
+    """The AUC of each classifier from the showers of one part of the samples."""
     for name, classified in classifiers.items():
         t = classified.scores_truth[subsample.truth[truth.cell_rows]]
         g = classified.scores_generated[subsample.generated[generated.cell_rows]]
         t, g = t[~np.isnan(t)], g[~np.isnan(g)]
         if min(len(t), len(g)) > 1:
             area = auc(t, g)
-            metrics[f"auc/{name}"] = Measured(
-                area, auc_error(area, len(t), len(g)), 0.5, auc_error(0.5, len(t), len(g))
-            )
-    return InBin(subsample.kind, subsample.label, subsample.low, subsample.high, *subsample.sizes, metrics)
+            measured = Measured(area, auc_error(area, len(t), len(g)), 0.5, auc_error(0.5, len(t), len(g)))
+            yield Evidence(Key("auc", name, subsample.place), measured, min(subsample.sizes))

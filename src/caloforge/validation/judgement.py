@@ -15,246 +15,149 @@ Requirements in units of the floor (``sigma``, ``times``) allow for the noise th
 How many showers would do follows from the floor or from the error, which fall as powers of their number.
 """
 
-__all__ = ["Outcome", "Line", "ChecklistResult", "judge", "require_known"]
+__all__ = ["judge", "passes", "require_known"]
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Literal
 
 from caloforge.classifiers.protocol import PROTOCOLS
 from caloforge.errors import UnknownName
 from caloforge.physics.observables import OBSERVABLES
 from caloforge.validation.checklist import Checklist, Requirement
-from caloforge.validation.evidence import Evidence
-from caloforge.validation.multivariate import MULTIVARIATE
+from caloforge.validation.evidence import METRICS, Evidence
+from caloforge.validation.finding import Finding, Status, with_status
+from caloforge.validation.key import ALL_SHOWERS
 from caloforge.validation.univariate import UNIVARIATE
 
-Outcome = Literal["pass", "fail", "cannot tell"]
-_WORST_FIRST: tuple[Outcome, ...] = ("fail", "cannot tell", "pass")
+_WORST_FIRST = (Status.FAIL, Status.CANNOT_TELL, Status.PASS)
 _WHOLE = ("overall", "layer", "ring", "column")  # where every shower counts
 _FAR = 1000.0  # times as many showers: no number that helps
 _SURE = 2.0  # standard deviations of truth against truth that must fit under a limit of physics
 
 
-@dataclass(frozen=True)
-class Line:
-    """What became of one requirement.
+def judge(checklist: Checklist, evidence: Iterable[Evidence], narrowed: bool = False) -> tuple[Finding, ...]:
+    """Hold every requirement against the evidence; a finding each.
 
-    Args:
-        requirement: as asked.
-        outcome: fail if any number fails; else cannot tell if any cannot be told; else pass.
-        worst: the number that decided, nearest to or furthest over its limit; None where nothing was measured.
-        limit: what that number had to keep.
-        checked: how many numbers the line covers.
-        failing: those that fail, worst first.
-        needed: showers in each sample with which the worst number could be told.
-    """
-
-    requirement: Requirement
-    outcome: Outcome
-    worst: Evidence | None
-    limit: float
-    checked: int
-    failing: tuple[Evidence, ...] = ()
-    needed: int | None = None
-
-    @property
-    def name(self) -> str:
-        """The requirement in words."""
-        return self.requirement.name
-
-    @property
-    def found(self) -> str:
-        """The deciding number with its error, and where."""
-        if self.worst is None:
-            return "not measured"
-        subject = f"{self.worst.metric} " if "*" in self.requirement.metric else ""
-        place = "" if self.worst.where == "overall" else f" in {self.worst.label}"
-        return f"{subject}{self.worst.found}{place}" + (f" ({self.worst.detail})" if self.worst.detail else "")
-
-    @property
-    def floor(self) -> str:
-        """What truth against truth gives for that number."""
-        return "–" if self.worst is None else self.worst.floor
-
-    @property
-    def required(self) -> str:
-        """The tolerance in words."""
-        return self.requirement.limit_text(self.worst is not None and self.worst.percent)
-
-    @property
-    def marginal(self) -> bool:
-        """Whether the limit lies within one standard error of the number."""
-        if self.worst is None or self.worst.sense != "distance":
-            return False
-        return abs(self.worst.measured.value - self.limit) < self.worst.measured.error
-
-    @property
-    def reason(self) -> str:
-        """One clause for the verdict."""
-        more = f" and {len(self.failing) - 1} more of {self.checked}" if len(self.failing) > 1 else ""
-        there = "" if self.worst is None or self.worst.where in _WHOLE else " there"
-        showers = f"; about {self.needed:,} showers{there} in each sample would tell" if self.needed else ""
-        subject = "" if "*" in self.requirement.metric and self.worst else f"{self.requirement.metric} "
-        return f"{subject}{self.found}{more}, required {self.required}{showers}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "name": self.name,
-            "outcome": self.outcome,
-            "marginal": self.marginal,
-            "found": self.found,
-            "floor": self.floor,
-            "required": self.required,
-            "checked": self.checked,
-            "limit": self.limit,
-            "needed_showers": self.needed,
-            "worst": None if self.worst is None else self.worst.to_dict(),
-            "failing": [e.to_dict() for e in self.failing],
-            "why": self.requirement.why,
-        }
-
-
-@dataclass(frozen=True)
-class ChecklistResult:
-    """A checklist held against a comparison."""
-
-    checklist: Checklist
-    lines: tuple[Line, ...]
-    left_out: tuple[Requirement, ...] = ()
-
-    def of(self, outcome: Outcome) -> tuple[Line, ...]:
-        """The lines with this outcome."""
-        return tuple(line for line in self.lines if line.outcome == outcome)
-
-    @property
-    def passed(self) -> bool:
-        """Nothing failed; under ``undecided: fail`` nothing was undecided either, and something was judged."""
-        undecided = bool(self.of("cannot tell")) and self.checklist.undecided == "fail"
-        return bool(self.lines) and not self.of("fail") and not undecided
-
-    def to_dict(self) -> dict[str, Any]:
-        """The entry ``checklist`` of ``report.json``."""
-        return {
-            "name": self.checklist.name,
-            "about": self.checklist.about,
-            "passed": self.passed,
-            "lines": [line.to_dict() for line in self.lines],
-            "left_out": [requirement.name for requirement in self.left_out],
-        }
-
-
-def judge(checklist: Checklist, evidence: Iterable[Evidence], narrowed: bool = False) -> ChecklistResult:
-    """Hold every requirement against the evidence.
-
-    A line about a place that does not exist (angle bins of showers at one angle) is left out. A line about a number
+    A requirement about a place that does not exist (angle bins of showers at one angle) has none. One about a number
     that was not measured cannot be told, unless that was wanted.
 
     Args:
         checklist: what is asked.
-        evidence: what was found.
-        narrowed: only chosen observables were to be judged, so lines about others are left out, too.
+        evidence: every number.
+        narrowed: only chosen observables were to be judged, so requirements about others have no finding, either.
     """
-    found = tuple(evidence)
-    places = {e.where for e in found}
-    lines, left_out = [], []
-    for requirement in checklist.requirements:
-        covered = [e for e in found if requirement.covers(e)]
-        if covered or (requirement.where in places and not narrowed):
-            lines.append(_line(requirement, covered))
-        else:
-            left_out.append(requirement)
-    return ChecklistResult(checklist, tuple(lines), tuple(left_out))
+    numbers = tuple(evidence)
+    places = {item.key.place.kind for item in numbers}
+    covered = [(r, [item for item in numbers if r.covers(item.key)]) for r in checklist.requirements]
+    return tuple(_finding(r, items) for r, items in covered if items or (r.where in places and not narrowed))
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """One number under one requirement; ``stress`` is 1 at the limit and more beyond."""
-
-    evidence: Evidence
-    limit: float
-    outcome: Outcome
-    stress: float
+def passes(findings: Sequence[Finding], checklist: Checklist) -> bool:
+    """Nothing failed; under ``undecided: fail`` nothing was undecided either, and something was judged."""
+    undecided = bool(with_status(findings, Status.CANNOT_TELL)) and checklist.undecided == "fail"
+    return bool(findings) and not with_status(findings, Status.FAIL) and not undecided
 
 
-def _line(requirement: Requirement, covered: Sequence[Evidence]) -> Line:
-    if not covered:
-        return Line(requirement, "cannot tell", None, math.nan, 0)
-    judged = sorted((_judge(requirement, e) for e in covered), key=lambda j: -j.stress)
-    groups = {outcome: [j for j in judged if j.outcome == outcome] for outcome in _WORST_FIRST}
-    outcome = next(outcome for outcome in _WORST_FIRST if groups[outcome])
-    worst = groups[outcome][0]
-    needed = _needed(worst) if outcome == "cannot tell" else None
-    failing = tuple(j.evidence for j in groups["fail"])
-    return Line(requirement, outcome, worst.evidence, worst.limit, len(covered), failing, needed)
+def _finding(requirement: Requirement, items: Sequence[Evidence]) -> Finding:
+    """Fail if any number fails; else cannot tell if any cannot be told; else pass; the worst number decides."""
+    name, why = requirement.name, requirement.why
+    if not items:
+        required = requirement.limit_text(False)
+        reason = f"{requirement.metric} not measured, required {required}"
+        return Finding(name, Status.CANNOT_TELL, "not measured", "–", required, reason, why, numbers={"checked": 0})
+    judged = sorted(((*_judge(requirement, item), item) for item in items), key=lambda j: -j[2])
+    status = next(status for status in _WORST_FIRST if any(j[0] is status for j in judged))
+    _, limit, _, worst = next(j for j in judged if j[0] is status)
+    failing = [item for s, *_, item in judged if s is Status.FAIL]
+    needed = _needed(requirement, worst, limit) if status is Status.CANNOT_TELL else None
+    wildcard, required = "*" in requirement.metric, requirement.limit_text(worst.reading.percent)
+    evidence = (f"{worst.key.name} " if wildcard else "") + worst.words + _where(worst)
+    more = f" and {len(failing) - 1} more of {len(items)}" if len(failing) > 1 else ""
+    there = "" if worst.key.place.kind in _WHOLE else " there"
+    showers = f"; about {needed:,} showers{there} in each sample would tell" if needed else ""
+    subject = "" if wildcard else f"{requirement.metric} "
+    reason = f"{subject}{evidence}{more}, required {required}{showers}"
+    numbers = {
+        "key": worst.key.text,
+        "limit": limit,
+        "checked": len(items),
+        "failing": [item.key.text for item in failing],
+        **worst.to_dict(),
+    }
+    return Finding(name, status, evidence, worst.floor, required, reason, why, needed=needed, numbers=numbers)
 
 
-def _judge(requirement: Requirement, evidence: Evidence) -> _Judged:
-    kind, size = requirement.tolerance
-    m = evidence.measured
+def _where(item: Evidence) -> str:
+    place = "" if item.key.place == ALL_SHOWERS else f" in {item.key.place.label}"
+    return place + (f" ({item.detail})" if item.detail else "")
+
+
+def _judge(requirement: Requirement, item: Evidence) -> tuple[Status, float, float]:
+    """Status, limit, and the number in units of the limit: more than 1 beyond."""
+    (kind, size), m, reading = requirement.tolerance, item.measured, item.reading
     if not math.isfinite(m.value):
-        return _Judged(evidence, math.nan, "fail", math.inf)
+        return Status.FAIL, math.nan, math.inf
     if kind == "above":
-        return _judge_above(size, evidence)
+        return _judge_above(size, item)
+    around = kind in ("sigma", "within") and reading.sense == "agreement"
+    distance, origin = (abs(m.value - m.floor), 0.0) if around else (m.value, reading.origin)
+    limit = _limit(requirement, item, around)
+    stress = (distance - origin) / max(limit - origin, 1e-300)
     if kind in ("sigma", "times"):
-        around = kind == "sigma" and evidence.sense == "agreement"
-        distance = abs(m.value - m.floor) if around else m.value
-        limit = size * m.floor if kind == "times" else size * m.floor_spread + (0.0 if around else m.floor)
-        return _Judged(evidence, limit, "fail" if distance > limit else "pass", _stress(distance, limit, evidence))
-    two_sided = evidence.sense == "agreement" and kind == "within"
-    distance, base, limit = (abs(m.value - m.floor), 0.0, size * m.floor) if two_sided else (m.value, m.floor, size)
-    possible = base + _SURE * m.floor_spread <= limit
-    surplus = distance if possible else _without_floor(distance, base, evidence)
-    if surplus > limit and not (possible and distance - limit < m.error):
-        outcome: Outcome = "fail"
-    else:
-        outcome = "pass" if possible and limit - distance >= m.error else "cannot tell"
-    return _Judged(evidence, limit, outcome, _stress(distance, limit, evidence))
+        return (Status.FAIL if distance > limit else Status.PASS), limit, stress
+    base = 0.0 if around else m.floor
+    if base + _SURE * m.floor_spread > limit:
+        over = _without_floor(distance, base, origin, item) > limit
+        return (Status.FAIL if over else Status.CANNOT_TELL), limit, stress
+    if abs(distance - limit) < m.error:
+        return Status.CANNOT_TELL, limit, stress
+    return (Status.FAIL if distance > limit else Status.PASS), limit, stress
 
 
-def _judge_above(size: float, evidence: Evidence) -> _Judged:
+def _limit(requirement: Requirement, item: Evidence, around: bool) -> float:
+    (kind, size), m = requirement.tolerance, item.measured
+    if kind == "sigma":
+        return size * m.floor_spread + (0.0 if around else m.floor)
+    return size * abs(m.floor) if kind == "times" or around else size
+
+
+def _judge_above(size: float, item: Evidence) -> tuple[Status, float, float]:
     """A p-value that permutations can reach, or an agreement that truth itself would keep."""
-    m, stress = evidence.measured, size / max(evidence.measured.value, 1e-300)
-    if evidence.sense == "p-value":
-        outcome: Outcome = "fail" if m.value <= size else "pass" if size >= evidence.origin else "cannot tell"
-        return _Judged(evidence, size, outcome, stress)
-    possible = m.floor - _SURE * m.floor_spread > size
-    decided = possible and abs(m.value - size) >= m.error
-    return _Judged(evidence, size, ("pass" if m.value > size else "fail") if decided else "cannot tell", stress)
+    m, stress = item.measured, size / max(item.measured.value, 1e-300)
+    if item.reading.sense == "p-value":
+        possible = m.value <= size or size >= item.reading.origin
+    else:
+        possible = m.floor - _SURE * m.floor_spread > size and abs(m.value - size) >= m.error
+    status = (Status.PASS if m.value > size else Status.FAIL) if possible else Status.CANNOT_TELL
+    return status, size, stress
 
 
-def _without_floor(distance: float, floor: float, evidence: Evidence) -> float:
+def _without_floor(distance: float, floor: float, origin: float, item: Evidence) -> float:
     """What of a distance is surely not due to the sizes of the samples, see the module."""
-    sure = distance - _SURE * math.hypot(evidence.measured.error, evidence.measured.floor_spread)
-    above, below = (max(x - evidence.origin, 0.0) for x in (sure, floor))
-    left = max(above ** (1 / evidence.power) - below ** (1 / evidence.power), 0.0) ** evidence.power
-    return evidence.origin + left
+    power = item.reading.power
+    sure = distance - _SURE * math.hypot(item.measured.error, item.measured.floor_spread)
+    above, below = (max(x - origin, 0.0) ** (1 / power) for x in (sure, floor))
+    return origin + max(above - below, 0.0) ** power
 
 
-def _stress(distance: float, limit: float, evidence: Evidence) -> float:
-    origin = 0.0 if evidence.sense == "agreement" else evidence.origin
-    return (distance - origin) / max(limit - origin, 1e-300)
-
-
-def _needed(judged: _Judged) -> int | None:
+def _needed(requirement: Requirement, item: Evidence, limit: float) -> int | None:
     """Showers with which truth against truth would stay under the limit, two standard deviations included.
 
     Where it does so already, those with which the error is as small as the distance from the limit.
     """
-    e, m = judged.evidence, judged.evidence.measured
-    agreement = e.sense == "agreement"
-    base, origin = (0.0, 0.0) if agreement else (m.floor - e.origin, e.origin)
-    room = judged.limit - origin
-    if e.sense == "p-value" or room <= 0 or e.n == 0 or not math.isfinite(m.floor + m.floor_spread):
+    m, reading = item.measured, item.reading
+    if requirement.above is not None or item.n == 0 or not math.isfinite(m.floor + m.floor_spread):
         return None
-    factor = ((base + _SURE * m.floor_spread) / room) ** (1 / e.power)
+    around = reading.sense == "agreement" and requirement.within is not None
+    base, origin = (0.0, 0.0) if around else (m.floor - reading.origin, reading.origin)
+    if limit <= origin:
+        return None
+    factor = ((base + _SURE * m.floor_spread) / (limit - origin)) ** (1 / reading.power)
     if factor <= 1:
-        gap = abs((abs(m.value - m.floor) if agreement else m.value) - judged.limit)
+        gap = abs((abs(m.value - m.floor) if around else m.value) - limit)
         factor = (m.error / gap) ** 2 if gap > 0 else math.inf
-    return _rounded_up(e.n * factor) if factor < _FAR else None
+    return _rounded_up(item.n * factor) if factor < _FAR else None
 
 
 def _rounded_up(number: float) -> int:
@@ -269,12 +172,12 @@ def require_known(checklist: Checklist) -> None:
     Raises:
         UnknownName: no metric has this name, or matches this pattern.
     """
-    seen = {name for protocol in PROTOCOLS.values() for name in protocol.inputs}
-    families = {f"{family}/{name}" for family in UNIVARIATE for name in OBSERVABLES}
-    classifiers = {f"{what}/{name}" for what in ("auc", "jsd") for name in seen}
-    known = {"response_bias", "resolution_ratio", "permutation", *MULTIVARIATE, *families, *classifiers}
+    inputs = {name for protocol in PROTOCOLS.values() for name in protocol.inputs}
+    of = {**dict.fromkeys(UNIVARIATE, OBSERVABLES), **dict.fromkeys(("auc", "jsd"), inputs)}
+    names = {f"{metric}/{name}" for metric, observables in of.items() for name in observables}
+    names |= set(METRICS) - {*of, "physics"}
     for requirement in checklist.requirements:
         pattern = requirement.metric
-        if not pattern.startswith("physics/") and not any(fnmatchcase(name, pattern) for name in known):
-            short = {name.partition("/")[0] + ("/..." if "/" in name else "") for name in known} | {"physics/..."}
+        if not pattern.startswith("physics/") and not any(fnmatchcase(name, pattern) for name in names):
+            short = {name.partition("/")[0] + ("/..." if "/" in name else "") for name in names} | {"physics/..."}
             raise UnknownName(f"metric in checklist {checklist.name}:", pattern, short)

@@ -22,6 +22,8 @@ from caloforge.metrics.permutation import PermutationTest, permutation_test
 from caloforge.metrics.separation import Histograms
 from caloforge.physics.observables import Observable
 from caloforge.rng import stream
+from caloforge.validation.evidence import PERMUTATIONS
+from caloforge.validation.key import Key
 from caloforge.validation.parts import Subsample, subsamples
 from caloforge.validation.sample import Sample
 from caloforge.validation.univariate import fill_alike
@@ -54,11 +56,11 @@ def multivariate(
         t, g = (_features(observables, s, stream(seed, f"features {len(s)}")) for s in (truth, generated))
     if t.shape[1] < 2:  # cells were judged, and nothing else
         return {}
-    found: dict[str, Measured] = {}
+    measured: dict[str, Measured] = {}
     for name, measure in _MEASURES.items():
         with suppress(EmptySample):  # a checklist that asks for it cannot tell
-            found |= measure(t, g, stream(seed, name))
-    return found
+            measured |= measure(t, g, stream(seed, name))
+    return measured
 
 
 def _features(observables: Mapping[str, Observable], sample: Sample, rng: np.random.Generator) -> Float[Array, "n f"]:
@@ -85,7 +87,7 @@ def permuted(
     truth: Sample,
     generated: Sample,
     seed: int,
-    permutations: int = 499,
+    permutations: int = PERMUTATIONS,
 ) -> PermutationTest:
     """The permutation test of every column of every observable, in the whole and in every part of the samples.
 
@@ -105,12 +107,12 @@ def _histograms(
 ) -> Iterator[tuple[str, tuple[Histograms, Histograms]]]:
     for name, observable in observables.items():
         filled = fill_alike(observable, truth, generated)
-        yield name, filled
+        yield Key("separation", name).text, filled
         coarse = fill_alike(observable, truth, generated, _IN_BINS * max(len(parts), 1))
         for part in parts:
             masks = (part.truth, part.generated)
             first, second = (_only(h, mask) for h, mask in zip(coarse, masks, strict=True))
-            yield f"{name} in {part.label}", (first, second)
+            yield Key("separation", name, part.place).text, (first, second)
 
 
 def _only(histograms: Histograms, mask: Bool[Array, " N"]) -> Histograms:

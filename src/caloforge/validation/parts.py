@@ -4,22 +4,21 @@ A model can be right on average and wrong everywhere: a response too high below 
 mean. Bins are made from the truth; bins with too few showers in either sample are joined with a neighbour.
 """
 
-__all__ = ["Subsample", "subsamples", "whole", "Where", "WHERE"]
+__all__ = ["Subsample", "subsamples", "whole"]
 
 import itertools
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray as Array
-from particle import Particle
 
 from caloforge.errors import EmptySample
+from caloforge.metrics.particles import by_particle
 from caloforge.metrics.response import energy_edges
 from caloforge.units import GeV
+from caloforge.validation.key import ALL_SHOWERS, Place
 from caloforge.validation.sample import Sample
 
 _FEWEST = 100
@@ -27,27 +26,17 @@ _ANGLE_BINS = 4
 _SAME_ANGLE = 1e-4  # rad
 
 
-Where = Literal["overall", "energy bin", "angle bin", "particle", "layer", "ring", "column"]
-WHERE: tuple[Where, ...] = ("overall", "energy bin", "angle bin", "particle", "layer", "ring", "column")
-
-
 @dataclass(frozen=True, eq=False)
 class Subsample:
     """A part of both samples.
 
     Args:
-        kind: what the part is chosen by.
-        label: the part in words.
-        low: lower edge (MeV or rad), or the PDG number.
-        high: upper edge, or the PDG number.
+        place: what the part is chosen by, and the part in words.
         truth: which showers of the truth.
         generated: which generated showers.
     """
 
-    kind: Where
-    label: str
-    low: float
-    high: float
+    place: Place
     truth: Bool[Array, " n"]
     generated: Bool[Array, " m"]
 
@@ -60,7 +49,7 @@ class Subsample:
 def whole(truth: Sample, generated: Sample) -> Subsample:
     """Everything."""
     masks = [np.ones(len(s), bool) for s in (truth, generated)]
-    return Subsample("overall", "all showers", 0.0, math.inf, *masks)
+    return Subsample(ALL_SHOWERS, *masks)
 
 
 def subsamples(truth: Sample, generated: Sample) -> tuple[Subsample, ...]:
@@ -68,8 +57,8 @@ def subsamples(truth: Sample, generated: Sample) -> tuple[Subsample, ...]:
 
     A part that is the whole sample is left out, and so are parts with fewer than 100 showers in either sample.
     """
-    found = [*_energies(truth, generated), *_angles(truth, generated), *_particles(truth, generated)]
-    return tuple(part for part in found if min(part.sizes) >= _FEWEST)
+    parts = [*_energies(truth, generated), *_angles(truth, generated), *_particles(truth, generated)]
+    return tuple(part for part in parts if min(part.sizes) >= _FEWEST)
 
 
 def _energies(truth: Sample, generated: Sample) -> Iterator[Subsample]:
@@ -81,7 +70,7 @@ def _energies(truth: Sample, generated: Sample) -> Iterator[Subsample]:
     if len(edges) == 2:
         return
     for low, high, inside in _bins(pair, edges):
-        yield Subsample("energy bin", f"{low / GeV:.3g}–{high / GeV:.3g} GeV", low, high, *inside)
+        yield Subsample(Place("energy bin", f"{low / GeV:.3g}–{high / GeV:.3g} GeV"), *inside)
 
 
 def _bins(pair: tuple[Array, Array], edges: Float[Array, " e"]) -> Iterator[tuple[float, float, list[Array]]]:
@@ -98,7 +87,7 @@ def _angles(truth: Sample, generated: Sample) -> Iterator[Subsample]:
             continue
         for low, high, inside in _bins(pair, _angle_edges(pair[0])):
             label = f"{symbol} {np.degrees(low):.3g}°–{np.degrees(high):.3g}°"
-            yield Subsample("angle bin", label, low, high, *inside)
+            yield Subsample(Place("angle bin", label), *inside)
 
 
 def _angle_edges(angles: Float[Array, " n"]) -> Float[Array, " e"]:
@@ -113,8 +102,6 @@ def _angle_edges(angles: Float[Array, " n"]) -> Float[Array, " e"]:
 
 
 def _particles(truth: Sample, generated: Sample) -> Iterator[Subsample]:
-    kinds = np.unique(truth.pdg)
-    if len(kinds) < 2:
-        return
-    for pdg in map(int, kinds):
-        yield Subsample("particle", Particle.from_pdgid(pdg).name, pdg, pdg, truth.pdg == pdg, generated.pdg == pdg)
+    for particle, *masks in by_particle(truth.pdg, generated.pdg):
+        if particle:
+            yield Subsample(Place("particle", particle), *masks)

@@ -10,16 +10,21 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from caloforge.errors import UnwritablePath
+from caloforge.errors import UnknownName, UnwritablePath
 from caloforge.files import finite_json, require_writable, write_files
 from caloforge.metrics.measured import Measured
 from caloforge.reporting.markup import figure, folded, listing
 from caloforge.reporting.section import Plot, Section
 from caloforge.validation import tables
-from caloforge.validation.compare import Comparison
-from caloforge.validation.verdict import Speed, Verdict
+from caloforge.validation.checklist import Checklist
+from caloforge.validation.compare import Details
+from caloforge.validation.evidence import Evidence
+from caloforge.validation.finding import Finding
+from caloforge.validation.judgement import passes
+from caloforge.validation.key import ALL_SHOWERS, Key
+from caloforge.validation.verdict import Speed, headline, paragraph
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 _FLOOR = (
@@ -30,50 +35,77 @@ _FLOOR = (
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What validation found, ready to be written.
+    """What validation came to, ready to be written: of one generated sample, or of several side by side.
+
+    ``report["auc/high"]`` is a number by the text form of its key.
 
     Args:
-        verdicts: every generated sample with its metrics and its checklist.
+        name: of the model, or of its file.
+        evidence: every number by its key; empty where there are several samples.
+        findings: what became of each requirement of the checklist.
+        checklist: that was asked.
+        details: what figures show beside the numbers.
         samples: numbers of showers, ``truth`` and ``generated`` (or each file's name).
         sections: texts and figures in the order of reading.
         provenance: what was compared with what, and how: names and plain values.
-        posterior: of several models, the mean log posterior of each on showers of the truth.
+        cautions: what weakens the comparison: differences of conditions that the user allowed, copied showers.
+        speed: times of full and fast simulation, where they were measured.
+        several: of several generated samples, the report of each, without sections.
+        posterior: of several, the mean log posterior of each on showers of the truth.
         title: heading of the page.
     """
 
-    verdicts: tuple[Verdict, ...]
-    samples: Mapping[str, int]
-    sections: tuple[Section, ...]
-    provenance: Mapping[str, Any]
+    name: str
+    checklist: Checklist
+    evidence: Mapping[Key, Evidence] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    details: Details | None = None
+    samples: Mapping[str, int] = field(default_factory=dict)
+    sections: tuple[Section, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    cautions: tuple[str, ...] = ()
+    speed: Speed | None = None
+    several: tuple["Report", ...] = ()
     posterior: Mapping[str, Measured] = field(default_factory=dict)
     title: str = "Validation of generated showers"
 
+    def __getitem__(self, key: str | Key) -> Measured:
+        """A number by its key or the key's text form, ``auc/high`` or ``ks/response @ energy bin: 1–5 GeV``.
+
+        Raises:
+            UnknownName: nothing was measured there.
+        """
+        wanted = Key.parse(key) if isinstance(key, str) else key
+        if wanted not in self.evidence:
+            alike = [k.text for k in self.evidence if k.metric == wanted.metric and k.place == ALL_SHOWERS]
+            raise UnknownName("number of the report", wanted.text, alike or {k.metric for k in self.evidence})
+        return self.evidence[wanted].measured
+
     @property
-    def comparison(self) -> Comparison:
-        """Every metric of the first (or only) sample."""
-        return self.verdicts[0].comparison
+    def models(self) -> tuple["Report", ...]:
+        """The report of each generated sample; of a single one itself."""
+        return self.several or (self,)
+
+    @property
+    def headline(self) -> str:
+        """One line: passed or failed, and the reasons."""
+        return headline(self.checklist, self.findings)
 
     @property
     def verdict(self) -> str:
         """The numbers in plain words; one line for each where there are several."""
-        if len(self.verdicts) == 1:
-            return self.verdicts[0].text
-        return "\n".join(f"{v.name}: {v.headline}" for v in self.verdicts)
+        if self.several:
+            return "\n".join(f"{model.name}: {model.headline}" for model in self.several)
+        return paragraph(self.checklist, self.findings, self.evidence, self.cautions, self.speed)
 
     @property
     def passed(self) -> bool:
         """Whether every sample passes its checklist."""
-        return all(v.passed for v in self.verdicts)
-
-    @property
-    def speed(self) -> Speed | None:
-        """Times of full and fast simulation, where they were measured."""
-        return self.verdicts[0].speed
+        return all(passes(model.findings, model.checklist) for model in self.models)
 
     def with_speed(self, geant4_ms_per_shower: float, generator_ms_per_shower: float) -> "Report":
         """The report with the two times of one shower, ms."""
-        first = replace(self.verdicts[0], speed=Speed(geant4_ms_per_shower, generator_ms_per_shower))
-        return replace(self, verdicts=(first, *self.verdicts[1:]))
+        return replace(self, speed=Speed(geant4_ms_per_shower, generator_ms_per_shower))
 
     def with_sections(self, before: Sequence[Section] = (), after: Sequence[Section] = (), title: str = "") -> "Report":
         """The report with more sections, right after its first or at its end, and another heading if given."""
@@ -82,7 +114,6 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """What ``report.json`` holds; numbers that are not finite become null."""
-        several = len(self.verdicts) > 1
         facts: dict[str, Any] = {
             "schema": SCHEMA,
             "samples": dict(self.samples),
@@ -90,11 +121,30 @@ class Report:
             "verdict": self.verdict,
             "passed": self.passed,
             **({"log_posterior": {n: m.to_dict() for n, m in self.posterior.items()}} if self.posterior else {}),
-            **({"models": {v.name: v.to_dict() for v in self.verdicts}} if several else self.verdicts[0].to_dict()),
+            **({"models": {m.name: m.judgement() for m in self.several}} if self.several else self.judgement()),
         }
         sections = {s.name: dict(s.data) for s in self.sections if s.data is not None}
         plain: dict[str, Any] = finite_json(facts | ({"sections": sections} if sections else {}))
         return plain
+
+    def judgement(self) -> dict[str, Any]:
+        """The entries of ``report.json`` on one generated sample."""
+        judged = {finding.test for finding in self.findings}
+        return {
+            "verdict": self.verdict,
+            "headline": self.headline,
+            "passed": self.passed,
+            "checklist": {
+                "name": self.checklist.name,
+                "about": self.checklist.about,
+                "findings": [finding.to_dict() for finding in self.findings],
+                "left_out": [r.name for r in self.checklist.requirements if r.name not in judged],
+            },
+            "cautions": list(self.cautions),
+            "evidence": {key.text: item.to_dict() for key, item in self.evidence.items()},
+            **(self.details.to_dict() if self.details else {}),
+            **({"speed": self.speed.to_dict()} if self.speed else {}),
+        }
 
     @property
     def plots(self) -> tuple[Plot, ...]:
@@ -103,7 +153,7 @@ class Report:
 
     def to_html(self, images: Mapping[str, bytes]) -> str:
         """The page: one file that needs nothing else; ``images`` holds the PNG of each plot by name."""
-        return page(self.title, self.verdicts, self.samples, self.sections, self.provenance, images)
+        return page(self, images)
 
     def write(
         self, folder: str | Path, pdf: bool = True, progress: Callable[[float, str], None] = lambda done, text: None
@@ -144,24 +194,18 @@ def _remove_outdated(folder: Path, files: Mapping[str, bytes]) -> None:
             (folder / other).unlink(missing_ok=True)
 
 
-def page(
-    title: str,
-    verdicts: Sequence[Verdict],
-    samples: Mapping[str, int],
-    sections: Sequence[Section],
-    provenance: Mapping[str, Any],
-    images: Mapping[str, bytes],
-) -> str:
+def page(report: Report, images: Mapping[str, bytes]) -> str:
     """The whole page; ``images`` holds the PNG of each plot by name."""
-    numbers = Section("All numbers", "".join(_numbers(verdict, len(verdicts) > 1) for verdict in verdicts))
-    origin = Section("Provenance", listing(provenance))
-    parts = (*sections, numbers, origin)
+    several = len(report.several) > 1
+    numbers = Section("All numbers", "".join(_numbers(model, several) for model in report.models))
+    origin = Section("Provenance", listing(report.provenance))
+    parts = (*report.sections, numbers, origin)
     style, script = ((files("caloforge.reporting") / f"page.{kind}").read_text() for kind in ("css", "js"))
     head = (
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{style}</style>"
+        f"<title>{escape(report.title)}</title><style>{style}</style>"
     )
-    body = "\n".join([*_top(title, verdicts, samples), *(_section(part, images) for part in parts)])
+    body = "\n".join([*_top(report), *(_section(part, images) for part in parts)])
     return (
         f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n<a class="skip" href="#main">To the verdict</a>'
         f'{_contents(parts)}\n<main id="main">\n{body}\n</main>\n<script>{script}</script></body></html>\n'
@@ -174,24 +218,24 @@ def _contents(sections: Sequence[Section]) -> str:
     return f'<nav aria-label="Contents"><ol>{items}</ol></nav>'
 
 
-def _top(title: str, verdicts: Sequence[Verdict], samples: Mapping[str, int]) -> Iterator[str]:
+def _top(report: Report) -> Iterator[str]:
     """What is read in a minute."""
-    yield f"<h1>{escape(title)}</h1>"
-    counted = "; ".join(f"{escape(name)}: {count:,}" for name, count in samples.items())
+    yield f"<h1>{escape(report.title)}</h1>"
+    counted = "; ".join(f"{escape(name)}: {count:,}" for name, count in report.samples.items())
     yield f'<p class="small">Showers: {counted}</p>'
-    for verdict in verdicts:
-        yield _verdict(verdict, len(verdicts) > 1)
-    yield tables.checklist_table(verdicts[0]) if len(verdicts) == 1 else tables.models_table(verdicts)
+    for model in report.models:
+        yield _verdict(model, len(report.several) > 1)
+    yield tables.models_table(report.several) if report.several else tables.checklist_table(report)
     yield f'<p class="small">{_FLOOR}</p>'
 
 
-def _verdict(verdict: Verdict, named: bool) -> str:
-    word, kind = ("PASS", "") if verdict.passed else ("FAIL", " failed")
-    cautions = f" Caution: {'; '.join(verdict.cautions)}." if verdict.cautions else ""
-    said = verdict.headline + cautions if named else verdict.text
-    name = f"{escape(verdict.name)}: " if named else ""
-    before = "" if said.startswith(word) else f"<b>{word}</b> "
-    return f'<p class="verdict{kind}">{before}{name}{escape(said)}</p>'
+def _verdict(model: Report, named: bool) -> str:
+    word, kind = ("PASS", "") if model.passed else ("FAIL", " failed")
+    cautions = f" Caution: {'; '.join(model.cautions)}." if model.cautions else ""
+    words = model.headline + cautions if named else model.verdict
+    name = f"{escape(model.name)}: " if named else ""
+    before = "" if words.startswith(word) else f"<b>{word}</b> "
+    return f'<p class="verdict{kind}">{before}{name}{escape(words)}</p>'
 
 
 def _section(section: Section, images: Mapping[str, bytes]) -> str:
@@ -217,15 +261,14 @@ def _controls() -> str:
     )
 
 
-def _numbers(verdict: Verdict, named: bool) -> str:
-    comparison = verdict.comparison
-    heading = f"<h3>{escape(verdict.name)}</h3>" if named else ""
+def _numbers(model: Report, named: bool) -> str:
+    heading = f"<h3>{escape(model.name)}</h3>" if named else ""
     return (
-        f"{heading}<h3>Response in bins of incident energy</h3>{tables.response_table(comparison)}"
-        f"<h3>Distances of every observable</h3>{tables.distances_table(comparison)}<p class='small'>Separation power: "
+        f"{heading}<h3>Response in bins of incident energy</h3>{tables.response_table(model)}"
+        f"<h3>Distances of every observable</h3>{tables.distances_table(model)}<p class='small'>Separation power: "
         "between 0 (same histogram) and 1 (no overlap). Means over layers or rings where there are several; the p "
         "is the smallest of them, not corrected for their number. Above floor: in standard deviations of Geant4 on "
         "Geant4. Generated showers that repeat the incident energies of the truth can lie a little below the floor.</p>"
         "<details><summary>Separation powers layer by layer</summary>"
-        f"{''.join(tables.columns_list(comparison.separation))}</details>"
+        f"{''.join(tables.columns_list(model))}</details>"
     )

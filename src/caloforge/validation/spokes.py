@@ -2,15 +2,17 @@
 
 __all__ = ["spokes", "Spoke"]
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from caloforge.metrics.measured import Measured
-from caloforge.validation.compare import Comparison
-from caloforge.validation.univariate import Distance
+from caloforge.physics.observables import OBSERVABLES
+from caloforge.validation.evidence import Evidence, numbers_of
+from caloforge.validation.key import Key
 
+_ENERGY = {"response_bias": "response bias, largest", "resolution_ratio": "resolution ratio, furthest"}
 _KINDRED = {
     "shower": "separation, whole shower",
     "layer": "separation, layers",
@@ -59,26 +61,26 @@ class Spoke:
         return self.measured.floor_spread / self.unit
 
 
-def spokes(comparison: Comparison) -> tuple[Spoke, ...]:
+def spokes(evidence: Mapping[Key, Evidence]) -> tuple[Spoke, ...]:
     """The spokes in the order of drawing, about a dozen and a half."""
-    r = comparison.response
-    found = [Spoke("response bias, largest", r.bias_max), Spoke("resolution ratio, furthest", r.ratio_distance)]
+    drawn = [Spoke(name, evidence[Key(metric)].measured) for metric, name in _ENERGY.items() if Key(metric) in evidence]
+    separation, wasserstein = numbers_of(evidence, "separation"), numbers_of(evidence, "wasserstein")
     for per, name in _KINDRED.items():
-        members = {n: d for n, d in comparison.separation.items() if d.per == per}
-        found += [Spoke(name, _mean_in_floors(members))] if members else []
-    if wasserstein := comparison.family("wasserstein"):
-        found.append(Spoke("Wasserstein distances", _mean_in_floors(wasserstein)))
-    for metric, measured in comparison.multivariate.items():
-        name, ideal = _TOGETHER[metric]
-        found.append(Spoke(name, measured, ideal))
-    for name, classified in comparison.classifiers.items():
-        found.append(Spoke(f"AUC, {_SEEN.get(name, name)}", classified.auc, 0.5))
-    return tuple(found)
+        members = [item for o, item in separation.items() if OBSERVABLES[o].per == per]
+        drawn += [Spoke(name, _mean_in_floors(members))] if members else []
+    if wasserstein:
+        drawn.append(Spoke("Wasserstein distances", _mean_in_floors(list(wasserstein.values()))))
+    for metric, (name, ideal) in _TOGETHER.items():
+        if Key(metric) in evidence:
+            drawn.append(Spoke(name, evidence[Key(metric)].measured, ideal))
+    for name, item in numbers_of(evidence, "auc").items():
+        drawn.append(Spoke(f"AUC, {_SEEN.get(name, name)}", item.measured, 0.5))
+    return tuple(drawn)
 
 
-def _mean_in_floors(members: Mapping[str, Distance]) -> Measured:
+def _mean_in_floors(members: Sequence[Evidence]) -> Measured:
     """Mean over observables, each in its own floors; errors add as if fully correlated, which is an upper bound."""
-    ms = [d.mean for d in members.values()]
+    ms = [item.measured for item in members]
     floors = np.array([max(m.floor, 1e-12) for m in ms])
     value, error, spread = (
         float(np.mean(np.array([getattr(m, what) for m in ms]) / floors)) for what in ("value", "error", "floor_spread")

@@ -15,64 +15,79 @@ __all__ = [
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from typing import Protocol, runtime_checkable
 
 from caloforge.metrics.measured import Measured
-from caloforge.metrics.permutation import Culprit
+from caloforge.metrics.permutation import Culprit, PermutationTest
+from caloforge.metrics.physics_summary import PhysicsSummary
 from caloforge.reporting.markup import Cell, number, table, text
-from caloforge.validation.compare import Comparison
-from caloforge.validation.judgement import Line
+from caloforge.validation.compare import Details
+from caloforge.validation.evidence import Evidence, columns_of, numbers_of
+from caloforge.validation.finding import Finding, Status
+from caloforge.validation.key import ALL_SHOWERS, Key
 from caloforge.validation.spokes import Spoke
-from caloforge.validation.univariate import Distance
-from caloforge.validation.verdict import Verdict
+
+
+@runtime_checkable
+class Judged(Protocol):
+    """A generated sample with its numbers and findings: what of a `Report` the tables need."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def evidence(self) -> Mapping[Key, Evidence]: ...
+    @property
+    def findings(self) -> tuple[Finding, ...]: ...
+    @property
+    def details(self) -> Details | None: ...
+    @property
+    def passed(self) -> bool: ...
+
 
 _OUTCOMES = {
-    "pass": Cell("✓ pass", "pass"),
-    "fail": Cell("✗ fail", "fail"),
-    "cannot tell": Cell("? cannot tell", "unsure"),
+    Status.PASS: Cell("✓ pass", "pass"),
+    Status.FAIL: Cell("✗ fail", "fail"),
+    Status.CANNOT_TELL: Cell("? cannot tell", "unsure"),
 }
 _LISTED = 10
 _LARGE_PULL = 3.0
 _BAR = 5.0  # rem a factor of ten
 
 
-def checklist_table(verdict: Verdict) -> str:
-    """Every requirement with what was found, its floor, its limit and the outcome."""
-    rows = (
-        [_name(line), text(line.found), number(line.floor), number(line.required), _outcome(line)]
-        for line in verdict.result.lines
-    )
+def checklist_table(model: Judged) -> str:
+    """Every requirement with its deciding number, its floor, its limit and the outcome."""
+    rows = ([_name(f), text(f.evidence), number(f.floor), number(f.required), _outcome(f)] for f in model.findings)
     return table(("Requirement", "Found", "Floor", "Limit", "Outcome"), rows)
 
 
-def _name(line: Line) -> Cell:
-    why = f'<br><span class="small">{escape(line.requirement.why)}</span>' if line.requirement.why else ""
-    return Cell(f"{escape(line.name)}{why}")
+def _name(finding: Finding) -> Cell:
+    why = f'<br><span class="small">{escape(finding.why)}</span>' if finding.why else ""
+    return Cell(f"{escape(finding.test)}{why}")
 
 
-def _outcome(line: Line) -> Cell:
-    cell = _OUTCOMES[line.outcome]
-    more = " (within its error)" if line.marginal else ""
-    if line.needed:
-        more += f'<br><span class="small">{line.needed:,} showers would tell</span>'
+def _outcome(finding: Finding) -> Cell:
+    cell = _OUTCOMES[finding.status]
+    more = f'<br><span class="small">{finding.needed:,} showers would tell</span>' if finding.needed else ""
     return Cell(cell.html + more, cell.kind)
 
 
-def models_table(verdicts: Sequence[Verdict]) -> str:
+def models_table(models: Sequence[Judged]) -> str:
     """A column for each generated sample, a row for each requirement that any of them was held against."""
-    limits = {line.name: line.required for v in verdicts for line in v.result.lines}
-    rows = [[text(name), number(limit), *(_found(v, name) for v in verdicts)] for name, limit in limits.items()]
-    overall = [text("Checklist"), text(""), *(_OUTCOMES["pass" if v.passed else "fail"] for v in verdicts)]
-    return table(("Requirement", "Limit", *(v.name for v in verdicts)), [overall, *rows])
+    limits = {finding.test: finding.required for model in models for finding in model.findings}
+    rows = [[text(name), number(limit), *(_of_model(m, name) for m in models)] for name, limit in limits.items()]
+    status = (Status.PASS if model.passed else Status.FAIL for model in models)
+    overall = [text("Checklist"), text(""), *(_OUTCOMES[s] for s in status)]
+    return table(("Requirement", "Limit", *(m.name for m in models)), [overall, *rows])
 
 
-def _found(verdict: Verdict, name: str) -> Cell:
-    line = next((line for line in verdict.result.lines if line.name == name), None)
-    if line is None:
+def _of_model(model: Judged, name: str) -> Cell:
+    finding = next((finding for finding in model.findings if finding.test == name), None)
+    if finding is None:
         return text("–")
-    cell = _OUTCOMES[line.outcome]
+    cell = _OUTCOMES[finding.status]
     return Cell(
-        f'<span class="{cell.kind}">{cell.html}</span><br>{escape(line.found)}<br>'
-        f'<span class="small">floor {escape(line.floor)}</span>'
+        f'<span class="{cell.kind}">{cell.html}</span><br>{escape(finding.evidence)}<br>'
+        f'<span class="small">floor {escape(finding.floor)}</span>'
     )
 
 
@@ -124,13 +139,16 @@ def posterior_table(posterior: Mapping[str, Measured]) -> str:
     return table(("Model", "Mean log posterior", "Where models cannot be told apart"), rows, caption)
 
 
-def laws_tables(verdicts: Sequence[Verdict]) -> str:
-    """Parameters of the fitted laws of each sample."""
-    return "".join(_laws_table(v, v.name if len(verdicts) > 1 else "generated") for v in verdicts)
+def laws_tables(models: Sequence[Judged]) -> str:
+    """Parameters of the fitted laws of each sample, particle by particle."""
+    return "".join(
+        _laws_table(summary, model.name if len(models) > 1 else "generated", particle)
+        for model in models
+        for particle, summary in (model.details.physics if model.details else {}).items()
+    )
 
 
-def _laws_table(verdict: Verdict, name: str) -> str:
-    summary = verdict.comparison.physics
+def _laws_table(summary: PhysicsSummary, name: str, particle: str) -> str:
     rows = [
         [
             text(f"{law}: {parameter}{f' [{q.unit}]' if q.unit else ''}"),
@@ -145,24 +163,24 @@ def _laws_table(verdict: Verdict, name: str) -> str:
     formulas = "; ".join(fit.formula for fit in summary.laws.values())
     notes = "".join(f'<p class="small">{escape(note)}</p>' for note in summary.notes)
     head = ("Parameter", "Geant4", name, "Pull", "Floor of the difference")
-    return (table(head, rows, f"Fitted laws: {formulas}.") if rows else "") + notes
+    of = f" of {particle}" if particle else ""
+    return (table(head, rows, f"Fitted laws{of}: {formulas}.") if rows else "") + notes
 
 
 def _pull(pull: float) -> Cell:
     return Cell(f"{pull:+.1f}", "n fail" if abs(pull) > _LARGE_PULL else "n")
 
 
-def culprits_lists(verdicts: Sequence[Verdict]) -> str:
+def culprits_lists(models: Sequence[Judged]) -> str:
     """What the permutation test names."""
-    return "".join(_culprits(v, v.name if len(verdicts) > 1 else "") for v in verdicts)
+    return "".join(_culprits(m, m.details.permutation, m.name if len(models) > 1 else "") for m in models if m.details)
 
 
-def _culprits(verdict: Verdict, name: str) -> str:
-    test = verdict.comparison.permutation
+def _culprits(model: Judged, test: PermutationTest, name: str) -> str:
     rows = [
         [
-            text(c.name),
-            text(_column(verdict.comparison, c)),
+            text(_place(Key.parse(c.name))),
+            text(_column(model, c)),
             text(c.statistic),
             number(f"{c.significance:.1f}"),
             number(f"{c.p_value:.2g}"),
@@ -181,13 +199,17 @@ def _culprits(verdict: Verdict, name: str) -> str:
     )
 
 
-def _column(comparison: Comparison, culprit: Culprit) -> str:
+def _place(key: Key) -> str:
+    return key.observable if key.place == ALL_SHOWERS else f"{key.observable} in {key.place.label}"
+
+
+def _column(model: Judged, culprit: Culprit) -> str:
     """Layer or ring of a culprit."""
-    labels = comparison.distances[f"separation/{culprit.name.partition(' in ')[0]}"].labels
-    return labels[culprit.column] if len(labels) > 1 else "–"
+    columns = columns_of(model.evidence, "separation", Key.parse(culprit.name).observable)
+    return columns[culprit.column].key.place.label if len(columns) > 1 else "–"
 
 
-def response_table(comparison: Comparison) -> str:
+def response_table(model: Judged) -> str:
     """Bias and resolution in each energy bin."""
     rows = (
         (
@@ -197,25 +219,25 @@ def response_table(comparison: Comparison) -> str:
             number(f"{100 * b.resolution_truth:.2f} | {100 * b.resolution_generated:.2f} %"),
             number(f"{b.ratio:.3f} ± {b.ratio_error:.3f}"),
         )
-        for b in comparison.response.bins
+        for b in (model.details.response.bins if model.details else ())
     )
     head = ("Incident energy", "Showers (G4 | gen.)", "Response bias", "Resolution (G4 | gen.)", "Ratio of resolutions")
     return table(head, rows)
 
 
-def distances_table(comparison: Comparison) -> str:
+def distances_table(model: Judged) -> str:
     """Every distance of every observable, the mean over its columns, with a link to its figure."""
-    wasserstein, ks = comparison.family("wasserstein"), comparison.family("ks")
+    wasserstein, ks = (numbers_of(model.evidence, metric) for metric in ("wasserstein", "ks"))
     rows = (
         (
             Cell(f'<a href="#observable_{escape(name)}">{escape(name)}</a>'),
-            number(_power(d.mean)),
-            number(f"{d.mean.floor:.2g} ± {d.mean.floor_spread:.1g}"),
-            number(f"{d.mean.significance:+.1f} σ"),
-            *(_with_floor(family[name].mean) if name in family else text("–") for family in (wasserstein, ks)),
-            number(f"{min(ks[name].p_values):.2g}") if name in ks and ks[name].p_values else text("–"),
+            number(f"{m.value:.3g} ± {m.error:.1g}"),
+            number(f"{m.floor:.2g} ± {m.floor_spread:.1g}"),
+            number(f"{m.significance:+.1f} σ"),
+            *(_with_floor(family[name].measured) if name in family else text("–") for family in (wasserstein, ks)),
+            number(f"{ks[name].p_value:.2g}") if name in ks else text("–"),
         )
-        for name, d in comparison.separation.items()
+        for name, m in ((o, item.measured) for o, item in numbers_of(model.evidence, "separation").items())
     )
     head = (
         "Observable",
@@ -233,13 +255,11 @@ def _with_floor(m: Measured) -> Cell:
     return number(f"{m.value:.2g} ({m.floor:.2g})")
 
 
-def _power(m: Measured) -> str:
-    return f"{m.value:.3g} ± {m.error:.1g}"
-
-
-def columns_list(separation: Mapping[str, Distance]) -> Iterator[str]:
+def columns_list(model: Judged) -> Iterator[str]:
     """Separation powers of single layers and rings, one paragraph an observable."""
-    for name, d in separation.items():
-        if len(d.columns) > 1:
-            numbers = ", ".join(f"{c.value:.4f} ({c.floor:.4f})" for c in d.columns)
-            yield f"<p><b>{escape(name)}</b>, per {escape(d.per)}, value (floor): {numbers}</p>"
+    for name in numbers_of(model.evidence, "separation"):
+        columns = columns_of(model.evidence, "separation", name)
+        if len(columns) > 1:
+            numbers = ", ".join(f"{c.measured.value:.4f} ({c.measured.floor:.4f})" for c in columns)
+            per = columns[0].key.place.kind
+            yield f"<p><b>{escape(name)}</b>, per {per}, value (floor): {numbers}</p>"

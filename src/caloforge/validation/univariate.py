@@ -1,10 +1,9 @@
 """One observable at a time: separation power, Wasserstein and Kolmogorov-Smirnov of each, in a part of both samples."""
 
-__all__ = ["Distance", "MOST_SORTED", "UNIVARIATE", "distances", "fill"]
+__all__ = ["MOST_SORTED", "UNIVARIATE", "distances", "fill", "fill_alike"]
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -16,6 +15,8 @@ from caloforge.metrics.measured import Measured
 from caloforge.metrics.separation import Histograms, Resamples, measure_separation, well_filled
 from caloforge.physics.observables import Observable
 from caloforge.rng import stream
+from caloforge.validation.evidence import Evidence
+from caloforge.validation.key import ALL_SHOWERS, Key, Place, Where
 from caloforge.validation.parts import Subsample
 from caloforge.validation.sample import Sample
 
@@ -23,63 +24,53 @@ MOST_SORTED = (2_500, 10_000)  # showers for Wasserstein, in a part and in the w
 UNIVARIATE = ("separation", "wasserstein", "ks")
 
 
-@dataclass(frozen=True)
-class Distance:
-    """A distance between the distributions of one observable: the mean over its columns (layers, rings), and each.
-
-    ``p_values`` are those of the Kolmogorov-Smirnov test, not corrected for the number of columns.
-    """
-
-    mean: Measured
-    columns: tuple[Measured, ...]
-    per: str
-    labels: tuple[str, ...] = ("",)
-    p_values: tuple[float, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers for JSON; ``per_layer`` or ``per_ring`` where there is more than one column."""
-        p = {"p_values": list(self.p_values)} if self.p_values else {}
-        if len(self.columns) == 1:
-            return self.mean.to_dict() | p
-        return {**self.mean.to_dict(), f"per_{self.per}": [column.to_dict() for column in self.columns], **p}
-
-
 def distances(
     observables: Mapping[str, Observable], truth: Sample, generated: Sample, subsample: Subsample, seed: int
-) -> dict[str, Distance]:
-    """All distances of all observables in one part of both samples, as ``separation/response`` and so on.
+) -> Iterator[Evidence]:
+    """All distances of all observables in one part of both samples; over all showers each layer and ring, too.
 
     Resamples are shared by the observables. Wasserstein takes the first ``MOST_SORTED`` showers. Cells have a
     separation power only: their values are not kept one by one.
     """
-    place = f"{subsample.kind} {subsample.label}"
+    place, n = f"{subsample.place.kind} {subsample.place.label}", min(subsample.sizes)
     resamples = Resamples.draw(*subsample.sizes, stream(seed, f"resamples {place}"))
-    found = {}
     for name, observable in observables.items():
-        labels = observable.column_names(truth.binning)
 
-        def of(
-            mean: Measured, columns: Sequence[Measured], o: Observable = observable, at: tuple[str, ...] = labels
-        ) -> Distance:
-            return Distance(mean, tuple(columns), o.per, at if len(columns) == len(at) else ("",))
+        def numbers(
+            metric: str, mean: Measured, columns: Sequence[Measured], size: int, o: Observable = observable
+        ) -> Iterator[Evidence]:
+            yield Evidence(Key(metric, o.name, subsample.place), mean, size)
+            if subsample.place == ALL_SHOWERS and len(columns) > 1:
+                for label, column in zip(o.column_names(truth.binning), columns, strict=True):
+                    yield Evidence(Key(metric, o.name, Place(_part_of_shower(o.per), label)), column, size)
 
-        found[f"separation/{name}"] = of(*measure_separation(*fill(observable, truth, generated, subsample), resamples))
-        if observable.per != "cell":
-            t, g = truth.table[name][subsample.truth], generated.table[name][subsample.generated]
-            most, rng = MOST_SORTED[subsample.kind == "overall"], stream(seed, f"wasserstein {place} {name}")
-            found[f"wasserstein/{name}"] = of(*measure_wasserstein(t[:most], g[:most], rng))
-            found[f"ks/{name}"] = _kolmogorov_smirnov(kolmogorov_smirnov(t, g), observable, labels)
-    return found
+        mean, columns = measure_separation(*fill(observable, truth, generated, subsample), resamples)
+        yield from numbers("separation", mean, columns, n)
+        if observable.per == "cell":
+            continue
+        t, g = truth.table[name][subsample.truth], generated.table[name][subsample.generated]
+        most, rng = MOST_SORTED[subsample.place == ALL_SHOWERS], stream(seed, f"wasserstein {place} {name}")
+        yield from numbers("wasserstein", *measure_wasserstein(t[:most], g[:most], rng), min(n, most))
+        tests = kolmogorov_smirnov(t, g)
+        for item, p in zip(numbers("ks", *_mean_and_columns(tests), n), _p_values(tests), strict=False):
+            yield replace(item, p_value=p)
 
 
-def _kolmogorov_smirnov(
-    tests: Sequence[KolmogorovSmirnov], observable: Observable, labels: tuple[str, ...]
-) -> Distance:
+def _part_of_shower(per: str) -> Where:
+    return "layer" if per == "layer" else "ring" if per == "ring" else "column"
+
+
+def _mean_and_columns(tests: Sequence[KolmogorovSmirnov]) -> tuple[Measured, tuple[Measured, ...]]:
     """The mean over columns has the mean of their errors, as if they rose and fell together: an upper bound."""
     columns = tuple(test.measured for test in tests)
     numbers = np.array([[m.value, m.error, m.floor, m.floor_spread] for m in columns]).mean(axis=0)
-    mean = Measured(*(float(x) for x in numbers))
-    return Distance(mean, columns, observable.per, labels, tuple(test.p_value for test in tests))
+    return Measured(*(float(x) for x in numbers)), columns
+
+
+def _p_values(tests: Sequence[KolmogorovSmirnov]) -> list[float]:
+    """Of the mean over columns the smallest of theirs, then each."""
+    values = [test.p_value for test in tests]
+    return [min(values), *values]
 
 
 def fill(

@@ -3,26 +3,24 @@
 __all__ = ["validate"]
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from caloforge import __version__
 from caloforge.classifiers.features import Features, high
 from caloforge.classifiers.posterior import log_posterior
 from caloforge.classifiers.protocol import CALOCHALLENGE, FAST_PROTOCOL, Protocol
 from caloforge.geometry.binning import require_one_mesh
+from caloforge.metrics.response import energy_edges
 from caloforge.physics.observables import OBSERVABLES, Observable, select
 from caloforge.validation.checklist import Checklist, load_checklist
-from caloforge.validation.compare import Comparison, Progress, compare, part_of
+from caloforge.validation.compare import Progress, compare, part_of
 from caloforge.validation.conditions import copies, require_comparable
-from caloforge.validation.evidence import gather
 from caloforge.validation.figures.lineup import Lineup
 from caloforge.validation.figures.sections import draw
 from caloforge.validation.judgement import judge, require_known
 from caloforge.validation.report import Report
 from caloforge.validation.sample import Sample, Source, read_sample
-from caloforge.validation.verdict import Verdict
 
 _CELLS = 33_000_000  # cells of one sample that the fast classifiers look at
 _FEWEST_KEPT = 500
@@ -64,40 +62,45 @@ def validate(
     asked = load_checklist(checklist) if isinstance(checklist, str) else checklist
     require_known(asked)
     judged = select(sufficient) if sufficient else dict(OBSERVABLES)
-    several = generated if isinstance(generated, Mapping) else {"generated": generated}
+    sources = generated if isinstance(generated, Mapping) else {"generated": generated}
     mesh = truth.binning
-    for source in several.values():
+    for source in sources.values():
         require_one_mesh(truth.binning, source.binning)
         mesh = mesh.with_depths_of(source.binning)
-    share = 1 / (1 + len(several))
+    share = 1 / (1 + len(sources))
     progress(0.0, "reading the truth")
     keep = _kept_cells(protocol, truth.binning.n_voxels)
     reference = read_sample(truth, keep=2 * keep, seed=seed, mesh=mesh)
     edges = {name: histograms.edges[0] for name, histograms in reference.pooled.items()}
-    verdicts: list[Verdict] = []
-    drawn: dict[str, Sample] = {}
-    seen: dict[str, Features] = {}
-    samples = {"truth": len(reference)}
-    for i, (name, source) in enumerate(several.items()):
+    models: list[Report] = []
+    samples: dict[str, Sample] = {}
+    features: dict[str, Features] = {}
+    for i, (name, source) in enumerate(sources.items()):
         start = share * (i + 1)
         progress(start, f"reading {name}")
         sample = read_sample(source, pooled_edges=edges, keep=keep, seed=seed, mesh=mesh)
-        samples[name] = len(sample)
         cautions = _cautions(reference, sample, allow_different_conditions)
-        comparison = compare(reference, sample, seed, protocol, judged, quick, part_of(progress, start, 0.8 * share))
-        verdicts.append(_verdict(name, comparison, asked, judged, cautions))
-        drawn[name] = sample
-        seen[name] = _seen(sample, judged)
+        part = part_of(progress, start, 0.8 * share)
+        evidence, details = compare(reference, sample, seed, protocol, judged, quick, part)
+        findings = judge(asked, evidence.values(), narrowed=len(judged) < len(OBSERVABLES))
+        models.append(Report(name, asked, evidence, findings, details, cautions=cautions))
+        samples[name] = sample
+        features[name] = _features(sample, judged)
     progress(0.98, "telling models apart")
-    posterior = log_posterior(_seen(reference, judged), seen, seed) if len(seen) > 1 and not quick else {}
+    posterior = log_posterior(_features(reference, judged), features, seed) if len(models) > 1 and not quick else {}
     progress(1.0, "done")
-    facts = {"caloforge": __version__, "seed": seed, "readout": truth.binning.name, **(provenance or {})}
-    bins = verdicts[0].comparison.response.bins
-    lineup = Lineup(reference, drawn, np.array([bins[0].low, *(b.high for b in bins)]))
-    return Report(tuple(verdicts), samples, draw(lineup, verdicts, posterior), facts, posterior)
+    energies = [s.incident_energy for s in (reference, next(iter(samples.values())))]
+    lineup = Lineup(reference, samples, energy_edges(energies[0], energies[1]))
+    whole = models[0] if len(models) == 1 else Report("", asked, several=tuple(models), posterior=posterior)
+    return replace(
+        whole,
+        samples={"truth": len(reference), **{name: len(sample) for name, sample in samples.items()}},
+        sections=draw(lineup, models, posterior),
+        provenance={"caloforge": __version__, "seed": seed, "readout": truth.binning.name, **(provenance or {})},
+    )
 
 
-def _seen(sample: Sample, judged: Mapping[str, Observable]) -> Features:
+def _features(sample: Sample, judged: Mapping[str, Observable]) -> Features:
     """What the network that tells models apart sees."""
     return high({n: v for n, v in sample.table_of_cells.items() if n in judged}, sample.cells.incident_energy)
 
@@ -116,14 +119,3 @@ def _cautions(truth: Sample, generated: Sample, allow_different: bool) -> tuple[
     if copied := copies(truth.ids, generated.ids, generated.table["hits"][:, 0]):
         cautions.append(f"{copied} generated showers are copies of showers of the truth")
     return tuple(cautions)
-
-
-def _verdict(
-    name: str,
-    comparison: Comparison,
-    asked: Checklist,
-    judged: Mapping[str, Observable],
-    cautions: tuple[str, ...],
-) -> Verdict:
-    narrowed = len(judged) < len(OBSERVABLES)
-    return Verdict(name, comparison, judge(asked, gather(comparison), narrowed), cautions)

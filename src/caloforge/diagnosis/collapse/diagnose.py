@@ -23,15 +23,15 @@ from caloforge.diagnosis.collapse.latent import LatentUse, judge_latent, measure
 from caloforge.diagnosis.collapse.memorisation import copies_of_training, likelihood_memorisation
 from caloforge.diagnosis.collapse.modes import ModeFraction, find_modes, judge_modes, measure_modes
 from caloforge.diagnosis.collapse.three_samples import Samples, draw_samples
-from caloforge.diagnosis.finding import Finding, Status, cannot_tell
 from caloforge.errors import EmptySample
 from caloforge.generation.likelihood import log_likelihood
 from caloforge.models.cascade import Cascade
 from caloforge.models.vae import ShapeVAE
 from caloforge.rng import stream, torch_stream
 from caloforge.training.run import Run
+from caloforge.validation.finding import Finding, Status, cannot_tell, with_status
 
-SCHEMA = 2
+SCHEMA = 3
 _LIKELIHOOD_DRAWS = 2  # of the latent, for each likelihood
 Progress = Callable[[float, str], None]
 
@@ -54,14 +54,14 @@ class Diagnosis:
     @property
     def alarms(self) -> tuple[Finding, ...]:
         """What was found wrong."""
-        return tuple(f for f in self.findings if f.status is Status.ALARM)
+        return with_status(self.findings, Status.FAIL)
 
     @property
     def verdict(self) -> str:
         """One sentence."""
-        counts = {status: sum(f.status is status for f in self.findings) for status in Status}
-        said = f"{counts[Status.ALARM]} alarms, {counts[Status.HEALTHY]} tests without, "
-        return f"{said}{counts[Status.CANNOT_TELL]} that cannot tell"
+        counts = {status: len(with_status(self.findings, status)) for status in Status}
+        failed, passed, undecided = (counts[s] for s in (Status.FAIL, Status.PASS, Status.CANNOT_TELL))
+        return f"{failed} alarms, {passed} tests without, {undecided} that cannot tell"
 
     def to_dict(self) -> dict[str, Any]:
         """What ``diagnosis.json`` holds."""

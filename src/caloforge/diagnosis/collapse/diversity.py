@@ -21,9 +21,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray as Array
 
-from caloforge.diagnosis.finding import ALPHA, Effect, Finding, Status, cannot_tell, judge
+from caloforge.diagnosis.finding import ALPHA, Effect, judge
 from caloforge.errors import EmptySample
 from caloforge.metrics.neighbours import nearest
+from caloforge.validation.finding import Finding, Status, cannot_tell, with_status
 
 _FEWEST = 200
 _RARE = 0.05
@@ -141,7 +142,7 @@ def lost_variance(
     findings = variances(control, generated, names)
     if not findings:
         return (cannot_tell("Variance at fixed condition", "too few showers with defined observables", _FEWEST),)
-    alarms = tuple(f for f in findings if f.status is Status.ALARM)
+    alarms = with_status(findings, Status.FAIL)
     return alarms or (_calm(findings),)
 
 
@@ -180,9 +181,9 @@ def _kurtosis(x: Float[Array, " n"]) -> float:
 def _calm(findings: tuple[Finding, ...]) -> Finding:
     """No alarm: the finding that is least certain stands for all."""
     worst = max(findings, key=lambda f: f.numbers["value"])
-    unsure = [f for f in findings if f.status is Status.CANNOT_TELL]
+    unsure = with_status(findings, Status.CANNOT_TELL)
     test = f"Variance of {len(findings)} observables at fixed condition"
     if unsure:
         needed = max(f.needed or 0 for f in unsure)
         return cannot_tell(test, f"{len(unsure)} of {len(findings)} have too few showers for a statement", needed)
-    return Finding(test, Status.HEALTHY, f"none shrinks noticeably; the most: {worst.evidence}", numbers=worst.numbers)
+    return Finding(test, Status.PASS, f"none shrinks noticeably; the most: {worst.evidence}", numbers=worst.numbers)

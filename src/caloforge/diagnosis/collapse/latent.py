@@ -29,8 +29,9 @@ from numpy import ndarray as Array
 from scipy.stats import ks_2samp, norm
 from torch import Tensor
 
-from caloforge.diagnosis.finding import ALPHA, POWER, Finding, Status, cannot_tell
+from caloforge.diagnosis.finding import ALPHA, POWER
 from caloforge.models.bounds import ACTIVE, gaussian_kl, mutual_information
+from caloforge.validation.finding import Finding, Status, cannot_tell
 
 _LEAST = 1.0  # nats that the latent of a shower should tell the decoder
 _FEWEST = 200
@@ -158,9 +159,9 @@ def judge_latent(use: LatentUse) -> Finding:
     limit = float(norm.isf(ALPHA)) * use.lost_error
     if use.lost + limit < _LEAST:
         remedy = "anneal the KL weight, raise model.free_bits or committed_rate, lower model.beta, weaken the decoder"
-        return Finding(test, Status.ALARM, evidence, remedy, numbers=numbers)
+        return Finding(test, Status.FAIL, evidence, remedy=remedy, numbers=numbers)
     if use.lost - limit < _LEAST:
         gap = max(abs(use.lost - _LEAST), 0.1 * _LEAST)
         needed = math.ceil(use.n * (float(norm.isf(ALPHA) + norm.isf(1 - POWER)) * use.lost_error / gap) ** 2)
         return cannot_tell(test, evidence, needed)
-    return Finding(test, Status.HEALTHY, evidence, numbers=numbers)
+    return Finding(test, Status.PASS, evidence, numbers=numbers)

@@ -21,8 +21,9 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from caloforge.classifiers.auc import auc, auc_error
-from caloforge.diagnosis.finding import ALPHA, Effect, Finding, cannot_tell, judge
+from caloforge.diagnosis.finding import ALPHA, Effect, judge
 from caloforge.metrics.neighbours import nearest
+from caloforge.validation.finding import Finding, cannot_tell
 
 _FEWEST = 200
 _FEWEST_TRAINING = 50  # any training set can be memorised; its observables need this many for their scale

@@ -28,10 +28,11 @@ from numpy import ndarray as Array
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-from caloforge.diagnosis.finding import ALPHA, Effect, Finding, cannot_tell, judge
+from caloforge.diagnosis.finding import ALPHA, Effect, judge
 from caloforge.errors import EmptySample
 from caloforge.metrics.neighbours import nearest
 from caloforge.physics.mixture import best_mixture, separate_modes
+from caloforge.validation.finding import Finding, cannot_tell
 
 MODE_COLUMNS = ("response", "centre_z", "mean_r")  # energy, depth and radius
 _FAR = 8.0  # standard deviations: beyond, a shower counts as one at this distance

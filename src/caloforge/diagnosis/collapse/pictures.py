@@ -14,13 +14,13 @@ from numpy import ndarray as Array
 from caloforge.data.showers import Showers
 from caloforge.diagnosis.collapse.diagnose import Diagnosis
 from caloforge.diagnosis.collapse.latent import LatentUse
-from caloforge.diagnosis.finding import Status
 from caloforge.metrics.neighbours import nearest, nearest_rows
 from caloforge.models.bounds import ACTIVE
 from caloforge.reporting.images import paired_showers, side_views
 from caloforge.reporting.section import Plot
 from caloforge.reporting.style import BAND, MUTED, TRUTH, figure, look
 from caloforge.units import GeV
+from caloforge.validation.finding import Status
 
 _SHOWN = 4
 
@@ -116,7 +116,7 @@ def _variances(diagnosis: Diagnosis) -> Figure:
         axes.axvline(1, color=TRUTH)
         for place, one in enumerate(reversed(found)):
             ratio, error = one.numbers["ratio"], one.numbers["error"] * one.numbers["ratio"]
-            colour = own.colour if one.status is Status.ALARM else MUTED
+            colour = own.colour if one.status is Status.FAIL else MUTED
             axes.errorbar(ratio, place, xerr=error, color=colour, marker=own.marker, capsize=3)
         axes.set_yticks(range(len(found)), [one.numbers["name"] for one in reversed(found)])
         axes.margins(x=0.08)

@@ -21,11 +21,12 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from caloforge.data.showers import Showers
-from caloforge.diagnosis.finding import ALPHA, Effect, Finding, cannot_tell, judge
+from caloforge.diagnosis.finding import ALPHA, Effect, judge
 from caloforge.metrics.shower_laws import BinMeans
 from caloforge.physics.depth import depth_unit
 from caloforge.physics.observables import select, tabulate
 from caloforge.rng import stream
+from caloforge.validation.finding import Finding, cannot_tell
 
 GOALS = {"response_bias": 0.01, "resolution_ratio": 0.10, "depth_shift": 0.1}
 TITLES = {"response_bias": "Response", "resolution_ratio": "Resolution", "depth_shift": "Shower depth"}

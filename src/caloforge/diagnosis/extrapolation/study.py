@@ -14,7 +14,6 @@ from caloforge.classifiers.protocol import FAST_PROTOCOL, measure
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.diagnosis.extrapolation.deviation import GOALS, TITLES, Deviation, deviations, judge_deviation
-from caloforge.diagnosis.finding import Finding, Status, cannot_tell
 from caloforge.errors import EmptySample
 from caloforge.generation.sampler import sample_showers
 from caloforge.metrics.measured import Measured
@@ -23,11 +22,12 @@ from caloforge.physics.observables import OBSERVABLES
 from caloforge.rng import integer_seeds, stream
 from caloforge.training.run import Run
 from caloforge.units import format_energy
+from caloforge.validation.finding import Finding, Status, cannot_tell
 from caloforge.validation.parts import whole
 from caloforge.validation.sample import Sample, read_sample
 from caloforge.validation.univariate import fill
 
-SCHEMA = 1
+SCHEMA = 2
 Progress = Callable[[float, str], None]
 Place = Literal["inside", "above", "below"]
 
@@ -110,7 +110,7 @@ class Extrapolation:
     @property
     def alarms(self) -> tuple[Finding, ...]:
         """What misses its goal."""
-        return tuple(f for at in self.energies for f in at.findings if f.status is Status.ALARM)
+        return tuple(f for at in self.energies for f in at.findings if f.status is Status.FAIL)
 
     @property
     def trained(self) -> str:
@@ -138,7 +138,7 @@ class Extrapolation:
 def _sentence(at: AtEnergy) -> str:
     places = {"inside": "inside that range", "above": "above it", "below": "below it"}
     by = {s: [f.test.split(" at ")[0].lower() for f in at.findings if f.status is s] for s in Status}
-    words = {Status.HEALTHY: "within the goal", Status.ALARM: "outside the goal", Status.CANNOT_TELL: "cannot tell"}
+    words = {Status.PASS: "within the goal", Status.FAIL: "outside the goal", Status.CANNOT_TELL: "cannot tell"}
     said = "; ".join(f"{', '.join(tests)} {words[s]}" for s, tests in by.items() if tests)
     return f"{at.label}, {places[at.place]}: {said}."
 

@@ -14,12 +14,13 @@ from numpy import ndarray as Array
 
 from caloforge.geometry.binning import Binning
 from caloforge.metrics.correlation import correlation_matrix
+from caloforge.metrics.measured import Measured
 from caloforge.physics.observables import OBSERVABLES
 from caloforge.reporting.style import figure
-from caloforge.validation.compare import InBin
+from caloforge.validation.evidence import Evidence
 from caloforge.validation.figures.lineup import Lineup
+from caloforge.validation.key import Key, Place
 from caloforge.validation.sample import Sample
-from caloforge.validation.univariate import Distance
 
 _DIFFERENCE = 0.1  # least range of the colours of a difference
 
@@ -79,9 +80,9 @@ def _label(axes: Axes, labels: Sequence[str], what: str, first: bool) -> None:
     axes.set_ylabel(what if first else "")
 
 
-def separation_map(separation: Mapping[str, Distance], binning: Binning) -> Figure:
+def separation_map(separation: Mapping[str, Sequence[Measured]], binning: Binning) -> Figure:
     """Separation power over its floor, for every layer of these observables, which have a column for each layer."""
-    excess = np.array([[c.value / max(c.floor, 1e-12) for c in s.columns] for s in separation.values()])
+    excess = np.array([[m.value / max(m.floor, 1e-12) for m in columns] for columns in separation.values()])
     with figure(10.5, 1.4 + 0.3 * len(separation)) as fig:
         axes = fig.add_subplot()
         top = max(10.0, float(excess.max(initial=1)))
@@ -99,21 +100,25 @@ def _label_layers(axes: Axes, binning: Binning) -> None:
     axes.set_xlabel("Layer")
 
 
-def conditional_map(parts: Sequence[InBin]) -> Figure:
-    """How far the separation power of each observable stands above its floor in each part, in standard deviations."""
-    names = [metric for metric in parts[0].metrics if metric.startswith("separation/")]
-    excess = np.array([[part.metrics[name].significance for part in parts] for name in names])
+def conditional_map(evidence: Mapping[Key, Evidence]) -> Figure:
+    """How far the separation power of each observable stands above its floor in each part, in standard deviations.
+
+    Args:
+        evidence: separation powers in parts of the samples.
+    """
+    names, parts = (list(dict.fromkeys(getattr(k, what) for k in evidence)) for what in ("observable", "place"))
+    excess = np.array([[evidence[Key("separation", n, p)].measured.significance for p in parts] for n in names])
     with figure(5.0 + 0.55 * len(parts), 2.0 + 0.2 * len(names)) as fig:
         axes = fig.add_subplot()
         top = max(10.0, float(excess.max(initial=1)))
         image = axes.imshow(np.clip(excess, 1, None), norm=LogNorm(1, top), aspect="auto", cmap="magma_r")
-        axes.set_yticks(range(len(names)), [name.partition("/")[2] for name in names], fontsize=7)
-        axes.set_xticks(range(len(parts)), [_place(part) for part in parts], rotation=60, ha="right", fontsize=8)
+        axes.set_yticks(range(len(names)), names, fontsize=7)
+        axes.set_xticks(range(len(parts)), [_label_of(part) for part in parts], rotation=60, ha="right", fontsize=8)
         axes.tick_params(which="both", top=False, right=False, length=0)
         fig.colorbar(image, ax=axes, label="Separation above floor [σ]")
         return fig
 
 
-def _place(part: InBin) -> str:
+def _label_of(place: Place) -> str:
     """A label with GeV in it says itself that it is a bin of energy."""
-    return part.label if part.kind == "energy bin" else f"{part.kind} {part.label}"
+    return place.label if place.kind == "energy bin" else f"{place.kind} {place.label}"

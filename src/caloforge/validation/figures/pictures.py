@@ -17,7 +17,7 @@ from caloforge.reporting.images import draw_row, patches_across, patches_from_si
 from caloforge.reporting.section import Plot
 from caloforge.reporting.style import figure
 from caloforge.validation.figures.lineup import Lineup
-from caloforge.validation.verdict import Verdict
+from caloforge.validation.report import Report
 
 _SHOWN = 4
 _SIDE = (
@@ -26,7 +26,7 @@ _SIDE = (
 )
 
 
-def pictures(lineup: Lineup, verdicts: Sequence[Verdict]) -> Iterator[Plot]:
+def pictures(lineup: Lineup, models: Sequence[Report]) -> Iterator[Plot]:
     """Mean shower, then for each generated sample single showers."""
     yield Plot(
         "mean_images",
@@ -35,30 +35,31 @@ def pictures(lineup: Lineup, verdicts: Sequence[Verdict]) -> Iterator[Plot]:
         "negative below the axis.",
         partial(mean_images, lineup),
     )
-    for i, verdict in enumerate(verdicts):
-        several = len(verdicts) > 1
-        yield from _of_one(lineup, verdict, f"_{i + 1}" if several else "", f": {verdict.name}" if several else "")
+    for i, model in enumerate(models):
+        several = len(models) > 1
+        yield from _of_one(lineup, model, f"_{i + 1}" if several else "", f": {model.name}" if several else "")
 
 
-def _of_one(lineup: Lineup, verdict: Verdict, numbered: str, of: str) -> Iterator[Plot]:
-    truth, generated = lineup.truth.cells, lineup.generated[verdict.name].cells
+def _of_one(lineup: Lineup, model: Report, numbered: str, of: str) -> Iterator[Plot]:
+    truth, generated = lineup.truth.cells, lineup.generated[model.name].cells
     yield Plot(
         f"showers{numbered}",
         f"Single showers{of}",
         f"Geant4 above, generated below, at nearly the same energy, not chosen by look. {_SIDE}",
         partial(images.single_showers, truth, generated),
     )
-    if not verdict.comparison.classifiers:
+    classifiers = model.details.classifiers if model.details else {}
+    if not classifiers:
         return
-    best = max(verdict.comparison.classifiers, key=lambda name: verdict.comparison.classifiers[name].auc.value)
-    scores = verdict.comparison.classifiers[best].scores_generated
+    best = max(classifiers, key=lambda name: classifiers[name].auc.value)
+    scores = classifiers[best].scores_generated
     for word, sign in (("worst", -1), ("best", 1)):
         yield Plot(
             f"{word}_showers{numbered}",
             f"Generated showers with the {word} scores{of}",
             f"Below, with their score under the classifier {best}, which tells most (0: surely Geant4, 1: surely "
             f"generated); above, showers of Geant4 at nearly the same energy. {_SIDE}",
-            partial(_scored, lineup, verdict.name, scores, sign),
+            partial(_scored, lineup, model.name, scores, sign),
         )
 
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy import ndarray as Array
 
-from caloforge.metrics.response import ResponseBin, ResponseSummary
+from caloforge.metrics.response import ResponseBin
 from caloforge.reporting.panels import Curve, draw_band, draw_points, energy_axis, reach_of
 from caloforge.reporting.style import TRUTH, figure, look, subfigures
 from caloforge.units import GeV
@@ -21,25 +21,25 @@ _LABELS = {
 }
 
 
-def response_against_energy(summaries: Mapping[str, ResponseSummary]) -> Figure:
-    """Mean response (left) and resolution (right) in each energy bin; all summaries have the same truth and bins."""
+def response_against_energy(responses: Mapping[str, tuple[ResponseBin, ...]]) -> Figure:
+    """Mean response (left) and resolution (right) in each energy bin; all have the same truth and bins."""
     with figure(11.0, 4.6) as fig:
         for half, what in zip(subfigures(fig, 1, 2), _LABELS, strict=True):
             upper, lower = half.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-            _quantity(upper, lower, what, summaries)
+            _quantity(upper, lower, what, responses)
         return fig
 
 
-def _quantity(upper: Axes, lower: Axes, what: str, summaries: Mapping[str, ResponseSummary]) -> None:
+def _quantity(upper: Axes, lower: Axes, what: str, responses: Mapping[str, tuple[ResponseBin, ...]]) -> None:
     """Where the samples have bins of their own, the truth is drawn in those of the first."""
     truths, generated = [], []
-    for position, (name, summary) in enumerate(summaries.items()):
+    for position, (name, bins) in enumerate(responses.items()):
         style, shift = look(position), 0.08 * (position + 1)
-        truths.append(_curve(summary.bins, what, "truth"))
-        generated.append(_curve(summary.bins, what, "generated"))
+        truths.append(_curve(bins, what, "truth"))
+        generated.append(_curve(bins, what, "generated"))
         if position == 0:
-            _points(upper, truths[0], summary.bins, ("Geant4", TRUTH, "s"), 0.0)
-        _points(upper, generated[-1], summary.bins, (name, style.colour, style.marker), shift)
+            _points(upper, truths[0], bins, ("Geant4", TRUTH, "s"), 0.0)
+        _points(upper, generated[-1], bins, (name, style.colour, style.marker), shift)
     energy_axis(upper)
     upper.set_ylabel(_LABELS[what])
     _limits(upper, what, truths[0], generated)

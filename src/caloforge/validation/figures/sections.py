@@ -8,11 +8,14 @@ from functools import partial
 import numpy as np
 
 from caloforge.metrics.measured import Measured
+from caloforge.metrics.physics_summary import PhysicsSummary
 from caloforge.physics.observables import OBSERVABLES, Observable
 from caloforge.reporting.markup import plain_words
 from caloforge.reporting.section import Plot, Section
 from caloforge.reporting.style import plain_label
 from caloforge.validation import tables
+from caloforge.validation.compare import Details
+from caloforge.validation.evidence import Evidence, columns_of, numbers_of
 from caloforge.validation.figures import classifiers as classifier_plots
 from caloforge.validation.figures import laws as physics_plots
 from caloforge.validation.figures import matrices
@@ -21,10 +24,11 @@ from caloforge.validation.figures.observables import SHOWN_BINS, draw_observable
 from caloforge.validation.figures.pictures import pictures
 from caloforge.validation.figures.radar import radar
 from caloforge.validation.figures.response import response_against_energy
+from caloforge.validation.key import Key
+from caloforge.validation.report import Report
 from caloforge.validation.spokes import spokes
-from caloforge.validation.univariate import Distance
-from caloforge.validation.verdict import Verdict
 
+_PARTS = ("energy bin", "angle bin", "particle")
 _ERRORS = "Bars and the grey band are statistical errors (one standard deviation)."
 _GALLERY = (
     "<p>At the left all showers together, or the mean of each layer or ring; at the right bins of incident energy, or "
@@ -35,27 +39,27 @@ _GALLERY = (
 )
 
 
-def draw(lineup: Lineup, verdicts: Sequence[Verdict], posterior: Mapping[str, Measured]) -> tuple[Section, ...]:
+def draw(lineup: Lineup, models: Sequence[Report], posterior: Mapping[str, Measured]) -> tuple[Section, ...]:
     """Everything to be seen of one generated sample or several, against the truth.
 
     Args:
         lineup: the samples.
-        verdicts: of the generated samples, in the order of the lineup.
+        models: the judged samples, in the order of the lineup.
         posterior: mean log posterior of each of several.
     """
     return (
-        _glance(verdicts, posterior),
-        Section("Energy measurement", tables.laws_tables(verdicts), tuple(_energy(verdicts))),
-        Section("Where the differences are", tables.culprits_lists(verdicts), tuple(_differences(lineup, verdicts))),
-        Section("Observables", _GALLERY, tuple(_observables(lineup, verdicts)), gallery=True),
+        _glance(models, posterior),
+        Section("Energy measurement", tables.laws_tables(models), tuple(_energy(models))),
+        Section("Where the differences are", tables.culprits_lists(models), tuple(_differences(lineup, models))),
+        Section("Observables", _GALLERY, tuple(_observables(lineup, models)), gallery=True),
         Section("Correlations", plots=tuple(_correlations(lineup))),
-        Section("Pictures of showers", plots=tuple(pictures(lineup, verdicts))),
+        Section("Pictures of showers", plots=tuple(pictures(lineup, models))),
     )
 
 
-def _glance(verdicts: Sequence[Verdict], posterior: Mapping[str, Measured]) -> Section:
+def _glance(models: Sequence[Report], posterior: Mapping[str, Measured]) -> Section:
     """All metrics in one picture, and the same as a table."""
-    found = {v.name: spokes(v.comparison) for v in verdicts}
+    found = {m.name: spokes(m.evidence) for m in models}
     plot = Plot(
         "radar",
         "Radar of metrics",
@@ -67,53 +71,53 @@ def _glance(verdicts: Sequence[Verdict], posterior: Mapping[str, Measured]) -> S
     return Section("Metrics in floors", ranking + tables.floors_table(found), (plot,))
 
 
-def _energy(verdicts: Sequence[Verdict]) -> Iterator[Plot]:
-    yield Plot(
-        "response_energy",
-        "Response and resolution against energy",
-        f"Mean response and relative resolution in bins of incident energy. {_ERRORS}",
-        partial(response_against_energy, {plain_label(v.name): v.comparison.response for v in verdicts}),
-    )
-    summaries = {plain_label(v.name): v.comparison.physics for v in verdicts}
+def _energy(models: Sequence[Report]) -> Iterator[Plot]:
+    """Of each particle by itself."""
+    details = {plain_label(m.name): m.details for m in models if m.details}
+    first = next(iter(details.values()))
+    for i, particle in enumerate(first.physics):
+        numbered, of = (f"_{i + 1}", f": {particle}") if particle else ("", "")
+        responses = {name: d.response.by_particle().get(particle, ()) for name, d in details.items()}
+        yield Plot(
+            f"response_energy{numbered}",
+            f"Response and resolution against energy{of}",
+            f"Mean response and relative resolution in bins of incident energy. {_ERRORS}",
+            partial(response_against_energy, responses),
+        )
+        yield from _laws({name: d.physics[particle] for name, d in details.items()}, numbered, of)
+
+
+def _laws(summaries: Mapping[str, PhysicsSummary], numbered: str, of: str) -> Iterator[Plot]:
     pulls = (
         "Below: pulls, the difference from Geant4 in standard errors; the band is one, triangles are beyond the axis."
     )
     if physics_plots.laws_in(summaries):
         yield Plot(
-            "laws",
-            "Linearity, resolution and shower maximum",
+            f"laws{numbered}",
+            f"Linearity, resolution and shower maximum{of}",
             "Points are bins of incident energy, lines the fitted laws: response = slope + offset/E, resolution = "
             f"stochastic/√E ⊕ constant ⊕ noise/E with E in GeV, maximum = slope ln(E/GeV) + offset. {pulls}",
             partial(physics_plots.draw_laws, summaries),
         )
     yield Plot(
-        "profile_parameters",
-        "Leakage, depth, radii and profile parameters",
+        f"profile_parameters{numbered}",
+        f"Leakage, depth, radii and profile parameters{of}",
         f"In bins of incident energy; alpha and beta are those of the gamma distribution. {pulls}",
         partial(physics_plots.draw_quantities, summaries),
     )
 
 
-def _differences(lineup: Lineup, verdicts: Sequence[Verdict]) -> Iterator[Plot]:
-    for i, verdict in enumerate(verdicts):
-        found, numbered = verdict.comparison, f"_{i + 1}" if len(verdicts) > 1 else ""
-        of = f": {verdict.name}" if len(verdicts) > 1 else ""
-        if found.importance:
-            yield Plot(
-                f"importance{numbered}",
-                f"What gives the showers away{of}",
-                "AUC that the classifier on observables loses when one observable is exchanged between showers of "
-                "nearly the same energy. Kindred observables share their importance.",
-                partial(classifier_plots.importances, found.importance),
-            )
-        for name, classified in found.classifiers.items():
-            yield Plot(
-                f"scores_{name}{numbered}",
-                f"Scores of the classifier {name}{of}",
-                "Each shower is scored by a network that never saw it. Right: the curve of which the AUC is the area.",
-                partial(classifier_plots.scores, classified, plain_label(verdict.name), i),
-            )
-        layered = {name: d for name, d in found.separation.items() if d.per == "layer"}
+def _differences(lineup: Lineup, models: Sequence[Report]) -> Iterator[Plot]:
+    for i, model in enumerate(models):
+        numbered, of = (f"_{i + 1}", f": {model.name}") if len(models) > 1 else ("", "")
+        if model.details:
+            yield from _classifiers(model.details, plain_label(model.name), i, numbered, of)
+        separation = numbers_of(model.evidence, "separation")
+        layered = {
+            name: [item.measured for item in columns_of(model.evidence, "separation", name)]
+            for name in separation
+            if OBSERVABLES[name].per == "layer"
+        }
         if layered:
             yield Plot(
                 f"separation_map{numbered}",
@@ -121,28 +125,49 @@ def _differences(lineup: Lineup, verdicts: Sequence[Verdict]) -> Iterator[Plot]:
                 "Separation power over its floor: 1 is what two samples of Geant4 give, dark is where they differ.",
                 partial(matrices.separation_map, layered, lineup.binning),
             )
-        if found.conditional:
+        in_parts = {k: e for k, e in model.evidence.items() if k.metric == "separation" and k.place.kind in _PARTS}
+        if in_parts:
             yield Plot(
                 f"conditional_map{numbered}",
                 f"Separation power in each part of the samples{of}",
                 "How far the separation power stands above its floor in each bin of energy and angle and for each "
                 "particle, in standard deviations of Geant4 against Geant4.",
-                partial(matrices.conditional_map, found.conditional),
+                partial(matrices.conditional_map, in_parts),
             )
 
 
-def _observables(lineup: Lineup, verdicts: Sequence[Verdict]) -> Iterator[Plot]:
+def _classifiers(details: Details, name: str, place: int, numbered: str, of: str) -> Iterator[Plot]:
+    if details.importance:
+        yield Plot(
+            f"importance{numbered}",
+            f"What gives the showers away{of}",
+            "AUC that the classifier on observables loses when one observable is exchanged between showers of "
+            "nearly the same energy. Kindred observables share their importance.",
+            partial(classifier_plots.importances, details.importance),
+        )
+    for inputs, classified in details.classifiers.items():
+        yield Plot(
+            f"scores_{inputs}{numbered}",
+            f"Scores of the classifier {inputs}{of}",
+            "Each shower is scored by a network that never saw it. Right: the curve of which the AUC is the area.",
+            partial(classifier_plots.scores, classified, name, place),
+        )
+
+
+def _observables(lineup: Lineup, models: Sequence[Report]) -> Iterator[Plot]:
     for name, observable in OBSERVABLES.items():
         if name not in lineup.truth.table and name not in lineup.truth.pooled:
             continue
-        distances = [v.comparison.separation[name] for v in verdicts if name in v.comparison.separation]
+        judged = [m.evidence for m in models if Key("separation", name) in m.evidence]
+        distances = [evidence[Key("separation", name)].measured for evidence in judged]
+        columns = [columns_of(evidence, "separation", name) for evidence in judged]
         yield Plot(
             f"observable_{name}",
             f"{name}: {plain_words(observable.quantity)}",
             f"{plain_words(observable.quantity)}: {_what(observable, lineup)} Definition: {observable.source}.",
-            partial(draw_observable, observable, lineup, _worst_columns(distances)),
-            note=" | ".join(_in_floors(d.mean) for d in distances),
-            excess=max((d.mean.significance for d in distances), default=None),
+            partial(draw_observable, observable, lineup, _worst_columns(columns)),
+            note=" | ".join(_in_floors(m) for m in distances),
+            excess=max((m.significance for m in distances), default=None),
         )
 
 
@@ -150,11 +175,11 @@ def _in_floors(m: Measured) -> str:
     return f"{m.value / max(m.floor, 1e-12):.3g} × floor ({m.significance:+.1f} σ)"
 
 
-def _worst_columns(distances: Sequence[Distance]) -> list[int]:
+def _worst_columns(columns: Sequence[Sequence[Evidence]]) -> list[int]:
     """Columns by how far they stand above their floors, the furthest first."""
-    if not distances:
+    if not columns:
         return []
-    excess = np.max([[c.significance for c in d.columns] for d in distances], axis=0)
+    excess = np.max([[item.measured.significance for item in items] for items in columns], axis=0)
     return [int(i) for i in np.argsort(-excess)]
 
 

@@ -1,0 +1,36 @@
+"""Two samples taken apart by the particles that made their showers: means over a mixture belong to no particle."""
+
+__all__ = ["by_particle"]
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Bool, Int
+from numpy import ndarray as Array
+from particle import InvalidParticle, Particle, ParticleNotFound
+
+
+def by_particle(
+    truth: Int[Array, " n"], generated: Int[Array, " m"]
+) -> Iterator[tuple[str, Bool[Array, " n"], Bool[Array, " m"]]]:
+    """Name of each particle of the truth, and which showers of both samples it made.
+
+    A truth of one particle has one part, without a name, with all showers.
+
+    Args:
+        truth: PDG numbers of the true showers.
+        generated: PDG numbers of the generated showers.
+    """
+    kinds = np.unique(truth)
+    if len(kinds) == 1:
+        yield "", np.ones(len(truth), bool), np.ones(len(generated), bool)
+        return
+    for kind in map(int, kinds):
+        yield _name(kind), truth == kind, generated == kind
+
+
+def _name(pdg: int) -> str:
+    try:
+        return str(Particle.from_pdgid(pdg).name)
+    except (ParticleNotFound, InvalidParticle):
+        return f"PDG {pdg}"

@@ -1,0 +1,83 @@
+"""Evidence from tests that have a shape of their own: response in bins, fitted laws, the permutation test."""
+
+__all__ = ["of_permutation", "of_physics", "of_response"]
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from caloforge.metrics.measured import Measured
+from caloforge.metrics.permutation import PermutationTest
+from caloforge.metrics.physics_summary import Compared, PhysicsSummary
+from caloforge.metrics.response import ResponseSummary
+from caloforge.units import GeV
+from caloforge.validation.evidence import Evidence
+from caloforge.validation.key import ALL_SHOWERS, Key, Place
+
+_LISTED = 3
+
+
+def of_response(response: ResponseSummary, n: int) -> Iterator[Evidence]:
+    """Bias and distance of the ratio of resolutions from one, in each energy bin with the floor of that bin.
+
+    Over all showers stands the largest of the bins, with the floor of a largest.
+    """
+    worst = response.bias_bin, response.ratio_bin
+    yield Evidence(Key("response_bias"), response.bias_max, n, f"{100 * worst[0].bias:+.2f} % in {worst[0].label}")
+    yield Evidence(Key("resolution_ratio"), response.ratio_distance, n, f"{worst[1].ratio:.3f} in {worst[1].label}")
+    for b in response.bins:
+        place, size = Place("energy bin", b.label), min(b.n_truth, b.n_generated)
+        bias = Measured(abs(b.bias), b.bias_error, *_half_normal(b.bias_error))
+        ratio = Measured(abs(b.ratio - 1), b.ratio_error, *_half_normal(b.ratio_error))
+        yield Evidence(Key("response_bias", "", place), bias, size, f"{100 * b.bias:+.2f} %")
+        yield Evidence(Key("resolution_ratio", "", place), ratio, size, f"{b.ratio:.3f}")
+
+
+def _half_normal(sigma: float) -> tuple[float, float]:
+    """Mean and standard deviation of the size of a normal number around zero."""
+    return sigma * math.sqrt(2 / math.pi), sigma * math.sqrt(1 - 2 / math.pi)
+
+
+def of_permutation(test: PermutationTest, n: int, keys: Sequence[Key]) -> Evidence:
+    """The p-value, and in words the observables that differ.
+
+    Args:
+        test: of all observables at once.
+        n: showers of the smaller sample.
+        keys: of the distances over all showers, which know the names of layers and rings.
+    """
+    p = test.p_value
+    measured = Measured(p, math.sqrt(p * (1 - p) / test.permutations), 0.5, math.sqrt(1 / 12))
+    return Evidence(Key("permutation"), measured, n, _culprits(test, keys))
+
+
+def _culprits(test: PermutationTest, keys: Sequence[Key]) -> str:
+    """The observables that differ, each with the place where it differs most."""
+    first: dict[str, str] = {}
+    for culprit in test.culprits:
+        key = Key.parse(culprit.name)
+        labels = [k.place.label for k in keys if k[:2] == key[:2] and k.place != ALL_SHOWERS]
+        column = f" of {labels[culprit.column]}" if labels else ""
+        part = "" if key.place == ALL_SHOWERS else f" in {key.place.label}"
+        first.setdefault(key.observable, f"{key.observable}{column}{part} ({culprit.statistic})")
+    more = f" and {len(first) - _LISTED} more observables" if len(first) > _LISTED else ""
+    return ", ".join(list(first.values())[:_LISTED]) + more
+
+
+def of_physics(summaries: Mapping[str, PhysicsSummary], n: int) -> Iterator[Evidence]:
+    """Quantities of the physics summary of each particle: the generated value, with truth's in place of the floor."""
+    for particle, summary in summaries.items():
+        everywhere = Place("overall", particle) if particle else ALL_SHOWERS
+        for law, fit in summary.laws.items():
+            for parameter, compared in fit.parameters.items():
+                yield _compared(Key("physics", f"{law}.{parameter}", everywhere), compared, n)
+        for b in summary.bins:
+            label = f"{f'{particle} ' if particle else ''}{b.low / GeV:.3g}–{b.high / GeV:.3g} GeV"
+            for name, compared in b.quantities.items():
+                place = Place("energy bin", label)
+                yield _compared(Key("physics", name, place), compared, min(b.n_truth, b.n_generated))
+
+
+def _compared(key: Key, compared: Compared, n: int) -> Evidence:
+    error = math.hypot(compared.truth_error, compared.generated_error)
+    spread = compared.floor * math.sqrt(math.pi / 2)
+    return Evidence(key, Measured(compared.generated, error, compared.truth, spread), n)
