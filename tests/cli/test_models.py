@@ -39,7 +39,7 @@ def inclined(showers):
 
 def test_every_condition_by_hand(call, tmp_path, inclined):
     model = train(call, tmp_path, inclined)
-    words = ["generate", model, "-n", 40, "-o", tmp_path / "fake.h5", "--energy", "20GeV"]
+    words = ["generate", model, "-n", 40, "-o", tmp_path / "fake.h5", "--energy", "20GeV", "--overwrite"]
     asked = ["--particle", "gamma", "--theta", "20deg", "--phi=-180deg:180deg:uniform"]
     assert call(*words, *asked)[0] == 0
     with ShowerFile(tmp_path / "fake.h5") as file:
@@ -48,9 +48,9 @@ def test_every_condition_by_hand(call, tmp_path, inclined):
     assert np.allclose(made.theta, math.radians(20), atol=1e-6)
     assert made.phi.std() > 1
     for refused, says in (
-        ([], "--particle"),
-        (asked[:2], "--theta"),
-        (asked[:4], "--phi"),
+        ([], "particle is None; the model was trained on"),
+        (asked[:2], "theta is None; the model was trained on"),
+        (asked[:4], "phi is None; the model was trained on"),
         (["--particle", "gamma", "--theta", "40deg", "--phi", "0deg"], "theta is '40deg'"),
         (["--particle", "mu-", "--theta", "20deg", "--phi", "0deg"], "PDG [11, 22]"),
     ):
@@ -74,8 +74,8 @@ def test_every_condition_of_a_file(call, tmp_path, inclined):
     for name in ("pdg", "theta", "phi", "incident_energy"):
         assert np.isin(getattr(made, name), getattr(given, name)).all()
     for words, says in (
-        (["--like", tmp_path / "truth.h5", "--theta", "3deg"], "they are the file's"),
-        (["--energy", "20GeV", "--split", "test"], "--like"),
+        (["--like", tmp_path / "truth.h5", "--theta", "3deg"], "like has its own"),
+        (["--energy", "20GeV", "--split", "test"], "showers of like"),
     ):
         code, _, err = call("generate", model, *words, "-o", tmp_path / "no.h5")
         assert (code, says in err) == (1, True)

@@ -55,7 +55,7 @@ def expect(
             raise BadValue("--observable", name, "it has a value for every cell; choose one per shower, layer or ring")
     models = load_posterior(run, draws, seed)
     known = models.pipeline.condition
-    incidents = [one_particle(known, text, (particle, theta, phi)) for text in energy]
+    incidents = [one_particle(known, text, particle, theta, phi) for text in energy]
     if not extrapolate:
         known.check_range(Incident.concatenate(incidents))
     factors = load_recalibration(recalibration, run_folder(run)) if recalibration else None

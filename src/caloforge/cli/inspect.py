@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from particle import InvalidParticle, Particle, ParticleNotFound
 
 from caloforge.cli.inspect_detector import inspect_detector, is_detector
 from caloforge.cli.inspect_observables import inspect_observables
 from caloforge.data.store import ShowerFile
 from caloforge.geometry.readouts import readout
+from caloforge.metrics.particles import particle_name
 from caloforge.units import format_angle, format_energy
 
 
@@ -64,7 +64,7 @@ def _facts(file: ShowerFile) -> dict[str, Any]:
     return {
         "file": str(file.path),
         "showers": len(file),
-        "particles": ", ".join(sorted(map(_particle_name, kinds))),
+        "particles": ", ".join(sorted(map(particle_name, kinds))),
         "incident_energy": f"{format_energy(float(energy.min()))} to {format_energy(float(energy.max()))}",
         "directions": f"theta up to {format_angle(steepest)}" if steepest else "perpendicular",
         "detector": file.detector,
@@ -73,10 +73,3 @@ def _facts(file: ShowerFile) -> dict[str, Any]:
         "cells_hit": f"{hits / (len(file) * file.binning.n_voxels):.1%}",
         "provenance": file.provenance,
     }
-
-
-def _particle_name(pdg: int) -> str:
-    try:
-        return Particle.from_pdgid(pdg).name
-    except (ParticleNotFound, InvalidParticle):
-        return f"PDG {pdg}"

@@ -18,6 +18,7 @@ COMMANDS = (
     "simulate",
     "merge",
     "inspect",
+    "plot",
     "train",
     "generate",
     "validate",

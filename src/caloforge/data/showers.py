@@ -2,9 +2,10 @@
 
 __all__ = ["Showers"]
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
@@ -28,6 +29,8 @@ class Showers:
         theta: angle between its direction and the calorimeter's normal, rad.
         phi: its azimuth, rad.
         binning: the mesh.
+        detector: name of the detector, or "unknown".
+        provenance: how the showers were made; empty where unknown.
 
     Raises:
         BadValue: wrong shapes, NaN or infinite values, negative cell energies, incident energies that are not positive.
@@ -39,6 +42,8 @@ class Showers:
     theta: Float[Array, " N"]
     phi: Float[Array, " N"]
     binning: Binning
+    detector: str = "unknown"
+    provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self._check_shapes()
@@ -84,7 +89,7 @@ class Showers:
 
     def __getitem__(self, index: slice | Int[Array, " n"] | Bool[Array, " N"]) -> "Showers":
         arrays = {name: getattr(self, name)[index] for name in _ARRAYS}
-        return Showers(binning=self.binning, **arrays)
+        return Showers(binning=self.binning, detector=self.detector, provenance=self.provenance, **arrays)
 
     def batches(self, size: int = 1000) -> Iterator["Showers"]:
         """The showers in order, ``size`` at a time, as a file gives them."""
@@ -92,7 +97,7 @@ class Showers:
 
     @classmethod
     def concatenate(cls, parts: Sequence["Showers"]) -> "Showers":
-        """Join showers on one mesh, in order.
+        """Join showers on one mesh, in order; detector and provenance stay where all parts agree on them.
 
         Raises:
             BinningMismatch: the parts do not share it.
@@ -101,7 +106,10 @@ class Showers:
         for part in parts:
             if part.binning.layers != first.binning.layers:
                 raise BinningMismatch(first.binning.name, part.binning.name)
-        return cls(binning=first.binning, **{n: np.concatenate([getattr(p, n) for p in parts]) for n in _ARRAYS})
+        fields: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS}
+        if all((part.detector, part.provenance) == (first.detector, first.provenance) for part in parts):
+            fields |= {"detector": first.detector, "provenance": first.provenance}
+        return cls(binning=first.binning, **fields)
 
     @property
     def total_energy(self) -> Float[Array, " N"]:

@@ -10,6 +10,7 @@ __all__ = ["SCHEMA", "ShowerFile", "ShowerWriter", "trim_mantissa", "write_showe
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,6 +21,7 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from caloforge.data.ids import digest_of
+from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.errors import BadFile, BadValue, BinningMismatch, UnwritablePath
 from caloforge.geometry.binning import Binning
@@ -190,6 +192,19 @@ class ShowerFile:
             return Showers(energy=energy, incident_energy=incident, binning=self.binning, **(plain | columns))
         except BadValue as error:
             raise self._bad(str(error)) from error
+
+    def incident(self, rows: slice = slice(None)) -> Incident:
+        """The particles that made these showers, without reading their cells.
+
+        Raises:
+            BadFile: truncated or damaged.
+        """
+        try:
+            energy = np.asarray(self._file["incident_energies"][rows], np.float32).reshape(-1)
+            columns = {a: np.asarray(self._file[c][rows]) for c, (a, _) in _COLUMNS.items() if c in self._file}
+        except OSError as error:
+            raise self._bad("truncated or damaged") from error
+        return replace(Incident.alike(energy), **columns)
 
     def batches(self, size: int = 1000) -> Iterator[Showers]:
         """The file in order, ``size`` showers at a time."""

@@ -1,6 +1,6 @@
 """Two samples taken apart by the particles that made their showers: means over a mixture belong to no particle."""
 
-__all__ = ["by_particle"]
+__all__ = ["by_particle", "particle_name"]
 
 from collections.abc import Iterator
 
@@ -26,10 +26,16 @@ def by_particle(
         yield "", np.ones(len(truth), bool), np.ones(len(generated), bool)
         return
     for kind in map(int, kinds):
-        yield _name(kind), truth == kind, generated == kind
+        yield particle_name(kind), truth == kind, generated == kind
 
 
-def _name(pdg: int) -> str:
+def particle_name(pdg: int) -> str:
+    """Usual name of a particle.
+
+    Example:
+        >>> particle_name(-211)
+        'pi-'
+    """
     try:
         return str(Particle.from_pdgid(pdg).name)
     except (ParticleNotFound, InvalidParticle):

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int, UInt64
@@ -125,10 +125,8 @@ class _Reservoir:
     def showers(self, conditions: Mapping[str, Array]) -> tuple[Showers, Int[Array, " s"]]:
         """The subset with its rows of the stream, given the conditions of all."""
         rows = self.rows[: self.seen]
-        kept = Showers(
-            energy=self.energy[: self.seen], binning=self.binning, **{n: c[rows] for n, c in conditions.items()}
-        )
-        return kept, rows
+        columns: dict[str, Any] = {name: values[rows] for name, values in conditions.items()}
+        return Showers(energy=self.energy[: self.seen], binning=self.binning, **columns), rows
 
 
 def read_sample(

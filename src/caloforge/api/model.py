@@ -1,0 +1,252 @@
+"""A trained model as one works with it in Python: opened by name or folder, asked for showers at given particles."""
+
+__all__ = ["Model", "load_model"]
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from typing import Any, TypedDict, Unpack, overload
+
+from caloforge import __version__
+from caloforge.api.calls import ignore, require_new, warn_in_python
+from caloforge.api.dataset import Dataset, open_dataset
+from caloforge.api.incident import Angle, Energy, Particle, incident_particles
+from caloforge.data.incident import Incident
+from caloforge.data.showers import Showers
+from caloforge.data.splits import Split, take_split
+from caloforge.data.store import ShowerWriter
+from caloforge.errors import BadValue, EmptySample
+from caloforge.generation.mixture import mixture_batches
+from caloforge.generation.sampler import sample_batches
+from caloforge.geometry.binning import Binning
+from caloforge.preprocessing.conditions import ConditionEncoder
+from caloforge.training.ensemble import Ensemble, load_ensemble
+from caloforge.units import format_angle, format_energy
+
+Like = Dataset | Showers | Incident | str | Path
+Progress = Callable[[int, int], None]
+
+
+class Options(TypedDict, total=False):
+    """Options of `Model.generate`."""
+
+    like: Like | None
+    particle: Particle | None
+    theta: Angle | None
+    phi: Angle | None
+    split: Split | None
+    binning: str | Binning | None
+    seed: int
+    batch: int
+    extrapolate: bool
+    overwrite: bool
+    progress: Progress
+    warn: Callable[[str], None]
+
+
+class Model:
+    """A trained model, or an ensemble of them.
+
+    Args:
+        name: what it was asked for by.
+        ensemble: its members; one for a single model.
+    """
+
+    def __init__(self, name: str, ensemble: Ensemble) -> None:
+        self.name, self.ensemble = name, ensemble
+
+    @property
+    def binning(self) -> Binning:
+        """The mesh of the showers that it makes."""
+        return self.ensemble.pipeline.binning
+
+    @property
+    def conditions(self) -> ConditionEncoder:
+        """Particles, energies and angles that it was trained on."""
+        return self.ensemble.pipeline.condition
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """How it was trained, and on what."""
+        return self.ensemble.provenance
+
+    @property
+    def detector(self) -> str:
+        """That of its training showers, or "unknown"."""
+        return str(self.provenance.get("data", {}).get("detector", "unknown"))
+
+    @overload
+    def generate(
+        self, energy: Energy | None = ..., n: int | None = ..., *, output: None = ..., **options: Unpack[Options]
+    ) -> Showers: ...
+
+    @overload
+    def generate(
+        self, energy: Energy | None = ..., n: int | None = ..., *, output: str | Path, **options: Unpack[Options]
+    ) -> Dataset: ...
+
+    def generate(
+        self,
+        energy: Energy | None = None,
+        n: int | None = None,
+        *,
+        like: Like | None = None,
+        particle: Particle | None = None,
+        theta: Angle | None = None,
+        phi: Angle | None = None,
+        split: Split | None = None,
+        binning: str | Binning | None = None,
+        seed: int = 1,
+        batch: int = 5000,
+        extrapolate: bool = False,
+        output: str | Path | None = None,
+        overwrite: bool = False,
+        progress: Progress = ignore,
+        warn: Callable[[str], None] = warn_in_python,
+    ) -> Showers | Dataset:
+        """Generate showers; shower i does not depend on how many are asked for, and an ensemble's is of member i mod K.
+
+        Args:
+            energy: ``"50GeV"``, ``"1GeV:100GeV:log"``, a number in MeV (``50 * hepunits.GeV``), or a list or array of
+                single energies, one for each shower.
+            n: number of showers; lists, and the particles of ``like``, repeat. Their number, or else 1000, when not
+                given.
+            like: showers whose incident particles to use instead: a `Dataset`, `Showers`, the path of a file, or
+                ``"bundled"``.
+            particle: name or PDG number, or a list of them, where the model knows several.
+            theta: angle to the normal, ``"30deg"``, ``"0deg:30deg:solid-angle"`` or in rad, where the model knows it.
+            phi: azimuth about the normal, ``"0deg:360deg:uniform"`` or in rad, where the model knows it.
+            split: only those of ``like`` in this split.
+            binning: mesh of the file ``like``, where it carries none.
+            seed: same seed, same showers.
+            batch: showers in memory at a time where ``output`` is given.
+            extrapolate: allow energies and angles outside those of the training, with a warning.
+            output: HDF5 file to stream them into instead of memory.
+            overwrite: replace an output that exists.
+            progress: called with the number of showers made, and of all.
+            warn: called with what lies outside the training; a Python warning when not given.
+
+        Returns:
+            `Showers`, which know the model that made them; with ``output`` the `Dataset` of the file.
+
+        Raises:
+            BadValue: an energy, particle or angle that is not of these forms or that the model does not know.
+            OutsideTraining: an energy or angle outside those of the training.
+            BinningMismatch: ``like`` has another mesh.
+            UnwritablePath: the output exists, is read from, or cannot be written.
+
+        Example:
+            >>> import caloforge as cf
+            >>> showers = cf.load("vae-siw-1080").generate("50GeV", n=3, seed=1)
+            >>> len(showers), showers.energy.shape, showers.incident_energy.tolist()
+            (3, (3, 1080), [50000.0, 50000.0, 50000.0])
+        """
+        if output is not None:
+            require_new(output, overwrite, like)
+        if energy is not None and like is None:
+            if split is not None:
+                raise BadValue("split", split, "it chooses among the showers of like")
+            asked = incident_particles(self.conditions, energy, particle, theta, phi, n, seed)
+        elif like is not None and energy is None:
+            if any(value is not None for value in (particle, theta, phi)):
+                raise BadValue("particle, theta, phi", (particle, theta, phi), "like has its own: leave them out")
+            asked = _like(like, self.binning, split, binning, n)
+        else:
+            raise BadValue("energy and like", (energy, like and str(like)), "give one of the two")
+        for outside in self.conditions.outside(asked):
+            if not extrapolate:
+                raise outside
+            warn(outside.warning)
+        facts = {"caloforge": __version__, "generator": self.name, "seed": seed, "training": self.provenance}
+        if output is None:
+            parts = []
+            for part in self._batches(asked, seed, batch):
+                parts.append(part)
+                progress(sum(map(len, parts)), len(asked))
+            return replace(Showers.concatenate(parts), detector=self.detector, provenance=facts)
+        self._stream(asked, seed, batch, Path(output), facts, progress)
+        return open_dataset(output)
+
+    def _stream(
+        self, asked: Incident, seed: int, batch: int, output: Path, facts: Mapping[str, Any], progress: Progress
+    ) -> None:
+        """Showers into a file; the time that the model took, without that of writing, goes into its provenance."""
+        seconds, done = 0.0, 0
+        with ShowerWriter(output, self.binning, self.detector, dict(facts)) as writer:
+            start = time.perf_counter()
+            for showers in self._batches(asked, seed, batch):
+                seconds += time.perf_counter() - start
+                writer.append(showers)
+                done += len(showers)
+                progress(done, len(asked))
+                start = time.perf_counter()
+            writer.note(host_ms_per_shower=1e3 * seconds / len(asked))
+
+    def _batches(self, incident: Incident, seed: int, batch: int) -> Iterator[Showers]:
+        members = self.ensemble.members
+        if len(members) > 1:
+            return mixture_batches(members, incident, seed)
+        return sample_batches(members[0].model, self.ensemble.pipeline, incident, seed, batch)
+
+    @property
+    def summary(self) -> dict[str, str]:
+        """What it is and what it was trained on, in words."""
+        known = self.conditions
+        low, high = map(format_energy, known.energy_range.tolist())
+        angles = " to ".join(dict.fromkeys(map(format_angle, known.theta_range.tolist())))
+        return {
+            "model": self.ensemble.text,
+            "particles": "PDG " + ", ".join(map(str, known.particles.tolist())),
+            "incident energy": f"{low} to {high}",
+            "theta": angles,
+            "mesh": f"{self.binning.name}: {self.binning.n_layers} layers, {self.binning.n_voxels:,} cells",
+            "detector": self.detector,
+            "training showers": str(self.provenance.get("training_showers", "unknown")),
+        }
+
+    def __repr__(self) -> str:
+        parts = [self.summary[name] for name in ("model", "particles", "incident energy")]
+        return f"<Model {self.name}: {', '.join([*parts, self.binning.name])}>"
+
+    def _repr_html_(self) -> str:
+        rows = (f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in self.summary.items())
+        return f"<table><caption>{escape(self.name)}</caption>{''.join(rows)}</table>"
+
+
+def load_model(name: str | Path) -> Model:
+    """Open a trained model.
+
+    Args:
+        name: run folder, folder of an ensemble, or the name of a model that comes with caloforge.
+
+    Raises:
+        BadFile: none of these, or a file in it is missing or damaged.
+
+    Example:
+        >>> import caloforge as cf
+        >>> cf.load("vae-siw-1080")
+        <Model vae-siw-1080: one model, PDG 11, 1GeV to 100GeV, siw-1080>
+    """
+    return Model(str(name), load_ensemble(name))
+
+
+def _like(like: Like, model: Binning, split: Split | None, binning: str | Binning | None, n: int | None) -> Incident:
+    """The incident particles of other showers; the first ``n``, again from the first where there are fewer."""
+    if isinstance(like, str | Path):
+        with open_dataset(like, binning) as dataset:
+            return _like(dataset, model, split, None, n)
+    if isinstance(like, Incident):
+        if split is not None:
+            raise BadValue("split", split, "it goes by whole showers; give showers or their file")
+        incident = like
+    elif not like.binning.same_cells(model):
+        raise BadValue("like", like.binning.name, f"its mesh has other cells than the model's, {model.name}")
+    elif split is not None:
+        incident = Incident.of(like.split(split) if isinstance(like, Dataset) else take_split(like, split))
+    else:
+        incident = like.incident if isinstance(like, Dataset) else Incident.of(like)
+    if len(incident) == 0:
+        raise EmptySample("like needs showers", 0)
+    return incident if n is None else incident.repeated(n)
