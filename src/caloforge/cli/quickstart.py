@@ -32,6 +32,7 @@ from caloforge.errors import CaloforgeError
 from caloforge.files import require_writable
 from caloforge.generation.sampler import BLOCK, sample_batches
 from caloforge.geometry.detector import detector
+from caloforge.reporting.markup import paragraphs
 from caloforge.reporting.section import Plot, Section
 from caloforge.rng import integer_seeds
 from caloforge.simulation.beam import Beam, parse_spectrum
@@ -191,13 +192,13 @@ def _cost(start: float) -> dict[str, float]:
 def _story(origin: dict[str, Any], live: Live, run: Run, folder: Path, cost: dict[str, float]) -> Section:
     """What was done, for the page and the JSON."""
     log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    html = (
-        f"<p>Geant4 {origin['geant4']} ({origin['physics_list']}) simulated {origin['n']} electrons of "
+    words = (
+        f"Geant4 {origin['geant4']} ({origin['physics_list']}) simulated {origin['n']} electrons of "
         f"{origin['energy']} in {origin['detector']} for the sample, and {live.showers} more in this run: mean "
-        f"response {live.response:.4f} &plusmn; {live.response_error:.4f}, {live.ms_per_gev:.1f} ms per GeV on "
+        f"response {live.response:.4f} ± {live.response_error:.4f}, {live.ms_per_gev:.1f} ms per GeV on "
         f"{CORES} cores. The times of the table are for the mean energy of the generated showers on the same cores. "
         f"A conditional VAE learned from {run.provenance['training_showers']} showers in "
-        f"{run.provenance['seconds']:.0f} s. Truth in all that follows is the test split, which it never saw.</p>"
+        f"{run.provenance['seconds']:.0f} s. Truth in all that follows is the test split, which it never saw."
     )
     data = {
         "live": vars(live),
@@ -207,7 +208,9 @@ def _story(origin: dict[str, Any], live: Live, run: Run, folder: Path, cost: dic
     caption = (
         "Loss in nats: on training batches, and on the validation split with averaged weights; the KL term grows in."
     )
-    return Section("What was done", html, (Plot("training", "Training", caption, partial(_curve, log)),), data)
+    return Section(
+        "What was done", paragraphs(words), (Plot("training", "Training", caption, partial(_curve, log)),), data
+    )
 
 
 def _curve(log: list[dict[str, float]]) -> Figure:

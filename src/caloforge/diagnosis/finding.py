@@ -15,9 +15,9 @@ __all__ = ["ALPHA", "POWER", "Effect", "findings_table", "judge"]
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from html import escape
 from typing import Any
 
+from markupsafe import Markup
 from scipy.stats import norm
 
 from caloforge.reporting.markup import Cell, table, text
@@ -66,10 +66,10 @@ _NOTE = (
 )
 
 
-def findings_table(findings: Sequence[Finding]) -> str:
+def findings_table(findings: Sequence[Finding]) -> Markup:
     """Findings, failures first, and what they mean."""
     rows = (
-        (text(f.test), Cell(escape(f.status), _KIND[f.status]), text(f.evidence), text(f.remedy or "-"))
-        for f in sorted(findings, key=lambda f: list(_KIND).index(f.status) != 1)
+        (text(f.test), Cell(f.status, _KIND[f.status]), text(f.evidence), text(f.remedy or "-"))
+        for f in sorted(findings, key=lambda f: f.status is not Status.FAIL)
     )
-    return table(("Test", "Finding", "Evidence", "Remedy"), rows) + f'<p class="small">{_NOTE}</p>'
+    return table(("Test", "Finding", "Evidence", "Remedy"), rows, notes=(_NOTE,))

@@ -4,11 +4,11 @@ __all__ = ["plots", "summary", "write_interpretation"]
 
 from collections.abc import Iterator
 from functools import partial
-from html import escape
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
+from markupsafe import Markup
 from numpy import ndarray as Array
 
 from caloforge.classifiers.importance import Importance
@@ -20,7 +20,7 @@ from caloforge.interpretation.interpret import Interpretation
 from caloforge.interpretation.slopes import Sensitivity
 from caloforge.interpretation.variance import VarianceShares
 from caloforge.reporting.document import Document
-from caloforge.reporting.markup import Cell, number, plain_words, table, text
+from caloforge.reporting.markup import Cell, number, paragraphs, plain_words, table, text
 from caloforge.reporting.section import Plot
 from caloforge.units import GeV, format_energy
 
@@ -39,10 +39,8 @@ def write_interpretation(found: Interpretation, folder: Path) -> Path:
     Raises:
         UnwritablePath: the folder cannot be made or written.
     """
-    counted = "; ".join(f"{escape(name)}: {count:,}" for name, count in found.sizes.items())
-    said = "".join(f"<li>{escape(sentence)}</li>" for sentence in summary(found))
-    top = f'<p class="small">Showers: {counted}</p><ul>{said}</ul>{"".join(_tables(found))}'
-    document = Document("What a model has learned", top, tuple(plots(found)), found.provenance)
+    top = paragraphs(items=summary(found)) + Markup().join(_tables(found))
+    document = Document("What a model has learned", top, tuple(plots(found)), found.provenance, found.sizes)
     return document.write(folder, "interpretation", found.to_dict(), pdf=True)
 
 
@@ -123,7 +121,7 @@ def _loss(importance: Importance) -> float:
     return -importance.loss_of_auc
 
 
-def _tables(found: Interpretation) -> Iterator[str]:
+def _tables(found: Interpretation) -> Iterator[Markup]:
     if found.sensitivity is not None:
         yield _slopes_table(found.sensitivity)
     if found.modulations:
@@ -132,7 +130,7 @@ def _tables(found: Interpretation) -> Iterator[str]:
         yield _places_table(found.attribution)
 
 
-def _slopes_table(found: Sensitivity) -> str:
+def _slopes_table(found: Sensitivity) -> Markup:
     """Model and law at every energy."""
     trained = found.within
     names = [f"{e / GeV:.3g} GeV{'' if ok else ' (beyond)'}" for e, ok in zip(found.energy, trained, strict=True)]
@@ -154,7 +152,7 @@ def _cells(values: Float[Array, " K"], errors: Float[Array, " K"]) -> Iterator[C
         yield number(_pair(value, error))
 
 
-def _pace_table(found: Interpretation) -> str:
+def _pace_table(found: Interpretation) -> Markup:
     head = ("FiLM layer", "", "below the training range", "within", "above")
     rows = [
         [text(m.layer), text(name), *(number(f"{v:.3f}") for v in m.pace(values))]
@@ -164,7 +162,7 @@ def _pace_table(found: Interpretation) -> str:
     return table(head, rows, "Change of a hidden unit's modulation per unit of ln E, RMS over the units")
 
 
-def _places_table(found: Attribution) -> str:
+def _places_table(found: Attribution) -> Markup:
     """The places that stand out, the largest part first."""
     order = [np.unravel_index(k, found.value.shape) for k in np.argsort(-np.abs(found.value), axis=None)]
     rows = [

@@ -1,28 +1,41 @@
 """A page of findings with pictures: one HTML file that needs nothing else, and the same as JSON."""
 
-__all__ = ["Document", "verdict"]
+__all__ = ["Document", "counted"]
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from html import escape
-from importlib.resources import files
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from caloforge.files import finite_json, write_files
-from caloforge.reporting.markup import figure, listing
+from caloforge.reporting.markup import listing, page
 from caloforge.reporting.section import Plot
 
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """A page with what was found, the pictures, and where all of it comes from."""
+    """A page with findings, pictures, and where all of it comes from.
+
+    Args:
+        title: heading.
+        top: text and tables above the pictures.
+        plots: the pictures.
+        provenance: what was compared with what.
+        sizes: numbers of showers by name.
+        verdict: one sentence, if there is one.
+        failed: whether it is bad news.
+    """
 
     title: str
-    top: str
+    top: Markup
     plots: tuple[Plot, ...]
     provenance: Mapping[str, Any]
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    verdict: str = ""
+    failed: bool = False
 
     def write(self, folder: Path, name: str, facts: Mapping[str, Any], pdf: bool = False) -> Path:
         """Write ``NAME.json``, ``NAME.html`` and ``plots/`` (``pdf``: also as PDF); each appears only when complete.
@@ -39,24 +52,22 @@ class Document:
         return folder / f"{name}.html"
 
     def to_html(self, images: Mapping[str, bytes]) -> str:
-        """The page: one file that needs nothing else."""
-        style = (files("caloforge.reporting") / "page.css").read_text()
-        names = [("main", "Findings"), *((plot.name, plot.title) for plot in self.plots), ("provenance", "Provenance")]
-        contents = "".join(f'<li><a href="#{escape(name)}">{escape(title)}</a></li>' for name, title in names)
-        pictures = "".join(
-            f'<section id="{escape(p.name)}"><h2>{escape(p.title)}</h2>{figure(p, images[p.name])}</section>'
-            for p in self.plots
-        )
-        return (
-            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width,initial-scale=1">'
-            f"<title>{escape(self.title)}</title><style>{style}</style></head>\n<body>\n"
-            f'<nav aria-label="Contents"><ol>{contents}</ol></nav>\n<main id="main"><h1>{escape(self.title)}</h1>'
-            f'{self.top}\n{pictures}\n<section id="provenance">'
-            f"<h2>Provenance</h2>{listing(self.provenance)}</section></main>\n</body></html>\n"
+        """The page: one file that needs nothing else; ``images`` holds the PNG of each plot by name."""
+        entries = ((plot.name, plot.title) for plot in self.plots)
+        return page(
+            "document.html",
+            self.title,
+            [("main", "Findings"), *entries, ("provenance", "Provenance")],
+            counted=counted(self.sizes),
+            words=self.verdict,
+            failed=self.failed,
+            top=self.top,
+            plots=self.plots,
+            images=images,
+            provenance=listing(self.provenance),
         )
 
 
-def verdict(text: str, failed: bool) -> str:
-    """The verdict as a paragraph."""
-    return f'<p class="verdict{" failed" if failed else ""}">{escape(text)}</p>'
+def counted(sizes: Mapping[str, int]) -> str:
+    """Numbers of showers in words."""
+    return "; ".join(f"{name}: {size:,}" for name, size in sizes.items())

@@ -1,15 +1,17 @@
-"""Pieces of HTML: tables, figures with their image inside, foldable blocks; foreign text is escaped here."""
+"""HTML from the templates of `caloforge.reporting`: tables, text, pages; what is not Markup is escaped."""
 
-__all__ = ["Cell", "text", "number", "plain_words", "table", "figure", "folded", "listing"]
+__all__ = ["Cell", "listing", "number", "page", "paragraphs", "plain_words", "render", "table", "text"]
 
 import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
-from caloforge.reporting.section import Plot
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 _LETTERS = {r"\sigma": "σ", r"\alpha": "α", r"\beta": "β", r"\langle": "⟨", r"\rangle": "⟩"}
 _NOTICEABLE = 5.0  # standard deviations of truth against truth
@@ -17,73 +19,87 @@ _NOTICEABLE = 5.0  # standard deviations of truth against truth
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table: HTML, and its class."""
+    """A cell of a table.
 
-    html: str
+    Args:
+        text: its words.
+        kind: class of the cell: ``n`` must not break, ``pass``, ``fail`` and ``unsure`` have colours.
+        note: a second line in small letters.
+        link: of the words, to a place of the page.
+        bar: length of a bar before the words, rem.
+        outcome: a line above the words, coloured by ``outcome_kind``.
+    """
+
+    text: str
     kind: str = ""
+    note: str = ""
+    link: str = ""
+    bar: float | None = None
+    outcome: str = ""
+    outcome_kind: str = ""
 
 
 def text(content: object) -> Cell:
     """A cell of plain text."""
-    return Cell(escape(str(content)))
+    return Cell(str(content))
 
 
 def number(content: object) -> Cell:
     """A cell of plain text that must not break."""
-    return Cell(escape(str(content)), "n")
+    return Cell(str(content), "n")
 
 
 def plain_words(label: str) -> str:
     r"""A label of matplotlib without its markup: ``$E_\mathrm{tot}$`` is E_tot."""
-    said = re.sub(r"\\(?:mathrm|bar|mathit) ?\{?(\w+)\}?", r"\1", label)
+    words = re.sub(r"\\(?:mathrm|bar|mathit) ?\{?(\w+)\}?", r"\1", label)
     for symbol, letter in _LETTERS.items():
-        said = said.replace(symbol, letter)
-    return re.sub(r"[${}\\]", "", said)
+        words = words.replace(symbol, letter)
+    return re.sub(r"[${}\\]", "", words)
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[Cell]], caption: str = "") -> str:
-    """A table; the first cell of each row is its heading."""
-    top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    said = f"<caption>{escape(caption)}</caption>" if caption else ""
-    body = "".join(f"<tr>{_row(row)}</tr>" for row in rows)
-    return f'<div class="wide"><table>{said}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _row(cells: Sequence[Cell]) -> str:
-    first, *rest = cells
-    others = "".join(f"<td{_kind(cell)}>{cell.html}</td>" for cell in rest)
-    return f'<th scope="row"{_kind(first)}>{first.html}</th>{others}'
-
-
-def _kind(cell: Cell) -> str:
-    return f' class="{cell.kind}"' if cell.kind else ""
-
-
-def figure(plot: Plot, image: bytes) -> str:
-    """A figure with its caption; the image is decoded when it comes into sight."""
-    source = base64.b64encode(image).decode()
-    return (
-        f'<figure><img loading="lazy" decoding="async" alt="{escape(_spoken(plot))}" '
-        f'src="data:image/png;base64,{source}"><figcaption>{escape(plot.caption)}</figcaption></figure>'
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("caloforge.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    environment.filters["base64"] = lambda content: base64.b64encode(content).decode()
+    environment.globals["noticeable"] = _NOTICEABLE
+    return environment
 
 
-def _spoken(plot: Plot) -> str:
-    return f"Plot: {plot.title}. {plot.caption}" + (f" Separation power: {plot.note}." if plot.note else "")
+def render(template: str, **context: Any) -> Markup:
+    """A template of the package with its blanks filled; text is escaped, Markup is not."""
+    return Markup(_environment().get_template(template).render(**context))
 
 
-def folded(plot: Plot, image: bytes) -> str:
-    """A figure under its title; marked where its number stands out."""
-    high = plot.excess is not None and plot.excess > _NOTICEABLE
-    note = f'<span class="note{" high" if high else ""}">{escape(plot.note)}</span>' if plot.note else ""
-    mark = ' data-high=""' if high else ""
-    return (
-        f'<details id="{escape(plot.name)}"{mark}><summary><b>{escape(plot.title)}</b>{note}</summary>'
-        f"{figure(plot, image)}</details>"
-    )
+def page(template: str, title: str, contents: Sequence[tuple[str, str]], **context: Any) -> str:
+    """A whole page in one file that needs nothing else.
+
+    Args:
+        template: extends ``page.html``.
+        title: heading.
+        contents: entries of the table of contents: identifier, and words.
+        context: what the template asks for.
+    """
+    style, script = (Markup((files("caloforge.reporting") / f"page.{kind}").read_text()) for kind in ("css", "js"))
+    return render(template, title=title, contents=contents, style=style, script=script, **context)
 
 
-def listing(facts: Mapping[str, Any]) -> str:
+def table(head: Sequence[str], rows: Iterable[Iterable[Cell]], caption: str = "", notes: Sequence[str] = ()) -> Markup:
+    """A table; the first cell of each row is its heading; ``notes`` stand below in small letters."""
+    return render("table.html", head=head, rows=rows, caption=caption, notes=notes)
+
+
+def paragraphs(*words: str, heading: str = "", items: Iterable[str] = ()) -> Markup:
+    """Paragraphs under a heading, and a list below."""
+    return render("text.html", paragraphs=words, heading=heading, items=list(items))
+
+
+def listing(facts: Mapping[str, Any]) -> Markup:
     """Names and values as a table."""
     return table(("", ""), ((text(key), text(_plain(value))) for key, value in facts.items()))
 

@@ -42,11 +42,11 @@ class Plot:
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A block of the page: a title, HTML written by the caller (who escapes foreign text), figures.
+    """A block of the page: a title, text, figures.
 
     Args:
         title: heading, and entry of the table of contents.
-        html: text above the figures.
+        html: text above the figures; Markup (of `caloforge.reporting.markup`) as it is, a plain string escaped.
         plots: figures.
         data: enters ``report.json`` under the section's name.
         gallery: whether each figure is folded away under its title, to be found with the filter.

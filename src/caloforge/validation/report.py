@@ -1,19 +1,20 @@
 """The report: one object, written as `report.json`, a self-contained `report.html` and `plots/` in PNG and PDF."""
 
-__all__ = ["SCHEMA", "Report", "page"]
+__all__ = ["SCHEMA", "Report"]
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup
 
 from caloforge.errors import UnknownName, UnwritablePath
 from caloforge.files import finite_json, require_writable, write_files
 from caloforge.metrics.measured import Measured
-from caloforge.reporting.markup import figure, folded, listing
+from caloforge.reporting.document import counted
+from caloforge.reporting.markup import listing, page, render
 from caloforge.reporting.section import Plot, Section
 from caloforge.validation import tables
 from caloforge.validation.checklist import Checklist
@@ -25,12 +26,6 @@ from caloforge.validation.key import ALL_SHOWERS, Key
 from caloforge.validation.verdict import Speed, headline, paragraph
 
 SCHEMA = 3
-
-
-_FLOOR = (
-    "Floor: what two samples of Geant4 would give in the same test at the same sizes, mean ± standard deviation; no "
-    "generator can do better than that with so many showers."
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +148,7 @@ class Report:
 
     def to_html(self, images: Mapping[str, bytes]) -> str:
         """The page: one file that needs nothing else; ``images`` holds the PNG of each plot by name."""
-        return page(self, images)
+        return _page(self, images)
 
     def write(
         self, folder: str | Path, pdf: bool = True, progress: Callable[[float, str], None] = lambda done, text: None
@@ -194,81 +189,41 @@ def _remove_outdated(folder: Path, files: Mapping[str, bytes]) -> None:
             (folder / other).unlink(missing_ok=True)
 
 
-def page(report: Report, images: Mapping[str, bytes]) -> str:
-    """The whole page; ``images`` holds the PNG of each plot by name."""
-    several = len(report.several) > 1
-    numbers = Section("All numbers", "".join(_numbers(model, several) for model in report.models))
-    origin = Section("Provenance", listing(report.provenance))
-    parts = (*report.sections, numbers, origin)
-    style, script = ((files("caloforge.reporting") / f"page.{kind}").read_text() for kind in ("css", "js"))
-    head = (
-        '<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(report.title)}</title><style>{style}</style>"
+def _page(report: Report, images: Mapping[str, bytes]) -> str:
+    several = report.several
+    numbers = Markup().join(_numbers(model, model.name if several else "") for model in report.models)
+    sections = (
+        *report.sections,
+        Section("All numbers", numbers),
+        Section("Provenance", listing(report.provenance)),
     )
-    body = "\n".join([*_top(report), *(_section(part, images) for part in parts)])
-    return (
-        f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n<a class="skip" href="#main">To the verdict</a>'
-        f'{_contents(parts)}\n<main id="main">\n{body}\n</main>\n<script>{script}</script></body></html>\n'
-    )
-
-
-def _contents(sections: Sequence[Section]) -> str:
-    entries = [("main", "Verdict"), *((s.name, s.title) for s in sections)]
-    items = "".join(f'<li><a href="#{escape(name)}">{escape(title)}</a></li>' for name, title in entries)
-    return f'<nav aria-label="Contents"><ol>{items}</ol></nav>'
-
-
-def _top(report: Report) -> Iterator[str]:
-    """What is read in a minute."""
-    yield f"<h1>{escape(report.title)}</h1>"
-    counted = "; ".join(f"{escape(name)}: {count:,}" for name, count in report.samples.items())
-    yield f'<p class="small">Showers: {counted}</p>'
-    for model in report.models:
-        yield _verdict(model, len(report.several) > 1)
-    yield tables.models_table(report.several) if report.several else tables.checklist_table(report)
-    yield f'<p class="small">{_FLOOR}</p>'
-
-
-def _verdict(model: Report, named: bool) -> str:
-    word, kind = ("PASS", "") if model.passed else ("FAIL", " failed")
-    cautions = f" Caution: {'; '.join(model.cautions)}." if model.cautions else ""
-    words = model.headline + cautions if named else model.verdict
-    name = f"{escape(model.name)}: " if named else ""
-    before = "" if words.startswith(word) else f"<b>{word}</b> "
-    return f'<p class="verdict{kind}">{before}{name}{escape(words)}</p>'
-
-
-def _section(section: Section, images: Mapping[str, bytes]) -> str:
-    """A section; in a gallery each figure is folded away."""
-    if section.gallery:
-        body = _controls() + "".join(folded(plot, images[plot.name]) for plot in section.plots)
+    if several:
+        checklist = tables.models_table({m.name: m.findings for m in several}, {m.name: m.passed for m in several})
     else:
-        body = "".join(_plain(plot, images[plot.name]) for plot in section.plots)
-    kind = ' class="gallery"' if section.gallery else ""
-    return f'<section id="{section.name}"{kind}><h2>{escape(section.title)}</h2>{section.html}{body}</section>'
-
-
-def _plain(plot: Plot, image: bytes) -> str:
-    return f'<h3 id="{escape(plot.name)}">{escape(plot.title)}</h3>{figure(plot, image)}'
-
-
-def _controls() -> str:
-    """Hidden where there is no script to serve them."""
-    return (
-        '<div class="controls" hidden><label>Filter <input type="search" placeholder="layer, width, hits ..."></label>'
-        '<label><input type="checkbox"> only those more than 5 σ above their floor</label>'
-        "<button>Open all</button><button>Close all</button><output></output></div>"
+        checklist = tables.checklist_table(report.findings)
+    return page(
+        "report.html",
+        report.title,
+        [("main", "Verdict"), *((part.name, part.title) for part in sections)],
+        counted=counted(report.samples),
+        verdicts=[(_words(model, bool(several)), not model.passed) for model in report.models],
+        checklist=checklist,
+        sections=sections,
+        images=images,
     )
 
 
-def _numbers(model: Report, named: bool) -> str:
-    heading = f"<h3>{escape(model.name)}</h3>" if named else ""
-    return (
-        f"{heading}<h3>Response in bins of incident energy</h3>{tables.response_table(model)}"
-        f"<h3>Distances of every observable</h3>{tables.distances_table(model)}<p class='small'>Separation power: "
-        "between 0 (same histogram) and 1 (no overlap). Means over layers or rings where there are several; the p "
-        "is the smallest of them, not corrected for their number. Above floor: in standard deviations of Geant4 on "
-        "Geant4. Generated showers that repeat the incident energies of the truth can lie a little below the floor.</p>"
-        "<details><summary>Separation powers layer by layer</summary>"
-        f"{''.join(tables.columns_list(model))}</details>"
+def _words(model: Report, named: bool) -> str:
+    if not named:
+        return model.verdict
+    return f"{model.name}: {model.headline}" + (f" Caution: {'; '.join(model.cautions)}." if model.cautions else "")
+
+
+def _numbers(model: Report, name: str) -> Markup:
+    return render(
+        "numbers.html",
+        name=name,
+        response=tables.response_table(model.details.response) if model.details else "",
+        distances=tables.distances_table(model.evidence),
+        columns=tables.columns_list(model.evidence),
     )

@@ -5,8 +5,8 @@ __all__ = [
     "models_table",
     "floors_table",
     "posterior_table",
-    "laws_tables",
-    "culprits_lists",
+    "laws_table",
+    "culprits_list",
     "response_table",
     "distances_table",
     "columns_list",
@@ -14,84 +14,68 @@ __all__ = [
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
-from typing import Protocol, runtime_checkable
+
+from markupsafe import Markup
 
 from caloforge.metrics.measured import Measured
 from caloforge.metrics.permutation import Culprit, PermutationTest
 from caloforge.metrics.physics_summary import PhysicsSummary
-from caloforge.reporting.markup import Cell, number, table, text
-from caloforge.validation.compare import Details
+from caloforge.metrics.response import ResponseSummary
+from caloforge.reporting.markup import Cell, number, paragraphs, table, text
 from caloforge.validation.evidence import Evidence, columns_of, numbers_of
 from caloforge.validation.finding import Finding, Status
 from caloforge.validation.key import ALL_SHOWERS, Key
 from caloforge.validation.spokes import Spoke
 
-
-@runtime_checkable
-class Judged(Protocol):
-    """A generated sample with its numbers and findings: what of a `Report` the tables need."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def evidence(self) -> Mapping[Key, Evidence]: ...
-    @property
-    def findings(self) -> tuple[Finding, ...]: ...
-    @property
-    def details(self) -> Details | None: ...
-    @property
-    def passed(self) -> bool: ...
-
-
 _OUTCOMES = {
-    Status.PASS: Cell("✓ pass", "pass"),
-    Status.FAIL: Cell("✗ fail", "fail"),
-    Status.CANNOT_TELL: Cell("? cannot tell", "unsure"),
+    Status.PASS: ("✓ pass", "pass"),
+    Status.FAIL: ("✗ fail", "fail"),
+    Status.CANNOT_TELL: ("? cannot tell", "unsure"),
 }
 _LISTED = 10
 _LARGE_PULL = 3.0
 _BAR = 5.0  # rem a factor of ten
 
 
-def checklist_table(model: Judged) -> str:
+def checklist_table(findings: Sequence[Finding]) -> Markup:
     """Every requirement with its deciding number, its floor, its limit and the outcome."""
-    rows = ([_name(f), text(f.evidence), number(f.floor), number(f.required), _outcome(f)] for f in model.findings)
+    rows = (
+        [Cell(f.test, note=f.why), text(f.evidence), number(f.floor), number(f.required), _outcome(f)] for f in findings
+    )
     return table(("Requirement", "Found", "Floor", "Limit", "Outcome"), rows)
 
 
-def _name(finding: Finding) -> Cell:
-    why = f'<br><span class="small">{escape(finding.why)}</span>' if finding.why else ""
-    return Cell(f"{escape(finding.test)}{why}")
-
-
 def _outcome(finding: Finding) -> Cell:
-    cell = _OUTCOMES[finding.status]
-    more = f'<br><span class="small">{finding.needed:,} showers would tell</span>' if finding.needed else ""
-    return Cell(cell.html + more, cell.kind)
+    showers = f"{finding.needed:,} showers would tell" if finding.needed else ""
+    return Cell(*_OUTCOMES[finding.status], note=showers)
 
 
-def models_table(models: Sequence[Judged]) -> str:
-    """A column for each generated sample, a row for each requirement that any of them was held against."""
-    limits = {finding.test: finding.required for model in models for finding in model.findings}
-    rows = [[text(name), number(limit), *(_of_model(m, name) for m in models)] for name, limit in limits.items()]
-    status = (Status.PASS if model.passed else Status.FAIL for model in models)
-    overall = [text("Checklist"), text(""), *(_OUTCOMES[s] for s in status)]
-    return table(("Requirement", "Limit", *(m.name for m in models)), [overall, *rows])
+def models_table(findings: Mapping[str, Sequence[Finding]], passed: Mapping[str, bool]) -> Markup:
+    """A column for each generated sample, a row for each requirement that any of them was held against.
+
+    Args:
+        findings: of each sample by name.
+        passed: whether it passes the checklist.
+    """
+    limits = {finding.test: finding.required for items in findings.values() for finding in items}
+    rows = [
+        [text(name), number(limit), *(_of_model(items, name) for items in findings.values())]
+        for name, limit in limits.items()
+    ]
+    status = (Status.PASS if ok else Status.FAIL for ok in passed.values())
+    overall = [text("Checklist"), text(""), *(Cell(*_OUTCOMES[s]) for s in status)]
+    return table(("Requirement", "Limit", *findings), [overall, *rows])
 
 
-def _of_model(model: Judged, name: str) -> Cell:
-    finding = next((finding for finding in model.findings if finding.test == name), None)
+def _of_model(findings: Sequence[Finding], name: str) -> Cell:
+    finding = next((finding for finding in findings if finding.test == name), None)
     if finding is None:
         return text("–")
-    cell = _OUTCOMES[finding.status]
-    return Cell(
-        f'<span class="{cell.kind}">{cell.html}</span><br>{escape(finding.evidence)}<br>'
-        f'<span class="small">floor {escape(finding.floor)}</span>'
-    )
+    words, kind = _OUTCOMES[finding.status]
+    return Cell(finding.evidence, note=f"floor {finding.floor}", outcome=words, outcome_kind=kind)
 
 
-def floors_table(spokes: Mapping[str, Sequence[Spoke]]) -> str:
+def floors_table(spokes: Mapping[str, Sequence[Spoke]]) -> Markup:
     """What the radar shows, as numbers: each metric of each sample in floors."""
     names = list(spokes)
     several = len(names) > 1
@@ -111,9 +95,8 @@ def _floor_row(of_all: list[Spoke], several: bool) -> list[Cell]:
 def _bar(spoke: Spoke) -> Cell:
     if not math.isfinite(spoke.value):
         return text("not finite")
-    width = _BAR * max(math.log10(max(spoke.value, 1e-3)), 0.0)
-    bar = f'<span class="bar" style="width:{width:.2f}rem"></span>'
-    return Cell(f"{bar}{spoke.value:.3g} ± {spoke.error:.2g}", "n")
+    length = _BAR * max(math.log10(max(spoke.value, 1e-3)), 0.0)
+    return Cell(f"{spoke.value:.3g} ± {spoke.error:.2g}", "n", bar=length)
 
 
 def quoted(value: float, error: float) -> str:
@@ -128,7 +111,7 @@ def quoted(value: float, error: float) -> str:
     return f"{value:.{places}f} ± {error:.{places}f}"
 
 
-def posterior_table(posterior: Mapping[str, Measured]) -> str:
+def posterior_table(posterior: Mapping[str, Measured]) -> Markup:
     """Several models by their mean log posterior on showers of the truth, the best first."""
     ranked = sorted(posterior.items(), key=lambda item: -item[1].value)
     rows = (
@@ -139,16 +122,8 @@ def posterior_table(posterior: Mapping[str, Measured]) -> str:
     return table(("Model", "Mean log posterior", "Where models cannot be told apart"), rows, caption)
 
 
-def laws_tables(models: Sequence[Judged]) -> str:
-    """Parameters of the fitted laws of each sample, particle by particle."""
-    return "".join(
-        _laws_table(summary, model.name if len(models) > 1 else "generated", particle)
-        for model in models
-        for particle, summary in (model.details.physics if model.details else {}).items()
-    )
-
-
-def _laws_table(summary: PhysicsSummary, name: str, particle: str) -> str:
+def laws_table(summary: PhysicsSummary, name: str = "generated", particle: str = "") -> Markup:
+    """Parameters of the fitted laws of one sample and particle."""
     rows = [
         [
             text(f"{law}: {parameter}{f' [{q.unit}]' if q.unit else ''}"),
@@ -161,26 +136,21 @@ def _laws_table(summary: PhysicsSummary, name: str, particle: str) -> str:
         for parameter, q in fit.parameters.items()
     ]
     formulas = "; ".join(fit.formula for fit in summary.laws.values())
-    notes = "".join(f'<p class="small">{escape(note)}</p>' for note in summary.notes)
     head = ("Parameter", "Geant4", name, "Pull", "Floor of the difference")
     of = f" of {particle}" if particle else ""
-    return (table(head, rows, f"Fitted laws{of}: {formulas}.") if rows else "") + notes
+    return table(head, rows, f"Fitted laws{of}: {formulas}.", summary.notes) if rows else paragraphs(*summary.notes)
 
 
 def _pull(pull: float) -> Cell:
     return Cell(f"{pull:+.1f}", "n fail" if abs(pull) > _LARGE_PULL else "n")
 
 
-def culprits_lists(models: Sequence[Judged]) -> str:
-    """What the permutation test names."""
-    return "".join(_culprits(m, m.details.permutation, m.name if len(models) > 1 else "") for m in models if m.details)
-
-
-def _culprits(model: Judged, test: PermutationTest, name: str) -> str:
+def culprits_list(test: PermutationTest, evidence: Mapping[Key, Evidence], name: str = "") -> Markup:
+    """What the permutation test names in one sample."""
     rows = [
         [
             text(_place(Key.parse(c.name))),
-            text(_column(model, c)),
+            text(_column(evidence, c)),
             text(c.statistic),
             number(f"{c.significance:.1f}"),
             number(f"{c.p_value:.2g}"),
@@ -192,24 +162,23 @@ def _culprits(model: Judged, test: PermutationTest, name: str) -> str:
         f"{f'{name}: ' if name else ''}permutation test of {test.columns:,} histograms at once, {test.permutations} "
         f"permutations: p = {test.p_value:.2g}; p-values are corrected for all of them.{more}"
     )
+    caption = caption[0].upper() + caption[1:]
     if not rows:
-        return f"<p>{escape(caption[0].upper() + caption[1:])} No difference is beyond chance.</p>"
-    return table(
-        ("Observable", "Place", "How", "Standard deviations", "p, corrected"), rows, caption[0].upper() + caption[1:]
-    )
+        return paragraphs(f"{caption} No difference is beyond chance.")
+    return table(("Observable", "Place", "How", "Standard deviations", "p, corrected"), rows, caption)
 
 
 def _place(key: Key) -> str:
     return key.observable if key.place == ALL_SHOWERS else f"{key.observable} in {key.place.label}"
 
 
-def _column(model: Judged, culprit: Culprit) -> str:
+def _column(evidence: Mapping[Key, Evidence], culprit: Culprit) -> str:
     """Layer or ring of a culprit."""
-    columns = columns_of(model.evidence, "separation", Key.parse(culprit.name).observable)
+    columns = columns_of(evidence, "separation", Key.parse(culprit.name).observable)
     return columns[culprit.column].key.place.label if len(columns) > 1 else "–"
 
 
-def response_table(model: Judged) -> str:
+def response_table(response: ResponseSummary) -> Markup:
     """Bias and resolution in each energy bin."""
     rows = (
         (
@@ -219,25 +188,25 @@ def response_table(model: Judged) -> str:
             number(f"{100 * b.resolution_truth:.2f} | {100 * b.resolution_generated:.2f} %"),
             number(f"{b.ratio:.3f} ± {b.ratio_error:.3f}"),
         )
-        for b in (model.details.response.bins if model.details else ())
+        for b in response.bins
     )
     head = ("Incident energy", "Showers (G4 | gen.)", "Response bias", "Resolution (G4 | gen.)", "Ratio of resolutions")
     return table(head, rows)
 
 
-def distances_table(model: Judged) -> str:
+def distances_table(evidence: Mapping[Key, Evidence]) -> Markup:
     """Every distance of every observable, the mean over its columns, with a link to its figure."""
-    wasserstein, ks = (numbers_of(model.evidence, metric) for metric in ("wasserstein", "ks"))
+    wasserstein, ks = (numbers_of(evidence, metric) for metric in ("wasserstein", "ks"))
     rows = (
         (
-            Cell(f'<a href="#observable_{escape(name)}">{escape(name)}</a>'),
+            Cell(name, link=f"observable_{name}"),
             number(f"{m.value:.3g} ± {m.error:.1g}"),
             number(f"{m.floor:.2g} ± {m.floor_spread:.1g}"),
             number(f"{m.significance:+.1f} σ"),
             *(_with_floor(family[name].measured) if name in family else text("–") for family in (wasserstein, ks)),
             number(f"{ks[name].p_value:.2g}") if name in ks else text("–"),
         )
-        for name, m in ((o, item.measured) for o, item in numbers_of(model.evidence, "separation").items())
+        for name, m in ((o, item.measured) for o, item in numbers_of(evidence, "separation").items())
     )
     head = (
         "Observable",
@@ -255,11 +224,10 @@ def _with_floor(m: Measured) -> Cell:
     return number(f"{m.value:.2g} ({m.floor:.2g})")
 
 
-def columns_list(model: Judged) -> Iterator[str]:
-    """Separation powers of single layers and rings, one paragraph an observable."""
-    for name in numbers_of(model.evidence, "separation"):
-        columns = columns_of(model.evidence, "separation", name)
+def columns_list(evidence: Mapping[Key, Evidence]) -> Iterator[tuple[str, str, str]]:
+    """Observables with several columns: name, what each column is, separation powers with their floors."""
+    for name in numbers_of(evidence, "separation"):
+        columns = columns_of(evidence, "separation", name)
         if len(columns) > 1:
-            numbers = ", ".join(f"{c.measured.value:.4f} ({c.measured.floor:.4f})" for c in columns)
-            per = columns[0].key.place.kind
-            yield f"<p><b>{escape(name)}</b>, per {per}, value (floor): {numbers}</p>"
+            values = ", ".join(f"{c.measured.value:.4f} ({c.measured.floor:.4f})" for c in columns)
+            yield name, columns[0].key.place.kind, values

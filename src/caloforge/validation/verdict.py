@@ -58,7 +58,7 @@ def headline(checklist: Checklist, findings: Sequence[Finding]) -> str:
     name, judged = checklist.name, len(findings)
     failed, undecided = (with_status(findings, status) for status in (Status.FAIL, Status.CANNOT_TELL))
     if not judged:
-        return f"Checklist {name}: nothing was judged."
+        return f"FAIL {name}: nothing was judged."
     if failed:
         return f"FAIL {name}: {_reasons(failed)}."
     omitted = len(checklist.requirements) - judged

@@ -2,15 +2,16 @@
 
 __all__ = ["write_diagnosis"]
 
-from html import escape
 from pathlib import Path
+
+from markupsafe import Markup
 
 from caloforge.diagnosis.collapse.diagnose import Diagnosis
 from caloforge.diagnosis.collapse.latent import LatentUse
 from caloforge.diagnosis.collapse.pictures import plots
 from caloforge.diagnosis.finding import findings_table
-from caloforge.reporting.document import Document, verdict
-from caloforge.reporting.markup import number, table, text
+from caloforge.reporting.document import Document
+from caloforge.reporting.markup import number, paragraphs, table, text
 
 
 def write_diagnosis(diagnosis: Diagnosis, folder: Path) -> Path:
@@ -19,16 +20,20 @@ def write_diagnosis(diagnosis: Diagnosis, folder: Path) -> Path:
     Raises:
         UnwritablePath: the folder cannot be made or written.
     """
-    counted = "; ".join(f"{escape(name)}: {count:,}" for name, count in diagnosis.samples.sizes.items())
-    top = (
-        f'<p class="small">Showers: {counted}</p>{verdict(diagnosis.verdict, bool(diagnosis.alarms))}'
-        f"{findings_table(diagnosis.findings)}{_latents(diagnosis.latent) if diagnosis.latent else ''}"
+    latents = _latents(diagnosis.latent) if diagnosis.latent else Markup()
+    document = Document(
+        "Diagnosis of a model",
+        findings_table(diagnosis.findings) + latents,
+        tuple(plots(diagnosis)),
+        diagnosis.provenance,
+        diagnosis.samples.sizes,
+        diagnosis.verdict,
+        failed=bool(diagnosis.alarms),
     )
-    document = Document("Diagnosis of a model", top, tuple(plots(diagnosis)), diagnosis.provenance)
     return document.write(folder, "diagnosis", diagnosis.to_dict())
 
 
-def _latents(use: LatentUse) -> str:
+def _latents(use: LatentUse) -> Markup:
     """Every measure of every latent, largest rate first, and their sums."""
     head = ("Latent", "Variance of mean", "Rate (nats)", "Lost alone (nats)", "Distance from prior")
     order = sorted(range(len(use.rate)), key=lambda k: -use.rate[k])
@@ -40,4 +45,4 @@ def _latents(use: LatentUse) -> str:
         "lost with the latent of another shower of nearly the same energy. Distances from the prior are the largest "
         "differences of cumulative distributions."
     )
-    return f"<h2>Latents one by one</h2>{table(head, rows)}<p>{note}</p>"
+    return paragraphs(heading="Latents one by one") + table(head, rows) + paragraphs(note)

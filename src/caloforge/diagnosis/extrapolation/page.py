@@ -3,15 +3,16 @@
 __all__ = ["write_extrapolation"]
 
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
+
+from markupsafe import Markup
 
 from caloforge.diagnosis.extrapolation.deviation import TITLES, in_words
 from caloforge.diagnosis.extrapolation.pictures import plots
 from caloforge.diagnosis.extrapolation.study import MAIN, AtEnergy, Extrapolation
 from caloforge.diagnosis.finding import findings_table
 from caloforge.metrics.measured import Measured
-from caloforge.reporting.document import Document, verdict
+from caloforge.reporting.document import Document
 from caloforge.reporting.markup import Cell, number, table, text
 
 
@@ -22,18 +23,24 @@ def write_extrapolation(found: Extrapolation, folder: Path) -> Path:
         UnwritablePath: the folder cannot be made or written.
     """
     findings = [finding for at in found.energies for finding in at.findings]
-    top = f"{verdict(found.verdict, bool(found.alarms))}{findings_table(findings)}{_numbers(found)}"
-    document = Document("A model beside its training range", top, tuple(plots(found)), found.provenance)
+    document = Document(
+        "A model beside its training range",
+        findings_table(findings) + _numbers(found),
+        tuple(plots(found)),
+        found.provenance,
+        verdict=found.verdict,
+        failed=bool(found.alarms),
+    )
     return document.write(folder, "extrapolation", found.to_dict())
 
 
-def _numbers(found: Extrapolation) -> str:
+def _numbers(found: Extrapolation) -> Markup:
     head = ("", *(f"{at.label} ({at.place})" for at in found.energies))
     note = (
         "Value ± standard error, and in brackets what Geant4 against Geant4 gives at the same sizes (for the AUC: one "
-        f"half against the other). Inside, above or below: the range of the training, {escape(found.trained)}."
+        f"half against the other). Inside, above or below: the range of the training, {found.trained}."
     )
-    return f'{table(head, _rows(found))}<p class="small">{note}</p>'
+    return table(head, _rows(found), notes=(note,))
 
 
 def _rows(found: Extrapolation) -> Iterator[list[Cell]]:

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
+from markupsafe import Markup
 
 from caloforge.metrics.measured import Measured
 from caloforge.metrics.physics_summary import PhysicsSummary
 from caloforge.physics.observables import OBSERVABLES, Observable
-from caloforge.reporting.markup import plain_words
+from caloforge.reporting.markup import paragraphs, plain_words
 from caloforge.reporting.section import Plot, Section
 from caloforge.reporting.style import plain_label
 from caloforge.validation import tables
@@ -31,11 +32,11 @@ from caloforge.validation.spokes import spokes
 _PARTS = ("energy bin", "angle bin", "particle")
 _ERRORS = "Bars and the grey band are statistical errors (one standard deviation)."
 _GALLERY = (
-    "<p>At the left all showers together, or the mean of each layer or ring; at the right bins of incident energy, or "
+    "At the left all showers together, or the mean of each layer or ring; at the right bins of incident energy, or "
     "single layers or rings. Below each: generated over Geant4, with the statistical error of Geant4 as a grey band; "
     "triangles are points beyond the axis. Percentages in a corner say what lies outside the axis, for Geant4 and then "
     "each generated sample. The number beside a name is its separation power, in floors: what two samples of Geant4 "
-    "of the same sizes give.</p>"
+    "of the same sizes give."
 )
 
 
@@ -49,11 +50,24 @@ def draw(lineup: Lineup, models: Sequence[Report], posterior: Mapping[str, Measu
     """
     return (
         _glance(models, posterior),
-        Section("Energy measurement", tables.laws_tables(models), tuple(_energy(models))),
-        Section("Where the differences are", tables.culprits_lists(models), tuple(_differences(lineup, models))),
-        Section("Observables", _GALLERY, tuple(_observables(lineup, models)), gallery=True),
+        Section("Energy measurement", _laws_tables(models), tuple(_energy(models))),
+        Section("Where the differences are", _culprits(models), tuple(_differences(lineup, models))),
+        Section("Observables", paragraphs(_GALLERY), tuple(_observables(lineup, models)), gallery=True),
         Section("Correlations", plots=tuple(_correlations(lineup))),
         Section("Pictures of showers", plots=tuple(pictures(lineup, models))),
+    )
+
+
+def _laws_tables(models: Sequence[Report]) -> Markup:
+    named = [(m.details, m.name if len(models) > 1 else "generated") for m in models if m.details]
+    return Markup().join(tables.laws_table(s, name, particle) for d, name in named for particle, s in d.physics.items())
+
+
+def _culprits(models: Sequence[Report]) -> Markup:
+    return Markup().join(
+        tables.culprits_list(m.details.permutation, m.evidence, m.name if len(models) > 1 else "")
+        for m in models
+        if m.details
     )
 
 
@@ -67,7 +81,7 @@ def _glance(models: Sequence[Report], posterior: Mapping[str, Measured]) -> Sect
         "the grey band its standard deviation. The table holds the same numbers.",
         partial(radar, {plain_label(name): one for name, one in found.items()}),
     )
-    ranking = tables.posterior_table(posterior) if posterior else ""
+    ranking = tables.posterior_table(posterior) if posterior else Markup()
     return Section("Metrics in floors", ranking + tables.floors_table(found), (plot,))
 
 
