@@ -12,6 +12,7 @@ __all__ = [
     "Geant4Missing",
     "OutsideTraining",
     "TrainingDiverged",
+    "UnknownModel",
     "UnknownName",
     "UnwritablePath",
 ]
@@ -73,6 +74,18 @@ class UnknownName(CaloforgeError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         super().__init__(f"unknown {kind} {name!r}; choose one of {', '.join(sorted(known))}")
+
+
+class UnknownModel(UnknownName):
+    """A family of models that is not registered; ``source``: where a run folder says that it was defined."""
+
+    def __init__(self, name: str, known: Iterable[str], source: str | None = None) -> None:
+        defined = f", which was defined in {source} when it was trained" if source else ""
+        CaloforgeError.__init__(
+            self,
+            f"unknown model {name!r}{defined}; give the file that defines it with --models FILE.py (it is run, so it "
+            f"must be trusted), install the package that announces it, or choose one of {', '.join(sorted(known))}",
+        )
 
 
 class BinningMismatch(CaloforgeError):

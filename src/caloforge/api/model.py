@@ -21,6 +21,7 @@ from caloforge.errors import BadValue, EmptySample
 from caloforge.generation.mixture import mixture_batches
 from caloforge.generation.sampler import sample_batches
 from caloforge.geometry.binning import Binning
+from caloforge.models.plugins import PLUGINS
 from caloforge.preprocessing.conditions import ConditionEncoder
 from caloforge.training.ensemble import Ensemble, load_ensemble
 from caloforge.units import format_angle, format_energy
@@ -215,20 +216,26 @@ class Model:
         return f"<table><caption>{escape(self.name)}</caption>{''.join(rows)}</table>"
 
 
-def load_model(name: str | Path) -> Model:
+def load_model(name: str | Path, models: str | Path | None = None) -> Model:
     """Open a trained model.
 
     Args:
         name: run folder, folder of an ensemble, or the name of a model that comes with caloforge.
+        models: Python file that defines models of your own; it is run, so it must be trusted.
 
     Raises:
         BadFile: none of these, or a file in it is missing or damaged.
+        UnknownModel: its model is defined in a file that was not given.
+        BrokenPlugin: the file with models, or an installed package that announces some, fails.
 
     Example:
         >>> import caloforge as cf
         >>> cf.load("vae-siw-1080")
         <Model vae-siw-1080: one model, PDG 11, 1GeV to 100GeV, siw-1080>
     """
+    PLUGINS.load_installed()
+    if models is not None:
+        PLUGINS.load_file(models)
     return Model(str(name), load_ensemble(name))
 
 

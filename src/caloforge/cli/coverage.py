@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from caloforge.cli.models import ModelsFile, load_models
 from caloforge.cli.progress import track
 from caloforge.data.bundled import showers_path
 from caloforge.data.showers import Showers
@@ -37,6 +38,7 @@ def coverage(
         int, typer.Option(min=2, help="showers of all models together at each energy of growth.png")
     ] = 10_000,
     draws: Annotated[int, typer.Option(min=2, help="models to draw where a run was trained with SWAG")] = 20,
+    models_file: ModelsFile = None,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same numbers")] = 1,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
@@ -45,6 +47,7 @@ def coverage(
     Of a file that the models were trained on, only showers that they did not see are taken: the test split as truth,
     validation and test split to fit (only the validation split where --fit and --truth are the same file).
     """
+    load_models(models_file)
     require_writable(output)
     posteriors = [(path, load_posterior(path, draws, seed)) for path in runs]
     if single:

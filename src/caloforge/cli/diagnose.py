@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from caloforge.cli.models import ModelsFile, load_models
 from caloforge.cli.progress import track
 from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile
@@ -25,11 +26,13 @@ def diagnose(
     n: Annotated[
         int | None, typer.Option("-n", min=1, help="showers to generate; default: as many as are held out")
     ] = None,
+    models_file: ModelsFile = None,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same diagnosis")] = 1,
     strict: Annotated[bool, typer.Option("--strict", help="exit with 1 when a test alarms")] = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Test a trained model for lost modes, posterior collapse and copies of training showers."""
+    load_models(models_file)
     require_writable(output)
     model = load_run(run)
     with ShowerFile(showers_path(truth)) as file:

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from caloforge.api.incident import one_particle
+from caloforge.cli.models import ModelsFile, load_models
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.diagnosis.coverage.recalibration import Recalibration, load_recalibration
@@ -43,11 +44,13 @@ def expect(
         Path | None, typer.Option(help="coverage.json of `caloforge coverage`, to scale the model error with")
     ] = None,
     draws: Annotated[int, typer.Option(min=2, help="models to draw where the run was trained with SWAG")] = 20,
+    models_file: ModelsFile = None,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same numbers")] = 1,
     extrapolate: Annotated[bool, typer.Option(help="allow energies and angles outside those of the training")] = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """E[T(shower) | incident particle] with its Monte-Carlo error and the error of the model."""
+    load_models(models_file)
     load_plugins()
     wanted = select(observable)
     for name, o in wanted.items():

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from caloforge.cli.models import ModelsFile, load_models
 from caloforge.cli.progress import track
 from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile
@@ -33,11 +34,13 @@ def extrapolation(
         int | None,
         typer.Option("-n", min=1, help="showers to generate at each energy; default: 4 for each true one"),
     ] = None,
+    models_file: ModelsFile = None,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same numbers")] = 1,
     strict: Annotated[bool, typer.Option("--strict", help="exit with 1 when a test alarms")] = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Compare a model with real showers at chosen energies, outside or inside the range of its training."""
+    load_models(models_file)
     energies = _energies(energy)
     require_writable(output)
     model, truths = load_run(run), truth or [Path(BUNDLED)]

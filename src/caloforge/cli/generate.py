@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from caloforge.api.model import load_model
+from caloforge.cli.models import ModelsFile
 from caloforge.cli.progress import track
 from caloforge.data.splits import Split
 
@@ -29,6 +30,7 @@ def generate(
     n: Annotated[
         int | None, typer.Option("-n", min=1, help="number of showers; with --like, its particles repeat")
     ] = None,
+    models_file: ModelsFile = None,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same showers")] = 1,
     batch: Annotated[int, typer.Option(min=1, help="showers in memory at a time; an ensemble: 1000 a member")] = 5000,
     extrapolate: Annotated[bool, typer.Option(help="allow energies and angles outside those of the training")] = False,
@@ -36,7 +38,7 @@ def generate(
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Generate showers with a trained model, or with an ensemble: shower i is of member i mod K."""
-    model = load_model(run)
+    model = load_model(run, models_file)
     with track("generating", 1.0) as report:
         showers = model.generate(
             energy,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from caloforge.cli.models import ModelsFile, load_models
 from caloforge.cli.progress import track
 from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile
@@ -28,10 +29,12 @@ def interpret(
         str | None, typer.Option(help="energy at which latents are moved; default: middle of the training range")
     ] = None,
     observables: Annotated[str | None, typer.Option(help="names of shower shapes, separated by commas")] = None,
+    models_file: ModelsFile = None,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same result")] = 1,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Show what latents, energy and conditioning do in a trained model, and what a classifier sees."""
+    load_models(models_file)
     require_writable(output)
     at = None if energy is None else parse_energy(energy)
     names = None if observables is None else [name.strip() for name in observables.split(",")]

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 from scipy.stats import kstest
 
+from caloforge.cli.models import ModelsFile, load_models
 from caloforge.cli.progress import track
 from caloforge.data.bundled import showers_path
 from caloforge.data.incident import Incident
@@ -46,10 +47,12 @@ def score(
     samples: Annotated[int, typer.Option(min=2, help="draws of the latent for a likelihood")] = 16,
     level: Annotated[float, typer.Option(min=0.01, max=0.999, help="part that an interval holds")] = 0.9,
     likelihood: Annotated[bool, typer.Option(help="likelihoods and ranks; implicit models have none")] = True,
+    models_file: ModelsFile = None,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same scores")] = 1,
     json_only: Annotated[bool, typer.Option("--json", help="print only the JSON of the summary")] = False,
 ) -> None:
     """Likelihoods with their ranks, tail probabilities and credible intervals of observables, for each shower."""
+    load_models(models_file)
     names = _names(observable)
     trained = load_run(run)
     with ShowerFile(showers_path(showers), readout(binning) if binning else None) as file:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from caloforge.cli.models import ModelsFile, load_models
 from caloforge.cli.progress import track
 from caloforge.config import RunConfig, load_config
 from caloforge.data.bundled import showers_path
@@ -24,6 +25,7 @@ def train(
     config: Annotated[Path, typer.Argument(help="YAML configuration, or the name of one that comes with caloforge")],
     output: Annotated[Path, typer.Option("-o", "--output", help="run folder to make")],
     override: Annotated[list[str] | None, typer.Option("--set", help="field=value, such as model.beta=0.5")] = None,
+    models_file: ModelsFile = None,
     seed: Annotated[int | None, typer.Option(min=0, help="seed, instead of the configuration's")] = None,
     members: Annotated[
         int | None, typer.Option(min=2, help="train an ensemble of so many models, for the uncertainty of the model")
@@ -37,6 +39,7 @@ def train(
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Train a generative model on the training split of a file of showers."""
+    load_models(models_file)
     PLUGINS.load_installed()
     if laws:
         PLUGINS.load_file(laws)

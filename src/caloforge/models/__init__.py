@@ -1,6 +1,7 @@
 """Model families; importing the package registers them all by name.
 
-A `Generator` maps noise and conditions to features of showers; VAE, GAN and WGAN-GP are registered here.
+A `Generator` maps noise and conditions to features of showers; VAE, GAN and WGAN-GP are registered here, models of
+one's own by `register`.
 """
 
 from caloforge.models import gan as gan
@@ -10,5 +11,8 @@ from caloforge.models.base import MODELS as MODELS
 from caloforge.models.base import Estimate as Estimate
 from caloforge.models.base import Generator as Generator
 from caloforge.models.base import ImplicitDensity as ImplicitDensity
+from caloforge.models.base import Losses as Losses
 from caloforge.models.base import ModelConfig as ModelConfig
+from caloforge.models.base import Player as Player
 from caloforge.models.base import model_config as model_config
+from caloforge.models.base import register as register

@@ -27,7 +27,7 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from caloforge.errors import BadValue, CaloforgeError, UnknownName
+from caloforge.errors import BadValue, CaloforgeError, UnknownModel
 from caloforge.geometry.binning import Binning
 from caloforge.models.keep_probability import KeepProbability
 from caloforge.nn.conditioning import LinearExtrapolation
@@ -208,8 +208,20 @@ _Config = TypeVar("_Config", bound=type[ModelConfig])
 
 
 def register(config: _Config) -> _Config:
-    """Class decorator that makes a family known under the default of its ``name``."""
-    MODELS[str(config.__pydantic_fields__["name"].default)] = config
+    """Class decorator that makes a family known under the default of its ``name``.
+
+    One that the same module defined before is replaced.
+
+    Raises:
+        BadValue: the name is taken by another module, or is no text.
+    """
+    name = config.__pydantic_fields__["name"].default
+    if not isinstance(name, str):
+        raise BadValue(f"name of {config.__name__}", name, 'give it a default: name: Literal["mine"] = "mine"')
+    before = MODELS.get(name)
+    if before is not None and before.__module__ != config.__module__:
+        raise BadValue("name of the model", name, f"it is already defined by {before.__module__}; choose another")
+    MODELS[name] = config
     return config
 
 
@@ -217,9 +229,9 @@ def model_config(options: dict[str, Any]) -> ModelConfig:
     """Validated options of the family that ``options["name"]`` names.
 
     Raises:
-        UnknownName: no such family.
+        UnknownModel: no such family.
     """
     name = str(options.get("name"))
     if name not in MODELS:
-        raise UnknownName("model", name, MODELS)
+        raise UnknownModel(name, MODELS)
     return MODELS[name].model_validate(options)

@@ -3,6 +3,7 @@
 __all__ = ["Plugins", "load_file", "load_plugins"]
 
 import importlib.util
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -82,8 +83,12 @@ class Plugins:
         spec = importlib.util.spec_from_file_location(path.stem, path)
         if spec is None or spec.loader is None:
             raise BadFile(path, "not a Python file", "give a file ending in .py")
+        module = importlib.util.module_from_spec(spec)
+        same_name = sys.modules.get(path.stem)
+        if same_name is None or same_name.__dict__.get("__file__") == module.__file__:
+            sys.modules[path.stem] = module  # where classes with annotations look for the names in them
         try:
-            spec.loader.exec_module(importlib.util.module_from_spec(spec))
+            spec.loader.exec_module(module)
         except Exception as error:
             raise BrokenPlugin(str(path), f"fails with {type(error).__name__}: {error}", "mend the file") from error
         defined = tuple(name for name, value in self.known.items() if before.get(name) is not value)

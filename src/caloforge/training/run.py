@@ -37,9 +37,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from caloforge.errors import BadFile, CaloforgeError, UnwritablePath
+from caloforge.errors import BadFile, CaloforgeError, UnknownModel, UnwritablePath
 from caloforge.geometry.binning import Binning
-from caloforge.models import Generator, ModelConfig, model_config
+from caloforge.models import MODELS, Generator, ModelConfig, model_config
 from caloforge.models.keep_probability import KeepProbability
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.training.loop import TrainingState
@@ -125,6 +125,7 @@ def load_run(name: str | Path) -> Run:
     """Read a run folder, or a shipped model by its name.
 
     Raises:
+        UnknownModel: its model is defined in a file that was not given.
         BadFile: a file is missing, damaged, or does not belong to the others.
     """
     folder = run_folder(name)
@@ -179,10 +180,21 @@ def _load(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
 
 def _model_options(folder: Path) -> ModelConfig:
     path = folder / "config.yaml"
+    options: dict[str, Any] = {}
     try:
-        return model_config(yaml.safe_load(path.read_text())["model"])
+        options = yaml.safe_load(path.read_text())["model"]
+        return model_config(options)
+    except UnknownModel as error:
+        raise UnknownModel(str(options["name"]), MODELS, _model_source(folder)) from error
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValidationError, CaloforgeError) as error:
         raise BadFile(path, f"no model configuration ({' '.join(str(error).split())})", "train again") from error
+
+
+def _model_source(folder: Path) -> str | None:
+    """The file or module in which a run's model was defined, where the run says so."""
+    path = folder / "provenance.json"
+    source = (_read_json(path).get("model_source") if path.is_file() else None) or {}
+    return source.get("file") or source.get("module")
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
 from caloforge.errors import BadFile, BadValue, CaloforgeError, EmptySample, UnwritablePath
 from caloforge.models import ModelConfig
+from caloforge.models.plugins import source_of
 from caloforge.models.vae import VAEConfig
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.preprocessing.symmetry import AxialSymmetry
@@ -150,6 +151,7 @@ def train_run(
     facts = {
         "caloforge": __version__,
         "torch": torch.__version__,
+        "model_source": source_of(model),
         "showers_digest": showers.digest,
         "training_showers": len(splits["train"]),
         "seconds": round(time.monotonic() - start, 1),
