@@ -89,3 +89,41 @@ def test_a_generator_that_deposits_nothing_fails_without_a_warning():
     summary = compare((energy, response), (energy, 0 * response))
     assert summary.bias_max.value == 1
     assert summary.ratio_max == np.inf
+
+
+def test_each_particle_is_compared_with_itself():
+    """Electrons of response 0.03 and pions of 0.02, mixed 1:1 in the truth and 3:1 in the generated sample: no bias."""
+    pdg = [np.repeat([11, -211], n) for n in ((2000, 2000), (3000, 1000))]
+    parts = [
+        (sample(a, seed), sample(b, seed + 1, scale=2 / 3)) for seed, (a, b) in ((1, (2000, 2000)), (3, (3000, 1000)))
+    ]
+    truth, generated = (tuple(np.concatenate(pair) for pair in zip(*both, strict=True)) for both in parts)
+    summary = compare(truth, generated, pdg=(pdg[0], pdg[1]))
+    assert list(summary.by_particle()) == ["pi-", "e-"]
+    for bins, response in zip(summary.by_particle().values(), (0.02, 0.03), strict=True):
+        assert sum(b.n_truth for b in bins) == 2000
+        for b in bins:
+            assert b.mean_truth == pytest.approx(response, rel=0.02)
+            assert abs(b.bias) < 4 * b.bias_error
+            assert b.resolution_truth < 0.11
+            assert b.label.startswith(b.particle)
+    pooled = compare(truth, generated)
+    assert min(b.bias / b.bias_error for b in pooled.bins) > 5  # the mixture's mean is no particle's
+
+
+def test_a_bias_of_one_particle_is_not_hidden_by_the_other():
+    pdg = np.repeat([11, 22], 2000)
+    truth = tuple(np.concatenate(pair) for pair in zip(sample(2000, 1), sample(2000, 2), strict=True))
+    both = (sample(2000, 3, scale=1.03), sample(2000, 4, scale=0.97))
+    generated = tuple(np.concatenate(pair) for pair in zip(*both, strict=True))
+    for name, bins in compare(truth, generated, pdg=(pdg, pdg)).by_particle().items():
+        sign = 1 if name == "e-" else -1
+        for b in bins:
+            assert sign * b.bias == pytest.approx(0.03, abs=4 * b.bias_error)
+
+
+def test_one_particle_has_no_name_and_the_same_numbers():
+    truth, generated = sample(1500, 1), sample(1500, 2)
+    alone = compare(truth, generated, pdg=(np.full(1500, 11), np.full(1500, 11)))
+    assert alone == compare(truth, generated)
+    assert {b.particle for b in alone.bins} == {""}

@@ -139,6 +139,26 @@ def test_empty_showers_are_no_copies(halves):
     assert copies(both[0].ids, both[1].ids, (few > 0).sum(axis=1)) == 0
 
 
+def test_laws_and_response_are_of_one_particle_each(halves):
+    """Every other shower is a pion's with two thirds of the response: neither sample is biased, nothing is pooled."""
+    pdg = np.tile([11, -211], 750)
+    scale = np.where(pdg == 11, 1, 2 / 3)[:, None]
+    mixed = [like(s, scale * s.energy, pdg=pdg) for s in halves]
+    report = validate(*mixed, quick=True, sufficient=["response", "centre_z"])
+    assert list(report.details.physics) == ["pi-", "e-"]
+    for name, slope in (("pi-", 0.02), ("e-", 0.03)):
+        fitted = report.details.physics[name].laws["linearity"].parameters["slope"]
+        assert fitted.truth == pytest.approx(slope, rel=0.02)
+        assert abs(fitted.pull) < 5
+    labels = {key.place.label.split(" ")[0] for key in report.evidence if key.metric == "response_bias"} - {"all"}
+    assert labels == {"pi-", "e-"}
+    assert {"laws_1", "laws_2", "response_energy_1", "response_energy_2"} <= {plot.name for plot in report.plots}
+    assert {"particle"} <= {key.place.kind for key in report.evidence if key.metric == "ks"}
+    for plot in report.plots:
+        if plot.name in ("laws_2", "response_energy_1"):
+            assert plot.render()["png"].startswith(b"\x89PNG")
+
+
 def test_repeated_conditions_are_the_same_conditions(halves):
     truth, _ = halves
     assert differences(truth, truth[np.resize(np.arange(len(truth)), 5000)]) == []
