@@ -11,8 +11,10 @@ what the CaloChallenge (arXiv:2410.21611) calls eta and phi.
 
 __all__ = ["Sums"]
 
+from collections.abc import Callable
 from functools import cached_property
 from itertools import pairwise
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -23,6 +25,8 @@ from caloforge.geometry.binning import Binning
 
 _MOMENTS = ("one", "r", "rr", "x", "y", "xx", "yy")
 _HOTTEST = 5
+
+Result = TypeVar("Result")
 
 
 class Sums(Showers):
@@ -85,6 +89,16 @@ class Sums(Showers):
         hit = (self.energy > 0).view(np.uint8)
         counts = [hit[:, a:b].sum(axis=1, dtype=np.uint32) for a, b in pairwise(self.binning.layer_starts)]
         return np.stack(counts, axis=1).astype(np.float64)
+
+    @cached_property
+    def _results(self) -> dict[Callable[..., Any], Any]:
+        return {}
+
+    def once(self, function: Callable[["Sums"], Result]) -> Result:
+        """What a function makes of these showers, computed the first time it is asked for."""
+        if function not in self._results:
+            self._results[function] = function(self)
+        return self._results[function]
 
     @cached_property
     def hottest(self) -> Float[Array, "N 5"]:

@@ -1,0 +1,125 @@
+r"""Observables of neighbouring cells: products, pairs of hits, correlations, lonely hits, gaps, the hottest cell.
+
+Means of products and shares of pairs are those of `pair_sums`, over pairs a distance d apart along r, alpha or the
+depth. A hit is a cell with energy. What a mesh has no pairs for (alpha, without sectors) is NaN.
+"""
+
+__all__ = [
+    "PAIR_COLUMNS",
+    "COMPANY",
+    "MAXIMUM_SHARES",
+    "pair_product",
+    "pair_hits",
+    "pair_correlation",
+    "layer_pair_product",
+    "layer_pair_hits",
+    "layer_pair_correlation",
+    "isolated_hits",
+    "gaps",
+    "hottest_neighbours",
+    "hits_above_maximum_share",
+]
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray as Array
+
+from caloforge.physics.adjacency import DIRECTIONS, Direction, around, neighbours, pairs
+from caloforge.physics.moments import ratio
+from caloforge.physics.pair_sums import DISTANCES, PairSums, blocks
+from caloforge.physics.sums import Sums
+
+PAIR_COLUMNS = tuple(f"{direction} {d}" for direction in DIRECTIONS for d in DISTANCES)
+COMPANY: dict[str, tuple[Direction, ...]] = {
+    "in r": ("r",),
+    "in alpha": ("alpha",),
+    "in depth": ("depth",),
+    "at all": DIRECTIONS,
+}
+MAXIMUM_SHARES = (0.5, 0.1, 0.01, 0.001)
+
+
+def _at_distances(function: Callable[[Direction, int], Float[Array, "N 1"]]) -> Float[Array, "N 9"]:
+    return np.concatenate([function(direction, d) for direction in DIRECTIONS for d in DISTANCES], axis=1)
+
+
+def pair_product(s: Sums) -> Float[Array, "N 9"]:
+    """Mean product of the log energies ln(1 + E / 0.1 MeV) of two cells: the two-point function."""
+    return _at_distances(s.once(PairSums).product)
+
+
+def pair_hits(s: Sums) -> Float[Array, "N 9"]:
+    """Share of the pairs of cells that are both hit."""
+    return _at_distances(s.once(PairSums).hits)
+
+
+def pair_correlation(s: Sums) -> Float[Array, "N 9"]:
+    r"""Correlation :math:`2 \sum y_i y_j / \sum (y_i^2 + y_j^2)` of log energies less the mean of their ring.
+
+    Cells that are drawn independently given the energies of rings have a value near zero along r and the depth.
+    """
+    return _at_distances(s.once(PairSums).correlation)
+
+
+def layer_pair_product(s: Sums, direction: Direction) -> Float[Array, "N L"]:
+    """`pair_product` of nearest neighbours, by the layer of the first cell."""
+    return s.once(PairSums).product(direction, 1, by_layer=True)
+
+
+def layer_pair_hits(s: Sums, direction: Direction) -> Float[Array, "N L"]:
+    """`pair_hits` of nearest neighbours, by the layer of the first cell."""
+    return s.once(PairSums).hits(direction, 1, by_layer=True)
+
+
+def layer_pair_correlation(s: Sums, direction: Direction) -> Float[Array, "N L"]:
+    """`pair_correlation` of nearest neighbours, by the layer of the first cell."""
+    return s.once(PairSums).correlation(direction, 1, by_layer=True)
+
+
+def isolated_hits(s: Sums) -> Float[Array, "N 4"]:
+    """Hits without a hit neighbour along r, along alpha, along the depth, and along none of them.
+
+    Only cells that have neighbours count; NaN where none has.
+    """
+    graphs = [neighbours(s.binning, directions) for directions in COMPANY.values()]
+    able = [graph.sum(axis=1) > 0 for graph in graphs]
+    counts = np.full((len(s), len(graphs)), np.nan)
+    for rows, energy in blocks(s):
+        hit = (energy > 0).astype(np.float32)
+        for k, (graph, cells) in enumerate(zip(graphs, able, strict=True)):
+            if cells.any():
+                counts[rows, k] = ((hit > 0) & (graph @ hit == 0) & cells[:, None]).sum(axis=0)
+    return counts
+
+
+def gaps(s: Sums) -> Float[Array, " N"]:
+    """Cells without energy that overlap, along the depth, a hit in the layer before and one in the layer after.
+
+    NaN on a mesh of fewer than three layers.
+    """
+    counts = np.full(len(s), np.nan)
+    if s.binning.n_layers < 3:
+        return counts
+    after = pairs(s.binning, "depth")
+    before = after.T.tocsr()
+    for rows, energy in blocks(s):
+        hit = (energy > 0).astype(np.float32)
+        counts[rows] = ((hit == 0) & (after @ hit > 0) & (before @ hit > 0)).sum(axis=0)
+    return counts
+
+
+def hottest_neighbours(s: Sums) -> Float[Array, " N"]:
+    """Energy of the up to eight cells about the hottest one, in its layer, over its own; NaN where it has none."""
+    rows, hottest = np.arange(len(s)), s.energy.argmax(axis=1)
+    nearby = around(s.binning)[hottest]
+    energy = np.where(nearby >= 0, s.energy[rows[:, None], nearby], 0).sum(axis=1, dtype=np.float64)
+    share = ratio(energy, s.energy[rows, hottest].astype(np.float64))
+    return np.where((nearby >= 0).any(axis=1), share, np.nan)
+
+
+def hits_above_maximum_share(s: Sums, shares: Sequence[float] = MAXIMUM_SHARES) -> Float[Array, "N T"]:
+    """Cells that hold more than a share of the energy of the hottest one."""
+    thresholds = (np.float32(share) * s.energy.max(axis=1, keepdims=True) for share in shares)
+    return np.stack([np.count_nonzero(s.energy > t, axis=1) for t in thresholds], axis=1).astype(np.float64)

@@ -1,0 +1,85 @@
+r"""The observables of local structure by name: what a shower looks like from one cell to the next.
+
+The observables of `observables` look at one cell, one layer or one sum at a time: cells that are drawn independently
+with the right marginals pass all of them. These look at two or more cells at once. Definitions stand in `neighbours`,
+`clusters`, `tracks` and `shower_axis`.
+"""
+
+__all__ = ["STRUCTURE"]
+
+from collections.abc import Callable
+from functools import partial
+
+from numpy import ndarray as Array
+
+from caloforge.physics import clusters, neighbours, shower_axis, tracks
+from caloforge.physics.adjacency import DIRECTIONS, Direction
+from caloforge.physics.axes import integer_edges, linear_edges
+from caloforge.physics.definition import Observable
+
+_OWN = "caloforge"
+_MAXIMUM_COLUMNS = tuple(f"> {share:g} E1" for share in neighbours.MAXIMUM_SHARES)
+_TOTAL = r"$E_\mathrm{tot}$"
+
+
+def _columns(name: str, function: Callable[..., Array], quantity: str, columns: tuple[str, ...]) -> Observable:
+    return Observable(name, function, quantity, "", linear_edges, "column", columns, _OWN)
+
+
+def _counts(name: str, function: Callable[..., Array], quantity: str, columns: tuple[str, ...] = ()) -> Observable:
+    return Observable(name, function, quantity, "", integer_edges, "column" if columns else "shower", columns, _OWN)
+
+
+def _in_layers(direction: Direction) -> tuple[Observable, ...]:
+    along = f"neighbours along {direction}"
+    functions = {
+        "product": (neighbours.layer_pair_product, f"Mean product of log energies, {along}"),
+        "hits": (neighbours.layer_pair_hits, f"Share of pairs both hit, {along}"),
+        "correlation": (neighbours.layer_pair_correlation, f"Correlation within rings, {along}"),
+    }
+    return tuple(
+        Observable(f"{direction}_pair_{name}", partial(function, direction=direction), text, per="layer", source=_OWN)
+        for name, (function, text) in functions.items()
+    )
+
+
+_ALL = (
+    _columns("pair_product", neighbours.pair_product, "Mean product of log energies", neighbours.PAIR_COLUMNS),
+    _columns("pair_hits", neighbours.pair_hits, "Share of pairs of cells both hit", neighbours.PAIR_COLUMNS),
+    _columns("pair_correlation", neighbours.pair_correlation, "Correlation within rings", neighbours.PAIR_COLUMNS),
+    *(o for direction in DIRECTIONS for o in _in_layers(direction)),
+    _counts("isolated_hits", neighbours.isolated_hits, "Hits without a hit neighbour", tuple(neighbours.COMPANY)),
+    _counts("gaps", neighbours.gaps, "Gaps between hits along the depth"),
+    _counts(
+        "hits_above_maximum_share",
+        neighbours.hits_above_maximum_share,
+        "Cells above a share of the hottest",
+        _MAXIMUM_COLUMNS,
+    ),
+    Observable(
+        "hottest_neighbours", neighbours.hottest_neighbours, "Eight cells about the hottest over it", source=_OWN
+    ),
+    _counts("clusters", clusters.clusters, "Connected clusters", clusters.CLUSTER_COLUMNS),
+    _counts("largest_cluster", clusters.largest_cluster, "Cells of the largest cluster", clusters.CLUSTER_COLUMNS),
+    _columns(
+        "outside_largest_cluster",
+        clusters.outside_largest_cluster,
+        f"Share of {_TOTAL} outside the largest cluster",
+        clusters.CLUSTER_COLUMNS,
+    ),
+    _counts("track_length", tracks.track_length, "Longest run of hits in depth"),
+    Observable("track_energy", tracks.track_energy, f"Share of {_TOTAL} on the longest run", source=_OWN),
+    _counts("lone_track_length", tracks.lone_track_length, "Longest run of lone hits in depth"),
+    Observable(
+        "lone_track_energy", tracks.lone_track_energy, f"Share of {_TOTAL} on the longest lone run", source=_OWN
+    ),
+    Observable("axis_spread", shower_axis.axis_spread, "Spread of centroids about the axis", "mm", source=_OWN),
+    Observable("axis_tilt", shower_axis.axis_tilt, "Slope of the axis", "mm/{depth}", source=_OWN),
+    Observable("axis_step", shower_axis.axis_step, "Mean step between centroids", "mm", source=_OWN),
+    Observable("axis_cosine", shower_axis.axis_cosine, "Mean cosine between centroids", source=_OWN),
+    Observable(
+        "centroid_step", shower_axis.centroid_step, "Step from the centroid before", "mm", per="layer", source=_OWN
+    ),
+)
+
+STRUCTURE: dict[str, Observable] = {o.name: o for o in _ALL}
