@@ -1,9 +1,10 @@
-"""Files written beside their place and renamed when complete, and values that JSON can hold."""
+"""Files that replace nothing unasked, are written beside their place and renamed when complete; JSON without NaN."""
 
-__all__ = ["require_writable", "write_files", "finite_json"]
+__all__ = ["finite_json", "require_new", "require_writable", "write_files"]
+
 import math
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,30 @@ def require_writable(folder: str | Path) -> None:
             pass
     except OSError as error:
         raise UnwritablePath(folder, error.strerror or "the folder is read-only") from error
+
+
+def require_new(path: str | Path, overwrite: bool, inputs: Iterable[str | Path | None] = ()) -> Path:
+    """Fail before the work where a result would take the place of something; an input is never replaced.
+
+    Args:
+        path: the file to make; of a folder of results, the file that says that it is complete.
+        overwrite: whether an earlier result may go.
+        inputs: what the command reads; None stands for an option that was not given.
+
+    Returns:
+        The path.
+
+    Raises:
+        UnwritablePath: it is a folder, an input, or there is a file and ``overwrite`` is off.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise UnwritablePath(path, "it is a folder")
+    if any(source is not None and Path(source).resolve() == path.resolve() for source in inputs):
+        raise UnwritablePath(path, "it is an input of this command")
+    if path.exists() and not overwrite:
+        raise UnwritablePath(path, "the file exists (--overwrite replaces it)")
+    return path
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -84,7 +84,9 @@ def test_amplification(call, files, tmp_path, showers):
     assert response["verdict"] == "less"
     assert response["interval"][1] < 500
     assert (tmp_path / "a" / "plots" / "saturation.png").exists()
-    code, out, _ = call("amplification", tmp_path / "hot.h5", *words, "--training-showers", 10**6, "--json")
+    code, out, _ = call(
+        "amplification", tmp_path / "hot.h5", *words, "--training-showers", 10**6, "--json", "--overwrite"
+    )
     assert (code, json.loads(out)["training_showers"]) == (0, 10**6)
 
 

@@ -46,7 +46,7 @@ def test_the_command_writes_page_plots_and_json(call, folders, tmp_path, monkeyp
     monkeypatch.setattr("caloforge.cli.interpret.interpret_run", partial(interpret_run, classifier=QUICK))
     monkeypatch.setattr("caloforge.interpretation.study._TRAVERSED", 1)  # a figure each
     words = ["interpret", folders / "vae", "--truth", folders / "truth.h5", "-o", tmp_path / "out", "-n", 300, "--json"]
-    code, out, _ = call(*words, "--observables", ",".join(SHAPES), "--energy", "5GeV")
+    code, out, _ = call(*words, *(w for name in SHAPES for w in ("--observable", name)), "--energy", "5GeV")
     assert code == 0
     facts = json.loads(out)
     assert facts == json.loads((tmp_path / "out" / "interpretation.json").read_text())
@@ -88,8 +88,8 @@ def test_a_known_model_is_read_as_it_is(known, showers):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--observables", "response,depht"], "unknown observable 'depht'"),
-        (["--observables", "layer_energy"], "not one number a shower"),
+        (["--observable", "response", "--observable", "depht"], "unknown observable 'depht'"),
+        (["--observable", "layer_energy"], "not one number a shower"),
         (["--energy", "500GeV"], "the model was trained on 1"),
         (["--energy", "5"], "write a number with a unit"),
     ],

@@ -16,15 +16,14 @@ from matplotlib.figure import Figure
 from numpy import ndarray as Array
 
 from caloforge.api.observable_table import ObservableTable
-from caloforge.data.bundled import showers_path
 from caloforge.data.ids import digest_of
 from caloforge.data.incident import Incident
+from caloforge.data.opening import open_showers
 from caloforge.data.showers import Showers
 from caloforge.data.splits import Split, take_split
 from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
-from caloforge.geometry.readouts import readout
 from caloforge.metrics.overview import Overview, measure_overview
 from caloforge.metrics.particles import particle_name
 from caloforge.physics.depth import depth_unit
@@ -258,8 +257,7 @@ def open_dataset(path: str | Path, binning: str | Binning | None = None) -> Data
         >>> truth[:500]
         <Dataset bundled: 500 showers, e-, 1.004GeV to 99.95GeV, siw-1080>
     """
-    mesh = readout(binning) if isinstance(binning, str) else binning
-    return Dataset(ShowerFile(showers_path(path), mesh), str(path))
+    return Dataset(open_showers(path, binning), str(path))
 
 
 def _as_slice(rows: range) -> slice:

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack, overload
 
 from caloforge import __version__
-from caloforge.api.calls import ignore, require_new, warn_in_python
+from caloforge.api.calls import ignore, warn_in_python
 from caloforge.api.dataset import Dataset, open_dataset
 from caloforge.api.incident import Angle, Energy, Particle, incident_particles
+from caloforge.data.bundled import showers_path
 from caloforge.data.incident import Incident
+from caloforge.data.opening import open_like
 from caloforge.data.showers import Showers
 from caloforge.data.splits import Split, take_split
 from caloforge.data.store import ShowerWriter
 from caloforge.errors import BadValue, EmptySample
+from caloforge.files import require_new
 from caloforge.generation.mixture import mixture_batches
 from caloforge.generation.sampler import sample_batches
 from caloforge.geometry.binning import Binning
@@ -145,7 +148,7 @@ class Model:
             (3, (3, 1080), [50000.0, 50000.0, 50000.0])
         """
         if output is not None:
-            require_new(output, overwrite, like)
+            require_new(output, overwrite, [_path_of(like)])
         if energy is not None and like is None:
             if split is not None:
                 raise BadValue("split", split, "it chooses among the showers of like")
@@ -239,10 +242,17 @@ def load_model(name: str | Path, models: str | Path | None = None) -> Model:
     return Model(str(name), load_ensemble(name))
 
 
+def _path_of(like: Like | None) -> Path | None:
+    """The file that is read, if one is."""
+    if isinstance(like, str | Path):
+        return showers_path(like)
+    return like.path if isinstance(like, Dataset) else None
+
+
 def _like(like: Like, model: Binning, split: Split | None, binning: str | Binning | None, n: int | None) -> Incident:
     """The incident particles of other showers; the first ``n``, again from the first where there are fewer."""
     if isinstance(like, str | Path):
-        with open_dataset(like, binning) as dataset:
+        with Dataset(open_like(like, binning, model), str(like)) as dataset:
             return _like(dataset, model, split, None, n)
     if isinstance(like, Incident):
         if split is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from caloforge.data.bundled import showers_path
+from caloforge.data.opening import open_showers
 from caloforge.data.showers import Showers
 from caloforge.data.splits import SplitOf
 from caloforge.data.store import ShowerFile
@@ -48,7 +49,7 @@ def open_truth(
     parts: list[Source] = []
     facts = []
     for path in paths:
-        file = stack.enter_context(ShowerFile(showers_path(path), mesh))
+        file = stack.enter_context(open_showers(path, mesh))
         require_one_mesh(file.binning, judged.binning)
         part = truth_split(split, file, [judged])
         parts.append(SplitOf(file, "test") if part == "test" else file)

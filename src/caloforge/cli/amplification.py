@@ -13,17 +13,17 @@ import typer
 
 from caloforge import __version__
 from caloforge.api.truth import open_truth
+from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables, one_a_shower
 from caloforge.cli.progress import track
+from caloforge.data.opening import find_binning, open_showers
 from caloforge.data.store import ShowerFile
 from caloforge.diagnosis.amplification.plots import draw_factors, draw_saturation
 from caloforge.diagnosis.amplification.worth import Amplification
 from caloforge.diagnosis.amplification.worth import amplification as amplify
 from caloforge.diagnosis.collapse.three_samples import COLUMNS
 from caloforge.errors import BadValue
-from caloforge.files import require_writable, write_files
-from caloforge.geometry.readouts import readout
+from caloforge.files import require_new, require_writable, write_files
 from caloforge.physics.observables import Observable, select
-from caloforge.physics.plugins import load_plugins
 from caloforge.reporting.style import pdf, png
 from caloforge.validation.conditions import ConditionsDiffer, differences
 from caloforge.validation.sample import Sample, read_sample
@@ -44,15 +44,18 @@ def amplification(
         Literal["auto", "test", "all"],
         typer.Option(help="showers of the truth to use; auto: test if the model was trained on this truth"),
     ] = "auto",
-    binning: Annotated[str | None, typer.Option(help="readout or XML, for files that do not carry one")] = None,
+    binning: BinningOption = None,
+    observables: ObservablesOption = None,
+    overwrite: OverwriteOption = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Say how many Geant4 showers a generated sample is worth, and if that is more than it was trained on."""
+    require_new(output / "amplification.json", overwrite, [generated, *truth])
     require_writable(output)
-    load_plugins()
-    chosen, mesh = _chosen(observable), readout(binning) if binning else None
+    own = one_a_shower(load_observables(observables))
+    chosen, mesh = _chosen(observable or [*COLUMNS, *own]), find_binning(binning)
     with ExitStack() as stack, track("amplification", 1.0) as progress:
-        showers = stack.enter_context(ShowerFile(generated, mesh))
+        showers = stack.enter_context(open_showers(generated, mesh))
         reference, facts = open_truth(stack, truth, split, mesh, showers)
         training = training_showers or _training_showers(showers)
         true = read_sample(reference, chosen, keep=0)
@@ -72,8 +75,8 @@ def amplification(
     print(json.dumps(answer) if json_only else f"{_text(found)}\n{output / 'amplification.json'}")
 
 
-def _chosen(names: Sequence[str] | None) -> dict[str, Observable]:
-    chosen = select(names or COLUMNS)
+def _chosen(names: Sequence[str]) -> dict[str, Observable]:
+    chosen = select(names)
     for name, o in chosen.items():
         if o.per != "shower":
             raise BadValue("--observable", name, "it has several values a shower; choose one of one value")

@@ -8,14 +8,15 @@ from typing import Annotated
 
 import typer
 
+from caloforge.cli.options import BinningOption, OverwriteOption
 from caloforge.cli.progress import track
 from caloforge.config import load_config
-from caloforge.data.bundled import BUNDLED, showers_path
-from caloforge.data.store import ShowerFile
+from caloforge.data.bundled import BUNDLED
+from caloforge.data.opening import open_showers
 from caloforge.diagnosis.beta_sweep import Point, draw_sweep
 from caloforge.diagnosis.beta_sweep import beta_sweep as measure
 from caloforge.errors import BadValue
-from caloforge.files import require_writable, write_files
+from caloforge.files import require_new, require_writable, write_files
 from caloforge.models import ModelConfig
 from caloforge.reporting.style import png
 from caloforge.training.run import run_folder
@@ -30,14 +31,17 @@ def beta_sweep(
     betas: Annotated[str, typer.Option(help="values of beta, separated by commas")] = "0.1,0.3,1,3,10",
     steps: Annotated[int, typer.Option(min=1, help="training steps of each copy")] = 500,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same numbers")] = 1,
+    binning: BinningOption = None,
+    overwrite: OverwriteOption = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Train small copies of a run at several beta: rate, distortion, latents in use, and AUC of each."""
     values = _betas(betas)
+    require_new(output / "beta_sweep.json", overwrite, [truth])
     require_writable(output)
     config = load_config(run_folder(run) / "config.yaml")
     training = config.training.model_copy(update={"steps": steps})
-    with ShowerFile(showers_path(truth)) as file:
+    with open_showers(truth, binning) as file:
         showers, facts = config.chosen(file.read()), file.origin(truth)
 
     def text(model: ModelConfig) -> str:

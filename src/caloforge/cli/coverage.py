@@ -10,15 +10,16 @@ from typing import Annotated, Any
 import typer
 
 from caloforge.cli.models import ModelsFile, load_models
+from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables
 from caloforge.cli.progress import track
 from caloforge.data.bundled import showers_path
+from caloforge.data.opening import open_showers
 from caloforge.data.showers import Showers
 from caloforge.data.splits import Split, take_split
-from caloforge.data.store import ShowerFile
 from caloforge.diagnosis.coverage.plots import draw_coverage, draw_growth
 from caloforge.diagnosis.coverage.recalibration import ONE_SIGMA, TWO_SIGMA
 from caloforge.diagnosis.coverage.study import GROWTH, CoverageStudy, measure_coverage
-from caloforge.files import require_writable, write_files
+from caloforge.files import require_new, require_writable, write_files
 from caloforge.reporting.style import png
 from caloforge.training.ensemble import load_ensemble, load_posterior
 from caloforge.training.run import run_folder
@@ -40,6 +41,9 @@ def coverage(
     draws: Annotated[int, typer.Option(min=2, help="models to draw where a run was trained with SWAG")] = 20,
     models_file: ModelsFile = None,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same numbers")] = 1,
+    binning: BinningOption = None,
+    observables: ObservablesOption = None,
+    overwrite: OverwriteOption = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Coverage of the 68 and 95 % intervals of expectations on held-out showers, in range and outside.
@@ -48,21 +52,23 @@ def coverage(
     validation and test split to fit (only the validation split where --fit and --truth are the same file).
     """
     load_models(models_file)
+    require_new(output / "coverage.json", overwrite, [*truth, fit])
     require_writable(output)
+    own = load_observables(observables)
     posteriors = [(path, load_posterior(path, draws, seed)) for path in runs]
     if single:
         posteriors.append((single, load_ensemble(single)))
     digests = {str(models.provenance.get("showers_digest")) for _, models in posteriors}
-    held_out = _held_out(truth, digests, ("test",))
+    held_out = _held_out(truth, binning, digests, ("test",))
     fitted = None
     if fit:
         same = any(showers_path(fit).resolve() == showers_path(path).resolve() for path in truth)
-        fitted = (_held_out([fit], digests, ("validation",) if same else ("validation", "test")), str(fit))
+        fitted = (_held_out([fit], binning, digests, ("validation",) if same else ("validation", "test")), str(fit))
     studies: list[CoverageStudy] = []
     with track("coverage", float(len(posteriors))) as progress:
         for i, (path, models) in enumerate(posteriors):
             name = path.name if i < len(runs) else f"{path.name} alone"
-            studies.append(measure_coverage(name, models, held_out, fitted, bins, repeats, seed, growth))
+            studies.append(measure_coverage(name, models, held_out, fitted, bins, repeats, seed, growth, own))
             progress(i + 1.0, name)
     answer = _answer(studies, [path for path, _ in posteriors], truth, fit, len(held_out))
     contents = {
@@ -71,14 +77,14 @@ def coverage(
         "coverage.json": json.dumps(answer, indent=1).encode() + b"\n",
     }
     write_files(output, contents)
-    print(json.dumps(answer) if json_only else f"{_text(studies, len(held_out))}\n{output / 'calibration.json'}")
+    print(json.dumps(answer) if json_only else f"{_text(studies, len(held_out))}\n{output / 'coverage.json'}")
 
 
-def _held_out(paths: Sequence[Path], digests: set[str], splits: Sequence[Split]) -> Showers:
+def _held_out(paths: Sequence[Path], binning: str | None, digests: set[str], splits: Sequence[Split]) -> Showers:
     """Showers of all files, less what the models were trained on."""
     parts = []
     for path in paths:
-        with ShowerFile(showers_path(path)) as file:
+        with open_showers(path, binning) as file:
             showers = file.read()
         if showers.digest in digests:
             showers = Showers.concatenate([take_split(showers, split) for split in splits])

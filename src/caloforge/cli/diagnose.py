@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from caloforge.cli.models import ModelsFile, load_models
+from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables, one_a_shower
 from caloforge.cli.progress import track
-from caloforge.data.bundled import BUNDLED, showers_path
-from caloforge.data.store import ShowerFile
+from caloforge.data.bundled import BUNDLED
+from caloforge.data.opening import open_showers
 from caloforge.diagnosis.collapse.diagnose import Diagnosis, diagnose_run
 from caloforge.diagnosis.collapse.page import write_diagnosis
-from caloforge.files import require_writable
+from caloforge.files import require_new, require_writable
 from caloforge.training.run import load_run
 
 
@@ -29,17 +30,22 @@ def diagnose(
     models_file: ModelsFile = None,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same diagnosis")] = 1,
     strict: Annotated[bool, typer.Option("--strict", help="exit with 1 when a test alarms")] = False,
+    binning: BinningOption = None,
+    observables: ObservablesOption = None,
+    overwrite: OverwriteOption = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Test a trained model for lost modes, posterior collapse and copies of training showers."""
     load_models(models_file)
+    require_new(output / "diagnosis.json", overwrite, [truth])
     require_writable(output)
+    own = one_a_shower(load_observables(observables))
     model = load_run(run)
-    with ShowerFile(showers_path(truth)) as file:
+    with open_showers(truth, binning) as file:
         showers, facts = file.read(), file.origin(truth)
     origin = {"model": str(run), "seed": seed, "truth": facts, "training": model.provenance}
     with track("diagnosing", 1.0) as progress:
-        diagnosis = diagnose_run(model, showers, seed, n, origin, progress)
+        diagnosis = diagnose_run(model, showers, seed, n, origin, progress, own)
         path = write_diagnosis(diagnosis, output)
     print((output / "diagnosis.json").read_text() if json_only else f"{_text(diagnosis)}\n{path}")
     if strict and diagnosis.alarms:

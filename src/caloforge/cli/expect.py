@@ -14,6 +14,7 @@ from numpy import ndarray as Array
 
 from caloforge.api.incident import one_particle
 from caloforge.cli.models import ModelsFile, load_models
+from caloforge.cli.options import ObservablesOption, load_observables
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.diagnosis.coverage.recalibration import Recalibration, load_recalibration
@@ -21,7 +22,6 @@ from caloforge.errors import BadObservable, BadValue
 from caloforge.generation.expectation import Expectation, ensemble_expectation, half_width
 from caloforge.physics.depth import depth_unit
 from caloforge.physics.observables import Observable, select
-from caloforge.physics.plugins import load_plugins
 from caloforge.training.ensemble import Ensemble, load_posterior
 from caloforge.training.run import run_folder
 from caloforge.units import format_energy
@@ -47,11 +47,13 @@ def expect(
     models_file: ModelsFile = None,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same numbers")] = 1,
     extrapolate: Annotated[bool, typer.Option(help="allow energies and angles outside those of the training")] = False,
+    observables: ObservablesOption = None,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """E[T(shower) | incident particle] with its Monte-Carlo error and the error of the model."""
     load_models(models_file)
     load_plugins()
+    load_observables(observables)
     wanted = select(observable)
     for name, o in wanted.items():
         if o.per == "cell":

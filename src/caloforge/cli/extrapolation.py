@@ -10,14 +10,15 @@ from typing import Annotated
 import typer
 
 from caloforge.cli.models import ModelsFile, load_models
+from caloforge.cli.options import BinningOption, OverwriteOption
 from caloforge.cli.progress import track
-from caloforge.data.bundled import BUNDLED, showers_path
-from caloforge.data.store import ShowerFile
+from caloforge.data.bundled import BUNDLED
+from caloforge.data.opening import open_showers
 from caloforge.diagnosis.extrapolation.page import write_extrapolation
 from caloforge.diagnosis.extrapolation.study import Extrapolation, extrapolate
 from caloforge.diagnosis.extrapolation.unseen import showers_near
 from caloforge.errors import BadValue, UnknownName
-from caloforge.files import require_writable
+from caloforge.files import require_new, require_writable
 from caloforge.geometry.detector import detector
 from caloforge.training.run import load_run
 from caloforge.units import format_energy, parse_energy
@@ -37,15 +38,19 @@ def extrapolation(
     models_file: ModelsFile = None,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same numbers")] = 1,
     strict: Annotated[bool, typer.Option("--strict", help="exit with 1 when a test alarms")] = False,
+    binning: BinningOption = None,
+    overwrite: OverwriteOption = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Compare a model with real showers at chosen energies, outside or inside the range of its training."""
     load_models(models_file)
     energies = _energies(energy)
+    truths = truth or [Path(BUNDLED)]
+    require_new(output / "extrapolation.json", overwrite, truths)
     require_writable(output)
-    model, truths = load_run(run), truth or [Path(BUNDLED)]
+    model = load_run(run)
     with ExitStack() as stack, track("extrapolating", 1.0) as progress:
-        files = {str(path): stack.enter_context(ShowerFile(showers_path(path))) for path in truths}
+        files = {str(path): stack.enter_context(open_showers(path, binning)) for path in truths}
         near = {value: showers_near(model, files, value) for value in energies}
         facts = [file.origin(name) for name, file in files.items()]
         length = _radiation_length({f.detector for f in files.values()})

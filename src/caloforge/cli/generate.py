@@ -11,6 +11,7 @@ import typer
 
 from caloforge.api.model import load_model
 from caloforge.cli.models import ModelsFile
+from caloforge.cli.options import BinningOption, OverwriteOption
 from caloforge.cli.progress import track
 from caloforge.data.splits import Split
 
@@ -21,7 +22,7 @@ def generate(
     like: Annotated[
         Path | None, typer.Option(help="file of showers, or bundled, whose incident particles to use")
     ] = None,
-    binning: Annotated[str | None, typer.Option(help="readout of --like, for files that do not carry one")] = None,
+    binning: BinningOption = None,
     split: Annotated[Split | None, typer.Option(help="only those of --like in this split")] = None,
     particle: Annotated[str | None, typer.Option(help="particle, where the model knows several")] = None,
     energy: Annotated[str | None, typer.Option(help="50GeV, 1GeV:100GeV:log or 1GeV:100GeV:uniform")] = None,
@@ -34,7 +35,7 @@ def generate(
     seed: Annotated[int, typer.Option(min=0, help="same seed, same showers")] = 1,
     batch: Annotated[int, typer.Option(min=1, help="showers in memory at a time; an ensemble: 1000 a member")] = 5000,
     extrapolate: Annotated[bool, typer.Option(help="allow energies and angles outside those of the training")] = False,
-    overwrite: Annotated[bool, typer.Option(help="replace the output if it exists")] = False,
+    overwrite: OverwriteOption = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Generate showers with a trained model, or with an ensemble: shower i is of member i mod K."""

@@ -11,8 +11,9 @@ import typer
 
 from caloforge.cli.inspect_detector import inspect_detector, is_detector
 from caloforge.cli.inspect_observables import inspect_observables
+from caloforge.cli.options import OverwriteOption
+from caloforge.data.opening import open_showers
 from caloforge.data.store import ShowerFile
-from caloforge.geometry.readouts import readout
 from caloforge.metrics.particles import particle_name
 from caloforge.units import format_angle, format_energy
 
@@ -21,12 +22,19 @@ def inspect(
     file: Annotated[
         Path | None, typer.Argument(help="HDF5 file of showers, detector.yaml, or the name of a detector")
     ] = None,
-    binning: Annotated[str | None, typer.Option(help="readout name or XML, for files that do not carry one")] = None,
-    mesh: Annotated[str | None, typer.Option("--readout", help="mesh to draw over the detector")] = None,
+    binning: Annotated[
+        str | None,
+        typer.Option(
+            "--binning",
+            "--readout",
+            help="mesh by name, or a CaloChallenge XML: of a file that carries none, or to draw over the detector",
+        ),
+    ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="PNG of the detector; default NAME.png")] = None,
     observables: Annotated[
         bool, typer.Option("--observables", help="list every observable, plug-ins included")
     ] = False,
+    overwrite: OverwriteOption = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Say what a file of showers holds (reads all of it), or what a detector is made of, and draw it to a PNG."""
@@ -36,9 +44,9 @@ def inspect(
     if file is None:
         raise typer.BadParameter("give a file, the name of a detector, or --observables", param_hint="FILE")
     if is_detector(file):
-        inspect_detector(str(file), mesh, output, json_only)
+        inspect_detector(str(file), binning, output, overwrite, json_only)
         return
-    with ShowerFile(file, readout(binning) if binning else None) as showers:
+    with open_showers(file, binning) as showers:
         facts = _facts(showers)
     if json_only:
         print(json.dumps(facts))

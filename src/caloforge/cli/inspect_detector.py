@@ -10,6 +10,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from caloforge.errors import UnwritablePath
+from caloforge.files import require_new
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import DETECTORS, Detector, detector
 from caloforge.geometry.drawing import draw, properties
@@ -31,7 +32,7 @@ def is_detector(file: Path) -> bool:
     return str(file) in DETECTORS or file.suffix.lower() in (".yaml", ".yml")
 
 
-def inspect_detector(name: str, mesh: str | None, output: Path | None, json_only: bool) -> None:
+def inspect_detector(name: str, mesh: str | None, output: Path | None, overwrite: bool, json_only: bool) -> None:
     """Print the table and write the drawing.
 
     Raises:
@@ -44,7 +45,7 @@ def inspect_detector(name: str, mesh: str | None, output: Path | None, json_only
     binning = readout(mesh) if mesh else None
     if binning is not None:
         check_readout(stack, binning)
-    path = output or Path(f"{stack.name}.png")
+    path = require_new(output or Path(f"{stack.name}.png"), overwrite, [name])
     _write_png(path, stack, binning)
     facts = properties(stack) | {"readout": binning.name if binning else None, "drawing": str(path)}
     print(json.dumps(facts) if json_only else _table(facts))

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from caloforge.cli.models import ModelsFile, load_models
+from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables
 from caloforge.cli.progress import track
-from caloforge.data.bundled import BUNDLED, showers_path
-from caloforge.data.store import ShowerFile
-from caloforge.files import require_writable
+from caloforge.data.bundled import BUNDLED
+from caloforge.data.opening import open_showers
+from caloforge.files import require_new, require_writable
 from caloforge.interpretation.interpret import interpret_run
 from caloforge.interpretation.page import summary, write_interpretation
 from caloforge.training.run import load_run
@@ -28,22 +29,28 @@ def interpret(
     energy: Annotated[
         str | None, typer.Option(help="energy at which latents are moved; default: middle of the training range")
     ] = None,
-    observables: Annotated[str | None, typer.Option(help="names of shower shapes, separated by commas")] = None,
     models_file: ModelsFile = None,
+    observable: Annotated[
+        list[str] | None, typer.Option(help="name of a shower shape; may be given several times; default: all")
+    ] = None,
+    binning: BinningOption = None,
+    observables: ObservablesOption = None,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same result")] = 1,
+    overwrite: OverwriteOption = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Show what latents, energy and conditioning do in a trained model, and what a classifier sees."""
     load_models(models_file)
+    require_new(output / "interpretation.json", overwrite, [truth])
     require_writable(output)
+    load_observables(observables)
     at = None if energy is None else parse_energy(energy)
-    names = None if observables is None else [name.strip() for name in observables.split(",")]
     model = load_run(run)
-    with ShowerFile(showers_path(truth)) as file:
+    with open_showers(truth, binning) as file:
         showers, facts = file.read(), file.origin(truth)
     origin = {"model": str(run), "seed": seed, "n": n, "truth": facts, "training": model.provenance}
     with track("interpreting", 1.0) as progress:
-        found = interpret_run(model, showers, seed, n, at, names, origin, progress=progress)
+        found = interpret_run(model, showers, seed, n, at, observable, origin, progress=progress)
         path = write_interpretation(found, output)
     if json_only:
         print((output / "interpretation.json").read_text())

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from caloforge.cli.options import BinningOption, OverwriteOption
 from caloforge.data.merge import merge_files
+from caloforge.data.opening import find_binning
 from caloforge.data.store import ShowerFile
 from caloforge.errors import BadFile
 from caloforge.simulation.production.array import merge_shards
@@ -20,13 +22,14 @@ def merge(
     mantissa_bits: Annotated[
         int | None, typer.Option(help="bits of cell energies to keep; default as they are")
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="replace the output if it exists")] = False,
+    binning: BinningOption = None,
+    overwrite: OverwriteOption = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Merge the shards of a finished job array, or files of showers with one mesh and detector, into one file."""
     folders = [path for path in inputs if path.is_dir()]
     if not folders:
-        merge_files(inputs, output, 23 if mantissa_bits is None else mantissa_bits, overwrite)
+        merge_files(inputs, output, 23 if mantissa_bits is None else mantissa_bits, overwrite, find_binning(binning))
     elif len(inputs) == 1:
         merge_shards(inputs[0], output, mantissa_bits, overwrite)
     else:

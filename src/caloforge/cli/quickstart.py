@@ -22,6 +22,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from numpy import ndarray as Array
 
+from caloforge.cli.options import OverwriteOption
 from caloforge.cli.progress import track
 from caloforge.config import RunConfig, load_config
 from caloforge.data.bundled import BUNDLED, showers_path
@@ -29,7 +30,7 @@ from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
 from caloforge.data.store import ShowerFile, ShowerWriter
 from caloforge.errors import CaloforgeError
-from caloforge.files import require_writable
+from caloforge.files import require_new, require_writable
 from caloforge.generation.sampler import BLOCK, sample_batches
 from caloforge.geometry.detector import detector
 from caloforge.reporting.markup import paragraphs
@@ -66,11 +67,13 @@ def quickstart(
     n: Annotated[int, typer.Option("-n", min=1, help="showers to generate")] = 20_000,
     override: Annotated[list[str] | None, typer.Option("--set", help="as in train: training.steps=8000, say")] = None,
     show: Annotated[bool, typer.Option("--open/--no-open", help="open the report where there is a screen")] = True,
+    overwrite: OverwriteOption = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only the JSON of the report")] = False,
 ) -> None:
     """Simulate, train, generate and validate on real Geant4 showers; the report is OUTPUT/report.html."""
     start = time.monotonic()
     say = _say_nothing if json_only else print
+    require_new(output / "report.json", overwrite)
     require_writable(output)
     with ShowerFile(showers_path(BUNDLED)) as file:
         sample, origin = file.read(), file.origin(BUNDLED)

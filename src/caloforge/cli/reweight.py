@@ -13,14 +13,14 @@ import typer
 from caloforge import __version__
 from caloforge.api.truth import open_truth
 from caloforge.classifiers.auc import FAST
+from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables
 from caloforge.cli.progress import track
+from caloforge.data.opening import find_binning, open_showers
 from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue, UnwritablePath
-from caloforge.files import require_writable, write_files
+from caloforge.files import require_new, require_writable, write_files
 from caloforge.geometry.binning import require_one_mesh
-from caloforge.geometry.readouts import readout
 from caloforge.physics.observables import OBSERVABLES, Observable, select
-from caloforge.physics.plugins import load_plugins
 from caloforge.reweighting.crossfit import CLIP
 from caloforge.reweighting.crossfit import reweight as fit_weights
 from caloforge.reweighting.report import of_weights, report_files, summary
@@ -57,20 +57,26 @@ def reweight(
         Literal["auto", "test", "all"],
         typer.Option(help="showers of the truth to use; auto: test if the model was trained on this truth"),
     ] = "auto",
-    binning: Annotated[str | None, typer.Option(help="readout or XML, for files that do not carry one")] = None,
+    binning: BinningOption = None,
+    observables: ObservablesOption = None,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same weights")] = 1,
+    overwrite: OverwriteOption = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Weight generated showers by p(Geant4) / p(generated) of a classifier, or draw showers by such weights."""
     given = [str(path) for path in (truth, apply, fitted) if path]
     if len(given) != 1:
         raise BadValue("--truth, --apply, --with", given, "give exactly one of the three")
+    inputs = [generated, *(truth or []), apply, fitted]
+    require_new(output, overwrite, inputs)
+    if report:
+        require_new(report / "reweighting.json", overwrite, inputs)
     if not output.absolute().parent.is_dir():
         raise UnwritablePath(output, "its folder does not exist")
-    load_plugins()
-    mesh = readout(binning) if binning else None
+    load_observables(observables)
+    mesh = find_binning(binning)
     with ExitStack() as stack:
-        showers = stack.enter_context(ShowerFile(generated, mesh))
+        showers = stack.enter_context(open_showers(generated, mesh))
         origin = {"generated": {"file": str(generated), **showers.provenance}, "caloforge": __version__}
         if truth:
             chosen = _chosen(observable)

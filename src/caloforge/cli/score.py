@@ -14,13 +14,14 @@ from numpy import ndarray as Array
 from scipy.stats import kstest
 
 from caloforge.cli.models import ModelsFile, load_models
+from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables
 from caloforge.cli.progress import track
-from caloforge.data.bundled import showers_path
 from caloforge.data.incident import Incident
+from caloforge.data.opening import open_showers
 from caloforge.data.showers import Showers
 from caloforge.data.splits import Split, take_split
-from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue, UnwritablePath
+from caloforge.files import require_new
 from caloforge.generation.likelihood import (
     credible_interval,
     draw_alike,
@@ -28,18 +29,16 @@ from caloforge.generation.likelihood import (
     log_likelihood,
     tail_probability,
 )
-from caloforge.geometry.readouts import readout
 from caloforge.physics.observables import OBSERVABLES, select
 from caloforge.training.run import Run, load_run
-
-_PER_SHOWER = [name for name, o in OBSERVABLES.items() if o.per == "shower"]
 
 
 def score(
     run: Annotated[Path, typer.Argument(help="run folder, or the name of a model that comes with caloforge")],
     showers: Annotated[Path, typer.Argument(help="HDF5 file of showers, or bundled")],
     output: Annotated[Path, typer.Option("-o", "--output", help="JSON with the scores of every shower")],
-    binning: Annotated[str | None, typer.Option(help="readout or XML, for files that do not carry one")] = None,
+    binning: BinningOption = None,
+    observables: ObservablesOption = None,
     split: Annotated[Split | None, typer.Option(help="only showers of this split")] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="score the first so many showers")] = 100,
     observable: Annotated[list[str] | None, typer.Option(help="one of one value a shower; default: all")] = None,
@@ -49,13 +48,16 @@ def score(
     likelihood: Annotated[bool, typer.Option(help="likelihoods and ranks; implicit models have none")] = True,
     models_file: ModelsFile = None,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same scores")] = 1,
+    overwrite: OverwriteOption = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only the JSON of the summary")] = False,
 ) -> None:
     """Likelihoods with their ranks, tail probabilities and credible intervals of observables, for each shower."""
     load_models(models_file)
+    require_new(output, overwrite, [showers])
+    load_observables(observables)
     names = _names(observable)
     trained = load_run(run)
-    with ShowerFile(showers_path(showers), readout(binning) if binning else None) as file:
+    with open_showers(showers, binning) as file:
         given = file.read()
     given = (take_split(given, split) if split else given)[:n]
     trained.pipeline.condition.check_range(Incident.of(given))
@@ -74,10 +76,11 @@ def score(
 
 
 def _names(observable: list[str] | None) -> list[str]:
+    one_value = [name for name, o in OBSERVABLES.items() if o.per == "shower"]
     for name in select(observable or []):
-        if name not in _PER_SHOWER:
-            raise BadValue("--observable", name, f"it has several values a shower; choose of {', '.join(_PER_SHOWER)}")
-    return observable or _PER_SHOWER
+        if name not in one_value:
+            raise BadValue("--observable", name, f"it has several values a shower; choose of {', '.join(one_value)}")
+    return observable or one_value
 
 
 Scores = dict[str, Float[Array, " N"]]

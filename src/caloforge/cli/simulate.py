@@ -12,12 +12,13 @@ from typing import Annotated, Any
 
 import typer
 
+from caloforge.cli.options import OverwriteOption
 from caloforge.cli.progress import track
+from caloforge.data.opening import find_binning
 from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue, UnknownName
 from caloforge.geometry.detector import detector as find_detector
 from caloforge.geometry.readouts import default_readout
-from caloforge.geometry.readouts import readout as find_readout
 from caloforge.simulation.beam import Beam, parse_beam_particles, parse_spectrum
 from caloforge.simulation.directions import parse_angles
 from caloforge.simulation.gflash import produce as gflash_file
@@ -41,16 +42,21 @@ def simulate(
     output: Annotated[Path, typer.Option("-o", "--output", help="HDF5 file to make")],
     energy: Annotated[str, typer.Option(help="50GeV, 1GeV:100GeV:log or 1GeV:100GeV:uniform")],
     detector: Annotated[str, typer.Option(help="name of the calorimeter, or a YAML file")] = "par04-siw",
-    readout: Annotated[
-        str | None, typer.Option(help="name of the mesh, or a CaloChallenge XML with z_edges; default: the detector's")
+    binning: Annotated[
+        str | None,
+        typer.Option(
+            "--binning",
+            "--readout",
+            help="mesh by name, or a CaloChallenge XML with z_edges; default: the detector's",
+        ),
     ] = None,
     particle: Annotated[
         str, typer.Option(help="e-, e+, gamma, mu-, mu+, pi+, pi-, p, n, K+ or K-; or a mixture: e-:0.99,mu-:0.01")
     ] = "e-",
     theta: Annotated[str, typer.Option(help="0deg, 0deg:30deg:uniform or 0deg:30deg:solid-angle")] = "0deg",
     phi: Annotated[str, typer.Option(help="0deg or 0deg:360deg:uniform")] = "0deg",
-    mesh: Annotated[
-        str, typer.Option(help="the mesh follows the shower's `axis` or stays with the `detector`")
+    frame: Annotated[
+        str, typer.Option("--frame", "--mesh", help="the mesh follows the shower's `axis` or stays with the `detector`")
     ] = "axis",
     physics: Annotated[str | None, typer.Option(help=f"{LISTS}; default FTFP_BERT for hadrons, else em0")] = None,
     cut: Annotated[
@@ -66,7 +72,7 @@ def simulate(
     shard: Annotated[str | None, typer.Option(help="i/n: only part i of n, for a job array; then merge")] = None,
     shard_size: Annotated[int | None, typer.Option(help="showers in each file that a resumed call can skip")] = None,
     mantissa_bits: Annotated[int, typer.Option(help="bits of cell energies to keep; 11 makes small files")] = 23,
-    overwrite: Annotated[bool, typer.Option(help="replace the output if it exists")] = False,
+    overwrite: OverwriteOption = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Simulate showers with Geant4; called again after an interruption, it simulates what is missing."""
@@ -74,9 +80,9 @@ def simulate(
     part = parse_task(shard) if shard else None
     beam = Beam(parse_beam_particles(particle), parse_spectrum(energy), parse_angles(theta), parse_angles(phi))
     stack = find_detector(detector)
-    binning = find_readout(readout) if readout else default_readout(stack)
+    mesh = find_binning(binning) or default_readout(stack)
     setting = _physics(physics or default_physics(*beam.particles), cut, max_step, tracking_cut)
-    request = Request(stack, beam, binning, n, seed, mesh=_mesh(mesh), physics=setting)
+    request = Request(stack, beam, mesh, n, seed, mesh=_frame(frame), physics=setting)
     if engine == "geant4":
         _announce(request, chosen=physics is None)
     command = " ".join(["caloforge", *sys.argv[1:]])
@@ -121,12 +127,12 @@ def _executor(dask: str | None) -> AbstractContextManager[Executor | None]:
     return dask_executor(dask) if dask else nullcontext()
 
 
-def _mesh(name: str) -> Mesh:
+def _frame(name: str) -> Mesh:
     if name == "axis":
         return "axis"
     if name == "detector":
         return "detector"
-    raise UnknownName("mesh", name, ["axis", "detector"])
+    raise UnknownName("frame", name, ["axis", "detector"])
 
 
 def _physics(name: str, cut: str | None, max_step: str | None, tracking_cut: str | None) -> Physics:

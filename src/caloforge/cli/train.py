@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 
 from caloforge.cli.models import ModelsFile, load_models
+from caloforge.cli.options import BinningOption
 from caloforge.cli.progress import track
 from caloforge.config import RunConfig, load_config
-from caloforge.data.bundled import showers_path
-from caloforge.data.store import ShowerFile
+from caloforge.data.opening import open_showers
 from caloforge.training.ensemble import train_ensemble
 from caloforge.training.laws import PLUGINS
 from caloforge.training.loop import TrainingConfig
@@ -36,6 +36,7 @@ def train(
         typer.Option(help="Python file with laws of your own; it is run, so it must be trusted"),
     ] = None,
     resume: Annotated[bool, typer.Option(help="go on with an interrupted run in the same folder")] = False,
+    binning: BinningOption = None,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Train a generative model on the training split of a file of showers."""
@@ -44,7 +45,7 @@ def train(
     if laws:
         PLUGINS.load_file(laws)
     run = load_config(config, (override or []) + ([f"seed={seed}"] if seed is not None else []))
-    with ShowerFile(showers_path(run.data)) as file:
+    with open_showers(run.data, binning) as file:
         showers, provenance = file.read(), file.origin(run.data)
     if run.energies is not None:
         provenance |= {"energies": list(run.energies), "file_digest": showers.digest}

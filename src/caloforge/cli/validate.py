@@ -12,14 +12,12 @@ import typer
 
 from caloforge.api.truth import truth_split
 from caloforge.classifiers.protocol import PROTOCOLS
+from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables
 from caloforge.cli.progress import track
-from caloforge.data.bundled import showers_path
+from caloforge.data.opening import find_binning, open_showers
 from caloforge.data.splits import SplitOf
-from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue
-from caloforge.files import require_writable
-from caloforge.geometry.readouts import readout
-from caloforge.physics.plugins import load_file, load_plugins
+from caloforge.files import require_new, require_writable
 from caloforge.validation.checklist import load_checklist
 from caloforge.validation.sample import Source
 from caloforge.validation.validate import validate as run_validation
@@ -38,15 +36,13 @@ def validate(
     sufficient: Annotated[
         str | None, typer.Option(help="judge only these observables: response,layer_energy, say")
     ] = None,
-    observables: Annotated[
-        Path | None, typer.Option(help="Python file with observables of your own; it is run, so it must be trusted")
-    ] = None,
+    observables: ObservablesOption = None,
     protocol: Annotated[
         Literal["fast", "calochallenge"],
         typer.Option(help="classifiers: small and quick, or the CaloChallenge's networks, inputs and training"),
     ] = "fast",
     quick: Annotated[bool, typer.Option("--quick", help="leave out the classifiers, which take most time")] = False,
-    binning: Annotated[str | None, typer.Option(help="readout or XML, for files that do not carry one")] = None,
+    binning: BinningOption = None,
     split: Annotated[
         Literal["auto", "test", "all"],
         typer.Option(help="showers of the truth to compare with; auto: test if a model was trained on this truth"),
@@ -56,20 +52,20 @@ def validate(
         bool, typer.Option("--allow-different-conditions", help="compare although particles or energies differ")
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="exit with 1 when the checklist fails")] = False,
+    overwrite: OverwriteOption = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only the JSON of the report")] = False,
 ) -> None:
     """Compare generated showers with Geant4."""
     if output:
+        require_new(output / "report.json", overwrite, [truth, *generated])
         require_writable(output)
-    load_plugins()
-    if observables:
-        load_file(observables)
+    load_observables(observables)
     asked = load_checklist(checklist)
     chosen = [name.strip() for name in sufficient.split(",")] if sufficient else []
-    mesh = readout(binning) if binning else None
+    mesh = find_binning(binning)
     with ExitStack() as stack, track("validating", 1.0) as progress:
-        reference = stack.enter_context(ShowerFile(showers_path(truth), mesh))
-        judged = {name: stack.enter_context(ShowerFile(path, mesh)) for name, path in _named(generated)}
+        reference = stack.enter_context(open_showers(truth, mesh))
+        judged = {name: stack.enter_context(open_showers(path, mesh)) for name, path in _named(generated)}
         part = truth_split(split, reference, list(judged.values()))
         facts = {
             "truth": {**reference.origin(reference.path), "split": part},

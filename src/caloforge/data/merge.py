@@ -11,44 +11,51 @@ from jaxtyping import UInt64
 from numpy import ndarray as Array
 
 from caloforge.data.ids import SURE_CELLS
+from caloforge.data.opening import open_showers
 from caloforge.data.showers import Showers
 from caloforge.data.store import ShowerFile, ShowerWriter
-from caloforge.errors import BadFile, BadValue, BinningMismatch, UnwritablePath
+from caloforge.errors import BadFile, BadValue, BinningMismatch
+from caloforge.files import require_new
+from caloforge.geometry.binning import Binning
 
 _SUMS = ("n", "core_seconds")
 
 
 def merge_files(
-    paths: Sequence[str | Path], output: str | Path, mantissa_bits: int = 23, overwrite: bool = False
+    paths: Sequence[str | Path],
+    output: str | Path,
+    mantissa_bits: int = 23,
+    overwrite: bool = False,
+    binning: Binning | None = None,
 ) -> Path:
     """Stream the showers of all files, in the order given, into one.
 
     Facts on which all parts agree stay at the top of the provenance; ``parts`` holds that of each file as it is.
 
     Args:
-        paths: files of showers that know their mesh.
+        paths: files of showers.
         output: HDF5 file of showers; it appears only when it is complete.
         mantissa_bits: bits of the mantissa of cell energies to keep; 23 changes nothing.
         overwrite: replace an output that exists.
+        binning: mesh of the files, where they do not know it.
 
     Raises:
         BadValue: no file.
         BadFile: a file cannot be read, has another detector, or shares showers with one before it.
         BinningMismatch: the files do not share one mesh.
-        UnwritablePath: the output exists or cannot be written.
+        UnwritablePath: the output exists, is an input, or cannot be written.
     """
     sources, output = [Path(path) for path in paths], Path(output)
     if not sources:
         raise BadValue("files to merge", 0, "give at least one")
-    if output.exists() and not overwrite:
-        raise UnwritablePath(output, "the file exists (--overwrite replaces it)")
-    parts = _checked(sources)
-    with ShowerFile(sources[0]) as first:
-        binning, detector = first.binning, first.detector
+    require_new(output, overwrite, sources)
+    parts = _checked(sources, binning)
+    with open_showers(sources[0], binning) as first:
+        mesh, detector = first.binning, first.detector
     seen = []
-    with ShowerWriter(output, binning, detector, _provenance(parts), mantissa_bits) as writer:
+    with ShowerWriter(output, mesh, detector, _provenance(parts), mantissa_bits) as writer:
         for source in sources:
-            with ShowerFile(source) as file:
+            with open_showers(source, binning) as file:
                 for batch in file.batches():
                     writer.append(batch)
                     seen.append(_ids(batch))
@@ -56,12 +63,12 @@ def merge_files(
     return output
 
 
-def _checked(sources: Sequence[Path]) -> list[dict[str, Any]]:
+def _checked(sources: Sequence[Path], binning: Binning | None) -> list[dict[str, Any]]:
     """What each file is, after meshes and detectors were compared, before anything is written."""
     parts: list[dict[str, Any]] = []
-    with ShowerFile(sources[0]) as first:
+    with open_showers(sources[0], binning) as first:
         for source in sources:
-            with ShowerFile(source) as file:
+            with open_showers(source, binning) as file:
                 if file.binning.layers != first.binning.layers:
                     names = [f"{f.binning.name} in {f.path}" for f in (first, file)]
                     raise BinningMismatch(*names)

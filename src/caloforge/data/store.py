@@ -5,7 +5,7 @@ caloforge adds ``incident_pdg``, ``incident_theta``, ``incident_phi`` and the at
 ``detector`` and ``provenance`` (JSON).
 """
 
-__all__ = ["SCHEMA", "ShowerFile", "ShowerWriter", "trim_mantissa", "write_showers"]
+__all__ = ["SCHEMA", "NoBinning", "ShowerFile", "ShowerWriter", "trim_mantissa", "write_showers"]
 
 import json
 import os
@@ -51,6 +51,13 @@ def trim_mantissa(energy: Float[Array, "..."], bits: int) -> Float[Array, "..."]
     words = np.ascontiguousarray(energy, np.float32).view(np.uint32)
     half = np.uint32(1 << (drop - 1))
     return ((words + half) & np.uint32(0xFFFFFFFF << drop & 0xFFFFFFFF)).view(np.float32)
+
+
+class NoBinning(BadFile):
+    """A plain CaloChallenge file, which does not carry its mesh."""
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(path, "the file names no binning", "give --binning NAME or --binning FILE.xml")
 
 
 class ShowerWriter:
@@ -160,7 +167,7 @@ class ShowerFile:
 
     def _stored_binning(self) -> Binning:
         if "binning_xml" not in self._file.attrs:
-            raise self._bad("the file names no binning", "give --binning NAME or --binning FILE.xml")
+            raise NoBinning(self.path)
         return Binning.from_xml(str(self._file.attrs["binning_xml"]), self.path)
 
     def _check_shapes(self) -> None:

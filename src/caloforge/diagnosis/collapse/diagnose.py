@@ -2,7 +2,7 @@
 
 __all__ = ["Diagnosis", "diagnose_run", "latent_use"]
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ from caloforge.diagnosis.collapse.diversity import (
 from caloforge.diagnosis.collapse.latent import LatentUse, judge_latent, measure_latent
 from caloforge.diagnosis.collapse.memorisation import copies_of_training, likelihood_memorisation
 from caloforge.diagnosis.collapse.modes import ModeFraction, find_modes, judge_modes, measure_modes
-from caloforge.diagnosis.collapse.three_samples import Samples, draw_samples
+from caloforge.diagnosis.collapse.three_samples import COLUMNS, Samples, draw_samples
 from caloforge.errors import EmptySample
 from caloforge.generation.likelihood import log_likelihood
 from caloforge.models.cascade import Cascade
@@ -86,6 +86,7 @@ def diagnose_run(
     n: int | None = None,
     provenance: Mapping[str, Any] | None = None,
     progress: Progress = lambda done, text: None,
+    observables: Sequence[str] = (),
 ) -> Diagnosis:
     """Every test that applies to a trained model, against the truth's test split.
 
@@ -96,13 +97,14 @@ def diagnose_run(
         n: showers to generate; as many as are held out if not said.
         provenance: what was compared with what.
         progress: called with the share of the work done.
+        observables: beside those of `COLUMNS`, of one value a shower each.
 
     Raises:
         EmptySample: fewer than 50 showers in a split.
         BadValue: conditions that the model was not trained on.
     """
     progress(0.05, "generating")
-    samples = draw_samples(run, truth, seed, n)
+    samples = draw_samples(run, truth, seed, n, (*COLUMNS, *observables))
     training, held_out, generated = samples.features
     progress(0.5, "rare showers")
     rare = _rare(samples)

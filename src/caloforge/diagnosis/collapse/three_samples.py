@@ -6,6 +6,7 @@ observables and standardised with the truth's dependence on energy (`Conditional
 
 __all__ = ["COLUMNS", "Samples", "draw_samples"]
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,7 +68,9 @@ class Samples:
         return {"training": len(self.training), "held out": len(self.held_out), "generated": len(self.generated)}
 
 
-def draw_samples(run: Run, truth: Showers, seed: int, n: int | None = None) -> Samples:
+def draw_samples(
+    run: Run, truth: Showers, seed: int, n: int | None = None, observables: Sequence[str] = COLUMNS
+) -> Samples:
     """Generate ``n`` showers (as many as are held out, unless told) and tabulate all three samples.
 
     Raises:
@@ -80,14 +83,18 @@ def draw_samples(run: Run, truth: Showers, seed: int, n: int | None = None) -> S
     incident = Incident.of(held_out)
     run.pipeline.condition.check_range(incident)
     generated = sample_showers(run.model, run.pipeline, incident.repeated(n or len(held_out)), seed)
-    features, names = _standardised(training, held_out, generated)
+    features, names = _standardised((training, held_out, generated), observables)
     trained_on = run.provenance.get("showers_digest") == truth.digest
     return Samples(training, held_out, generated, features, names, trained_on)
 
 
-def _standardised(training: Showers, held_out: Showers, generated: Showers) -> tuple[Features, tuple[str, ...]]:
+def _standardised(
+    samples: tuple[Showers, Showers, Showers], observables: Sequence[str]
+) -> tuple[Features, tuple[str, ...]]:
     """Features with the energy dependence of the training split taken out; columns that never vary are left out."""
-    tables = [stacked(tabulate(s, select(COLUMNS))) for s in (training, held_out, generated)]
+    training, held_out, generated = samples
+    chosen = select(observables)
+    tables = [stacked(tabulate(sample, chosen)) for sample in samples]
     varies = np.nanstd(tables[0][0], axis=0) > 0
     names = tuple(name for name, kept in zip(tables[0][1], varies, strict=True) if kept)
     scale = ConditionalScale.fit(tables[0][0][:, varies], training.incident_energy)

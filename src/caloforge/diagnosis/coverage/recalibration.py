@@ -44,20 +44,25 @@ class Recalibration:
         Raises:
             BadValue: it was not measured.
         """
-        for group, names in GROUPS.items():
-            if observable in names:
-                return self.factors[group]
-        measured = ", ".join(name for names in GROUPS.values() for name in names)
+        factors = self.by_observable()
+        if observable in factors:
+            return factors[observable]
+        measured = ", ".join(factors)
         raise BadValue("--recalibration", observable, f"this observable has no factor; those that have: {measured}")
 
     def by_observable(self) -> dict[str, float]:
-        """The factor of every observable."""
-        return {name: self.factors[group] for group, names in GROUPS.items() for name in names}
+        """The factor of every observable that was measured."""
+        return {name: factor for group, factor in self.factors.items() for name in GROUPS.get(group, (group,))}
 
 
 def fit_recalibration(pairs: Deviations, source: str) -> Recalibration:
-    """Factors from deviations within the trained range, measured with showers that are used for nothing else."""
-    return Recalibration({group: _factor(pairs, names) for group, names in GROUPS.items()}, source)
+    """Factors from deviations within the trained range, measured with showers that are used for nothing else.
+
+    An observable of one's own is a group by itself.
+    """
+    grouped = {name for names in GROUPS.values() for name in names}
+    groups = {**GROUPS, **{name: (name,) for name in pairs.names if name not in grouped}}
+    return Recalibration({group: _factor(pairs, names) for group, names in groups.items()}, source)
 
 
 def _factor(pairs: Deviations, names: tuple[str, ...]) -> float:

@@ -2,6 +2,7 @@
 
 __all__ = ["GROWTH", "LEVELS", "CoverageStudy", "Growth", "measure_coverage"]
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,6 +147,7 @@ def measure_coverage(
     repeats: int = 4,
     seed: int = 1,
     growth: int = 10_000,
+    observables: Sequence[str] = (),
 ) -> CoverageStudy:
     """Measure the coverage of the intervals of one posterior.
 
@@ -158,6 +160,7 @@ def measure_coverage(
         repeats: showers of each member at the conditions of each true shower, two at least.
         seed: of all draws.
         growth: showers of all members together at each energy of `Growth`.
+        observables: beside those of `GROUPS`.
 
     Raises:
         EmptySample: no shower in range, or fewer than 50 in a bin.
@@ -167,11 +170,12 @@ def measure_coverage(
     cut = energy_bins(truth.incident_energy, (low, high), bins)
     if not any(b.inside for b in cut):
         raise EmptySample("coverage needs true showers within the trained range of energies", 0)
-    measured = deviations(models, truth, cut, _OBSERVABLES, repeats, seed)
+    names = (*_OBSERVABLES, *observables)
+    measured = deviations(models, truth, cut, names, repeats, seed)
     recalibration = None
     if fit is not None and len(models.members) > 1:
         fitted = tuple(b for b in energy_bins(fit[0].incident_energy, (low, high), bins) if b.inside)
-        recalibration = fit_recalibration(deviations(models, fit[0], fitted, _OBSERVABLES, repeats, seed), fit[1])
+        recalibration = fit_recalibration(deviations(models, fit[0], fitted, names, repeats, seed), fit[1])
     grown = _growth(models, truth, (low, high), seed, growth)
     return CoverageStudy(name, models.text, models.method, measured, recalibration, grown, (low, high), seed)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from caloforge.data.store import ShowerWriter
-from caloforge.errors import UnwritablePath
+from caloforge.files import require_new
 from caloforge.simulation.gflash import showers as gflash
 from caloforge.simulation.production.request import Progress, Request, ignore
 
@@ -43,10 +43,7 @@ def produce(
         UnwritablePath: the output exists or cannot be written.
     """
     output = Path(output)
-    if output.is_dir() or (output.exists() and not overwrite):
-        raise UnwritablePath(
-            output, "it is a folder" if output.is_dir() else "the file exists (--overwrite replaces it)"
-        )
+    require_new(output, overwrite)
     tuning = tuning or gflash.tuning_of(request.detector)
     primaries, start = request.beam.primaries(request.n, request.seed), time.process_time()
     gflash.check(request.detector, primaries)

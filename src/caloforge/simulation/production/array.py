@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from caloforge.data.store import ShowerFile
-from caloforge.errors import BadFile, BadValue, UnwritablePath
+from caloforge.errors import BadFile, BadValue
+from caloforge.files import require_new
 from caloforge.simulation.production.request import Progress, Request, checked_size, complete, ignore
 from caloforge.simulation.production.shards import join, shard_folder
 from caloforge.simulation.production.worker import Shard
@@ -154,8 +155,7 @@ def merge_shards(
     if array.missing:
         missing = f"{len(array.missing)} of {array.total} shards are missing, the first is {array.missing[0]}"
         raise BadFile(array.folder, missing, "run the jobs of the array again, they simulate only what is missing")
-    if output.exists() and not overwrite:
-        raise UnwritablePath(output, "the file exists (--overwrite replaces it)")
+    require_new(output, overwrite)
     bits = {} if mantissa_bits is None else {"mantissa_bits": mantissa_bits}
     join([array.folder / name for name in array.names], output, array.facts | bits)
     return output

@@ -11,16 +11,14 @@ from typing import Any
 
 from caloforge.data.store import ShowerFile, ShowerWriter
 from caloforge.errors import BadFile, UnwritablePath
+from caloforge.files import require_new
 from caloforge.simulation.production.worker import Shard
 
 
 @contextmanager
 def shard_folder(output: Path, overwrite: bool) -> Iterator[Path]:
     """The folder beside the output; making it shows that the output can be written. Removed if nothing is in it."""
-    if output.is_dir():
-        raise UnwritablePath(output, "it is a folder")
-    if output.exists() and not overwrite:
-        raise UnwritablePath(output, "the file exists (--overwrite replaces it)")
+    require_new(output, overwrite)
     folder = output.absolute().with_name(f"{output.name}.shards")  # absolute: a cluster's workers run elsewhere
     try:
         folder.mkdir(exist_ok=True)

@@ -1,0 +1,167 @@
+"""What commands read and what they may replace: plain CaloChallenge files, earlier results, inputs."""
+
+import h5py
+import numpy as np
+import pytest
+
+from caloforge.config import load_config
+from caloforge.data.store import ShowerFile, write_showers
+from caloforge.errors import UnwritablePath
+from caloforge.files import require_new
+from caloforge.physics.observables import OBSERVABLES
+from caloforge.training.train import train_run
+
+CONFIG = """
+seed: 3
+model: {name: vae, latent: 3, width: 16, depth: 1, flow_transforms: 2, flow_width: 16}
+training: {steps: 20, batch: 64, log_every: 10}
+"""
+OWN = """
+from caloforge.physics.observables import observable
+
+@observable("hottest", "Energy of the hottest cell", "MeV")
+def hottest(showers):
+    return showers.energy.max(axis=1)
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, showers):
+    """A truth, the same showers in a plain file with its mesh beside it, and a configuration."""
+    folder = tmp_path_factory.mktemp("files")
+    write_showers(folder / "truth.h5", showers, "tiny stack", {})
+    with h5py.File(folder / "plain.h5", "w") as file:
+        file["showers"], file["incident_energies"] = showers.energy, showers.incident_energy[:, None]
+    (folder / "mesh.xml").write_text(showers.binning.to_xml())
+    (folder / "config.yaml").write_text(f"data: {folder / 'plain.h5'}\n{CONFIG}")
+    (folder / "own.py").write_text(OWN)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(place, showers):
+    config = load_config(place / "config.yaml")
+    train_run(showers, config.model, config.training, config.seed, place / "run", config.to_yaml(), {})
+    return place / "run"
+
+
+def test_a_plain_file_is_read_by_every_command_that_is_told_its_mesh(call, place, run, tmp_path):
+    """The sentence names --binning, and whatever says it takes that option."""
+    mesh, plain = ["--binning", place / "mesh.xml"], place / "plain.h5"
+    for number, words in enumerate(
+        (
+            ["train", place / "config.yaml"],
+            ["merge", plain],
+            ["inspect", plain],
+            ["validate", plain, "--truth", place / "truth.h5", "--quick"],
+            ["reweight", plain, "--truth", place / "truth.h5"],
+            ["amplification", plain, "--truth", place / "truth.h5", "--training-showers", 9],
+            ["score", run, plain, "-n", 3, "--draws", 20, "--observable", "response", "--no-likelihood"],
+            ["diagnose", run, "--truth", plain],
+            ["extrapolation", run, "--truth", plain, "--energy", "2GeV"],
+            ["beta-sweep", run, "--truth", plain, "--steps", 5],
+            ["coverage", run, "--truth", plain],
+            ["interpret", run, "--truth", plain],
+        )
+    ):
+        output = ["-o", tmp_path / str(number)]
+        code, out, err = call(*words, *output)
+        assert (code, out, "--binning FILE.xml" in err) == (1, "", True), (words, err)
+        if words[0] in ("train", "merge", "inspect", "score"):
+            assert call(*words, *output, *mesh)[0] == 0
+        else:
+            _, _, err = call(*words, *output, "--binning", "siw-1080")  # taken, and refused because it is another mesh
+            assert "of binning siw-1080" in err, (words, err)
+    with ShowerFile(tmp_path / "1") as merged:
+        assert len(merged) == 3000
+
+
+def test_the_particles_of_a_plain_file_need_no_mesh(call, place, run, tmp_path, showers):
+    assert call("generate", run, "--like", place / "plain.h5", "-o", tmp_path / "like.h5")[0] == 0
+    with ShowerFile(tmp_path / "like.h5") as file:
+        assert np.array_equal(file.read().incident_energy, showers.incident_energy)
+
+
+def test_nothing_is_replaced_unasked(call, place, run, tmp_path):
+    """A second call refuses before it works, and leaves the first result as it is."""
+    generated = tmp_path / "fake.h5"
+    for words, result in (
+        (["generate", run, "--energy", "5GeV", "-n", 40], generated),
+        (
+            ["score", run, place / "truth.h5", "-n", 2, "--draws", 20, "--observable", "response", "--no-likelihood"],
+            tmp_path / "scores.json",
+        ),
+        (["inspect", "par04-siw"], tmp_path / "stack.png"),
+        (["merge", place / "truth.h5"], tmp_path / "merged.h5"),
+    ):
+        words = [*words, "-o", result]
+        assert call(*words)[0] == 0
+        before = result.read_bytes()
+        code, out, err = call(*words)
+        assert (code, out, "--overwrite replaces it" in err) == (1, "", True), err
+        assert result.read_bytes() == before
+        assert call(*words, "--overwrite")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["validate", "GEN", "--truth", "TRUTH"], "report.json"),
+        (["diagnose", "RUN", "--truth", "TRUTH"], "diagnosis.json"),
+        (["extrapolation", "RUN", "--truth", "TRUTH", "--energy", "2GeV"], "extrapolation.json"),
+        (["beta-sweep", "RUN", "--truth", "TRUTH"], "beta_sweep.json"),
+        (["interpret", "RUN", "--truth", "TRUTH"], "interpretation.json"),
+        (["coverage", "RUN", "--truth", "TRUTH"], "coverage.json"),
+        (["amplification", "GEN", "--truth", "TRUTH"], "amplification.json"),
+        (["quickstart"], "report.json"),
+    ],
+)
+def test_a_folder_with_an_earlier_report_is_refused(call, place, run, tmp_path, words, name):
+    (tmp_path / name).write_text("earlier")
+    files = {"GEN": place / "plain.h5", "TRUTH": place / "truth.h5", "RUN": run}
+    code, out, err = call(*(files.get(word, word) for word in words), "-o", tmp_path)
+    assert (code, out, "--overwrite replaces it" in err) == (1, "", True), err
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_an_input_is_never_replaced(call, place, run, tmp_path):
+    """Neither with --overwrite nor by way of a link."""
+    truth, link = tmp_path / "t.h5", tmp_path / "link.h5"
+    shutil.copy(place / "truth.h5", truth)
+    link.symlink_to(truth)
+    before = truth.read_bytes()
+    for words in (
+        ["generate", run, "--like", truth, "-o", truth],
+        ["generate", run, "--like", truth, "-o", link],
+        ["score", run, truth, "-o", truth],
+        ["reweight", truth, "--apply", tmp_path / "w.h5", "-o", truth],
+        ["merge", truth, "-o", truth],
+    ):
+        code, out, err = call(*words, "--overwrite")
+        assert (code, out, "is an input" in err) == (1, "", True), err
+        assert truth.read_bytes() == before
+
+
+def test_require_new(tmp_path):
+    path = tmp_path / "a"
+    assert require_new(path, False, [None, tmp_path / "b"]) == path
+    with pytest.raises(UnwritablePath, match="folder"):
+        require_new(tmp_path, True)
+
+
+def test_observables_of_one_s_own_are_known_to_every_command(call, place, run, tmp_path, monkeypatch):
+    own = ["--observables", place / "own.py"]
+    truth, chosen = place / "truth.h5", ["--observable", "hottest"]
+    for words in (
+        ["expect", run, "--energy", "20GeV", "-n", 20, *chosen],
+        ["score", run, truth, "-n", 2, "--draws", 20, "--no-likelihood", *chosen, "-o", tmp_path / "s.json"],
+        ["diagnose", run, "--truth", truth, "-o", tmp_path / "d"],
+        ["coverage", run, "--truth", truth, "--bins", 1, "--growth", 100, "-o", tmp_path / "c"],
+    ):
+        monkeypatch.delitem(OBSERVABLES, "hottest", raising=False)
+        code, _, err = call(*words, *own)
+        assert (code, err) == (0, ""), err
+    monkeypatch.delitem(OBSERVABLES, "hottest")
+    assert "hottest" in json.loads((tmp_path / "d" / "diagnosis.json").read_text())["observables"]
+    pairs = json.loads((tmp_path / "c" / "coverage.json").read_text())["runs"][0]["pairs"]
+    assert "hottest" in {pair["column"] for pair in pairs}
