@@ -1,5 +1,8 @@
 """What commands read and what they may replace: plain CaloChallenge files, earlier results, inputs."""
 
+import json
+import shutil
+
 import h5py
 import numpy as np
 import pytest
@@ -149,9 +152,9 @@ def test_require_new(tmp_path):
         require_new(tmp_path, True)
 
 
-def test_observables_of_one_s_own_are_known_to_every_command(call, place, run, tmp_path, monkeypatch):
-    own = ["--observables", place / "own.py"]
-    truth, chosen = place / "truth.h5", ["--observable", "hottest"]
+def test_observables_of_one_s_own_are_known_to_every_command(call, place, run, showers, tmp_path, monkeypatch):
+    own, truth, chosen = ["--observables", place / "own.py"], tmp_path / "few.h5", ["--observable", "hottest"]
+    write_showers(truth, showers[:800], "tiny stack", {})
     for words in (
         ["expect", run, "--energy", "20GeV", "-n", 20, *chosen],
         ["score", run, truth, "-n", 2, "--draws", 20, "--no-likelihood", *chosen, "-o", tmp_path / "s.json"],

@@ -64,7 +64,8 @@ def draw_growth(runs: Sequence[CoverageStudy]) -> Figure:
         axes[0, 0].set_ylabel("Geant4 / model - 1 (%)")
         axes[1, 0].set_ylabel("Model error / value (%)")
         axes[0, 0].legend(frameon=False, loc="best")
-        axes[1, 0].legend(frameon=False, loc="best")
+        if axes[1, 0].get_legend_handles_labels()[0]:  # one model alone has no spread to draw
+            axes[1, 0].legend(frameon=False, loc="best")
         return fig
 
 
