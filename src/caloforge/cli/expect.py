@@ -52,7 +52,6 @@ def expect(
 ) -> None:
     """E[T(shower) | incident particle] with its Monte-Carlo error and the error of the model."""
     load_models(models_file)
-    load_plugins()
     load_observables(observables)
     wanted = select(observable)
     for name, o in wanted.items():
