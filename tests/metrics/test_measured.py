@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from caloforge.metrics.measured import Measured, bootstrap, resample, standard_error
+from caloforge.metrics.measured import Measured, bootstrap, bootstrap_weights, resample, standard_error
 
 
 def test_the_bootstrap_of_a_mean_has_its_standard_error():
@@ -32,3 +32,11 @@ def test_the_standard_error_of_a_mean():
 
 def test_significance_counts_spreads_of_the_floor():
     assert Measured(0.5, 0.1, 0.2, 0.06).significance == pytest.approx(5)
+
+
+def test_bootstrap_weights_are_those_of_drawing_rows():
+    """Binomial: mean size/n, variance size/n (1 - 1/n), and every resample has its size."""
+    weights = bootstrap_weights(50, 20_000, np.random.default_rng(3), size=20)
+    assert (weights.sum(axis=1) == 20).all()
+    assert weights.mean(axis=0) == pytest.approx(np.full(50, 0.4), abs=5 * np.sqrt(0.4 / 20_000))
+    assert weights.var(axis=0).mean() == pytest.approx(0.4 * (1 - 1 / 50), rel=0.01)

@@ -36,12 +36,12 @@ from scipy.stats import rankdata
 from torch import nn
 
 from caloforge.classifiers.calibration import Calibration, information
+from caloforge.classifiers.cross_fit import cross_fit
 from caloforge.classifiers.data import ClassifierData, draw, halves
 from caloforge.classifiers.features import Features
-from caloforge.classifiers.network import Build, ClassifierSettings, ClassifierTraining, perceptron, predict, threads
+from caloforge.classifiers.network import Build, ClassifierSettings, ClassifierTraining, perceptron, threads
 from caloforge.errors import EmptySample
 from caloforge.metrics.measured import Measured, standard_error
-from caloforge.rng import stream
 
 Progress = Callable[[float, str], None]
 
@@ -138,13 +138,9 @@ def cross_validate(training: ClassifierTraining) -> Run:
     The AUC is the mean over folds, its error the larger of Hanley and McNeil's and the spread of the folds.
     """
     classes, folds, n = training.classes, training.folds, training.settings.folds
-    scores, labels, held_out, areas = np.empty(len(classes)), classes.labels, [], np.empty(n)
-    for k in range(n):
-        inner = stream(training.seed, "classifier-stop", k).random(len(folds)) < 0.15
-        network = training.train((folds != k) & ~inner, (folds != k) & inner, k, n)
-        index = np.flatnonzero(folds == k)
-        scores[index] = predict(network, classes, index)[:, 0]
-        held_out.append(Fold.of(network, classes, index))
+    labels = classes.labels
+    networks, scores = cross_fit(training, "classifier-stop")
+    held_out = [Fold.of(network, classes, np.flatnonzero(folds == k)) for k, network in enumerate(networks)]
     areas = np.array(
         [auc(scores[(folds == k) & (labels == 0)], scores[(folds == k) & (labels == 1)]) for k in range(n)]
     )

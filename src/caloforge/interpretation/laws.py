@@ -25,6 +25,7 @@ from numpy import ndarray as Array
 
 from caloforge.errors import EmptySample
 from caloforge.interpretation.sensitivity import RESOLUTION, VISIBLE
+from caloforge.metrics.measured import bootstrap_weights
 from caloforge.physics.laws import fit_line, fit_resolution
 from caloforge.rng import stream
 from caloforge.units import GeV
@@ -71,7 +72,7 @@ def expected_slopes(
     if len(incident_energy) < _BINS * _FEWEST:
         raise EmptySample(f"laws fitted to the truth need {_BINS * _FEWEST} showers", len(incident_energy))
     log_energy = np.log(np.asarray(incident_energy, np.float64) / GeV)
-    counts = stream(seed, "laws").multinomial(len(log_energy), np.full(len(log_energy), 1 / len(log_energy)), _REPEATS)
+    counts = bootstrap_weights(len(log_energy), _REPEATS, stream(seed, "laws"))
     weights = np.concatenate([np.ones((1, len(log_energy))), counts])
     laws, response = _Laws(weights, log_energy, np.log(at / GeV)), table["response"].astype(np.float64)
     found = {name: laws.shape(name, values.astype(np.float64)) for name, values in table.items()}

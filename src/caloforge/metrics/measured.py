@@ -1,13 +1,13 @@
 """A number as a physicist quotes it: value, error, and what truth against truth gives."""
 
-__all__ = ["Measured", "bootstrap", "need_showers", "resample", "standard_error", "summarise"]
+__all__ = ["Measured", "bootstrap", "bootstrap_weights", "need_showers", "resample", "standard_error", "summarise"]
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from numpy import ndarray as Array
 
 from caloforge.errors import EmptySample
@@ -64,6 +64,18 @@ def bootstrap(
 def resample(showers: Shaped[Array, "n ..."], size: int, rng: np.random.Generator) -> Shaped[Array, "m ..."]:
     """So many showers, drawn with replacement."""
     return showers[rng.integers(len(showers), size=size)]
+
+
+def bootstrap_weights(n: int, repeats: int, rng: np.random.Generator, size: int | None = None) -> Int[Array, "R n"]:
+    """How often each of n showers enters each resample: for statistics that are sums over showers.
+
+    Args:
+        n: showers.
+        repeats: how many resamples.
+        rng: draws them.
+        size: showers of each resample; n if not said.
+    """
+    return rng.multinomial(size or n, np.full(n, 1 / n), repeats)
 
 
 def need_showers(n: int, m: int, fewest: int = 1, what: str = "a comparison") -> None:

@@ -24,6 +24,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 from caloforge.errors import BinningMismatch
+from caloforge.files import finite_json
 from caloforge.geometry.binning import Binning
 from caloforge.metrics.measured import Measured
 from caloforge.metrics.response import energy_edges
@@ -68,8 +69,8 @@ class Compared:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON, None where undefined."""
-        values = asdict(self) | {"pull": self.pull}
-        return {k: v if isinstance(v, str) or np.isfinite(v) else None for k, v in values.items()}
+        values: dict[str, Any] = finite_json(asdict(self) | {"pull": self.pull})
+        return values
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Law:
         return {
             "formula": self.formula,
             "parameters": {name: p.to_dict() for name, p in self.parameters.items()},
-            "chi2": {k: v if np.isfinite(v) else None for k, v in chi2.items()},
+            "chi2": finite_json(chi2),
             "degrees_of_freedom": self.degrees_of_freedom,
         }
 

@@ -20,7 +20,8 @@ from jaxtyping import Float, Int
 from numpy import ndarray as Array
 from scipy.sparse import csr_array, vstack
 
-from caloforge.metrics.measured import Measured, need_showers, summarise
+from caloforge.metrics.histogram import bin_numbers, contents
+from caloforge.metrics.measured import Measured, bootstrap_weights, need_showers, summarise
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,7 @@ class Histograms:
     def fill(cls, values: Float[Array, "N k"], edges: Sequence[Float[Array, " _"]]) -> "Histograms":
         """Histogram each column with its own edges."""
         sizes = [len(e) + 2 for e in edges]
-        index = np.stack([_bin(column, e) for column, e in zip(values.T, edges, strict=True)], axis=1)
+        index = np.stack([bin_numbers(column, e) for column, e in zip(values.T, edges, strict=True)], axis=1)
         index += np.cumsum([0, *sizes])[:-1]
         ends = np.arange(len(values) + 1) * len(sizes)
         ones = np.ones(index.size, np.float32)
@@ -54,7 +55,7 @@ class Histograms:
     def pool(cls, values: Float[Array, "N V"], edges: Float[Array, " e"]) -> "Histograms":
         """One histogram of all columns together; NaN cells are left out."""
         size = len(edges) + 2
-        index = _bin(values.reshape(-1), edges) + size * np.repeat(np.arange(len(values)), values.shape[1])
+        index = bin_numbers(values.reshape(-1), edges) + size * np.repeat(np.arange(len(values)), values.shape[1])
         counts = np.bincount(index[~np.isnan(values.reshape(-1))], minlength=size * len(values))
         return cls(csr_array(counts.reshape(len(values), size).astype(np.float32)), (edges,))
 
@@ -88,22 +89,17 @@ def well_filled(edges: Float[Array, " e"], truth: Float[Array, " n"], fewest: in
 
     A bin that the truth's sample leaves empty by chance would raise the distance but not its floor.
     """
-    counts = np.histogram(truth[~np.isnan(truth)], np.concatenate([[-np.inf], edges, [np.inf]]))[0]
-    kept: list[float] = []
+    counts = contents(truth, edges)[:-1]
+    chosen: list[float] = []
     content = 0
     for edge, count in zip(edges, counts, strict=False):
         content += int(count)
-        if content >= fewest or (not kept and content == 0):
-            kept.append(float(edge))
+        if content >= fewest or (not chosen and content == 0):
+            chosen.append(float(edge))
             content = 0
-    while kept and counts[np.searchsorted(edges, kept[-1]) + 1 :].sum() < fewest:
-        kept.pop()
-    return np.array(kept or edges[:1])
-
-
-def _bin(values: Float[Array, " n"], edges: Float[Array, " e"]) -> Int[Array, " n"]:
-    """0 underflow, then the bins (closed below), then overflow, then undefined."""
-    return np.searchsorted(edges, values, side="right") + np.isnan(values)
+    while chosen and counts[np.searchsorted(edges, chosen[-1]) + 1 :].sum() < fewest:
+        chosen.pop()
+    return np.array(chosen or edges[:1])
 
 
 def _distance(h: Float[Array, "R B"], g: Float[Array, "R B"], starts: Int[Array, " k"]) -> Float[Array, "R k"]:
@@ -151,11 +147,8 @@ class Resamples:
     def draw(cls, n: int, m: int, rng: np.random.Generator, repeats: int = 50) -> "Resamples":
         """Raises EmptySample when a sample is empty."""
         need_showers(n, m)
-
-        def weights(draws: int, showers: int) -> Float[Array, "R N"]:
-            return rng.multinomial(draws, np.full(showers, 1 / showers), repeats).astype(np.float32)
-
-        return cls(weights(n, n), weights(m, m), weights(m, n))
+        sizes = ((n, n), (m, m), (n, m))
+        return cls(*(bootstrap_weights(a, repeats, rng, b).astype(np.float32) for a, b in sizes))
 
 
 def measure_separation(

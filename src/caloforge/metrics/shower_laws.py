@@ -12,6 +12,7 @@ from numpy import ndarray as Array
 
 from caloforge.errors import BadValue, EmptySample
 from caloforge.geometry.binning import Binning
+from caloforge.metrics.measured import resample
 from caloforge.physics.depth import layer_edges
 from caloforge.physics.laws import fit_gamma, fit_line, fit_resolution, gamma_maximum
 from caloforge.physics.moments import ratio
@@ -178,7 +179,7 @@ def _means(columns: Float[Array, "n k"], size: int, repeats: int, rng: np.random
         raise EmptySample("the laws of showers need two showers in each energy bin", n)
     weights = np.ones((1 + repeats, n))
     for i in range(1, 1 + repeats):
-        weights[i] = np.bincount(rng.integers(n, size=size), minlength=n)
+        weights[i] = np.bincount(resample(np.arange(n), size, rng), minlength=n)
     defined = ~np.isnan(columns)
     counts = weights @ defined
     sums = weights @ np.where(defined, columns, 0)

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 from numpy import ndarray as Array
 
+from caloforge.metrics.histogram import contents
 from caloforge.metrics.separation import Histograms
 from caloforge.reporting.style import BAND, MUTED, TRUTH, look
 
@@ -31,8 +32,7 @@ class Curve:
     @classmethod
     def of_values(cls, values: Float[Array, " n"], edges: Float[Array, " e"]) -> "Curve":
         """Share of the values in each bin, with its binomial error; NaN is undefined."""
-        index = np.searchsorted(edges, values, side="right") + np.isnan(values)
-        share = np.bincount(index, minlength=len(edges) + 2) / max(len(values), 1)
+        share = contents(values, edges) / max(len(values), 1)
         error = np.sqrt(share * (1 - share) / max(len(values), 1))
         inside = slice(1, len(edges))
         return cls(edges, share[inside], error[inside], *(float(s) for s in (share[0], share[-2], share[-1])))

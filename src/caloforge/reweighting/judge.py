@@ -20,9 +20,11 @@ from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 from caloforge.classifiers.auc import FAST, weighted_auc
+from caloforge.classifiers.cross_fit import cross_fit
 from caloforge.classifiers.features import Features
 from caloforge.classifiers.network import ClassifierSettings, threads
-from caloforge.reweighting.ratio import cross_trained, trial_of
+from caloforge.metrics.measured import bootstrap_weights
+from caloforge.reweighting.ratio import trial_of
 from caloforge.rng import stream
 
 _DRAWS = 200
@@ -54,7 +56,7 @@ class Judged:
     def bootstrap(self) -> Float[Array, " R"]:
         """Mean AUC of the folds, for showers drawn with replacement."""
         rng = stream(self.seed, "auc bootstrap")
-        t, g = (rng.multinomial(len(s), np.full(len(s), 1 / len(s)), _DRAWS).astype(np.float64) for s in self.scores)
+        t, g = (bootstrap_weights(len(s), _DRAWS, rng).astype(np.float64) for s in self.scores)
         return self._areas(t, g).mean(axis=1)
 
     def _areas(self, truth: Float[Array, "R n"], generated: Float[Array, "R m"]) -> Float[Array, "R k"]:
@@ -104,6 +106,6 @@ def judge(
     """
     training = trial_of(truth, generated, weights, stream(seed, "judge"), settings, seed, progress)
     with threads(settings.threads):
-        scores = cross_trained(training)[1]
+        scores = cross_fit(training)[1]
     n = len(truth)
     return Judged((scores[:n], scores[n:]), (training.folds[:n], training.folds[n:]), weights, seed)

@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullLocator
 from numpy import ndarray as Array
 
+from caloforge.metrics.histogram import contents
 from caloforge.physics.axes import integer_edges, linear_edges, logarithmic_edges
 from caloforge.physics.observables import Observable
 from caloforge.reporting.panels import Curve, ratio_panel
@@ -119,8 +120,7 @@ def _plain_ticks(axes: Axes) -> None:
 
 def weighted_curve(values: Float[Array, " n"], weights: Float[Array, " n"], edges: Float[Array, " e"]) -> Curve:
     r"""Share of the weight in each bin, with the error :math:`\sqrt{\sum w^2} / \sum_\text{all} w`."""
-    place = np.searchsorted(edges, values, side="right") + np.isnan(values)
-    share, square = (np.bincount(place, w, len(edges) + 2) for w in (weights, weights**2))
+    share, square = (contents(values, edges, w) for w in (weights, weights**2))
     share, error = share / weights.sum(), np.sqrt(square) / weights.sum()
     inside = slice(1, len(edges))
     return Curve(edges, share[inside], error[inside], *(float(s) for s in (share[0], share[-2], share[-1])))

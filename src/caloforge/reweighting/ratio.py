@@ -13,7 +13,7 @@ the classes on the scores of showers that a network did not see (Platt): network
 all weights are one. Source: Andreassen and Nachman (DCTR), arXiv:1907.08209.
 """
 
-__all__ = ["DensityRatio", "balanced", "blank_network", "calibrate", "cross_trained", "fit_ratio", "trial_of"]
+__all__ = ["DensityRatio", "balanced", "blank_network", "calibrate", "fit_ratio", "trial_of"]
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from scipy.optimize import minimize
 from torch import nn
 
 from caloforge.classifiers.auc import FAST
+from caloforge.classifiers.cross_fit import cross_fit
 from caloforge.classifiers.data import ClassifierData, fold_numbers
 from caloforge.classifiers.features import Features
 from caloforge.classifiers.network import (
@@ -94,18 +95,6 @@ def trial_of(
     )
 
 
-def cross_trained(training: ClassifierTraining) -> tuple[tuple[nn.Module, ...], Float[Array, " N"]]:
-    """A network for each fold, trained on the others (15 % of them decide when to stop), and its scores of the fold."""
-    folds, count = training.folds, training.settings.folds
-    scores, networks = np.empty(len(folds)), []
-    for k in range(count):
-        inner = stream(training.seed, "stop", k).random(len(folds)) < 0.15
-        networks.append(training.train((folds != k) & ~inner, (folds != k) & inner, k, count))
-        index = np.flatnonzero(folds == k)
-        scores[index] = predict(networks[-1], training.classes, index)[:, 0]
-    return tuple(networks), scores
-
-
 def blank_network(inputs: int, settings: ClassifierSettings) -> nn.Module:
     """A network as `fit_ratio` trains it, before its weights are read from a file."""
     network = perceptron(inputs, 1, settings)
@@ -130,7 +119,7 @@ def fit_ratio(
     """
     training = trial_of(truth, generated, None, stream(seed, "ratio"), settings, seed, progress)
     with threads(settings.threads):
-        networks, scores = cross_trained(training)
+        networks, scores = cross_fit(training)
     slope, offset = calibrate(scores, training.classes.labels, balanced(len(truth), len(generated)))
     return DensityRatio(networks, slope, offset, truth.names)
 

@@ -29,6 +29,8 @@ from scipy.optimize import brentq
 from scipy.stats import chi2, ncx2
 
 from caloforge.errors import EmptySample
+from caloforge.files import finite_json
+from caloforge.metrics.histogram import contents
 
 _FEWEST_PER_CELL = 20
 
@@ -107,7 +109,7 @@ class Amplification:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, None where infinite."""
         named = {"training_showers": self.training, "verdict": self.verdict, "text": self.text}
-        return {**named, **_plain(self.worth), "factor": _finite(self.worth.factor(self.training))} | {
+        return {**named, **_plain(self.worth), "factor": finite_json(self.worth.factor(self.training))} | {
             "truth_needed": self.worth.truth_needed(self.training),
             "curve": [_plain(point) for point in self.curve],
         }
@@ -115,13 +117,7 @@ class Amplification:
 
 def _plain(point: Equivalent) -> dict[str, Any]:
     names = ("value", "interval", "ceiling", "ceiling_interval", "limit", "generated", "truth", "cells")
-    return {name: _finite(getattr(point, name)) for name in names}
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_finite(x) for x in value]
-    return value if np.isfinite(value) else None
+    return {name: finite_json(getattr(point, name)) for name in names}
 
 
 def amplification(
@@ -176,7 +172,8 @@ def equivalent_showers(truth: Float[Array, " n"], generated: Float[Array, " m"],
 
 
 def _contents(values: Float[Array, " n"], edges: Float[Array, " e"]) -> Float[Array, " q"]:
-    return np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1) / len(values)
+    """Share of the values in each cell; the outermost are open."""
+    return contents(values, edges)[:-1] / len(values)
 
 
 def _worth(variance: float, deviation: float) -> float:
