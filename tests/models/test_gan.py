@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from collapse_causes import divergence
 
 from caloforge.data.showers import Showers
-from caloforge.diagnosis.missing_mode import divergence
 from caloforge.errors import BadValue
 from caloforge.models import model_config
 from caloforge.models.adversary import NonSaturating

@@ -32,7 +32,7 @@ def main() -> None:
     rng = stream(1, "benchmark-metrics")
     mix = np.eye(options.features) + rng.normal(size=(options.features, options.features)) / np.sqrt(options.features)
     t, g = (rng.normal(size=(options.showers, options.features)) @ mix for _ in range(2))
-    edges = [np.linspace(*np.quantile(column, [0.001, 0.999]), 51) for column in t.T]
+    edges = [np.linspace(low, high, 51) for low, high in np.quantile(t, [0.001, 0.999], axis=0).T]
     h, k = (Histograms.fill(x, edges) for x in (t, g))
     print(
         f"{options.showers} + {options.showers} showers, {options.features} features\n\n| metric | CPU | peak so far |"

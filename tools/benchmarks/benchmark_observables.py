@@ -8,6 +8,9 @@ import argparse
 import resource
 import time
 
+from jaxtyping import Float
+from numpy import ndarray as Array
+
 from caloforge.data.bundled import showers_path
 from caloforge.data.store import ShowerFile
 from caloforge.geometry.readouts import readout
@@ -20,16 +23,16 @@ def main() -> None:
     parser.add_argument("--binning", help="readout, for files that do not carry one")
     parser.add_argument("-n", type=int, default=100_000)
     options = parser.parse_args()
-    kept = []
+    tables: list[dict[str, Float[Array, "n k"]]] = []
     with ShowerFile(showers_path(options.file), readout(options.binning) if options.binning else None) as file:
         start, processor = time.perf_counter(), time.process_time()
-        while len(kept) * len(file) < options.n:
-            kept.append(tabulate(file))  # kept, as the tables of one large file would be
+        while len(tables) * len(file) < options.n:
+            tables.append(tabulate(file))  # held, as the tables of one large file would be
         wall, processor = time.perf_counter() - start, time.process_time() - processor
-        n, cells = len(kept) * len(file), file.binning.n_voxels
-    columns = sum(table.shape[1] for table in kept[0].values())
+        n, cells = len(tables) * len(file), file.binning.n_voxels
+    columns = sum(table.shape[1] for table in tables[0].values())
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"{n} showers of {cells} cells: {len(kept[0])} observables in {columns} columns")
+    print(f"{n} showers of {cells} cells: {len(tables[0])} observables in {columns} columns")
     print(f"{wall:.0f} s ({processor:.0f} s of processor time, reading included), {memory:.2f} GB at most")
 
 

@@ -1,5 +1,6 @@
 """Time of drawing a report, with PDFs and without, and the size of its page: two halves of the bundled sample."""
 
+import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from caloforge.validation.validate import validate
 
 def main() -> None:
     """Print seconds of CPU and megabytes."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     with ShowerFile(showers_path(BUNDLED)) as file:
         showers = file.read()
     half = len(showers) // 2

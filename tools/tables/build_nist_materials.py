@@ -7,6 +7,7 @@ databases") and, for some HEP materials, from the PDG. Run it from the repositor
     python tools/tables/build_nist_materials.py
 """
 
+import argparse
 import json
 import os
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 from caloforge.simulation.tables.em_data import find_data
 
-TARGET = Path(__file__).parent.parent / "src" / "caloforge" / "geometry" / "nist_materials.json"
+TARGET = Path(__file__).parents[2] / "src" / "caloforge" / "geometry" / "nist_materials.json"
 HIGHEST_Z = 98
 
 
@@ -40,6 +41,7 @@ def read_geant4() -> dict[str, Any]:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     tables = read_geant4()
     lines = [
         f'"elements": {json.dumps(tables["elements"])}',

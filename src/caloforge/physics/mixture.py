@@ -13,12 +13,15 @@ and two are separate modes where the density there falls well below its lower pe
 
 __all__ = ["GaussianMixture", "best_mixture", "fit_mixture", "separate_modes"]
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
+import sklearn.mixture
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 from scipy.special import logsumexp
+from sklearn.exceptions import ConvergenceWarning
 
 _MOST = 6
 _STARTS = 3
@@ -60,51 +63,36 @@ def best_mixture(t: Float[Array, "N d"], rng: np.random.Generator, most: int = _
     """The mixture with the least BIC among those of 1, 2, ... components, up to the first that is worse."""
     best = fit_mixture(t, 1, rng)
     for n in range(2, most + 1):
-        found = fit_mixture(t, n, rng)
-        if found.bic(t) >= best.bic(t):
+        larger = fit_mixture(t, n, rng)
+        if larger.bic(t) >= best.bic(t):
             break
-        best = found
+        best = larger
     return best
 
 
 def fit_mixture(t: Float[Array, "N d"], n: int, rng: np.random.Generator) -> GaussianMixture:
-    """Mixture of ``n`` components of greatest likelihood, the best of several starts."""
-    ridge = np.diag(_RIDGE * t.var(axis=0) + _LEAST)
-    found = [_climb(t, _start(t, n, ridge, rng), ridge) for _ in range(_STARTS if n > 1 else 1)]
-    return max(found, key=lambda mixture: float(mixture.log_density(t).sum()))
+    """Mixture of ``n`` components of greatest likelihood, by EM from several starts.
 
-
-def _start(t: Float[Array, "N d"], n: int, ridge: Float[Array, "d d"], rng: np.random.Generator) -> GaussianMixture:
-    """Centres far from each other, as k-means++ chooses them (Arthur and Vassilvitskii, 2007)."""
-    scaled = t / np.sqrt(np.diag(ridge))
-    rows = [int(rng.integers(len(t)))]
-    distance = ((scaled - scaled[rows[0]]) ** 2).sum(1)
-    for _ in range(n - 1):
-        rows.append(int(rng.choice(len(t), p=distance / distance.sum())))
-        distance = np.minimum(distance, ((scaled - scaled[rows[-1]]) ** 2).sum(1))
-    nearest = np.argmin([((scaled - scaled[row]) ** 2).sum(1) for row in rows], axis=0)
-    return _maximise(t, np.eye(n)[nearest], ridge)
-
-
-def _climb(t: Float[Array, "N d"], mixture: GaussianMixture, ridge: Float[Array, "d d"]) -> GaussianMixture:
-    """Expectation and maximisation until the likelihood stands still."""
-    before = -np.inf
-    for _ in range(_STEPS):
-        joint = mixture.log_joint(t)
-        total = logsumexp(joint, axis=1)
-        if total.mean() - before < _CONVERGED:
-            break
-        before = total.mean()
-        mixture = _maximise(t, np.exp(joint - total[:, None]), ridge)
-    return mixture
-
-
-def _maximise(t: Float[Array, "N d"], member: Float[Array, "N K"], ridge: Float[Array, "d d"]) -> GaussianMixture:
-    size = member.sum(0) + 1e-9
-    mean = member.T @ t / size[:, None]
-    away = t - mean[:, None]
-    covariance = np.einsum("nk,kni,knj->kij", member, away, away, optimize=True) / size[:, None, None]
-    return GaussianMixture(size / size.sum(), mean, covariance + ridge)
+    Args:
+        t: features of N showers, of the order of one.
+        n: number of components.
+        rng: draws the starts (k-means++).
+    """
+    scale = np.sqrt(t.var(axis=0) + _LEAST / _RIDGE)  # so that the ridge is a part of each feature's own variance
+    starts = _STARTS if n > 1 else 1
+    em = sklearn.mixture.GaussianMixture(
+        n,
+        tol=_CONVERGED,
+        reg_covar=_RIDGE,
+        max_iter=_STEPS,
+        n_init=starts,
+        init_params="k-means++",
+        random_state=int(rng.integers(2**31)),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # what EM has after many steps is a mixture too
+        em.fit(t / scale)
+    return GaussianMixture(em.weights_, em.means_ * scale, em.covariances_ * np.outer(scale, scale))
 
 
 def separate_modes(mixture: GaussianMixture) -> Int[Array, " K"]:

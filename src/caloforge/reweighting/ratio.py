@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
-from scipy.optimize import minimize
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from caloforge.classifiers.auc import FAST
@@ -130,11 +130,6 @@ def calibrate(scores: Float[Array, " N"], labels: Int[Array, " N"], weights: Flo
     Source: Platt, Advances in Large Margin Classifiers (1999) 61.
     """
 
-    def loss(x: Float[Array, " 2"]) -> tuple[float, Float[Array, " 2"]]:
-        logit = x[0] * scores + x[1]
-        residual = weights * (1 / (1 + np.exp(-logit)) - labels)
-        value = (weights * (np.logaddexp(0, logit) - labels * logit)).sum()
-        return float(value / len(scores)), np.array([residual @ scores, residual.sum()]) / len(scores)
-
-    slope, offset = minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS").x
-    return (float(slope), float(offset)) if slope > 0 else (0.0, 0.0)
+    model = LogisticRegression(C=np.inf, tol=1e-8).fit(scores[:, None], labels, weights)
+    slope, offset = float(model.coef_[0, 0]), float(model.intercept_[0])
+    return (slope, offset) if slope > 0 else (0.0, 0.0)

@@ -25,8 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
-from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
+from sklearn.linear_model import LogisticRegression
 
 from caloforge.diagnosis.finding import ALPHA, Effect, judge
 from caloforge.errors import EmptySample
@@ -146,9 +145,9 @@ def _classify(
     taken, probability = np.empty(len(truth), np.int64), np.zeros((len(generated), n_modes))
     for k in range(_FOLDS):
         held_out = fold == k
-        weights = _logistic_regression(terms[~held_out], index[~held_out], n_modes)
-        taken[held_out] = np.argmax(terms[held_out] @ weights, axis=1)
-        probability += softmax(_terms(generated) @ weights, axis=1)
+        classifier = _logistic_regression(terms[~held_out], index[~held_out], n_modes)
+        taken[held_out] = classifier.predict(terms[held_out])
+        probability += classifier.predict_proba(_terms(generated))
     made = np.argmax(probability, axis=1)
     for mode in range(n_modes):
         _set_apart(mode, (truth, index, taken), (generated, made), n_modes, core)
@@ -188,21 +187,11 @@ def _stratified_folds(index: Int[Array, " N"], rng: np.random.Generator) -> Int[
     return fold
 
 
-def _logistic_regression(x: Float[Array, "N p"], index: Int[Array, " N"], n_modes: int) -> Float[Array, "p m"]:
+def _logistic_regression(x: Float[Array, "N p"], index: Int[Array, " N"], n_modes: int) -> LogisticRegression:
     """Multinomial, every mode with the same total weight, a ridge on all terms."""
     weight = (1 / np.bincount(index, minlength=n_modes))[index] / n_modes
-    target = np.eye(n_modes)[index]
-
-    def loss(flat: Float[Array, " pm"]) -> tuple[float, Float[Array, " pm"]]:
-        beta = flat.reshape(x.shape[1], n_modes)
-        logits = x @ beta
-        nll = -(weight * (target * log_softmax(logits, axis=1)).sum(axis=1)).sum()
-        slope = x.T @ (weight[:, None] * (softmax(logits, axis=1) - target)) + _RIDGE * beta
-        return float(nll + 0.5 * _RIDGE * (beta**2).sum()), slope.reshape(-1)
-
-    start = np.zeros(x.shape[1] * n_modes)
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 200})
-    return found.x.reshape(x.shape[1], n_modes)
+    strength = (2 if n_modes == 2 else 1) / _RIDGE  # of two modes only the difference of their coefficients is fitted
+    return LogisticRegression(C=strength, fit_intercept=False, max_iter=500).fit(x, index, weight)
 
 
 def _unfold(rates: Float[Array, "*R m m"], taken: Float[Array, "*R m"]) -> Float[Array, "*R m"]:

@@ -4,13 +4,15 @@ import math
 
 import pytest
 import torch
+from collapse_causes import divergence, sampled_divergence
+from toy_game import REMEDIES, Outcome, ToyGame, gradients, play, two_modes
 
 from caloforge.diagnosis.collapse.modes import judge_modes, measure_modes
-from caloforge.diagnosis.missing_mode import divergence, sampled_divergence
-from caloforge.diagnosis.toy_game import REMEDIES, Outcome, ToyGame, gradients, play, two_modes
 from caloforge.models.adversary import mode_seeking
 from caloforge.rng import stream, torch_stream
 from caloforge.validation.finding import Status
+
+N = 8000  # points
 
 
 @pytest.mark.parametrize("rarity", [0.5, 0.1, 0.01])
@@ -26,8 +28,8 @@ def test_the_cost_of_a_missing_mode_has_its_limits():
     assert costs == sorted(costs)
 
 
-def findings(points, seed):
-    truth, mode = two_modes(20_000, 0.01, torch_stream(seed, "truth"))
+def findings(points, seed, rarity=0.01):
+    truth, mode = two_modes(N, rarity, torch_stream(seed, "truth"))
     modes = measure_modes(truth.double().numpy(), mode.numpy(), points.double().numpy(), stream(seed, "modes"))
     return judge_modes(modes)
 
@@ -37,12 +39,12 @@ def test_the_minimax_game_loses_the_rare_mode_and_is_flagged():
     common, rare = gradients(outcome, 5000, torch_stream(1, "gradients"))
     assert rare.share < 0.002
     assert rare.of_total < 0.05 < common.of_total
-    assert findings(outcome.sample(20_000, torch_stream(1, "sample")), 1)[1].status is Status.FAIL
+    assert findings(outcome.sample(N, torch_stream(1, "sample")), 1)[1].status is Status.FAIL
 
 
 def test_truth_itself_is_not_flagged():
-    points, _ = two_modes(20_000, 0.01, torch_stream(7, "perfect generator"))
-    assert {f.status for f in findings(points, 2)} == {Status.PASS}
+    points, _ = two_modes(N, 0.05, torch_stream(7, "perfect generator"))
+    assert {f.status for f in findings(points, 2, 0.05)} == {Status.PASS}
 
 
 def test_same_seed_same_game():

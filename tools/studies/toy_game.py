@@ -92,13 +92,13 @@ class Outcome:
 
     def sample(self, n: int, chance: torch.Generator) -> Float[Tensor, "n 2"]:
         """Generated points that were kept."""
-        kept = torch.empty(0, 2)
-        while len(kept) < n:
+        accepted = torch.empty(0, 2)
+        while len(accepted) < n:
             points = self.propose(n, chance)
             if self.keep_probability is not None:
                 points = points[torch.rand(n, generator=chance) < self.keep_probability(points)]
-            kept = torch.cat([kept, points])
-        return kept[:n]
+            accepted = torch.cat([accepted, points])
+        return accepted[:n]
 
     def propose(self, n: int, chance: torch.Generator) -> Float[Tensor, "n 2"]:
         """Points as the generator makes them."""
@@ -110,8 +110,8 @@ def two_modes(n: int, rarity: float, chance: torch.Generator) -> tuple[Float[Ten
     """Points of the truth and their mode, 1 for the rare one."""
     rare = (torch.rand(n, generator=chance) < rarity).long()
     x = torch.randn(n, 2, generator=chance)
-    there = _NARROW * x + torch.tensor([_PLACE, 0.0])
-    return torch.where(rare[:, None] == 1, there, x), rare
+    displaced = _NARROW * x + torch.tensor([_PLACE, 0.0])
+    return torch.where(rare[:, None] == 1, displaced, x), rare
 
 
 def _perceptron(n_in: int, n_out: int) -> nn.Module:
@@ -172,11 +172,11 @@ def _critic_turn(
 
 def _generator_turn(outcome: Outcome, player: torch.optim.Optimizer, chance: torch.Generator) -> None:
     options = outcome.options
-    noise, other = torch.randn(2, options.batch, _NOISE, generator=chance)
+    noise, second = torch.randn(2, options.batch, _NOISE, generator=chance)
     fake = outcome.generator(noise)
     loss = options.game.generator_loss(outcome.critic(_packed(fake, options.packing))[:, 0])
     if options.mode_seeking > 0:
-        loss = loss + options.mode_seeking * mode_seeking(fake, outcome.generator(other), noise, other)
+        loss = loss + options.mode_seeking * mode_seeking(fake, outcome.generator(second), noise, second)
     player.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     player.step()
@@ -184,17 +184,17 @@ def _generator_turn(outcome: Outcome, player: torch.optim.Optimizer, chance: tor
 
 def gradients(outcome: Outcome, n: int, chance: torch.Generator) -> tuple[ModeGradient, ModeGradient]:
     """Gradient norms of the generator's loss with respect to points, for the common and for the rare mode."""
-    made, (truth, mode) = outcome.propose(n, chance), two_modes(n, 0.5, chance)
-    at_made, at_truth = (_norms(outcome, points) for points in (made, truth))
-    rare = made[:, 0] > _BORDER
+    generated, (truth, mode) = outcome.propose(n, chance), two_modes(n, 0.5, chance)
+    at_generated, at_truth = (_norms(outcome, points) for points in (generated, truth))
+    rare = generated[:, 0] > _BORDER
     first, second = (
         ModeGradient(
-            float(here.double().mean()),
-            float(at_made[here].mean()),
-            float(at_made[here].sum() / at_made.sum().clamp_min(1e-30)),
+            float(of_mode.double().mean()),
+            float(at_generated[of_mode].mean()),
+            float(at_generated[of_mode].sum() / at_generated.sum().clamp_min(1e-30)),
             float(at_truth[mode == k].mean()),
         )
-        for k, here in enumerate((~rare, rare))
+        for k, of_mode in enumerate((~rare, rare))
     )
     return first, second
 
