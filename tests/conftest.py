@@ -10,7 +10,6 @@ from jaxtyping import install_import_hook
 # Shapes and dtypes in signatures are checked whenever the tests run.
 install_import_hook("caloforge", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
-from caloforge.cli.main import run  # noqa: E402
 from caloforge.data.showers import Showers  # noqa: E402
 from caloforge.geometry.binning import Binning, Layer  # noqa: E402
 
@@ -23,6 +22,7 @@ def _one_thread():
 @pytest.fixture
 def call(monkeypatch, capsys):
     """Run a command line; returns (exit code, stdout, stderr)."""
+    from caloforge.cli.main import run  # most tests do without the command line and all that it imports
 
     def call(*words):
         monkeypatch.setattr(sys, "argv", ["caloforge", *map(str, words)])
