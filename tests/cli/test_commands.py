@@ -9,7 +9,8 @@ import pytest
 import caloforge
 from caloforge.cli.main import COMMANDS
 from caloforge.data.bundled import BUNDLED, showers_path
-from caloforge.data.store import ShowerFile, write_showers
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import write_showers
 
 CONFIG = """
 seed: 3

@@ -88,9 +88,9 @@ def test_simulate_takes_a_yaml_file(own, tmp_path):
     with ShowerFile(tmp_path / "truth.h5") as file:
         assert file.detector == "mine"
         assert file.binning.n_layers == 10
-        assert file.provenance["detector_origin"] == "user's own"
-        assert detector_from_yaml(file.provenance["detector_yaml"]) == detector(str(own))
-        assert file.provenance["mesh"] == "detector"
+        assert file.provenance.facts["detector_origin"] == "user's own"
+        assert detector_from_yaml(file.provenance.facts["detector_yaml"]) == detector(str(own))
+        assert file.provenance.facts["mesh"] == "detector"
         showers = file.read()
     assert (showers.theta > 0).all()
     assert (showers.total_energy > 0).all()

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from caloforge.config import load_config
-from caloforge.data.store import ShowerFile, write_showers
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import write_showers
 from caloforge.errors import UnwritablePath
 from caloforge.files import require_new
 from caloforge.physics.observables import OBSERVABLES

@@ -9,7 +9,8 @@ import yaml
 
 from caloforge.config import load_config, packaged_configs
 from caloforge.data.showers import Showers
-from caloforge.data.store import ShowerFile, write_showers
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import write_showers
 from caloforge.errors import BadFile
 from caloforge.preprocessing.parts import ConditionColumns
 from caloforge.training.run import load_run, shipped_models

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import yaml
 
-from caloforge.data.store import ShowerFile, write_showers
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import write_showers
 from caloforge.errors import BadValue, BrokenPlugin, UnknownModel
 from caloforge.models import MODELS
 from caloforge.models.plugins import PLUGINS, source_of

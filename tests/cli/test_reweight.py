@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from caloforge.data.showers import Showers
-from caloforge.data.store import ShowerFile, write_showers
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import write_showers
 
 FEW = ["--observable", "response", "--observable", "layer_energy"]
 

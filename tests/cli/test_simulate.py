@@ -58,7 +58,7 @@ def test_answer_on_stdout(tmp_path):
     answer = json.loads(result.stdout)
     with ShowerFile(path) as file:
         showers = file.read()
-        assert file.provenance["command"].startswith("caloforge")
+        assert file.provenance.facts["command"].startswith("caloforge")
     assert answer["showers"] == len(showers) == 4
     assert answer["mean_response"] == pytest.approx((showers.total_energy / showers.incident_energy).mean())
     assert answer["geant4_ms_per_shower"] > 0
@@ -98,7 +98,7 @@ def test_gflash_says_what_it_is(tmp_path):
     answer = json.loads(result.stdout)
     assert answer["engine"] == "Grindhammer-Peters parametrisation"
     with ShowerFile(path) as file:
-        facts, showers = file.provenance, file.read()
+        facts, showers = file.provenance.facts, file.read()
     assert facts["engine"] == "Grindhammer-Peters parametrisation"
     assert not {"geant4", "physics_list", "data_tables"} & set(facts)
     assert len(showers) == answer["showers"] == 30

@@ -8,7 +8,8 @@ import yaml
 from PIL import Image
 
 from caloforge.config import RunConfig
-from caloforge.data.store import ShowerFile, write_showers
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import write_showers
 from caloforge.training.ensemble import load_ensemble, train_ensemble
 from caloforge.training.train import train_run
 
@@ -57,7 +58,7 @@ def test_generate_and_diagnose(call, place, tmp_path):
     assert (code, err) == (0, "")
     with ShowerFile(tmp_path / "fake.h5") as file:
         assert len(file.read()) == 41
-        assert file.provenance["training"]["members"] == 2
+        assert file.provenance.facts["training"]["members"] == 2
     code, _, err = call("diagnose", place / "ensemble", "--truth", place / "truth.h5", "-o", tmp_path / "diagnosis")
     assert (code, "give a member" in err, err.count("\n")) == (1, True, 1)
 

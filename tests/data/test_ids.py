@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import chisquare
 
 from caloforge.data.ids import SURE_CELLS, shower_ids
-from caloforge.data.store import trim_mantissa
+from caloforge.data.writer import trim_mantissa
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ import pytest
 
 from caloforge.data.merge import merge_files
 from caloforge.data.showers import Showers
-from caloforge.data.store import ShowerFile, write_showers
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import write_showers
 from caloforge.errors import BadFile, BadValue, BinningMismatch, UnwritablePath
 from caloforge.geometry.readouts import readout
 
@@ -21,7 +22,7 @@ def parts(showers, tmp_path):
 
 def test_all_showers_in_order_with_the_provenance_of_the_parts(showers, parts, tmp_path):
     with ShowerFile(merge_files(parts, tmp_path / "all.h5")) as file:
-        merged, facts = file.read(), file.provenance
+        merged, facts = file.read(), file.provenance.facts
         assert file.detector == "tea"
     for name in ("energy", "incident_energy", "pdg", "theta", "phi"):
         np.testing.assert_array_equal(getattr(merged, name), getattr(showers, name))
@@ -36,13 +37,13 @@ def test_all_showers_in_order_with_the_provenance_of_the_parts(showers, parts, t
 def test_what_does_not_belong_together_is_refused_and_leaves_nothing(showers, parts, tmp_path):
     other_mesh, other_detector, overlap = (tmp_path / f"{name}.h5" for name in ("mesh", "detector", "overlap"))
     mesh = readout("siw-1080")
-    write_showers(other_mesh, Showers.perpendicular(np.ones((2, 1080), np.float32), np.ones(2), mesh), "tea", {})
+    write_showers(other_mesh, Showers.perpendicular(np.ones((2, 1080), np.float32), np.full(2, 1e4), mesh), "tea", {})
     write_showers(other_detector, showers[:5], "coffee", {})
     write_showers(overlap, showers[1498:1502], "tea", {})
     output = tmp_path / "all.h5"
     for more, error, words in (
         (other_mesh, BinningMismatch, "siw-1080"),
-        (other_detector, BadFile, "detector coffee"),
+        (other_detector, BadFile, "detector differs .coffee against tea."),
         (overlap, BadFile, "2 of its showers lie in .*first.h5 too"),
         (parts[0], BadFile, "1500 showers twice|1500 of its showers"),
         (tmp_path / "missing.h5", BadFile, "no such file"),
@@ -63,3 +64,11 @@ def test_output_is_kept_unless_told(parts, tmp_path):
     merge_files(parts, output, overwrite=True)
     with pytest.raises(BadValue):
         merge_files([], tmp_path / "none.h5")
+
+
+@pytest.mark.parametrize("bits", [8, 11])
+def test_a_trimmed_copy_is_refused(showers, parts, tmp_path, bits):
+    copy = merge_files(parts[:1], tmp_path / "copy.h5", mantissa_bits=bits)
+    with pytest.raises(BadFile, match=r"of its showers lie in .*first\.h5 too"):
+        merge_files([parts[0], parts[1], copy], tmp_path / "all.h5")
+    assert not (tmp_path / "all.h5").exists()

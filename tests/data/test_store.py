@@ -7,7 +7,8 @@ import pytest
 
 from caloforge.data.showers import Showers
 from caloforge.data.splits import SPLITS, split_mask, take_split
-from caloforge.data.store import ShowerFile, ShowerWriter, trim_mantissa, write_showers
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import ShowerWriter, trim_mantissa, write_showers
 from caloforge.errors import BadFile, BadValue, BinningMismatch, UnwritablePath
 from caloforge.geometry.binning import Binning
 
@@ -29,7 +30,7 @@ def test_round_trip(path, showers, binning):
     with ShowerFile(path) as file:
         again = file.read()
         assert file.detector == "a stack"
-        assert file.provenance == {"seed": 3}
+        assert file.provenance.facts == {"seed": 3}
         assert file.binning == binning
     for name in ("energy", "incident_energy", "pdg", "theta", "phi"):
         assert np.array_equal(getattr(again, name), getattr(showers[:50], name)), name
@@ -54,7 +55,7 @@ def test_append_and_slices(tmp_path, showers, binning):
         assert not file.exists()
     with ShowerFile(file) as stored:
         assert len(stored) == 90
-        assert stored.provenance == {"extra": 1}
+        assert stored.provenance.facts == {"extra": 1}
         assert np.array_equal(stored[40:70].energy, showers.energy[40:70])
         joined = Showers.concatenate(list(stored.batches(17)))
         assert np.array_equal(joined.energy, showers.energy[:90])

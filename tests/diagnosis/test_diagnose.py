@@ -10,7 +10,8 @@ import yaml
 from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.showers import Showers
 from caloforge.data.splits import SPLITS, take_split
-from caloforge.data.store import ShowerFile, write_showers
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import write_showers
 from caloforge.diagnosis.collapse.diagnose import diagnose_run, latent_use
 from caloforge.diagnosis.collapse.latent import judge_latent
 from caloforge.models import model_config

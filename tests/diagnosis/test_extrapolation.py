@@ -9,7 +9,7 @@ import yaml
 
 from caloforge.data.showers import Showers
 from caloforge.data.splits import split_mask, take_split
-from caloforge.data.store import write_showers
+from caloforge.data.writer import write_showers
 from caloforge.diagnosis.extrapolation.deviation import GOALS, deviations, judge_deviation
 from caloforge.diagnosis.extrapolation.study import extrapolate
 from caloforge.diagnosis.extrapolation.unseen import showers_near

@@ -10,7 +10,7 @@ import yaml
 
 from caloforge.classifiers.auc import ClassifierSettings
 from caloforge.data.showers import Showers
-from caloforge.data.store import write_showers
+from caloforge.data.writer import write_showers
 from caloforge.errors import BadObservable
 from caloforge.interpretation.interpret import interpret_run
 from caloforge.models import model_config

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from caloforge.data.showers import Showers
-from caloforge.data.store import ShowerFile, write_showers
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import write_showers
 from caloforge.errors import BadObservable, EmptySample, UnknownName
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.geometry.readouts import readout

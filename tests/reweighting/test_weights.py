@@ -4,7 +4,8 @@ import h5py
 import numpy as np
 import pytest
 
-from caloforge.data.store import ShowerFile, write_showers
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import write_showers
 from caloforge.errors import BadFile, UnwritablePath
 from caloforge.reweighting.weights import (
     OtherShowers,
@@ -58,7 +59,7 @@ def test_rejection_keeps_the_weighted_expectation(tmp_path, weighted, showers):
     with ShowerFile(path) as file:
         n = unweight(weights, path, file, tmp_path / "u.h5", 1)
     with ShowerFile(tmp_path / "u.h5") as file:
-        kept, facts = file.read(), file.provenance
+        kept, facts = file.read(), file.provenance.facts
     p = weights.values / weights.values.max()
     assert n == len(kept) == pytest.approx(p.sum(), abs=4 * np.sqrt((p * (1 - p)).sum()))
     response = (showers.total_energy / showers.incident_energy).astype(np.float64)

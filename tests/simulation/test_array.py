@@ -51,8 +51,8 @@ def test_parts_make_the_file_of_one_call(request_of, undisturbed, tmp_path):
     assert_same(read(output), read(one_call))
     with ShowerFile(output) as merged, ShowerFile(one_call) as file:
         same = {"detector", "readout", "particle", "energy", "n", "seed", "geant4", "data_tables", "mantissa_bits"}
-        assert {key: merged.provenance[key] for key in same} == {key: file.provenance[key] for key in same}
-        assert set(merged.provenance) == set(file.provenance)
+        assert {key: merged.provenance.facts[key] for key in same} == {key: file.provenance.facts[key] for key in same}
+        assert set(merged.provenance.facts) == set(file.provenance.facts)
 
 
 @pytest.mark.geant4

@@ -8,7 +8,8 @@ from scipy.optimize import curve_fit
 from scipy.special import gammainc
 
 from caloforge.data.bundled import BUNDLED, showers_path
-from caloforge.data.store import ShowerFile, trim_mantissa
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import trim_mantissa
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.geometry.detector import DETECTORS, Detector, Slab, detector
@@ -152,14 +153,14 @@ def test_inclined_showers_have_the_same_bits_on_any_workers(tmp_path):
             np.testing.assert_array_equal(getattr(one.read(), name), getattr(two.read(), name))
         assert len(np.unique(one.read().theta)) == 8
         wanted = {"theta": "0deg:40deg:solid-angle", "phi": "0deg:360deg:uniform", "mesh": "axis"}
-        assert wanted.items() <= one.provenance.items()
+        assert wanted.items() <= one.provenance.facts.items()
 
 
 @pytest.mark.geant4
 def test_perpendicular_showers_are_those_of_the_bundled_sample(tmp_path):
     """The three of lowest energy among its first 50, bit for bit as they were made."""
     with ShowerFile(showers_path(BUNDLED)) as file:
-        sample, facts = file[0:50], file.provenance
+        sample, facts = file[0:50], file.provenance.facts
     primaries = Beam(11, parse_spectrum(facts["energy"])).primaries(50, facts["seed"])
     np.testing.assert_array_equal(primaries.energy, sample.incident_energy)
     with Worker() as hired:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from caloforge.data.bundled import BUNDLED, showers_path
-from caloforge.data.store import ShowerFile, trim_mantissa
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import trim_mantissa
 from caloforge.errors import BadValue, UnknownName
 from caloforge.geometry.detector import detector
 from caloforge.geometry.readouts import readout
@@ -126,7 +127,7 @@ cells = [geant4.simulate(stack, primaries[i : i + 1], mesh)[0].energy[0] for i i
 np.savez(sys.argv[3], softest=softest, energy=primaries.energy[softest], cells=cells)
 """
     with ShowerFile(showers_path(BUNDLED)) as file:
-        facts, bundled = file.provenance, next(iter(file.batches()))
+        facts, bundled = file.provenance.facts, next(iter(file.batches()))
     arguments = [facts["energy"], str(facts["seed"]), str(tmp_path / "new.npz")]
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

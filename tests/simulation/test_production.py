@@ -192,7 +192,7 @@ def simulate_alone(request, rows):
 def test_provenance_says_how_it_was_made(request_of, tmp_path):
     path = produce(request_of(n=2), tmp_path / "truth.h5", mantissa_bits=11, command="caloforge simulate")
     with ShowerFile(path) as file:
-        facts, words = file.provenance, file.read().energy.view(np.uint32)
+        facts, words = file.provenance.facts, file.read().energy.view(np.uint32)
     wanted = {"detector": "par04-siw", "readout": "siw-1080", "particle": "e-", "energy": "50MeV:200MeV:log"}
     assert wanted.items() <= facts.items()
     assert facts["seed"] == 3

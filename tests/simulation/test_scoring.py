@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from caloforge.data.bundled import BUNDLED, showers_path
-from caloforge.data.store import ShowerFile, trim_mantissa
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import trim_mantissa
 from caloforge.simulation.production.worker import Shard, Worker
 from caloforge.simulation.tables.em_data import find_data
 
@@ -18,7 +19,7 @@ from caloforge.simulation.tables.em_data import find_data
 def test_bundled_sample_is_reproduced(request_of):
     """The three lowest energies among its first 50 showers; any change of physics or scoring shows here."""
     with ShowerFile(showers_path(BUNDLED)) as file:
-        sample, tables = file[:50], file.provenance["data_tables"]
+        sample, tables = file[:50], file.provenance.facts["data_tables"]
     if find_data().description != tables:
         pytest.skip("the sample was made with the built-in tables, here are others")
     request = request_of("1GeV:100GeV:log", 50, seed=2026)

@@ -10,7 +10,7 @@ from caloforge.classifiers.protocol import FAST_PROTOCOL
 from caloforge.cli.validate import validate as command
 from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
-from caloforge.data.store import write_showers
+from caloforge.data.writer import write_showers
 from caloforge.errors import BadFile, BinningMismatch, EmptySample, UnknownName, UnwritablePath
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.geometry.readouts import readout

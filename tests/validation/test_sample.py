@@ -6,7 +6,8 @@ import pytest
 
 from caloforge.data.showers import Showers
 from caloforge.data.splits import SplitOf, take_split
-from caloforge.data.store import ShowerFile, write_showers
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import write_showers
 from caloforge.errors import EmptySample
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.readouts import readout

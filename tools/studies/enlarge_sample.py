@@ -10,7 +10,8 @@ import argparse
 import numpy as np
 
 from caloforge.data.showers import Showers
-from caloforge.data.store import ShowerFile, ShowerWriter
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import ShowerWriter
 from caloforge.geometry.readouts import readout
 from caloforge.preprocessing.symmetry import AxialSymmetry
 from caloforge.rng import stream

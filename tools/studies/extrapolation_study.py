@@ -102,7 +102,7 @@ def trained(config: RunConfig, place: Path) -> Run:
     """The run in this folder; trained, or finished, where it is not complete."""
     if not (place / "weights.safetensors").is_file():
         with ShowerFile(showers_path(config.data)) as file:
-            showers, facts = config.chosen(file.read()), {"file": config.data, **file.provenance}
+            showers, facts = config.chosen(file.read()), {"file": config.data, **file.provenance.facts}
         resume = (place / "state.pt").is_file()
         start = time.process_time()
         text = config.to_yaml()

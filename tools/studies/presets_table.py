@@ -4,6 +4,7 @@ python tools/studies/presets_table.py --energy 10GeV -n 20 --workers 2
 """
 
 import argparse
+import math
 
 import numpy as np
 
@@ -23,7 +24,7 @@ def row(name: str, particle: str, energy: str, n: int, seed: int, workers: int) 
     showers, facts = simulate(Request(stack, beam, default_readout(stack), n, seed, physics=physics), workers)
     response = 100 * showers.total_energy / showers.incident_energy
     error, spread = response.std(ddof=1) / np.sqrt(n), 100 * response.std(ddof=1) / response.mean()
-    per_gev = facts["host_ms_per_shower"] / (showers.incident_energy.mean() / GeV)
+    per_gev = (facts.host_ms_per_shower or math.nan) / (showers.incident_energy.mean() / GeV)
     return (
         f"| {name} | {particle} | {response.mean():.3g} ± {error:.2g} | {spread:.3g} | {per_gev:.2g} | {physics.name} |"
     )

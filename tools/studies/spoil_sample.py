@@ -12,7 +12,8 @@ import numpy as np
 
 from caloforge.data.bundled import showers_path
 from caloforge.data.showers import Showers
-from caloforge.data.store import ShowerFile, write_showers
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import write_showers
 from caloforge.rng import stream
 
 SHIFT, LAYER, NOISE, SHARE = 1.02, 6, 0.15, 0.01

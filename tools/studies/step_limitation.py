@@ -6,6 +6,7 @@ Each row is a call of caloforge's own simulation with other options. Run it from
 """
 
 import argparse
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -40,12 +41,13 @@ def rows(energy: str, n: int, seed: int) -> Iterator[str]:
         beam = Beam(11, parse_spectrum(energy))
         request = Request(detector("par04-siw"), beam, readout("siw-1080"), n, seed, physics=SETTINGS[name])
         showers, facts = simulate(request)
-        response = showers.total_energy / showers.incident_energy / (1 - facts["energy_outside_mesh"])
+        per_shower = facts.host_ms_per_shower or math.nan
+        response = showers.total_energy / showers.incident_energy / (1 - (facts.energy_outside_mesh or 0.0))
         mean, error = response.mean(), response.std(ddof=1) / np.sqrt(n)
         reference = reference or mean
         yield (
             f"| {name} | {100 * mean:.3f} ± {100 * error:.3f} | {mean / reference:.3f} ± {error / reference:.3f} "
-            f"| {100 * response.std(ddof=1) / mean:.1f} | {facts['host_ms_per_shower'] / beam.spectrum.low * 1e3:.0f} |"
+            f"| {100 * response.std(ddof=1) / mean:.1f} | {per_shower / beam.spectrum.low * 1e3:.0f} |"
         )
 
 

@@ -19,6 +19,7 @@ from caloforge.api.observable_table import ObservableTable
 from caloforge.data.ids import digest_of
 from caloforge.data.incident import Incident
 from caloforge.data.opening import open_showers
+from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
 from caloforge.data.splits import Split, take_split
 from caloforge.data.store import ShowerFile
@@ -62,7 +63,7 @@ class Dataset:
         return self._file.detector
 
     @cached_property
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> Provenance:
         """How the file was made; empty for a file that does not say."""
         return self._file.provenance
 
@@ -88,7 +89,12 @@ class Dataset:
 
     def origin(self) -> dict[str, Any]:
         """Where its showers come from, for the provenance of what is made of them."""
-        return {"file": self.name, "detector": self.detector, **self.provenance, **({} if self.whole else self._part)}
+        return {
+            "file": self.name,
+            "detector": self.detector,
+            **self.provenance.facts,
+            **({} if self.whole else self._part),
+        }
 
     @property
     def _part(self) -> dict[str, Any]:

@@ -16,9 +16,10 @@ from caloforge.api.incident import Angle, Energy, Particle, incident_particles
 from caloforge.data.bundled import showers_path
 from caloforge.data.incident import Incident
 from caloforge.data.opening import open_like
+from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
 from caloforge.data.splits import Split, take_split
-from caloforge.data.store import ShowerWriter
+from caloforge.data.writer import ShowerWriter
 from caloforge.errors import BadValue, EmptySample
 from caloforge.files import require_new
 from caloforge.generation.mixture import mixture_batches
@@ -169,7 +170,9 @@ class Model:
             for part in self._batches(asked, seed, batch):
                 parts.append(part)
                 progress(sum(map(len, parts)), len(asked))
-            return replace(Showers.concatenate(parts), detector=self.detector, provenance=facts)
+            return replace(
+                Showers.concatenate(parts), detector=self.detector, provenance=Provenance.model_validate(facts)
+            )
         self._stream(asked, seed, batch, Path(output), facts, progress)
         return open_dataset(output)
 

@@ -53,7 +53,7 @@ def open_truth(
         require_one_mesh(file.binning, judged.binning)
         part = truth_split(split, file, [judged])
         parts.append(SplitOf(file, "test") if part == "test" else file)
-        facts.append({"file": str(path), "split": part, **file.provenance})
+        facts.append({"file": str(path), "split": part, **file.provenance.facts})
     return Joined(tuple(parts)), facts
 
 
@@ -61,6 +61,6 @@ def truth_split(split: str, truth: ShowerFile, judged: Sequence[ShowerFile]) -> 
     """``auto`` is the test split where any of the models was trained on this very truth."""
     if split != "auto":
         return split
-    runs = [file.provenance.get("training", {}) for file in judged]
-    trained = {digest for run in runs for digest in (run.get("showers_digest"), run.get("data", {}).get("file_digest"))}
+    runs = [file.provenance.training for file in judged if file.provenance.training]
+    trained = {digest for run in runs for digest in (run.showers_digest, run.data.file_digest if run.data else None)}
     return "test" if trained - {None} and truth.digest in trained else "all"

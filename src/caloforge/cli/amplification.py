@@ -62,7 +62,7 @@ def amplification(
         progress(0.1, "generated showers")
         made = read_sample(showers, chosen, keep=0, progress=lambda done: progress(0.1 + 0.8 * done / len(showers)))
         _require_independent(true, made)
-        origin = {"generated": {"file": str(generated), **showers.provenance}, "truth": facts}
+        origin = {"generated": {"file": str(generated), **showers.provenance.facts}, "truth": facts}
     found = [amplify(name, true.table[name][:, 0], made.table[name][:, 0], training, cells) for name in chosen]
     answer = {
         "showers": len(made),
@@ -84,10 +84,10 @@ def _chosen(names: Sequence[str]) -> dict[str, Observable]:
 
 
 def _training_showers(showers: ShowerFile) -> int:
-    known = showers.provenance.get("training", {}).get("training_showers")
-    if known is None:
+    training = showers.provenance.training
+    if training is None or training.training_showers is None:
         raise BadValue("--training-showers", None, f"{showers.path} does not say how many its model was trained on")
-    return int(known)
+    return training.training_showers
 
 
 def _require_independent(truth: Sample, generated: Sample) -> None:

@@ -59,6 +59,6 @@ def generate(
             warn=lambda text: print(f"caloforge: warning: {text}", file=sys.stderr),
         )
     with showers:
-        count, per_shower = len(showers), showers.provenance["host_ms_per_shower"]
+        count, per_shower = len(showers), showers.provenance.host_ms_per_shower
     answer = {"file": str(output), "showers": count, "generator_ms_per_shower": per_shower}
     print(json.dumps(answer) if json_only else f"{output}: {count} showers, {per_shower:.3f} ms each")

@@ -79,5 +79,5 @@ def _facts(file: ShowerFile) -> dict[str, Any]:
         "readout": f"{file.binning.name}: {file.binning.n_layers} layers, {file.binning.n_voxels} cells",
         "mean_response": f"{response.mean():.5f} +- {response.std() / np.sqrt(len(response)):.5f} (E_cells/E_incident)",
         "cells_hit": f"{hits / (len(file) * file.binning.n_voxels):.1%}",
-        "provenance": file.provenance,
+        "provenance": file.provenance.facts,
     }

@@ -3,6 +3,7 @@
 __all__ = ["merge"]
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,8 @@ def merge(
     """Merge the shards of a finished job array, or files of showers with one mesh and detector, into one file."""
     folders = [path for path in inputs if path.is_dir()]
     if not folders:
-        merge_files(inputs, output, 23 if mantissa_bits is None else mantissa_bits, overwrite, find_binning(binning))
+        bits = 23 if mantissa_bits is None else mantissa_bits
+        merge_files(inputs, output, bits, overwrite, find_binning(binning), _warn)
     elif len(inputs) == 1:
         merge_shards(inputs[0], output, mantissa_bits, overwrite)
     else:
@@ -37,3 +39,7 @@ def merge(
     with ShowerFile(output) as file:
         answer = {"file": str(output), "showers": len(file), "inputs": [str(path) for path in inputs]}
     print(json.dumps(answer) if json_only else f"{output}: {answer['showers']} showers")
+
+
+def _warn(text: str) -> None:
+    print(f"caloforge: warning: {text}", file=sys.stderr)

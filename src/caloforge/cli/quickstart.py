@@ -28,7 +28,8 @@ from caloforge.config import RunConfig, load_config
 from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
-from caloforge.data.store import ShowerFile, ShowerWriter
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import ShowerWriter
 from caloforge.errors import CaloforgeError
 from caloforge.files import require_new, require_writable
 from caloforge.generation.sampler import BLOCK, sample_batches
@@ -127,7 +128,7 @@ def _simulate_live(sample: Showers, origin: dict[str, Any], n: int, seed: int) -
         showers, provenance = simulate(request, CORES, report)
         seconds = time.perf_counter() - start
     response = showers.total_energy / showers.incident_energy
-    core_ms = provenance["host_ms_per_shower"] * len(showers)
+    core_ms = (provenance.host_ms_per_shower or 0.0) * len(showers)
     return Live(
         n,
         float(response.mean()),

@@ -77,7 +77,7 @@ def reweight(
     mesh = find_binning(binning)
     with ExitStack() as stack:
         showers = stack.enter_context(open_showers(generated, mesh))
-        origin = {"generated": {"file": str(generated), **showers.provenance}, "caloforge": __version__}
+        origin = {"generated": {"file": str(generated), **showers.provenance.facts}, "caloforge": __version__}
         if truth:
             chosen = _chosen(observable)
             reference, facts = open_truth(stack, truth, split, mesh, showers)
@@ -141,7 +141,7 @@ def _extend(showers: ShowerFile, fitted: Path, origin: dict[str, Any], output: P
 
 
 def _training(showers: ShowerFile) -> dict[str, Any]:
-    return dict(showers.provenance.get("training", {}))
+    return showers.provenance.training.facts if showers.provenance.training else {}
 
 
 def _draw(showers: ShowerFile, path: Path, output: Path, seed: int) -> dict[str, Any]:

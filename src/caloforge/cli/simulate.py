@@ -167,14 +167,19 @@ class _Share:
 def _summary(path: Path) -> dict[str, Any]:
     """What was made: mean response, cost, size and tables."""
     with ShowerFile(path) as file:
-        facts, n = file.provenance, len(file)
+        made, n = file.provenance, len(file)
         response = sum(float((part.total_energy / part.incident_energy).sum()) for part in file.batches()) / n
     size = path.stat().st_size
     keys = ("engine", "geant4", "physics_list", "data_kind", "data_tables", "core_seconds")
-    numbers = {"mean_response": response, "ms_per_shower": facts["host_ms_per_shower"], "bytes": size}
-    if "geant4" in facts:
-        numbers["geant4_ms_per_shower"] = facts["host_ms_per_shower"]
-    return {"file": str(path), "showers": n, **numbers, **{key: facts[key] for key in keys if key in facts}}
+    numbers = {"mean_response": response, "ms_per_shower": made.host_ms_per_shower, "bytes": size}
+    if made.geant4:
+        numbers["geant4_ms_per_shower"] = made.host_ms_per_shower
+    return {
+        "file": str(path),
+        "showers": n,
+        **numbers,
+        **{key: value for key in keys if (value := getattr(made, key)) is not None},
+    }
 
 
 def _task_summary(array: ArrayStatus, part: ArrayTask, output: Path) -> dict[str, Any]:

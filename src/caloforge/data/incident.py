@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
+from caloforge.data.checks import check_angles
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue
 
@@ -24,7 +25,7 @@ class Incident:
         phi: azimuth of the direction, rad.
 
     Raises:
-        BadValue: arrays of different lengths.
+        BadValue: arrays of different lengths, or angles that are no directions towards the calorimeter in radians.
     """
 
     energy: Float[Array, " N"]
@@ -36,6 +37,7 @@ class Incident:
         lengths = {field.name: len(getattr(self, field.name)) for field in fields(self)}
         if len(set(lengths.values())) > 1:
             raise BadValue("incident particles", lengths, "give one value of each for every particle")
+        check_angles(self.theta, self.phi)
 
     @classmethod
     def of(cls, showers: Showers) -> "Incident":

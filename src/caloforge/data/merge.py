@@ -2,7 +2,7 @@
 
 __all__ = ["merge_files"]
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,15 @@ from numpy import ndarray as Array
 
 from caloforge.data.ids import SURE_CELLS
 from caloforge.data.opening import open_showers
+from caloforge.data.origins import compare_origins
+from caloforge.data.provenance import Part, Provenance
 from caloforge.data.showers import Showers
-from caloforge.data.store import ShowerFile, ShowerWriter
+from caloforge.data.writer import ShowerWriter
 from caloforge.errors import BadFile, BadValue, BinningMismatch
 from caloforge.files import require_new
 from caloforge.geometry.binning import Binning
 
+_REMEDY = "merge only showers of one detector whose meshes lie in one frame"
 _SUMS = ("n", "core_seconds")
 
 
@@ -27,10 +30,12 @@ def merge_files(
     mantissa_bits: int = 23,
     overwrite: bool = False,
     binning: Binning | None = None,
+    warn: Callable[[str], None] = lambda text: None,
 ) -> Path:
     """Stream the showers of all files, in the order given, into one.
 
-    Facts on which all parts agree stay at the top of the provenance; ``parts`` holds that of each file as it is.
+    Facts on which all parts agree stay at the top of the provenance; ``parts`` holds that of each file as it is, and
+    ``warnings`` what differs between them.
 
     Args:
         paths: files of showers.
@@ -38,10 +43,12 @@ def merge_files(
         mantissa_bits: bits of the mantissa of cell energies to keep; 23 changes nothing.
         overwrite: replace an output that exists.
         binning: mesh of the files, where they do not know it.
+        warn: called with each difference in physics list, cuts and tables.
 
     Raises:
         BadValue: no file.
-        BadFile: a file cannot be read, has another detector, or shares showers with one before it.
+        BadFile: a file cannot be read, has another detector or frame of the mesh, or shares showers with one before
+            it, be they rounded.
         BinningMismatch: the files do not share one mesh.
         UnwritablePath: the output exists, is an input, or cannot be written.
     """
@@ -49,62 +56,64 @@ def merge_files(
     if not sources:
         raise BadValue("files to merge", 0, "give at least one")
     require_new(output, overwrite, sources)
-    parts = _checked(sources, binning)
+    mesh, parts, warnings = _compare(sources, binning)
+    for text in warnings:
+        warn(text)
     with open_showers(sources[0], binning) as first:
-        mesh, detector = first.binning, first.detector
-    seen = []
-    with ShowerWriter(output, mesh, detector, _provenance(parts), mantissa_bits) as writer:
+        detector = first.detector
+    ids = []
+    with ShowerWriter(output, mesh, detector, _provenance(parts, warnings), mantissa_bits) as writer:
         for source in sources:
             with open_showers(source, binning) as file:
                 for batch in file.batches():
                     writer.append(batch)
-                    seen.append(_ids(batch))
-            _refuse_twice(seen, sources, parts)
+                    ids.append(_sure_ids(batch))
+        _refuse_twice(np.concatenate(ids), sources, parts)
     return output
 
 
-def _checked(sources: Sequence[Path], binning: Binning | None) -> list[dict[str, Any]]:
-    """What each file is, after meshes and detectors were compared, before anything is written."""
-    parts: list[dict[str, Any]] = []
+def _compare(sources: Sequence[Path], binning: Binning | None) -> tuple[Binning, list[Part], list[str]]:
+    """The mesh, what each file is and what differs, before anything is written; the first file is the measure."""
+    parts: list[Part] = []
+    warnings: list[str] = []
     with open_showers(sources[0], binning) as first:
+        mesh = first.binning
         for source in sources:
             with open_showers(source, binning) as file:
-                if file.binning.layers != first.binning.layers:
-                    names = [f"{f.binning.name} in {f.path}" for f in (first, file)]
-                    raise BinningMismatch(*names)
-                if not _same_detector(file, first):
-                    problem = f"detector {file.detector}, but {sources[0]} has {first.detector}"
-                    raise BadFile(source, problem, "merge only showers of one detector")
-                parts.append({"file": source.name, "showers": len(file), "provenance": file.provenance})
-    return parts
+                if not file.binning.same_cells(first.binning):
+                    raise BinningMismatch(*(f"{f.binning.name} in {f.path}" for f in (first, file)))
+                mesh = mesh.with_depths_of(file.binning)
+                differences = compare_origins(first, file)
+                for text in (*differences.detectors, *differences.frames):
+                    raise BadFile(source, f"{text} from {sources[0]}", _REMEDY)
+                warnings += [f"{source}: {text}" for text in differences.settings]
+                parts.append(Part(file=source.name, showers=len(file), provenance=file.provenance))
+    return mesh, parts, warnings
 
 
-def _ids(showers: Showers) -> UInt64[Array, " n"]:
+def _sure_ids(showers: Showers) -> UInt64[Array, " n"]:
     """Ids; 0 for showers with so few cells that two may be equal by chance."""
     return np.where((showers.energy > 0).sum(axis=1) >= SURE_CELLS, showers.ids, np.uint64(0))
 
 
-def _refuse_twice(seen: Sequence[Array], sources: Sequence[Path], parts: list[dict[str, Any]]) -> None:
-    ids = np.concatenate(seen)
-    _, first, counts = np.unique(ids, return_index=True, return_counts=True)
-    twice = first[(counts > 1) & (ids[first] != 0)]
-    if len(twice):
-        later = int(np.flatnonzero(ids == ids[twice[0]])[1])
-        owner = np.repeat(np.arange(len(parts)), [part["showers"] for part in parts])
-        one, other = sources[owner[twice[0]]], sources[owner[later]]
-        problem = f"{len(twice)} of its showers lie in {one} too" if one != other else f"{len(twice)} showers twice"
-        raise BadFile(other, problem, "give every file once, simulated with a seed of its own")
+def _refuse_twice(ids: UInt64[Array, " N"], sources: Sequence[Path], parts: Sequence[Part]) -> None:
+    """One sort of all ids, at the end; equal ones then stand side by side in the order of the files."""
+    order = np.argsort(ids, kind="stable")
+    equal = np.flatnonzero((ids[order[1:]] == ids[order[:-1]]) & (ids[order[1:]] != 0))
+    if len(equal) == 0:
+        return
+    owner = np.repeat(np.arange(len(parts)), [part.showers for part in parts])
+    first, second = (sources[owner[order[i]]] for i in (equal[0], equal[0] + 1))
+    problem = f"{len(equal)} of its showers lie in {first} too" if first != second else f"{len(equal)} showers twice"
+    raise BadFile(second, problem, "give every file once, simulated with a seed of its own")
 
 
-def _provenance(parts: list[dict[str, Any]]) -> dict[str, Any]:
+def _provenance(parts: Sequence[Part], warnings: list[str]) -> Provenance:
     """What all parts agree on, the sums, and the parts themselves."""
-    facts = [part["provenance"] for part in parts]
+    facts = [part.provenance.facts for part in parts]
     common = {key: value for key, value in facts[0].items() if all(f.get(key) == value for f in facts)}
-    sums = {key: sum(f[key] for f in facts) for key in _SUMS if all(key in f for f in facts)}
-    return {**common, **sums, "parts": parts}
-
-
-def _same_detector(one: ShowerFile, other: ShowerFile) -> bool:
-    """By name, and slab by slab where both files say so: a name may stand for different stacks."""
-    stacks = {str(file.provenance["detector_yaml"]) for file in (one, other) if "detector_yaml" in file.provenance}
-    return one.detector == other.detector and len(stacks) <= 1
+    sums: dict[str, Any] = {
+        key: sum(f[key] for f in facts) for key in _SUMS if all(f.get(key) is not None for f in facts)
+    }
+    noted = {"warnings": warnings} if warnings else {}
+    return Provenance.model_validate({**common, **sums, **noted, "parts": [part.facts for part in parts]})

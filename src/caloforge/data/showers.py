@@ -2,7 +2,7 @@
 
 __all__ = ["Showers"]
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,9 +11,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 from numpy import ndarray as Array
 
+from caloforge.data.checks import check_angles
 from caloforge.data.ids import digest_of, shower_ids
-from caloforge.errors import BadValue, BinningMismatch
-from caloforge.geometry.binning import Binning
+from caloforge.data.provenance import Provenance
+from caloforge.errors import BadValue
+from caloforge.geometry.binning import Binning, require_one_mesh
 
 _ARRAYS = ("energy", "incident_energy", "pdg", "theta", "phi")
 
@@ -33,7 +35,8 @@ class Showers:
         provenance: how the showers were made; empty where unknown.
 
     Raises:
-        BadValue: wrong shapes, NaN or infinite values, negative cell energies, incident energies that are not positive.
+        BadValue: wrong shapes, NaN or infinite values, negative cell energies, incident energies that are not
+            positive, angles that are no directions towards the calorimeter in radians.
     """
 
     energy: Float[Array, "N V"]
@@ -43,7 +46,7 @@ class Showers:
     phi: Float[Array, " N"]
     binning: Binning
     detector: str = "unknown"
-    provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    provenance: Provenance = field(default_factory=Provenance, repr=False)
 
     def __post_init__(self) -> None:
         self._check_shapes()
@@ -54,6 +57,7 @@ class Showers:
             )
         if not (np.isfinite(self.incident_energy) & (self.incident_energy > 0)).all():
             raise BadValue("incident energy", float(self.incident_energy.min()), "incident energies are positive MeV")
+        check_angles(self.theta, self.phi)
         for name in _ARRAYS:
             view = getattr(self, name).view()
             view.flags.writeable = False
@@ -102,14 +106,14 @@ class Showers:
         Raises:
             BinningMismatch: the parts do not share it.
         """
-        first = parts[0]
-        for part in parts:
-            if part.binning.layers != first.binning.layers:
-                raise BinningMismatch(first.binning.name, part.binning.name)
+        first, binning = parts[0], parts[0].binning
+        for part in parts[1:]:
+            require_one_mesh(binning, part.binning)
+            binning = binning.with_depths_of(part.binning)
         fields: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS}
         if all((part.detector, part.provenance) == (first.detector, first.provenance) for part in parts):
             fields |= {"detector": first.detector, "provenance": first.provenance}
-        return cls(binning=first.binning, **fields)
+        return cls(binning=binning, **fields)
 
     @property
     def total_energy(self) -> Float[Array, " N"]:

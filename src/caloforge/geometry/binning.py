@@ -6,12 +6,12 @@ CaloChallenge (arXiv:2410.21611), whose XML is read and written; an optional att
 calorimeter's face) lets a mesh be laid over a detector, and tools that do not know it ignore it.
 """
 
-__all__ = ["Layer", "Binning"]
+__all__ = ["Layer", "Binning", "require_one_mesh"]
 
 import math
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -57,12 +57,18 @@ class Layer:
 class Binning:
     """All layers of a readout in flat order.
 
+    Args:
+        layers: in order of their ids.
+        name: of the mesh; it does not decide which cells there are, see `same_cells`.
+        pdg: particle whose showers the mesh was published for, None where it says nothing; no part of equality.
+
     Raises:
         BadValue: no layer, or layer ids that do not increase.
     """
 
     layers: tuple[Layer, ...]
     name: str = "custom"
+    pdg: int | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         ids = [layer.id for layer in self.layers]
@@ -133,7 +139,10 @@ class Binning:
         return self.areas * np.diff(self.z_edges, axis=1)[self.layer_of_voxel, 0]
 
     def same_cells(self, other: "Binning") -> bool:
-        """Whether both have the same cells: equal ids, rings and sectors, and depths where both know them."""
+        """Whether both are the same mesh: equal ids, rings and sectors, and depths where both know them.
+
+        Everything that joins or compares showers asks this; names, particles and unknown depths do not matter.
+        """
         if len(self.layers) != len(other.layers):
             return False
         pairs = zip(self.layers, other.layers, strict=True)
@@ -168,10 +177,13 @@ class Binning:
         inside = (z[:, None] >= self.z_edges[:, 0]) & (z[:, None] < self.z_edges[:, 1])
         return np.where(inside.any(1), inside.argmax(1), -1)
 
-    def to_xml(self, pdg: int = 11) -> str:
-        """CaloChallenge XML; ids without cells are written as empty layers, as its tools expect."""
+    def to_xml(self) -> str:
+        """CaloChallenge XML for the mesh's particle, electrons where it names none.
+
+        Ids without cells are written as empty layers, as the CaloChallenge's tools expect.
+        """
         root = ElementTree.Element("Bins")
-        table = ElementTree.SubElement(root, "Bin", pid=str(pdg), name=self.name)
+        table = ElementTree.SubElement(root, "Bin", pid=str(self.pdg or 11), name=self.name)
         by_id = {layer.id: layer for layer in self.layers}
         for layer_id in range(max(by_id) + 1):
             ElementTree.SubElement(table, "Layer", _attributes(layer_id, by_id.get(layer_id)))
@@ -189,7 +201,8 @@ class Binning:
             root = ElementTree.fromstring(text)
             table = next(iter(root.iter("Bin")))
             layers = tuple(_read_layers(table.iter("Layer")))
-            return cls(layers, table.get("name", "custom"))
+            pid = table.get("pid")
+            return cls(layers, table.get("name", "custom"), None if pid is None else int(pid))
         except (ElementTree.ParseError, StopIteration, KeyError, ValueError, BadValue) as error:
             problem = f"not a CaloChallenge binning ({error or 'no <Bin> element'})"
             raise BadFile(source, problem, "give XML with <Bins><Bin><Layer id r_edges n_bin_alpha/>") from error
@@ -222,6 +235,10 @@ def _read_layers(elements: Iterable[ElementTree.Element]) -> Iterable[Layer]:
 
 
 def require_one_mesh(truth: Binning, generated: Binning) -> None:
-    """Raises BinningMismatch where the layers differ."""
+    """Refuse to compare or join what does not lie on one mesh, see `Binning.same_cells`.
+
+    Raises:
+        BinningMismatch: the cells differ.
+    """
     if not truth.same_cells(generated):
         raise BinningMismatch(truth.name, generated.name)

@@ -1,7 +1,8 @@
 """Readouts by name: the meshes that `--readout` and `--binning` accept, next to any CaloChallenge XML file.
 
 Those named ``calochallenge-*`` are the CaloChallenge's own (arXiv:2410.21611); it publishes no depths for dataset 1,
-whose layers are those of ATLAS. Every preset detector has a mesh of its own, see `default_readout`.
+whose layers are those of ATLAS. They know which particle the showers of their files are from. Every preset detector has
+a mesh of its own, see `default_readout`.
 """
 
 __all__ = ["READOUTS", "default_readout", "readout"]
@@ -46,14 +47,14 @@ _PIONS: tuple[tuple[int, int, tuple[float, ...]], ...] = (
 )
 
 
-def _regular(name: str, n_layers: int, n_alpha: int, n_r: int, dr: float, dz: float) -> Binning:
+def _regular(name: str, n_layers: int, n_alpha: int, n_r: int, dr: float, dz: float, pdg: int | None = None) -> Binning:
     r_edges = tuple(round(i * dr, 6) for i in range(n_r + 1))
     z_edges = [(round(i * dz, 6), round((i + 1) * dz, 6)) for i in range(n_layers)]
-    return Binning(tuple(Layer(i, r_edges, n_alpha, z) for i, z in enumerate(z_edges)), name)
+    return Binning(tuple(Layer(i, r_edges, n_alpha, z) for i, z in enumerate(z_edges)), name, pdg)
 
 
-def _irregular(name: str, rows: Sequence[tuple[int, int, tuple[float, ...]]]) -> Binning:
-    return Binning(tuple(Layer(i, tuple(map(float, edges)), n_alpha) for i, n_alpha, edges in rows), name)
+def _irregular(name: str, rows: Sequence[tuple[int, int, tuple[float, ...]]], pdg: int) -> Binning:
+    return Binning(tuple(Layer(i, tuple(map(float, edges)), n_alpha) for i, n_alpha, edges in rows), name, pdg)
 
 
 def _lar_barrel() -> Binning:
@@ -78,10 +79,10 @@ READOUTS: dict[str, Callable[[], Binning]] = {
     "siw-6480": partial(_regular, "siw-6480", 45, 16, 9, 4.65, 3.4),
     # Three layers and two sectors of the former merged: small enough to train on a laptop, still a Par04 mesh.
     "siw-1080": partial(_regular, "siw-1080", 15, 8, 9, 4.65, 10.2),
-    "calochallenge-1-photons": partial(_irregular, "calochallenge-1-photons", _PHOTONS),
-    "calochallenge-1-pions": partial(_irregular, "calochallenge-1-pions", _PIONS),
-    "calochallenge-2": partial(_regular, "calochallenge-2", 45, 16, 9, 4.65, 3.4),
-    "calochallenge-3": partial(_regular, "calochallenge-3", 45, 50, 18, 2.325, 3.4),
+    "calochallenge-1-photons": partial(_irregular, "calochallenge-1-photons", _PHOTONS, 22),
+    "calochallenge-1-pions": partial(_irregular, "calochallenge-1-pions", _PIONS, 211),
+    "calochallenge-2": partial(_regular, "calochallenge-2", 45, 16, 9, 4.65, 3.4, 11),
+    "calochallenge-3": partial(_regular, "calochallenge-3", 45, 50, 18, 2.325, 3.4, 11),
     # One layer for each Pb-scintillator pair, rings of 0.4 Molière radii as in siw-6480.
     "scipb-6480": partial(_regular, "scipb-6480", 45, 16, 9, 8.0, 5.6),
     "lar-355": _lar_barrel,

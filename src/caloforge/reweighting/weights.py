@@ -20,7 +20,8 @@ from jaxtyping import Float, UInt64
 from numpy import ndarray as Array
 
 from caloforge.data.ids import digest_of
-from caloforge.data.store import ShowerFile, ShowerWriter
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import ShowerWriter
 from caloforge.errors import BadFile, CaloforgeError, UnwritablePath
 from caloforge.rng import stream
 
@@ -159,7 +160,7 @@ def unweight(
         raise OtherShowers(weights_path, showers.path)
     rng, largest, accepted, done = stream(seed, "unweight"), float(weights.values.max()), 0, 0
     facts = {"unweighted": {"weights": str(weights_path), "seed": seed, "of": len(showers), **weights.provenance}}
-    with ShowerWriter(output, showers.binning, showers.detector, showers.provenance | facts) as writer:
+    with ShowerWriter(output, showers.binning, showers.detector, showers.provenance.with_facts(**facts)) as writer:
         for batch in showers.batches():
             kept = rng.random(len(batch)) * largest < weights.of(batch.ids)
             writer.append(batch[kept])

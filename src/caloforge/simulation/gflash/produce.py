@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from caloforge.data.store import ShowerWriter
+from caloforge.data.writer import ShowerWriter
 from caloforge.files import require_new
 from caloforge.simulation.gflash import showers as gflash
 from caloforge.simulation.production.request import Progress, Request, ignore

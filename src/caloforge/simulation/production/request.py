@@ -22,8 +22,10 @@ from typing import Any, get_args
 
 import numpy as np
 
+from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
-from caloforge.data.store import ShowerFile, trim_mantissa
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import trim_mantissa
 from caloforge.errors import BadValue, Geant4Missing, UnknownName
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import Detector, is_preset
@@ -176,7 +178,7 @@ def complete(
 
 def simulate(
     request: Request, workers: int = 1, progress: Callable[[Progress], None] = ignore
-) -> tuple[Showers, dict[str, Any]]:
+) -> tuple[Showers, Provenance]:
     """Simulate in processes of their own, leaving no file: the showers and their provenance; arguments as `produce`."""
     with tempfile.TemporaryDirectory(prefix="caloforge-") as folder:
         path = produce(request, Path(folder, "showers.h5"), workers, progress=progress)

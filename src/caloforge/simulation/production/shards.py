@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from caloforge.data.store import ShowerFile, ShowerWriter
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import ShowerWriter
 from caloforge.errors import BadFile, UnwritablePath
 from caloforge.files import require_new
 from caloforge.simulation.production.worker import Shard
@@ -56,7 +57,7 @@ def join(paths: Sequence[Path], output: Path, provenance: dict[str, Any]) -> Non
         for path in paths:
             with ShowerFile(path) as file:
                 writer.append(file.read())
-                facts.append(file.provenance["facts"])
+                facts.append(file.provenance.cost or {})
                 n += len(file)
         writer.note(**_summary(facts, n))
 

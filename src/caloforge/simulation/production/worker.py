@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from caloforge.data.store import write_showers
+from caloforge.data.writer import write_showers
 from caloforge.errors import CaloforgeError, Geant4Failed
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import Detector
@@ -48,7 +48,7 @@ class Shard:
     def simulate(self, each: Listener) -> None:
         """Simulate in this process and write the file; it appears under its name only when complete."""
         showers, facts = simulate_showers(self.detector, self.primaries, self.binning, each, self.physics)
-        write_showers(self.path, showers, self.detector.name, {"request": self.label, "facts": asdict(facts)})
+        write_showers(self.path, showers, self.detector.name, {"request": self.label, "cost": asdict(facts)})
 
 
 class Worker:

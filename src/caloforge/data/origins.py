@@ -1,0 +1,66 @@
+"""Do two files come from the same simulation? Frames of the mesh, detectors, physics, cuts and tables compared."""
+
+__all__ = ["OriginDifferences", "compare_origins"]
+
+from dataclasses import dataclass
+
+from caloforge.data.provenance import Provenance
+from caloforge.data.store import ShowerFile
+
+_SETTINGS = {
+    "engine": "engine",
+    "physics_list": "physics list",
+    "production_cut_mm": "range cut [mm]",
+    "max_step_mm": "longest step [mm]",
+    "tracking_cut_mev": "tracking cut [MeV]",
+    "data_tables": "data tables",
+}
+
+
+@dataclass(frozen=True)
+class OriginDifferences:
+    """What differs, one sentence each; what a file does not say is not compared.
+
+    Args:
+        frames: frames of the mesh, where showers come at an angle: such cells cannot be compared or joined.
+        detectors: names, or the slabs behind one name.
+        settings: physics list, cuts, tables: showers that may differ a little.
+    """
+
+    frames: tuple[str, ...] = ()
+    detectors: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+
+
+def compare_origins(first: ShowerFile, second: ShowerFile) -> OriginDifferences:
+    """Compare the simulations behind two files; of generated showers that is the one which their model learned.
+
+    Args:
+        first: any file of showers.
+        second: another.
+    """
+    one, two = first.provenance, second.provenance
+    frames = _differ(one, two, "mesh", "frame of the mesh") if first.oblique or second.oblique else ()
+    return OriginDifferences(frames, _detectors(first, second), _settings(one, two))
+
+
+def _detectors(first: ShowerFile, second: ShowerFile) -> tuple[str, ...]:
+    names = (first.detector, second.detector)
+    if names[0] != names[1] and "unknown" not in names:
+        return (f"detector differs ({names[1]} against {names[0]})",)
+    if _differ(first.provenance, second.provenance, "detector_yaml", ""):
+        return (f"slabs of detector {names[0]} differ",)
+    return ()
+
+
+def _settings(one: Provenance, two: Provenance) -> tuple[str, ...]:
+    return tuple(text for field, name in _SETTINGS.items() for text in _differ(one, two, field, name))
+
+
+def _differ(one: Provenance, two: Provenance, field: str, name: str) -> tuple[str, ...]:
+    """The difference in a field that both know."""
+    values = [provenance.values(field) for provenance in (one, two)]
+    if not all(values) or values[0] == values[1]:
+        return ()
+    texts = [" and ".join(sorted(map(str, of_one))) for of_one in values]
+    return (f"{name} differs ({texts[1]} against {texts[0]})",)

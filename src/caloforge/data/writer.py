@@ -1,0 +1,136 @@
+"""Writing the HDF5 file of showers, see `caloforge.data.store` for what it holds: append, trim the mantissa."""
+
+__all__ = ["COLUMNS", "SCHEMA", "ShowerWriter", "trim_mantissa", "write_showers"]
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray as Array
+
+from caloforge.data.provenance import Provenance
+from caloforge.data.showers import Showers
+from caloforge.errors import BadValue, UnwritablePath
+from caloforge.geometry.binning import Binning, require_one_mesh
+
+SCHEMA = "caloforge-showers-1"
+# Datasets beside those of the CaloChallenge: name in the file, name in `Showers`, type.
+COLUMNS = {
+    "incident_pdg": ("pdg", np.int32),
+    "incident_theta": ("theta", np.float32),
+    "incident_phi": ("phi", np.float32),
+}
+_CHUNK_BYTES = 2**18
+
+
+def trim_mantissa(energy: Float[Array, "..."], bits: int) -> Float[Array, "..."]:
+    """Round float32 to ``bits`` explicit mantissa bits so that gzip packs it well.
+
+    The relative error is at most 2^-(bits+1).
+
+    Raises:
+        BadValue: not between 1 and 23 bits.
+    """
+    if not 1 <= bits <= 23:
+        raise BadValue("mantissa bits", bits, "keep between 1 and 23 bits")
+    drop = 23 - bits
+    if drop == 0:
+        return np.asarray(energy, np.float32)
+    words = np.ascontiguousarray(energy, np.float32).view(np.uint32)
+    half = np.uint32(1 << (drop - 1))
+    return ((words + half) & np.uint32(0xFFFFFFFF << drop & 0xFFFFFFFF)).view(np.float32)
+
+
+class ShowerWriter:
+    """Appends showers to a new file, which appears under its name only when all of it is written.
+
+    Use as a context manager; an exception inside removes what was written.
+
+    Args:
+        path: of the file.
+        binning: mesh of all showers.
+        detector: name of the calorimeter.
+        provenance: where the showers come from; a mapping is checked and becomes a `Provenance`.
+        mantissa_bits: bits of the mantissa of cell energies to keep.
+
+    Raises:
+        UnwritablePath: the file cannot be created.
+        BinningMismatch: appended showers have another mesh.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        binning: Binning,
+        detector: str,
+        provenance: Provenance | Mapping[str, Any],
+        mantissa_bits: int = 23,
+    ) -> None:
+        self.path = Path(path)
+        self.partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
+        self.binning, self.mantissa_bits = binning, mantissa_bits
+        self.provenance = Provenance.model_validate(provenance)
+        try:
+            self._file = h5py.File(self.partial, "w")
+        except OSError as error:
+            raise UnwritablePath(self.path, error.strerror or "the folder is missing or read-only") from error
+        self._file.attrs.update(schema=SCHEMA, binning_xml=binning.to_xml(), detector=detector)
+        self._file.attrs["provenance"] = self.provenance.to_json()
+        self._create_datasets()
+
+    def _create_datasets(self) -> None:
+        cells = self.binning.n_voxels
+        rows = max(1, _CHUNK_BYTES // (4 * cells))
+        packed = {"compression": "gzip", "compression_opts": 6, "shuffle": True}
+        self._file.create_dataset("showers", (0, cells), "f4", maxshape=(None, cells), chunks=(rows, cells), **packed)
+        self._file.create_dataset("incident_energies", (0, 1), "f4", maxshape=(None, 1), chunks=(1024, 1), **packed)
+        for name, (_, kind) in COLUMNS.items():
+            self._file.create_dataset(name, (0,), kind, maxshape=(None,), chunks=(1024,), **packed)
+
+    def append(self, showers: Showers) -> None:
+        """Add showers at the end."""
+        require_one_mesh(self.binning, showers.binning)
+        self._extend("showers", trim_mantissa(showers.energy, self.mantissa_bits))
+        self._extend("incident_energies", showers.incident_energy[:, None])
+        for name, (attribute, _) in COLUMNS.items():
+            self._extend(name, getattr(showers, attribute))
+
+    def _extend(self, name: str, rows: Array) -> None:
+        dataset = self._file[name]
+        start = len(dataset)
+        dataset.resize(start + len(rows), axis=0)
+        dataset[start:] = rows
+
+    def note(self, **facts: Any) -> None:
+        """Add facts known only at the end (host time per shower, say) to the provenance."""
+        self.provenance = self.provenance.with_facts(**facts)
+        self._file.attrs["provenance"] = self.provenance.to_json()
+
+    def __enter__(self) -> "ShowerWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        if kind is None:
+            self.partial.replace(self.path)
+        else:
+            self.partial.unlink(missing_ok=True)
+
+
+def write_showers(
+    path: str | Path,
+    showers: Showers,
+    detector: str,
+    provenance: Provenance | Mapping[str, Any],
+    mantissa_bits: int = 23,
+) -> None:
+    """Write one file at once; arguments and errors as of `ShowerWriter`."""
+    with ShowerWriter(path, showers.binning, detector, provenance, mantissa_bits) as writer:
+        writer.append(showers)
