@@ -88,7 +88,7 @@ def tests_of(path: Path) -> list[str]:
     """Test files of the module's room that import it, the module's own first."""
     room, name = path.parent.name, path.stem
     naming = [f for f in Path("tests", room).glob("test_*.py") if f"caloforge.{room}.{name} " in f.read_text()]
-    return [str(f) for f in sorted(naming, key=lambda f: (f.stem != f"test_{name}", f.stat().st_size))]
+    return [str(f) for f in sorted(naming, key=lambda f: (not f.stem.startswith(f"test_{name}"), f.stat().st_size))]
 
 
 def _run(mutant: Mutant | None, tests: Sequence[str], options: Sequence[str]) -> None:
