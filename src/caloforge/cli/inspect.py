@@ -16,6 +16,7 @@ from caloforge.data.opening import open_showers
 from caloforge.data.store import ShowerFile
 from caloforge.metrics.particles import particle_name
 from caloforge.units import format_angle, format_energy
+from caloforge.validation.conditions import repeated
 
 
 def inspect(
@@ -53,7 +54,7 @@ def inspect(
         return
     for name, value in facts.items():
         if name != "provenance":
-            print(f"{name:>20}  {value}")
+            print(f"{name:>20}  {'; '.join(value) if isinstance(value, list) else value}")
     for name, value in facts["provenance"].items():
         text = str(value).strip().replace("\n", "\n" + 22 * " ")
         print(f"{'made with' if name == 'caloforge' else name:>20}  {text}")
@@ -61,13 +62,15 @@ def inspect(
 
 def _facts(file: ShowerFile) -> dict[str, Any]:
     """Summary of a file, in one pass."""
-    incident, total, hits, kinds, steepest = [], [], 0, set(), 0.0
+    incident, total, ids, hits, kinds, steepest = [], [], [], [], set(), 0.0
     for batch in file.batches():
         incident.append(batch.incident_energy)
         total.append(batch.total_energy)
-        hits += int((batch.energy > 0).sum())
+        ids.append(batch.ids)
+        hits.append((batch.energy > 0).sum(axis=1))
         kinds.update(np.unique(batch.pdg).tolist())
         steepest = max(steepest, float(batch.theta.max()))
+    cautions = [*file.doubts, *repeated(np.concatenate(ids), np.concatenate(hits), "")]
     energy, response = np.concatenate(incident), np.concatenate(total) / np.concatenate(incident)
     return {
         "file": str(file.path),
@@ -78,6 +81,7 @@ def _facts(file: ShowerFile) -> dict[str, Any]:
         "detector": file.detector,
         "readout": f"{file.binning.name}: {file.binning.n_layers} layers, {file.binning.n_voxels} cells",
         "mean_response": f"{response.mean():.5f} +- {response.std() / np.sqrt(len(response)):.5f} (E_cells/E_incident)",
-        "cells_hit": f"{hits / (len(file) * file.binning.n_voxels):.1%}",
+        "cells_hit": f"{np.concatenate(hits).mean() / file.binning.n_voxels:.1%}",
+        **({"cautions": cautions} if cautions else {}),
         "provenance": file.provenance.facts,
     }

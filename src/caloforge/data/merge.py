@@ -83,7 +83,7 @@ def _compare(sources: Sequence[Path], binning: Binning | None) -> tuple[Binning,
                 if not file.binning.same_cells(first.binning):
                     raise BinningMismatch(*(f"{f.binning.name} in {f.path}" for f in (first, file)))
                 mesh = mesh.with_depths_of(file.binning)
-                differences = compare_origins(first, file)
+                differences = compare_origins(first, file, first.oblique or file.oblique)
                 for text in (*differences.detectors, *differences.frames):
                     raise BadFile(source, f"{text} from {sources[0]}", _REMEDY)
                 warnings += [f"{source}: {text}" for text in differences.settings]

@@ -1,11 +1,11 @@
-"""Do two files come from the same simulation? Frames of the mesh, detectors, physics, cuts and tables compared."""
+"""Do two samples come from the same simulation? Frames of the mesh, detectors, physics, cuts and tables compared."""
 
-__all__ = ["OriginDifferences", "compare_origins"]
+__all__ = ["HasOrigin", "OriginDifferences", "compare_origins"]
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from caloforge.data.provenance import Provenance
-from caloforge.data.store import ShowerFile
 
 _SETTINGS = {
     "engine": "engine",
@@ -15,6 +15,19 @@ _SETTINGS = {
     "tracking_cut_mev": "tracking cut [MeV]",
     "data_tables": "data tables",
 }
+
+
+@runtime_checkable
+class HasOrigin(Protocol):
+    """A file of showers, a part of one, or `Showers`."""
+
+    @property
+    def detector(self) -> str:
+        """Name of the detector, or "unknown"."""
+
+    @property
+    def provenance(self) -> Provenance:
+        """How the showers were made."""
 
 
 @dataclass(frozen=True)
@@ -32,19 +45,20 @@ class OriginDifferences:
     settings: tuple[str, ...] = ()
 
 
-def compare_origins(first: ShowerFile, second: ShowerFile) -> OriginDifferences:
-    """Compare the simulations behind two files; of generated showers that is the one which their model learned.
+def compare_origins(first: HasOrigin, second: HasOrigin, oblique: bool) -> OriginDifferences:
+    """Compare the simulations behind two samples; of generated showers that is the one which their model learned.
 
     Args:
-        first: any file of showers.
-        second: another.
+        first: any showers.
+        second: others.
+        oblique: whether any of them come at an angle; else all frames are one.
     """
     one, two = first.provenance, second.provenance
-    frames = _differ(one, two, "mesh", "frame of the mesh") if first.oblique or second.oblique else ()
+    frames = _differ(one, two, "mesh", "frame of the mesh") if oblique else ()
     return OriginDifferences(frames, _detectors(first, second), _settings(one, two))
 
 
-def _detectors(first: ShowerFile, second: ShowerFile) -> tuple[str, ...]:
+def _detectors(first: HasOrigin, second: HasOrigin) -> tuple[str, ...]:
     names = (first.detector, second.detector)
     if names[0] != names[1] and "unknown" not in names:
         return (f"detector differs ({names[1]} against {names[0]})",)

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool
 from numpy import ndarray as Array
 
+from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
 from caloforge.data.store import ShowerFile
 from caloforge.geometry.binning import Binning
@@ -48,6 +49,16 @@ class SplitOf:
     def binning(self) -> Binning:
         """The mesh of the file."""
         return self.file.binning
+
+    @property
+    def detector(self) -> str:
+        """Name of the detector, or "unknown"."""
+        return self.file.detector
+
+    @property
+    def provenance(self) -> Provenance:
+        """How the file was made."""
+        return self.file.provenance
 
     def batches(self, size: int = 1000) -> Iterator[Showers]:
         """At most ``size`` showers at a time; a batch may be empty."""

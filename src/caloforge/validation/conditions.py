@@ -5,7 +5,16 @@ is perfect. Mixtures are compared with a chi-squared test, energies and angles w
 itself.
 """
 
-__all__ = ["Conditioned", "ConditionsDiffer", "differences", "copies", "require_comparable"]
+__all__ = [
+    "PERPENDICULAR",
+    "Conditioned",
+    "ConditionsDiffer",
+    "copies",
+    "differences",
+    "origin_cautions",
+    "repeated",
+    "require_comparable",
+]
 
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
@@ -15,14 +24,17 @@ from jaxtyping import Float, Int, Num, UInt64
 from numpy import ndarray as Array
 from scipy.stats import chi2_contingency, ks_2samp
 
+from caloforge.data.ids import SURE_CELLS
+from caloforge.data.origins import HasOrigin, compare_origins
 from caloforge.errors import CaloforgeError, EmptySample
 from caloforge.geometry.binning import Binning, require_one_mesh
 from caloforge.units import format_energy
 
 _P_VALUE = 1e-3
-_PERPENDICULAR = 1e-4  # rad; below, the azimuth has no meaning
+_FLOAT32 = 1e-6  # relative; values closer than this are equal in float32
+PERPENDICULAR = 1e-4  # rad; below, the azimuth has no meaning
 FEWEST = 100
-_SURE = 3  # hit cells, as `caloforge.data.merge` asks
+_REPEATED = 0.01  # share of repeated showers from which on it is said
 _REMEDY = "generate at the truth's conditions (caloforge generate --like) or pass --allow-different-conditions"
 
 
@@ -70,14 +82,49 @@ def differences(truth: Conditioned, generated: Conditioned) -> list[str]:
 
 
 def copies(truth: UInt64[Array, " n"], generated: UInt64[Array, " m"], hits: Num[Array, " m"]) -> int:
-    """How many generated showers are, to the last bit, showers of the truth.
+    """How many generated showers are showers of the truth, be they rounded.
 
     Args:
         truth: content hashes of the true showers.
         generated: content hashes of the generated showers.
-        hits: hit cells of each generated shower; with fewer than three two showers may be equal by chance.
+        hits: hit cells of each generated shower; with fewer than `SURE_CELLS` two showers may be equal by chance.
     """
-    return int(np.isin(generated[hits >= _SURE], truth).sum())
+    return int(np.isin(generated[hits >= SURE_CELLS], truth).sum())
+
+
+def repeated(ids: UInt64[Array, " N"], hits: Num[Array, " N"], name: str) -> list[str]:
+    """A sentence where showers come several times, since every error takes them for independent.
+
+    Args:
+        ids: of the showers.
+        hits: hit cells of each; those with fewer than `SURE_CELLS` are not counted.
+        name: "true " or "generated ", for the sentence.
+    """
+    sure = ids[hits >= SURE_CELLS]
+    distinct = len(np.unique(sure))
+    if distinct >= (1 - _REPEATED) * len(sure):
+        return []
+    return [f"only {distinct:,} of the {len(sure):,} {name}showers are distinct, so errors are too small"]
+
+
+def origin_cautions(truth: object, generated: object, oblique: bool, allow_different: bool = False) -> list[str]:
+    """What differs in how two samples came about: frames of the mesh are refused, the rest is a caution.
+
+    Args:
+        truth: a file of showers, a part of one, or `Showers`; nothing is compared where it does not say.
+        generated: the same; what counts is the simulation that its model learned.
+        oblique: whether any showers come at an angle.
+        allow_different: take other frames for a caution, too.
+
+    Raises:
+        ConditionsDiffer: the meshes lie in different frames, and that was not allowed.
+    """
+    if not isinstance(truth, HasOrigin) or not isinstance(generated, HasOrigin):
+        return []
+    differences = compare_origins(truth, generated, oblique)
+    if differences.frames and not allow_different:
+        raise ConditionsDiffer(list(differences.frames), "use showers whose meshes lie in one frame")
+    return [*differences.frames, *differences.detectors, *differences.settings]
 
 
 def _particles(truth: Conditioned, generated: Conditioned) -> list[str]:
@@ -113,15 +160,23 @@ def _kinematics(truth: Conditioned, generated: Conditioned) -> Iterator[str]:
             yield f"incident energies{name} differ in distribution ({ranges}; {text})"
         if text := _differ([np.cos(t) for t in theta], len(kinds)):
             yield f"angles of incidence{name} differ in distribution ({text})"
-        azimuths = [np.mod(p[t > _PERPENDICULAR], 2 * np.pi) for p, t in zip(phi, theta, strict=True)]
+        azimuths = [np.mod(p[t > PERPENDICULAR], 2 * np.pi) for p, t in zip(phi, theta, strict=True)]
         if min(map(len, azimuths)) and (text := _differ(azimuths, len(kinds))):
             yield f"azimuths{name} differ in distribution ({text})"
 
 
 def _differ(pair: list[Array], tests: int) -> str:
     """What the Kolmogorov-Smirnov test finds, empty when it finds nothing."""
-    test = ks_2samp(pair[0], pair[1], method="asymp")
+    test = ks_2samp(*_levels(*pair), method="asymp")
     return "" if test.pvalue > _P_VALUE / tests else f"KS distance {test.statistic:.2f}, p = {test.pvalue:.1g}"
+
+
+def _levels(first: Float[Array, " n"], second: Float[Array, " m"]) -> tuple[Int[Array, " n"], Int[Array, " m"]]:
+    """Ranks of the values, the same for those that differ by no more than rounding to float32 does."""
+    values, ranks = np.unique(np.concatenate([first, second]).astype(np.float64), return_inverse=True)
+    apart = np.diff(values, prepend=values[:1]) > _FLOAT32 * np.abs(values)
+    levels = np.cumsum(apart)[ranks]
+    return levels[: len(first)], levels[len(first) :]
 
 
 def _range(energies: Float[Array, " n"]) -> str:
@@ -140,7 +195,7 @@ def require_comparable(truth: Conditioned, generated: Conditioned, allow_differe
     if min(len(truth), len(generated)) < FEWEST:
         raise EmptySample(f"a comparison needs at least {FEWEST} showers in both samples", len(truth), len(generated))
     require_one_mesh(truth.binning, generated.binning)
-    found = differences(truth, generated)
-    if found and not allow_different:
-        raise ConditionsDiffer(found)
-    return found
+    reasons = differences(truth, generated)
+    if reasons and not allow_different:
+        raise ConditionsDiffer(reasons)
+    return reasons

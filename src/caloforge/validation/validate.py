@@ -15,7 +15,7 @@ from caloforge.metrics.response import energy_edges
 from caloforge.physics.observables import OBSERVABLES, Observable, select
 from caloforge.validation.checklist import Checklist, load_checklist
 from caloforge.validation.compare import Progress, compare, part_of
-from caloforge.validation.conditions import copies, require_comparable
+from caloforge.validation.conditions import PERPENDICULAR, copies, origin_cautions, repeated, require_comparable
 from caloforge.validation.figures.lineup import Lineup
 from caloforge.validation.figures.sections import draw
 from caloforge.validation.judgement import judge, require_known
@@ -80,10 +80,12 @@ def validate(
         progress(start, f"reading {name}")
         sample = read_sample(source, pooled_edges=edges, keep=keep, seed=seed, mesh=mesh)
         cautions = _cautions(reference, sample, allow_different_conditions)
+        oblique = bool(max(reference.theta.max(), sample.theta.max()) > PERPENDICULAR)
+        origins = origin_cautions(truth, source, oblique, allow_different_conditions)
         part = part_of(progress, start, 0.8 * share)
         evidence, details = compare(reference, sample, seed, protocol, judged, quick, part)
         findings = judge(asked, evidence.values(), narrowed=len(judged) < len(OBSERVABLES))
-        models.append(Report(name, asked, evidence, findings, details, cautions=cautions))
+        models.append(Report(name, asked, evidence, findings, details, cautions=(*cautions, *origins)))
         samples[name] = sample
         features[name] = _features(sample, judged)
     progress(0.98, "telling models apart")
@@ -118,4 +120,6 @@ def _cautions(truth: Sample, generated: Sample, allow_different: bool) -> tuple[
     cautions = require_comparable(truth, generated, allow_different)
     if copied := copies(truth.ids, generated.ids, generated.table["hits"][:, 0]):
         cautions.append(f"{copied} generated showers are copies of showers of the truth")
+    for name, sample in (("true ", truth), ("generated ", generated)):
+        cautions += repeated(sample.ids, sample.table["hits"][:, 0], name)
     return tuple(cautions)
