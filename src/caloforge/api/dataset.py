@@ -5,7 +5,6 @@ __all__ = ["Dataset", "open_dataset"]
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from types import TracebackType
 from typing import Any, overload
@@ -29,6 +28,7 @@ from caloforge.metrics.overview import Overview, measure_overview
 from caloforge.metrics.particles import particle_name
 from caloforge.physics.depth import depth_unit
 from caloforge.physics.observables import OBSERVABLES, select, tabulate
+from caloforge.reporting.markup import table, text
 from caloforge.reporting.overview import draw_overview
 from caloforge.units import format_energy
 
@@ -230,8 +230,8 @@ class Dataset:
         return f"<Dataset {self.name}: {len(self):,} showers, {', '.join(self._kinds.values())}, {self.binning.name}>"
 
     def _repr_html_(self) -> str:
-        rows = (f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in self.summary.items())
-        return f"<table><caption>{escape(self.name)}</caption>{''.join(rows)}</table>"
+        rows = ((text(name), text(value)) for name, value in self.summary.items())
+        return str(table(("", ""), rows, self.name))
 
     def close(self) -> None:
         """Close the file, also for the slices of this dataset."""

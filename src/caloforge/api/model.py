@@ -5,7 +5,6 @@ __all__ = ["Model", "load_model"]
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from html import escape
 from pathlib import Path
 from typing import Any, TypedDict, Unpack, overload
 
@@ -27,6 +26,7 @@ from caloforge.generation.sampler import sample_batches
 from caloforge.geometry.binning import Binning
 from caloforge.models.plugins import PLUGINS
 from caloforge.preprocessing.conditions import ConditionEncoder
+from caloforge.reporting.markup import table, text
 from caloforge.training.ensemble import Ensemble, load_ensemble
 from caloforge.units import format_angle, format_energy
 
@@ -218,8 +218,8 @@ class Model:
         return f"<Model {self.name}: {', '.join([*parts, self.binning.name])}>"
 
     def _repr_html_(self) -> str:
-        rows = (f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in self.summary.items())
-        return f"<table><caption>{escape(self.name)}</caption>{''.join(rows)}</table>"
+        rows = ((text(name), text(value)) for name, value in self.summary.items())
+        return str(table(("", ""), rows, self.name))
 
 
 def load_model(name: str | Path, models: str | Path | None = None) -> Model:

@@ -81,11 +81,11 @@ def permutation_importance(
         parts = [_one_fold(fold, tables, columns, repeats, seed, k) for k, fold in enumerate(classified.folds)]
     losses, variances = (np.array([[p[name][i] for name in columns] for p in parts]) for i in (0, 1))
     errors = np.sqrt(variances.sum(axis=0)) / len(parts)
-    found = [
+    importances = [
         Importance(name, float(loss), float(error))
         for name, loss, error in zip(columns, losses.mean(axis=0), errors, strict=True)
     ]
-    return tuple(sorted(found, key=lambda importance: -importance.loss_of_auc))
+    return tuple(sorted(importances, key=lambda importance: -importance.loss_of_auc))
 
 
 def _one_fold(

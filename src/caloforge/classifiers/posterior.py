@@ -68,8 +68,8 @@ def log_posterior(
     )
     same = replace(training, classes=shuffled, progress=lambda done: progress((1 + done) / 2, "floor"))
     with threads(settings.threads):
-        found, floor = _means(training, judged), _means(same, judged)
-    return {name: Measured(*found[k], *floor[k]) for k, name in enumerate(generated)}
+        measured, floor = _means(training, judged), _means(same, judged)
+    return {name: Measured(*measured[k], *floor[k]) for k, name in enumerate(generated)}
 
 
 def _means(training: ClassifierTraining, truth: ClassifierData) -> list[tuple[float, float]]:

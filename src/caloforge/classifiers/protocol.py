@@ -119,9 +119,13 @@ def measure(
         EmptySample: fewer than 100 showers of a class.
     """
     given = protocol.inputs[name]
-    seen, judged = given.features(*truth), given.features(*generated)
+    of_truth, of_generated = given.features(*truth), given.features(*generated)
     build = given.network(truth[0].binning)
-    return classify(seen, judged, seed, protocol.settings, progress, protocol.procedure, build), seen, judged
+    return (
+        classify(of_truth, of_generated, seed, protocol.settings, progress, protocol.procedure, build),
+        of_truth,
+        of_generated,
+    )
 
 
 def _resnet(binning: Binning) -> Build:

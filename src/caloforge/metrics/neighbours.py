@@ -22,12 +22,12 @@ def nearest(
     NaN counts as zero, the mean of a standardised feature, and outliers stop at ten.
     """
     x, y = (np.clip(np.nan_to_num(a), -_CLIP, _CLIP).astype(np.float64) for a in (points, among))
-    found = np.empty(len(x))
+    squared = np.empty(len(x))
     for rows, distance in squared_distances(x, y):
         if same:
             np.fill_diagonal(distance[:, rows], np.inf)
-        found[rows] = np.partition(distance, k - 1, axis=1)[:, k - 1]
-    return np.sqrt(np.maximum(found, 0))
+        squared[rows] = np.partition(distance, k - 1, axis=1)[:, k - 1]
+    return np.sqrt(np.maximum(squared, 0))
 
 
 def nearest_rows(points: Float[Array, "n f"], among: Float[Array, "m f"]) -> Int[Array, " n"]:

@@ -108,8 +108,10 @@ class _Relabelling:
         if paired:
             signs = 2 * rng.integers(0, 2, (n, permutations)) - 1
             return cls(np.concatenate([np.ones((n, 1)), signs], axis=1, dtype=np.float32), True, n)
-        found = np.repeat(np.array([1, 0], np.float32), [n, m])
-        return cls(np.stack([found, *(rng.permutation(found) for _ in range(permutations))], axis=1), False, n)
+        labels_found = np.repeat(np.array([1, 0], np.float32), [n, m])
+        return cls(
+            np.stack([labels_found, *(rng.permutation(labels_found) for _ in range(permutations))], axis=1), False, n
+        )
 
     @property
     def one_shower(self) -> float:
@@ -169,12 +171,12 @@ def permutation_test(
     if paired and n != m:
         raise BadValue("sizes of paired samples", (n, m), "give as many generated as truth, or do not pair")
     labels = _Relabelling.draw(n, m, permutations, paired, rng)
-    found = [
+    statistics = [
         (name, column, values)
         for name, histograms in truth.items()
         for column, values in enumerate(_statistics(histograms, generated[name], labels))
     ]
-    return _outcome(found, level, paired)
+    return _outcome(statistics, level, paired)
 
 
 def _sizes(truth: Mapping[str, Histograms], generated: Mapping[str, Histograms]) -> tuple[int, int]:
@@ -216,15 +218,15 @@ def _shape(deviations: Float[Array, "b P"], covariance: Float[Array, "b b"], one
     return np.sqrt(2 * chi_square) - np.sqrt(max(2 * freedom - 1, 0))
 
 
-def _outcome(found: list[tuple[str, int, Float[Array, "5 P"]]], level: float, paired: bool) -> PermutationTest:
+def _outcome(statistics: list[tuple[str, int, Float[Array, "5 P"]]], level: float, paired: bool) -> PermutationTest:
     """Step-down maxima: a column competes with those that are no worse than itself."""
-    largest = np.stack([values.max(axis=0) for _, _, values in found])
+    largest = np.stack([values.max(axis=0) for _, _, values in statistics])
     order = np.argsort(-largest[:, 0], kind="stable")
     maxima = np.maximum.accumulate(largest[order][::-1], axis=0)[::-1]
     p_values = np.maximum.accumulate(np.mean(maxima >= largest[order][:, [0]] - _ROUNDING, axis=1))
     culprits = tuple(
         Culprit(name, column, float(p), float(values[:, 0].max()), STATISTICS[int(values[:, 0].argmax())])
-        for p, (name, column, values) in zip(p_values, (found[i] for i in order), strict=True)
+        for p, (name, column, values) in zip(p_values, (statistics[i] for i in order), strict=True)
         if p <= level
     )
-    return PermutationTest(float(p_values[0]), culprits, largest.shape[1] - 1, paired, len(found))
+    return PermutationTest(float(p_values[0]), culprits, largest.shape[1] - 1, paired, len(statistics))

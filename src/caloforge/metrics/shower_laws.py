@@ -133,12 +133,12 @@ def _response_laws(
     variance = ratio(np.maximum(square - response**2, 0), response**2)
     bins, laws, n = {"response": response, "resolution": np.sqrt(variance)}, {}, response.shape[1]
     if n >= 2:
-        found, chi2 = fit_line(inverse, response, _errors(response))
-        laws["linearity"] = Fit({"slope": found[:, 1], "offset": found[:, 0] * GeV}, chi2[0], n - 2)
-        bins["nonlinearity"] = response / (found[:, [1]] + found[:, [0]] * inverse) - 1
+        coefficients, chi2 = fit_line(inverse, response, _errors(response))
+        laws["linearity"] = Fit({"slope": coefficients[:, 1], "offset": coefficients[:, 0] * GeV}, chi2[0], n - 2)
+        bins["nonlinearity"] = response / (coefficients[:, [1]] + coefficients[:, [0]] * inverse) - 1
     if n >= 3:
-        found, chi2 = fit_resolution(inverse, inverse_square, variance, _errors(variance))
-        terms = zip(("stochastic", "constant", "noise"), found.T, strict=True)
+        coefficients, chi2 = fit_resolution(inverse, inverse_square, variance, _errors(variance))
+        terms = zip(("stochastic", "constant", "noise"), coefficients.T, strict=True)
         laws["resolution"] = Fit(dict(terms), chi2[0], n - 3)
     return ShowerLaws(bins, laws)
 
@@ -153,8 +153,8 @@ def _profile_laws(logarithm: Float[Array, "S B"], profile: Float[Array, "S B L"]
     bins = {"alpha": alpha, "beta": beta, "shower_max": deepest}
     if logarithm.shape[1] < 2:
         return ShowerLaws(bins, {})
-    found, chi2 = fit_line(logarithm, deepest, _errors(deepest))
-    law = Fit({"slope": found[:, 0], "offset": found[:, 1]}, chi2[0], logarithm.shape[1] - 2)
+    coefficients, chi2 = fit_line(logarithm, deepest, _errors(deepest))
+    law = Fit({"slope": coefficients[:, 0], "offset": coefficients[:, 1]}, chi2[0], logarithm.shape[1] - 2)
     return ShowerLaws(bins, {"shower_maximum": law})
 
 

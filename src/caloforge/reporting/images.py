@@ -65,9 +65,9 @@ def patches_across(binning: Binning, layer: int, cells: Float[Array, " V"]) -> l
 def _draw(axes: Axes, patches: list[_Patch], norm: Normalize, colours: str) -> Any:
     """Draw contents above zero; empty cells stay white."""
     corners, contents = (np.concatenate(parts) for parts in zip(*map(_quadrangles, patches), strict=True))
-    seen = contents > 0
-    mesh = PolyCollection(list(corners[seen]), norm=norm, cmap=colours, lw=0, antialiased=False, rasterized=True)
-    mesh.set_array(contents[seen])
+    lit = contents > 0
+    mesh = PolyCollection(list(corners[lit]), norm=norm, cmap=colours, lw=0, antialiased=False, rasterized=True)
+    mesh.set_array(contents[lit])
     axes.add_collection(mesh, autolim=False)
     axes.set_xlim(corners[..., 0].min(), corners[..., 0].max())
     axes.set_ylim(corners[..., 1].min(), corners[..., 1].max())

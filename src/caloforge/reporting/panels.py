@@ -48,10 +48,10 @@ class Curve:
     @classmethod
     def of_means(cls, edges: Float[Array, " e"], values: Float[Array, "N b"]) -> "Curve":
         """Mean over the showers in each bin; undefined values are left out, bins without any are NaN."""
-        known = ~np.isnan(values)
-        n = known.sum(axis=0)
-        mean = np.where(known, values, 0).sum(axis=0, dtype=np.float64) / np.maximum(n, 1)
-        variance = (np.where(known, values - mean, 0) ** 2).sum(axis=0, dtype=np.float64) / np.maximum(n, 1)
+        defined = ~np.isnan(values)
+        n = defined.sum(axis=0)
+        mean = np.where(defined, values, 0).sum(axis=0, dtype=np.float64) / np.maximum(n, 1)
+        variance = (np.where(defined, values - mean, 0) ** 2).sum(axis=0, dtype=np.float64) / np.maximum(n, 1)
         return cls(edges, np.where(n, mean, np.nan), np.where(n, np.sqrt(variance / np.maximum(n, 1)), np.nan))
 
     @property
@@ -91,8 +91,8 @@ def _known(content: Float[Array, " b"]) -> Float[Array, " b"]:
 
 def _bars(axes: Axes, x: Float[Array, " b"], curve: Curve, colour: str) -> None:
     low, high = curve.content - curve.error, curve.content + curve.error
-    seen = np.isfinite(low) & (curve.error > 0)
-    axes.vlines(x[seen], low[seen], high[seen], color=colour, lw=1)
+    shown = np.isfinite(low) & (curve.error > 0)
+    axes.vlines(x[shown], low[shown], high[shown], color=colour, lw=1)
 
 
 def _middles(edges: Float[Array, " e"], scale: str) -> Float[Array, " b"]:
@@ -122,8 +122,8 @@ def _limits(axes: Axes, truth: Curve, generated: Sequence[Curve], scale: str) ->
 
 
 def _top(truth: Curve) -> float:
-    known = truth.content[np.isfinite(truth.content)]
-    return float(known.max()) if known.size and known.max() > 0 else np.inf
+    defined = truth.content[np.isfinite(truth.content)]
+    return float(defined.max()) if defined.size and defined.max() > 0 else np.inf
 
 
 def _note_outside(axes: Axes, truth: Curve, generated: Sequence[Curve]) -> None:
@@ -200,9 +200,9 @@ def reach_of(pairs: Sequence[tuple[Curve, Curve]]) -> float:
     needed = _REACHES[0] / 2
     for truth, curve in pairs:
         ratio, band = _ratio(truth, curve)[0], _relative_error(truth)
-        known = np.isfinite(ratio) & (band < 0.2)
-        if known.any():
-            needed = max(needed, float(np.quantile(np.abs(ratio[known] - 1) + band[known], 0.9)))
+        defined = np.isfinite(ratio) & (band < 0.2)
+        if defined.any():
+            needed = max(needed, float(np.quantile(np.abs(ratio[defined] - 1) + band[defined], 0.9)))
     return next((reach for reach in _REACHES if needed < reach), 0.95)
 
 

@@ -58,8 +58,8 @@ def look(position: int) -> Look:
 
 def plain_label(name: str) -> str:
     """A name as text of a legend: no dollar in it begins a formula, no underscore before it hides it."""
-    said = name.replace("$", r"\$")
-    return f" {said}" if said.startswith("_") else said
+    escaped = name.replace("$", r"\$")
+    return f" {escaped}" if escaped.startswith("_") else escaped
 
 
 def power_label(value: float, _: float = 0.0) -> str:

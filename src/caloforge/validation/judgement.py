@@ -74,8 +74,8 @@ def _finding(requirement: Requirement, items: Sequence[Evidence]) -> Finding:
     wildcard, required = "*" in requirement.metric, requirement.limit_text(worst.reading.percent)
     evidence = (f"{worst.key.name} " if wildcard else "") + worst.words + _where(worst)
     more = f" and {len(failing) - 1} more of {len(items)}" if len(failing) > 1 else ""
-    there = "" if worst.key.place.kind in _WHOLE else " there"
-    showers = f"; about {needed:,} showers{there} in each sample would tell" if needed else ""
+    locality = "" if worst.key.place.kind in _WHOLE else " there"
+    showers = f"; about {needed:,} showers{locality} in each sample would tell" if needed else ""
     subject = "" if wildcard else f"{requirement.metric} "
     reason = f"{subject}{evidence}{more}, required {required}{showers}"
     numbers = {

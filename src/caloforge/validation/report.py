@@ -184,9 +184,9 @@ class Report:
 def _remove_outdated(folder: Path, files: Mapping[str, bytes]) -> None:
     """An earlier report's PDF would contradict the PNG beside it."""
     for name in files:
-        other = Path(name).with_suffix(".pdf")
-        if name.endswith(".png") and str(other) not in files:
-            (folder / other).unlink(missing_ok=True)
+        outdated = Path(name).with_suffix(".pdf")
+        if name.endswith(".png") and str(outdated) not in files:
+            (folder / outdated).unlink(missing_ok=True)
 
 
 def _page(report: Report, images: Mapping[str, bytes]) -> str:

@@ -109,24 +109,24 @@ class _Reservoir:
     """A uniform random subset of at most k showers of a stream of unknown length."""
 
     def __init__(self, binning: Binning, k: int, rng: np.random.Generator) -> None:
-        self.binning, self.rng, self.seen = binning, rng, 0
+        self.binning, self.rng, self.count = binning, rng, 0
         self.energy = np.empty((k, binning.n_voxels), np.float32)
         self.rows = np.zeros(k, np.int64)
 
     def add(self, batch: Showers) -> None:
         """Shower i of the stream enters with probability k/(i+1) and takes the place of one chosen at random."""
-        number = self.seen + np.arange(len(batch))
+        number = self.count + np.arange(len(batch))
         place = np.where(number < len(self.rows), number, (self.rng.random(len(batch)) * (number + 1)).astype(np.int64))
         taken = place < len(self.rows)
         self.energy[place[taken]] = batch.energy[taken]
         self.rows[place[taken]] = number[taken]
-        self.seen += len(batch)
+        self.count += len(batch)
 
     def showers(self, conditions: Mapping[str, Array]) -> tuple[Showers, Int[Array, " s"]]:
         """The subset with its rows of the stream, given the conditions of all."""
-        rows = self.rows[: self.seen]
+        rows = self.rows[: self.count]
         columns: dict[str, Any] = {name: values[rows] for name, values in conditions.items()}
-        return Showers(energy=self.energy[: self.seen], binning=self.binning, **columns), rows
+        return Showers(energy=self.energy[: self.count], binning=self.binning, **columns), rows
 
 
 def read_sample(
@@ -169,8 +169,8 @@ def read_sample(
             pools[name].append(Histograms.pool(observable(batch), edges[name]))
         sums += batch.energy.sum(axis=0, dtype=np.float64)
         reservoir.add(batch)
-        progress(reservoir.seen)
-    if reservoir.seen == 0:
+        progress(reservoir.count)
+    if reservoir.count == 0:
         raise EmptySample("a comparison needs showers in both samples", 0)
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}
     cells, rows = reservoir.showers({name: values for name, values in joined.items() if name != "ids"})
@@ -179,7 +179,7 @@ def read_sample(
         **joined,
         table={name: _join(tables, name) for name in list(tables[0])},
         pooled={name: Histograms.stack(parts) for name, parts in pools.items()},
-        mean_cells=sums / reservoir.seen,
+        mean_cells=sums / reservoir.count,
         cells=cells,
         cell_rows=rows,
     )

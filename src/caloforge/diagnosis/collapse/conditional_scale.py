@@ -84,7 +84,7 @@ class ConditionalScale:
 
 def _least_squares(powers: Float[Array, "N p"], values: Float[Array, "N f"]) -> Float[Array, "p f"]:
     """Coefficients column by column, each over its own known values; zero for a column without any."""
-    known = ~np.isnan(values)
-    gram = np.einsum("ni,nf,nj->fij", powers, known, powers) + 1e-9 * np.eye(powers.shape[1])
-    moments = np.einsum("ni,nf->fi", powers, np.where(known, values, 0.0))
+    defined = ~np.isnan(values)
+    gram = np.einsum("ni,nf,nj->fij", powers, defined, powers) + 1e-9 * np.eye(powers.shape[1])
+    moments = np.einsum("ni,nf->fi", powers, np.where(defined, values, 0.0))
     return np.linalg.solve(gram, moments[:, :, None])[:, :, 0].T

@@ -108,18 +108,18 @@ def diagnose_run(
     training, held_out, generated = samples.features
     progress(0.5, "rare showers")
     rare = _rare(samples)
-    found = [rare_coverage(training, held_out, generated), near_duplicates(held_out, generated)]
+    findings = [rare_coverage(training, held_out, generated), near_duplicates(held_out, generated)]
     progress(0.65, "variances")
-    found += lost_variance(held_out, generated, samples.names)
+    findings += lost_variance(held_out, generated, samples.names)
     progress(0.7, "training showers")
-    found += _memorised(run, samples, seed)
+    findings += _memorised(run, samples, seed)
     progress(0.8, "modes")
     modes, judged = _modes(samples, seed)
     progress(0.9, "latent")
     latent = latent_use(run, samples.held_out, seed)
-    found += [*judged, judge_latent(latent) if latent else _no_latent()]
+    findings += [*judged, judge_latent(latent) if latent else _no_latent()]
     shrunk = variances(held_out, generated, samples.names)
-    return Diagnosis(tuple(found), samples, shrunk, rare, modes, latent, provenance or {})
+    return Diagnosis(tuple(findings), samples, shrunk, rare, modes, latent, provenance or {})
 
 
 def _rare(samples: Samples) -> RareShowers | None:

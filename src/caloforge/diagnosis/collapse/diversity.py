@@ -152,22 +152,22 @@ def variances(
     """A finding for each feature that is defined and varies in 200 showers; the level is shared out among them."""
     pairs = [(_known(control[:, k]), _known(generated[:, k])) for k in range(len(names))]
     usable = [(n, *p) for n, p in zip(names, pairs, strict=True) if min(map(len, p)) >= _FEWEST and p[0].std() > 0]
-    return tuple(_variance(name, truth, made, len(usable)) for name, truth, made in usable)
+    return tuple(_variance(name, truth, generated, len(usable)) for name, truth, generated in usable)
 
 
 def _known(column: Float[Array, " n"]) -> Float[Array, " _"]:
     return np.clip(column[~np.isnan(column)], -_CLIP, _CLIP)
 
 
-def _variance(name: str, truth: Float[Array, " m"], made: Float[Array, " g"], n_tests: int) -> Finding:
-    variances = [float(np.var(x)) for x in (truth, made)]
-    error = float(np.sqrt(sum((_kurtosis(x) - 1) / len(x) for x in (truth, made))))
+def _variance(name: str, truth: Float[Array, " m"], generated: Float[Array, " g"], n_tests: int) -> Finding:
+    variances = [float(np.var(x)) for x in (truth, generated)]
+    error = float(np.sqrt(sum((_kurtosis(x) - 1) / len(x) for x in (truth, generated))))
     effect = float(np.log(variances[0] / max(variances[1], 1e-12)))
     evidence = (
         f"variance of {name} at fixed energy is {np.exp(-effect):.2f} ± {error * np.exp(-effect):.2f} of Geant4's"
     )
     remedy = f"the generator varies too little; {_REMEDY}"
-    judged = Effect(effect, error, min(len(truth), len(made)), 0.1, 0.35)
+    judged = Effect(effect, error, min(len(truth), len(generated)), 0.1, 0.35)
     ratio = float(np.exp(-effect))
     return judge(f"Variance of {name}", judged, evidence, remedy, ALPHA / n_tests, name=name, ratio=ratio)
 

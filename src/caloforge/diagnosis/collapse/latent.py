@@ -118,14 +118,14 @@ def measure_latent(
         generator: draws the latents and the exchange.
     """
     z = mean + log_std.exp() * torch.randn(mean.shape, generator=generator)
-    other = z[_neighbours(energy, generator)]
-    kept = log_likelihood(z)
-    lost = (kept - log_likelihood(other)).double()
+    exchanged = z[_neighbours(energy, generator)]
+    likelihood = log_likelihood(z)
+    lost = (likelihood - log_likelihood(exchanged)).double()
     alone = torch.eye(z.shape[1], dtype=torch.bool)
     return LatentUse(
         tuple(mean.double().var(0).tolist()),
         tuple(gaussian_kl(mean, log_std).double().mean(0).tolist()),
-        tuple(float((kept - log_likelihood(torch.where(only, other, z))).double().mean()) for only in alone),
+        tuple(float((likelihood - log_likelihood(torch.where(only, exchanged, z))).double().mean()) for only in alone),
         tuple(float(ks_2samp(a, b).statistic) for a, b in zip(z.T.numpy(), prior.T.numpy(), strict=True)),
         float(mutual_information(z, mean, log_std)),
         float(lost.mean()),

@@ -39,8 +39,8 @@ def copies_of_training(
     if len(training) < _FEWEST_TRAINING or min(sizes[1:]) < _FEWEST:
         reason = "{} training, {} held-out and {} generated showers are too few".format(*sizes)
         return (cannot_tell("Memorised training showers", reason, _FEWEST),)
-    truth, made = nearest(held_out, training), nearest(generated, training)
-    return _closer(truth, made), _very_close(truth, made)
+    truth, generated_distance = nearest(held_out, training), nearest(generated, training)
+    return _closer(truth, generated_distance), _very_close(truth, generated_distance)
 
 
 def likelihood_memorisation(training: Float[Array, " n"], held_out: Float[Array, " m"]) -> Finding:
@@ -59,23 +59,25 @@ def likelihood_memorisation(training: Float[Array, " n"], held_out: Float[Array,
     return judge(test, Effect(area - 0.5, error, min(sizes), 0.03, 0.1), evidence, _REMEDY, area=area)
 
 
-def _closer(truth: Float[Array, " m"], made: Float[Array, " g"]) -> Finding:
-    area = auc(made, truth)  # chance that held-out truth is farther away
-    error = auc_error(area, len(made), len(truth))
+def _closer(truth: Float[Array, " m"], generated_distance: Float[Array, " g"]) -> Finding:
+    area = auc(generated_distance, truth)  # chance that held-out truth is farther away
+    error = auc_error(area, len(generated_distance), len(truth))
     evidence = (
         f"a generated shower is closer to its nearest training shower than a held-out one in {100 * area:.1f} ± "
         f"{100 * error:.1f} % of pairs (50 % for new showers)"
     )
-    effect = Effect(area - 0.5, error, min(len(truth), len(made)), 0.03, 0.1)
+    effect = Effect(area - 0.5, error, min(len(truth), len(generated_distance)), 0.03, 0.1)
     return judge("Memorised training showers", effect, evidence, _REMEDY, ALPHA / 2, area=area)
 
 
-def _very_close(truth: Float[Array, " m"], made: Float[Array, " g"]) -> Finding:
-    share = float((made <= np.quantile(truth, _CLOSE)).mean())
-    error = np.sqrt(_CLOSE * (1 - _CLOSE) / len(truth) + max(share * (1 - share), _CLOSE * (1 - _CLOSE)) / len(made))
+def _very_close(truth: Float[Array, " m"], generated_distance: Float[Array, " g"]) -> Finding:
+    share = float((generated_distance <= np.quantile(truth, _CLOSE)).mean())
+    error = np.sqrt(
+        _CLOSE * (1 - _CLOSE) / len(truth) + max(share * (1 - share), _CLOSE * (1 - _CLOSE)) / len(generated_distance)
+    )
     evidence = (
         f"{100 * share:.1f} % of the generated showers lie closer to a training shower than {100 * _CLOSE:g} % of the "
         "held-out ones do"
     )
-    effect = Effect(share - _CLOSE, float(error), min(len(truth), len(made)), 0.01, 0.05)
+    effect = Effect(share - _CLOSE, float(error), min(len(truth), len(generated_distance)), 0.01, 0.05)
     return judge("Copies of training showers", effect, evidence, _REMEDY, ALPHA / 2, share=share)

@@ -109,19 +109,19 @@ def _modes(diagnosis: Diagnosis) -> Figure:
 
 
 def _variances(diagnosis: Diagnosis) -> Figure:
-    found, own = diagnosis.variances, look(0)
-    with figure(6.4, 0.28 * len(found) + 1.0) as fig:
+    variances, own = diagnosis.variances, look(0)
+    with figure(6.4, 0.28 * len(variances) + 1.0) as fig:
         axes = fig.subplots()
         axes.axvspan(np.exp(-0.1), np.exp(0.1), color=BAND)
         axes.axvline(1, color=TRUTH)
-        for place, one in enumerate(reversed(found)):
-            ratio, error = one.numbers["ratio"], one.numbers["error"] * one.numbers["ratio"]
-            colour = own.colour if one.status is Status.FAIL else MUTED
+        for place, finding in enumerate(reversed(variances)):
+            ratio, error = finding.numbers["ratio"], finding.numbers["error"] * finding.numbers["ratio"]
+            colour = own.colour if finding.status is Status.FAIL else MUTED
             axes.errorbar(ratio, place, xerr=error, color=colour, marker=own.marker, capsize=3)
-        axes.set_yticks(range(len(found)), [one.numbers["name"] for one in reversed(found)])
+        axes.set_yticks(range(len(variances)), [finding.numbers["name"] for finding in reversed(variances)])
         axes.margins(x=0.08)
         axes.autoscale()
-        axes.set(xlabel="Variance, generated / Geant4", ylim=(-0.7, len(found) - 0.3))
+        axes.set(xlabel="Variance, generated / Geant4", ylim=(-0.7, len(variances) - 0.3))
         return fig
 
 

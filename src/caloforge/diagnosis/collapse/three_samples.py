@@ -96,7 +96,7 @@ def _standardised(
     chosen = select(observables)
     tables = [stacked(tabulate(sample, chosen)) for sample in samples]
     varies = np.nanstd(tables[0][0], axis=0) > 0
-    names = tuple(name for name, kept in zip(tables[0][1], varies, strict=True) if kept)
+    names = tuple(name for name, varying in zip(tables[0][1], varies, strict=True) if varying)
     scale = ConditionalScale.fit(tables[0][0][:, varies], training.incident_energy)
     first, second, third = (
         scale.apply(table[:, varies], sample.incident_energy)

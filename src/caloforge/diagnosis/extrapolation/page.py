@@ -16,41 +16,41 @@ from caloforge.reporting.document import Document
 from caloforge.reporting.markup import Cell, number, table, text
 
 
-def write_extrapolation(found: Extrapolation, folder: Path) -> Path:
+def write_extrapolation(extrapolation: Extrapolation, folder: Path) -> Path:
     """Write ``extrapolation.json``, ``extrapolation.html`` and ``plots/``; each appears only when complete.
 
     Raises:
         UnwritablePath: the folder cannot be made or written.
     """
-    findings = [finding for at in found.energies for finding in at.findings]
+    findings = [finding for at in extrapolation.energies for finding in at.findings]
     document = Document(
         "A model beside its training range",
-        findings_table(findings) + _numbers(found),
-        tuple(plots(found)),
-        found.provenance,
-        verdict=found.verdict,
-        failed=bool(found.alarms),
+        findings_table(findings) + _numbers(extrapolation),
+        tuple(plots(extrapolation)),
+        extrapolation.provenance,
+        verdict=extrapolation.verdict,
+        failed=bool(extrapolation.alarms),
     )
-    return document.write(folder, "extrapolation", found.to_dict())
+    return document.write(folder, "extrapolation", extrapolation.to_dict())
 
 
-def _numbers(found: Extrapolation) -> Markup:
-    head = ("", *(f"{at.label} ({at.place})" for at in found.energies))
+def _numbers(extrapolation: Extrapolation) -> Markup:
+    head = ("", *(f"{at.label} ({at.place})" for at in extrapolation.energies))
     note = (
         "Value ± standard error, and in brackets what Geant4 against Geant4 gives at the same sizes (for the AUC: one "
-        f"half against the other). Inside, above or below: the range of the training, {found.trained}."
+        f"half against the other). Inside, above or below: the range of the training, {extrapolation.trained}."
     )
-    return table(head, _rows(found), notes=(note,))
+    return table(head, _rows(extrapolation), notes=(note,))
 
 
-def _rows(found: Extrapolation) -> Iterator[list[Cell]]:
+def _rows(extrapolation: Extrapolation) -> Iterator[list[Cell]]:
     """One for each number, a column for each energy."""
-    yield [text("Showers of Geant4, generated"), *(number(_sizes(at)) for at in found.energies)]
+    yield [text("Showers of Geant4, generated"), *(number(_sizes(at)) for at in extrapolation.energies)]
     for name, title in TITLES.items():
-        yield [text(title), *(_deviation(at, name) for at in found.energies)]
-    yield [text("AUC of a classifier on observables"), *(_measured(at.auc, ".3f") for at in found.energies)]
+        yield [text(title), *(_deviation(at, name) for at in extrapolation.energies)]
+    yield [text("AUC of a classifier on observables"), *(_measured(at.auc, ".3f") for at in extrapolation.energies)]
     for name in MAIN:
-        measured = (_measured(at.separations.get(name), ".2g") for at in found.energies)
+        measured = (_measured(at.separations.get(name), ".2g") for at in extrapolation.energies)
         yield [text(f"Separation power of {name}"), *measured]
 
 

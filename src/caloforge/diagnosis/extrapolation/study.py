@@ -139,8 +139,8 @@ def _sentence(at: AtEnergy) -> str:
     places = {"inside": "inside that range", "above": "above it", "below": "below it"}
     by = {s: [f.test.split(" at ")[0].lower() for f in at.findings if f.status is s] for s in Status}
     words = {Status.PASS: "within the goal", Status.FAIL: "outside the goal", Status.CANNOT_TELL: "cannot tell"}
-    said = "; ".join(f"{', '.join(tests)} {words[s]}" for s, tests in by.items() if tests)
-    return f"{at.label}, {places[at.place]}: {said}."
+    sentences = "; ".join(f"{', '.join(tests)} {words[s]}" for s, tests in by.items() if tests)
+    return f"{at.label}, {places[at.place]}: {sentences}."
 
 
 def extrapolate(
@@ -163,11 +163,11 @@ def extrapolate(
         provenance: what was compared with what.
         progress: called with the share of the work done.
     """
-    found = []
+    judged = []
     for i, (energy, showers) in enumerate(truth.items()):
         progress(i / len(truth), format_energy(energy))
-        found.append(_at(run, energy, showers, integer_seeds(seed, "extrapolation")[0], radiation_length, n))
-    return Extrapolation(tuple(found), provenance or {})
+        judged.append(_at(run, energy, showers, integer_seeds(seed, "extrapolation")[0], radiation_length, n))
+    return Extrapolation(tuple(judged), provenance or {})
 
 
 def _at(run: Run, energy: float, truth: Showers, seed: int, radiation_length: float | None, n: int | None) -> AtEnergy:
@@ -200,8 +200,8 @@ def _separations(truth: Sample, generated: Sample, seed: int) -> dict[str, Measu
 
 
 def _auc(truth: Sample, generated: Sample, seed: int) -> Measured | None:
-    seen = [(s.cells, s.table_of_cells) for s in (truth, generated)]
+    inputs = [(s.cells, s.table_of_cells) for s in (truth, generated)]
     try:
-        return measure(FAST_PROTOCOL, "high", seen[0], seen[1], seed)[0].auc
+        return measure(FAST_PROTOCOL, "high", inputs[0], inputs[1], seed)[0].auc
     except EmptySample:
         return None

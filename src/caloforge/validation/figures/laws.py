@@ -114,12 +114,12 @@ def draw_quantities(summaries: Mapping[str, PhysicsSummary]) -> Figure:
             lower.set_xlabel(r"$E_\mathrm{inc}$ [GeV]", fontsize=8)
             for axes in (upper, lower):
                 axes.tick_params(labelsize=8)
-        known = fig.axes[0].get_legend_handles_labels()
+        legend = fig.axes[0].get_legend_handles_labels()
         free = panels[len(names) :]
         if free:
-            free[0].legend(*known, loc="center")
+            free[0].legend(*legend, loc="center")
         else:
-            fig.axes[0].legend(*known, fontsize=7, handlelength=1.2, framealpha=0.8)
+            fig.axes[0].legend(*legend, fontsize=7, handlelength=1.2, framealpha=0.8)
         return fig
 
 
@@ -150,9 +150,9 @@ def _values(upper: Axes, lower: Axes, summaries: Mapping[str, PhysicsSummary], q
 def _points(
     axes: Axes, summary: PhysicsSummary, quantity: str, of: str, marks: tuple[str, str, str, Any], shift: float
 ) -> None:
-    found = [b.quantities[quantity] for b in summary.bins]
+    quantities = [b.quantities[quantity] for b in summary.bins]
     x = np.array([b.energy for b in summary.bins]) / GeV * shift
-    y, error = (np.array([getattr(q, of + end) for q in found]) for end in ("", "_error"))
+    y, error = (np.array([getattr(q, of + end) for q in quantities]) for end in ("", "_error"))
     name, colour, marker, joined = marks
     label = name if joined else None
     axes.errorbar(x, y, error, fmt=marker, ls=joined or "none", ms=4, lw=1, color=colour, label=label)

@@ -33,13 +33,13 @@ def radar(spokes: Mapping[str, Sequence[Spoke]]) -> Figure:
     """
     first = next(iter(spokes.values()))
     angles = 2 * np.pi * np.arange(len(first)) / len(first)
-    rim = 1.4 * max(_OUTER, *(s.value for one in spokes.values() for s in one if np.isfinite(s.value)))
+    rim = 1.4 * max(_OUTER, *(s.value for drawn in spokes.values() for s in drawn if np.isfinite(s.value)))
     with figure(9.0, 6.4, arranged=False) as fig:
         axes = PolarAxes(fig, (0.27, 0.09, 0.58, 0.8))
         fig.add_axes(axes)
         _floor_ring(axes, first, angles)
-        for position, (name, one) in enumerate(spokes.items()):
-            _polygon(axes, one, angles, position, name, rim)
+        for position, (name, drawn) in enumerate(spokes.items()):
+            _polygon(axes, drawn, angles, position, name, rim)
         _frame(axes, [s.name for s in first], angles, rim)
         fig.legend(loc="upper left", bbox_to_anchor=(0.0, 1.0))
         return fig

@@ -73,16 +73,16 @@ def _culprits(models: Sequence[Report]) -> Markup:
 
 def _glance(models: Sequence[Report], posterior: Mapping[str, Measured]) -> Section:
     """All metrics in one picture, and the same as a table."""
-    found = {m.name: spokes(m.evidence) for m in models}
+    of_model = {m.name: spokes(m.evidence) for m in models}
     plot = Plot(
         "radar",
         "Radar of metrics",
         "Every metric in units of its floor, on a logarithmic scale: the dark ring is what two samples of Geant4 give, "
         "the grey band its standard deviation. The table holds the same numbers.",
-        partial(radar, {plain_label(name): one for name, one in found.items()}),
+        partial(radar, {plain_label(name): drawn for name, drawn in of_model.items()}),
     )
     ranking = tables.posterior_table(posterior) if posterior else Markup()
-    return Section("Metrics in floors", ranking + tables.floors_table(found), (plot,))
+    return Section("Metrics in floors", ranking + tables.floors_table(of_model), (plot,))
 
 
 def _energy(models: Sequence[Report]) -> Iterator[Plot]:
