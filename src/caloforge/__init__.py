@@ -1,5 +1,66 @@
-"""caloforge: real Geant4 showers in, a generative model out, and proof that a physicist can trust it."""
+"""caloforge: real Geant4 showers in, a generative model out, and proof that a physicist can trust it.
 
-__all__ = ["__version__"]
+The names below are imported when they are first used, so that ``import caloforge`` itself takes a millisecond.
+"""
+
+__all__ = [
+    "GAN",
+    "VAE",
+    "WGAN",
+    "CaloforgeError",
+    "Dataset",
+    "Model",
+    "Report",
+    "Showers",
+    "__version__",
+    "load",
+    "open",
+    "simulate",
+    "train",
+    "validate",
+]
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from caloforge.api.dataset import Dataset
+    from caloforge.api.dataset import open_dataset as open  # noqa: A004
+    from caloforge.api.families import GAN, VAE, WGAN
+    from caloforge.api.model import Model
+    from caloforge.api.model import load_model as load
+    from caloforge.api.simulate import simulate
+    from caloforge.api.train import train
+    from caloforge.api.validate import validate
+    from caloforge.data.showers import Showers
+    from caloforge.errors import CaloforgeError
+    from caloforge.validation.report import Report
 
 __version__ = "0.1.0"
+
+_HOMES = {  # of each name: its module, and what it is called there
+    "open": ("api.dataset", "open_dataset"),
+    "load": ("api.model", "load_model"),
+    "validate": ("api.validate", "validate"),
+    "train": ("api.train", "train"),
+    "simulate": ("api.simulate", "simulate"),
+    "VAE": ("api.families", "VAE"),
+    "GAN": ("api.families", "GAN"),
+    "WGAN": ("api.families", "WGAN"),
+    "Dataset": ("api.dataset", "Dataset"),
+    "Model": ("api.model", "Model"),
+    "Showers": ("data.showers", "Showers"),
+    "Report": ("validation.report", "Report"),
+    "CaloforgeError": ("errors", "CaloforgeError"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'caloforge' has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    return getattr(import_module(f"caloforge.{module}"), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from numpy import ndarray as Array
 
 from caloforge.api.observable_table import ObservableTable
-from caloforge.data.ids import digest_of
 from caloforge.data.incident import Incident
 from caloforge.data.opening import open_showers
 from caloforge.data.provenance import Provenance
@@ -79,8 +78,8 @@ class Dataset:
 
     @property
     def digest(self) -> str:
-        """Hash of the showers, whatever their order, as of `Showers`; reads all of them in batches."""
-        return digest_of(np.concatenate([batch.ids for batch in self.batches()]))
+        """Hash of all showers of the file, whatever their order; reads them in batches."""
+        return self._file.digest
 
     @cached_property
     def incident(self) -> Incident:

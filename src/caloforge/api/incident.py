@@ -28,7 +28,7 @@ _ENERGY_FORMS = 'write "50GeV", "1GeV:100GeV:log", a number in MeV, or a list of
 _ANGLE_FORMS = 'write "30deg", "0deg:30deg:uniform", a number in rad, or a list of these'
 
 
-def spectrum_of(energy: str | float) -> Spectrum:
+def spectrum_of(energy: object) -> Spectrum:
     """One energy or a spectrum.
 
     Args:
@@ -49,7 +49,7 @@ def spectrum_of(energy: str | float) -> Spectrum:
     return Spectrum(value, value)
 
 
-def angles_of(name: str, angle: str | float) -> Angles:
+def angles_of(name: str, angle: object) -> Angles:
     """One angle or a range of angles; a number is in rad.
 
     Raises:
@@ -122,7 +122,7 @@ def incident_particles(
 
 
 def _drawn(
-    name: str, value: Any, parse: Callable[[str | float], Spectrum | Angles], n: int, rng: np.random.Generator
+    name: str, value: Any, parse: Callable[[object], Spectrum | Angles], n: int, rng: np.random.Generator
 ) -> Float[Array, " n"]:
     """From one value or range, or from a list of single values."""
     items = _items(value)

@@ -237,7 +237,7 @@ def load_model(name: str | Path, models: str | Path | None = None) -> Model:
     Example:
         >>> import caloforge as cf
         >>> cf.load("vae-siw-1080")
-        <Model vae-siw-1080: one model, PDG 11, 1GeV to 100GeV, siw-1080>
+        <Model vae-siw-1080: one model, PDG 11, 1GeV to 99.98GeV, siw-1080>
     """
     PLUGINS.load_installed()
     if models is not None:

@@ -16,6 +16,7 @@ from caloforge.classifiers.auc import FAST
 from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables
 from caloforge.cli.progress import track
 from caloforge.data.opening import find_binning, open_showers
+from caloforge.data.source import Source
 from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue, UnwritablePath
 from caloforge.files import require_new, require_writable, write_files
@@ -28,7 +29,7 @@ from caloforge.reweighting.reweighter import Reweighter, load_reweighter
 from caloforge.reweighting.shifts import judged_half, shifts
 from caloforge.reweighting.weights import Weights, read_weights, unweight, write_weights
 from caloforge.units import GeV
-from caloforge.validation.sample import Source, read_sample
+from caloforge.validation.sample import read_sample
 
 _SHOWN = 8
 

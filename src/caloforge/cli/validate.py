@@ -15,11 +15,11 @@ from caloforge.classifiers.protocol import PROTOCOLS
 from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables
 from caloforge.cli.progress import track
 from caloforge.data.opening import find_binning, open_showers
+from caloforge.data.source import Source
 from caloforge.data.splits import SplitOf
 from caloforge.errors import BadValue
 from caloforge.files import require_new, require_writable
 from caloforge.validation.checklist import load_checklist
-from caloforge.validation.sample import Source
 from caloforge.validation.validate import validate as run_validation
 
 

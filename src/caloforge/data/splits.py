@@ -17,7 +17,7 @@ from numpy import ndarray as Array
 
 from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
-from caloforge.data.store import ShowerFile
+from caloforge.data.source import Source
 from caloforge.geometry.binning import Binning
 
 Split = Literal["train", "validation", "test"]
@@ -40,9 +40,9 @@ def take_split(showers: Showers, split: Split) -> Showers:
 
 @dataclass(frozen=True)
 class SplitOf:
-    """The showers of one split of a file, in their order, read in batches."""
+    """The showers of one split of a file or of other showers, in their order, read in batches."""
 
-    file: ShowerFile
+    file: Source
     split: Split
 
     @property

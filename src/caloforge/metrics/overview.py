@@ -11,15 +11,15 @@ are standard errors of means, all others standard deviations over bootstrap resa
 
 __all__ = ["Overview", "ParticleOverview", "measure_overview"]
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
-from caloforge.data.showers import Showers
+from caloforge.data.source import Source
 from caloforge.errors import EmptySample
 from caloforge.geometry.binning import Binning
 from caloforge.metrics.response import energy_edges
@@ -30,16 +30,6 @@ from caloforge.rng import stream
 
 FEWEST = 20  # showers in an energy bin
 _REPEATS = 200
-
-
-@runtime_checkable
-class Batches(Protocol):
-    """Showers of one mesh that can be read in order: a file of them, or `Showers`."""
-
-    @property
-    def binning(self) -> Binning: ...
-
-    def batches(self, size: int = 1000) -> Iterator[Showers]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +129,7 @@ class Overview:
         }
 
 
-def measure_overview(source: Batches, seed: int = 1) -> Overview:
+def measure_overview(source: Source, seed: int = 1) -> Overview:
     """Read a sample once and measure it.
 
     Args:

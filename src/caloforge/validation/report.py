@@ -81,6 +81,10 @@ class Report:
         """The report of each generated sample; of a single one itself."""
         return self.several or (self,)
 
+    def _repr_html_(self) -> str:
+        """How a notebook shows it: the verdict, and the checklist with every finding."""
+        return Markup("<p><b>{}</b></p>{}").format(self.verdict, _checklist(self))
+
     @property
     def headline(self) -> str:
         """One line: passed or failed, and the reasons."""
@@ -197,17 +201,13 @@ def _page(report: Report, images: Mapping[str, bytes]) -> str:
         Section("All numbers", numbers),
         Section("Provenance", listing(report.provenance)),
     )
-    if several:
-        checklist = tables.models_table({m.name: m.findings for m in several}, {m.name: m.passed for m in several})
-    else:
-        checklist = tables.checklist_table(report.findings)
     return page(
         "report.html",
         report.title,
         [("main", "Verdict"), *((part.name, part.title) for part in sections)],
         counted=counted(report.samples),
         verdicts=[(_words(model, bool(several)), not model.passed) for model in report.models],
-        checklist=checklist,
+        checklist=_checklist(report),
         sections=sections,
         images=images,
     )
@@ -227,3 +227,11 @@ def _numbers(model: Report, name: str) -> Markup:
         distances=tables.distances_table(model.evidence),
         columns=tables.columns_list(model.evidence),
     )
+
+
+def _checklist(report: Report) -> Markup:
+    """Every requirement, line by line; of several samples a column for each."""
+    if not report.several:
+        return tables.checklist_table(report.findings)
+    findings = {model.name: model.findings for model in report.several}
+    return tables.models_table(findings, {model.name: model.passed for model in report.several})

@@ -6,13 +6,13 @@ float32. The subset is drawn by reservoir sampling (Vitter, ACM Trans. Math. Sof
 file has the same chance to be in it.
 """
 
-__all__ = ["Source", "Sample", "read_sample", "cell_edges"]
+__all__ = ["Sample", "read_sample", "cell_edges"]
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, UInt64
@@ -20,6 +20,7 @@ from numpy import ndarray as Array
 from scipy.sparse import csr_array
 
 from caloforge.data.showers import Showers
+from caloforge.data.source import Source
 from caloforge.errors import EmptySample
 from caloforge.geometry.binning import Binning
 from caloforge.metrics.separation import Histograms, well_filled
@@ -28,18 +29,6 @@ from caloforge.rng import stream
 
 _BATCH = 500
 _FOR_EDGES = 2000
-
-
-@runtime_checkable
-class Source(Protocol):
-    """Showers that can be read in order, more than once: a `ShowerFile`, a part of one, or `Showers`."""
-
-    @property
-    def binning(self) -> Binning:
-        """The mesh."""
-
-    def batches(self, size: int = _BATCH) -> Iterator[Showers]:
-        """All showers, ``size`` at a time at most."""
 
 
 @dataclass(frozen=True, eq=False)

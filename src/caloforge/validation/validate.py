@@ -10,6 +10,7 @@ from caloforge import __version__
 from caloforge.classifiers.features import Features, high
 from caloforge.classifiers.posterior import log_posterior
 from caloforge.classifiers.protocol import CALOCHALLENGE, FAST_PROTOCOL, Protocol
+from caloforge.data.source import Source
 from caloforge.geometry.binning import require_one_mesh
 from caloforge.metrics.response import energy_edges
 from caloforge.physics.observables import OBSERVABLES, Observable, select
@@ -20,7 +21,7 @@ from caloforge.validation.figures.lineup import Lineup
 from caloforge.validation.figures.sections import draw
 from caloforge.validation.judgement import judge, require_known
 from caloforge.validation.report import Report
-from caloforge.validation.sample import Sample, Source, read_sample
+from caloforge.validation.sample import Sample, read_sample
 
 _CELLS = 33_000_000  # cells of one sample that the fast classifiers look at
 _FEWEST_KEPT = 500

@@ -14,12 +14,12 @@ from numpy import ndarray as Array
 
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
+from caloforge.data.source import Source
 from caloforge.data.splits import split_mask
 from caloforge.errors import BadValue, BinningMismatch
 from caloforge.preprocessing.conditions import ConditionEncoder
 from caloforge.training.run import Run
 from caloforge.units import format_energy
-from caloforge.validation.sample import Source
 
 WINDOW = 0.1  # about an energy: within this part of it
 

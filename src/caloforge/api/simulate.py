@@ -1,0 +1,198 @@
+"""Full simulation from Python: words and numbers in, showers of Geant4 or GFlash out, in memory or in a file."""
+
+__all__ = ["request_of", "simulate"]
+
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import TypedDict, Unpack, overload
+
+from caloforge.api.dataset import Dataset, open_dataset
+from caloforge.api.incident import angles_of, pdg_of, spectrum_of
+from caloforge.data.showers import Showers
+from caloforge.errors import BadValue, UnknownName
+from caloforge.geometry.binning import Binning
+from caloforge.geometry.detector import detector as find_detector
+from caloforge.geometry.readouts import default_readout
+from caloforge.geometry.readouts import readout as find_readout
+from caloforge.geometry.stack import Detector
+from caloforge.simulation.beam import Beam, Mixture, parse_beam_particles
+from caloforge.simulation.gflash import produce as gflash_file
+from caloforge.simulation.physics_lists import Physics, default_physics
+from caloforge.simulation.primaries import Mesh
+from caloforge.simulation.production.request import Progress, Request, ignore, produce
+from caloforge.units import parse_energy, parse_length
+
+ENGINES = ("geant4", "gflash")
+MESHES: tuple[Mesh, ...] = ("axis", "detector")
+Quantity = str | float
+
+
+class Options(TypedDict, total=False):
+    """Options of `simulate`."""
+
+    particle: str | int
+    theta: Quantity
+    phi: Quantity
+    readout: str | Binning | None
+    mesh: str
+    physics: str | None
+    cut: Quantity | None
+    max_step: Quantity | None
+    tracking_cut: Quantity | None
+    seed: int
+    engine: str
+    workers: int
+    shard_size: int | None
+    mantissa_bits: int
+    overwrite: bool
+    executor: Executor | None
+    progress: Callable[[Progress], None]
+    command: str | None
+
+
+@overload
+def simulate(
+    detector: str | Detector = ..., *, energy: Quantity, n: int = ..., output: None = ..., **options: Unpack[Options]
+) -> Showers: ...
+
+
+@overload
+def simulate(
+    detector: str | Detector = ..., *, energy: Quantity, n: int = ..., output: str | Path, **options: Unpack[Options]
+) -> Dataset: ...
+
+
+def simulate(
+    detector: str | Detector = "par04-siw",
+    *,
+    energy: Quantity,
+    n: int = 1000,
+    particle: str | int = "e-",
+    theta: Quantity = "0deg",
+    phi: Quantity = "0deg",
+    readout: str | Binning | None = None,
+    mesh: str = "axis",
+    physics: str | None = None,
+    cut: Quantity | None = None,
+    max_step: Quantity | None = None,
+    tracking_cut: Quantity | None = None,
+    seed: int = 1,
+    engine: str = "geant4",
+    workers: int = 1,
+    shard_size: int | None = None,
+    mantissa_bits: int = 23,
+    output: str | Path | None = None,
+    overwrite: bool = False,
+    executor: Executor | None = None,
+    progress: Callable[[Progress], None] = ignore,
+    command: str | None = None,
+) -> Showers | Dataset:
+    """Simulate showers with Geant4, in processes of their own.
+
+    Args:
+        detector: name of a calorimeter, a YAML file, or a `Detector`.
+        energy: ``"50GeV"``, ``"1GeV:100GeV:log"``, ``"1GeV:100GeV:uniform"``, or a number in MeV.
+        n: number of showers.
+        particle: name, PDG number, or a mixture, ``"e-:0.99,mu-:0.01"``.
+        theta: angle to the normal, ``"30deg"``, ``"0deg:30deg:solid-angle"``, or a number in rad.
+        phi: azimuth about the normal, likewise.
+        readout: name of the mesh, XML file or `Binning`; the detector's own when not given.
+        mesh: whether it follows the ``"axis"`` of the shower or stays with the ``"detector"``.
+        physics: name of the physics list; FTFP_BERT for hadrons, else em0, when not given.
+        cut: range cut for secondaries, ``"0.7mm"`` or a number in mm.
+        max_step: longest step of charged particles, likewise.
+        tracking_cut: charged particles stop below, ``"10keV"`` or a number in MeV.
+        seed: same seed, same showers.
+        engine: ``"geant4"``, or ``"gflash"`` for the Grindhammer-Peters parametrisation.
+        workers: processes on this machine.
+        shard_size: showers in each file that a repeated call can skip.
+        mantissa_bits: bits of cell energies to keep.
+        output: HDF5 file to make; a call that was interrupted goes on from what its shards hold.
+        overwrite: replace an output that exists.
+        executor: where to simulate instead of this machine, a dask client's say.
+        progress: called after every shower.
+        command: the command line, for the provenance.
+
+    Returns:
+        `Showers` in memory; with ``output`` the `Dataset` of the file.
+
+    Raises:
+        BadValue: a value that is not of these forms, or that detector and physics list do not cover.
+        UnknownName: no such detector, mesh, particle, physics list or engine.
+        UnwritablePath: the output exists or cannot be written.
+        Geant4Missing, Geant4Failed: geant4-pybind is not installed, or its process died.
+
+    Example:
+        >>> import caloforge as cf
+        >>> cf.simulate("par04-siw", energy="10GeV", n=5, engine="gflash").energy.shape
+        (5, 1080)
+    """
+    request = request_of(
+        detector, energy, n, particle, theta, phi, readout, mesh, physics, cut, max_step, tracking_cut, seed
+    )
+    if engine not in ENGINES:
+        raise UnknownName("engine", engine, ENGINES)
+    chosen = physics or cut or max_step or tracking_cut
+    if engine == "gflash" and chosen:
+        raise BadValue("engine", engine, f"it knows no physics lists, cuts or steps: leave out {chosen}")
+    if engine == "gflash" and executor is not None:
+        raise BadValue("engine", engine, "it makes a thousand showers in seconds: leave out the cluster")
+
+    def made(path: Path) -> None:
+        if engine == "gflash":
+            gflash_file.produce(request, path, mantissa_bits, overwrite, progress, command)
+        else:
+            produce(request, path, workers, shard_size, mantissa_bits, overwrite, progress, executor, command)
+
+    if output is not None:
+        made(Path(output))
+        return open_dataset(output)
+    with tempfile.TemporaryDirectory(prefix="caloforge-") as folder:
+        made(Path(folder, "showers.h5"))
+        with open_dataset(Path(folder, "showers.h5")) as dataset:
+            return dataset.read()
+
+
+def request_of(
+    detector: str | Detector,
+    energy: Quantity,
+    n: int = 1000,
+    particle: str | int = "e-",
+    theta: Quantity = "0deg",
+    phi: Quantity = "0deg",
+    readout: str | Binning | None = None,
+    mesh: str = "axis",
+    physics: str | None = None,
+    cut: Quantity | None = None,
+    max_step: Quantity | None = None,
+    tracking_cut: Quantity | None = None,
+    seed: int = 1,
+) -> Request:
+    """What `simulate` is asked for, checked before anything is simulated; arguments and errors as there."""
+    if mesh not in MESHES:
+        raise UnknownName("mesh", mesh, MESHES)
+    beam = Beam(_particles(particle), spectrum_of(energy), angles_of("theta", theta), angles_of("phi", phi))
+    stack = find_detector(detector) if isinstance(detector, str) else detector
+    own = default_readout(stack) if readout is None else readout
+    binning = find_readout(own) if isinstance(own, str) else own
+    setting = Physics(
+        physics or default_physics(*beam.particles),
+        None if cut is None else _in_mm(cut),
+        None if max_step is None else _in_mm(max_step),
+        None if tracking_cut is None else _in_mev(tracking_cut),
+    )
+    return Request(stack, beam, binning, n, seed, mesh="axis" if mesh == "axis" else "detector", physics=setting)
+
+
+def _particles(particle: str | int) -> int | Mixture:
+    return parse_beam_particles(particle) if isinstance(particle, str) else pdg_of(particle)
+
+
+def _in_mm(length: Quantity) -> float:
+    return parse_length(length if isinstance(length, str) else f"{float(length)!r}mm")
+
+
+def _in_mev(energy: Quantity) -> float:
+    return parse_energy(energy if isinstance(energy, str) else f"{float(energy)!r}MeV")

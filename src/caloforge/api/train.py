@@ -1,0 +1,142 @@
+"""Training from Python: a model, showers and a folder in, a trained `Model` out."""
+
+__all__ = ["train", "train_config"]
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from caloforge.api.calls import checked, warn_in_python
+from caloforge.api.dataset import Dataset, open_dataset
+from caloforge.api.model import Model, load_model
+from caloforge.config import RunConfig, load_config
+from caloforge.data.showers import Showers
+from caloforge.errors import BadValue
+from caloforge.models import ModelConfig
+from caloforge.models.plugins import PLUGINS as MODELS
+from caloforge.training.ensemble import train_ensemble
+from caloforge.training.laws import PLUGINS as LAWS
+from caloforge.training.loop import TrainingConfig
+from caloforge.training.train import train_run
+
+Report = Callable[[int, dict[str, float]], None]
+
+
+def no_report(member: int, record: dict[str, float]) -> None:
+    """What to do with the record of a step when nobody asks."""
+
+
+def train(
+    model: ModelConfig | RunConfig | str | Path,
+    data: Dataset | Showers | str | Path | None,
+    output: str | Path,
+    *,
+    seed: int | None = None,
+    members: int | None = None,
+    bootstrap: bool = True,
+    models: str | Path | None = None,
+    laws: str | Path | None = None,
+    resume: bool = False,
+    report: Report = no_report,
+    warn: Callable[[str], None] = warn_in_python,
+    **training: Any,
+) -> Model:
+    """Train on the training split of showers and leave a run folder, or the folder of an ensemble.
+
+    Args:
+        model: ``cf.VAE(latent=16)``, another model's configuration, or a whole configuration: its file, or the name of
+            one that comes with caloforge.
+        data: showers: a file, an open `Dataset`, or `Showers`; None: the file that the configuration names.
+        output: folder to make.
+        seed: of weights and batches; the configuration's, or else 1, when not given.
+        members: train an ensemble of so many models.
+        bootstrap: each member on its own resample of the training showers.
+        models: Python file with models of your own; it is run, so it must be trusted.
+        laws: Python file with laws of your own; it is run, so it must be trusted.
+        resume: go on with an interrupted run in the same folder.
+        report: called with the member (from 0) and the record of each step.
+        warn: called with doubts about penalties and with alarms; a Python warning when not given.
+        training: fields of `caloforge.training.loop.TrainingConfig`, such as ``steps=2000``.
+
+    Raises:
+        BadValue: a field that does not exist or has a value that it cannot have, a folder that is not empty.
+        BadFile: data or configuration that cannot be read, ``resume`` of another run.
+        EmptySample: too few showers.
+        TrainingInterrupted, TrainingDiverged, TrainingAlarm: the training stopped before its end.
+    """
+    load_plugins(models, laws)
+    if isinstance(model, str | Path):
+        run = load_config(model)
+    elif isinstance(model, RunConfig):
+        run = model
+    else:
+        run = RunConfig(data="showers in memory", model=model)
+    changes: dict[str, Any] = {} if seed is None else {"seed": seed}
+    if data is not None:
+        changes["data"] = (
+            data.name if isinstance(data, Dataset) else "memory" if isinstance(data, Showers) else str(data)
+        )
+    if training:
+        fields = run.training.model_dump() | training
+        changes["training"] = checked(TrainingConfig, fields, "training")
+    elif data is None and isinstance(model, ModelConfig):
+        raise BadValue("data", None, "give showers to train on")
+    run = checked(RunConfig, run.model_copy(update=changes).model_dump(), "the run")
+    train_config(run, Path(output), data, members, bootstrap, resume, report, warn)
+    return load_model(output)
+
+
+def load_plugins(models: str | Path | None = None, laws: str | Path | None = None) -> None:
+    """Models and laws of installed packages, and those of files.
+
+    Raises:
+        BadFile: no such file.
+        BrokenPlugin: something cannot be loaded.
+    """
+    for plugins, path in ((MODELS, models), (LAWS, laws)):
+        plugins.load_installed()
+        if path is not None:
+            plugins.load_file(path)
+
+
+def train_config(
+    run: RunConfig,
+    output: Path,
+    data: Dataset | Showers | str | Path | None = None,
+    members: int | None = None,
+    bootstrap: bool = True,
+    resume: bool = False,
+    report: Report = no_report,
+    warn: Callable[[str], None] = warn_in_python,
+) -> None:
+    """Train as a whole configuration says; arguments and errors as of `train`."""
+    provenance: dict[str, Any]
+    if isinstance(data, Showers):
+        showers, provenance = data, {"file": run.data, "detector": data.detector, **data.provenance.facts}
+    elif isinstance(data, Dataset):
+        showers, provenance = _read(data)
+    else:
+        with open_dataset(run.data if data is None else data) as dataset:
+            showers, provenance = _read(dataset)
+    if run.energies is not None:
+        provenance |= {"energies": list(run.energies), "file_digest": showers.digest}
+        showers = run.chosen(showers)
+    options = (run.model, run.training, run.seed)
+    if members is None:
+        alone = partial(report, 0)
+        train_run(showers, *options, output, run.to_yaml(), provenance, resume, alone, warn)
+    else:
+        text = partial(_member, run)
+        train_ensemble(showers, *options, members, output, text, provenance, bootstrap, resume, report, warn)
+
+
+def _read(dataset: Dataset) -> tuple[Showers, dict[str, Any]]:
+    """The showers, and where they come from; of a part of a file also the digest of the whole."""
+    whole = {} if dataset.whole else {"file_digest": dataset.digest}
+    return dataset.read(), dataset.origin() | whole
+
+
+def _member(run: RunConfig, seed: int, training: TrainingConfig) -> str:
+    """The configuration of a member, with which `caloforge train` makes it again."""
+    return run.model_copy(update={"seed": seed, "training": training}).to_yaml()

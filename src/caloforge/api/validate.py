@@ -1,0 +1,134 @@
+"""Validation of generated showers: files, open datasets or showers in memory, against truth no model was trained on."""
+
+__all__ = ["validate"]
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Literal
+
+from caloforge.api.dataset import Dataset, open_dataset
+from caloforge.api.truth import truth_split
+from caloforge.classifiers.protocol import PROTOCOLS
+from caloforge.data.showers import Showers
+from caloforge.data.source import Source
+from caloforge.data.splits import SplitOf
+from caloforge.errors import BadValue, UnknownName
+from caloforge.geometry.binning import Binning
+from caloforge.physics.plugins import load_file, load_plugins
+from caloforge.validation.checklist import load_checklist
+from caloforge.validation.compare import Progress
+from caloforge.validation.report import Report
+from caloforge.validation.validate import validate as run_validation
+
+Sample = Dataset | Showers | str | Path
+_SPLITS = ("auto", "test", "all")
+
+
+def validate(
+    generated: Sample | Sequence[str | Path] | Mapping[str, Sample],
+    truth: Sample,
+    *,
+    checklist: str | Path = "analysis",
+    sufficient: Sequence[str] = (),
+    observables: str | Path | None = None,
+    protocol: Literal["fast", "calochallenge"] = "fast",
+    quick: bool = False,
+    binning: str | Binning | None = None,
+    split: Literal["auto", "test", "all"] = "auto",
+    seed: int = 1,
+    allow_different_conditions: bool = False,
+    progress: Progress = lambda done, text: None,
+) -> Report:
+    """Compare generated showers with truth that the generator never saw, and judge them by a checklist.
+
+    Args:
+        generated: showers of a model: a file, an open `Dataset`, or `Showers`. Several files, or several samples by
+            name, are compared with each other.
+        truth: showers of full simulation, in any of these forms, or ``"bundled"``.
+        checklist: ``"strict"``, ``"analysis"``, ``"exploration"``, or a YAML file of your own.
+        sufficient: names of the only observables to judge; all of them when empty.
+        observables: Python file with observables of your own; it is run, so it must be trusted.
+        protocol: of the classifiers.
+        quick: leave out the classifiers, which take most of the time.
+        binning: mesh of files that do not carry one.
+        split: showers of the truth to compare with; ``"auto"``: those that no model was trained on.
+        seed: of bootstrap and classifiers; same seed, same report.
+        allow_different_conditions: go on, with a caution, where particles, energies or angles differ.
+        progress: called with the share of the work that is done and what comes next.
+
+    Returns:
+        The report: ``report.verdict``, ``report.passed``, ``report["auc/high"].value``, ``report.write(folder)``.
+
+    Raises:
+        BadFile: a file cannot be read.
+        BadValue: no generated sample, or a file given twice.
+        BinningMismatch: the meshes differ.
+        ConditionsDiffer: particles, energies or angles differ, and that was not allowed.
+        EmptySample: too few showers.
+        UnknownName: no such checklist, protocol, split, metric or observable.
+    """
+    for what, name, names in (("protocol", protocol, PROTOCOLS), ("split", split, _SPLITS)):
+        if name not in names:
+            raise UnknownName(what, name, names)
+    load_plugins()
+    if observables is not None:
+        load_file(observables)
+    asked = load_checklist(checklist)
+    with ExitStack() as stack:
+
+        def opened(sample: Sample) -> Dataset | Showers:
+            if isinstance(sample, str | Path):
+                return stack.enter_context(open_dataset(sample, binning))
+            return sample
+
+        reference = opened(truth)
+        judged = {name: opened(sample) for name, sample in _named(generated)}
+        part = truth_split(split, reference, list(judged.values()))
+        facts: dict[str, Any] = {
+            "truth": {**_origin(reference), "split": part},
+            **{name: _origin(sample) for name, sample in judged.items()},
+        }
+        source: Source = SplitOf(reference, "test") if part == "test" else reference
+        return run_validation(
+            source,
+            dict(judged) if len(judged) > 1 else next(iter(judged.values())),
+            seed,
+            facts,
+            allow_different_conditions,
+            PROTOCOLS[protocol],
+            asked,
+            sufficient,
+            quick,
+            progress,
+        )
+
+
+def _origin(sample: Dataset | Showers) -> dict[str, Any]:
+    if isinstance(sample, Dataset):
+        return sample.origin()
+    return {"detector": sample.detector, **sample.provenance.facts}
+
+
+def _named(generated: Sample | Sequence[str | Path] | Mapping[str, Sample]) -> Iterator[tuple[str, Sample]]:
+    """The samples by name: ``generated`` for one; for several files the shortest ends of their paths that differ."""
+    if isinstance(generated, Mapping):
+        if not generated or "truth" in generated:
+            raise BadValue("names of the generated samples", list(generated), "give one at least, none called truth")
+        yield from generated.items()
+    elif isinstance(generated, str | Path | Dataset | Showers):
+        yield "generated", generated
+    else:
+        yield from _names_of([Path(path) for path in generated])
+
+
+def _names_of(paths: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+    if len(paths) == 1:
+        yield "generated", paths[0]
+        return
+    for depth in range(1, max((len(path.parts) for path in paths), default=0) + 1):
+        names = ["-".join(path.with_suffix("").parts[-depth:]) for path in paths]
+        if len({*names, "truth"}) > len(names):
+            yield from zip(names, paths, strict=True)
+            return
+    raise BadValue("generated files", [str(path) for path in paths], "give each file once")
