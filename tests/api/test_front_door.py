@@ -211,7 +211,7 @@ class TestGenerate:
     def test_outside_the_training(self, model):
         """A shower of 50 MeV is no shower of a model of 1-100 GeV, unless asked for."""
         for energy in ("50MeV", 50.0, [50_000.0, 50.0], "50MeV:10GeV:log", 150 * hepunits.GeV):
-            with pytest.raises(OutsideTraining, match="trained on 1GeV to 99.98GeV"):
+            with pytest.raises(OutsideTraining, match=r"trained on 1GeV to 99\.98GeV"):
                 model.generate(energy, n=3)
         with pytest.raises(OutsideTraining):
             model.generate(like=Incident.alike(np.array([50.0])))

@@ -7,32 +7,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from caloforge.data.bundled import showers_path
 from caloforge.data.opening import open_showers
-from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
-from caloforge.data.source import Source
+from caloforge.data.source import KnownSource, Source
 from caloforge.data.splits import SplitOf
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning, require_one_mesh
-
-
-@runtime_checkable
-class KnownSample(Protocol):
-    """Showers with their history: a file of them, a `Dataset`, or `Showers`."""
-
-    @property
-    def binning(self) -> Binning: ...
-
-    @property
-    def provenance(self) -> Provenance: ...
-
-    @property
-    def digest(self) -> str: ...
-
-    def batches(self, size: int = 500) -> Iterator[Showers]: ...
 
 
 @dataclass(frozen=True)
@@ -52,7 +35,7 @@ class Joined:
 
 
 def open_truth(
-    stack: ExitStack, paths: Sequence[Path], split: str, mesh: Binning | None, judged: KnownSample
+    stack: ExitStack, paths: Sequence[Path], split: str, mesh: Binning | None, judged: KnownSource
 ) -> tuple[Source, list[dict[str, Any]]]:
     """Truth files for judged showers, and what they are; ``auto`` takes the test split of a file trained on.
 
@@ -73,7 +56,7 @@ def open_truth(
     return Joined(tuple(parts)), facts
 
 
-def truth_split(split: str, truth: KnownSample, judged: Sequence[KnownSample]) -> str:
+def truth_split(split: str, truth: KnownSource, judged: Sequence[KnownSource]) -> str:
     """``auto`` is the test split where any of the models was trained on this very truth."""
     if split != "auto":
         return split

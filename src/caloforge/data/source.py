@@ -1,10 +1,11 @@
 """What showers are read from: a file, a part of one, or `Showers` in memory."""
 
-__all__ = ["Source"]
+__all__ = ["KnownSource", "Source"]
 
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
+from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning
 
@@ -19,3 +20,20 @@ class Source(Protocol):
 
     def batches(self, size: int = 500) -> Iterator[Showers]:
         """All showers, at most ``size`` at a time."""
+
+
+@runtime_checkable
+class KnownSource(Source, Protocol):
+    """Showers with their history: a file of them, or `Showers`."""
+
+    @property
+    def detector(self) -> str:
+        """Name of the detector, or "unknown"."""
+
+    @property
+    def provenance(self) -> Provenance:
+        """How the showers were made."""
+
+    @property
+    def digest(self) -> str:
+        """Hash of the showers, whatever their order."""

@@ -17,7 +17,7 @@ from numpy import ndarray as Array
 
 from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
-from caloforge.data.source import Source
+from caloforge.data.source import KnownSource
 from caloforge.geometry.binning import Binning
 
 Split = Literal["train", "validation", "test"]
@@ -42,7 +42,7 @@ def take_split(showers: Showers, split: Split) -> Showers:
 class SplitOf:
     """The showers of one split of a file or of other showers, in their order, read in batches."""
 
-    file: Source
+    file: KnownSource
     split: Split
 
     @property
