@@ -15,7 +15,7 @@ quickstart: $(READY)
 	$(BIN)/caloforge quickstart --output quickstart
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -14,8 +14,9 @@ from caloforge.data.showers import Showers  # noqa: E402
 from caloforge.geometry.binning import Binning, Layer  # noqa: E402
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def _one_thread():
+    """Of each worker, whatever the test before has set: pytest-xdist shares out the cores."""
     torch.set_num_threads(1)
 
 

@@ -1,22 +1,29 @@
 """The command line as a user meets it: what it says, how it exits, what it leaves behind."""
 
 import json
+from dataclasses import replace
+from functools import partial
 
 import h5py
 import numpy as np
 import pytest
 
 import caloforge
+from caloforge.classifiers.protocol import FAST_PROTOCOL, PROTOCOLS
 from caloforge.cli.main import COMMANDS
 from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile
 from caloforge.data.writer import write_showers
+from caloforge.reporting.section import Plot
+from caloforge.validation.validate import validate
 
 CONFIG = """
 seed: 3
 model: {name: vae, latent: 3, width: 16, depth: 1, flow_transforms: 2, flow_width: 16}
 training: {steps: 40, batch: 64, log_every: 10}
 """
+# networks that hardly learn anything: what they find is tested elsewhere
+HASTY = replace(FAST_PROTOCOL, settings=replace(FAST_PROTOCOL.settings, hidden=16, layers=1, epochs=2, folds=2))
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +48,9 @@ def test_every_command_says_what_it_is_for(call, command):
     assert command in call("--help")[1].split()
 
 
-def test_train_generate_validate(call, config, truth, tmp_path):
+def test_train_generate_validate(call, config, truth, tmp_path, monkeypatch):
+    monkeypatch.setitem(PROTOCOLS, "fast", HASTY)
+    monkeypatch.setattr(Plot, "render", lambda plot, kinds: dict.fromkeys(kinds, b"drawn in other tests"))
     code, out, _ = call("train", config, "-o", tmp_path / "run", "--set", "training.steps=60")
     assert (code, "60 steps" in out) == (0, True)
     code, out, _ = call("generate", tmp_path / "run", "--like", truth, "-o", tmp_path / "fake.h5", "--json")
@@ -184,8 +193,15 @@ def test_bad_configurations(call, config, tmp_path, change, says):
 
 @pytest.mark.slow
 @pytest.mark.geant4
-def test_quickstart(call, tmp_path):
+def test_quickstart(call, tmp_path, monkeypatch):
     """The whole story, small: real Geant4, real training, every key of the report."""
+    monkeypatch.setattr("caloforge.cli.quickstart.validate", partial(validate, protocol=HASTY))
+    draw = Plot.render
+    monkeypatch.setattr(
+        Plot,
+        "render",
+        lambda plot, kinds: draw(plot, kinds) if plot.name == "training" else dict.fromkeys(kinds, b"drawn elsewhere"),
+    )
     small = ["--live-showers", 4, "-n", 3000, "--set", "training.steps=40", "--set", "model.width=32"]
     code, out, _ = call("quickstart", "-o", tmp_path / "qs", *small)
     assert code == 0

@@ -231,7 +231,7 @@ def balance(particle: str, energy: str, n: int, times: int) -> dict:
 def test_contained_pions_answer_about_as_much_as_electrons(request_of):
     """In ten interaction lengths: pi/e below one, near the 0.8-1.1 of W-Si; fragments must not carry the signal."""
     del request_of
-    pions, electrons = balance("pi-", "10GeV", 12, 8), balance("e-", "2GeV", 8, 1)
+    pions, electrons = balance("pi-", "10GeV", 6, 8), balance("e-", "2GeV", 8, 1)
     response = {name: sum(answer["silicon"].values()) for name, answer in {"pi": pions, "e": electrons}.items()}
     assert 0.6 < response["pi"] / response["e"] < 1.1
     fragments = sum(share for name, share in pions["silicon"].items() if name in FRAGMENTS or "[" in name)

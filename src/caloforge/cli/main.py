@@ -30,6 +30,7 @@ COMMANDS = (
     "extrapolation",
     "expect",
     "coverage",
+    "card",
     "interpret",
 )
 

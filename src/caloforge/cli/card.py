@@ -1,0 +1,61 @@
+"""`caloforge card`: the model card of a run, from its own files and its report."""
+
+__all__ = ["card"]
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from caloforge.errors import BadFile, UnwritablePath
+from caloforge.files import require_new
+from caloforge.reporting.card import model_card
+from caloforge.training.run import load_run, run_folder
+
+
+def card(
+    run: Annotated[Path, typer.Argument(help="run folder, or the name of a model that comes with caloforge")],
+    report: Annotated[Path | None, typer.Option(help="report.json of `caloforge validate`")] = None,
+    extrapolation: Annotated[Path | None, typer.Option(help="extrapolation.json of `caloforge extrapolation`")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="file to write; else it is printed")] = None,
+    overwrite: Annotated[bool, typer.Option(help="replace the output if it exists")] = False,
+) -> None:
+    """Write a model card: intended range, training data, metrics with floors, limits, licence, citation."""
+    if output:
+        require_new(output, overwrite, [report, extrapolation])
+    folder = run_folder(run)
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    digest = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
+    model = load_run(run)
+    text = model_card(str(run), model, config, digest, _read(report, "validate"), _read(extrapolation, "extrapolation"))
+    if output is None:
+        print(text, end="")
+        return
+    beside = output.with_name(f".{output.name}.partial")
+    try:
+        beside.write_text(text)
+        beside.replace(output)
+    except OSError as error:
+        raise UnwritablePath(output, error.strerror or "writing failed") from error
+    print(output)
+
+
+def _read(path: Path | None, command: str) -> dict[str, Any] | None:
+    """A JSON object that a command wrote.
+
+    Raises:
+        BadFile: the file cannot be read, or holds something else.
+    """
+    if path is None:
+        return None
+    remedy = f"give the JSON file of caloforge {command}"
+    try:
+        facts = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BadFile(path, f"cannot be read as JSON ({error})", remedy) from error
+    if not isinstance(facts, dict):
+        raise BadFile(path, "holds no JSON object", remedy)
+    return facts
