@@ -2,7 +2,8 @@
 
 Without arguments: the observables of local structure, as a table. With a file of generated showers: their AUC against
 the bundled Geant4 showers, on the single-cell observables, on those of local structure, and on all; then the importance
-of each family. With --spoils: the AUC of the bundled showers spoiled in known ways against bundled showers as they are.
+of each family. With --spoils: the AUC of bundled showers spoiled in known ways, all or the named ones, against bundled
+showers as they are.
 """
 
 import argparse
@@ -49,9 +50,19 @@ def print_observables() -> None:
         print(f"| `{o.name}` | {o.quantity} | {o.unit or '-'} | {', '.join(o.columns) or o.per} |")
 
 
+def print_correlations(first: Features, second: Features) -> None:
+    """Means over showers, and their errors."""
+    print("| pair correlation | Geant4 | generated |\n|---|---|---|")
+    for i, column in enumerate(first.by_observable()["pair_correlation"]):
+        values = (x[~np.isnan(x)] for x in (first.values[:, column], second.values[:, column]))
+        means = " | ".join(f"{x.mean():.4f} +- {x.std() / len(x) ** 0.5:.4f}" for x in values)
+        print(f"| {STRUCTURE['pair_correlation'].columns[i]} | {means} |")
+
+
 def print_model(truth: Showers, generated: Showers, showers: int) -> None:
     first, second = observed(truth), observed(generated[:showers])
-    print("| features | AUC | floor |\n|---|---|---|")
+    print_correlations(first, second)
+    print("\n| features | AUC | floor |\n|---|---|---|")
     single, local = set(OBSERVABLES), set(STRUCTURE)
     for name, names in (("one cell, ring or layer", single), ("local structure", local), ("all", single | local)):
         classified = judged(first, second, names)
@@ -61,12 +72,12 @@ def print_model(truth: Showers, generated: Showers, showers: int) -> None:
         print(f"| {i.name} | {i.loss_of_auc:.4f} +- {i.error:.4f} |")
 
 
-def print_spoils(truth: Showers, showers: int) -> None:
+def print_spoils(truth: Showers, showers: int, names: list[str]) -> None:
     order = stream(1, "local-structure").permutation(len(truth))
-    reference = observed(truth[order[showers:]])
+    reference = observed(truth[order[showers : 3 * showers]])
     print("| spoil | AUC, one cell, ring or layer | floor | AUC, all | floor |\n|---|---|---|---|---|")
-    for name, spoil in SPOILS.items():
-        spoiled = observed(spoil(truth[order[:showers]], 1))
+    for name in names or SPOILS:
+        spoiled = observed(SPOILS[name](truth[order[:showers]], 1))
         single, every = (judged(reference, spoiled, set(OBSERVABLES) | extra) for extra in (set(), set(STRUCTURE)))
         print(f"| {name} | {text(single)} | {text(every)} |", flush=True)
 
@@ -74,11 +85,11 @@ def print_spoils(truth: Showers, showers: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("generated", nargs="?", help="file of showers made --like bundled")
-    parser.add_argument("--spoils", action="store_true", help="judge spoiled showers instead")
+    parser.add_argument("--spoils", nargs="*", choices=SPOILS, metavar="SPOIL", help="judge spoiled showers instead")
     parser.add_argument("--showers", type=int, default=4000, help="of each class")
     options = parser.parse_args()
-    if options.spoils:
-        print_spoils(read("bundled"), options.showers)
+    if options.spoils is not None:
+        print_spoils(read("bundled"), options.showers, options.spoils)
     elif options.generated:
         print_model(read("bundled"), read(options.generated), options.showers)
     else:
