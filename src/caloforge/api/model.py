@@ -19,6 +19,7 @@ from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
 from caloforge.data.splits import Split, take_split
 from caloforge.data.writer import ShowerWriter
+from caloforge.device import Device, choose_device
 from caloforge.errors import BadValue, EmptySample
 from caloforge.files import require_new
 from caloforge.generation.mixture import mixture_batches
@@ -222,16 +223,18 @@ class Model:
         return str(table(("", ""), rows, self.name))
 
 
-def load_model(name: str | Path, models: str | Path | None = None) -> Model:
+def load_model(name: str | Path, models: str | Path | None = None, device: Device = "cpu") -> Model:
     """Open a trained model.
 
     Args:
         name: run folder, folder of an ensemble, or the name of a model that comes with caloforge.
         models: Python file that defines models of your own; it is run, so it must be trusted.
+        device: where it is computed: ``cpu``, ``cuda``, or ``auto`` for a graphics card if there is one.
 
     Raises:
         BadFile: none of these, or a file in it is missing or damaged.
         UnknownModel: its model is defined in a file that was not given.
+        BadValue: PyTorch finds no such device.
         BrokenPlugin: the file with models, or an installed package that announces some, fails.
 
     Example:
@@ -242,7 +245,7 @@ def load_model(name: str | Path, models: str | Path | None = None) -> Model:
     PLUGINS.load_installed()
     if models is not None:
         PLUGINS.load_file(models)
-    return Model(str(name), load_ensemble(name))
+    return Model(str(name), load_ensemble(name).to(choose_device(device)))
 
 
 def _path_of(like: Like | None) -> Path | None:

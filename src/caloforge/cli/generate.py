@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from caloforge.api.model import load_model
-from caloforge.cli.models import ModelsFile
+from caloforge.cli.models import DeviceName, ModelsFile
 from caloforge.cli.options import BinningOption, OverwriteOption
 from caloforge.cli.progress import track
 from caloforge.data.splits import Split
@@ -36,10 +36,11 @@ def generate(
     batch: Annotated[int, typer.Option(min=1, help="showers in memory at a time; an ensemble: 1000 a member")] = 5000,
     extrapolate: Annotated[bool, typer.Option(help="allow energies and angles outside those of the training")] = False,
     overwrite: OverwriteOption = False,
+    device: DeviceName = "cpu",
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Generate showers with a trained model, or with an ensemble: shower i is of member i mod K."""
-    model = load_model(run, models_file)
+    model = load_model(run, models_file, device)
     with track("generating", 1.0) as report:
         showers = model.generate(
             energy,

@@ -1,17 +1,21 @@
-"""The option ``--models`` of every command that trains or loads a model."""
+"""Options of the commands that train or run a model: ``--models`` and ``--device``."""
 
-__all__ = ["ModelsFile", "load_models"]
+__all__ = ["DeviceName", "ModelsFile", "load_models"]
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from caloforge.device import Device
 from caloforge.models.plugins import PLUGINS
 
 ModelsFile = Annotated[
     Path | None,
     typer.Option("--models", help="Python file with models of your own; it is run, so it must be trusted"),
+]
+DeviceName = Annotated[
+    Device, typer.Option("--device", help="where networks run; auto: on a graphics card if there is one")
 ]
 
 

@@ -10,11 +10,12 @@ from typing import Annotated
 
 import typer
 
-from caloforge.cli.models import ModelsFile, load_models
+from caloforge.cli.models import DeviceName, ModelsFile, load_models
 from caloforge.cli.options import BinningOption
 from caloforge.cli.progress import track
 from caloforge.config import RunConfig, load_config
 from caloforge.data.opening import open_showers
+from caloforge.device import choose_device
 from caloforge.training.ensemble import train_ensemble
 from caloforge.training.laws import PLUGINS
 from caloforge.training.loop import TrainingConfig
@@ -37,10 +38,12 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option(help="go on with an interrupted run in the same folder")] = False,
     binning: BinningOption = None,
+    device: DeviceName = "cpu",
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Train a generative model on the training split of a file of showers."""
     load_models(models_file)
+    place = choose_device(device)
     PLUGINS.load_installed()
     if laws:
         PLUGINS.load_file(laws)
@@ -72,10 +75,11 @@ def train(
                 resume,
                 report,
                 _warn,
+                place,
             )
         else:
             text, alone = run.to_yaml(), partial(report, 0)
-            train_run(showers, run.model, run.training, run.seed, output, text, provenance, resume, alone, _warn)
+            train_run(showers, run.model, run.training, run.seed, output, text, provenance, resume, alone, _warn, place)
     if json_only:
         print(json.dumps({"run": str(output), **last}))
     else:

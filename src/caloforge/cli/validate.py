@@ -12,11 +12,13 @@ import typer
 
 from caloforge.api.truth import truth_split
 from caloforge.classifiers.protocol import PROTOCOLS
+from caloforge.cli.models import DeviceName
 from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables
 from caloforge.cli.progress import track
 from caloforge.data.opening import find_binning, open_showers
 from caloforge.data.source import Source
 from caloforge.data.splits import SplitOf
+from caloforge.device import choose_device
 from caloforge.errors import BadValue
 from caloforge.files import require_new, require_writable
 from caloforge.validation.checklist import load_checklist
@@ -53,6 +55,7 @@ def validate(
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="exit with 1 when the checklist fails")] = False,
     overwrite: OverwriteOption = False,
+    device: DeviceName = "cpu",
     json_only: Annotated[bool, typer.Option("--json", help="print only the JSON of the report")] = False,
 ) -> None:
     """Compare generated showers with Geant4."""
@@ -79,7 +82,7 @@ def validate(
             seed,
             facts,
             allow_different_conditions,
-            PROTOCOLS[protocol],
+            PROTOCOLS[protocol].on(str(choose_device(device))),
             asked,
             chosen,
             quick,

@@ -246,15 +246,15 @@ def _kept_mean(
     shape, sums, products = torch.Size(), torch.zeros(()), torch.zeros(())
     for start in range(0, n, BLOCK):
         z, columns = model.latent(min(BLOCK, n - start), generator), []
-        for c in conditions:
-            there = c.expand(len(z), -1)
-            x = model.sample(z, there)
-            kept, values = (
-                keep_probability(shower_terms(x, there, pipeline)).double(),
-                _on_features(pipeline, f)(x, there),
+        for condition in conditions:
+            c = condition.expand(len(z), -1)
+            x = model.sample(z.to(c), c)
+            keep, values = (
+                keep_probability(shower_terms(x, c, pipeline)).double().cpu(),
+                _on_features(pipeline, f)(x, c),
             )
             shape, values = values.shape[1:], values.flatten(1) if values.ndim > 1 else values[:, None]
-            columns += [kept[:, None] * values, kept[:, None].expand_as(values)]
+            columns += [keep[:, None] * values, keep[:, None].expand_as(values)]
         v = torch.stack(columns)
         sums, products = sums + v.sum(1), products + torch.einsum("ink,jnk->ijk", v, v)
     ratio, sign = sums[::2] / sums[1::2], torch.tensor([[1.0], [-1.0]])[: len(conditions)].double()

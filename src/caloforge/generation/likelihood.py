@@ -48,8 +48,8 @@ def log_likelihood(
         with torch.inference_mode():
             x, c, log_det = pipeline(showers[start : start + _BLOCK], generator)
             value, error = model.log_prob(x, c, generator, samples)
-        values.append((value + log_det).double().numpy())
-        errors.append(error.double().numpy())
+        values.append((value + log_det).double().cpu().numpy())
+        errors.append(error.double().cpu().numpy())
     return np.concatenate(values), np.concatenate(errors)
 
 

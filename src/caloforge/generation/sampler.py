@@ -1,7 +1,8 @@
 """Sampling: incident particles in, showers out, in blocks whose noise depends only on the seed and the shower's place.
 
 Shower i has the same noise, and goes through arithmetic of the same shape, whatever the batch size or the number of
-showers asked for; so the same seed gives the same showers bit for bit on one machine.
+showers asked for; so the same seed gives the same showers bit for bit on one machine. Noise is drawn on the CPU and
+then moved to the device of the pipeline: on any device the showers are the same up to rounding.
 
 Where the model was trained on rare showers shown more often, its `KeepProbability` says with which probability each
 shower is kept; places whose shower is not kept are drawn again, with new noise, until every place has one.
@@ -34,14 +35,14 @@ def _block(
     """One block; places whose sample is not kept are drawn again."""
     places = torch.arange(len(conditions))
     noise = model.latent(BLOCK, torch_stream(seed, "noise", index))[places]
-    x, kept = _sample(model, pipeline, noise, conditions, BLOCK)
+    x, keep = _sample(model, pipeline, noise, conditions, BLOCK)
     for attempt in count(1):
         chance = torch.rand(BLOCK, generator=torch_stream(seed, "acceptance", index, attempt))[places]
-        places = places[chance >= kept]  # NaN is kept, for all to see
+        places = places[chance >= keep]  # NaN is kept, for all to see
         if len(places) == 0:
             break
         noise = model.latent(BLOCK, torch_stream(seed, "noise", index, attempt))[places]
-        x[places], kept = _sample(model, pipeline, noise, conditions[places], _AGAIN)
+        x[places], keep = _sample(model, pipeline, noise, conditions[places], _AGAIN)
     return x
 
 
@@ -49,17 +50,17 @@ def _sample(
     model: Generator, pipeline: Pipeline, noise: Float[Tensor, "n Z"], conditions: Float[Tensor, "n C"], size: int
 ) -> tuple[Float[Tensor, "n F"], Float[Tensor, " n"]]:
     """Samples and the probabilities to keep them, always computed ``size`` at a time; the last ones are filled up."""
-    samples, kept = [], []
+    samples, probabilities = [], []
     for at in range(0, len(conditions), size):
-        z, c = (part[at : at + size] for part in (noise, conditions))
+        z, c = (part[at : at + size] for part in (noise.to(conditions), conditions))
         z, c = (torch.cat([part, part[-1:].expand(size - len(part), -1)]) for part in (z, c))
         samples.append(model.sample(z, c))
-        kept.append(
+        probabilities.append(
             torch.ones(size)
             if model.keep_probability is None
-            else model.keep_probability(shower_terms(samples[-1], c, pipeline))
+            else model.keep_probability(shower_terms(samples[-1], c, pipeline)).cpu()
         )
-    return torch.cat(samples)[: len(conditions)], torch.cat(kept)[: len(conditions)]
+    return torch.cat(samples)[: len(conditions)], torch.cat(probabilities)[: len(conditions)]
 
 
 def sample_batches(
@@ -72,7 +73,7 @@ def sample_batches(
     """Showers for each incident particle, in order, about ``batch`` at a time (whole blocks).
 
     Args:
-        model: generator of features.
+        model: generator of features, on the device of the pipeline.
         pipeline: its preprocessing.
         incident: particles, or energies in MeV where the model knows one particle and one direction.
         seed: of the noise.
@@ -88,7 +89,7 @@ def sample_batches(
                 _block(model, pipeline, conditions[at : at + BLOCK], seed, (start + at) // BLOCK)
                 for at in range(0, len(part), BLOCK)
             ]
-            showers = pipeline.inverse(torch.cat(blocks), part)
+            showers = pipeline.inverse(torch.cat(blocks), part, conditions)
         yield showers  # out of inference mode, which would else be the caller's between two batches
 
 

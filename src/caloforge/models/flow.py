@@ -13,11 +13,13 @@ splines by zuko.
 
 __all__ = ["CouplingFlow", "LayerEnergyFlow"]
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 import zuko
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.distributions import AffineTransform, Transform
 
@@ -46,7 +48,7 @@ class CouplingFlow(nn.Module):
             else _Standardise(AffineOfCondition(features, context, width, tails, widths))
         )
         couplings = [
-            zuko.flows.coupling.GeneralCouplingTransform(
+            _Coupling(
                 features,
                 context,
                 mask=_half(features, k),
@@ -76,6 +78,26 @@ class CouplingFlow(nn.Module):
     def sample(self, noise: Float[Tensor, "N D"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N D"]:
         """Push standard normal noise forward."""
         return self.flow(c).transform.inv(noise)
+
+
+class _Coupling(zuko.flows.coupling.GeneralCouplingTransform):  # type: ignore[misc]
+    """zuko's coupling, with the columns of either half found once, not again at every call."""
+
+    def __init__(self, features: int, context: int, mask: Bool[Tensor, " D"], **options: Any) -> None:
+        super().__init__(features, context, mask, **options)
+        self.register_buffer("fixed", mask.nonzero()[:, 0], persistent=False)
+        self.register_buffer("moved", (~mask).nonzero()[:, 0], persistent=False)
+
+    def forward(self, c: Tensor | None = None) -> Transform:
+        return _Halves(partial(self.meta, c), self.fixed, self.moved)
+
+
+class _Halves(zuko.transforms.CouplingTransform):  # type: ignore[misc]
+    """Transforms the columns ``moved`` by what the columns ``fixed`` make of ``meta``."""
+
+    def __init__(self, meta: Callable[[Tensor], Transform], fixed: Int[Tensor, " A"], moved: Int[Tensor, " B"]) -> None:
+        Transform.__init__(self)
+        self.meta, self.idx_a, self.idx_b = meta, fixed, moved
 
 
 class _Standardise(zuko.lazy.LazyTransform):  # type: ignore[misc]

@@ -70,6 +70,11 @@ class Pipeline(nn.Module):
         self.register_buffer("layer_of_voxel", torch.from_numpy(binning.layer_of_voxel), persistent=False)
 
     @property
+    def device(self) -> torch.device:
+        """Where its tensors are, and those that it makes."""
+        return self.layer_of_voxel.device
+
+    @property
     def n_layers(self) -> int:
         """L, the layers of the mesh."""
         return self.binning.n_layers
@@ -105,7 +110,7 @@ class Pipeline(nn.Module):
         """
         ratios, _ = self._ratios(showers)
         self.logit.fit(ratios)
-        self.scale.fit(self.logit(ratios, torch.rand(ratios.shape, generator=generator))[0])
+        self.scale.fit(self.logit(ratios, torch.rand(ratios.shape, generator=generator).to(ratios))[0])
         self.condition.fit(Incident.of(showers), energy_range)
         if self.spectrum is not None:
             self.spectrum.fit(showers.energy)
@@ -113,8 +118,8 @@ class Pipeline(nn.Module):
     def _ratios(self, showers: Showers) -> tuple[Float[Tensor, "N L"], Float[Tensor, " N"]]:
         if not showers.binning.same_cells(self.binning):
             raise BinningMismatch(self.binning.name, showers.binning.name)
-        layers = torch.tensor(showers.layer_energy)
-        ratios, log_det = self.chain(layers, torch.tensor(showers.incident_energy).double())
+        layers = torch.tensor(showers.layer_energy, device=self.device)
+        ratios, log_det = self.chain(layers, torch.tensor(showers.incident_energy, device=self.device).double())
         return ratios.float(), log_det.float()
 
     def incident(self, energy: Float[Array, " N"]) -> Incident:
@@ -138,9 +143,9 @@ class Pipeline(nn.Module):
     ) -> tuple[Float[Tensor, "N F"], Float[Tensor, "N C"], Float[Tensor, " N"]]:
         """(x, c, log|det|) of showers in MeV; ``generator`` draws the dequantisation of empty layers."""
         ratios, chain_det = self._ratios(showers)
-        stretched, logit_det = self.logit(ratios, torch.rand(ratios.shape, generator=generator))
+        stretched, logit_det = self.logit(ratios, torch.rand(ratios.shape, generator=generator).to(ratios))
         features, scale_det = self.scale(stretched)
-        shares, shares_det = self._shares(torch.from_numpy(np.array(showers.energy, np.float32)))
+        shares, shares_det = self._shares(torch.tensor(np.asarray(showers.energy, np.float32), device=self.device))
         log_det = chain_det + logit_det + scale_det + shares_det
         return Features(features, shares).tensor, self.conditions(Incident.of(showers)), log_det
 

@@ -18,7 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+
 from caloforge.data.showers import Showers
+from caloforge.device import CPU
 from caloforge.errors import BadFile, BadValue, BinningMismatch, UnwritablePath
 from caloforge.models import ModelConfig
 from caloforge.preprocessing.pipeline import Pipeline
@@ -57,6 +60,10 @@ class Ensemble:
     def pipeline(self) -> Pipeline:
         """Of the first member; all have the same cells, particles and ranges."""
         return self.members[0].pipeline
+
+    def to(self, device: torch.device) -> "Ensemble":
+        """The same ensemble, its models moved to a device."""
+        return Ensemble(tuple(member.to(device) for member in self.members), self.method)
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -128,11 +135,12 @@ def train_ensemble(
     resume: bool = False,
     report: Callable[[int, dict[str, float]], None] = lambda member, record: None,
     warn: Callable[[str], None] = lambda text: None,
+    device: torch.device = CPU,
 ) -> None:
     """Train the members one after another; with ``resume`` finished ones are kept, and more may be asked for.
 
     Args:
-        showers, model, training, seed, provenance, warn: as `train_run`.
+        showers, model, training, seed, provenance, warn, device: as `train_run`.
         members: how many, two at least.
         folder: of the ensemble.
         config_yaml: text of the configuration of a member, of its seed and its training.
@@ -162,7 +170,7 @@ def train_ensemble(
         def told(record: dict[str, float], number: int = k - 1) -> None:
             report(number, record)
 
-        train_run(showers, model, sampled, own, place, text, provenance, going_on, told, warn)
+        train_run(showers, model, sampled, own, place, text, provenance, going_on, told, warn, device=device)
 
 
 def _prepare(folder: Path, members: int, resume: bool) -> None:

@@ -86,14 +86,15 @@ class TrainingState:
     def start(
         cls, model: Generator, config: TrainingConfig, penalties: dict[Stage, PhysicsPenalty] | None = None
     ) -> "TrainingState":
-        """Before the first step; ``penalties`` for the stages of the model."""
+        """Before the first step; ``penalties`` for the stages of the model, on its device."""
         optimisers: dict[str, torch.optim.Optimizer] = {
             player.name: torch.optim.AdamW(
                 player.parameters, lr=config.learning_rate, betas=player.betas, weight_decay=config.weight_decay
             )
             for player in model.players()
         }
-        return cls(model, copy.deepcopy(model).requires_grad_(False), optimisers, penalties=penalties or {})
+        average = copy.deepcopy(model).requires_grad_(False).eval()
+        return cls(model, average, optimisers, penalties=penalties or {})
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -184,16 +185,16 @@ def _learning_rate(step: int, config: TrainingConfig) -> float:
 
 def _penalty(state: TrainingState, player: Player, c: Tensor, config: TrainingConfig, seed: int) -> Losses:
     """What the laws of physics add to a player's loss; ``c``: conditions of the training showers."""
-    found: Losses = {}
+    terms: Losses = {}
     every = config.penalties.every
     if state.step < config.penalties.start * config.steps or (state.step + 1) % every:
-        return found
+        return terms
     for stage, penalty in state.penalties.items():
         if owner(state.model, stage) == player.name:
             generator = torch_stream(seed, f"penalty on {stage}", state.step)
             total, violations = penalty(showers_of(state.model, stage, c, generator))
-            found |= violations | {_PENALTY[stage]: every * total}
-    return found
+            terms |= violations | {_PENALTY[stage]: every * total}
+    return terms
 
 
 def _turn(
@@ -224,10 +225,23 @@ def _turn(
 
 @torch.no_grad()
 def _average(state: TrainingState, decay: float) -> None:
-    for slow, fast in zip(state.average.players(), state.model.players(), strict=True):
-        weight = 1 - decay if fast.averaged else 1.0
-        for kept, new in zip(slow.parameters, fast.parameters, strict=True):
-            kept.lerp_(new, weight)
+    """One step of the averaged weights, and of the statistics that layers learn, such as means of a batch norm.
+
+    Statistics are averaged as weights are; counters, and all of the parts that only training needs, follow the latest.
+    """
+    for averaged, latest in zip(state.average.players(), state.model.players(), strict=True):
+        weight = 1 - decay if latest.averaged else 1.0
+        for slow, fast in zip(averaged.parameters, latest.parameters, strict=True):
+            slow.lerp_(fast, weight)
+    training_parts = tuple(f"{part}." for part in state.model.training_parts)
+    saved = state.model.state_dict()
+    for name, slow in state.average.named_buffers():
+        if name not in saved or torch.equal(slow, saved[name]):
+            continue
+        if slow.is_floating_point() and not name.startswith(training_parts):
+            slow.lerp_(saved[name], 1 - decay)
+        else:
+            slow.copy_(saved[name])
 
 
 @torch.no_grad()

@@ -83,6 +83,7 @@ class PhysicsPenalty(nn.Module):
     multipliers: Tensor
     energy: Tensor
     violation: Tensor
+    scatter: Tensor
     calls: Tensor
 
     def __init__(self, config: PenaltyConfig, truth: Samples) -> None:
@@ -98,7 +99,8 @@ class PhysicsPenalty(nn.Module):
         self.register_buffer("energy", torch.tensor(config.grid(), dtype=torch.float32))
         at_grid = {name: _checked(name, given, truth.at(self.energy)) for name, given in self.coefficients.items()}
         self.rows = [name for name, g in at_grid.items() for _ in range(g.shape[1])]  # one of each component
-        self.scatter = torch.cat([_scatter(name, given, truth) for name, given in self.coefficients.items()])
+        scatter = torch.cat([_scatter(name, given, truth) for name, given in self.coefficients.items()])
+        self.register_buffer("scatter", scatter, persistent=False)
         for name in ("multipliers", "violation"):
             self.register_buffer(name, torch.zeros(len(self.rows), config.points))
         self.register_buffer("calls", torch.zeros(()))
@@ -110,8 +112,8 @@ class PhysicsPenalty(nn.Module):
         worst = float((_violation(name, self.coefficients[name], truth) / scatter).abs().max())
         if worst < _DISAGREES[0] or worst * truth.layers.shape[1] ** 0.5 < _DISAGREES[1]:
             return []
-        said = f"the training showers themselves violate the law {name} by {worst:.2g} of a single shower's scatter"
-        return [f"{said}; give it other coefficients, or null to fit them"]
+        doubt = f"the training showers themselves violate the law {name} by {worst:.2g} of a single shower's scatter"
+        return [f"{doubt}; give it other coefficients, or null to fit them"]
 
     @classmethod
     def of(cls, config: PenaltyConfig, showers: Showers) -> dict[Stage, "PhysicsPenalty"]:
@@ -186,5 +188,5 @@ def _scatter(name: str, coefficients: tuple[float, ...], truth: Samples) -> Floa
     """Standard deviation of the violation that a single shower would have, from groups of the truth's showers."""
     groups = truth.groups(_GROUPS)
     values = torch.stack([_violation(name, coefficients, group) for group in groups])
-    found = values.var(0).mean(0).sqrt() * groups[0].layers.shape[1] ** 0.5
-    return found.clamp_min(_LEAST_SCATTER)
+    scatter = values.var(0).mean(0).sqrt() * groups[0].layers.shape[1] ** 0.5
+    return scatter.clamp_min(_LEAST_SCATTER)

@@ -58,6 +58,10 @@ class Run:
     pipeline: Pipeline
     provenance: dict[str, Any]
 
+    def to(self, device: torch.device) -> "Run":
+        """The same run, its model and preprocessing moved to a device."""
+        return Run(self.model.to(device), self.pipeline.to(device), self.provenance)
+
 
 def _replace(path: Path, write: Any) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -71,7 +75,7 @@ def _replace(path: Path, write: Any) -> None:
 
 
 def _write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    whole = {name: value.contiguous() for name, value in tensors.items()}
+    whole = {name: value.contiguous().cpu() for name, value in tensors.items()}
     _replace(path, lambda target: target.write_bytes(save(whole, metadata)))
 
 
@@ -220,6 +224,6 @@ def load_state(folder: Path, state: TrainingState) -> None:
     if not path.is_file():
         raise BadFile(path, "nothing to resume from", "train without --resume")
     try:
-        state.load_state_dict(torch.load(path, weights_only=True))
+        state.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise BadFile(path, "damaged, or of another configuration", "train without --resume") from error

@@ -16,6 +16,7 @@ import torch
 from caloforge import __version__
 from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
+from caloforge.device import CPU
 from caloforge.errors import BadFile, BadValue, CaloforgeError, EmptySample, UnwritablePath
 from caloforge.models import ModelConfig
 from caloforge.models.plugins import source_of
@@ -80,8 +81,22 @@ def train_run(
     resume: bool = False,
     report: Callable[[dict[str, float]], None] = lambda record: None,
     warn: Callable[[str], None] = lambda text: None,
+    device: torch.device = CPU,
 ) -> None:
     """Train on the training split of ``showers`` and leave a run folder.
+
+    Args:
+        showers: of all splits.
+        model: options of the model.
+        training: how long and how fast.
+        seed: of the starting weights and of every random draw; all are drawn on the CPU.
+        folder: to make, or with ``resume`` to go on in.
+        config_yaml: text of the whole configuration, kept in the folder.
+        provenance: where the showers come from.
+        resume: go on from the state that the folder holds.
+        report: called after each step with its record.
+        warn: called with what is doubtful.
+        device: where the networks are computed.
 
     Raises:
         EmptySample: too few showers to train on.
@@ -110,7 +125,9 @@ def train_run(
     if balance is not None:
         data["validation"] = balance.resampled(data["validation"], pipeline, torch_stream(seed, "balance"))
     _prepare_folder(folder, config_yaml, resume)
-    state = _initial_state(model, pipeline, data["train"], training, seed, laws)
+    state = _initial_state(model, pipeline, data["train"], training, seed, laws, device)
+    pipeline.to(device)
+    data = {name: (x.to(device), c.to(device)) for name, (x, c) in data.items()}
     if resume:
         load_state(folder, state)
     augment = AxialSymmetry.of(showers, pipeline).apply if training.augment else None
@@ -152,6 +169,7 @@ def train_run(
         "caloforge": __version__,
         "torch": torch.__version__,
         "model_source": source_of(model),
+        "device": str(device),
         "showers_digest": showers.digest,
         "training_showers": len(splits["train"]),
         "seconds": round(time.monotonic() - start, 1),
@@ -169,12 +187,13 @@ def _initial_state(
     training: TrainingConfig,
     seed: int,
     laws: dict[Stage, PhysicsPenalty],
+    device: torch.device,
 ) -> TrainingState:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_stream(seed, "weights").initial_seed())
         model = config.build(pipeline)
     model.initialise(*data)
-    return TrainingState.start(model, training, laws)
+    return TrainingState.start(model.to(device), training, {stage: law.to(device) for stage, law in laws.items()})
 
 
 @contextmanager
