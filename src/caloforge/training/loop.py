@@ -235,13 +235,13 @@ def _average(state: TrainingState, decay: float) -> None:
             slow.lerp_(fast, weight)
     training_parts = tuple(f"{part}." for part in state.model.training_parts)
     saved = state.model.state_dict()
-    for name, slow in state.average.named_buffers():
-        if name not in saved or torch.equal(slow, saved[name]):
+    for name, statistic in state.average.named_buffers():
+        if name not in saved or torch.equal(statistic, saved[name]):
             continue
-        if slow.is_floating_point() and not name.startswith(training_parts):
-            slow.lerp_(saved[name], 1 - decay)
+        if statistic.is_floating_point() and not name.startswith(training_parts):
+            statistic.lerp_(saved[name], 1 - decay)
         else:
-            slow.copy_(saved[name])
+            statistic.copy_(saved[name])
 
 
 @torch.no_grad()
