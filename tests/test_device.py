@@ -93,7 +93,7 @@ def test_preprocessing_moves(showers):
     image, conditions = symmetry.apply(x, c, torch_stream(1, "images"))
     assert (image.device, conditions.device) == (META, META)
     keep = KeepProbability(4, 2).to(META)
-    assert keep(shower_terms(x, c, pipeline)).device == META
+    assert keep(shower_terms(x, c, pipeline).tensor).device == META
 
 
 def test_laws_move(showers):

@@ -44,7 +44,7 @@ def files(tmp_path, showers):
     )
     assert len(code.splitlines()) <= 60
     (tmp_path / "linear.py").write_text(code)
-    write_showers(tmp_path / "truth.h5", showers, "par04-siw", {})
+    write_showers(tmp_path / "truth.h5", showers[:1500], "par04-siw", {})
     tree = yaml.safe_load(configuration) | {"data": str(tmp_path / "truth.h5")}
     tree["training"] = {"steps": 20, "batch": 128, "log_every": 10, "learning_rate": 0.01}
     (tmp_path / "linear.yaml").write_text(yaml.safe_dump(tree))

@@ -85,7 +85,7 @@ def test_kinds_are_shown_as_asked_and_kept_as_rarely(prepared, mixed, strength, 
         assert drawn[rare].sum() == pytest.approx(shown, rel=0.1)
     else:
         assert drawn[rare].sum() > 3 * fraction  # other rare showers are shown more often, too
-    kept = drawn * balance.keep_probability(shower_terms(*prepared[1:], prepared[0])).double().numpy()
+    kept = drawn * balance.keep_probability(shower_terms(*prepared[1:], prepared[0]).tensor).double().numpy()
     np.testing.assert_allclose(kept / kept.sum(), 1 / len(mixed), rtol=1e-4)
     rows = balance.rows(4000, torch_stream(1, "rows")).numpy()
     assert rare[rows].mean() == pytest.approx(drawn[rare].sum(), abs=4 * np.sqrt(0.25 / 4000))
@@ -95,7 +95,7 @@ def test_what_lies_between_the_kinds_is_hardly_kept(prepared, mixed):
     """Half an electron and half a muon: an imperfect generator draws it, Geant4 does not."""
     pipeline, x, c = prepared
     keep_probability = balanced(prepared, mixed).keep_probability
-    electron, muon = (shower_terms(x[rows], c[rows], pipeline) for rows in (mixed.pdg == 11, mixed.pdg == 13))
+    electron, muon = (shower_terms(x[rows], c[rows], pipeline).tensor for rows in (mixed.pdg == 11, mixed.pdg == 13))
     between = 0.5 * (electron[: len(muon)] + muon)
     assert keep_probability(electron).mean() > 0.97
     assert keep_probability(muon).mean() < 1.5 * RARE

@@ -80,17 +80,17 @@ class Expectation:
         The conditions are given, so that they add nothing to the Monte-Carlo error. Noise for which any member has no
         value (NaN) is left out.
         """
-        known = ~np.isnan(draws).any(axis=0)
-        filled = np.where(known, draws, 0.0)
+        defined = ~np.isnan(draws).any(axis=0)
+        filled = np.where(defined, draws, 0.0)
         common = filled.mean(axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            counted = np.where(known.sum(axis=(0, 1)) > 1, known.sum(axis=(0, 1)), np.nan)
+            counted = np.where(defined.sum(axis=(0, 1)) > 1, defined.sum(axis=(0, 1)), np.nan)
             member_values = filled.sum(axis=(1, 2)) / counted
             value = member_values.mean(axis=0)
-            mc = _within(common, known) / counted
+            mc = _within(common, defined) / counted
             if len(draws) == 1:
                 return cls(value, np.sqrt(mc), np.full_like(value, np.nan), member_values)
-            noise = sum(_within(member - common, known) for member in filled) / counted / (len(draws) - 1)
+            noise = sum(_within(member - common, defined) for member in filled) / counted / (len(draws) - 1)
         spread = member_values.var(axis=0, ddof=1)
         return cls(value, np.sqrt(mc), np.sqrt(np.maximum(spread - noise, 0.0)), member_values)
 
@@ -99,11 +99,11 @@ class Expectation:
         return half_width(level, np.nan_to_num(self.model_error) ** 2, self.members, self.mc_error**2)
 
 
-def _within(values: Float[Array, "C R k"], known: Array) -> Float[Array, " k"]:
+def _within(values: Float[Array, "C R k"], defined: Array) -> Float[Array, " k"]:
     """Variance of a value at fixed condition, pooled over the conditions."""
-    counts = known.sum(axis=1, keepdims=True)
-    means = values.sum(axis=1, keepdims=True, where=known) / np.maximum(counts, 1)
-    squares = np.sum((values - means) ** 2, axis=(0, 1), where=known)
+    counts = defined.sum(axis=1, keepdims=True)
+    means = values.sum(axis=1, keepdims=True, where=defined) / np.maximum(counts, 1)
+    squares = np.sum((values - means) ** 2, axis=(0, 1), where=defined)
     pooled: Float[Array, " k"] = squares / np.maximum(counts - 1, 0).sum(axis=(0, 1))
     return pooled
 
@@ -250,7 +250,7 @@ def _kept_mean(
             c = condition.expand(len(z), -1)
             x = model.sample(z.to(c), c)
             keep, values = (
-                keep_probability(shower_terms(x, c, pipeline)).double().cpu(),
+                keep_probability(shower_terms(x, c, pipeline).tensor).double().cpu(),
                 _on_features(pipeline, f)(x, c),
             )
             shape, values = values.shape[1:], values.flatten(1) if values.ndim > 1 else values[:, None]

@@ -58,7 +58,7 @@ def _sample(
         probabilities.append(
             torch.ones(size)
             if model.keep_probability is None
-            else model.keep_probability(shower_terms(samples[-1], c, pipeline)).cpu()
+            else model.keep_probability(shower_terms(samples[-1], c, pipeline).tensor).cpu()
         )
     return torch.cat(samples)[: len(conditions)], torch.cat(probabilities)[: len(conditions)]
 

@@ -13,9 +13,10 @@ kinds: how well it tells them apart decides only how often rare showers are seen
 between the kinds is hardly kept. Source: rejection sampling, von Neumann (1951).
 """
 
-__all__ = ["KeepProbability", "shower_terms"]
+__all__ = ["KeepProbability", "ShowerTerms", "shower_terms"]
 
 import math
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -65,11 +66,32 @@ class KeepProbability(nn.Module):
         return self.log_share + log_det - 0.5 * (squares + t.shape[1] * math.log(2 * math.pi))
 
 
-def shower_terms(x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], pipeline: Pipeline) -> Float[Tensor, "N 4"]:
-    """Logarithm of the response, mean depth and its spread (in layers), logarithm of the incident energy in MeV."""
+class ShowerTerms(NamedTuple):
+    """What of N showers decides their probability to be kept.
+
+    Args:
+        log_response: (N,) logarithm of the energy in all layers over the incident energy.
+        depth: (N,) energy-weighted mean number of the layer.
+        depth_spread: (N,) its standard deviation within the shower.
+        log_energy: (N,) logarithm of the incident energy in MeV.
+    """
+
+    log_response: Tensor
+    depth: Tensor
+    depth_spread: Tensor
+    log_energy: Tensor
+
+    @property
+    def tensor(self) -> Float[Tensor, "N 4"]:
+        """Side by side, as `KeepProbability` takes them."""
+        return torch.stack(list(self), 1)
+
+
+def shower_terms(x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], pipeline: Pipeline) -> ShowerTerms:
+    """The terms of showers with features x and conditions c."""
     layers, incident = pipeline.layer_energies(pipeline.parts(x).energies, c), pipeline.condition.energies(c)
     total = layers.sum(1)
     depth = torch.arange(layers.shape[1]).to(layers)
     mean = layers @ depth / total.clamp_min(_TINY)
     spread = (layers @ depth.square() / total.clamp_min(_TINY) - mean.square()).clamp_min(0.0).sqrt()
-    return torch.stack([(total / incident + _LEAST_RESPONSE).log(), mean, spread, incident.log()], 1)
+    return ShowerTerms((total / incident + _LEAST_RESPONSE).log(), mean, spread, incident.log())

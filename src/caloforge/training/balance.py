@@ -21,7 +21,7 @@ from numpy import ndarray as Array
 from torch import Tensor
 
 from caloforge.errors import BadValue
-from caloforge.models.keep_probability import KeepProbability, shower_terms
+from caloforge.models.keep_probability import KeepProbability, ShowerTerms, shower_terms
 from caloforge.physics.mixture import best_mixture
 from caloforge.preprocessing.pipeline import Pipeline
 
@@ -64,17 +64,17 @@ class Balance:
         kind = np.unique(pdg, return_inverse=True)[1] if kinds == "particle" else _clusters(terms, rng)
         if kind.max() == 0:
             remedy = "all showers are of one particle; use training.balance_by=clusters, or training.balance=0"
-            one = "no cluster of showers stands out; use training.balance=0"
-            raise BadValue("training.balance", strength, remedy if kinds == "particle" else one)
+            no_cluster = "no cluster of showers stands out; use training.balance=0"
+            raise BadValue("training.balance", strength, remedy if kinds == "particle" else no_cluster)
         if kinds == "particle" and not pipeline.condition.hide_particle:
             return cls(torch.from_numpy(np.bincount(kind)[kind] ** -strength))
-        return balance_between(terms, kind, strength, rng)
+        return balance_between(terms.tensor, kind, strength, rng)
 
     def resampled(self, data: Features, pipeline: Pipeline, generator: torch.Generator) -> Features:
         """Other showers drawn as these are in training, as many as there are: what held-out losses are taken on."""
         if self.keep_probability is None:
             return data
-        weight = 1 / self.keep_probability(shower_terms(*data, pipeline))
+        weight = 1 / self.keep_probability(shower_terms(*data, pipeline).tensor)
         rows = torch.multinomial(weight, len(weight), replacement=True, generator=generator)
         return data[0][rows], data[1][rows]
 
@@ -88,7 +88,7 @@ def balance_between(
 ) -> Balance:
     """Balance between kinds (from 0) that the model is not told, undone by a probability to keep, from ``terms``."""
     fraction = np.bincount(kind) / len(kind)
-    shown, kept = fraction ** (1 - strength), (fraction / fraction.max()) ** strength
+    shown, keep = fraction ** (1 - strength), (fraction / fraction.max()) ** strength
     centre, width = terms.mean(0), terms.std(0).clamp_min(1e-6)
     scaled = ((terms - centre) / width).double().numpy()
     mixtures = [best_mixture(scaled[kind == k], rng) for k in range(len(fraction))]
@@ -96,25 +96,26 @@ def balance_between(
     keep_probability = KeepProbability(terms.shape[1], len(of_kind))
     share = np.concatenate([mixture.share for mixture in mixtures]) * (shown / shown.sum())[of_kind]
     covariance = np.concatenate([mixture.covariance for mixture in mixtures])
-    found = {
+    buffers = {
         "centre": centre,
         "width": width,
         "log_share": np.log(share),
         "mean": np.concatenate([mixture.mean for mixture in mixtures]),
         "whiten": np.linalg.inv(np.linalg.cholesky(covariance)),
-        "kept": np.append(kept[of_kind], kept.min()),
+        "kept": np.append(keep[of_kind], keep.min()),
     }
-    for name, value in found.items():
+    for name, value in buffers.items():
         getattr(keep_probability, name).copy_(torch.as_tensor(value))
     density = keep_probability.log_joint(terms).logsumexp(1)
     keep_probability.log_background.copy_(density.quantile(_UNLIKE))
     return Balance(1 / keep_probability(terms), keep_probability)
 
 
-def _clusters(terms: Float[Tensor, "N t"], rng: np.random.Generator) -> Int[Array, " N"]:
-    """Component of each shower in the best mixture of the terms, their mean dependence on the last one taken out."""
-    t = terms.double().numpy()
-    powers = np.vander((t[:, -1] - t[:, -1].mean()) / max(t[:, -1].std(), 1e-6), 3)
-    rest = t[:, :-1] - powers @ np.linalg.lstsq(powers, t[:, :-1], rcond=None)[0]
-    mixture = best_mixture(rest, rng)
-    return np.unique(np.argmax(mixture.log_joint(rest), axis=1), return_inverse=True)[1]
+def _clusters(terms: ShowerTerms, rng: np.random.Generator) -> Int[Array, " N"]:
+    """Component of each shower in the best mixture of the terms, their mean dependence on the log energy taken out."""
+    log_energy = terms.log_energy.double().numpy()
+    of_shower = torch.stack(terms[:-1], 1).double().numpy()
+    powers = np.vander((log_energy - log_energy.mean()) / max(log_energy.std(), 1e-6), 3)
+    residual = of_shower - powers @ np.linalg.lstsq(powers, of_shower, rcond=None)[0]
+    mixture = best_mixture(residual, rng)
+    return np.unique(np.argmax(mixture.log_joint(residual), axis=1), return_inverse=True)[1]

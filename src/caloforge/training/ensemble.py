@@ -91,8 +91,8 @@ def load_ensemble(name: str | Path) -> Ensemble:
     wanted = _wanted(folder)
     unfinished = [k for k in range(1, wanted + 1) if not _finished(_member(folder, k))]
     if unfinished:
-        said = ", ".join(map(str, unfinished))
-        raise BadFile(folder, f"of {wanted} members these are not finished: {said}", "train it on with --resume")
+        numbers = ", ".join(map(str, unfinished))
+        raise BadFile(folder, f"of {wanted} members these are not finished: {numbers}", "train it on with --resume")
     return Ensemble(tuple(load_run(_member(folder, k)) for k in range(1, wanted + 1)), "ensemble")
 
 
@@ -108,12 +108,12 @@ def load_posterior(name: str | Path, draws: int = 20, seed: int = 1) -> Ensemble
         return load_ensemble(folder)
     if draws < 2:
         raise BadValue("draws of SWAG", draws, "a spread needs two models at least")
-    run, kept = load_run(folder), load_snapshots(folder)
+    run, snapshots = load_run(folder), load_snapshots(folder)
     members = []
     for k in range(draws):
         model = copy.deepcopy(run.model)
         try:
-            fits = not model.load_state_dict(draw_weights(kept, torch_stream(seed, "swag", k)), strict=False)[1]
+            fits = not model.load_state_dict(draw_weights(snapshots, torch_stream(seed, "swag", k)), strict=False)[1]
         except RuntimeError:
             fits = False
         if not fits:
@@ -167,10 +167,10 @@ def train_ensemble(
         if not going_on:
             shutil.rmtree(place, ignore_errors=True)  # stopped before there was anything to resume from
 
-        def told(record: dict[str, float], number: int = k - 1) -> None:
+        def report_member(record: dict[str, float], number: int = k - 1) -> None:
             report(number, record)
 
-        train_run(showers, model, sampled, own, place, text, provenance, going_on, told, warn, device=device)
+        train_run(showers, model, sampled, own, place, text, provenance, going_on, report_member, warn, device=device)
 
 
 def _prepare(folder: Path, members: int, resume: bool) -> None:
@@ -207,6 +207,6 @@ def _finished(folder: Path) -> bool:
 
 
 def _require_same(folder: Path, text: str) -> None:
-    kept = folder / "config.yaml"
-    if kept.is_file() and kept.read_text() != text:
-        raise BadFile(kept, "the member was trained with another configuration", "resume with the same one")
+    config = folder / "config.yaml"
+    if config.is_file() and config.read_text() != text:
+        raise BadFile(config, "the member was trained with another configuration", "resume with the same one")

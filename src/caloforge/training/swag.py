@@ -46,12 +46,12 @@ def snapshots(
         TrainingDiverged: the loss is not finite.
     """
     further = TrainingState(state.model, copy.deepcopy(state.average), state.optimisers, state.step, state.penalties)
-    kept: list[dict[str, Tensor]] = []
+    taken: list[dict[str, Tensor]] = []
     for record in fit(further, train, train, config, seed, augment, balance, until=config.all_steps):
         report(record)
         if (further.step - config.steps) % config.swag_every == 0:
-            kept.append({name: value.detach().clone() for name, value in _sampled(further.model).items()})
-    return {name: torch.stack([snapshot[name] for snapshot in kept]) for name in kept[0]}
+            taken.append({name: value.detach().clone() for name, value in _sampled(further.model).items()})
+    return {name: torch.stack([snapshot[name] for snapshot in taken]) for name in taken[0]}
 
 
 def _sampled(model: Generator) -> dict[str, Tensor]:
@@ -60,11 +60,11 @@ def _sampled(model: Generator) -> dict[str, Tensor]:
     return {name: p for name, p in model.named_parameters() if not (skip and name.startswith(skip))}
 
 
-def draw_weights(kept: Snapshots, generator: torch.Generator) -> dict[str, Tensor]:
+def draw_weights(snapshots: Snapshots, generator: torch.Generator) -> dict[str, Tensor]:
     """One draw of every parameter from the Gaussian of at least two snapshots."""
-    n = len(next(iter(kept.values())))
+    n = len(next(iter(snapshots.values())))
     low_rank = torch.randn(n, generator=generator)
-    return {name: _draw(values, low_rank, generator) for name, values in kept.items()}
+    return {name: _draw(values, low_rank, generator) for name, values in snapshots.items()}
 
 
 def _draw(values: Tensor, low_rank: Tensor, generator: torch.Generator) -> Tensor:
