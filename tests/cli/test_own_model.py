@@ -46,7 +46,7 @@ def files(tmp_path, showers):
     (tmp_path / "linear.py").write_text(code)
     write_showers(tmp_path / "truth.h5", showers[:1500], "par04-siw", {})
     tree = yaml.safe_load(configuration) | {"data": str(tmp_path / "truth.h5")}
-    tree["training"] = {"steps": 20, "batch": 128, "log_every": 10, "learning_rate": 0.01}
+    tree["training"] = {"steps": 20, "batch": 128, "log_every": 10, "learning_rate": 0.003}
     (tmp_path / "linear.yaml").write_text(yaml.safe_dump(tree))
     return tmp_path
 
@@ -55,7 +55,7 @@ def test_the_example_from_training_to_scores(files, call):
     own, run = ("--models", files / "linear.py"), files / "run"
     code, _, err = call("train", files / "linear.yaml", *own, "-o", run)
     assert code == 0, err
-    losses = [json.loads(line)["total"] for line in (run / "log.jsonl").read_text().splitlines()]
+    losses = [json.loads(line)["validation"] for line in (run / "log.jsonl").read_text().splitlines()]
     assert losses[1] < losses[0]
     source = json.loads((run / "provenance.json").read_text())["model_source"]
     assert source["file"] == "linear.py"
