@@ -17,7 +17,7 @@ from numpy import ndarray as Array
 
 from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning
-from caloforge.physics.observables import depth_unit
+from caloforge.physics.depth import depth_unit, layer_edges
 from caloforge.reporting.style import figure, power_label
 from caloforge.units import GeV
 
@@ -33,12 +33,6 @@ class _Patch:
     content: Float[Array, "rows columns"]
 
 
-def _depths(binning: Binning) -> Float[Array, "L 2"]:
-    if binning.z_edges is not None:
-        return binning.z_edges
-    return np.arange(binning.n_layers)[:, None] + np.array([-0.5, 0.5])
-
-
 def _rings(binning: Binning, layer: int, cells: Float[Array, " V"]) -> Float[Array, "n_alpha n_r"]:
     start, end = binning.layer_starts[layer : layer + 2]
     return cells[start:end].reshape(binning.layers[layer].n_alpha, -1)
@@ -47,7 +41,7 @@ def _rings(binning: Binning, layer: int, cells: Float[Array, " V"]) -> Float[Arr
 def patches_from_side(binning: Binning, cells: Float[Array, " V"]) -> list[_Patch]:
     """Depth against signed radius: the sum of the sectors below the axis (alpha < 0), and of those above."""
     patches = []
-    for position, (layer, z) in enumerate(zip(binning.layers, _depths(binning), strict=True)):
+    for position, (layer, z) in enumerate(zip(binning.layers, layer_edges(binning), strict=True)):
         rings, half = _rings(binning, position, cells), layer.n_alpha // 2
         for side, part in ((-1, rings[:half]), (1, rings[half:])):
             patches.append(_Patch(z, side * np.array(layer.r_edges), part.sum(axis=0)[:, None]))
