@@ -225,10 +225,7 @@ def _turn(
 
 @torch.no_grad()
 def _average(state: TrainingState, decay: float) -> None:
-    """One step of the averaged weights, and of the statistics that layers learn, such as means of a batch norm.
-
-    Statistics are averaged as weights are; counters, and all of the parts that only training needs, follow the latest.
-    """
+    """One step of averaged weights and learned statistics; counters and parts of the training follow the latest."""
     for averaged, latest in zip(state.average.players(), state.model.players(), strict=True):
         weight = 1 - decay if latest.averaged else 1.0
         for slow, fast in zip(averaged.parameters, latest.parameters, strict=True):
