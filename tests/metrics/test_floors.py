@@ -21,6 +21,7 @@ MEASURES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MEASURES)
 def test_floor_is_what_truth_against_truth_gives(name):
     rng, pairs = np.random.default_rng(1), PAIRS.get(name, 60)

@@ -32,6 +32,7 @@ def test_singular_covariances():
     assert frechet_distance(np.zeros(3), b, np.zeros(3), b) == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_known_distance_of_samples_without_bias():
     """40 pairs of samples from known Gaussians: pulls of the extrapolated value about the truth, mean 0, width 1.
 

@@ -38,6 +38,7 @@ def test_the_floor_by_neighbour_lists_is_that_of_the_distances():
         assert row == pytest.approx(list(manifold_metrics(x[~half], x[half]).values()), abs=0.006)
 
 
+@pytest.mark.slow
 def test_a_dropped_rare_mode_is_seen_by_recall_and_coverage():
     """4 % of the truth in a mode that is never generated: recall and coverage miss 4 %, precision nothing."""
     rng = np.random.default_rng(5)
@@ -50,6 +51,7 @@ def test_a_dropped_rare_mode_is_seen_by_recall_and_coverage():
     assert abs(found["precision"].significance) < 4
 
 
+@pytest.mark.slow
 def test_showers_outside_the_truth_are_seen_by_precision_and_density():
     rng = np.random.default_rng(6)
     truth, generated = rng.normal(size=(4000, 3)), rng.normal(size=(2000, 3))

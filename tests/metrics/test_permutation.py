@@ -39,6 +39,7 @@ def false_alarms(pairs, level=0.05):
     return binom.ppf([0.001, 0.999], pairs, level)
 
 
+@pytest.mark.slow
 def test_false_alarms_over_200_truth_truth_pairs_at_the_nominal_rate():
     """With 19 relabellings p <= 5 % in exactly one of 20 cases."""
     rng = np.random.default_rng(1)
@@ -47,6 +48,7 @@ def test_false_alarms_over_200_truth_truth_pairs_at_the_nominal_rate():
     assert low <= alarms <= high
 
 
+@pytest.mark.slow
 def test_false_alarms_of_pairs_at_the_nominal_rate():
     rng = np.random.default_rng(2)
     alarms = 0

@@ -116,6 +116,7 @@ def test_a_changed_law_is_named(change, quantity, shift):
     assert found.difference.significance > 5
 
 
+@pytest.mark.slow
 def test_pulls_of_truth_against_truth_are_standard_normal():
     """Mean 0 and width 1 for every quantity that no bound cuts off, over 40 pairs of samples of different sizes."""
     edges = GeV * np.array([1.0, 5.0, 20.0, 100.0])

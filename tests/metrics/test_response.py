@@ -52,6 +52,7 @@ def test_errors_are_those_of_theory():
         assert b.resolution_truth_error / b.resolution_truth == pytest.approx(1 / np.sqrt(2 * b.n_truth), rel=0.3)
 
 
+@pytest.mark.slow
 def test_floor_is_what_truth_against_truth_gives():
     found = [compare(sample(1500, 2 * k), sample(4000, 2 * k + 1), k, repeats=60) for k in range(25)]
     bias, floor = (np.mean([getattr(f.bias_max, name) for f in found]) for name in ("value", "floor"))

@@ -56,6 +56,7 @@ def test_empty_samples_are_refused():
         Resamples.draw(5, 0, np.random.default_rng(0))
 
 
+@pytest.mark.slow
 def test_floor_is_what_two_samples_of_one_distribution_give():
     """Over 60 pairs of samples: mean value = mean floor = B/4 (1/n + 1/m), significances as normal numbers."""
     rng = np.random.default_rng(2)
