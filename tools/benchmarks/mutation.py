@@ -15,6 +15,7 @@ os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MPLBACKEND="agg
 import argparse
 import ast
 import difflib
+import gc
 import importlib
 import multiprocessing
 import random
@@ -172,6 +173,7 @@ def main() -> None:
         except ModuleNotFoundError:
             continue
     sys.modules["torch"].set_num_threads(1)
+    gc.freeze()  # else pytest has each process search all that the libraries hold, several times
     modules = [m for path in given.paths for m in (sorted(path.glob("*.py")) if path.is_dir() else [path])]
     total = dead = 0
     for path in modules:
