@@ -7,7 +7,8 @@ import pytest
 
 from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.opening import find_binning, open_like, open_showers
-from caloforge.data.store import NoBinning, write_showers
+from caloforge.data.store import NoBinning
+from caloforge.data.writer import write_showers
 from caloforge.errors import UnknownName
 from caloforge.geometry.readouts import readout
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from caloforge.data.splits import SPLITS, SplitOf, split_mask, take_split
-from caloforge.data.store import ShowerFile, write_showers
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import write_showers
 
 
 def with_ids(shares) -> SimpleNamespace:
