@@ -25,15 +25,15 @@ def detector(name: str) -> Detector:
     path = Path(name)
     if path.suffix.lower() not in (".yaml", ".yml"):
         raise UnknownName("detector", name, [*DETECTORS, "a path ending in .yaml"])
-    found = read_detector(path)
-    if found.name in DETECTORS and not is_preset(found):
-        raise BadFile(path, f"its name is {found.name}, but it is not that preset", "give it a name of its own")
-    return found
+    own = read_detector(path)
+    if own.name in DETECTORS and not is_preset(own):
+        raise BadFile(path, f"its name is {own.name}, but it is not that preset", "give it a name of its own")
+    return own
 
 
-def is_preset(found: Detector) -> bool:
+def is_preset(stack: Detector) -> bool:
     """Whether this is one of the presets, slab by slab."""
-    return found.name in DETECTORS and found == _preset(found.name)
+    return stack.name in DETECTORS and stack == _preset(stack.name)
 
 
 def _preset(name: str) -> Detector:

@@ -140,8 +140,8 @@ def find_material(name: str, own: tuple[Material, ...] = ()) -> Material:
         if material.name == name:
             return material
     if name not in _tables()["materials"]:
-        known = [*nist_names(), *(material.name for material in own)]
-        close = difflib.get_close_matches(name, known, 3, 0.5) or ["G4_Si", "G4_W", "G4_POLYSTYRENE"]
+        names = [*nist_names(), *(material.name for material in own)]
+        close = difflib.get_close_matches(name, names, 3, 0.5) or ["G4_Si", "G4_W", "G4_POLYSTYRENE"]
         remedy = f"use a NIST name ({', '.join(close)} ...) or define it by composition under materials"
         raise BadValue("material", name, remedy)
     density, fractions = _tables()["materials"][name]

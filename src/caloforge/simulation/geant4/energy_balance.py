@@ -76,9 +76,11 @@ class Ledger(g4.G4UserSteppingAction):  # type: ignore[misc]
         self.sums = [0.0] * 3
         _, sensitive = self.engine.shoot(primaries, close)
         table = g4.G4ParticleTable.GetParticleTable()
-        rest = np.array([self._rest(table.FindParticle(int(pdg))) for pdg in primaries.pdg])
+        rest_energy = np.array([self._rest(table.FindParticle(int(pdg))) for pdg in primaries.pdg])
         deposited, leaked, neutrinos = rows.T
-        return Balance(primaries.energy.astype(float) + rest, sensitive, deposited - sensitive, leaked, neutrinos)
+        return Balance(
+            primaries.energy.astype(float) + rest_energy, sensitive, deposited - sensitive, leaked, neutrinos
+        )
 
     def _rest(self, particle: Any) -> float:
         """The part of a particle's rest energy that can become visible, MeV."""

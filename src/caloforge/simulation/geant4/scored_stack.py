@@ -111,8 +111,8 @@ class Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
 
     def _put(self, name: str, material: str, solid: Any, z: float, turn: Any, mother: Any) -> tuple[Any, Any]:
         nist = g4.G4NistManager.Instance()
-        made = self.own[material] if material in self.own else nist.FindOrBuildMaterial(material)
-        logical = g4.G4LogicalVolume(solid, made, name)
+        material_of_slab = self.own[material] if material in self.own else nist.FindOrBuildMaterial(material)
+        logical = g4.G4LogicalVolume(solid, material_of_slab, name)
         place = g4.G4PVPlacement(turn, g4.G4ThreeVector(0, 0, z), logical, name, mother, False, len(self.kept))
         self.kept += [solid, logical, place, turn]
         return logical, place

@@ -31,14 +31,14 @@ def recorder(step: Any, deposit: list[float], x: list[float], y: list[float]) ->
 
 def _in_place(step: Any) -> Doubles | None:
     """Deposit, x and y before, x and y after, where they lie; None if that cannot be trusted."""
-    known = importlib.metadata.version("geant4-pybind") in LAYOUT_KNOWN
-    if not known or sys.implementation.name != "cpython" or _HEADER != 16:
+    layout_known = importlib.metadata.version("geant4-pybind") in LAYOUT_KNOWN
+    if not layout_known or sys.implementation.name != "cpython" or _HEADER != 16:
         return None
     before, after = step.GetPreStepPoint(), step.GetPostStepPoint()
     fields = (*_doubles(step, 1), *_doubles(before, 2), *_doubles(after, 2))
     start, end = before.GetPosition(), after.GetPosition()
-    said = [step.GetTotalEnergyDeposit(), start.x, start.y, end.x, end.y]
-    return fields if [field.value for field in fields] == said else None
+    by_method = [step.GetTotalEnergyDeposit(), start.x, start.y, end.x, end.y]
+    return fields if [field.value for field in fields] == by_method else None
 
 
 def _doubles(wrapped: Any, n: int) -> Doubles:

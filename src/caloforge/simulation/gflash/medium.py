@@ -58,20 +58,20 @@ def medium(detector: Detector) -> Medium:
     Raises:
         BadValue: a material that the table does not hold.
     """
-    known = [_known(detector, slab) for slab in detector.slabs]
+    bulks = [_bulk(detector, slab) for slab in detector.slabs]
     thickness = np.array([slab.thickness for slab in detector.slabs])
     z, a, density, length = (
-        np.array([float(getattr(m, name)) for m in known]) for name in ("z", "a", "density", "radiation_length")
+        np.array([float(getattr(m, name)) for m in bulks]) for name in ("z", "a", "density", "radiation_length")
     )
     x0 = _G_PER_CM2 * density * length
     ec = 2.66 * (x0 * z / a) ** 1.1  # the paper's formula, on which its coefficients rest
     weight = density * thickness / (density * thickness).sum()
     scatter = float((weight * ec / x0).sum())
     mean_x0, mean_density = 1 / float((weight / x0).sum()), float((density * thickness).sum() / thickness.sum())
-    active = np.isin(np.arange(len(known)), detector.sensitive)
+    active = np.isin(np.arange(len(bulks)), detector.sensitive)
     sampling = not bool(active.all())
     period = float(thickness.sum()) / len(detector.sensitive) * mean_density * _G_PER_CM2
-    depths, fractions = _periods(detector, known)
+    depths, fractions = _periods(detector, bulks)
     return Medium(
         z=float((weight * z).sum()),
         critical_energy=mean_x0 * scatter,
@@ -83,11 +83,11 @@ def medium(detector: Detector) -> Medium:
     )
 
 
-def _known(detector: Detector, slab: Slab) -> Bulk:
-    found = detector.bulk_of(slab)
-    if found.minimum_ionisation is None:
+def _bulk(detector: Detector, slab: Slab) -> Bulk:
+    bulk = detector.bulk_of(slab)
+    if bulk.minimum_ionisation is None:
         raise BadValue("material", slab.material, "its minimum ionisation is not known: use Geant4")
-    return found
+    return bulk
 
 
 def _e_mip(z: Float[Array, " slabs"], weight: Float[Array, " slabs"], active: Bool[Array, " slabs"]) -> float:
@@ -95,13 +95,13 @@ def _e_mip(z: Float[Array, " slabs"], weight: Float[Array, " slabs"], active: Bo
     return float(1 / (1 + 0.007 * (passive - np.average(z[active], weights=weight[active]))))
 
 
-def _periods(detector: Detector, known: list[Bulk]) -> tuple[Float[Array, " periods"], Float[Array, " n"]]:
+def _periods(detector: Detector, bulks: list[Bulk]) -> tuple[Float[Array, " periods"], Float[Array, " n"]]:
     """Periods meet halfway between sensitive slabs: the shower is sampled where the slab is."""
     faces, index = detector.faces, detector.sensitive
     between = (faces[index[:-1] + 1] + faces[index[1:]]) / 2
     edges = np.concatenate([[0.0], between, [detector.depth]])
-    mass = np.array([_G_PER_CM2 * m.density for m in known]) * np.diff(faces)
-    mip = mass * np.array([float(m.minimum_ionisation or 0.0) for m in known])
-    lengths = np.diff(faces) / np.array([m.radiation_length for m in known])
+    mass = np.array([_G_PER_CM2 * m.density for m in bulks]) * np.diff(faces)
+    mip = mass * np.array([float(m.minimum_ionisation or 0.0) for m in bulks])
+    lengths = np.diff(faces) / np.array([m.radiation_length for m in bulks])
     depth, deposit = (np.interp(edges, faces, np.concatenate([[0.0], np.cumsum(x)])) for x in (lengths, mip))
     return depth, mip[index] / np.diff(deposit)

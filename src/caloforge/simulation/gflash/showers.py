@@ -135,24 +135,24 @@ class _Shower:
 
     def __init__(self, detector: Detector, binning: Binning, tuning: Tuning) -> None:
         detector = _sliced(detector)
-        self.layers, known = check_readout(detector, binning), medium(detector)
-        self.stuff = replace(known, e_mip=known.e_mip * tuning.calibration)  # measured, where it was
+        self.layers, untuned = check_readout(detector, binning), medium(detector)
+        self.medium = replace(untuned, e_mip=untuned.e_mip * tuning.calibration)  # measured, where it was
         self.binning, self.tuning = binning, tuning
 
     def cells(self, primaries: Primaries) -> Float[Array, "n V"]:
         """Draw shower by shower, so that none has a past; compute together."""
         energy = primaries.energy.astype(float)
         streams = [rng.stream(int(a), "gflash", int(b)) for a, b in primaries.seeds]
-        shapes = profile(self.stuff, energy, np.stack([s.standard_normal(2) for s in streams]))
+        shapes = profile(self.medium, energy, np.stack([s.standard_normal(2) for s in streams]))
         visible = self._visible(energy, shapes, streams)
-        expected = self._n_spots(energy)[:, None] * shapes.spots(self.stuff).share(self.stuff.depths)
+        expected = self._n_spots(energy)[:, None] * shapes.spots(self.medium).share(self.medium.depths)
         spots = np.stack([np.maximum(s.poisson(m), 1) for s, m in zip(streams, expected, strict=True)])
         draws = np.concatenate([s.random((int(n), 3)) for s, n in zip(streams, spots.sum(axis=1), strict=True)])
         row, period = (np.repeat(i.ravel(), spots.ravel()) for i in np.indices(spots.shape))
-        middle = (self.stuff.depths[:-1] + self.stuff.depths[1:]) / 2
-        weight, core, tail = radial(self.stuff, energy[:, None], shapes.scaled(middle))
+        middle = (self.medium.depths[:-1] + self.medium.depths[1:]) / 2
+        weight, core, tail = radial(self.medium, energy[:, None], shapes.scaled(middle))
         scale = np.where(draws[:, 0] < weight[row, period], core[row, period], tail[row, period])
-        r = self.stuff.moliere_radius * scale * np.sqrt(draws[:, 1] / (1 - draws[:, 1]))
+        r = self.medium.moliere_radius * scale * np.sqrt(draws[:, 1] / (1 - draws[:, 1]))
         index = self.binning.flat_index(self.layers[period], r, 2 * np.pi * draws[:, 2] - np.pi)
         inside, v = index >= 0, self.binning.n_voxels
         spot_energy = (visible / spots)[row, period]
@@ -163,14 +163,14 @@ class _Shower:
         self, energy: Float[Array, " n"], shapes: Profile, streams: list[np.random.Generator]
     ) -> Float[Array, "n periods"]:
         """Energy seen in each sensitive slab, MeV: a gamma variate of mean dE and variance c2 dE."""
-        deposit = energy[:, None] * shapes.share(self.stuff.depths)
+        deposit = energy[:, None] * shapes.share(self.medium.depths)
         unit = self.tuning.stochastic**2 * GeV
         if unit > 0:
             deposit = np.stack([unit * s.standard_gamma(d / unit) for s, d in zip(streams, deposit, strict=True)])
-        return deposit * self.stuff.mip_fractions * self.stuff.e_mip
+        return deposit * self.medium.mip_fractions * self.medium.e_mip
 
     def _n_spots(self, energy: Float[Array, " n"]) -> Float[Array, " n"]:
         """Mean number of spots: 10.3/c E^0.959 for sampling, 93 ln Z E^0.876 for homogeneous media, E in GeV."""
-        if np.isfinite(self.stuff.sampling_frequency):
+        if np.isfinite(self.medium.sampling_frequency):
             return 10.3 / max(self.tuning.stochastic, 0.01) * (energy / GeV) ** 0.959
-        return 93 * np.log(self.stuff.z) * (energy / GeV) ** 0.876
+        return 93 * np.log(self.medium.z) * (energy / GeV) ** 0.876

@@ -127,13 +127,15 @@ def array_status(folder: str | Path) -> ArrayStatus:
         BadFile: no job array worked here, or shards of more than one request lie here and none or several are complete.
     """
     folder = Path(folder)
-    found = [_status(path) for path in sorted(folder.glob("*.json")) if _DIGEST.fullmatch(path.stem)]
-    if not found:
+    statuses = [_status(path) for path in sorted(folder.glob("*.json")) if _DIGEST.fullmatch(path.stem)]
+    if not statuses:
         raise BadFile(folder, "no job array has worked in this folder", "give the folder OUTPUT.shards of its jobs")
-    whole = [one for one in found if not one.missing] or found
-    if len(whole) > 1:
-        raise BadFile(folder, f"shards of {len(whole)} different requests", "give every job the same options and data")
-    return whole[0]
+    complete = [status for status in statuses if not status.missing] or statuses
+    if len(complete) > 1:
+        raise BadFile(
+            folder, f"shards of {len(complete)} different requests", "give every job the same options and data"
+        )
+    return complete[0]
 
 
 def merge_shards(

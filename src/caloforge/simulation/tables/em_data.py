@@ -77,18 +77,20 @@ def find_data(cache: Path | None = None, hadrons: bool = False) -> DataSource:
         BadFile: a variable names a folder that does not exist or is not the dataset.
         UnwritablePath: the built-in tables are needed and cannot be written.
     """
-    found = {variable: path for variable in DATASETS if (path := _official(variable)) is not None}
-    environment = {variable: str(path) for variable, path in found.items()}
-    if len(found) < len(DATASETS):
+    official = {variable: path for variable in DATASETS if (path := _official(variable)) is not None}
+    environment = {variable: str(path) for variable, path in official.items()}
+    if len(official) < len(DATASETS):
         built_in = write_tables(cache)
         places = {"G4LEDATA": built_in / "G4EMLOW", "G4ENSDFSTATEDATA": built_in / "G4ENSDFSTATE"}
         environment = {v: environment.get(v) or str(places.get(v, built_in / "empty")) for v in DATASETS}
-    missing = hadrons and "G4PARTICLEXSDATA" not in found
+    missing = hadrons and "G4PARTICLEXSDATA" not in official
     if missing:
         environment["G4PARTICLEXSDATA"] = str(write_hadron_tables(cache) / "G4PARTICLEXS")
     environment["GEANT4_DATA_DIR"] = os.environ.get("GEANT4_DATA_DIR") or str(Path(environment["G4LEDATA"]).parent)
-    kind: Literal["official", "built-in"] = "official" if "G4LEDATA" in found else "built-in"
-    description = _describe(kind, [path.name for path in found.values()]) + (_hadron_description() if missing else "")
+    kind: Literal["official", "built-in"] = "official" if "G4LEDATA" in official else "built-in"
+    description = _describe(kind, [path.name for path in official.values()]) + (
+        _hadron_description() if missing else ""
+    )
     return DataSource(kind, description, environment, ("built-in" if missing else "official") if hadrons else "none")
 
 
