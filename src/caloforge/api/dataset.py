@@ -260,7 +260,7 @@ def open_dataset(path: str | Path, binning: str | Binning | None = None) -> Data
         >>> import caloforge as cf
         >>> truth = cf.open("bundled")
         >>> truth[:500]
-        <Dataset bundled: 500 showers, e-, 1.004GeV to 99.95GeV, siw-1080>
+        <Dataset bundled: 500 showers, e-, 1.002GeV to 98.58GeV, siw-1080>
     """
     return Dataset(open_showers(path, binning), str(path))
 

@@ -6,9 +6,10 @@ own. Given all observables, those of local structure among them, a thousand show
 on the cells needs a hundred thousand for. `boosted_trees` is a procedure of `caloforge.classifiers.auc.classify`:
 cross-validation, floor, scores and importance are those of every classifier.
 
-Example:
-    >>> classified = classify(observed(truth), observed(generated), seed=1, procedure=boosted_trees)
-    >>> permutation_importance(classified, observed(truth), observed(generated), seed=1, groups=families(...))
+Use::
+
+    classified = classify(observed(truth), observed(generated), seed=1, procedure=boosted_trees)
+    permutation_importance(classified, observed(truth), observed(generated), seed=1, groups=families(...))
 """
 
 __all__ = ["TreeSettings", "Trees", "boosted_trees", "boosted", "families", "observed"]
