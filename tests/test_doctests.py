@@ -37,7 +37,7 @@ def test_readme(tmp_path, monkeypatch, showers, capsys):
     (lines,) = re.findall(r"```python\n(import caloforge as cf\n.*?)```", (PROJECT / "README.md").read_text(), re.S)
     small = "latent=2, width=8, depth=0, flow_transforms=1, flow_width=8"
     for text, fewer in (
-        ('cf.open("bundled") ', 'cf.open("bundled")[:1500] '),
+        ('cf.open("bundled")  #', 'cf.open("bundled")[:1500]  #'),
         ("n=1000", "n=20"),
         ("like=truth)", "like=truth[:150])"),
         ("n=100,", "n=5,"),
