@@ -18,16 +18,17 @@ def test_kpd_written_out():
     assert result.error == pytest.approx(np.sqrt(np.pi / 2) * np.std(values, ddof=1) / np.sqrt(10))
 
 
-@pytest.mark.parametrize(("n", "m"), [(230, 320), (320, 230), (900, 100), (100, 900)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("n", "m"), [(320, 230), (100, 900)])
 def test_the_floor_is_that_of_fresh_batches(n, m):
-    """Median of as many batches of the same size, drawn from the distribution itself: mean and scatter within 25 %."""
+    """Median of as many batches of the same size, drawn from the distribution itself: mean and scatter within 30 %."""
     rng = np.random.default_rng(2)
     truth = rng.normal(size=(n, 1))
     scale, b = np.abs(truth).max(), min(n, m) // 10
     fresh = [
         np.median([squared_mmd(*(rng.normal(size=(2, b, 1)) / scale)) for _ in range(min(n, m) // b)])
-        for _ in range(1000)
+        for _ in range(400)
     ]
-    result = measure_kpd(truth, rng.normal(size=(m, 1)), rng, repeats=1000)
-    assert result.floor == pytest.approx(np.mean(fresh), abs=0.25 * np.std(fresh))
-    assert result.floor_spread == pytest.approx(np.std(fresh), rel=0.25)
+    result = measure_kpd(truth, rng.normal(size=(m, 1)), rng, repeats=400)
+    assert result.floor == pytest.approx(np.mean(fresh), abs=0.3 * np.std(fresh))
+    assert result.floor_spread == pytest.approx(np.std(fresh), rel=0.3)
