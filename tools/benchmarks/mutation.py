@@ -86,10 +86,12 @@ def _annotations(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
 
 
 def tests_of(path: Path) -> list[str]:
-    """Test files of the module's room that import it, the module's own first."""
+    """Test files of the module's room that import it or bear its name, these first."""
     room, name = path.parent.name, path.stem
-    naming = [f for f in Path("tests", room).glob("test_*.py") if f"caloforge.{room}.{name} " in f.read_text()]
-    return [str(f) for f in sorted(naming, key=lambda f: (not f.stem.startswith(f"test_{name}"), f.stat().st_size))]
+    files = sorted(Path("tests", room).glob("test_*.py"), key=lambda f: f.stat().st_size)
+    own = [f for f in files if f.stem.startswith(f"test_{name}")]
+    importing = [f for f in files if f not in own and f"caloforge.{room}.{name} " in f.read_text()]
+    return [str(f) for f in own + importing]
 
 
 def _run(mutant: Mutant | None, tests: Sequence[str], options: Sequence[str]) -> None:
