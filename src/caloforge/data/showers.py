@@ -55,8 +55,9 @@ class Showers:
             raise BadValue(
                 f"cell energy of shower {bad}", self._worst(bad), "cell energies are finite and not negative"
             )
-        if not (np.isfinite(self.incident_energy) & (self.incident_energy > 0)).all():
-            raise BadValue("incident energy", float(self.incident_energy.min()), "incident energies are positive MeV")
+        if not (legal := np.isfinite(self.incident_energy) & (self.incident_energy > 0)).all():
+            worst = float(self.incident_energy[~legal][0])
+            raise BadValue("incident energy", worst, "incident energies are positive MeV")
         check_angles(self.theta, self.phi)
         for name in _ARRAYS:
             view = getattr(self, name).view()
