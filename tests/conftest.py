@@ -14,9 +14,11 @@ from caloforge.data.showers import Showers  # noqa: E402
 from caloforge.geometry.binning import Binning, Layer  # noqa: E402
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Of each worker, whatever the test before has set: pytest-xdist shares out the cores."""
+def pytest_runtest_setup():
+    """One thread of each worker, whatever the test before has set: pytest-xdist shares out the cores.
+
+    A hook, since it comes before fixtures of any scope: a run that a fixture trains must match one that a test trains.
+    """
     torch.set_num_threads(1)
 
 
