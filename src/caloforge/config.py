@@ -18,7 +18,15 @@ from caloforge.units import parse_energy
 
 
 class RunConfig(BaseModel):
-    """What to train on, which model, how long."""
+    """What to train on, which model, how long.
+
+    Args:
+        data: file of showers, or ``bundled``.
+        energies: lowest and highest incident energy to train on, as text with units; None for all.
+        seed: of everything random in the run.
+        model: options of the family.
+        training: how long and how fast.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     data: str = Field(description="file of showers, or `bundled` for the sample that comes with caloforge")
@@ -45,7 +53,13 @@ class RunConfig(BaseModel):
         return value
 
     def chosen(self, showers: Showers) -> Showers:
-        """Those of the file that are to be trained on, validated with and tested with."""
+        """Those of the file that are to be trained on, validated with and tested with.
+
+        Args:
+            showers: of the file.
+
+        Returns: those whose incident energy lies within ``energies``, ends included.
+        """
         if self.energies is None:
             return showers
         low, high = map(parse_energy, self.energies)
@@ -62,6 +76,10 @@ def packaged_configs() -> dict[str, Path]:
 
 def load_config(name: str | Path, overrides: list[str] | None = None) -> RunConfig:
     """Read a YAML configuration, or a packaged one by its name, and apply ``a.b=value`` overrides (values are YAML).
+
+    Args:
+        name: path of a YAML file, or name of a packaged configuration.
+        overrides: each ``a.b=value``; the last one of a field counts.
 
     Raises:
         BadFile: missing, not YAML, or a field that is unknown or out of range, named with its place.

@@ -12,7 +12,11 @@ from caloforge.errors import UnwritablePath
 
 
 def finite_json(value: Any) -> Any:
-    """Values that JSON can hold: infinity and NaN become null."""
+    """Values that JSON can hold: infinity and NaN become null.
+
+    Args:
+        value: numbers, text, mappings and sequences, nested as they are.
+    """
     if isinstance(value, Mapping):
         return {str(key): finite_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -24,6 +28,9 @@ def finite_json(value: Any) -> Any:
 
 def require_writable(folder: str | Path) -> None:
     """Fail before the work rather than after it, and leave nothing.
+
+    Args:
+        folder: it or its nearest folder above that exists has to be writable.
 
     Raises:
         UnwritablePath: the folder cannot be made or written.
@@ -62,6 +69,10 @@ def require_new(path: str | Path, overwrite: bool, inputs: Iterable[str | Path |
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """Everything goes into a folder beside its place and is moved when complete, the JSON last.
+
+    Args:
+        folder: where they go; it is made if missing.
+        files: name in the folder -> content; moved in this order.
 
     Raises:
         UnwritablePath: the folder cannot be made or written.

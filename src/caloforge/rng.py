@@ -17,17 +17,36 @@ def _sequence(seed: int, stage: str, indices: tuple[int, ...]) -> np.random.Seed
 
 
 def stream(seed: int, stage: str, *indices: int) -> np.random.Generator:
-    """NumPy generator of one stage, for example ``stream(7, "split")`` or ``stream(7, "noise", block)``."""
+    """NumPy generator of one stage, for example ``stream(7, "split")`` or ``stream(7, "noise", block)``.
+
+    Args:
+        seed: of the run, not negative.
+        stage: name of what the numbers are for.
+        indices: numbers that tell streams of one stage apart, such as a block's.
+    """
     return np.random.Generator(np.random.PCG64(_sequence(seed, stage, indices)))
 
 
 def integer_seeds(seed: int, stage: str, *indices: int) -> tuple[int, int]:
-    """Two positive 31-bit seeds, as Geant4's engines take them."""
+    """Two positive 31-bit seeds, as Geant4's engines take them.
+
+    Args:
+        seed: of the run, not negative.
+        stage: name of what the numbers are for.
+        indices: numbers that tell streams of one stage apart, such as a block's.
+    """
     first, second = _sequence(seed, stage, indices).generate_state(2)
     return int(first >> 1) or 1, int(second >> 1) or 1
 
 
 def torch_stream(seed: int, stage: str, *indices: int, device: str = "cpu") -> torch.Generator:
-    """PyTorch generator of one stage."""
+    """PyTorch generator of one stage.
+
+    Args:
+        seed: of the run, not negative.
+        stage: name of what the numbers are for.
+        device: where the numbers are drawn.
+        indices: numbers that tell streams of one stage apart, such as a block's.
+    """
     state = int(_sequence(seed, stage, indices).generate_state(1, np.uint64)[0] >> 1)
     return torch.Generator(device).manual_seed(state)

@@ -38,38 +38,51 @@ def _quantity(what: str, text: str, units: dict[str, float], example: str) -> fl
     raise BadValue(what, text, f"write a number with a unit ({', '.join(units)}), for example {example}")
 
 
+def _positive(value: float, what: str, text: str, subject: str) -> float:
+    if not (math.isfinite(value) and value > 0):
+        raise BadValue(what, text, f"{subject} is positive and finite")
+    return value
+
+
 def parse_energy(text: str) -> float:
     """Energy in MeV from text with a unit, such as ``50GeV`` or ``511 keV``.
+
+    Args:
+        text: a number and its unit.
 
     Raises:
         BadValue: no number, no unit, an unknown unit, or an energy that is not positive and finite.
     """
-    energy = _quantity("energy", text, _ENERGY, "50GeV")
-    if not (math.isfinite(energy) and energy > 0):
-        raise BadValue("energy", text, "an incident energy is positive and finite")
-    return energy
+    return _positive(_quantity("energy", text, _ENERGY, "50GeV"), "energy", text, "an incident energy")
 
 
 def parse_length(text: str) -> float:
     """Length in mm from text with a unit, such as ``0.7mm`` or ``50 um``.
 
+    Args:
+        text: a number and its unit.
+
     Raises:
         BadValue: no number, no unit, an unknown unit, or a length that is not positive and finite.
     """
-    length = _quantity("length", text, _LENGTH, "0.7mm")
-    if not (math.isfinite(length) and length > 0):
-        raise BadValue("length", text, "a length is positive and finite")
-    return length
+    return _positive(_quantity("length", text, _LENGTH, "0.7mm"), "length", text, "a length")
 
 
 def format_energy(energy: float) -> str:
-    """The shortest usual spelling of an energy in MeV: ``format_energy(50000) == "50GeV"``."""
+    """The shortest usual spelling of an energy in MeV: ``format_energy(50000) == "50GeV"``.
+
+    Args:
+        energy: MeV.
+    """
     unit = next((u for u in ("TeV", "GeV", "MeV", "keV") if energy >= _ENERGY[u]), "eV")
     return f"{energy / _ENERGY[unit]:.4g}{unit}"
 
 
 def parse_angle(text: str) -> float:
     """Angle in rad from text with a unit, such as ``30deg`` or ``0.5rad``.
+
+    Args:
+        text: a number and its unit.
 
     Raises:
         BadValue: no number, no unit, an unknown unit, or not finite.
@@ -81,5 +94,9 @@ def parse_angle(text: str) -> float:
 
 
 def format_angle(angle: float) -> str:
-    """An angle in rad, spelled in degrees: ``format_angle(math.pi) == "180deg"``."""
+    """An angle in rad, spelled in degrees: ``format_angle(math.pi) == "180deg"``.
+
+    Args:
+        angle: rad.
+    """
     return f"{angle / deg:.6g}deg"

@@ -8,7 +8,7 @@ import torch
 
 from caloforge.data.incident import Incident
 from caloforge.errors import BadValue
-from caloforge.generation.expectation import Expectation, ensemble_expectation, half_width
+from caloforge.generation.uncertainty import Expectation, ensemble_expectation, half_width
 from caloforge.models import Generator
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import torch_stream

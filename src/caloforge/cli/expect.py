@@ -19,7 +19,7 @@ from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.diagnosis.coverage.recalibration import Recalibration, load_recalibration
 from caloforge.errors import BadObservable, BadValue
-from caloforge.generation.expectation import Expectation, ensemble_expectation, half_width
+from caloforge.generation.uncertainty import Expectation, ensemble_expectation, half_width
 from caloforge.physics.depth import depth_unit
 from caloforge.physics.observables import Observable, select
 from caloforge.training.ensemble import Ensemble, load_posterior

@@ -36,6 +36,13 @@ def log_likelihood(
     A density of cell energies in MeV (counting measure for which cells are hit, Lebesgue for their energies); where the
     model has a latent, a lower bound that rises with ``samples``.
 
+    Args:
+        model: generator of features.
+        pipeline: the preprocessing, fitted.
+        showers: N of them, on the model's mesh.
+        seed: of dequantisation and latents.
+        samples: draws of the latent for each shower.
+
     Raises:
         ImplicitDensity: the model has no density.
         BadValue: its density is that of showers of which rare ones were shown more often.
@@ -54,7 +61,15 @@ def log_likelihood(
 
 
 def draw_alike(model: Generator, pipeline: Pipeline, incident: Incident, draws: int, seed: int) -> Showers:
-    """``draws`` showers for each incident particle; those of particle i stand at i * draws to (i + 1) * draws."""
+    """``draws`` showers for each incident particle; those of particle i stand at i * draws to (i + 1) * draws.
+
+    Args:
+        model: generator of features.
+        pipeline: the preprocessing, fitted.
+        incident: C particles.
+        draws: showers for each particle.
+        seed: of the noise.
+    """
     rows = np.repeat(np.arange(len(incident)), draws)
     return sample_showers(model, pipeline, incident[rows], integer_seeds(seed, "alike")[0])
 
@@ -62,7 +77,12 @@ def draw_alike(model: Generator, pipeline: Pipeline, incident: Incident, draws: 
 def likelihood_ranks(
     observed: Float[Array, " N"], alike: Float[Array, "N m"]
 ) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
-    """Share of the drawn showers that are less likely than the observed one, and its binomial error."""
+    """Share of the drawn showers that are less likely than the observed one, and its binomial error.
+
+    Args:
+        observed: (N,) log-likelihoods, nats.
+        alike: (N, m) log-likelihoods of m showers drawn at the condition of each, nats.
+    """
     rank = (alike < observed[:, None]).mean(1)
     return rank, np.sqrt(rank * (1 - rank) / alike.shape[1])
 
@@ -73,6 +93,10 @@ def tail_probability(
     """P(T >= t) of each shower and its binomial error; never zero, since m draws cannot show less than 1/(m + 1).
 
     NaN where T of the observed shower does not exist; drawn showers without T count as below.
+
+    Args:
+        observed: (N,) values of the showers in question.
+        alike: (N, m) values of m showers drawn at the condition of each.
     """
     m = alike.shape[1]
     p = (1 + (alike >= observed[:, None]).sum(1)) / (m + 1)
@@ -81,7 +105,12 @@ def tail_probability(
 
 
 def credible_interval(alike: Float[Array, "N m"], level: float) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
-    """Ends of the central interval that holds the part ``level`` of the draws; NaN where none of them has a value."""
+    """Ends of the central interval that holds the part ``level`` of the draws; NaN where none of them has a value.
+
+    Args:
+        alike: (N, m) values of an observable for m showers drawn at each condition.
+        level: part of the draws between the ends, 0 to 1.
+    """
     tails = [(1 - level) / 2, (1 + level) / 2]
     ends = np.full((2, len(alike)), math.nan)
     some = ~np.isnan(alike).all(1)

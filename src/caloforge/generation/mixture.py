@@ -20,6 +20,11 @@ def mixture_batches(members: Sequence[Run], incident: Incident, seed: int) -> It
     The distribution is the mean of the members, :math:`p(x|c) = \frac1K \sum_m p_m(x|c)`. Member m (from 0) makes the
     showers that it would make of ``incident[m::K]`` alone with a seed of its own, so shower i does not depend on how
     many are asked for.
+
+    Args:
+        members: models of one posterior, K of them.
+        incident: the particles, one for each shower.
+        seed: from which each member gets its own.
     """
     of_each = (
         sample_batches(

@@ -94,5 +94,12 @@ def sample_batches(
 
 
 def sample_showers(model: Generator, pipeline: Pipeline, incident: Incident | Float[Array, " N"], seed: int) -> Showers:
-    """All showers at once."""
+    """All showers at once.
+
+    Args:
+        model: generator of features, on the device of the pipeline.
+        pipeline: the preprocessing, fitted.
+        incident: particles, or energies in MeV where the model knows one particle and one direction.
+        seed: of the noise.
+    """
     return Showers.concatenate(list(sample_batches(model, pipeline, incident, seed)))

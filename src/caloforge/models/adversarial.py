@@ -18,16 +18,15 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from caloforge.geometry.binning import Binning
 from caloforge.models.adversary import Critic, Game, Wasserstein, gradient_norm, interpolates, mode_seeking
-from caloforge.models.base import Losses, ModelConfig, Player
+from caloforge.models.base import Losses, Player
 from caloforge.models.cascade import EnergyStage, TwoStage
 from caloforge.models.critic import ShowerCritic, ShowerFeatures
-from caloforge.models.flow import LayerEnergyFlow
 from caloforge.models.pushforward import EnergyGenerator, ShapeGenerator
-from caloforge.nn.conditioning import Conditioning, ParticleEmbedding
+from caloforge.models.two_stage import TwoStageConfig
+from caloforge.nn.conditioning import ParticleEmbedding
 from caloforge.preprocessing.parts import Features
-from caloforge.preprocessing.pipeline import CellFeatures, Pipeline
+from caloforge.preprocessing.pipeline import Pipeline
 
 
 class AdversarialTwoStage(TwoStage):
@@ -35,6 +34,14 @@ class AdversarialTwoStage(TwoStage):
 
     The generator's loss does not reach an explicit energy stage: it is trained by its own likelihood, and the critic
     compares cells at the layer energies of the data.
+
+    Args:
+        pipeline: the preprocessing, fitted.
+        embedding: of the particle, for generators and critic.
+        energies: the first stage; a generator of energies plays the game, too.
+        shape: generator of the cells.
+        game: the losses.
+        options: of the family.
     """
 
     explicit: ClassVar[bool] = False
@@ -68,6 +75,12 @@ class AdversarialTwoStage(TwoStage):
         )
 
     def initialise(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> None:
+        """Starting values of the stages, and the scale of the critic's features.
+
+        Args:
+            x: (N, F) training features.
+            c: (N, C) conditions.
+        """
         super().initialise(x, c)
         self.features.fit(self.pipeline.cells(x, c), self.pipeline.condition.energies(c))
 
@@ -97,7 +110,14 @@ class AdversarialTwoStage(TwoStage):
     def critic_loss(
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
     ) -> Losses:
-        """The critic's part of the game."""
+        """The critic's part of the game.
+
+        Args:
+            x: (N, F) features.
+            c: (N, C) conditions.
+            progress: not used.
+            generator: draws the noise, and what the game needs.
+        """
         with torch.no_grad():
             critic, real, fake = self._trial(x, c, generator)
         return self.game.critic_loss(critic, real, fake, generator)
@@ -117,7 +137,17 @@ class AdversarialTwoStage(TwoStage):
     def loss(
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
     ) -> Losses:
-        """The generator's part of the game."""
+        """The generator's part of the game.
+
+        Args:
+            x: (N, F) features.
+            c: (N, C) conditions.
+            progress: not used.
+            generator: draws the noise.
+
+        Raises:
+            BadValue: fewer showers than the critic judges together.
+        """
         noise = self.latent(len(x), generator).to(x)
         fake = self._judged(self._imitation(x, c, noise), c)
         total = self.game.generator_loss(self._critic_at(x, c)(self.critic.packed(fake)))
@@ -130,7 +160,14 @@ class AdversarialTwoStage(TwoStage):
     def energy_loss(
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
     ) -> Losses:
-        """Negative log-likelihood of an explicit energy stage, nats."""
+        """Negative log-likelihood of an explicit energy stage, nats.
+
+        Args:
+            x: (N, F) features.
+            c: (N, C) conditions.
+            progress: not used.
+            generator: not used.
+        """
         assert isinstance(self.energies, EnergyStage)
         return {"total": -self.energies.log_prob(self.pipeline.parts(x).energies, self.embedding(c)).mean()}
 
@@ -151,6 +188,11 @@ class AdversarialTwoStage(TwoStage):
 
         ``validation`` is the Jensen-Shannon bound (GAN), or the estimate of the Wasserstein distance over the Lipschitz
         constant reached, the 99 % quantile on interpolates (WGAN).
+
+        Args:
+            x: (N, F) features of held-out showers.
+            c: (N, C) conditions.
+            generator: draws the random numbers.
         """
         critic, real, fake = self._trial(x, c, generator)
         distance = self.game.distance(critic(real), critic(fake))
@@ -165,13 +207,12 @@ class AdversarialTwoStage(TwoStage):
         return terms | {"validation": distance["jensen_shannon"]}
 
 
-class AdversarialConfig(ModelConfig):
+class AdversarialConfig(TwoStageConfig):
     """Options that both games share."""
 
     energies: Literal["flow", "adversarial"] = Field(
         "flow", description="layer energies from a spline flow trained by its likelihood, or from the game as well"
     )
-    cells: CellFeatures = Field("shares", description="cells as shares of energy, or of weights with a smooth spectrum")
     latent: int = Field(32, ge=1, description="latent dimension, next to one normal for each cell")
     width: int = Field(256, ge=1, description="hidden units of the generator")
     depth: int = Field(2, ge=0, description="residual blocks of the generator")
@@ -187,27 +228,24 @@ class AdversarialConfig(ModelConfig):
     minibatch_std: bool = Field(False, description="show the critic the spread of its features over the batch")
     packing: int = Field(1, ge=1, description="showers that the critic judges together, with one score")
     spectral_norm: bool = Field(False, description="divide the critic's matrices by their largest singular value")
-    conditioning: Conditioning = Field("film", description="how networks hear of the conditions")
-    flow_transforms: int = Field(6, ge=1, description="spline couplings of the layer-energy flow")
-    flow_bins: int = Field(8, ge=2, description="bins of each spline")
-    flow_width: int = Field(64, ge=1, description="hidden units of each coupling")
     flow_speed: float = Field(0.5, gt=0, description="learning rate of the flow over the generator's")
-
-    def pipeline(self, binning: Binning) -> Pipeline:
-        return Pipeline(binning, self.cells, self.hide_particle, self.energy_features)
 
     @abstractmethod
     def game(self) -> Game:
         """The losses of critic and generator."""
 
     def build(self, pipeline: Pipeline) -> AdversarialTwoStage:
+        """Generators, critic and game, not yet trained.
+
+        Args:
+            pipeline: the preprocessing, fitted.
+        """
         binning = pipeline.binning
         embedding = ParticleEmbedding(pipeline.condition.n_particles, pipeline.condition.columns)
         tails = self.linear_tails(pipeline)
         n_conditions, network = embedding.n_out, (self.width, self.depth, self.conditioning, tails)
-        flow = (self.flow_transforms, self.flow_bins, self.flow_width)
         energies: EnergyStage | EnergyGenerator = (
-            LayerEnergyFlow(binning.n_layers, n_conditions, *flow, tails)
+            self.energy_flow(pipeline, n_conditions)
             if self.energies == "flow"
             else EnergyGenerator(binning.n_layers, n_conditions, *network)
         )

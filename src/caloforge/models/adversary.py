@@ -35,7 +35,13 @@ Scalars = dict[str, Tensor]
 
 
 def gradient_norm(critic: Critic, x: Float[Tensor, "N F"], create_graph: bool = False) -> Float[Tensor, " N"]:
-    r"""Norm of :math:`\nabla D` at each x; with ``create_graph`` it can be differentiated again."""
+    r"""Norm of :math:`\nabla D` at each x; with ``create_graph`` it can be differentiated again.
+
+    Args:
+        critic: features (N, F) -> scores (N,).
+        x: (N, F) features.
+        create_graph: whether the norm is to be differentiated, as in a penalty.
+    """
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=create_graph)
@@ -45,7 +51,15 @@ def gradient_norm(critic: Critic, x: Float[Tensor, "N F"], create_graph: bool = 
 def interpolates(
     real: Float[Tensor, "N F"], fake: Float[Tensor, "N F"], generator: torch.Generator
 ) -> Float[Tensor, "N F"]:
-    """A random point on the straight line from each real to its fake."""
+    """A random point on the straight line from each real to its fake.
+
+    Args:
+        real: (N, F) features of data.
+        fake: (N, F) features of samples.
+        generator: draws the places on the lines.
+
+    Source: arXiv:1704.00028.
+    """
     return torch.lerp(real, fake, torch.rand(len(real), 1, generator=generator).to(real))
 
 
@@ -57,6 +71,12 @@ def mode_seeking(
 ) -> Float[Tensor, ""]:
     r"""Large where samples of different noise are alike:
     :math:`1 \big/ \big(\langle|G(z)-G(z')|\rangle / \langle|z-z'|\rangle + 10^{-5}\big)`.
+
+    Args:
+        first: (N, F) samples.
+        second: (N, F) samples at the same conditions.
+        noise: (N, Z) noise of the first.
+        second_noise: (N, Z) noise of the second.
 
     Source: Mao et al., arXiv:1903.05628.
     """
@@ -71,26 +91,56 @@ class Game(ABC):
     def critic_loss(
         self, critic: Critic, real: Float[Tensor, "N F"], fake: Float[Tensor, "N F"], generator: torch.Generator
     ) -> Scalars:
-        """``total`` to minimise over the critic, and terms to log."""
+        """``total`` to minimise over the critic, and terms to log.
+
+        Args:
+            critic: features (N, F) -> scores (N,).
+            real: (N, F) features of data.
+            fake: (N, F) features of samples.
+            generator: draws what the loss needs at random.
+        """
 
     @abstractmethod
     def generator_loss(self, scores: Float[Tensor, " N"]) -> Float[Tensor, ""]:
-        """To minimise over the generator, from the critic's scores of its samples."""
+        """To minimise over the generator, from the critic's scores of its samples.
+
+        Args:
+            scores: (N,) of samples.
+        """
 
     @abstractmethod
     def distance(self, real: Float[Tensor, " N"], fake: Float[Tensor, " M"]) -> Scalars:
-        """What the scores of data and samples say about how far apart they are."""
+        """What the scores of data and samples say about how far apart they are.
+
+        Args:
+            real: (N,) scores of data.
+            fake: (M,) scores of samples.
+        """
 
 
 @dataclass(frozen=True)
 class NonSaturating(Game):
-    """Original game with the non-saturating loss; ``r1`` is the weight of the gradient penalty on data."""
+    """Original game with the non-saturating loss; ``r1`` is the weight of the gradient penalty on data.
+
+    Args:
+        r1: weight of the gradient penalty; 0: none.
+    """
 
     r1: float = 0.0
 
     def critic_loss(
         self, critic: Critic, real: Float[Tensor, "N F"], fake: Float[Tensor, "N F"], generator: torch.Generator
     ) -> Scalars:
+        r""":math:`-E[\log\sigma(D(x))] - E[\log(1 - \sigma(D(G(z))))] + \tfrac{r}{2} E|\nabla D(x)|^2`.
+
+        Args:
+            critic: features (N, F) -> scores (N,).
+            real: (N, F) features of data.
+            fake: (N, F) features of samples.
+            generator: not used.
+
+        Source: arXiv:1406.2661, R1 arXiv:1801.04406.
+        """
         scores = critic(real), critic(fake)
         total = softplus(-scores[0]).mean() + softplus(scores[1]).mean()
         terms = self.distance(*scores)
@@ -100,10 +150,20 @@ class NonSaturating(Game):
         return {"total": total} | terms
 
     def generator_loss(self, scores: Float[Tensor, " N"]) -> Float[Tensor, ""]:
+        r""":math:`-E[\log\sigma(D(G(z)))]`.
+
+        Args:
+            scores: (N,) of samples.
+        """
         return softplus(-scores).mean()
 
     def distance(self, real: Float[Tensor, " N"], fake: Float[Tensor, " M"]) -> Scalars:
-        """Mean output of the discriminator, 0.5 at the draw; lower bound on the Jensen-Shannon divergence, nats."""
+        """Mean output of the discriminator, 0.5 at the draw; lower bound on the Jensen-Shannon divergence, nats.
+
+        Args:
+            real: (N,) scores of data.
+            fake: (M,) scores of samples.
+        """
         return {
             "discriminator_real": torch.sigmoid(real).mean(),
             "discriminator_fake": torch.sigmoid(fake).mean(),
@@ -113,7 +173,12 @@ class NonSaturating(Game):
 
 @dataclass(frozen=True)
 class Wasserstein(Game):
-    """Wasserstein game; ``penalty`` is the weight lambda of the gradient penalty on interpolates."""
+    """Wasserstein game; ``penalty`` is the weight lambda of the gradient penalty on interpolates.
+
+    Args:
+        penalty: lambda; 0: none.
+        one_sided: whether gradients below 1 are spared.
+    """
 
     penalty: float = 10.0
     one_sided: bool = False
@@ -121,6 +186,16 @@ class Wasserstein(Game):
     def critic_loss(
         self, critic: Critic, real: Float[Tensor, "N F"], fake: Float[Tensor, "N F"], generator: torch.Generator
     ) -> Scalars:
+        r""":math:`E[D(G(z))] - E[D(x)] + \lambda\,E(|\nabla D(\hat x)| - 1)^2`.
+
+        Args:
+            critic: features (N, F) -> scores (N,).
+            real: (N, F) features of data.
+            fake: (N, F) features of samples.
+            generator: draws the interpolates.
+
+        Source: arXiv:1704.00028, one-sided arXiv:1709.08894.
+        """
         terms = self.distance(critic(real), critic(fake))
         if self.penalty > 0:
             excess = gradient_norm(critic, interpolates(real, fake, generator), create_graph=True) - 1
@@ -129,8 +204,18 @@ class Wasserstein(Game):
         return {"total": -terms["wasserstein"]} | terms
 
     def generator_loss(self, scores: Float[Tensor, " N"]) -> Float[Tensor, ""]:
+        """:math:`-E[D(G(z))]`.
+
+        Args:
+            scores: (N,) of samples.
+        """
         return -scores.mean()
 
     def distance(self, real: Float[Tensor, " N"], fake: Float[Tensor, " M"]) -> Scalars:
-        """Difference of the mean scores: K times a lower bound on the distance, in units of the critic's features."""
+        """Difference of the mean scores: K times a lower bound on the distance, in units of the critic's features.
+
+        Args:
+            real: (N,) scores of data.
+            fake: (M,) scores of samples.
+        """
         return {"wasserstein": real.mean() - fake.mean()}

@@ -64,7 +64,12 @@ class Player:
 
 
 class Estimate(NamedTuple):
-    """A value known from finitely many random draws, and its standard error."""
+    """A value known from finitely many random draws, and its standard error.
+
+    Args:
+        value: the mean, or a function of means.
+        error: its standard error, in the same shape.
+    """
 
     value: Tensor
     error: Tensor
@@ -98,34 +103,68 @@ class Generator(nn.Module, ABC):
         self.keep_probability: KeepProbability | None = None
 
     def initialise(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> None:
-        """Set data-dependent starting values from the training features, before the first step."""
+        """Set data-dependent starting values from the training features, before the first step.
+
+        Args:
+            x: (N, F) training features.
+            c: (N, C) conditions.
+        """
 
     @abstractmethod
     def loss(
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
     ) -> Losses:
-        """Terms to log; ``total`` is minimised. ``progress`` in [0, 1] is the part of training already done."""
+        """Terms to log; ``total`` is minimised. ``progress`` in [0, 1] is the part of training already done.
+
+        Args:
+            x: (N, F) features.
+            c: (N, C) conditions.
+            progress: part of training done, 0 to 1.
+            generator: draws the random numbers.
+        """
 
     def players(self) -> list[Player]:
         """Who takes turns in a training step; one who minimises ``loss`` over all parameters, if not said otherwise."""
         return [Player("model", list(self.parameters()), self.loss)]
 
     def held_out(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator) -> Losses:
-        """Figures of merit on showers that are not trained on; ``validation`` is the one to watch."""
+        """Figures of merit on showers that are not trained on; ``validation`` is the one to watch.
+
+        Args:
+            x: (N, F) features of held-out showers.
+            c: (N, C) conditions.
+            generator: draws the random numbers.
+        """
         return {"validation": self.loss(x, c, 1.0, generator)["total"]}
 
     @abstractmethod
     def sample(self, noise: Float[Tensor, "N Z"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N F"]:
-        """Features of one shower for each row of standard normal noise."""
+        """Features of one shower for each row of standard normal noise.
+
+        Args:
+            noise: (N, Z) standard normal.
+            c: (N, C) conditions.
+        """
 
     def latent(self, n: int, generator: torch.Generator) -> Float[Tensor, "n ..."]:
-        """n draws of z from the latent prior, the noise that ``sample`` takes."""
+        """n draws of z from the latent prior, the noise that ``sample`` takes.
+
+        Args:
+            n: number of showers.
+            generator: draws the noise, on the CPU.
+        """
         return torch.randn(n, *self.noise_shape, generator=generator)
 
     def log_prob(
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator, samples: int = 16
     ) -> Estimate:
         """log p(x | c) of each shower in nats with its Monte-Carlo error, or a lower bound: see the model.
+
+        Args:
+            x: (N, F) features.
+            c: (N, C) conditions.
+            generator: draws the random numbers.
+            samples: draws of the latent for each shower.
 
         Raises:
             ImplicitDensity: the model defines its density only through samples.
@@ -134,6 +173,12 @@ class Generator(nn.Module, ABC):
 
     def expectation(self, f: Statistic, c: Float[Tensor, " C"], n: int, generator: torch.Generator) -> Estimate:
         """E[f(G(z, c), c)] at one condition from ``n`` showers; values of shape () or (k,), as f has columns.
+
+        Args:
+            f: features (n, F) and conditions (n, C) -> (n,) or (n, k).
+            c: (C,) one condition.
+            n: showers to draw, at least two.
+            generator: draws the noise.
 
         Raises:
             BadValue: fewer than two showers.
@@ -147,6 +192,13 @@ class Generator(nn.Module, ABC):
 
         What a z does to f it does at both conditions and cancels, so the error is smaller than that of the difference
         of two independent means. Source: Glasserman, Monte Carlo Methods in Financial Engineering (2003), ch. 4 and 7.
+
+        Args:
+            f: features (n, F) and conditions (n, C) -> (n,) or (n, k).
+            c: (C,) one condition.
+            reference: (C,) the condition to compare with.
+            n: showers to draw at each, at least two.
+            generator: draws the noise.
 
         Raises:
             BadValue: fewer than two showers.
@@ -175,7 +227,14 @@ def _values(f: Statistic, model: Generator, z: Tensor, c: Tensor) -> Tensor:
 
 
 class ModelConfig(BaseModel, ABC):
-    """Options of one family, validated; ``build`` makes the model."""
+    """Options of one family, validated; ``build`` makes the model.
+
+    Args:
+        name: of the family.
+        hide_particle: whether the networks are not told which particle it is.
+        energy_features: what the first energy feature is relative to.
+        tails: what networks do outside the training range of the energy.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
@@ -190,17 +249,29 @@ class ModelConfig(BaseModel, ABC):
     )
 
     def pipeline(self, binning: Binning) -> Pipeline:
-        """The preprocessing that this family wants, not yet fitted."""
+        """The preprocessing that this family wants, not yet fitted.
+
+        Args:
+            binning: the mesh.
+        """
         return Pipeline(binning, hide_particle=self.hide_particle, energies=self.energy_features)
 
     def linear_tails(self, pipeline: Pipeline) -> LinearExtrapolation | None:
-        """Where the networks of ``build`` go on linearly; None where they are free."""
+        """Where the networks of ``build`` go on linearly; None where they are free.
+
+        Args:
+            pipeline: fitted, as it knows the range.
+        """
         encoder = pipeline.condition
         return LinearExtrapolation(*encoder.ends, encoder.columns.log_energy) if self.tails == "linear" else None
 
     @abstractmethod
     def build(self, pipeline: Pipeline) -> Generator:
-        """A new model for the features of a pipeline."""
+        """A new model for the features of a pipeline.
+
+        Args:
+            pipeline: the preprocessing, fitted.
+        """
 
 
 MODELS: dict[str, type[ModelConfig]] = {}
@@ -211,6 +282,9 @@ def register(config: _Config) -> _Config:
     """Class decorator that makes a family known under the default of its ``name``.
 
     One that the same module defined before is replaced.
+
+    Args:
+        config: a family; its ``name`` has a default.
 
     Raises:
         BadValue: the name is taken by another module, or is no text.
@@ -227,6 +301,9 @@ def register(config: _Config) -> _Config:
 
 def model_config(options: dict[str, Any]) -> ModelConfig:
     """Validated options of the family that ``options["name"]`` names.
+
+    Args:
+        options: ``name`` and fields of the family.
 
     Raises:
         UnknownModel: no such family.

@@ -12,7 +12,17 @@ BetaSchedule = Literal["fixed", "annealed", "cyclical"]
 
 
 def beta_at(progress: float, beta: float, schedule: BetaSchedule, warmup: tuple[float, float], cycles: int) -> float:
-    """The weight at this point of training; ``beta`` at its end, whatever the schedule."""
+    """The weight at this point of training; ``beta`` at its end, whatever the schedule.
+
+    Args:
+        progress: part of training done, 0 to 1.
+        beta: the final weight.
+        schedule: how it gets there.
+        warmup: where an annealed rise starts and ends, as parts of training.
+        cycles: rises of a cyclical schedule.
+
+    Source: Fu et al., arXiv:1903.10145 (cyclical).
+    """
     if schedule == "fixed":
         return beta
     if schedule == "cyclical":

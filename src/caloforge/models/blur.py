@@ -32,12 +32,21 @@ class MeanShares(ShareDensity):
         self.register_buffer("sigma", torch.ones(()))
 
     def start(self, shares: Float[Tensor, "N V"]) -> Float[Tensor, "P V"]:
-        """The mean share of each cell; also sets sigma."""
+        """The mean share of each cell; also sets sigma.
+
+        Args:
+            shares: (N, V) of the cells in their layers.
+        """
         self.sigma.copy_(shares.std(0).square().mean().sqrt())
         return shares.mean(0, keepdim=True).clamp_min(1e-12).log()
 
     def log_prob(self, shares: Float[Tensor, "N V"], p: Float[Tensor, "N P V"]) -> Float[Tensor, "N L"]:
-        """Log-density of each layer's shares in nats; 0 for a layer without energy."""
+        """Log-density of each layer's shares in nats; 0 for a layer without energy.
+
+        Args:
+            shares: (N, V) of the cells in their layers.
+            p: (N, 1, V) logarithms of weights.
+        """
         residual = (shares - self.normalised(p[:, 0])) / self.sigma
         density = self.layer_sum(-0.5 * (residual**2 + math.log(2 * math.pi)) - self.sigma.log())
         return torch.where(self.layer_sum(shares) > 0, density, 0.0)
@@ -45,5 +54,11 @@ class MeanShares(ShareDensity):
     def sample(
         self, noise: Float[Tensor, "N M"], p: Float[Tensor, "N P V"], active: Bool[Tensor, "N L"]
     ) -> Float[Tensor, "N V"]:
-        """The means, in active layers."""
+        """The means, in active layers.
+
+        Args:
+            noise: not used.
+            p: (N, 1, V) logarithms of weights.
+            active: (N, L) which layers have energy.
+        """
         return torch.where(active[:, self.layer_of_voxel], self.normalised(p[:, 0]), 0.0)

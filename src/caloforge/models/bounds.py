@@ -23,7 +23,14 @@ ACTIVE = 0.01  # variance of a latent's posterior mean above which it is in use 
 
 
 def gaussian_kl(mean: Float[Tensor, "N Z"], log_std: Float[Tensor, "N Z"]) -> Float[Tensor, "N Z"]:
-    r"""KL(N(m, s) || N(0, 1)) of each latent in nats: :math:`(m^2 + s^2 - 1)/2 - \log s`."""
+    r"""KL(N(m, s) || N(0, 1)) of each latent in nats: :math:`(m^2 + s^2 - 1)/2 - \log s`.
+
+    Args:
+        mean: (N, Z) of q(z | x).
+        log_std: (N, Z) logarithm of its standard deviation.
+
+    Source: Kingma and Welling, arXiv:1312.6114, appendix B.
+    """
     return 0.5 * (mean**2 + (2 * log_std).exp() - 1) - log_std
 
 
@@ -32,6 +39,9 @@ def widest_posterior(rate: float) -> float:
 
     With m = 0, :math:`s^2 - 1 - \ln s^2 = 2\,\text{rate}`, so :math:`s^2 = -W_0(-e^{-1 - 2\,\text{rate}})` with
     Lambert's W. Source of the idea: arXiv:1901.03416, where the mean takes its part in the bound.
+
+    Args:
+        rate: nats of one latent, not negative.
     """
     return math.sqrt(-float(lambertw(-math.exp(-1 - 2 * rate)).real)) if rate > 0 else 1.0
 
@@ -42,6 +52,11 @@ def mutual_information(
     r"""I(x; z) in nats from one draw z_i ~ q(z|x_i) for each x: at most log N, and low where the truth is near log N.
 
     .. math:: I = \frac1N \sum_i \Big[\log q(z_i|x_i) - \log \frac1N \sum_j q(z_i|x_j)\Big]
+
+    Args:
+        z: (N, Z) one draw for each x.
+        mean: (N, Z) of q(z | x).
+        log_std: (N, Z) logarithm of its standard deviation.
 
     Source: Hoffman and Johnson, "ELBO surgery", NIPS workshop on approximate Bayesian inference, 2016.
     """
@@ -73,7 +88,13 @@ def importance_bound(
 
 
 def log_mean_exp(log_weights: Float[Tensor, "K N"]) -> Estimate:
-    """Logarithm of the mean of K weights and, by the delta method, its standard error (NaN for one weight)."""
+    r"""Logarithm of the mean of K weights and, by the delta method, its standard error (NaN for one weight).
+
+    .. math:: \log \bar w, \qquad \sigma = \frac{\text{std}(w)}{\bar w \sqrt K}
+
+    Args:
+        log_weights: (K, N) logarithms of K weights for each x.
+    """
     k = len(log_weights)
     value = log_weights.logsumexp(0) - math.log(k)
     spread = (log_weights - value).exp().std(0) if k > 1 else torch.full_like(value, math.nan)

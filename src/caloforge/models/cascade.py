@@ -30,11 +30,21 @@ class EnergySampler(nn.Module, ABC):
     """Draws of u given c; noise has the shape of u."""
 
     def initialise(self, u: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> None:
-        """Set data-dependent starting values from the training showers."""
+        """Set data-dependent starting values from the training showers.
+
+        Args:
+            u: (N, L) energy features of training showers.
+            c: (N, C) conditions, the particle embedded.
+        """
 
     @abstractmethod
     def sample(self, noise: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N L"]:
-        """Energy features of standard normal noise."""
+        """Energy features of standard normal noise.
+
+        Args:
+            noise: (N, L) standard normal.
+            c: (N, C) conditions, the particle embedded.
+        """
 
 
 class EnergyStage(EnergySampler):
@@ -42,7 +52,12 @@ class EnergyStage(EnergySampler):
 
     @abstractmethod
     def log_prob(self, u: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, " N"]:
-        """Log-density in nats."""
+        """Log-density in nats.
+
+        Args:
+            u: (N, L) energy features.
+            c: (N, C) conditions, the particle embedded.
+        """
 
 
 class ShapeSampler(nn.Module, ABC):
@@ -58,7 +73,12 @@ class ShapeSampler(nn.Module, ABC):
 
     @abstractmethod
     def initialise(self, shares: Float[Tensor, "N V"], context: LayerContext) -> None:
-        """Set data-dependent starting values from the training showers."""
+        """Set data-dependent starting values from the training showers.
+
+        Args:
+            shares: (N, V) of training showers.
+            context: what the stage hears of the layer energies.
+        """
 
     @abstractmethod
     def sample(
@@ -86,7 +106,15 @@ class ShapeStage(ShapeSampler):
         progress: float,
         generator: torch.Generator,
     ) -> Losses:
-        """Terms to log; ``total`` is minimised."""
+        """Terms to log; ``total`` is minimised.
+
+        Args:
+            shares: (N, V) of the cells in their layers.
+            context: what the stage hears of the layer energies.
+            c: (N, C) conditions, the particle embedded.
+            progress: part of training done, 0 to 1.
+            generator: draws the random numbers.
+        """
 
     @abstractmethod
     def log_prob(
@@ -96,13 +124,26 @@ class ShapeStage(ShapeSampler):
         c: Float[Tensor, "N C"],
         noise: Float[Tensor, "K N Z"],
     ) -> Estimate:
-        """Lower bound on the log-density in nats, from K draws of latent noise, and its standard error."""
+        """Lower bound on the log-density in nats, from K draws of latent noise, and its standard error.
+
+        Args:
+            shares: (N, V) of the cells in their layers.
+            context: what the stage hears of the layer energies.
+            c: (N, C) conditions, the particle embedded.
+            noise: (K, N, Z) standard normal.
+        """
 
 
 class TwoStage(Generator):
     """Energy stage and shape stage as one generator.
 
     Both stages hear of the particle through one ``embedding``.
+
+    Args:
+        pipeline: the preprocessing, fitted.
+        embedding: of the particle, for both stages.
+        energies: the first stage.
+        shape: the second stage.
 
     Attributes:
         noise: the parts of the noise.
@@ -122,21 +163,43 @@ class TwoStage(Generator):
         return layers.clamp_min(_FLOOR).log()
 
     def context(self, u: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> tuple[LayerContext, Bool[Tensor, "N L"]]:
-        """What the shape stage hears of energy features, and which layers have energy."""
+        """What the shape stage hears of energy features, and which layers have energy.
+
+        Args:
+            u: (N, L) energy features.
+            c: (N, C) conditions.
+        """
         layers = self.pipeline.layer_energies(u, c)
         return LayerContext(u, self.log_energy(self._log_energy(layers))[0]), layers > 0
 
     def initialise(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> None:
+        """Scale of the log layer energies, then starting values of both stages.
+
+        Args:
+            x: (N, F) training features.
+            c: (N, C) conditions.
+        """
         parts = self.pipeline.parts(x)
         self.log_energy.fit(self._log_energy(self.pipeline.layer_energies(parts.energies, c)))
         self.energies.initialise(parts.energies, self.embedding(c))
         self.shape.initialise(parts.cells, self.context(parts.energies, c)[0])
 
     def sample_layers(self, noise: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N L"]:
-        """Layer energies in MeV of new showers, by the energy stage alone, from its part of the noise."""
+        """Layer energies in MeV of new showers, by the energy stage alone, from its part of the noise.
+
+        Args:
+            noise: (N, L) standard normal.
+            c: (N, C) conditions.
+        """
         return self.pipeline.layer_energies(self.energies.sample(noise, self.embedding(c)), c)
 
     def sample(self, noise: Float[Tensor, "N Z"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N F"]:
+        """Features of one shower for each row of standard normal noise, stage after stage.
+
+        Args:
+            noise: (N, M) standard normal, parts as in ``self.noise``.
+            c: (N, C) conditions.
+        """
         parts, e = self.noise.split(noise), self.embedding(c)
         u = self.energies.sample(parts.energies, e)
         context, active = self.context(u, c)
@@ -158,6 +221,14 @@ class Cascade(TwoStage):
     def loss(
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
     ) -> Losses:
+        """Terms of the shape stage, and the negative log-likelihood of the energies, nats; ``total`` is their sum.
+
+        Args:
+            x: (N, F) features.
+            c: (N, C) conditions.
+            progress: part of training done, 0 to 1.
+            generator: draws the random numbers.
+        """
         (u, shares), e = self.pipeline.parts(x), self.embedding(c)
         energy_nll = -self.energies.log_prob(u, e).mean()
         terms = self.shape.loss(shares, self.context(u, c)[0], e, progress, generator)
@@ -166,7 +237,14 @@ class Cascade(TwoStage):
     def log_prob(
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator, samples: int = 16
     ) -> Estimate:
-        """Lower bound on log p(x | c) in nats, tighter with more ``samples`` of the latent; the energies are exact."""
+        """Lower bound on log p(x | c) in nats, tighter with more ``samples`` of the latent; the energies are exact.
+
+        Args:
+            x: (N, F) features.
+            c: (N, C) conditions.
+            generator: draws the latents.
+            samples: draws of the latent for each shower.
+        """
         (u, shares), e = self.pipeline.parts(x), self.embedding(c)
         noise = torch.randn(samples, len(x), self.shape.latent, generator=generator).to(x)
         bound, error = self.shape.log_prob(shares, self.context(u, c)[0], e, noise)

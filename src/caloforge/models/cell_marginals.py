@@ -29,7 +29,15 @@ _FEWEST = 100  # hits that a spread is fitted to
 
 
 class CellMarginals(NamedTuple):
-    """Parameters of each cell (V,); ``spread`` holds a, b and f."""
+    """Parameters of each cell (V,); ``spread`` holds a, b and f.
+
+    Args:
+        logit: alpha, of the hit probability.
+        logit_slope: beta.
+        log_share: m, mean logarithm of a hit's share less the mean of log w.
+        log_share_slope: gamma.
+        spread: (3, V) a, b and f.
+    """
 
     logit: Tensor
     logit_slope: Tensor

@@ -30,7 +30,12 @@ _TINY = 1e-9
 
 
 class ShowerFeatures(nn.Module):
-    """Features (N, K) of cell energies (N, V) in MeV and incident energies (N,); ``n_cells`` cells come first."""
+    """Features (N, K) of cell energies (N, V) in MeV and incident energies (N,); ``n_cells`` cells come first.
+
+    Args:
+        binning: the mesh.
+        energy_sum: whether the total energy is one of them.
+    """
 
     segments: Tensor
     moments: Tensor
@@ -61,13 +66,24 @@ class ShowerFeatures(nn.Module):
         self.scale = Standardize(self.n_cells + self.n_observables)
 
     def fit(self, cells: Float[Tensor, "N V"], incident: Float[Tensor, " N"]) -> None:
-        """Quantiles of hit cells, then mean and spread of all features, on training showers."""
+        """Quantiles of hit cells, then mean and spread of all features, on training showers.
+
+        Args:
+            cells: (N, V) energies, MeV.
+            incident: (N,) incident energies, MeV.
+        """
         hit = cells[cells > 0]
         hit = hit[:: max(1, len(hit) // _SAMPLE)]
         self.thresholds.copy_(hit.quantile(hit.new_tensor(_QUANTILES)))
         self.scale.fit(self._raw(cells, incident))
 
     def forward(self, cells: Float[Tensor, "N V"], incident: Float[Tensor, " N"]) -> Float[Tensor, "N K"]:
+        """The features, standardised.
+
+        Args:
+            cells: (N, V) energies, MeV.
+            incident: (N,) incident energies, MeV.
+        """
         return self.scale(self._raw(cells, incident))[0]
 
     def _raw(self, cells: Float[Tensor, "N V"], incident: Float[Tensor, " N"]) -> Float[Tensor, "N K"]:
@@ -113,6 +129,18 @@ class ShowerCritic(nn.Module):
     draws alike is seen through (arXiv:1712.04086); ``minibatch_std`` shows both the spread of their features over the
     batch; ``spectral_norm`` divides every weight matrix by its largest singular value (arXiv:1802.05957; it does not
     bound FiLM and LayerNorm).
+
+    Args:
+        n_cells: features of single cells.
+        n_observables: the other features.
+        n_context: numbers that the critic is told beside the conditions.
+        n_conditions: C, the particle embedded.
+        width: hidden units of either network.
+        depth: residual blocks of either network.
+        conditioning: how layers hear of c.
+        minibatch_std: whether the spread over the batch is a feature.
+        spectral_norm: whether matrices are divided by their largest singular value.
+        packing: showers judged together.
     """
 
     def __init__(
@@ -146,6 +174,9 @@ class ShowerCritic(nn.Module):
     def packed(self, x: Float[Tensor, "N K"]) -> Float[Tensor, "P J"]:
         """Rows of P = N / packing packs side by side; showers that fill no pack are left out.
 
+        Args:
+            x: (N, K) one row a shower.
+
         Raises:
             BadValue: fewer showers than a pack holds.
         """
@@ -157,7 +188,13 @@ class ShowerCritic(nn.Module):
     def forward(
         self, features: Float[Tensor, "P K"], context: Float[Tensor, "P U"], c: Float[Tensor, "P C"]
     ) -> Float[Tensor, " P"]:
-        """Score of each pack from its rows, ``packed``."""
+        """Score of each pack from its rows, ``packed``.
+
+        Args:
+            features: (P, K) features of packs.
+            context: (P, U) what the critic is told of them.
+            c: (P, C) their conditions, the particle embedded.
+        """
         single = features.view(features.shape[0], self.packing, -1)
         parts = torch.split(single, [self.n_cells, single.shape[2] - self.n_cells], 2)
         cells, observables = (part.flatten(1) for part in parts)

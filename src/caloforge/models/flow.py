@@ -29,7 +29,17 @@ from caloforge.nn.layers import AffineOfCondition
 
 
 class CouplingFlow(nn.Module):
-    """Density of (N, features) given (N, context): ``log_prob(x, c)``, and ``sample`` from noise of the same shape."""
+    """Density of (N, features) given (N, context): ``log_prob(x, c)``, and ``sample`` from noise of the same shape.
+
+    Args:
+        features: D.
+        context: C, numbers of what the density is conditional on.
+        transforms: couplings.
+        bins: of each spline.
+        width: hidden units of each coupling.
+        tails: training range outside which the affine map goes on linearly; None: no such map.
+        widths: how many log scales of the map go on.
+    """
 
     def __init__(
         self,
@@ -66,17 +76,32 @@ class CouplingFlow(nn.Module):
         self.flow = zuko.lazy.Flow([standardise, *couplings], base)
 
     def initialise(self, x: Float[Tensor, "N D"], c: Float[Tensor, "N C"]) -> None:
-        """Fit the straight part of an affine map with tails."""
+        """Fit the straight part of an affine map with tails.
+
+        Args:
+            x: (N, D) training features.
+            c: (N, C) context.
+        """
         first = self.flow.transform.transforms[0]
         if isinstance(first, _Standardise):
             first.affine.fit(x, c)
 
     def log_prob(self, x: Float[Tensor, "N D"], c: Float[Tensor, "N C"]) -> Float[Tensor, " N"]:
-        """Log-density in nats."""
+        """Log-density in nats.
+
+        Args:
+            x: (N, D) features.
+            c: (N, C) context.
+        """
         return self.flow(c).log_prob(x)
 
     def sample(self, noise: Float[Tensor, "N D"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N D"]:
-        """Push standard normal noise forward."""
+        """Push standard normal noise forward.
+
+        Args:
+            noise: (N, D) standard normal.
+            c: (N, C) context.
+        """
         return self.flow(c).transform.inv(noise)
 
 
@@ -132,7 +157,16 @@ def _half(features: int, k: int) -> Bool[Tensor, " D"]:
 
 
 class LayerEnergyFlow(EnergyStage):
-    """Energy stage of a cascade as a `CouplingFlow`."""
+    """Energy stage of a cascade as a `CouplingFlow`.
+
+    Args:
+        n_layers: L.
+        n_conditions: C, the particle embedded.
+        transforms: couplings.
+        bins: of each spline.
+        width: hidden units of each coupling.
+        tails: training range outside which the density goes on linearly in log energy; None: nowhere.
+    """
 
     def __init__(
         self,
@@ -147,10 +181,28 @@ class LayerEnergyFlow(EnergyStage):
         self.flow = CouplingFlow(n_layers, n_conditions, transforms, bins, width, tails, widths=1)
 
     def initialise(self, u: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> None:
+        """Fit the straight part of the flow.
+
+        Args:
+            u: (N, L) energy features.
+            c: (N, C) conditions, the particle embedded.
+        """
         self.flow.initialise(u, c)
 
     def log_prob(self, u: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, " N"]:
+        """Log-density in nats.
+
+        Args:
+            u: (N, L) energy features.
+            c: (N, C) conditions, the particle embedded.
+        """
         return self.flow.log_prob(u, c)
 
     def sample(self, noise: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N L"]:
+        """Push standard normal noise forward.
+
+        Args:
+            noise: (N, L) standard normal.
+            c: (N, C) conditions, the particle embedded.
+        """
         return self.flow.sample(noise, c)

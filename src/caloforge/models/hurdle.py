@@ -55,7 +55,12 @@ class HurdleShares(ShareDensity):
         """Logarithms of random weights from two normals (N, 2, V) and a uniform (N, V) a cell."""
 
     def log_prob(self, shares: Float[Tensor, "N V"], p: Float[Tensor, "N P V"]) -> Float[Tensor, "N L"]:
-        """Log-density of each layer's shares in nats; 0 for a layer without energy."""
+        """Log-density of each layer's shares in nats; 0 for a layer without energy.
+
+        Args:
+            shares: (N, V) of the cells in their layers.
+            p: (N, 3, V) hit logit, place and spread.
+        """
         logit, place, spread = self._bounded(p)
         hit = shares > 0
         missed = -nn.functional.softplus(logit)
@@ -68,7 +73,13 @@ class HurdleShares(ShareDensity):
     def sample(
         self, noise: Float[Tensor, "N M"], p: Float[Tensor, "N P V"], active: Bool[Tensor, "N L"]
     ) -> Float[Tensor, "N V"]:
-        """Shares of active layers, each summing to one; exact zeros in missed cells and in layers without energy."""
+        """Shares of active layers, each summing to one; exact zeros in missed cells and in layers without energy.
+
+        Args:
+            noise: (N, M) standard normal, M = ``noise_width``.
+            p: (N, 3, V) hit logit, place and spread.
+            active: (N, L) which layers have energy.
+        """
         logit, place, spread = self._bounded(p)
         normals = noise.view(noise.shape[0], self.normals, self.n_voxels)
         u = torch.special.ndtr(normals[:, 0])
@@ -102,7 +113,11 @@ class DirichletShares(HurdleShares):
         return logit, log_mean.clamp(-25.0, 5.0), log_shape.clamp(-1.5, 7.0)
 
     def start(self, shares: Float[Tensor, "N V"]) -> Float[Tensor, "P V"]:
-        """Each cell's hit rate and mean share when hit, exponential weights."""
+        """Each cell's hit rate and mean share when hit, exponential weights.
+
+        Args:
+            shares: (N, V) of the cells in their layers.
+        """
         rate = _hit_rate(shares)
         mean_share = (shares.sum(0) / (shares > 0).sum(0).clamp_min(1)).clamp_min(1e-12)
         return torch.stack([rate.logit(), mean_share.log(), torch.zeros_like(rate)])
@@ -130,7 +145,11 @@ class LogNormalShares(HurdleShares):
         return logit, mean.clamp(-25.0, 5.0), log_std.clamp(-4.0, 1.5)
 
     def start(self, shares: Float[Tensor, "N V"]) -> Float[Tensor, "P V"]:
-        """Each cell's hit rate, mean log share when hit, and its spread."""
+        """Each cell's hit rate, mean log share when hit, and its spread.
+
+        Args:
+            shares: (N, V) of the cells in their layers.
+        """
         hit = shares > 0
         log_share = shares.clamp_min(_TINY).log()
         n = hit.sum(0).clamp_min(1)

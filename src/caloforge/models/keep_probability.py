@@ -34,6 +34,10 @@ class KeepProbability(nn.Module):
     Buffers: ``centre`` and ``width`` standardise t; of each component ``log_share``, ``mean``, ``whiten`` (inverse of
     the Cholesky factor of its covariance) and ``kept`` (r), whose last entry is that of the background,
     ``log_background``.
+
+    Args:
+        n_terms: numbers t of a shower.
+        n_components: K, components of all mixtures.
     """
 
     centre: Tensor
@@ -55,11 +59,23 @@ class KeepProbability(nn.Module):
         self.register_buffer("log_background", torch.zeros(()))
 
     def forward(self, t: Float[Tensor, "N t"]) -> Float[Tensor, " N"]:
+        r"""a(t) of each shower, between 0 and 1.
+
+        .. math:: a(t) = \frac{\sum_k s_k\, N(t;\, \mu_k, \Sigma_k)\; r_k + b\, r_\text{min}}
+                         {\sum_k s_k\, N(t;\, \mu_k, \Sigma_k) + b}
+
+        Args:
+            t: (N, t) terms of showers.
+        """
         background = self.log_background.expand(t.shape[0], 1)
         return torch.softmax(torch.cat([self.log_joint(t), background], 1), 1) @ self.kept
 
     def log_joint(self, t: Float[Tensor, "N t"]) -> Float[Tensor, "N K"]:
-        """log of share times density of each component."""
+        """log of share times density of each component.
+
+        Args:
+            t: (N, t) terms of showers.
+        """
         away = ((t - self.centre) / self.width)[:, None] - self.mean
         squares = torch.einsum("kij,nkj->nki", self.whiten, away).square().sum(2)
         log_det = self.whiten.diagonal(dim1=1, dim2=2).log().sum(1)
@@ -88,7 +104,13 @@ class ShowerTerms(NamedTuple):
 
 
 def shower_terms(x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], pipeline: Pipeline) -> ShowerTerms:
-    """The terms of showers with features x and conditions c."""
+    """The terms of showers with features x and conditions c.
+
+    Args:
+        x: (N, F) features.
+        c: (N, C) conditions.
+        pipeline: the preprocessing, fitted.
+    """
     layers, incident = pipeline.layer_energies(pipeline.parts(x).energies, c), pipeline.condition.energies(c)
     total = layers.sum(1)
     depth = torch.arange(layers.shape[1]).to(layers)

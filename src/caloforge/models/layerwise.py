@@ -40,7 +40,12 @@ class LayerMemory(nn.Module):
             nn.init.zeros_(write.bias)
 
     def forward(self, cells: Float[Tensor, "N F V"], state: Float[Tensor, "N W"]) -> Float[Tensor, "N P V"]:
-        """Additions to the parameters; those of layer l depend on the ``cells`` of layers before l alone."""
+        """Additions to the parameters; those of layer l depend on the ``cells`` of layers before l alone.
+
+        Args:
+            cells: (N, F, V) what each cell holds.
+            state: (N, W) the state before the first layer.
+        """
         layers = torch.split(cells, self.sizes, dim=2)
         additions = [cells.new_zeros(cells.shape[0], self.parameters_per_cell, self.sizes[0])]
         for layer, read, write in zip(layers[:-1], self.read, self.write, strict=True):

@@ -32,7 +32,13 @@ class Noise(NamedTuple):
 
 @dataclass(frozen=True)
 class NoiseWidths:
-    """How many numbers each part of the noise has; parts in the order of `Noise`."""
+    """How many numbers each part of the noise has; parts in the order of `Noise`.
+
+    Args:
+        energies: L, of the layer energies.
+        latent: Z, latents of the whole shower.
+        cells: M, of the single cells.
+    """
 
     energies: int
     latent: int
@@ -51,7 +57,11 @@ class NoiseWidths:
         return {part.name: place for part, place in zip(fields(self), places, strict=True) if place[0] < place[1]}
 
     def split(self, noise: Float[Tensor, "N M"]) -> Noise:
-        """The parts of the noise, as views."""
+        """The parts of the noise, as views.
+
+        Args:
+            noise: (N, L + Z + M) of N showers.
+        """
         return Noise(*torch.split(noise, list(astuple(self)), 1))
 
 

@@ -25,6 +25,9 @@ def source_of(model: ModelConfig) -> dict[str, str] | None:
     """Where a model is defined that is not caloforge's: its module, and the name and digest of its file.
 
     A run folder keeps this to say what it needs; nothing is ever loaded from it.
+
+    Args:
+        model: options of any family.
     """
     module = type(model).__module__
     if module.partition(".")[0] == "caloforge":

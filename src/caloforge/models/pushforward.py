@@ -22,7 +22,17 @@ from caloforge.nn.layers import AffineOfCondition, ConditionedMLP
 
 
 class ShapeGenerator(ShapeSampler):
-    """Pushforward of latents and one normal a cell to the shares of the cells."""
+    """Pushforward of latents and one normal a cell to the shares of the cells.
+
+    Args:
+        binning: the mesh.
+        n_conditions: C, the particle embedded.
+        latent: Z, normals that shape a whole shower.
+        width: hidden units.
+        depth: residual blocks.
+        conditioning: how layers hear of c.
+        tails: where the network goes on linearly in log energy; None: nowhere.
+    """
 
     def __init__(
         self,
@@ -43,7 +53,12 @@ class ShapeGenerator(ShapeSampler):
         self.cells = nn.Linear(width + binning.n_layers, 4 * binning.n_voxels)
 
     def initialise(self, shares: Float[Tensor, "N V"], context: LayerContext) -> None:
-        """Start from the marginals of the cells at each layer energy."""
+        """Start from the marginals of the cells at each layer energy.
+
+        Args:
+            shares: (N, V) of the cells in their layers.
+            context: what the stage hears of the layer energies.
+        """
         faint_part = self.shares.faint_part[0].detach().exp().item()
         marginals = cell_marginals(self.binning, shares, context.log_energies, faint_part)
         a, b, f = marginals.spread.clamp_min(0.03).log()
@@ -59,7 +74,14 @@ class ShapeGenerator(ShapeSampler):
     def sample(
         self, noise: Noise, context: LayerContext, c: Float[Tensor, "N C"], active: Bool[Tensor, "N L"]
     ) -> Float[Tensor, "N V"]:
-        """Shares of new showers; layers that are not ``active`` have no hit."""
+        """Shares of new showers; layers that are not ``active`` have no hit.
+
+        Args:
+            noise: its ``latent`` (N, Z) and ``cells`` (N, V) are used.
+            context: what the stage hears of the layer energies.
+            c: (N, C) conditions, the particle embedded.
+            active: (N, L) which layers have energy.
+        """
         hidden = self.network(torch.cat([noise.latent, *context], 1), c)
         p = self.cells(torch.cat([hidden, context.log_energies], 1)).view(c.shape[0], 4, -1)
         return self.shares(noise.cells, p, active)
@@ -70,6 +92,14 @@ class EnergyGenerator(EnergySampler):
 
     With ``tails`` the network hears a condition held inside the training range, and an affine map whose mean and log
     scale go on linearly outside does the rest.
+
+    Args:
+        n_layers: L.
+        n_conditions: C, the particle embedded.
+        width: hidden units.
+        depth: residual blocks.
+        conditioning: how layers hear of c.
+        tails: training range outside which an affine map goes on; None: no such map.
     """
 
     def __init__(
@@ -88,10 +118,22 @@ class EnergyGenerator(EnergySampler):
             self.affine = AffineOfCondition(n_layers, n_conditions, width, tails, widths=1)
 
     def initialise(self, u: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> None:
+        """Fit the affine map, where there is one.
+
+        Args:
+            u: (N, L) energy features.
+            c: (N, C) conditions, the particle embedded.
+        """
         if self.tails is not None:
             self.affine.fit(u, c)
 
     def sample(self, noise: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N L"]:
+        """Energy features of standard normal noise.
+
+        Args:
+            noise: (N, L) standard normal.
+            c: (N, C) conditions, the particle embedded.
+        """
         if self.tails is None:
             return noise + self.network(noise, c)
         mean, log_scale = self.affine(c)

@@ -47,35 +47,68 @@ class ShareDensity(nn.Module, ABC):
         self.register_buffer("cells", cells.clamp(max=binning.n_voxels - 1), persistent=False)
 
     def layer_sum(self, x: Float[Tensor, "N V"]) -> Float[Tensor, "N L"]:
+        """Sums over the cells of each layer, (N, L).
+
+        Args:
+            x: (N, V) a number for each cell.
+        """
         return x @ self.segments
 
     def by_layer(self, x: Float[Tensor, "N V"], fill: float) -> Float[Tensor, "N L M"]:
-        """Cells as (layer, cell of the layer), filled up where a layer has fewer cells than the largest."""
+        """Cells as (layer, cell of the layer), filled up where a layer has fewer cells than the largest.
+
+        Args:
+            x: (N, V) a number for each cell.
+            fill: stands where there is no cell.
+        """
         if self.rectangular:
             return x.view(x.shape[0], *self.cells.shape)
         return torch.where(self.real, x[:, self.cells], fill)
 
     def flat(self, x: Shaped[Tensor, "N L M"]) -> Shaped[Tensor, "N V"]:
-        """Inverse of `by_layer`."""
+        """Inverse of `by_layer`.
+
+        Args:
+            x: (N, L, M) as `by_layer` returns it.
+        """
         rows = x.reshape(x.shape[0], -1)
         return rows if self.rectangular else rows[:, self.places]
 
     def normalised(self, log_weight: Float[Tensor, "N V"]) -> Float[Tensor, "N V"]:
-        """Shares of weights in their layer; zero where the weight is, and in layers without any."""
+        """Shares of weights in their layer; zero where the weight is, and in layers without any.
+
+        Args:
+            log_weight: (N, V); minus infinity for a cell that is not hit.
+        """
         rows = self.by_layer(log_weight, -torch.inf)
         weight = (rows - rows.amax(-1, keepdim=True).clamp_min(-1e4)).exp()
         return self.flat(weight / weight.sum(-1, keepdim=True).clamp_min(1e-30))
 
     @abstractmethod
     def start(self, shares: Float[Tensor, "N V"]) -> Float[Tensor, "P V"]:
-        """Parameters that describe the mean of these showers: where training begins."""
+        """Parameters that describe the mean of these showers: where training begins.
+
+        Args:
+            shares: (N, V) of the cells in their layers.
+        """
 
     @abstractmethod
     def log_prob(self, shares: Float[Tensor, "N V"], p: Float[Tensor, "N P V"]) -> Float[Tensor, "N L"]:
-        """Log-density of each layer's shares in nats; 0 for a layer without energy."""
+        """Log-density of each layer's shares in nats; 0 for a layer without energy.
+
+        Args:
+            shares: (N, V) of the cells in their layers.
+            p: (N, P, V) parameters of the cells' density.
+        """
 
     @abstractmethod
     def sample(
         self, noise: Float[Tensor, "N M"], p: Float[Tensor, "N P V"], active: Bool[Tensor, "N L"]
     ) -> Float[Tensor, "N V"]:
-        """Shares of active layers, each summing to one; exact zeros in layers without energy."""
+        """Shares of active layers, each summing to one; exact zeros in layers without energy.
+
+        Args:
+            noise: (N, M) standard normal, M = ``noise_width``.
+            p: (N, P, V) parameters of the cells' density.
+            active: (N, L) which layers have energy.
+        """

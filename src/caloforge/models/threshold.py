@@ -48,7 +48,13 @@ class ThresholdShares(nn.Module):
     def forward(
         self, noise: Float[Tensor, "N V"], p: Float[Tensor, "N 4 V"], active: Bool[Tensor, "N L"]
     ) -> Float[Tensor, "N V"]:
-        """Shares of active layers, each summing to one; exact zeros in missed cells and in layers without energy."""
+        """Shares of active layers, each summing to one; exact zeros in missed cells and in layers without energy.
+
+        Args:
+            noise: (N, V) standard normal.
+            p: (N, 4, V) threshold logit, log weight m, log a, log b.
+            active: (N, L) which layers have energy.
+        """
         logit, log_weight, log_a, log_b = p.unbind(1)
         threshold = nn.functional.softplus(-logit)
         above = self._lowered(-torch.special.ndtr(noise).clamp_min(1e-7).log() - threshold)

@@ -23,19 +23,20 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from caloforge.geometry.binning import Binning
-from caloforge.models.base import Estimate, Losses, ModelConfig, register
+from caloforge.models.base import Estimate, Losses, register
 from caloforge.models.beta import BetaSchedule, beta_at
 from caloforge.models.blur import MeanShares
 from caloforge.models.bounds import ACTIVE, gaussian_kl, importance_bound, mutual_information, widest_posterior
 from caloforge.models.cascade import Cascade, ShapeStage
-from caloforge.models.flow import CouplingFlow, LayerEnergyFlow
+from caloforge.models.flow import CouplingFlow
 from caloforge.models.hurdle import DirichletShares, LogNormalShares
 from caloforge.models.layerwise import LayerMemory
 from caloforge.models.parts import LayerContext, Noise
 from caloforge.models.shares import ShareDensity
-from caloforge.nn.conditioning import Conditioning, LinearExtrapolation, ParticleEmbedding
+from caloforge.models.two_stage import TwoStageConfig
+from caloforge.nn.conditioning import LinearExtrapolation, ParticleEmbedding
 from caloforge.nn.layers import ConditionedMLP
-from caloforge.preprocessing.pipeline import CellFeatures, Pipeline
+from caloforge.preprocessing.pipeline import Pipeline
 
 Decoder = Literal["dirichlet", "lognormal", "mse"]
 DECODERS: dict[Decoder, type[ShareDensity]] = {
@@ -46,7 +47,7 @@ DECODERS: dict[Decoder, type[ShareDensity]] = {
 
 
 @register
-class VAEConfig(ModelConfig):
+class VAEConfig(TwoStageConfig):
     """Two-stage conditional VAE: spline flow of the layer energies, then `ShapeVAE` for the cells."""
 
     name: Literal["vae"] = "vae"
@@ -65,35 +66,37 @@ class VAEConfig(ModelConfig):
     decoder_context: Literal["energies", "layers"] = Field(
         "energies", description="what the decoder sees beside z; layers: also the cells of all layers before"
     )
-    cells: CellFeatures = Field(
-        "shares", description="shares of a layer's energy, or of weights with a smooth spectrum"
-    )
-    conditioning: Conditioning = Field("film", description="how hidden layers hear of energy, particle and direction")
     prior: Literal["flow", "normal"] = Field(
         "normal", description="where samples take z from: the learned p(z | u, c) or N(0, 1)"
     )
-    flow_transforms: int = Field(6, ge=1, description="spline couplings of the layer-energy flow")
-    flow_bins: int = Field(8, ge=2, description="bins of each spline")
-    flow_width: int = Field(64, ge=1, description="hidden units of each coupling")
-
-    def pipeline(self, binning: Binning) -> Pipeline:
-        return Pipeline(binning, self.cells, self.hide_particle, self.energy_features)
 
     def build(self, pipeline: Pipeline) -> Cascade:
+        """A cascade of `LayerEnergyFlow` and `ShapeVAE`, not yet trained.
+
+        Args:
+            pipeline: the preprocessing, fitted.
+        """
         binning = pipeline.binning
         embedding = ParticleEmbedding(pipeline.condition.n_particles, pipeline.condition.columns)
         n_conditions, tails = embedding.n_out, self.linear_tails(pipeline)
-        flow = (self.flow_transforms, self.flow_bins, self.flow_width)
-        energies = LayerEnergyFlow(binning.n_layers, n_conditions, *flow, tails)
+        energies = self.energy_flow(pipeline, n_conditions)
         prior = None
         if self.prior == "flow":
             context = 2 * binning.n_layers
-            prior = CouplingFlow(self.latent, context + n_conditions, *flow, tails and tails.shifted(context))
+            prior = CouplingFlow(self.latent, context + n_conditions, *self.flow, tails and tails.shifted(context))
         return Cascade(pipeline, embedding, energies, ShapeVAE(binning, n_conditions, self, prior, tails))
 
 
 class ShapeVAE(ShapeStage):
-    """p(s | u, c) of a `VAEConfig`; samples take z from ``prior``, or from N(0, 1) where there is none."""
+    """p(s | u, c) of a `VAEConfig`; samples take z from ``prior``, or from N(0, 1) where there is none.
+
+    Args:
+        binning: the mesh.
+        n_conditions: numbers of c, the particle embedded.
+        config: options of the model.
+        prior: learned density of z; None for N(0, 1).
+        tails: where networks go on linearly in log energy; None: nowhere.
+    """
 
     log_share_mean: Tensor
     log_share_std: Tensor
@@ -126,7 +129,12 @@ class ShapeVAE(ShapeStage):
         self.register_buffer("log_share_std", torch.ones(n_voxels))
 
     def initialise(self, shares: Float[Tensor, "N V"], context: LayerContext) -> None:
-        """Start from the marginals of the cells; standardise what the encoder sees."""
+        """Start from the marginals of the cells; standardise what the encoder sees.
+
+        Args:
+            shares: (N, V) of the cells in their layers.
+            context: what the stage hears of the layer energies.
+        """
         hit = shares > 0
         n = hit.sum(0).clamp_min(1)
         log_share = torch.where(hit, shares.clamp_min(1e-30).log(), 0.0)
@@ -147,7 +155,13 @@ class ShapeVAE(ShapeStage):
     def posterior(
         self, shares: Float[Tensor, "N V"], context: LayerContext, c: Float[Tensor, "N C"]
     ) -> tuple[Float[Tensor, "N Z"], Float[Tensor, "N Z"]]:
-        """Mean and log standard deviation of q(z | s, u, c)."""
+        """Mean and log standard deviation of q(z | s, u, c).
+
+        Args:
+            shares: (N, V) of the cells in their layers.
+            context: what the stage hears of the layer energies.
+            c: (N, C) conditions, the particle embedded.
+        """
         features = torch.cat([self._features(shares).flatten(1), *context], 1)
         mean, log_std = self.encoder(features, c).chunk(2, dim=1)
         log_std = log_std.clamp(-6.0, 2.0)
@@ -169,7 +183,14 @@ class ShapeVAE(ShapeStage):
     def log_likelihood(
         self, shares: Float[Tensor, "N V"], z: Float[Tensor, "N Z"], context: LayerContext, c: Float[Tensor, "N C"]
     ) -> Float[Tensor, " N"]:
-        """log p(s | z, u, c) in nats."""
+        """log p(s | z, u, c) in nats.
+
+        Args:
+            shares: (N, V) of the cells in their layers.
+            z: (N, Z) latents.
+            context: what the stage hears of the layer energies.
+            c: (N, C) conditions, the particle embedded.
+        """
         hidden, cells = self._hidden(z, context, c)
         if self.memory is not None:
             cells = cells + self.memory(self._features(shares), hidden)
@@ -183,7 +204,19 @@ class ShapeVAE(ShapeStage):
         progress: float,
         generator: torch.Generator,
     ) -> Losses:
-        """beta-ELBO with free bits; reconstruction, KL of each latent and I(x; z) of the batch are logged, in nats."""
+        r"""beta-ELBO with free bits; reconstruction, KL of each latent and I(x; z) of the batch are logged, in nats.
+
+        .. math:: -E_q[\log p(s \mid z, u, c)] + \beta \sum_i \max(KL_i, \text{free bits})
+
+        Args:
+            shares: (N, V) of the cells in their layers.
+            context: what the stage hears of the layer energies.
+            c: (N, C) conditions, the particle embedded.
+            progress: part of training done, 0 to 1.
+            generator: draws the random numbers.
+
+        Source: arXiv:1312.6114, free bits arXiv:1606.04934.
+        """
         options = self.config
         mean, log_std = self.posterior(shares, context, c)
         noise = torch.randn(len(shares), self.latent, generator=generator).to(shares)
@@ -214,7 +247,13 @@ class ShapeVAE(ShapeStage):
     def draw_prior(
         self, noise: Float[Tensor, "N Z"], context: LayerContext, c: Float[Tensor, "N C"]
     ) -> Float[Tensor, "N Z"]:
-        """z of samples: standard normal noise itself, or what the learned prior makes of it."""
+        """z of samples: standard normal noise itself, or what the learned prior makes of it.
+
+        Args:
+            noise: (N, Z) standard normal.
+            context: what the stage hears of the layer energies.
+            c: (N, C) conditions, the particle embedded.
+        """
         return noise if self.prior is None else self.prior.sample(noise, torch.cat([*context, c], 1))
 
     def log_prob(
@@ -224,7 +263,14 @@ class ShapeVAE(ShapeStage):
         c: Float[Tensor, "N C"],
         noise: Float[Tensor, "K N Z"],
     ) -> Estimate:
-        """Importance-weighted bound on log p(s | u, c) with z drawn from the posterior; see `importance_bound`."""
+        """Importance-weighted bound on log p(s | u, c) with z drawn from the posterior; see `importance_bound`.
+
+        Args:
+            shares: (N, V) of the cells in their layers.
+            context: what the stage hears of the layer energies.
+            c: (N, C) conditions, the particle embedded.
+            noise: (K, N, Z) standard normal.
+        """
 
         def log_joint(z: Tensor) -> Tensor:
             return self.log_likelihood(shares, z, context, c) + self._log_prior(z, context, c)
@@ -234,7 +280,14 @@ class ShapeVAE(ShapeStage):
     def sample(
         self, noise: Noise, context: LayerContext, c: Float[Tensor, "N C"], active: Bool[Tensor, "N L"]
     ) -> Float[Tensor, "N V"]:
-        """Shares of new showers; layers that are not ``active`` have no hit."""
+        """Shares of new showers; layers that are not ``active`` have no hit.
+
+        Args:
+            noise: its ``latent`` (N, Z) and ``cells`` (N, M) are used.
+            context: what the stage hears of the layer energies.
+            c: (N, C) conditions, the particle embedded.
+            active: (N, L) which layers have energy.
+        """
         hidden, cells = self._hidden(self.draw_prior(noise.latent, context, c), context, c)
         shares = self.shares.sample(noise.cells, cells, active)
         if self.memory is None:

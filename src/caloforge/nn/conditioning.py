@@ -54,28 +54,51 @@ class LinearExtrapolation:
     column: int = 0
 
     def shifted(self, features: int) -> "LinearExtrapolation":
-        """The same for a condition that stands behind that many features."""
+        """The same for a condition that stands behind that many features.
+
+        Args:
+            features: columns in front of the condition.
+        """
         return replace(self, column=self.column + features)
 
     def _with(self, c: Float[Tensor, "N C"], x: Float[Tensor, "N 1"]) -> Float[Tensor, "N C"]:
         return torch.cat([c[:, : self.column], x, c[:, self.column + 1 :]], 1)
 
     def clamped(self, c: Float[Tensor, "N C"]) -> Float[Tensor, "N C"]:
-        """The condition held inside the range."""
+        """The condition held inside the range.
+
+        Args:
+            c: (N, C) conditions.
+        """
         return self._with(c, c[:, self.column, None].clamp(self.low, self.high))
 
     def excess(self, c: Float[Tensor, "N C"]) -> Float[Tensor, "N 2"]:
-        """How far the log energy lies below the range (negative) and above it."""
+        """How far the log energy lies below the range (negative) and above it.
+
+        Args:
+            c: (N, C) conditions.
+        """
         x = c[:, self.column, None]
         return torch.cat([(x - self.low).clamp(max=0.0), (x - self.high).clamp(min=0.0)], 1)
 
     def with_hinges(self, c: Float[Tensor, "N C"]) -> Float[Tensor, "N C+2"]:
-        """The condition, and how far its log energy lies below the first third of the range and above the last."""
+        """The condition, and how far its log energy lies below the first third of the range and above the last.
+
+        Args:
+            c: (N, C) conditions.
+        """
         width = _CHORD * (self.high - self.low)
         return torch.cat([c, replace(self, low=self.low + width, high=self.high - width).excess(c)], 1)
 
     def continued(self, f: Callable[[Tensor], Tensor], c: Float[Tensor, "N C"]) -> Float[Tensor, "N D"]:
-        """f(c) inside, and along a chord of f outside."""
+        r"""f(c) inside, and along a chord of f outside.
+
+        .. math:: f(c) = f(h) + (c_0 - h)\, \frac{f(h) - f(h - w)}{w} \quad (c_0 > h)
+
+        Args:
+            f: conditions (n, C) -> (n, D), row by row.
+            c: (N, C) conditions.
+        """
         rows, width = c[:1] if c.shape[1] == 1 else c, _CHORD * (self.high - self.low)
 
         def slope(x: float) -> Tensor:
@@ -88,7 +111,13 @@ class LinearExtrapolation:
 
 
 def small_network(n_in: int, width: int, n_out: int) -> nn.Sequential:
-    """One hidden layer; it starts at zero everywhere."""
+    """One hidden layer; it starts at zero everywhere.
+
+    Args:
+        n_in: numbers that go in.
+        width: hidden units.
+        n_out: numbers that come out.
+    """
     first, last = nn.Linear(n_in, width), nn.Linear(width, n_out)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
@@ -96,7 +125,14 @@ def small_network(n_in: int, width: int, n_out: int) -> nn.Sequential:
 
 
 class FiLM(nn.Module):
-    """Feature-wise linear modulation of (N, width) by a condition (N, n_conditions); starts as the identity."""
+    """Feature-wise linear modulation of (N, width) by a condition (N, n_conditions); starts as the identity.
+
+    Args:
+        n_conditions: C, numbers of c.
+        width: W, units to modulate.
+        hidden: units of the network of the modulation.
+        tails: where the modulation goes on linearly in log energy; None: nowhere.
+    """
 
     def __init__(
         self, n_conditions: int, width: int, hidden: int = 32, tails: LinearExtrapolation | None = None
@@ -105,6 +141,12 @@ class FiLM(nn.Module):
         self.modulation, self.tails = small_network(n_conditions, hidden, 2 * width), tails
 
     def forward(self, h: Float[Tensor, "N W"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N W"]:
+        r""":math:`(1 + \gamma(c)) \odot h + \delta(c)`.
+
+        Args:
+            h: (N, W) hidden units.
+            c: (N, C) conditions.
+        """
         modulation = self.modulation(c) if self.tails is None else self.tails.continued(self.modulation, c)
         scale, shift = modulation.chunk(2, dim=-1)
         return h * (1 + scale) + shift
@@ -118,6 +160,12 @@ class FiLMLinear(nn.Module):
         self.linear, self.film = nn.Linear(n_in, n_out), FiLM(n_conditions, n_out, tails=tails)
 
     def forward(self, h: Float[Tensor, "N I"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N O"]:
+        """FiLM(W h + b, c), (N, O).
+
+        Args:
+            h: (N, I) hidden units.
+            c: (N, C) conditions.
+        """
         return self.film(self.linear(h), c)
 
 
@@ -129,6 +177,12 @@ class ConcatLinear(nn.Module):
         self.linear = nn.Linear(n_in + n_conditions, n_out)
 
     def forward(self, h: Float[Tensor, "N I"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N O"]:
+        """W [h, c] + b, (N, O).
+
+        Args:
+            h: (N, I) hidden units.
+            c: (N, C) conditions.
+        """
         return self.linear(torch.cat([h, c], 1))
 
 
@@ -154,6 +208,11 @@ class ParticleEmbedding(nn.Module):
         self.n_out = columns.width + (width - 1 if columns.particle else 0)
 
     def forward(self, c: Float[Tensor, "N C"]) -> Float[Tensor, "N O"]:
+        """The conditions (N, O) with the vector of the particle in its place.
+
+        Args:
+            c: (N, C) conditions, the particle as its place in the list of those trained on.
+        """
         parts = self.columns.split(c)
         if self.vectors is None or parts.particle is None:
             return c

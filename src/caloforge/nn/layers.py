@@ -13,7 +13,17 @@ _OUTLIER = 25.0  # squared deviation over its variance, above which it counts no
 
 
 class ConditionedMLP(nn.Module):
-    """First layer on (x, c), then ``depth`` residual blocks h + SiLU(layer(LayerNorm(h), c)), then Linear."""
+    """First layer on (x, c), then ``depth`` residual blocks h + SiLU(layer(LayerNorm(h), c)), then Linear.
+
+    Args:
+        n_in: I, numbers of x.
+        n_out: O, numbers that come out.
+        n_conditions: C, numbers of c.
+        width: hidden units.
+        depth: residual blocks.
+        conditioning: how each layer hears of c.
+        tails: where the layers go on linearly in log energy; None: nowhere.
+    """
 
     def __init__(
         self,
@@ -33,6 +43,12 @@ class ConditionedMLP(nn.Module):
         self.last = nn.Linear(width, n_out)
 
     def forward(self, x: Float[Tensor, "N I"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N O"]:
+        """Output (N, O).
+
+        Args:
+            x: (N, I) what it is computed from.
+            c: (N, C) conditions.
+        """
         h = self.first(x, c)
         for norm, block in zip(self.norms, self.blocks, strict=True):
             h = h + nn.functional.silu(block(norm(h), c))
@@ -49,6 +65,13 @@ class AffineOfCondition(nn.Module):
     moves it from zero, but laws heard at energies outside may. Only the first ``widths`` log scales go on (a resolution
     improves for ever); the others keep the value of the edge, because a share of energy does not spread beyond its
     bounds.
+
+    Args:
+        features: D.
+        n_conditions: C.
+        width: hidden units of N.
+        tails: the training range.
+        widths: how many log scales go on outside it.
     """
 
     goes_on: Tensor
@@ -64,7 +87,12 @@ class AffineOfCondition(nn.Module):
 
     @torch.no_grad()
     def fit(self, x: Float[Tensor, "N D"], c: Float[Tensor, "N C"]) -> None:
-        """W and b: means by least squares, the log scales that go on by maximum likelihood of normals (scoring)."""
+        """W and b: means by least squares, the log scales that go on by maximum likelihood of normals (scoring).
+
+        Args:
+            x: (N, D) training features.
+            c: (N, C) conditions.
+        """
         phi = torch.cat([self.tails.with_hinges(c), torch.ones_like(c[:, :1])], 1).double()
         solve = torch.linalg.pinv(phi)
         mean = solve @ x.double()
@@ -87,5 +115,10 @@ class AffineOfCondition(nn.Module):
         )
 
     def forward(self, c: Float[Tensor, "N C"]) -> tuple[Float[Tensor, "N D"], Float[Tensor, "N D"]]:
+        """Mean and log scale, each (N, D).
+
+        Args:
+            c: (N, C) conditions.
+        """
         mean, log_scale = torch.where(self.goes_on, self._at(c), self._at(self.tails.clamped(c))).chunk(2, dim=-1)
         return mean, log_scale

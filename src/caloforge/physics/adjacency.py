@@ -45,12 +45,19 @@ def _along_alpha(layer: Layer, distance: int) -> sparse.csr_array:
 
 
 def overlap(first: Layer, second: Layer) -> sparse.csr_array:
-    """Cells of one layer (rows) that overlap those of another (columns), looked at along the axis."""
-    (low, high), (other_low, other_high) = (
+    """Cells of one layer (rows) that overlap those of another (columns), looked at along the axis.
+
+    Args:
+        first: V1 cells.
+        second: V2 cells.
+
+    Returns: (V1, V2) of zeros and ones.
+    """
+    (low, high), (second_low, second_high) = (
         (np.array(x.r_edges)[:-1], np.array(x.r_edges)[1:]) for x in (first, second)
     )
-    margin = _TOUCH * max(high[-1], other_high[-1])
-    rings = (low[:, None] < other_high - margin) & (other_low < high[:, None] - margin)
+    margin = _TOUCH * max(high[-1], second_high[-1])
+    rings = (low[:, None] < second_high - margin) & (second_low < high[:, None] - margin)
     j, k, n, m = np.arange(first.n_alpha)[:, None], np.arange(second.n_alpha), first.n_alpha, second.n_alpha
     sectors = (j * m < (k + 1) * n) & (k * n < (j + 1) * m)
     return _product(sectors.astype(float), rings.astype(float))
@@ -86,14 +93,23 @@ def pairs(binning: Binning, direction: Direction, distance: int = 1) -> sparse.c
 
 @lru_cache(maxsize=64)
 def neighbours(binning: Binning, directions: tuple[Direction, ...] = DIRECTIONS) -> sparse.csr_array:
-    """Neighbours of each cell (row) along the given directions, (V, V) of zeros and ones, symmetric."""
+    """Neighbours of each cell (row) along the given directions, (V, V) of zeros and ones, symmetric.
+
+    Args:
+        binning: the mesh.
+        directions: one or more.
+    """
     once = sum((pairs(binning, direction) for direction in directions[1:]), pairs(binning, directions[0]))
     return sparse.csr_array(once + once.T)
 
 
 @lru_cache(maxsize=8)
 def around(binning: Binning) -> Int[Array, "V 8"]:
-    """The up to eight cells of the same layer that touch each cell by a side or a corner; -1 where there are fewer."""
+    """The up to eight cells of the same layer that touch each cell by a side or a corner; -1 where there are fewer.
+
+    Args:
+        binning: the mesh.
+    """
     table = np.full((binning.n_voxels, 8), -1)
     for layer, start in zip(binning.layers, binning.layer_starts, strict=False):
         n, sectors = layer.n_alpha, np.arange(layer.n_alpha)
@@ -112,6 +128,10 @@ def around(binning: Binning) -> Int[Array, "V 8"]:
 
 @lru_cache(maxsize=8)
 def ring_means(binning: Binning) -> sparse.csr_array:
-    """The matrix that gives each cell the mean over its ring, (V, V)."""
+    """The matrix that gives each cell the mean over its ring, (V, V).
+
+    Args:
+        binning: the mesh.
+    """
     blocks = [_product(np.full((x.n_alpha, x.n_alpha), 1 / x.n_alpha), np.eye(x.n_r)) for x in binning.layers]
     return sparse.csr_array(sparse.block_diag(blocks))

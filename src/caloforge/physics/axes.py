@@ -25,17 +25,32 @@ def _range(values: Float[Array, " n"]) -> tuple[float, float]:
 
 
 def linear_edges(values: Float[Array, " n"], bins: int = N_BINS) -> Float[Array, " e"]:
-    """Equal bins over the range."""
+    """Equal bins over the range.
+
+    Args:
+        values: (n,) values of the observable in the truth; those that are not finite are left out.
+        bins: how many.
+    """
     return np.linspace(*_range(values), bins + 1)
 
 
 def logarithmic_edges(values: Float[Array, " n"], bins: int = N_BINS) -> Float[Array, " e"]:
-    """Bins of equal ratio over the range of the positive values; zeros fall in the underflow."""
+    """Bins of equal ratio over the range of the positive values; zeros fall in the underflow.
+
+    Args:
+        values: (n,) values of the observable in the truth; those that are not finite are left out.
+        bins: how many.
+    """
     return np.exp(linear_edges(np.log(values[values > 0].astype(np.float64)), bins))
 
 
 def integer_edges(values: Float[Array, " n"], bins: int = N_BINS) -> Float[Array, " e"]:
-    """Bins centred on whole numbers, as many numbers to a bin as keeps them under ``bins``."""
+    """Bins centred on whole numbers, as many numbers to a bin as keeps them under ``bins``.
+
+    Args:
+        values: (n,) values of the observable in the truth; those that are not finite are left out.
+        bins: how many.
+    """
     low, high = (round(edge) for edge in _range(values))
     step = max(1, -(-(high - low + 1) // bins))
     return np.arange(low, high + step + 1, step) - 0.5

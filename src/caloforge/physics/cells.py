@@ -32,42 +32,74 @@ SHARES = (1e-4, 1e-3, 1e-2)
 
 
 def sparsity(s: Sums) -> Float[Array, " N"]:
-    """Fraction of cells without energy."""
+    """Fraction of cells without energy.
+
+    Args:
+        s: N showers and their sums.
+    """
     return 1.0 - hits(s) / s.binning.n_voxels
 
 
 def hits(s: Sums) -> Float[Array, " N"]:
-    """Cells with energy."""
+    """Cells with energy.
+
+    Args:
+        s: N showers and their sums.
+    """
     return s.layer_hits.sum(axis=1)
 
 
 def layer_hits(s: Sums) -> Float[Array, "N L"]:
-    """Cells with energy in each layer."""
+    """Cells with energy in each layer.
+
+    Args:
+        s: N showers and their sums.
+    """
     return s.layer_hits
 
 
 def voxel_energy(s: Sums) -> Float[Array, "N V"]:
-    """Energy of each cell, MeV, NaN where it has none."""
+    """Energy of each cell, MeV, NaN where it has none.
+
+    Args:
+        s: N showers and their sums.
+    """
     return np.where(s.energy > 0, s.energy, np.float32(np.nan))
 
 
 def hottest_energy(s: Sums) -> Float[Array, " N"]:
-    """Energy of the hottest cell, MeV."""
+    """Energy of the hottest cell, MeV.
+
+    Args:
+        s: N showers and their sums.
+    """
     return s.hottest[:, 0]
 
 
 def hottest_share(s: Sums) -> Float[Array, " N"]:
-    r""":math:`E_1 / E_\text{tot}`."""
+    r""":math:`E_1 / E_\text{tot}`.
+
+    Args:
+        s: N showers and their sums.
+    """
     return ratio(s.hottest[:, 0], s.total_energy)
 
 
 def hottest_five_share(s: Sums) -> Float[Array, " N"]:
-    r""":math:`(E_1 + \dots + E_5) / E_\text{tot}`."""
+    r""":math:`(E_1 + \dots + E_5) / E_\text{tot}`.
+
+    Args:
+        s: N showers and their sums.
+    """
     return ratio(s.hottest.sum(axis=1), s.total_energy)
 
 
 def second_to_hottest(s: Sums) -> Float[Array, " N"]:
-    """:math:`E_2 / E_1`."""
+    """:math:`E_2 / E_1`.
+
+    Args:
+        s: N showers and their sums.
+    """
     return ratio(s.hottest[:, 1], s.hottest[:, 0])
 
 
@@ -90,20 +122,40 @@ def _relative(s: Sums, shares: Sequence[float]) -> list[Float[Array, "..."]]:
 
 
 def hits_above(s: Sums, thresholds: Sequence[float] = THRESHOLDS) -> Float[Array, "N T"]:
-    """Cells above each threshold, MeV."""
+    """Cells above each threshold, MeV.
+
+    Args:
+        s: N showers and their sums.
+        thresholds: T energies, MeV.
+    """
     return _hits_over(s, _absolute(thresholds))
 
 
 def energy_above(s: Sums, thresholds: Sequence[float] = THRESHOLDS) -> Float[Array, "N T"]:
-    """Share of the visible energy in cells above each threshold, MeV."""
+    """Share of the visible energy in cells above each threshold, MeV.
+
+    Args:
+        s: N showers and their sums.
+        thresholds: T energies, MeV.
+    """
     return _share_over(s, _absolute(thresholds))
 
 
 def hits_above_share(s: Sums, shares: Sequence[float] = SHARES) -> Float[Array, "N T"]:
-    """Cells that hold more than a share of the visible energy."""
+    """Cells that hold more than a share of the visible energy.
+
+    Args:
+        s: N showers and their sums.
+        shares: T parts of the visible energy, 0 to 1.
+    """
     return _hits_over(s, _relative(s, shares))
 
 
 def energy_above_share(s: Sums, shares: Sequence[float] = SHARES) -> Float[Array, "N T"]:
-    """Share of the visible energy in cells that hold more than a share of it."""
+    """Share of the visible energy in cells that hold more than a share of it.
+
+    Args:
+        s: N showers and their sums.
+        shares: T parts of the visible energy, 0 to 1.
+    """
     return _share_over(s, _relative(s, shares))

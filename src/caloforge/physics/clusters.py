@@ -54,16 +54,28 @@ def _largest(energy: Float[Array, "V n"], chosen: Bool[Array, "V n"], graph: spa
 
 
 def clusters(s: Sums) -> Float[Array, "N 2"]:
-    """Number of clusters."""
+    """Number of clusters.
+
+    Args:
+        s: N showers and their sums.
+    """
     return s.once(_measured)[0]
 
 
 def largest_cluster(s: Sums) -> Float[Array, "N 2"]:
-    """Cells of the largest cluster."""
+    """Cells of the largest cluster.
+
+    Args:
+        s: N showers and their sums.
+    """
     return s.once(_measured)[1]
 
 
 def outside_largest_cluster(s: Sums) -> Float[Array, "N 2"]:
-    """Share of the visible energy outside the largest cluster."""
+    """Share of the visible energy outside the largest cluster.
+
+    Args:
+        s: N showers and their sums.
+    """
     total = np.broadcast_to(s.total_energy[:, None], (len(s), len(_SHARES)))
     return 1 - ratio(s.once(_measured)[2], total)

@@ -68,8 +68,8 @@ class Observable:
 
     def _checked(self, values: Array, showers: Showers) -> Float[Array, "N k"]:
         expected = (len(showers), self.width(showers.binning))
-        one_column = expected[1] == 1 and values.shape == expected[:1]
-        if values.shape != expected and not one_column:
+        flat = expected[1] == 1 and values.shape == expected[:1]
+        if values.shape != expected and not flat:
             raise BadObservable(
                 self.name, f"returned the shape {values.shape}", f"return {expected}, one row a shower, per {self.per}"
             )
@@ -87,11 +87,19 @@ class Observable:
         return str(getattr(function, "__module__", type(function).__module__))
 
     def width(self, binning: Binning) -> int:
-        """Number of columns on a mesh."""
+        """Number of columns on a mesh.
+
+        Args:
+            binning: the mesh.
+        """
         return binning.n_voxels if self.per == "cell" else len(self.column_names(binning))
 
     def column_names(self, binning: Binning) -> tuple[str, ...]:
-        """What each column is called; empty text for the only one of a shower or of a cell observable."""
+        """What each column is called; empty text for the only one of a shower or of a cell observable.
+
+        Args:
+            binning: the mesh.
+        """
         if self.per == "layer":
             return tuple(f"layer {layer.id}" for layer in binning.layers)
         if self.per == "ring":
@@ -104,5 +112,9 @@ class Observable:
         return f"{self.quantity} [{self.unit}]" if self.unit else self.quantity
 
     def axis_label(self, binning: Binning) -> str:
-        """The label with the unit of depth that the mesh has."""
+        """The label with the unit of depth that the mesh has.
+
+        Args:
+            binning: the mesh.
+        """
         return self.label.replace("{depth}", depth_unit(binning))

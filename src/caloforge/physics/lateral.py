@@ -39,32 +39,55 @@ def _has_sectors(binning: Binning) -> Bool[Array, " L"]:
 
 
 def layer_centre(s: Sums, coordinate: Coordinate) -> Float[Array, "N L"]:
-    """Centre of each layer, mm; x and y do not exist in layers without sectors."""
-    found = ratio(s.layer_sum(coordinate), s.layer_energy)
+    """Centre of each layer, mm; x and y do not exist in layers without sectors.
+
+    Args:
+        s: N showers and their sums.
+        coordinate: r, x or y.
+    """
+    centre_of_layer = ratio(s.layer_sum(coordinate), s.layer_energy)
     if coordinate != "r":
-        found[:, ~_has_sectors(s.binning)] = np.nan
-    return found
+        centre_of_layer[:, ~_has_sectors(s.binning)] = np.nan
+    return centre_of_layer
 
 
 def layer_width(s: Sums, coordinate: Coordinate) -> Float[Array, "N L"]:
-    """Width of each layer, mm."""
+    """Width of each layer, mm.
+
+    Args:
+        s: N showers and their sums.
+        coordinate: r, x or y.
+    """
     mean_square = ratio(s.layer_sum(2 * coordinate), s.layer_energy)
     return np.sqrt(np.maximum(mean_square - layer_centre(s, coordinate) ** 2, 0))
 
 
 def barycentre(s: Sums, coordinate: Coordinate) -> Float[Array, " N"]:
-    """Centre of all layers with sectors together, mm."""
+    """Centre of all layers with sectors together, mm.
+
+    Args:
+        s: N showers and their sums.
+        coordinate: r, x or y.
+    """
     chosen = _has_sectors(s.binning)
     return ratio(s.layer_sum(coordinate)[:, chosen].sum(axis=1), s.layer_energy[:, chosen].sum(axis=1))
 
 
 def radial_profile(s: Sums) -> Float[Array, "N R"]:
-    """Share of the energy in each ring, counted from the axis, all layers together."""
+    """Share of the energy in each ring, counted from the axis, all layers together.
+
+    Args:
+        s: N showers and their sums.
+    """
     return ratio(s.ring_energy, np.broadcast_to(s.total_energy[:, None], s.ring_energy.shape))
 
 
 def outer_ring_share(s: Sums) -> Float[Array, " N"]:
-    """Share of the energy in the outermost ring of each layer: large where showers leak to the side."""
+    """Share of the energy in the outermost ring of each layer: large where showers leak to the side.
+
+    Args:
+        s: N showers and their sums.
+    """
     return ratio(s.outer_ring_energy, s.total_energy)
 
 
@@ -74,22 +97,38 @@ def _distribution(s: Sums) -> tuple[Float[Array, "N U"], Float[Array, " U"]]:
 
 
 def mean_r(s: Sums) -> Float[Array, " N"]:
-    """Energy-weighted mean radius, mm."""
+    """Energy-weighted mean radius, mm.
+
+    Args:
+        s: N showers and their sums.
+    """
     return centre(*_distribution(s))
 
 
 def spread_r(s: Sums) -> Float[Array, " N"]:
-    """Energy-weighted spread of the radius, mm."""
+    """Energy-weighted spread of the radius, mm.
+
+    Args:
+        s: N showers and their sums.
+    """
     return width(*_distribution(s))
 
 
 def skewness_r(s: Sums) -> Float[Array, " N"]:
-    """Skewness of the radial distribution of energy."""
+    """Skewness of the radial distribution of energy.
+
+    Args:
+        s: N showers and their sums.
+    """
     return skewness(*_distribution(s))
 
 
 def kurtosis_r(s: Sums) -> Float[Array, " N"]:
-    """Excess kurtosis of the radial distribution of energy."""
+    """Excess kurtosis of the radial distribution of energy.
+
+    Args:
+        s: N showers and their sums.
+    """
     return kurtosis(*_distribution(s))
 
 
@@ -98,6 +137,10 @@ def radius_containing(s: Sums, share: float) -> Float[Array, " N"]:
 
     An exact quantile of the energy's distribution in r, taken as even over each ring; the edges of the rings may differ
     from layer to layer.
+
+    Args:
+        s: N showers and their sums.
+        share: between 0 and 1.
     """
     energy, rings = s.radial
     inner, outer = rings[:, :1], rings[:, 1:]

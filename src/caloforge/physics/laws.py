@@ -28,7 +28,13 @@ _DERIVATIVE = 1e-4
 
 
 def line(x: Float[Array, "..."], slope: float, offset: float) -> Float[Array, "..."]:
-    """slope * x + offset."""
+    """slope * x + offset.
+
+    Args:
+        x: in any unit.
+        slope: in the unit of y over that of x.
+        offset: in the unit of y.
+    """
     return slope * x + offset
 
 
@@ -36,6 +42,11 @@ def fit_line(
     x: Float[Array, "R B"], y: Float[Array, "R B"], error: Float[Array, " B"]
 ) -> tuple[Float[Array, "R 2"], Float[Array, " R"]]:
     """Slope and offset of each row by weighted least squares, and its chi2; NaN where a bin has no error.
+
+    Args:
+        x: (R, B) abscissae, one row a sample.
+        y: (R, B) ordinates.
+        error: (B,) their standard errors.
 
     Raises:
         BadValue: fewer than two bins.
@@ -50,7 +61,18 @@ def fit_line(
 
 
 def resolution(energy: Float[Array, "..."], stochastic: float, constant: float, noise: float) -> Float[Array, "..."]:
-    """sigma/E at energies in GeV: ``stochastic`` in sqrt(GeV), ``constant`` a number, ``noise`` in GeV."""
+    r"""sigma/E at energies in GeV: ``stochastic`` in sqrt(GeV), ``constant`` a number, ``noise`` in GeV.
+
+    .. math:: \frac{\sigma}{E} = \frac{a}{\sqrt E} \oplus b \oplus \frac{c}{E}
+
+    Args:
+        energy: incident, GeV.
+        stochastic: sqrt(GeV).
+        constant: a number.
+        noise: GeV.
+
+    Source: PDG, Review of Particle Physics 2024, section 35.10.
+    """
     return np.sqrt(stochastic**2 / energy + constant**2 + (noise / energy) ** 2)
 
 
@@ -88,7 +110,15 @@ def fit_resolution(
 def gamma_shares(
     alpha: Float[Array, " R"], beta: Float[Array, " R"], edges: Float[Array, "L 2"]
 ) -> Float[Array, "R L"]:
-    """Share of each layer in what a gamma distribution leaves in all layers together; depths in the unit of 1/beta."""
+    """Share of each layer in what a gamma distribution leaves in all layers together; depths in the unit of 1/beta.
+
+    Args:
+        alpha: (R,) shapes.
+        beta: (R,) inverse scales, in the inverse unit of the depth.
+        edges: (L, 2) low and high depth of each layer.
+
+    Source: Longo and Sestili, NIM 128 (1975) 283.
+    """
     knots, which = np.unique(edges, return_inverse=True)
     below = gammainc(alpha[:, None], beta[:, None] * knots)[:, which.reshape(edges.shape)]
     inside = np.maximum(below[..., 1] - below[..., 0], 1e-300)
@@ -96,7 +126,14 @@ def gamma_shares(
 
 
 def gamma_maximum(alpha: Float[Array, "..."], beta: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Depth of the maximum; negative where alpha < 1, whose profile falls from the start."""
+    r"""Depth of the maximum; negative where alpha < 1, whose profile falls from the start.
+
+    .. math:: t_\text{max} = (\alpha - 1)/\beta
+
+    Args:
+        alpha: shape.
+        beta: inverse scale, in the inverse unit of the depth.
+    """
     return (alpha - 1) / beta
 
 
@@ -116,7 +153,7 @@ def fit_gamma(shares: Float[Array, "R L"], edges: Float[Array, "L 2"]) -> Float[
     if len(edges) < 3 or edges.min() < 0:
         raise BadValue("edges of a longitudinal profile", edges.tolist(), "give three or more layers behind depth 0")
     middles = edges.mean(axis=1)
-    found = np.full((len(shares), 2), np.nan)
+    parameters = np.full((len(shares), 2), np.nan)
     rows = np.flatnonzero(np.isfinite(shares).all(axis=1) & ((shares > 0).sum(axis=1) > 2))
     mean = shares[rows] @ middles
     spread = np.maximum(shares[rows] @ middles**2 - mean**2, 1e-12)
@@ -129,8 +166,8 @@ def fit_gamma(shares: Float[Array, "R L"], edges: Float[Array, "L 2"]) -> Float[
         if len(moving) == 0:
             break
     theta[moving] = np.nan
-    found[rows] = np.exp(theta)
-    return found
+    parameters[rows] = np.exp(theta)
+    return parameters
 
 
 def _scoring_step(

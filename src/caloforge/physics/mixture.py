@@ -35,14 +35,24 @@ _DIP = 0.6  # of the lower peak: a valley this deep separates two modes
 
 @dataclass(frozen=True, eq=False)
 class GaussianMixture:
-    """``share`` (K,), ``mean`` (K, d) and ``covariance`` (K, d, d) of the components."""
+    """``share`` (K,), ``mean`` (K, d) and ``covariance`` (K, d, d) of the components.
+
+    Args:
+        share: (K,) of the components, summing to one.
+        mean: (K, d).
+        covariance: (K, d, d).
+    """
 
     share: Float[Array, " K"]
     mean: Float[Array, "K d"]
     covariance: Float[Array, "K d d"]
 
     def log_joint(self, t: Float[Array, "N d"]) -> Float[Array, "N K"]:
-        """log of share times density of each component."""
+        """log of share times density of each component.
+
+        Args:
+            t: (N, d) features.
+        """
         factor = np.linalg.cholesky(self.covariance)
         scaled = (t - self.mean[:, None]) @ np.linalg.inv(factor).transpose(0, 2, 1)
         log_det = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(1)
@@ -50,17 +60,36 @@ class GaussianMixture:
         return (constant[:, None] - 0.5 * (scaled**2).sum(2)).T
 
     def log_density(self, t: Float[Array, "N d"]) -> Float[Array, " N"]:
+        """Log-density of the mixture, in nats.
+
+        Args:
+            t: (N, d) features.
+        """
         return logsumexp(self.log_joint(t), axis=1)
 
     def bic(self, t: Float[Array, "N d"]) -> float:
-        """The smaller the better."""
+        r"""The smaller the better.
+
+        .. math:: \mathrm{BIC} = m \ln N - 2 \ln L
+
+        Args:
+            t: (N, d) features.
+
+        Source: Schwarz, Annals of Statistics 6 (1978) 461.
+        """
         n, d = len(self.share), t.shape[1]
         parameters = n - 1 + n * d + n * d * (d + 1) // 2
         return float(parameters * np.log(len(t)) - 2 * self.log_density(t).sum())
 
 
 def best_mixture(t: Float[Array, "N d"], rng: np.random.Generator, most: int = _MOST) -> GaussianMixture:
-    """The mixture with the least BIC among those of 1, 2, ... components, up to the first that is worse."""
+    """The mixture with the least BIC among those of 1, 2, ... components, up to the first that is worse.
+
+    Args:
+        t: (N, d) features of showers, of the order of one.
+        rng: draws the starts (k-means++).
+        most: largest number of components.
+    """
     best = fit_mixture(t, 1, rng)
     for n in range(2, most + 1):
         larger = fit_mixture(t, n, rng)
@@ -99,6 +128,11 @@ def separate_modes(mixture: GaussianMixture) -> Int[Array, " K"]:
     """The mode that each component belongs to, counted from 0 in the order of their shares, the greatest first.
 
     A component of less than 0.5 % (a few outliers) is no mode: it goes with the one it is least divided from.
+
+    Args:
+        mixture: of K components.
+
+    Source: Ray and Lindsay, arXiv:math/0505602.
     """
     n = len(mixture.share)
     valley = np.array([[_valley(mixture, i, j) if i != j else 1.0 for j in range(n)] for i in range(n)])

@@ -18,12 +18,22 @@ _POINT = 1e-12  # a variance below this part of the squared range is that of a s
 
 
 def ratio(above: Float[Array, "..."], below: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Quotient of two arrays of one shape, NaN where the denominator is not positive."""
+    """Quotient of two arrays of one shape, NaN where the denominator is not positive.
+
+    Args:
+        above: numerators.
+        below: denominators, in the same shape.
+    """
     return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
 
 
 def centre(weights: Float[Array, "N K"], positions: Float[Array, " K"]) -> Float[Array, " N"]:
-    """Weighted mean of the positions."""
+    """Weighted mean of the positions.
+
+    Args:
+        weights: (N, K) energies, or other weights that are not negative.
+        positions: (K,) in any unit.
+    """
     return ratio(weights @ positions, weights.sum(axis=1))
 
 
@@ -33,7 +43,12 @@ def _central(weights: Float[Array, "N K"], positions: Float[Array, " K"], power:
 
 
 def width(weights: Float[Array, "N K"], positions: Float[Array, " K"]) -> Float[Array, " N"]:
-    """Weighted standard deviation of the positions."""
+    """Weighted standard deviation of the positions.
+
+    Args:
+        weights: (N, K) energies, or other weights that are not negative.
+        positions: (K,) in any unit.
+    """
     return np.sqrt(_central(weights, positions, 2))
 
 
@@ -44,12 +59,22 @@ def _variance(weights: Float[Array, "N K"], positions: Float[Array, " K"]) -> Fl
 
 
 def skewness(weights: Float[Array, "N K"], positions: Float[Array, " K"]) -> Float[Array, " N"]:
-    """Third standardised moment."""
+    """Third standardised moment.
+
+    Args:
+        weights: (N, K) energies, or other weights that are not negative.
+        positions: (K,) in any unit.
+    """
     return _central(weights, positions, 3) / _variance(weights, positions) ** 1.5
 
 
 def kurtosis(weights: Float[Array, "N K"], positions: Float[Array, " K"]) -> Float[Array, " N"]:
-    """Fourth standardised moment minus three, the value of a Gaussian."""
+    """Fourth standardised moment minus three, the value of a Gaussian.
+
+    Args:
+        weights: (N, K) energies, or other weights that are not negative.
+        positions: (K,) in any unit.
+    """
     return _central(weights, positions, 4) / _variance(weights, positions) ** 2 - 3
 
 
@@ -63,25 +88,29 @@ def quantile(weights: Float[Array, "N K"], edges: Float[Array, "K 2"], share: fl
     """
     rows, below = np.arange(len(weights)), np.cumsum(weights, axis=1)
     target = share * below[:, -1]
-    found = np.minimum((below < target[:, None]).sum(axis=1), weights.shape[1] - 1)
-    content = weights[rows, found]
-    inside = ratio(target - (below[rows, found] - content), content)
-    return edges[found, 0] + inside * (edges[found, 1] - edges[found, 0])
+    interval = np.minimum((below < target[:, None]).sum(axis=1), weights.shape[1] - 1)
+    content = weights[rows, interval]
+    inside = ratio(target - (below[rows, interval] - content), content)
+    return edges[interval, 0] + inside * (edges[interval, 1] - edges[interval, 0])
 
 
 def maximum(density: Float[Array, "N K"], positions: Float[Array, " K"]) -> Float[Array, " N"]:
     """Vertex of the parabola through the highest point and its neighbours; the highest point itself at either end.
 
     Rows without a positive value are NaN. The vertex lies between the middles of the two intervals about the point.
+
+    Args:
+        density: (N, K) values at the positions.
+        positions: (K,) rising.
     """
     last = density.shape[1] - 1
     peak = density.argmax(axis=1)
-    found = np.where(density.max(axis=1) > 0, positions[peak], np.nan)
+    vertex = np.where(density.max(axis=1) > 0, positions[peak], np.nan)
     rows = np.flatnonzero((peak > 0) & (peak < last))
     left, middle, right = (peak[rows] + shift for shift in (-1, 0, 1))
     up = (density[rows, middle] - density[rows, left]) / (positions[middle] - positions[left])
     down = (density[rows, right] - density[rows, middle]) / (positions[right] - positions[middle])
     start, step = 0.5 * (positions[left] + positions[middle]), 0.5 * (positions[right] - positions[left])
     curved = up > down
-    found[rows[curved]] = (start + step * up / np.where(curved, up - down, 1.0))[curved]
-    return found
+    vertex[rows[curved]] = (start + step * up / np.where(curved, up - down, 1.0))[curved]
+    return vertex

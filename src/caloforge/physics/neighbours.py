@@ -46,12 +46,20 @@ def _at_distances(function: Callable[[Direction, int], Float[Array, "N 1"]]) -> 
 
 
 def pair_product(s: Sums) -> Float[Array, "N 9"]:
-    """Mean product of the log energies ln(1 + E / 0.1 MeV) of two cells: the two-point function."""
+    """Mean product of the log energies ln(1 + E / 0.1 MeV) of two cells: the two-point function.
+
+    Args:
+        s: N showers and their sums.
+    """
     return _at_distances(s.once(PairSums).product)
 
 
 def pair_hits(s: Sums) -> Float[Array, "N 9"]:
-    """Share of the pairs of cells that are both hit."""
+    """Share of the pairs of cells that are both hit.
+
+    Args:
+        s: N showers and their sums.
+    """
     return _at_distances(s.once(PairSums).hits)
 
 
@@ -59,22 +67,40 @@ def pair_correlation(s: Sums) -> Float[Array, "N 9"]:
     r"""Correlation :math:`2 \sum y_i y_j / \sum (y_i^2 + y_j^2)` of log energies less the mean of their ring.
 
     Cells that are drawn independently given the energies of rings have a value near zero along r and the depth.
+
+    Args:
+        s: N showers and their sums.
     """
     return _at_distances(s.once(PairSums).correlation)
 
 
 def layer_pair_product(s: Sums, direction: Direction) -> Float[Array, "N L"]:
-    """`pair_product` of nearest neighbours, by the layer of the first cell."""
+    """`pair_product` of nearest neighbours, by the layer of the first cell.
+
+    Args:
+        s: N showers and their sums.
+        direction: ``r``, ``alpha`` or ``depth``.
+    """
     return s.once(PairSums).product(direction, 1, by_layer=True)
 
 
 def layer_pair_hits(s: Sums, direction: Direction) -> Float[Array, "N L"]:
-    """`pair_hits` of nearest neighbours, by the layer of the first cell."""
+    """`pair_hits` of nearest neighbours, by the layer of the first cell.
+
+    Args:
+        s: N showers and their sums.
+        direction: ``r``, ``alpha`` or ``depth``.
+    """
     return s.once(PairSums).hits(direction, 1, by_layer=True)
 
 
 def layer_pair_correlation(s: Sums, direction: Direction) -> Float[Array, "N L"]:
-    """`pair_correlation` of nearest neighbours, by the layer of the first cell."""
+    """`pair_correlation` of nearest neighbours, by the layer of the first cell.
+
+    Args:
+        s: N showers and their sums.
+        direction: ``r``, ``alpha`` or ``depth``.
+    """
     return s.once(PairSums).correlation(direction, 1, by_layer=True)
 
 
@@ -82,6 +108,9 @@ def isolated_hits(s: Sums) -> Float[Array, "N 4"]:
     """Hits without a hit neighbour along r, along alpha, along the depth, and along none of them.
 
     Only cells that have neighbours count; NaN where none has.
+
+    Args:
+        s: N showers and their sums.
     """
     graphs = [neighbours(s.binning, directions) for directions in COMPANY.values()]
     able = [graph.sum(axis=1) > 0 for graph in graphs]
@@ -98,6 +127,9 @@ def gaps(s: Sums) -> Float[Array, " N"]:
     """Cells without energy that overlap, along the depth, a hit in the layer before and one in the layer after.
 
     NaN on a mesh of fewer than three layers.
+
+    Args:
+        s: N showers and their sums.
     """
     counts = np.full(len(s), np.nan)
     if s.binning.n_layers < 3:
@@ -111,7 +143,11 @@ def gaps(s: Sums) -> Float[Array, " N"]:
 
 
 def hottest_neighbours(s: Sums) -> Float[Array, " N"]:
-    """Energy of the up to eight cells about the hottest one, in its layer, over its own; NaN where it has none."""
+    """Energy of the up to eight cells about the hottest one, in its layer, over its own; NaN where it has none.
+
+    Args:
+        s: N showers and their sums.
+    """
     rows, hottest = np.arange(len(s)), s.energy.argmax(axis=1)
     nearby = around(s.binning)[hottest]
     energy = np.where(nearby >= 0, s.energy[rows[:, None], nearby], 0).sum(axis=1, dtype=np.float64)
@@ -120,6 +156,11 @@ def hottest_neighbours(s: Sums) -> Float[Array, " N"]:
 
 
 def hits_above_maximum_share(s: Sums, shares: Sequence[float] = MAXIMUM_SHARES) -> Float[Array, "N T"]:
-    """Cells that hold more than a share of the energy of the hottest one."""
+    """Cells that hold more than a share of the energy of the hottest one.
+
+    Args:
+        s: N showers and their sums.
+        shares: T of them, 0 to 1.
+    """
     thresholds = (np.float32(share) * s.energy.max(axis=1, keepdims=True) for share in shares)
     return np.stack([np.count_nonzero(s.energy > t, axis=1) for t in thresholds], axis=1).astype(np.float64)

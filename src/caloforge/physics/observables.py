@@ -49,12 +49,20 @@ def _in_layers(name: str, function: Callable[..., Array], coordinate: str, quant
 
 
 def response(s: Sums) -> Float[Array, " N"]:
-    """Visible over incident energy."""
+    """Visible over incident energy.
+
+    Args:
+        s: N showers and their sums.
+    """
     return s.total_energy / s.incident_energy
 
 
 def total_energy(s: Sums) -> Float[Array, " N"]:
-    """Energy in all cells, MeV."""
+    """Energy in all cells, MeV.
+
+    Args:
+        s: N showers and their sums.
+    """
     return s.total_energy
 
 
@@ -171,6 +179,9 @@ _BUILT_IN = frozenset(OBSERVABLES)
 def register(new: Observable) -> Observable:
     """Make an observable known under its name. One that the same module defined before is replaced.
 
+    Args:
+        new: the observable.
+
     Raises:
         BadObservable: the name is taken, or is no identifier.
     """
@@ -197,6 +208,15 @@ def observable(
     The arguments are those of `Observable`, which takes the function's place. The function may only look at one shower
     (row) at a time: it is called with batches of any size.
 
+    Args:
+        name: identifier, also the key in ``report.json``.
+        quantity: what it is, text of the plot's axis.
+        unit: of the values, empty for pure numbers.
+        edges: truth values of one column -> histogram edges.
+        per: what the columns are.
+        columns: what they are called where ``per`` is ``column``.
+        source: where the definition comes from.
+
     Raises:
         BadObservable: as `register`.
 
@@ -210,6 +230,9 @@ def observable(
 
 def select(names: Iterable[str]) -> dict[str, Observable]:
     """The observables of these names, in their order.
+
+    Args:
+        names: of observables, in any order.
 
     Raises:
         UnknownName: no such observable.
@@ -229,6 +252,11 @@ def tabulate(
 
     A file is read as it goes, so that its cells are never in memory together; sums over cells that several observables
     need are made once a batch.
+
+    Args:
+        showers: in memory, or an open file of them.
+        observables: which, by name.
+        batch: showers at a time.
 
     Raises:
         BadObservable: a function failed or returned what it must not.

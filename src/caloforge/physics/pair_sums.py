@@ -34,12 +34,20 @@ Key = tuple[Direction, int]
 
 
 def log_energy(energy: Float[Array, "..."]) -> Float[Array, "..."]:
-    """ln(1 + E / 0.1 MeV) of cell energies in MeV, in float64."""
+    """ln(1 + E / 0.1 MeV) of cell energies in MeV, in float64.
+
+    Args:
+        energy: MeV.
+    """
     return np.log1p(energy.astype(np.float64) / _SCALE)
 
 
 def blocks(showers: Showers) -> Iterator[tuple[slice, Float[Array, "V n"]]]:
-    """Some showers at a time, as columns: their rows, and their cell energies, MeV."""
+    """Some showers at a time, as columns: their rows, and their cell energies, MeV.
+
+    Args:
+        showers: N of them.
+    """
     size = max(1, _BLOCK // showers.binning.n_voxels)
     for start in range(0, len(showers), size):
         rows = slice(start, start + size)
@@ -57,7 +65,11 @@ class _Sums:
 
 
 class PairSums:
-    """Sums over pairs of a batch of showers; one pass over the cells gives all of them."""
+    """Sums over pairs of a batch of showers; one pass over the cells gives all of them.
+
+    Args:
+        showers: a batch.
+    """
 
     def __init__(self, showers: Showers) -> None:
         self._showers = showers
@@ -85,7 +97,12 @@ class PairSums:
         return sums
 
     def counts(self, direction: Direction, distance: int = 1) -> Float[Array, " L"]:
-        """Number of pairs by the layer of their first cell."""
+        """Number of pairs by the layer of their first cell.
+
+        Args:
+            direction: ``r``, ``alpha`` or ``depth``.
+            distance: in cells, 1, 2 or 3.
+        """
         mesh = self._showers.binning
         return np.add.reduceat(pairs(mesh, direction, distance).sum(axis=1), mesh.layer_starts[:-1])
 
@@ -94,12 +111,24 @@ class PairSums:
         return ratio(sums, counts) if by_layer else ratio(*(x.sum(axis=1, keepdims=True) for x in (sums, counts)))
 
     def product(self, direction: Direction, distance: int = 1, by_layer: bool = False) -> Float[Array, "N k"]:
-        """Mean of x_i x_j over the pairs of the mesh, or of each layer; NaN where there are none."""
+        """Mean of x_i x_j over the pairs of the mesh, or of each layer; NaN where there are none.
+
+        Args:
+            direction: ``r``, ``alpha`` or ``depth``.
+            distance: in cells, 1, 2 or 3.
+            by_layer: by the layer of the first cell, or for the mesh as a whole.
+        """
         key = (direction, distance)
         return self._mean(self._sums[key].products, key, by_layer)
 
     def hits(self, direction: Direction, distance: int = 1, by_layer: bool = False) -> Float[Array, "N k"]:
-        """Share of pairs whose cells both have energy, in the mesh or in each layer; NaN where there are no pairs."""
+        """Share of pairs whose cells both have energy, in the mesh or in each layer; NaN where there are no pairs.
+
+        Args:
+            direction: ``r``, ``alpha`` or ``depth``.
+            distance: in cells, 1, 2 or 3.
+            by_layer: by the layer of the first cell, or for the mesh as a whole.
+        """
         key = (direction, distance)
         return self._mean(self._sums[key].hits, key, by_layer)
 
@@ -107,6 +136,11 @@ class PairSums:
         r""":math:`2 \sum y_i y_j / \sum (y_i^2 + y_j^2)`, from -1 to 1, over the pairs of the mesh or of each layer.
 
         NaN where no ring varies. Which cell of a pair comes first does not matter, so it turns with the mesh.
+
+        Args:
+            direction: ``r``, ``alpha`` or ``depth``.
+            distance: in cells, 1, 2 or 3.
+            by_layer: by the layer of the first cell, or for the mesh as a whole.
         """
         sums = self._sums[direction, distance]
         parts = sums.residuals, sums.squares

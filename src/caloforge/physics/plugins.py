@@ -23,14 +23,14 @@ class Plugins:
         group: the entry points' group.
         kind: what one is called in messages.
         decorator: that makes one known, as a dotted name.
-        known: the registry that the decorator fills.
+        registry: what the decorator fills.
         accept: makes known what an entry point names; False if it is not of this kind.
     """
 
     group: str
     kind: str
     decorator: str
-    known: Mapping[str, object]
+    registry: Mapping[str, object]
     accept: Callable[[Any], bool] = lambda loaded: False
 
     @property
@@ -58,16 +58,19 @@ class Plugins:
         label = f"{point.name!r} = {point.value} ({package})"
         try:
             loaded = point.load()
-            known = isinstance(loaded, ModuleType) or self.accept(loaded)
+            of_kind = isinstance(loaded, ModuleType) or self.accept(loaded)
         except Exception as error:
             problem = f"cannot be loaded ({type(error).__name__}: {error})"
             raise BrokenPlugin(label, problem, "mend or uninstall the package") from error
-        if not known:
+        if not of_kind:
             problem = f"is a {type(loaded).__name__}"
             raise BrokenPlugin(label, problem, f"let it name {self._one} or a module of {self.kind}s")
 
     def load_file(self, path: str | Path) -> tuple[str, ...]:
         """Run a Python file that uses the decorator. **It is code: run only what you trust.**
+
+        Args:
+            path: the file.
 
         Returns:
             The names of what it defined.
@@ -79,7 +82,7 @@ class Plugins:
         path = Path(path)
         if not path.is_file():
             raise BadFile(path, "no such file", f"give a Python file that defines {self.kind}s")
-        before = dict(self.known)
+        before = dict(self.registry)
         spec = importlib.util.spec_from_file_location(path.stem, path)
         if spec is None or spec.loader is None:
             raise BadFile(path, "not a Python file", "give a file ending in .py")
@@ -91,7 +94,7 @@ class Plugins:
             spec.loader.exec_module(module)
         except Exception as error:
             raise BrokenPlugin(str(path), f"fails with {type(error).__name__}: {error}", "mend the file") from error
-        defined = tuple(name for name, value in self.known.items() if before.get(name) is not value)
+        defined = tuple(name for name, value in self.registry.items() if before.get(name) is not value)
         if not defined:
             raise BrokenPlugin(str(path), f"defines no {self.kind}", f"use the decorator {self.decorator}")
         return defined

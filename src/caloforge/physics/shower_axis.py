@@ -41,17 +41,29 @@ def _line(s: Sums) -> tuple[Float[Array, "N 2"], Float[Array, " N"]]:
 
 
 def axis_spread(s: Sums) -> Float[Array, " N"]:
-    """Energy-weighted distance (root mean square) of the centroids from the axis, mm; needs three layers."""
+    """Energy-weighted distance (root mean square) of the centroids from the axis, mm; needs three layers.
+
+    Args:
+        s: N showers and their sums.
+    """
     return np.sqrt(_line(s)[1])
 
 
 def axis_tilt(s: Sums) -> Float[Array, " N"]:
-    """Slope of the axis against that of the mesh, mm for each unit of depth; needs two layers."""
+    """Slope of the axis against that of the mesh, mm for each unit of depth; needs two layers.
+
+    Args:
+        s: N showers and their sums.
+    """
     return np.hypot(*_line(s)[0].T)
 
 
 def centroid_step(s: Sums) -> Float[Array, "N L"]:
-    """Distance of the centroid of each layer from that of the layer before, mm; NaN in the first."""
+    """Distance of the centroid of each layer from that of the layer before, mm; NaN in the first.
+
+    Args:
+        s: N showers and their sums.
+    """
     centroids = _centroids(s)
     steps = np.full(centroids.shape[:2], np.nan)
     steps[:, 1:] = np.hypot(*np.moveaxis(np.diff(centroids, axis=1), 2, 0))
@@ -68,7 +80,11 @@ def _mean(values: Float[Array, "N l"], weights: Float[Array, "N l"]) -> Float[Ar
 
 
 def axis_step(s: Sums) -> Float[Array, " N"]:
-    r"""Mean of `centroid_step` with the weights :math:`\sqrt{E_{l-1} E_l}`, mm."""
+    r"""Mean of `centroid_step` with the weights :math:`\sqrt{E_{l-1} E_l}`, mm.
+
+    Args:
+        s: N showers and their sums.
+    """
     return _mean(centroid_step(s)[:, 1:], _weights(s))
 
 
@@ -77,6 +93,9 @@ def axis_cosine(s: Sums) -> Float[Array, " N"]:
 
     0 where the layers know nothing of each other, 1 where they lean to the same side. Centroids on the axis of the mesh
     have no direction and do not count.
+
+    Args:
+        s: N showers and their sums.
     """
     c = _centroids(s)
     product = (c[:, 1:] * c[:, :-1]).sum(axis=2)

@@ -34,7 +34,11 @@ class Sums(Showers):
 
     @classmethod
     def of(cls, showers: Showers) -> "Sums":
-        """The same showers; the object itself where it is one already."""
+        """The same showers; the object itself where it is one already.
+
+        Args:
+            showers: any.
+        """
         if isinstance(showers, cls):
             return showers
         s = showers
@@ -50,7 +54,11 @@ class Sums(Showers):
         return np.stack([block[:, :n] for block in blocks]), np.concatenate([block[:, n:] for block in blocks], axis=1)
 
     def layer_sum(self, moment: str) -> Float[Array, "N L"]:
-        """Sum over the cells of each layer of energy times ``one``, ``r``, ``rr``, ``x``, ``y``, ``xx`` or ``yy``."""
+        """Sum over the cells of each layer of energy times ``one``, ``r``, ``rr``, ``x``, ``y``, ``xx`` or ``yy``.
+
+        Args:
+            moment: its name.
+        """
         return self._linear[0][:, :, _MOMENTS.index(moment)].T
 
     @cached_property
@@ -95,7 +103,11 @@ class Sums(Showers):
         return {}
 
     def once(self, function: Callable[["Sums"], Result]) -> Result:
-        """What a function makes of these showers, computed the first time it is asked for."""
+        """What a function makes of these showers, computed the first time it is asked for.
+
+        Args:
+            function: of the showers alone.
+        """
         if function not in self._results:
             self._results[function] = function(self)
         return self._results[function]

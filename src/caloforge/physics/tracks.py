@@ -66,20 +66,36 @@ def _highest(graph: sparse.csr_array, values: Float[Array, "v n"]) -> Float[Arra
 
 
 def track_length(s: Sums) -> Float[Array, " N"]:
-    """Hits of the longest run."""
+    """Hits of the longest run.
+
+    Args:
+        s: N showers and their sums.
+    """
     return s.once(_tracks)[0]
 
 
 def track_energy(s: Sums) -> Float[Array, " N"]:
-    """Share of the visible energy on the longest run."""
+    """Share of the visible energy on the longest run.
+
+    Args:
+        s: N showers and their sums.
+    """
     return s.once(_tracks)[1]
 
 
 def lone_track_length(s: Sums) -> Float[Array, " N"]:
-    """Hits of the longest lone run."""
+    """Hits of the longest lone run.
+
+    Args:
+        s: N showers and their sums.
+    """
     return s.once(_lone_tracks)[0]
 
 
 def lone_track_energy(s: Sums) -> Float[Array, " N"]:
-    """Share of the visible energy on the longest lone run."""
+    """Share of the visible energy on the longest lone run.
+
+    Args:
+        s: N showers and their sums.
+    """
     return s.once(_lone_tracks)[1]

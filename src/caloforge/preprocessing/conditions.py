@@ -89,11 +89,20 @@ class ConditionEncoder(nn.Module):
         return (energy.log() - self.scale.mean[0]) / self.scale.std[0]
 
     def parts(self, c: Float[Tensor, "N C"]) -> Conditions:
-        """The named parts of c."""
+        """The named parts of c.
+
+        Args:
+            c: (N, C) conditions.
+        """
         return self.columns.split(c)
 
     def at_energies(self, c: Float[Tensor, "N C"], energy: Float[Tensor, " N"]) -> Float[Tensor, "N C"]:
-        """The same conditions at other incident energies, MeV."""
+        """The same conditions at other incident energies, MeV.
+
+        Args:
+            c: (N, C) conditions.
+            energy: (N,) MeV.
+        """
         return self.parts(c)._replace(log_energy=self._log_energy(energy)[:, None]).tensor
 
     def fit(self, incident: Incident, energy_range: tuple[float, float] | None = None) -> None:
@@ -117,6 +126,9 @@ class ConditionEncoder(nn.Module):
 
     def forward(self, incident: Incident) -> Float[Tensor, "N C"]:
         """c of N incident particles.
+
+        Args:
+            incident: N particles.
 
         Raises:
             BadValue: a particle that was not among those trained on.
@@ -142,11 +154,19 @@ class ConditionEncoder(nn.Module):
         return place
 
     def energies(self, c: Float[Tensor, "N C"]) -> Float[Tensor, " N"]:
-        """Incident energies in MeV of conditions."""
+        """Incident energies in MeV of conditions.
+
+        Args:
+            c: (N, C) conditions.
+        """
         return (self.parts(c).log_energy[:, 0] * self.scale.std[0] + self.scale.mean[0]).exp()
 
     def inverse(self, c: Float[Tensor, "N C"]) -> Incident:
-        """The incident particles of conditions, to the precision of float32."""
+        """The incident particles of conditions, to the precision of float32.
+
+        Args:
+            c: (N, C) conditions.
+        """
         n, parts = len(c), self.parts(c)
         places = torch.zeros(n, dtype=torch.int64, device=c.device)
         if parts.particle is not None:
@@ -163,6 +183,9 @@ class ConditionEncoder(nn.Module):
     def check_range(self, incident: Incident) -> None:
         """Refuse conditions the model was not trained on.
 
+        Args:
+            incident: N particles.
+
         Raises:
             BadValue: a particle that it does not know.
             OutsideTraining: an incident energy, theta or phi outside what it was trained on.
@@ -172,6 +195,9 @@ class ConditionEncoder(nn.Module):
 
     def outside(self, incident: Incident) -> list[OutsideTraining]:
         """What of these particles lies outside the training.
+
+        Args:
+            incident: N particles.
 
         Raises:
             BadValue: a particle that the model does not know.

@@ -23,7 +23,12 @@ class Features(NamedTuple):
 
     @classmethod
     def split(cls, x: Float[Tensor, "N F"], n_layers: int) -> "Features":
-        """The parts of x, as views."""
+        """The parts of x, as views.
+
+        Args:
+            x: (N, L + V) features.
+            n_layers: L.
+        """
         return cls(x[:, :n_layers], x[:, n_layers:])
 
     @property
@@ -61,7 +66,13 @@ class Conditions(NamedTuple):
 
 @dataclass(frozen=True)
 class ConditionColumns:
-    """Which parts the conditions of a model have beside the energy."""
+    """Which parts the conditions of a model have beside the energy.
+
+    Args:
+        particle: there are several, and c tells which.
+        cos_theta: the polar angle varies.
+        direction: the azimuth varies.
+    """
 
     particle: bool = False
     cos_theta: bool = False
@@ -78,7 +89,11 @@ class ConditionColumns:
         return 1 + self.particle + self.cos_theta + 2 * self.direction
 
     def split(self, c: Float[Tensor, "N C"]) -> Conditions:
-        """The parts of c, as views."""
+        """The parts of c, as views.
+
+        Args:
+            c: (N, C) conditions, or with the particle as a number.
+        """
         widths = {"log_energy": 1, "particle": self.particle, "cos_theta": self.cos_theta}
         widths["direction"] = 2 * self.direction
         parts, start = {}, 0

@@ -95,7 +95,11 @@ class Pipeline(nn.Module):
         return self.condition.n_features
 
     def parts(self, x: Float[Tensor, "N F"]) -> Features:
-        """The named parts of x."""
+        """The named parts of x.
+
+        Args:
+            x: (N, F) features.
+        """
         return Features.split(x, self.n_layers)
 
     def fit(
@@ -125,6 +129,9 @@ class Pipeline(nn.Module):
     def incident(self, energy: Float[Array, " N"]) -> Incident:
         """Particles of these energies (MeV), otherwise as all of the training showers were.
 
+        Args:
+            energy: (N,) MeV.
+
         Raises:
             BadValue: the training showers had several particles or directions.
         """
@@ -135,13 +142,29 @@ class Pipeline(nn.Module):
         return Incident.alike(energy, int(trained.particles[0]), *angles)
 
     def conditions(self, incident: Incident | Float[Array, " N"]) -> Float[Tensor, "N C"]:
-        """c of incident particles, or of energies in MeV where only those vary."""
+        """c of incident particles, or of energies in MeV where only those vary.
+
+        Args:
+            incident: N particles, or their energies.
+
+        Raises:
+            BadValue: a particle that was not trained on, or energies where the model needs more.
+        """
         return self.condition(incident if isinstance(incident, Incident) else self.incident(incident))
 
     def forward(
         self, showers: Showers, generator: torch.Generator
     ) -> tuple[Float[Tensor, "N F"], Float[Tensor, "N C"], Float[Tensor, " N"]]:
-        """(x, c, log|det|) of showers in MeV; ``generator`` draws the dequantisation of empty layers."""
+        """(x, c, log|det|) of showers in MeV; ``generator`` draws the dequantisation of empty layers.
+
+        Args:
+            showers: N, on the mesh of the pipeline.
+            generator: draws uniform numbers for ratios that are exactly 0 or 1.
+
+        Raises:
+            BinningMismatch: showers of another mesh.
+            BadValue: a particle that was not trained on.
+        """
         ratios, chain_det = self._ratios(showers)
         stretched, logit_det = self.logit(ratios, torch.rand(ratios.shape, generator=generator).to(ratios))
         features, scale_det = self.scale(stretched)
@@ -160,17 +183,31 @@ class Pipeline(nn.Module):
         return shares, torch.where(hits > 0, log_det, 0.0).sum(1)
 
     def layer_sum(self, x: Float[Tensor, "N V"]) -> Float[Tensor, "N L"]:
-        """Sums over the cells of each layer, in float64."""
+        """Sums over the cells of each layer, in float64.
+
+        Args:
+            x: (N, V) a number for each cell.
+        """
         sums = x.new_zeros(x.shape[0], self.n_layers, dtype=torch.float64)
         return sums.index_add_(1, self.layer_of_voxel, x.double()).to(x)
 
     def layer_energies(self, features: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N L"]:
-        """Layer energies in MeV of energy features and conditions."""
+        """Layer energies in MeV of energy features and conditions.
+
+        Args:
+            features: (N, L) energy features.
+            c: (N, C) conditions.
+        """
         ratios = self.logit.inverse(self.scale.inverse(features))
         return self.chain.inverse(ratios, self.condition.energies(c))
 
     def cells(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N V"]:
-        """Cell energies in MeV of features and conditions."""
+        """Cell energies in MeV of features and conditions.
+
+        Args:
+            x: (N, F) features.
+            c: (N, C) conditions.
+        """
         parts = self.parts(x)
         layers = self.layer_energies(parts.energies, c)
         if self.spectrum is not None:

@@ -57,7 +57,11 @@ class CellSpectrum(nn.Module):
         self.register_buffer("layer_of_voxel", torch.from_numpy(binning.layer_of_voxel), persistent=False)
 
     def fit(self, cells: Float[Array, "N V"]) -> None:
-        """Measure the spectrum of each layer."""
+        """Measure the spectrum of each layer.
+
+        Args:
+            cells: (N, V) energies of training showers, MeV.
+        """
         for i, (first, last) in enumerate(zip(self._layer_starts[:-1], self._layer_starts[1:], strict=True)):
             log_weight = _quantile_map(np.asarray(cells[:, first:last], np.float64), self._rings[first:last])
             knots = np.linspace(log_weight[0], log_weight[-1], _KNOTS)
@@ -67,7 +71,11 @@ class CellSpectrum(nn.Module):
             self.energies[i, -1] = self.energies[i, -2] + self.step[i]
 
     def forward(self, cells: Float[Tensor, "N V"]) -> tuple[Float[Tensor, "N V"], Float[Tensor, "N V"]]:
-        """Weights, and ln dw/de of the cells that are hit (0 elsewhere)."""
+        """Weights, and ln dw/de of the cells that are hit (0 elsewhere).
+
+        Args:
+            cells: (N, V) energies, MeV.
+        """
         hit = cells > 0
         log_energy = cells.clamp_min(_TINY).log()
         segment = torch.cat(
@@ -102,6 +110,10 @@ class CellSpectrum(nn.Module):
 
         Newton's method for ln lambda in a bracket, with a bisection where a step leaves it; as many steps for every
         shower. What is left of the sum's error is taken out by a common factor of the layer's cells.
+
+        Args:
+            shares: (N, V) of the weights of the cell's layer.
+            layers: (N, L) MeV.
         """
         shower, voxel = shares.nonzero(as_tuple=True)  # a few cells of each shower are hit; the others are left out
         layer = self.layer_of_voxel[voxel]

@@ -45,7 +45,12 @@ class AxialSymmetry:
 
     @classmethod
     def of(cls, showers: Showers, pipeline: Pipeline) -> "AxialSymmetry":
-        """The symmetry that these showers and their conditions have."""
+        """The symmetry that these showers and their conditions have.
+
+        Args:
+            showers: all that are trained on; one inclined particle leaves the mirror image only.
+            pipeline: the preprocessing, fitted.
+        """
         return cls(showers.binning, not (showers.theta != 0).any(), pipeline.condition.columns)
 
     @staticmethod
@@ -60,7 +65,13 @@ class AxialSymmetry:
     def apply(
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator
     ) -> tuple[Float[Tensor, "N F"], Float[Tensor, "N C"]]:
-        """A random image of each shower, with its conditions; layer energies stay."""
+        """A random image of each shower, with its conditions; layer energies stay.
+
+        Args:
+            x: (N, L + V) features.
+            c: (N, C) conditions.
+            generator: draws the random numbers.
+        """
         choice = torch.randint(len(self.permutations), (len(x),), generator=generator)
         parts = Features.split(x, self.n_layers)
         cells = parts.cells.gather(1, self.permutations[choice].to(x.device))

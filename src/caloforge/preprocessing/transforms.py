@@ -25,6 +25,9 @@ class EnergyChain(nn.Module):
 
     :math:`E_0` is the incident energy, so that a constant response is a constant, or a fixed ``unit`` of energy (MeV):
     then nothing in the chain knows how a shower scales, and the network has to find it.
+
+    Args:
+        unit: fixed :math:`E_0`, MeV; None for the incident energy.
     """
 
     def __init__(self, unit: float | None = None) -> None:
@@ -37,6 +40,12 @@ class EnergyChain(nn.Module):
     def forward(
         self, layers: Float[Tensor, "N L"], incident: Float[Tensor, " N"]
     ) -> tuple[Float[Tensor, "N L"], Float[Tensor, " N"]]:
+        """Ratios (N, L) and log|det| (N,).
+
+        Args:
+            layers: (N, L) layer energies, MeV.
+            incident: (N,) incident energies, MeV.
+        """
         left = layers.cumsum(1)
         whole = torch.cat([self._scale(incident)[:, None], left[:, 1:]], 1)
         part = torch.cat([left[:, -1:], layers[:, 1:]], 1)
@@ -45,7 +54,12 @@ class EnergyChain(nn.Module):
         return ratios, -torch.where(some, whole.clamp_min(_TINY).log(), 0.0).sum(1)
 
     def inverse(self, ratios: Float[Tensor, "N L"], incident: Float[Tensor, " N"]) -> Float[Tensor, "N L"]:
-        """Layer energies in the unit of ``incident``; they are non-negative for ratios in [0, 1]."""
+        """Layer energies in the unit of ``incident``; they are non-negative for ratios in [0, 1].
+
+        Args:
+            ratios: (N, L), the response first.
+            incident: (N,) incident energies, MeV.
+        """
         ones = torch.ones_like(ratios[:, :1])
         left = torch.cat([torch.cumprod((1 - ratios[:, 1:]).flip(1), 1).flip(1), ones], 1)
         taken = torch.cat([ones, ratios[:, 1:]], 1)
@@ -82,9 +96,13 @@ class LogitWithAtoms(nn.Module):
         return u <= 0, ones
 
     def fit(self, u: Float[Tensor, "N L"]) -> None:
-        """Place the bands beyond the extreme interior values of each feature: by 2 for the response, 1 for shares."""
-        zero, one = self._atoms(u)
-        inside, y = ~(zero | one), self._stretch(u)
+        """Place the bands beyond the extreme interior values of each feature: by 2 for the response, 1 for shares.
+
+        Args:
+            u: (N, L) ratios, the response first.
+        """
+        zeros, ones = self._atoms(u)
+        inside, y = ~(zeros | ones), self._stretch(u)
         some, margin = inside.any(0), torch.ones(u.shape[1], device=u.device)
         margin[0] = 2.0
         self.low.copy_(torch.where(some, y.masked_fill(~inside, torch.inf).amin(0) - margin, -15.0))
@@ -93,16 +111,25 @@ class LogitWithAtoms(nn.Module):
     def forward(
         self, u: Float[Tensor, "N L"], noise: Float[Tensor, "N L"]
     ) -> tuple[Float[Tensor, "N L"], Float[Tensor, " N"]]:
-        """``noise`` is uniform in [0, 1); it places the atoms in their bands, whose density enters log|det|."""
-        zero, one = self._atoms(u)
+        """``noise`` is uniform in [0, 1); it places the atoms in their bands, whose density enters log|det|.
+
+        Args:
+            u: (N, L) ratios, the response first.
+            noise: (N, L) uniform numbers.
+        """
+        zeros, ones = self._atoms(u)
         y = torch.minimum(torch.maximum(self._stretch(u), self.low), self.high)
-        y = torch.where(zero, self.low - self.width * noise - 1e-3, y)
-        y = torch.where(one, self.high + self.width * noise + 1e-3, y)
+        y = torch.where(zeros, self.low - self.width * noise - 1e-3, y)
+        y = torch.where(ones, self.high + self.width * noise + 1e-3, y)
         slope = torch.cat([-u[:, :1].clamp_min(_TINY).log(), -(u * (1 - u))[:, 1:].clamp_min(_TINY).log()], 1)
-        return y, torch.where(zero | one, self.width.log(), slope).sum(1)
+        return y, torch.where(zeros | ones, self.width.log(), slope).sum(1)
 
     def inverse(self, y: Float[Tensor, "N L"]) -> Float[Tensor, "N L"]:
-        """Ratios, exactly 0 below the lower band edge and (shares only) exactly 1 above the upper one."""
+        """Ratios, exactly 0 below the lower band edge and (shares only) exactly 1 above the upper one.
+
+        Args:
+            y: (N, L) stretched ratios.
+        """
         u = torch.cat([y[:, :1].clamp(max=5.0).exp(), torch.sigmoid(y[:, 1:])], 1)
         below, above = y < self.low, y > self.high
         above = torch.cat([torch.zeros_like(above[:, :1]), above[:, 1:]], 1)
@@ -121,13 +148,27 @@ class Standardize(nn.Module):
         self.register_buffer("std", torch.ones(features))
 
     def fit(self, x: Float[Tensor, "N F"]) -> None:
-        """Mean and standard deviation of each feature; a constant feature keeps unit scale."""
+        """Mean and standard deviation of each feature; a constant feature keeps unit scale.
+
+        Args:
+            x: (N, F) features.
+        """
         std = x.std(0, correction=0)
         self.mean.copy_(x.mean(0))
         self.std.copy_(torch.where(std > 1e-6, std, 1.0))
 
     def forward(self, x: Float[Tensor, "N F"]) -> tuple[Float[Tensor, "N F"], Float[Tensor, " N"]]:
+        r""":math:`(x - \mu)/\sigma` and log|det| (N,).
+
+        Args:
+            x: (N, F) features.
+        """
         return (x - self.mean) / self.std, -self.std.log().sum().expand(x.shape[0])
 
     def inverse(self, y: Float[Tensor, "N F"]) -> Float[Tensor, "N F"]:
+        r""":math:`y\,\sigma + \mu`.
+
+        Args:
+            y: (N, F) standardised features.
+        """
         return y * self.std + self.mean

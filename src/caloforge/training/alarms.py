@@ -84,7 +84,11 @@ class Alarms:
     in_a_row: dict[str, int] = field(default_factory=dict)
 
     def check(self, record: Record) -> list[str]:
-        """What this record is alarming about, beyond what was said before."""
+        """What this record is alarming about, beyond what was said before.
+
+        Args:
+            record: ``step`` and the losses that the alarms look at.
+        """
         raised = []
         for name, condition in _CONDITIONS.items():
             text = condition(record, self.final_beta, record["step"] / self.steps)
@@ -108,6 +112,13 @@ def smallest_variance_ratio(
     """Smallest ratio, over all statistics, of the variance at fixed condition of generated to that of held-out showers.
 
     At most 512 showers are looked at; medians of squares stand for variances, which outliers would rule.
+
+    Args:
+        model: the model that is trained.
+        pipeline: the preprocessing, fitted.
+        x: (N, F) features of held-out showers.
+        c: (N, C) conditions.
+        generator: draws the random numbers.
     """
     x, c = x[:_SHOWERS], c[:_SHOWERS]
     samples = model.sample(model.latent(len(c), generator).to(c), c)

@@ -55,6 +55,14 @@ class Balance:
     ) -> "Balance | None":
         """Between the kinds of training showers; nothing for strength 0.
 
+        Args:
+            features: (x, c) of the training showers.
+            pdg: (N,) PDG numbers of them.
+            pipeline: the preprocessing, fitted.
+            strength: b, 0 to 1.
+            kinds: what a kind is.
+            rng: draws the starts of mixtures.
+
         Raises:
             BadValue: all showers are of one kind.
         """
@@ -71,7 +79,13 @@ class Balance:
         return balance_between(terms.tensor, kind, strength, rng)
 
     def resampled(self, data: Features, pipeline: Pipeline, generator: torch.Generator) -> Features:
-        """Other showers drawn as these are in training, as many as there are: what held-out losses are taken on."""
+        """Other showers drawn as these are in training, as many as there are: what held-out losses are taken on.
+
+        Args:
+            data: (x, c) of held-out showers.
+            pipeline: the preprocessing, fitted.
+            generator: draws the rows.
+        """
         if self.keep_probability is None:
             return data
         weight = 1 / self.keep_probability(shower_terms(*data, pipeline).tensor)
@@ -79,14 +93,26 @@ class Balance:
         return data[0][rows], data[1][rows]
 
     def rows(self, size: int, generator: torch.Generator) -> Int[Tensor, " size"]:
-        """Rows of one batch, drawn with replacement."""
+        """Rows of one batch, drawn with replacement.
+
+        Args:
+            size: showers in the batch.
+            generator: draws the rows.
+        """
         return torch.multinomial(self.weight, size, replacement=True, generator=generator)
 
 
 def balance_between(
     terms: Float[Tensor, "N t"], kind: Int[Array, " N"], strength: float, rng: np.random.Generator
 ) -> Balance:
-    """Balance between kinds (from 0) that the model is not told, undone by a probability to keep, from ``terms``."""
+    """Balance between kinds (from 0) that the model is not told, undone by a probability to keep, from ``terms``.
+
+    Args:
+        terms: (N, t) of the training showers.
+        kind: (N,) numbers from 0.
+        strength: b, 0 to 1.
+        rng: draws the starts of mixtures.
+    """
     fraction = np.bincount(kind) / len(kind)
     shown, keep = fraction ** (1 - strength), (fraction / fraction.max()) ** strength
     centre, width = terms.mean(0), terms.std(0).clamp_min(1e-6)

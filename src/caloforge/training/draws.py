@@ -33,6 +33,12 @@ class Samples:
     """Showers at K energies, n each; ``energy``, ``layers`` and ``cells`` in MeV.
 
     ``cells`` are there only for laws that say so; a law may then use them and ``layers`` together.
+
+    Args:
+        energy: (K,) incident energies, MeV.
+        layers: (K, n, L) layer energies, MeV.
+        binning: the mesh.
+        cells: (K, n, V) cell energies, MeV; None where no law looks at them.
     """
 
     energy: Float[Tensor, " K"]
@@ -61,11 +67,19 @@ class Samples:
         return replace(self, energy=self.energy if energy is None else energy, layers=f(self.layers), cells=cells)
 
     def at(self, energy: Float[Tensor, " J"]) -> "Samples":
-        """The showers of the first energy, said to be of others."""
+        """The showers of the first energy, said to be of others.
+
+        Args:
+            energy: (J,) incident energies, MeV.
+        """
         return self._each(lambda showers: showers[:1].expand(len(energy), -1, -1), energy)
 
     def groups(self, parts: int) -> list["Samples"]:
-        """The showers of each energy in groups of equal size; those left over are not used."""
+        """The showers of each energy in groups of equal size; those left over are not used.
+
+        Args:
+            parts: how many groups.
+        """
         size = self.layers.shape[1] // parts
         return [self._each(lambda showers, i=i: showers[:, i * size : (i + 1) * size]) for i in range(parts)]  # type: ignore[misc]
 
@@ -83,6 +97,11 @@ def binned(showers: Showers, cells: bool = False, bins: int = _BINS) -> Samples:
 
     Scaling takes the width of a bin out of the response. The few showers that are left over are not used; of more than
     20,000 with ``cells`` only every second, third, ... is.
+
+    Args:
+        showers: of the truth.
+        cells: whether the samples keep the cells.
+        bins: K, of the incident energy.
 
     Raises:
         EmptySample: fewer than 20 showers to a bin.
@@ -117,6 +136,10 @@ def _two_stages(model: Generator) -> TwoStage:
 def owner(model: Generator, stage: Stage) -> str:
     """The player who moves the parameters of a stage.
 
+    Args:
+        model: the model that is trained.
+        stage: layer energies or cells.
+
     Raises:
         BadValue: the model has no such stage.
     """
@@ -131,6 +154,15 @@ def showers_of(model: Generator, stage: Stage, c: Float[Tensor, "N C"], generato
     The normals that make the layer energies are, at each energy, Sobol points shifted at random (modulo 1), through
     the quantile function: means over them have no bias and scatter less than those of random points. Source: Cranley
     and Patterson, SIAM J. Numer. Anal. 13 (1976) 904.
+
+    Args:
+        model: the model that is trained.
+        stage: layer energies alone, or cells as well.
+        c: (N, C) conditions of the training showers.
+        generator: draws the random numbers.
+
+    Raises:
+        BadValue: the model has no stage of layer energies.
     """
     two = _two_stages(model)
     pipeline, n_layers = two.pipeline, two.pipeline.n_layers

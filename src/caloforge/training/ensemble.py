@@ -62,7 +62,11 @@ class Ensemble:
         return self.members[0].pipeline
 
     def to(self, device: torch.device) -> "Ensemble":
-        """The same ensemble, its models moved to a device."""
+        """The same ensemble, its models moved to a device.
+
+        Args:
+            device: where its models are computed.
+        """
         return Ensemble(tuple(member.to(device) for member in self.members), self.method)
 
     @property
@@ -81,6 +85,9 @@ class Ensemble:
 def load_ensemble(name: str | Path) -> Ensemble:
     """All members of an ensemble's folder, or the one model of a run folder or of a shipped name.
 
+    Args:
+        name: folder of an ensemble or a run, or name of a shipped model.
+
     Raises:
         BadFile: a member is missing or damaged.
         BinningMismatch: members with different cells.
@@ -98,6 +105,11 @@ def load_ensemble(name: str | Path) -> Ensemble:
 
 def load_posterior(name: str | Path, draws: int = 20, seed: int = 1) -> Ensemble:
     """As `load_ensemble`, but a single run that has snapshots of SWAG becomes ``draws`` models drawn from them.
+
+    Args:
+        name: folder of an ensemble or a run, or name of a shipped model.
+        draws: models to draw from snapshots, at least two.
+        seed: of the draws.
 
     Raises:
         BadFile, BinningMismatch: as `load_ensemble`.

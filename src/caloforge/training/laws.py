@@ -53,7 +53,11 @@ class Law(ABC):
     needs_cells: ClassVar[bool] = False
 
     def fit(self, truth: Samples) -> tuple[float, ...]:
-        """Coefficients that describe samples of the truth, in K bins of energy."""
+        """Coefficients that describe samples of the truth, in K bins of energy.
+
+        Args:
+            truth: training showers in K bins of energy, n in each.
+        """
         return ()
 
     @abstractmethod
@@ -62,6 +66,10 @@ class Law(ABC):
 
         It has to be differentiable in the energies of layers and cells, and a mean over showers (or a smooth function
         of such means), so that its scatter falls with the square root of their number.
+
+        Args:
+            samples: showers at K energies, n each.
+            coefficients: of the law, as ``fit`` returns them.
         """
 
 
@@ -71,6 +79,9 @@ _Class = TypeVar("_Class", bound=type[Law])
 
 def law(name: str) -> Callable[[_Class], _Class]:
     """Class decorator that makes a law known by name. One that the same module defined before is replaced.
+
+    Args:
+        name: what the configuration calls it.
 
     Raises:
         BadValue: the name is taken, or is no identifier.
@@ -88,7 +99,7 @@ def law(name: str) -> Callable[[_Class], _Class]:
 
 
 def _accept(loaded: object) -> bool:
-    return any(type(known) is loaded for known in LAWS.values())
+    return any(type(registered) is loaded for registered in LAWS.values())
 
 
 PLUGINS = Plugins("caloforge.laws", "law", "caloforge.training.laws.law", LAWS, _accept)
@@ -101,18 +112,28 @@ class LinearResponse(Law):
     sizes = range(1, 10)
 
     def fit(self, truth: Samples) -> tuple[float, ...]:
-        """As many coefficients as the Bayesian information criterion finds worth their while."""
+        """As many coefficients as the Bayesian information criterion finds worth their while.
+
+        Args:
+            truth: training showers in K bins of energy, n in each.
+        """
         response = (truth.total / truth.energy[:, None]).double()
         mean, error = response.mean(1).numpy(), (response.std(1) / response.shape[1] ** 0.5).numpy()
         x, fits = truth.log_energy.double().numpy(), {}
         for terms in range(1, 1 + min(_MOST_TERMS, len(x) - 1)):
             powers = np.vander(x, terms, increasing=True)
-            found = np.linalg.lstsq(powers / error[:, None], mean / error)[0]
-            chi2 = np.sum(((powers @ found - mean) / error) ** 2)
-            fits[chi2 + terms * np.log(response.numel())] = found
+            fitted = np.linalg.lstsq(powers / error[:, None], mean / error)[0]
+            chi2 = np.sum(((powers @ fitted - mean) / error) ** 2)
+            fits[chi2 + terms * np.log(response.numel())] = fitted
         return tuple(float(v) for v in fits[min(fits)])
 
     def violation(self, samples: Samples, coefficients: Sequence[float]) -> Float[Tensor, " K"]:
+        r""":math:`\langle E_\text{tot}\rangle / (E\,\sum_j a_j x^j) - 1`.
+
+        Args:
+            samples: showers at K energies, n each.
+            coefficients: :math:`a_j`, of the powers of x.
+        """
         x = samples.log_energy
         expected = sum(a * x**j for j, a in enumerate(coefficients))
         return samples.total.mean(1) / (samples.energy * expected) - 1
@@ -125,13 +146,29 @@ class Resolution(Law):
     sizes = (3,)
 
     def fit(self, truth: Samples) -> tuple[float, ...]:
+        """Stochastic, constant and noise term, by least squares in which relative deviations count alike.
+
+        Args:
+            truth: training showers in K bins of energy, n in each.
+
+        Raises:
+            BadValue: fewer than three bins.
+        """
         e = (truth.energy / GeV).double().numpy()
         square = (truth.total.std(1) / truth.total.mean(1)).double().numpy() ** 2
         # errors in proportion to the values: relative deviations count alike
-        found, _ = fit_resolution(1 / e[None], 1 / e[None] ** 2, square[None], square)
-        return tuple(float(v) for v in found[0])
+        terms, _ = fit_resolution(1 / e[None], 1 / e[None] ** 2, square[None], square)
+        return tuple(float(v) for v in terms[0])
 
     def violation(self, samples: Samples, coefficients: Sequence[float]) -> Float[Tensor, " K"]:
+        r""":math:`\frac12 [(\sigma_\text{tot}/\langle E_\text{tot}\rangle)^2 / (a^2/E + b^2 + c^2/E^2) - 1]`, E in GeV.
+
+        Args:
+            samples: showers at K energies, n each.
+            coefficients: a (sqrt GeV), b, c (GeV).
+
+        Source: PDG, Review of Particle Physics 2024, section 35.10.
+        """
         a, b, c = coefficients
         e = samples.energy / GeV
         expected = a**2 / e + b**2 + c**2 / e**2
@@ -145,12 +182,28 @@ class Depth(Law):
     sizes = (3,)
 
     def fit(self, truth: Samples) -> tuple[float, ...]:
+        """The straight line through the mean depths by least squares, and the spread at fixed energy.
+
+        Args:
+            truth: training showers in K bins of energy, n in each.
+
+        Raises:
+            BadValue: fewer than two bins.
+        """
         depth = truth.mean_depth
         x, mean = truth.log_energy.double().numpy(), depth.mean(1).double().numpy()
-        found, _ = fit_line(x[None], mean[None], np.ones_like(x))
-        return float(found[0, 1]), float(found[0, 0]), float(depth.std(1).mean())
+        line, _ = fit_line(x[None], mean[None], np.ones_like(x))
+        return float(line[0, 1]), float(line[0, 0]), float(depth.std(1).mean())
 
     def violation(self, samples: Samples, coefficients: Sequence[float]) -> Float[Tensor, " K"]:
+        r""":math:`(\langle\bar z\rangle - b_0 - b_1 x) / s`.
+
+        Args:
+            samples: showers at K energies, n each.
+            coefficients: b0, b1 and s, in the unit of the layers' depth.
+
+        Source: PDG, Review of Particle Physics 2024, section 34.5.
+        """
         b0, b1, spread = coefficients
         return (samples.mean_depth.mean(1) - b0 - b1 * samples.log_energy) / spread
 
@@ -175,6 +228,12 @@ class LayerSum(Law):
     needs_cells = True
 
     def violation(self, samples: Samples, coefficients: Sequence[float]) -> Float[Tensor, " K"]:
+        r""":math:`\langle\sum_l |E_l - \sum_{v \in l} e_v|\rangle / \langle E_\text{tot}\rangle`.
+
+        Args:
+            samples: showers at K energies, n each.
+            coefficients: none.
+        """
         cells, layer = _cells(samples), torch.from_numpy(samples.binning.layer_of_voxel)
         sums = torch.zeros_like(samples.layers).index_add(2, layer, cells)
         return _mean_of_cells((samples.layers - sums).abs().sum(2), samples)
@@ -187,6 +246,12 @@ class NonNegative(Law):
     needs_cells = True
 
     def violation(self, samples: Samples, coefficients: Sequence[float]) -> Float[Tensor, " K"]:
+        r""":math:`\langle\sum_v (-e_v)_+\rangle / \langle E_\text{tot}\rangle`.
+
+        Args:
+            samples: showers at K energies, n each.
+            coefficients: none.
+        """
         return _mean_of_cells((-_cells(samples)).clamp_min(0.0).sum(2), samples)
 
 
@@ -197,6 +262,12 @@ class PhiSymmetry(Law):
     needs_cells = True
 
     def violation(self, samples: Samples, coefficients: Sequence[float]) -> Float[Tensor, "K 2"]:
+        r""":math:`\langle\sum_v e_v (\cos\alpha_v, \sin\alpha_v)\rangle / \langle E_\text{tot}\rangle`.
+
+        Args:
+            samples: showers at K energies, n each.
+            coefficients: none.
+        """
         cells, alpha = _cells(samples), samples.binning.alpha_centres
         moments = [_mean_of_cells(cells @ _of_voxels(f(alpha), cells), samples) for f in (np.cos, np.sin)]
         return torch.stack(moments, 1)

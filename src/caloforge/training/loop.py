@@ -29,7 +29,10 @@ Augment = Callable[[Tensor, Tensor, torch.Generator], Features]
 
 
 class TrainingConfig(BaseModel):
-    """How long and how fast to train."""
+    """How long and how fast to train.
+
+    Args: the fields below, each with its description and bounds.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     steps: int = Field(2000, ge=1, description="optimiser steps")
@@ -74,7 +77,15 @@ class TrainingConfig(BaseModel):
 
 @dataclass
 class TrainingState:
-    """All that a later step depends on."""
+    """All that a later step depends on.
+
+    Args:
+        model: the weights of the latest step.
+        average: the averaged weights (EMA), which are saved and validated.
+        optimisers: of each player, by name.
+        step: steps done.
+        penalties: laws of physics for each stage.
+    """
 
     model: Generator
     average: Generator
@@ -86,7 +97,13 @@ class TrainingState:
     def start(
         cls, model: Generator, config: TrainingConfig, penalties: dict[Stage, PhysicsPenalty] | None = None
     ) -> "TrainingState":
-        """Before the first step; ``penalties`` for the stages of the model, on its device."""
+        """Before the first step; ``penalties`` for the stages of the model, on its device.
+
+        Args:
+            model: with its starting weights, on the device where it is trained.
+            config: how long and how fast.
+            penalties: for the stages of the model, on its device.
+        """
         optimisers: dict[str, torch.optim.Optimizer] = {
             player.name: torch.optim.AdamW(
                 player.parameters, lr=config.learning_rate, betas=player.betas, weight_decay=config.weight_decay
@@ -97,6 +114,7 @@ class TrainingState:
         return cls(model, average, optimisers, penalties=penalties or {})
 
     def state_dict(self) -> dict[str, Any]:
+        """All of it as tensors and numbers."""
         return {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
@@ -106,6 +124,14 @@ class TrainingState:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to where ``state_dict`` was called.
+
+        Args:
+            state: what it returned, of a training with the same configuration.
+
+        Raises:
+            RuntimeError, KeyError, ValueError: the state is of another configuration.
+        """
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         for name, optimiser in self.optimisers.items():
@@ -130,6 +156,16 @@ def fit(
     ``until`` asks for more steps than ``config.steps``; their learning rate is constant (see `training.swag`).
 
     The caller stops early by not asking for more; ``state`` is then a valid place to resume from.
+
+    Args:
+        state: where to go on from.
+        train: features and conditions of the training showers.
+        validation: features and conditions of held-out showers.
+        config: how long and how fast.
+        seed: of batches, noise and images.
+        augment: draws an image of each shower of a batch.
+        balance: draws the rows of a batch; None: all alike.
+        until: last step, if it is not ``config.steps``.
 
     Raises:
         TrainingDiverged: the loss is not finite.

@@ -38,7 +38,10 @@ _DISAGREES = (0.2, 5.0)  # the truth violates a law by this much of a shower's s
 
 
 class PenaltyConfig(BaseModel):
-    """Which laws to hold a model to, and where."""
+    """Which laws to hold a model to, and where.
+
+    Args: the fields below, each with its description and bounds.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     laws: dict[str, tuple[float, ...] | None] = Field(
@@ -72,7 +75,11 @@ class PenaltyConfig(BaseModel):
         return np.geomspace(low, high, self.points)
 
     def of_stage(self, stage: Stage) -> "PenaltyConfig":
-        """With the laws that this stage of a model has to obey: those of cells, or all others."""
+        """With the laws that this stage of a model has to obey: those of cells, or all others.
+
+        Args:
+            stage: layer energies or cells.
+        """
         chosen = {name: given for name, given in self.laws.items() if LAWS[name].needs_cells == (stage == "shape")}
         return self.model_copy(update={"laws": chosen})
 
@@ -118,6 +125,10 @@ class PhysicsPenalty(nn.Module):
     @classmethod
     def of(cls, config: PenaltyConfig, showers: Showers) -> dict[Stage, "PhysicsPenalty"]:
         """One for each stage that has to obey laws, with laws fitted to training showers.
+
+        Args:
+            config: which laws, and where.
+            showers: of the training split.
 
         Raises:
             EmptySample: too few showers to fit a law.

@@ -52,14 +52,24 @@ _KEEP_PROBABILITY = "keep_probability.mean"  # there after a training with balan
 
 @dataclass(frozen=True)
 class Run:
-    """A trained model with its preprocessing and history, ready to sample."""
+    """A trained model with its preprocessing and history, ready to sample.
+
+    Args:
+        model: with averaged weights, not to be trained on.
+        pipeline: its preprocessing, which the model holds as well.
+        provenance: where the model comes from.
+    """
 
     model: Generator
     pipeline: Pipeline
     provenance: dict[str, Any]
 
     def to(self, device: torch.device) -> "Run":
-        """The same run, its model and preprocessing moved to a device."""
+        """The same run, its model and preprocessing moved to a device.
+
+        Args:
+            device: where it is computed.
+        """
         return Run(self.model.to(device), self.pipeline.to(device), self.provenance)
 
 
@@ -94,6 +104,13 @@ def save_run(
 ) -> None:
     """Write the model's weights with all that gives them meaning.
 
+    Args:
+        folder: of the run; it exists.
+        model: with averaged weights.
+        pipeline: the preprocessing, fitted.
+        config_yaml: text of the whole configuration.
+        provenance: where the model comes from, as JSON can hold it.
+
     Raises:
         UnwritablePath: the folder cannot be written.
     """
@@ -114,6 +131,9 @@ def shipped_models() -> dict[str, Path]:
 def run_folder(name: str | Path) -> Path:
     """The folder of a run: the path itself where there is one, else that of the shipped model of this name.
 
+    Args:
+        name: a path, or name of a shipped model.
+
     Raises:
         BadFile: neither a folder nor a shipped model.
     """
@@ -127,6 +147,9 @@ def run_folder(name: str | Path) -> Path:
 
 def load_run(name: str | Path) -> Run:
     """Read a run folder, or a shipped model by its name.
+
+    Args:
+        name: a path, or name of a shipped model.
 
     Raises:
         UnknownModel: its model is defined in a file that was not given.
@@ -147,13 +170,17 @@ def load_run(name: str | Path) -> Run:
     if _KEEP_PROBABILITY in weights:
         n_components, n_terms = weights[_KEEP_PROBABILITY].shape
         model.keep_probability = KeepProbability(n_terms, n_components)
-    kept = {k: v for k, v in model.state_dict().items() if k.startswith(_PIPELINE)}
-    _load(model, weights | kept, folder / "weights.safetensors")
+    of_pipeline = {k: v for k, v in model.state_dict().items() if k.startswith(_PIPELINE)}
+    _load(model, weights | of_pipeline, folder / "weights.safetensors")
     return Run(model.eval().requires_grad_(False), pipeline, _read_json(folder / "provenance.json"))
 
 
 def save_snapshots(folder: Path, taken: Snapshots) -> None:
     """Write the snapshots of SWAG beside the weights.
+
+    Args:
+        folder: of the run.
+        taken: parameter -> (S, ...) values.
 
     Raises:
         UnwritablePath: the folder cannot be written.
@@ -162,12 +189,19 @@ def save_snapshots(folder: Path, taken: Snapshots) -> None:
 
 
 def has_snapshots(folder: Path) -> bool:
-    """Whether the run was trained with SWAG."""
+    """Whether the run was trained with SWAG.
+
+    Args:
+        folder: of the run.
+    """
     return (folder / _SNAPSHOTS).is_file()
 
 
 def load_snapshots(folder: Path) -> Snapshots:
     """The snapshots of a run trained with SWAG.
+
+    Args:
+        folder: of the run.
 
     Raises:
         BadFile: there are none, or they are damaged.
@@ -210,12 +244,24 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def save_state(folder: Path, state: TrainingState) -> None:
-    """Write what resuming needs."""
+    """Write what resuming needs.
+
+    Args:
+        folder: of the run.
+        state: after any step.
+
+    Raises:
+        UnwritablePath: the folder cannot be written.
+    """
     _replace(folder / "state.pt", lambda target: torch.save(state.state_dict(), target))
 
 
 def load_state(folder: Path, state: TrainingState) -> None:
     """Continue from a saved state, tensors only.
+
+    Args:
+        folder: of the run.
+        state: of a training with the same configuration; it is changed.
 
     Raises:
         BadFile: no state, damaged, or of another model.

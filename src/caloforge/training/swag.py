@@ -42,6 +42,15 @@ def snapshots(
 
     The averaged weights of ``state`` stay as they are.
 
+    Args:
+        state: after ``config.steps`` steps; its model moves on.
+        train: features and conditions of the training showers.
+        config: how long and how fast.
+        seed: of the run.
+        augment: draws an image of each shower of a batch.
+        balance: draws the rows of a batch.
+        report: called with the record of each further step.
+
     Raises:
         TrainingDiverged: the loss is not finite.
     """
@@ -61,7 +70,16 @@ def _sampled(model: Generator) -> dict[str, Tensor]:
 
 
 def draw_weights(snapshots: Snapshots, generator: torch.Generator) -> dict[str, Tensor]:
-    """One draw of every parameter from the Gaussian of at least two snapshots."""
+    r"""One draw of every parameter from the Gaussian of at least two snapshots.
+
+    .. math:: \theta = \bar\theta + \tfrac{1}{\sqrt 2} \Sigma_\text{diag}^{1/2} z_1 + \frac{1}{\sqrt{2(S-1)}} D z_2
+
+    Args:
+        snapshots: parameter -> (S, ...) values.
+        generator: draws the random numbers.
+
+    Source: Maddox et al., arXiv:1902.02476, equation 1.
+    """
     n = len(next(iter(snapshots.values())))
     low_rank = torch.randn(n, generator=generator)
     return {name: _draw(values, low_rank, generator) for name, values in snapshots.items()}

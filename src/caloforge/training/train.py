@@ -44,9 +44,14 @@ class TrainingAlarm(CaloforgeError):
 
 
 def can_resume(folder: Path, config_yaml: str) -> bool:
-    """Whether the folder holds an unfinished run of this very configuration."""
-    kept = folder / "config.yaml"
-    same = kept.is_file() and kept.read_text() == config_yaml
+    """Whether the folder holds an unfinished run of this very configuration.
+
+    Args:
+        folder: of the run.
+        config_yaml: text of the whole configuration.
+    """
+    config = folder / "config.yaml"
+    same = config.is_file() and config.read_text() == config_yaml
     return same and (folder / "state.pt").is_file() and not (folder / "weights.safetensors").exists()
 
 
@@ -58,14 +63,14 @@ def _prepare_folder(folder: Path, config_yaml: str, resume: bool) -> None:
         BadFile: ``resume`` with another configuration.
         UnwritablePath: the folder cannot be made.
     """
-    kept = folder / "config.yaml"
-    if resume and kept.is_file() and kept.read_text() != config_yaml:
-        raise BadFile(kept, "the run was started with another configuration", "resume with the same one")
+    config = folder / "config.yaml"
+    if resume and config.is_file() and config.read_text() != config_yaml:
+        raise BadFile(config, "the run was started with another configuration", "resume with the same one")
     if not resume and folder.exists() and any(folder.iterdir()):
         raise BadValue("output folder", str(folder), "it is not empty; give another, or --resume the run in it")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        kept.write_text(config_yaml)
+        config.write_text(config_yaml)
     except OSError as error:
         raise UnwritablePath(folder, error.strerror or str(error)) from error
 

@@ -30,7 +30,7 @@ from numpy import ndarray as Array
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.errors import BinningMismatch, EmptySample
-from caloforge.generation.expectation import Expectation, ensemble_draws, half_width
+from caloforge.generation.uncertainty import Expectation, ensemble_draws, half_width
 from caloforge.physics.observables import select, tabulate
 from caloforge.training.ensemble import Ensemble
 from caloforge.units import GeV

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from caloforge.diagnosis.coverage.intervals import Coverage
 from caloforge.diagnosis.coverage.study import GROWTH, CoverageStudy
-from caloforge.generation.expectation import half_width
+from caloforge.generation.uncertainty import half_width
 from caloforge.physics.observables import OBSERVABLES
 from caloforge.reporting.style import BAND, MUTED, TRUTH, figure, look, plain_label, power_label
 from caloforge.units import GeV

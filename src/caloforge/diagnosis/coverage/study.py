@@ -21,7 +21,7 @@ from caloforge.diagnosis.coverage.recalibration import (
     fit_recalibration,
 )
 from caloforge.errors import EmptySample
-from caloforge.generation.expectation import Expectation, ensemble_expectation
+from caloforge.generation.uncertainty import Expectation, ensemble_expectation
 from caloforge.physics.observables import select
 from caloforge.training.ensemble import Ensemble
 
