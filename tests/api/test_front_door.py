@@ -280,14 +280,12 @@ class TestValidate:
         assert page.startswith("<p><b>")
         assert "<table" in page
 
-    def test_the_training_file_is_recognised(self, truth, showers):
-        """What a model was trained on is judged on its test split only, whichever way both are given."""
-        training = Provenance.model_validate({"training": {"showers_digest": truth.digest}})
-        fake = replace(showers[:5], provenance=training)
-        assert truth_split("auto", truth, [fake]) == "test"
-        assert truth_split("auto", truth[:50], [fake]) == "test"
-        assert truth_split("auto", truth[:50].read(), [fake]) == "all"
-        assert truth_split("auto", truth, [truth.read()]) == "all"
+    def test_training_showers_are_left_out(self, truth, showers):
+        """What a model was trained on judges nothing, whichever way both are given."""
+        fake = replace(showers[:5], training_ids=truth[:7].read().ids)
+        for source in (truth, truth[:50], truth[:50].read()):
+            assert truth_split("auto", source, [fake])[1] == {"split": "unseen", "left_out": 7}
+        assert truth_split("auto", truth, [truth.read()])[1]["left_out"] == 0
 
     def test_refuses(self, truth):
         with pytest.raises(UnknownName, match="strict"):

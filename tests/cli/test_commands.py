@@ -64,7 +64,8 @@ def test_train_generate_validate(call, config, truth, tmp_path, monkeypatch):
     assert code == 0
     assert (tmp_path / "report" / "report.html").is_file()
     report = json.loads((tmp_path / "report" / "report.json").read_text())
-    assert report["provenance"]["truth"]["split"] == "test"  # the model was trained on this very file
+    assert report["provenance"]["truth"]["split"] == "unseen"  # the model was trained on this very file
+    assert report["provenance"]["truth"]["left_out"] == 3000 - report["samples"]["truth"]
     assert report["samples"]["truth"] < 1000
 
 

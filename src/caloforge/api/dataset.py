@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, overload
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt64
 from matplotlib.figure import Figure
 from numpy import ndarray as Array
 
@@ -75,6 +75,11 @@ class Dataset:
     def whole(self) -> bool:
         """Whether these are all showers of the file."""
         return self._rows == range(len(self._file))
+
+    @property
+    def training_ids(self) -> UInt64[Array, " k"]:
+        """Ids of the showers that the generator of these was trained on; none where the file does not say."""
+        return self._file.training_ids
 
     @property
     def digest(self) -> str:

@@ -172,7 +172,10 @@ class Model:
                 parts.append(part)
                 progress(sum(map(len, parts)), len(asked))
             return replace(
-                Showers.concatenate(parts), detector=self.detector, provenance=Provenance.model_validate(facts)
+                Showers.concatenate(parts),
+                detector=self.detector,
+                provenance=Provenance.model_validate(facts),
+                training_ids=self.ensemble.training_ids.all,
             )
         self._stream(asked, seed, batch, Path(output), facts, progress)
         return open_dataset(output)
@@ -190,6 +193,7 @@ class Model:
                 done += len(showers)
                 progress(done, len(asked))
                 start = time.perf_counter()
+            writer.keep_training_ids(self.ensemble.training_ids.all)
             writer.note(host_ms_per_shower=1e3 * seconds / len(asked))
 
     def _batches(self, incident: Incident, seed: int, batch: int) -> Iterator[Showers]:

@@ -1,19 +1,22 @@
 """The truth of a comparison: one or several files, each whole or only the showers that no model was trained on."""
 
-__all__ = ["Joined", "open_truth", "truth_split"]
+__all__ = ["Joined", "left_out_text", "open_truth", "truth_split"]
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from caloforge.data.bundled import showers_path
 from caloforge.data.opening import open_showers
 from caloforge.data.showers import Showers
 from caloforge.data.source import KnownSource, Source
 from caloforge.data.splits import SplitOf
+from caloforge.data.unseen import Unseen
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning, require_one_mesh
 
@@ -37,7 +40,7 @@ class Joined:
 def open_truth(
     stack: ExitStack, paths: Sequence[Path], split: str, mesh: Binning | None, judged: KnownSource
 ) -> tuple[Source, list[dict[str, Any]]]:
-    """Truth files for judged showers, and what they are; ``auto`` takes the test split of a file trained on.
+    """Truth files for judged showers, and what they are; ``auto`` leaves out what was trained on.
 
     Raises:
         BadValue: a file given twice.
@@ -50,16 +53,40 @@ def open_truth(
     for path in paths:
         file = stack.enter_context(open_showers(path, mesh))
         require_one_mesh(file.binning, judged.binning)
-        part = truth_split(split, file, [judged])
-        parts.append(SplitOf(file, "test") if part == "test" else file)
-        facts.append({"file": str(path), "split": part, **file.provenance.facts})
+        source, part = truth_split(split, file, [judged])
+        parts.append(source)
+        facts.append({"file": str(path), **part, **file.provenance.facts})
     return Joined(tuple(parts)), facts
 
 
-def truth_split(split: str, truth: KnownSource, judged: Sequence[KnownSource]) -> str:
-    """``auto`` is the test split where any of the models was trained on this very truth."""
-    if split != "auto":
-        return split
-    runs = [file.provenance.training for file in judged if file.provenance.training]
-    trained = {digest for run in runs for digest in (run.showers_digest, run.data.file_digest if run.data else None)}
-    return "test" if trained - {None} and truth.digest in trained else "all"
+def truth_split(split: str, truth: KnownSource, judged: Sequence[KnownSource]) -> tuple[Source, dict[str, Any]]:
+    """The showers of a truth that may judge, and what they are.
+
+    Args:
+        split: ``auto`` leaves out the showers that any of the models was trained on, ``test`` takes the test split,
+            ``all`` takes everything.
+        truth: showers of full simulation.
+        judged: generated showers, which carry the ids of the training showers of their models.
+
+    Raises:
+        EmptySample: the models were trained on all of the truth.
+    """
+    if split == "test":
+        return SplitOf(truth, "test"), {"split": "test"}
+    if split == "all":
+        return truth, {"split": "all"}
+    ids = np.concatenate([sample.training_ids for sample in judged])
+    unseen = Unseen(truth, ids)
+    facts: dict[str, Any] = {"split": "unseen", "left_out": unseen.count_left_out() if len(ids) else 0}
+    silent = [sample for sample in judged if sample.provenance.training and not len(sample.training_ids)]
+    if silent:
+        facts["training_showers_unknown_of"] = [str(getattr(sample, "path", "a sample")) for sample in silent]
+    return unseen, facts
+
+
+def left_out_text(facts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What to say of the showers that were left out, one sentence each; empty where there is nothing to say."""
+    count = sum(part.get("left_out", 0) for part in facts)
+    files = sorted({name for part in facts for name in part.get("training_showers_unknown_of", ())})
+    lines = [f"{count} showers of the truth left out: the model was trained on them"] if count else []
+    return lines + [f"{name} does not say which showers its model was trained on: none left out" for name in files]

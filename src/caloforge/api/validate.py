@@ -11,8 +11,6 @@ from caloforge.api.dataset import Dataset, open_dataset
 from caloforge.api.truth import truth_split
 from caloforge.classifiers.protocol import PROTOCOLS
 from caloforge.data.showers import Showers
-from caloforge.data.source import Source
-from caloforge.data.splits import SplitOf
 from caloforge.errors import BadValue, UnknownName
 from caloforge.geometry.binning import Binning
 from caloforge.physics.plugins import load_file, load_plugins
@@ -84,12 +82,11 @@ def validate(
 
         reference = opened(truth)
         judged = {name: opened(sample) for name, sample in _named(generated)}
-        part = truth_split(split, reference, list(judged.values()))
+        source, part = truth_split(split, reference, list(judged.values()))
         facts: dict[str, Any] = {
-            "truth": {**_origin(reference), "split": part},
+            "truth": {**_origin(reference), **part},
             **{name: _origin(sample) for name, sample in judged.items()},
         }
-        source: Source = SplitOf(reference, "test") if part == "test" else reference
         return run_validation(
             source,
             dict(judged) if len(judged) > 1 else next(iter(judged.values())),

@@ -12,7 +12,7 @@ import numpy as np
 import typer
 
 from caloforge import __version__
-from caloforge.api.truth import open_truth
+from caloforge.api.truth import left_out_text, open_truth
 from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables, one_a_shower
 from caloforge.cli.progress import track
 from caloforge.data.opening import find_binning, open_showers
@@ -42,7 +42,7 @@ def amplification(
     ] = None,
     split: Annotated[
         Literal["auto", "test", "all"],
-        typer.Option(help="showers of the truth to use; auto: test if the model was trained on this truth"),
+        typer.Option(help="showers of the truth to use; auto: those that the model was not trained on"),
     ] = "auto",
     binning: BinningOption = None,
     observables: ObservablesOption = None,
@@ -72,6 +72,8 @@ def amplification(
     }
     written = answer | {"caloforge": __version__, "provenance": origin}
     write_files(output, {**_plots(found), "amplification.json": json.dumps(written, indent=1).encode() + b"\n"})
+    for line in [] if json_only else left_out_text(facts):
+        print(line)
     print(json.dumps(answer) if json_only else f"{_text(found)}\n{output / 'amplification.json'}")
 
 

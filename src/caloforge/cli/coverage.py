@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from caloforge.cli.models import ModelsFile, load_models
 from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables
 from caloforge.cli.progress import track
-from caloforge.data.bundled import showers_path
 from caloforge.data.opening import open_showers
 from caloforge.data.showers import Showers
-from caloforge.data.splits import Split, take_split
+from caloforge.data.unseen import unseen_showers
 from caloforge.diagnosis.coverage.plots import draw_coverage, draw_growth
 from caloforge.diagnosis.coverage.recalibration import ONE_SIGMA, TWO_SIGMA
 from caloforge.diagnosis.coverage.study import GROWTH, CoverageStudy, measure_coverage
@@ -48,8 +48,8 @@ def coverage(
 ) -> None:
     """Coverage of the 68 and 95 % intervals of expectations on held-out showers, in range and outside.
 
-    Of a file that the models were trained on, only showers that they did not see are taken: the test split as truth,
-    validation and test split to fit (only the validation split where --fit and --truth are the same file).
+    Showers that a model was trained on or stopped by are left out of the truth; those it was trained on, and those of
+    the truth, are left out of --fit, whatever files they come in.
     """
     load_models(models_file)
     require_new(output / "coverage.json", overwrite, [*truth, fit])
@@ -58,37 +58,35 @@ def coverage(
     posteriors = [(path, load_posterior(path, draws, seed)) for path in runs]
     if single:
         posteriors.append((single, load_ensemble(single)))
-    digests = {str(models.provenance.get("showers_digest")) for _, models in posteriors}
-    held_out = _held_out(truth, binning, digests, ("test",))
-    fitted = None
-    if fit:
-        same = any(showers_path(fit).resolve() == showers_path(path).resolve() for path in truth)
-        fitted = (_held_out([fit], binning, digests, ("validation",) if same else ("validation", "test")), str(fit))
+    ids = [models.training_ids for _, models in posteriors]
+    train, both = (np.concatenate([getattr(each, name) for each in ids]) for name in ("train", "all"))
+    showers = _read(truth, binning)
+    held_out = unseen_showers(showers, both)
+    fitted = (unseen_showers(_read([fit], binning), np.concatenate([train, held_out.ids])), str(fit)) if fit else None
+    left_out = len(showers) - len(held_out)
     studies: list[CoverageStudy] = []
     with track("coverage", float(len(posteriors))) as progress:
         for i, (path, models) in enumerate(posteriors):
             name = path.name if i < len(runs) else f"{path.name} alone"
             studies.append(measure_coverage(name, models, held_out, fitted, bins, repeats, seed, growth, own))
             progress(i + 1.0, name)
-    answer = _answer(studies, [path for path, _ in posteriors], truth, fit, len(held_out))
+    answer = _answer(studies, [path for path, _ in posteriors], truth, fit, len(held_out)) | {"left_out": left_out}
     contents = {
         "coverage.png": png(draw_coverage(studies)),
         "growth.png": png(draw_growth(studies)),
         "coverage.json": json.dumps(answer, indent=1).encode() + b"\n",
     }
     write_files(output, contents)
+    if left_out and not json_only:
+        print(f"{left_out} showers of the truth left out: a model was trained on them")
     print(json.dumps(answer) if json_only else f"{_text(studies, len(held_out))}\n{output / 'coverage.json'}")
 
 
-def _held_out(paths: Sequence[Path], binning: str | None, digests: set[str], splits: Sequence[Split]) -> Showers:
-    """Showers of all files, less what the models were trained on."""
+def _read(paths: Sequence[Path], binning: str | None) -> Showers:
     parts = []
     for path in paths:
         with open_showers(path, binning) as file:
-            showers = file.read()
-        if showers.digest in digests:
-            showers = Showers.concatenate([take_split(showers, split) for split in splits])
-        parts.append(showers)
+            parts.append(file.read())
     return Showers.concatenate(parts)
 
 

@@ -22,7 +22,7 @@ from caloforge.units import parse_energy
 def interpret(
     run: Annotated[Path, typer.Argument(help="run folder, or the name of a model that comes with caloforge")],
     output: Annotated[Path, typer.Option("-o", "--output", help="folder for the page, plots and JSON")],
-    truth: Annotated[Path, typer.Option(help="HDF5 file of showers, or bundled; only its test split is used")] = Path(
+    truth: Annotated[Path, typer.Option(help="file of showers, or bundled; training showers are left out")] = Path(
         BUNDLED
     ),
     n: Annotated[int, typer.Option("-n", min=100, help="showers to generate for each question")] = 5000,

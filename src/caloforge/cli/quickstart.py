@@ -176,6 +176,7 @@ def _generate(
             parts.append(part)
             bar(sum(map(len, parts)))
             start = time.perf_counter()
+        writer.keep_training_ids(run.training_ids.all)
     return Showers.concatenate(parts), 1e3 * seconds / len(energies)
 
 

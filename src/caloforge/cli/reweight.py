@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from caloforge import __version__
-from caloforge.api.truth import open_truth
+from caloforge.api.truth import left_out_text, open_truth
 from caloforge.classifiers.auc import FAST
 from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables
 from caloforge.cli.progress import track
@@ -56,7 +56,7 @@ def reweight(
     clip: Annotated[float, typer.Option(min=1.0, help="largest weight, before their mean is set to one")] = CLIP,
     split: Annotated[
         Literal["auto", "test", "all"],
-        typer.Option(help="showers of the truth to use; auto: test if the model was trained on this truth"),
+        typer.Option(help="showers of the truth to use; auto: those that the model was not trained on"),
     ] = "auto",
     binning: BinningOption = None,
     observables: ObservablesOption = None,
@@ -82,6 +82,8 @@ def reweight(
         if truth:
             chosen = _chosen(observable)
             reference, facts = open_truth(stack, truth, split, mesh, showers)
+            for line in [] if json_only else left_out_text(facts):
+                print(line)
             answer = _fit(showers, reference, origin | {"truth": facts}, output, report, chosen, clip, seed)
         elif fitted is not None:
             answer = _extend(showers, fitted, origin, output)

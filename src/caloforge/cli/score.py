@@ -20,7 +20,8 @@ from caloforge.data.incident import Incident
 from caloforge.data.opening import open_showers
 from caloforge.data.showers import Showers
 from caloforge.data.splits import Split, take_split
-from caloforge.errors import BadValue, UnwritablePath
+from caloforge.data.unseen import unseen_showers
+from caloforge.errors import BadValue, EmptySample, UnwritablePath
 from caloforge.files import require_new
 from caloforge.generation.likelihood import (
     credible_interval,
@@ -39,7 +40,9 @@ def score(
     output: Annotated[Path, typer.Option("-o", "--output", help="JSON with the scores of every shower")],
     binning: BinningOption = None,
     observables: ObservablesOption = None,
-    split: Annotated[Split | None, typer.Option(help="only showers of this split")] = None,
+    split: Annotated[
+        Split | None, typer.Option(help="only this split; default: showers that did not train the model")
+    ] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="score the first so many showers")] = 100,
     observable: Annotated[list[str] | None, typer.Option(help="one of one value a shower; default: all")] = None,
     draws: Annotated[int, typer.Option(min=20, help="showers to draw for each, at its own conditions")] = 100,
@@ -59,7 +62,11 @@ def score(
     trained = load_run(run)
     with open_showers(showers, binning) as file:
         given = file.read()
-    given = (take_split(given, split) if split else given)[:n]
+    unseen = unseen_showers(given, trained.training_ids.all)
+    left_out = 0 if split else len(given) - len(unseen)
+    given = (take_split(given, split) if split else unseen)[:n]
+    if len(given) == 0:
+        raise EmptySample("scoring needs showers that did not train the model, or of the split", 0)
     trained.pipeline.condition.check_range(Incident.of(given))
     with track("scoring", 1.0) as progress:
         alike = draw_alike(trained.model, trained.pipeline, Incident.of(given), draws, seed)
@@ -69,10 +76,22 @@ def score(
             scores = {"log_likelihood": _likelihood(trained, given, alike, samples, seed)} | scores
         progress(1.0, "done")
     summary = {name: _summary(entry, level) for name, entry in scores.items()}
-    facts = {"run": str(run), "showers": len(given), "draws": draws, "samples": samples, "level": level, "seed": seed}
+    facts = {
+        "run": str(run),
+        "showers": len(given),
+        "left_out": left_out,
+        "draws": draws,
+        "samples": samples,
+        "level": level,
+        "seed": seed,
+    }
     answer = {**facts, "summary": summary}
     _write(output, {**answer, "incident_energy": given.incident_energy.tolist(), "scores": _plain(scores)})
-    print(json.dumps(answer) if json_only else f"{_table(summary, level)}\n{output}")
+    print(json.dumps(answer) if json_only else f"{_left_out(left_out)}{_table(summary, level)}\n{output}")
+
+
+def _left_out(count: int) -> str:
+    return f"{count} showers left out: the model was trained on them\n" if count else ""
 
 
 def _names(observable: list[str] | None) -> list[str]:

@@ -10,14 +10,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from caloforge.api.truth import truth_split
+from caloforge.api.truth import left_out_text, truth_split
 from caloforge.classifiers.protocol import PROTOCOLS
 from caloforge.cli.models import DeviceName
 from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables
 from caloforge.cli.progress import track
 from caloforge.data.opening import find_binning, open_showers
-from caloforge.data.source import Source
-from caloforge.data.splits import SplitOf
 from caloforge.device import choose_device
 from caloforge.errors import BadValue
 from caloforge.files import require_new, require_writable
@@ -47,7 +45,7 @@ def validate(
     binning: BinningOption = None,
     split: Annotated[
         Literal["auto", "test", "all"],
-        typer.Option(help="showers of the truth to compare with; auto: test if a model was trained on this truth"),
+        typer.Option(help="showers of the truth to use; auto: those that the model was not trained on"),
     ] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="same seed, same report")] = 1,
     allow_different_conditions: Annotated[
@@ -69,12 +67,11 @@ def validate(
     with ExitStack() as stack, track("validating", 1.0) as progress:
         reference = stack.enter_context(open_showers(truth, mesh))
         judged = {name: stack.enter_context(open_showers(path, mesh)) for name, path in _named(generated)}
-        part = truth_split(split, reference, list(judged.values()))
+        source, part = truth_split(split, reference, list(judged.values()))
         facts = {
-            "truth": {**reference.origin(reference.path), "split": part},
+            "truth": {**reference.origin(reference.path), **part},
             **{name: f.origin(f.path) for name, f in judged.items()},
         }
-        source: Source = SplitOf(reference, "test") if part == "test" else reference
         several = dict(judged) if len(judged) > 1 else judged["generated"]
         report = run_validation(
             source,
@@ -88,7 +85,7 @@ def validate(
             quick,
             progress,
         )
-    print(json.dumps(report.to_dict()) if json_only else report.verdict)
+    print(json.dumps(report.to_dict()) if json_only else "\n".join([*left_out_text([part]), report.verdict]))
     if output:
         with track("drawing", 1.0) as progress:
             path = report.write(output, progress=progress)

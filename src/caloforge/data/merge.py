@@ -61,14 +61,16 @@ def merge_files(
         warn(text)
     with open_showers(sources[0], binning) as first:
         detector = first.detector
-    ids = []
+    ids, training_ids = [], []
     with ShowerWriter(output, mesh, detector, _provenance(parts, warnings), mantissa_bits) as writer:
         for source in sources:
             with open_showers(source, binning) as file:
+                training_ids.append(file.training_ids)
                 for batch in file.batches():
                     writer.append(batch)
                     ids.append(_sure_ids(batch))
         _refuse_twice(np.concatenate(ids), sources, parts)
+        writer.keep_training_ids(np.concatenate(training_ids))
     return output
 
 

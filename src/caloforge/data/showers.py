@@ -1,9 +1,9 @@
 """Showers: the object that every stage takes or returns; validated once, immutable, sliceable."""
 
-__all__ = ["Showers"]
+__all__ = ["NO_IDS", "Showers"]
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,7 @@ from caloforge.data.provenance import Provenance
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning, require_one_mesh
 
+NO_IDS = np.empty(0, np.uint64)
 _ARRAYS = ("energy", "incident_energy", "pdg", "theta", "phi")
 
 
@@ -33,6 +34,7 @@ class Showers:
         binning: the mesh.
         detector: name of the detector, or "unknown".
         provenance: how the showers were made; empty where unknown.
+        training_ids: of generated showers: ids of those that their model was trained on.
 
     Raises:
         BadValue: wrong shapes, NaN or infinite values, negative cell energies, incident energies that are not
@@ -47,6 +49,7 @@ class Showers:
     binning: Binning
     detector: str = "unknown"
     provenance: Provenance = field(default_factory=Provenance, repr=False)
+    training_ids: UInt64[Array, " k"] = field(default_factory=NO_IDS.copy, repr=False)
 
     def __post_init__(self) -> None:
         self._check_shapes()
@@ -94,7 +97,7 @@ class Showers:
 
     def __getitem__(self, index: slice | Int[Array, " n"] | Bool[Array, " N"]) -> "Showers":
         arrays = {name: getattr(self, name)[index] for name in _ARRAYS}
-        return Showers(binning=self.binning, detector=self.detector, provenance=self.provenance, **arrays)
+        return replace(self, **arrays)
 
     def batches(self, size: int = 1000) -> Iterator["Showers"]:
         """The showers in order, ``size`` at a time, as a file gives them."""
@@ -114,6 +117,8 @@ class Showers:
         fields: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS}
         if all((part.detector, part.provenance) == (first.detector, first.provenance) for part in parts):
             fields |= {"detector": first.detector, "provenance": first.provenance}
+        if any(len(part.training_ids) for part in parts):
+            fields["training_ids"] = np.unique(np.concatenate([part.training_ids for part in parts]))
         return cls(binning=binning, **fields)
 
     @property

@@ -5,6 +5,9 @@ __all__ = ["KnownSource", "Source"]
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
+from jaxtyping import UInt64
+from numpy import ndarray as Array
+
 from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning
@@ -37,3 +40,7 @@ class KnownSource(Source, Protocol):
     @property
     def digest(self) -> str:
         """Hash of the showers, whatever their order."""
+
+    @property
+    def training_ids(self) -> UInt64[Array, " k"]:
+        """Ids of the showers that the generator of these was trained on; none where that is not known."""

@@ -13,12 +13,14 @@ from typing import Any
 
 import h5py
 import numpy as np
+from jaxtyping import UInt64
+from numpy import ndarray as Array
 
 from caloforge.data.checks import describe_open_error, doubts_of_response, refuse_response
 from caloforge.data.ids import digest_of
 from caloforge.data.incident import Incident
 from caloforge.data.provenance import Provenance, parse_provenance
-from caloforge.data.showers import Showers
+from caloforge.data.showers import NO_IDS, Showers
 from caloforge.data.writer import COLUMNS
 from caloforge.errors import BadFile, BadValue
 from caloforge.geometry.binning import Binning
@@ -158,6 +160,13 @@ class ShowerFile:
     def digest(self) -> str:
         """Hash of all showers, whatever their order, as of `Showers`; reads the file in batches."""
         return digest_of(np.concatenate([batch.ids for batch in self.batches()]))
+
+    @property
+    def training_ids(self) -> UInt64[Array, " k"]:
+        """Ids of the showers that the generator of these was trained on; none where the file does not say."""
+        if "training_ids" not in self._file:
+            return NO_IDS
+        return np.asarray(self._file["training_ids"], np.uint64)
 
     @property
     def detector(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt64
 from numpy import ndarray as Array
 
 from caloforge.data.provenance import Provenance
@@ -106,6 +106,11 @@ class ShowerWriter:
         dataset.resize(start + len(rows), axis=0)
         dataset[start:] = rows
 
+    def keep_training_ids(self, ids: UInt64[Array, " k"]) -> None:
+        """Keep the ids of the showers that the generator of these was trained on: a judgement leaves them out."""
+        if len(ids):
+            self._file.create_dataset("training_ids", data=np.unique(ids), compression="gzip")
+
     def note(self, **facts: Any) -> None:
         """Add facts known only at the end (host time per shower, say) to the provenance."""
         self.provenance = self.provenance.with_facts(**facts)
@@ -134,3 +139,4 @@ def write_showers(
     """Write one file at once; arguments and errors as of `ShowerWriter`."""
     with ShowerWriter(path, showers.binning, detector, provenance, mantissa_bits) as writer:
         writer.append(showers)
+        writer.keep_training_ids(showers.training_ids)

@@ -13,7 +13,7 @@ from torch import Tensor
 from caloforge.classifiers.auc import ClassifierSettings
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
-from caloforge.data.splits import take_split
+from caloforge.data.unseen import unseen_showers
 from caloforge.diagnosis.collapse.conditional_scale import ConditionalScale
 from caloforge.diagnosis.collapse.three_samples import COLUMNS
 from caloforge.errors import BadObservable, BadValue, BinningMismatch, EmptySample
@@ -52,9 +52,9 @@ class Study:
     def of(cls, run: Run, truth: Showers, seed: int, n: int, names: Sequence[str] | None) -> "Study":
         if not truth.binning.same_cells(run.pipeline.binning):
             raise BinningMismatch(run.pipeline.binning.name, truth.binning.name)
-        held_out = take_split(truth, "test")
+        held_out = unseen_showers(truth, run.training_ids.all)
         if len(held_out) < _FEWEST:
-            raise EmptySample(f"an interpretation needs {_FEWEST} showers in the test split", len(held_out))
+            raise EmptySample(f"an interpretation needs {_FEWEST} showers that did not train the model", len(held_out))
         run.pipeline.condition.check_range(Incident.of(held_out))
         shapes, left_out = _usable(held_out, names)
         table = _columns(held_out, shapes)

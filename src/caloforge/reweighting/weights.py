@@ -166,4 +166,5 @@ def unweight(
             writer.append(batch[kept])
             accepted, done = accepted + int(kept.sum()), done + len(batch)
             progress(done)
+        writer.keep_training_ids(showers.training_ids)
     return accepted

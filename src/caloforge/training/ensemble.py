@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 
 from caloforge.data.showers import Showers
+from caloforge.data.unseen import TrainingIds
 from caloforge.device import CPU
 from caloforge.errors import BadFile, BadValue, BinningMismatch, UnwritablePath
 from caloforge.models import ModelConfig
@@ -74,6 +76,13 @@ class Ensemble:
         """Of the first member, with the number of members where they are several."""
         facts = self.members[0].provenance
         return facts if len(self.members) == 1 else {**facts, "members": len(self.members), "method": self.method}
+
+    @property
+    def training_ids(self) -> TrainingIds:
+        """Of the showers that any member saw."""
+        ids = [member.training_ids for member in self.members]
+        train, validation = ([getattr(each, name) for each in ids] for name in ("train", "validation"))
+        return TrainingIds(np.unique(np.concatenate(train)), np.unique(np.concatenate(validation)))
 
     @property
     def text(self) -> str:
@@ -130,7 +139,7 @@ def load_posterior(name: str | Path, draws: int = 20, seed: int = 1) -> Ensemble
             fits = False
         if not fits:
             raise BadFile(folder, "the snapshots of SWAG do not fit the weights beside them", "train again")
-        members.append(Run(model, run.pipeline, run.provenance))
+        members.append(Run(model, run.pipeline, run.provenance, run.training_ids))
     return Ensemble(tuple(members), "SWAG")
 
 
@@ -174,6 +183,7 @@ def train_ensemble(
         text, place = config_yaml(own, sampled), _member(folder, k)
         _require_same(place, text)
         if _finished(place):
+            _require_same_showers(place, showers)
             continue
         going_on = can_resume(place, text)
         if not going_on:
@@ -216,6 +226,12 @@ def _member(folder: Path, k: int) -> Path:
 
 def _finished(folder: Path) -> bool:
     return (folder / "provenance.json").is_file()  # what `save_run` writes last
+
+
+def _require_same_showers(folder: Path, showers: Showers) -> None:
+    facts = json.loads((folder / "provenance.json").read_text())
+    if facts.get("showers_digest") != showers.digest:
+        raise BadFile(folder, "the member was trained on other showers", "resume with the same file")
 
 
 def _require_same(folder: Path, text: str) -> None:

@@ -25,18 +25,22 @@ import json
 import os
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
+from jaxtyping import UInt64
+from numpy import ndarray as Array
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from caloforge.data.unseen import TrainingIds
 from caloforge.errors import BadFile, CaloforgeError, UnknownModel, UnwritablePath
 from caloforge.geometry.binning import Binning
 from caloforge.models import MODELS, Generator, ModelConfig, model_config
@@ -46,6 +50,9 @@ from caloforge.training.loop import TrainingState
 from caloforge.training.swag import Snapshots
 
 _SNAPSHOTS = "swag.safetensors"
+_IDS = "training_ids.safetensors"
+_SPLITS = ("train", "validation")  # tensors of that file, the ids of these showers as int64
+_DATA = "data_digest"
 _PIPELINE = "pipeline."  # the model holds the pipeline; its tensors are saved once, in their own file
 _KEEP_PROBABILITY = "keep_probability.mean"  # there after a training with balance
 
@@ -63,6 +70,7 @@ class Run:
     model: Generator
     pipeline: Pipeline
     provenance: dict[str, Any]
+    training_ids: TrainingIds = field(default_factory=TrainingIds)
 
     def to(self, device: torch.device) -> "Run":
         """The same run, its model and preprocessing moved to a device.
@@ -94,13 +102,23 @@ def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise BadFile(path, "no such file", "give the folder of a finished training run")
     try:
         with safe_open(path, "pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            metadata = file.metadata() or {}
     except SafetensorError as error:
         raise BadFile(path, f"damaged or not safetensors ({error})", "train again") from error
+    for name, value in tensors.items():
+        if not bool(torch.isfinite(value).all()):
+            raise BadFile(path, f"tensor {name} holds values that are not finite", "train again")
+    return tensors, metadata
 
 
 def save_run(
-    folder: Path, model: Generator, pipeline: Pipeline, config_yaml: str, provenance: Mapping[str, Any]
+    folder: Path,
+    model: Generator,
+    pipeline: Pipeline,
+    config_yaml: str,
+    provenance: Mapping[str, Any],
+    training_ids: TrainingIds,
 ) -> None:
     """Write the model's weights with all that gives them meaning.
 
@@ -119,6 +137,7 @@ def save_run(
     skip = (_PIPELINE, *(f"{part}." for part in model.training_parts))
     weights = {name: value for name, value in model.state_dict().items() if not name.startswith(skip)}
     _write_tensors(folder / "weights.safetensors", weights)
+    _write_tensors(folder / _IDS, {name: _as_tensor(getattr(training_ids, name)) for name in _SPLITS})
     _replace(folder / "config.yaml", lambda target: target.write_text(config_yaml))
     _replace(folder / "provenance.json", lambda target: target.write_text(json.dumps(dict(provenance), indent=1)))
 
@@ -172,7 +191,19 @@ def load_run(name: str | Path) -> Run:
         model.keep_probability = KeepProbability(n_terms, n_components)
     of_pipeline = {k: v for k, v in model.state_dict().items() if k.startswith(_PIPELINE)}
     _load(model, weights | of_pipeline, folder / "weights.safetensors")
-    return Run(model.eval().requires_grad_(False), pipeline, _read_json(folder / "provenance.json"))
+    facts = _read_json(folder / "provenance.json")
+    return Run(model.eval().requires_grad_(False), pipeline, facts, _load_training_ids(folder))
+
+
+def _as_tensor(ids: UInt64[Array, " n"]) -> Tensor:
+    return torch.from_numpy(ids.astype(np.uint64).view(np.int64))
+
+
+def _load_training_ids(folder: Path) -> TrainingIds:
+    tensors, _ = _read_tensors(folder / _IDS)
+    if set(tensors) != set(_SPLITS):
+        raise BadFile(folder / _IDS, f"no tensors {' and '.join(_SPLITS)}", "train again")
+    return TrainingIds(**{name: tensors[name].numpy().view(np.uint64) for name in _SPLITS})
 
 
 def save_snapshots(folder: Path, taken: Snapshots) -> None:
@@ -213,7 +244,8 @@ def _load(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     try:
         module.load_state_dict(tensors)
     except RuntimeError as error:
-        raise BadFile(path, "the tensors do not fit the configuration beside them", "train again") from error
+        first = " ".join(str(error).splitlines()[1:2]).strip().rstrip(".")
+        raise BadFile(path, f"the tensors do not fit the configuration beside them ({first})", "train again") from error
 
 
 def _model_options(folder: Path) -> ModelConfig:
@@ -243,33 +275,40 @@ def _read_json(path: Path) -> dict[str, Any]:
     return facts
 
 
-def save_state(folder: Path, state: TrainingState) -> None:
+def save_state(folder: Path, state: TrainingState, data: str) -> None:
     """Write what resuming needs.
 
     Args:
         folder: of the run.
         state: after any step.
+        data: digest of the training showers.
 
     Raises:
         UnwritablePath: the folder cannot be written.
     """
-    _replace(folder / "state.pt", lambda target: torch.save(state.state_dict(), target))
+    _replace(folder / "state.pt", lambda target: torch.save({**state.state_dict(), _DATA: data}, target))
 
 
-def load_state(folder: Path, state: TrainingState) -> None:
+def load_state(folder: Path, state: TrainingState, data: str) -> None:
     """Continue from a saved state, tensors only.
 
     Args:
         folder: of the run.
-        state: of a training with the same configuration; it is changed.
+        state: of a training with the same configuration; it takes the saved values.
+        data: digest of the training showers, which must be those of the saved state.
 
     Raises:
-        BadFile: no state, damaged, or of another model.
+        BadFile: no state, damaged, of another model, or of other training showers.
     """
     path = folder / "state.pt"
     if not path.is_file():
         raise BadFile(path, "nothing to resume from", "train without --resume")
     try:
-        state.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        same = saved.pop(_DATA) == data
+        if same:
+            state.load_state_dict(saved)
     except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise BadFile(path, "damaged, or of another configuration", "train without --resume") from error
+    if not same:
+        raise BadFile(path, "the run was started with other showers", "resume with the same file, or train anew")

@@ -2,6 +2,7 @@
 
 __all__ = ["TrainingAlarm", "TrainingInterrupted", "can_resume", "train_run"]
 
+import hashlib
 import json
 import signal
 import threading
@@ -11,11 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from caloforge import __version__
 from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
+from caloforge.data.unseen import TrainingIds, sure_ids
 from caloforge.device import CPU
 from caloforge.errors import BadFile, BadValue, CaloforgeError, EmptySample, UnwritablePath
 from caloforge.models import ModelConfig
@@ -130,11 +133,12 @@ def train_run(
     if balance is not None:
         data["validation"] = balance.resampled(data["validation"], pipeline, torch_stream(seed, "balance"))
     _prepare_folder(folder, config_yaml, resume)
+    data_digest = _bit_digest(showers)
     state = _initial_state(model, pipeline, data["train"], training, seed, laws, device)
     pipeline.to(device)
     data = {name: (x.to(device), c.to(device)) for name, (x, c) in data.items()}
     if resume:
-        load_state(folder, state)
+        load_state(folder, state, data_digest)
     augment = AxialSymmetry.of(showers, pipeline).apply if training.augment else None
     alarms = Alarms(training.steps, model.beta if isinstance(model, VAEConfig) else 0.0)
     start, first = time.monotonic(), state.step
@@ -152,16 +156,16 @@ def train_run(
                     warn(f"alarm at {text}")
             report(record)
             if raised and training.stop_on_alarm:
-                save_state(folder, state)
+                save_state(folder, state, data_digest)
                 raise TrainingAlarm(f"{raised[0]}; stopped, its state is saved in {folder}")
             if stop.is_set() or state.step % training.checkpoint_every == 0:
-                save_state(folder, state)
+                save_state(folder, state, data_digest)
             if stop.is_set():
                 raise TrainingInterrupted(
                     f"stopped at step {state.step}; its state is saved in {folder}: --resume goes on"
                 )
         if training.swag:
-            save_state(folder, state)
+            save_state(folder, state, data_digest)
 
             def between(record: dict[str, float]) -> None:
                 report({"step": record["step"]})
@@ -182,7 +186,16 @@ def train_run(
         "data": provenance,
     }
     state.average.keep_probability = None if balance is None else balance.keep_probability
-    save_run(folder, state.average, pipeline, config_yaml, facts)
+    trained_on = TrainingIds(*(sure_ids(splits[name]) for name in ("train", "validation")))
+    save_run(folder, state.average, pipeline, config_yaml, facts, trained_on)
+
+
+def _bit_digest(showers: Showers) -> str:
+    """Of all bits that training sees; ids, which survive rounding, would not tell a rounded copy."""
+    digest = hashlib.blake2b(digest_size=16)
+    for values in (showers.energy, showers.incident_energy, showers.pdg, showers.theta, showers.phi):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
 
 
 def _initial_state(

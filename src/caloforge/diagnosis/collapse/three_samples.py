@@ -16,6 +16,7 @@ from numpy import ndarray as Array
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
+from caloforge.data.unseen import unseen_showers
 from caloforge.diagnosis.collapse.conditional_scale import ConditionalScale, stacked
 from caloforge.errors import EmptySample
 from caloforge.generation.sampler import sample_showers
@@ -47,12 +48,12 @@ class Samples:
     """Showers with their features, row by row.
 
     Args:
-        training: showers of the training split.
-        held_out: showers of the test split.
+        training: showers that the model was trained on, where the truth holds them.
+        held_out: showers that it never saw.
         generated: showers of the model, in the order of the held-out conditions.
         features: of these three.
         names: of the features.
-        trained_on: whether the training split is the one that the model saw.
+        trained_on: whether the model was trained on ``training``, or these merely stand for the truth.
     """
 
     training: Showers
@@ -77,14 +78,17 @@ def draw_samples(
         EmptySample: fewer than 50 showers in a split.
         BadValue: conditions that the model was not trained on.
     """
-    training, held_out = take_split(truth, "train"), take_split(truth, "test")
+    held_out = unseen_showers(truth, run.training_ids.all)
+    training = truth[np.isin(truth.ids, run.training_ids.train)]
+    trained_on = len(training) >= _FEWEST
+    if not trained_on:  # another file: its training split stands for the truth that the features are scaled with
+        training, held_out = take_split(held_out, "train"), take_split(held_out, "test")
     if min(len(training), len(held_out)) < _FEWEST:
         raise EmptySample(f"a diagnosis needs {_FEWEST} showers in each split", len(training), len(held_out))
     incident = Incident.of(held_out)
     run.pipeline.condition.check_range(incident)
     generated = sample_showers(run.model, run.pipeline, incident.repeated(n or len(held_out)), seed)
     features, names = _standardised((training, held_out, generated), observables)
-    trained_on = run.provenance.get("showers_digest") == truth.digest
     return Samples(training, held_out, generated, features, names, trained_on)
 
 

@@ -1,0 +1,86 @@
+"""Showers that trained no model: a run folder keeps the ids of its training showers, judgements leave them out.
+
+A shower is known by its id (`caloforge.data.ids`), in whatever file it comes. Showers with fewer than `SURE_CELLS`
+cells hit are never left out: two of them may be equal by chance.
+"""
+
+__all__ = ["NO_IDS", "TrainingIds", "Unseen", "sure_ids", "unseen_showers"]
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Bool, UInt64
+from numpy import ndarray as Array
+
+from caloforge.data.ids import SURE_CELLS
+from caloforge.data.showers import NO_IDS, Showers
+from caloforge.data.source import Source
+from caloforge.errors import EmptySample
+from caloforge.geometry.binning import Binning
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingIds:
+    """Ids of the showers that a training saw.
+
+    Args:
+        train: of those that the optimiser saw.
+        validation: of those that told when to stop.
+    """
+
+    train: UInt64[Array, " n"] = field(default_factory=NO_IDS.copy)
+    validation: UInt64[Array, " m"] = field(default_factory=NO_IDS.copy)
+
+    @property
+    def all(self) -> UInt64[Array, " k"]:
+        """Sorted, each once."""
+        return np.union1d(self.train, self.validation)
+
+
+def sure_ids(showers: Showers) -> UInt64[Array, " n"]:
+    """Ids of the showers with enough cells that an equal id means the same shower."""
+    return showers.ids[(showers.energy > 0).sum(axis=1) >= SURE_CELLS]
+
+
+def unseen_showers(showers: Showers, training_ids: UInt64[Array, " k"]) -> Showers:
+    """The showers that are not among those trained on, in their order."""
+    return showers[_unseen(showers, training_ids)]
+
+
+def _unseen(showers: Showers, training_ids: UInt64[Array, " k"]) -> Bool[Array, " N"]:
+    return ~np.isin(showers.ids, training_ids)
+
+
+@dataclass(frozen=True, eq=False)
+class Unseen:
+    """A source of showers without those that a model was trained on.
+
+    Args:
+        source: a file, a part of one, or showers.
+        training_ids: of the showers to leave out.
+    """
+
+    source: Source
+    training_ids: UInt64[Array, " k"]
+
+    @property
+    def binning(self) -> Binning:
+        """The mesh."""
+        return self.source.binning
+
+    def batches(self, size: int = 1000) -> Iterator[Showers]:
+        """At most ``size`` showers at a time; a batch may be empty."""
+        return (unseen_showers(batch, self.training_ids) for batch in self.source.batches(size))
+
+    def count_left_out(self) -> int:
+        """Number of showers that were trained on; reads the source.
+
+        Raises:
+            EmptySample: all of them were.
+        """
+        counts = [(len(batch), int(_unseen(batch, self.training_ids).sum())) for batch in self.source.batches()]
+        total, unseen = (sum(column) for column in zip(*counts, strict=True))
+        if unseen == 0:
+            raise EmptySample("the model was trained on all of these showers, a judgement needs others", 0)
+        return total - unseen
