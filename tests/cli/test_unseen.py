@@ -14,7 +14,8 @@ from caloforge.data.bundled import showers_path
 from caloforge.data.ids import SURE_CELLS
 from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
-from caloforge.data.store import ShowerFile, write_showers
+from caloforge.data.store import ShowerFile
+from caloforge.data.writer import write_showers
 from caloforge.errors import BadFile
 from caloforge.training.run import load_run, shipped_models
 from caloforge.training.train import TrainingInterrupted, train_run
