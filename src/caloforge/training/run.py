@@ -78,7 +78,7 @@ class Run:
         Args:
             device: where it is computed.
         """
-        return Run(self.model.to(device), self.pipeline.to(device), self.provenance)
+        return Run(self.model.to(device), self.pipeline.to(device), self.provenance, self.training_ids)
 
 
 def _replace(path: Path, write: Any) -> None:
