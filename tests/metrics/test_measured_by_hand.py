@@ -40,6 +40,9 @@ def test_summary_of_columns_by_hand():
     mean, columns = summarise(values, draws, null)
     assert mean == Measured(2.0, 2.0, 1.0, 0.0)
     assert columns == (Measured(1.0, 2.0, 1.0, 1.0), Measured(3.0, 2.0, 1.0, 1.0))
+    mean, columns = summarise(values, null, draws)
+    assert mean == Measured(2.0, 0.0, 2.0, 2.0)
+    assert columns == (Measured(1.0, 1.0, 2.0, 2.0), Measured(3.0, 1.0, 2.0, 2.0))
 
 
 @pytest.mark.parametrize(("n", "m", "fewest"), [(0, 5, 1), (5, 0, 1), (3, 4, 4), (4, 3, 4)])

@@ -83,13 +83,13 @@ def test_weights_enter_value_and_error():
 
     Value: h = (1/2, 1/2), g = (1/4, 3/4): S = 1/2 (1/16) (4/3 + 4/5) = 1/15. Without weights it would be 0.
     Resample 1 draws what is there: 1/15. Resample 2 draws the first shower twice: g = (1, 0), S = 1/3.
-    Resample 3 draws the first shower three times and the second once: weights 3 and 3, S = 0.
+    Resample 3 draws the first shower twice and the second once: weights 2 and 3, S = 1/2 (1/100) (10/9 + 10/11) = 1/99.
     The floor has no weights: the truth's own resamples are (1/2, 1/2) against (1, 0), S = 1/3, and against itself, 0.
     """
     truth, generated = fill([1, 2]), fill([1, 2])
-    drawn = resamples([[1, 1]] * 3, [[1, 1], [2, 0], [3, 1]], [[2, 0], [1, 1], [1, 1]])
+    drawn = resamples([[1, 1]] * 3, [[1, 1], [2, 0], [2, 1]], [[2, 0], [1, 1], [1, 1]])
     mean, (column,) = measure_separation(truth, generated, drawn, np.array([1.0, 3.0]))
-    errors, floors = [1 / 15, 1 / 3, 0], [1 / 3, 0, 0]
+    errors, floors = [1 / 15, 1 / 3, 1 / 99], [1 / 3, 0, 0]
     assert mean == column
     assert mean.value == pytest.approx(1 / 15)
     assert mean.error == pytest.approx(np.std(errors, ddof=1))
@@ -98,11 +98,11 @@ def test_weights_enter_value_and_error():
 
 
 def test_without_weights_all_showers_count_the_same():
-    """The same resamples: 0; 0, 1/3 and, of 3 to 1, 1/15."""
-    drawn = resamples([[1, 1]] * 3, [[1, 1], [2, 0], [3, 1]], [[2, 0], [1, 1], [1, 1]])
+    """The same resamples: 0; 0, 1/3 and, of 2 to 1, 1/35."""
+    drawn = resamples([[1, 1]] * 3, [[1, 1], [2, 0], [2, 1]], [[2, 0], [1, 1], [1, 1]])
     mean, _ = measure_separation(fill([1, 2]), fill([1, 2]), drawn)
     assert mean.value == 0
-    assert mean.error == pytest.approx(np.std([0, 1 / 3, 1 / 15], ddof=1))
+    assert mean.error == pytest.approx(np.std([0, 1 / 3, 1 / 35], ddof=1))
     ones, _ = measure_separation(fill([1, 2]), fill([1, 2]), drawn, np.ones(2))
     assert ones == mean
     scaled, _ = measure_separation(fill([1, 2]), fill([1, 2]), drawn, np.full(2, 7.0))
