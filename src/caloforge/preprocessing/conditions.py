@@ -114,9 +114,13 @@ class ConditionEncoder(nn.Module):
         """
         self.scale.fit(self._scaled(incident))
         self.particles = torch.tensor(np.unique(incident.pdg), dtype=torch.int64)
-        self.energy_range.copy_(torch.tensor(energy_range or _range(incident.energy)))
-        self.theta_range.copy_(torch.tensor(_range(incident.theta)))
-        self.phi_range.copy_(torch.tensor(_range(incident.phi[incident.theta > 0])))
+        ranges = (
+            energy_range or _range(incident.energy),
+            _range(incident.theta),
+            _range(incident.phi[incident.theta > 0]),
+        )
+        for buffer, ends in zip((self.energy_range, self.theta_range, self.phi_range), ranges, strict=True):
+            buffer.copy_(torch.tensor(ends, dtype=torch.float64))
         self._set_columns()
 
     @staticmethod
