@@ -1,10 +1,12 @@
 """Files that replace nothing unasked, are written beside their place and renamed when complete; JSON without NaN."""
 
-__all__ = ["finite_json", "require_new", "require_writable", "write_files"]
+__all__ = ["finite_json", "replace_when_complete", "require_new", "require_writable", "write_files"]
 
 import math
+import os
+import platform
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,27 @@ def require_new(path: str | Path, overwrite: bool, inputs: Iterable[str | Path |
     if path.exists() and not overwrite:
         raise UnwritablePath(path, "the file exists (--overwrite replaces it)")
     return path
+
+
+def replace_when_complete(path: str | Path, write: Callable[[Path], object]) -> None:
+    """One file, written beside its place and renamed when it is complete; what fails leaves nothing.
+
+    Args:
+        path: the file.
+        write: called with the path to write to, of this process alone.
+
+    Raises:
+        UnwritablePath: the file cannot be written.
+    """
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.partial")
+    try:
+        write(beside)
+        beside.replace(path)
+    except OSError as error:
+        raise UnwritablePath(path, error.strerror or "the folder is missing or read-only") from error
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from caloforge.errors import BadFile, UnwritablePath
-from caloforge.files import require_new
+from caloforge.errors import BadFile
+from caloforge.files import replace_when_complete, require_new
 from caloforge.reporting.card import model_card
 from caloforge.training.run import load_run, run_folder
 
@@ -34,12 +34,7 @@ def card(
     if output is None:
         print(text, end="")
         return
-    beside = output.with_name(f".{output.name}.partial")
-    try:
-        beside.write_text(text)
-        beside.replace(output)
-    except OSError as error:
-        raise UnwritablePath(output, error.strerror or "writing failed") from error
+    replace_when_complete(output, lambda beside: beside.write_text(text))
     print(output)
 
 

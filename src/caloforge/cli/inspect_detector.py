@@ -3,14 +3,12 @@
 __all__ = ["inspect_detector", "is_detector"]
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from caloforge.errors import UnwritablePath
-from caloforge.files import require_new
+from caloforge.files import replace_when_complete, require_new
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import DETECTORS, Detector, detector
 from caloforge.geometry.drawing import draw, properties
@@ -52,16 +50,9 @@ def inspect_detector(name: str, mesh: str | None, output: Path | None, overwrite
 
 
 def _write_png(path: Path, stack: Detector, binning: Binning | None) -> None:
-    """Write beside, then rename."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        figure = draw(stack, binning)
-        FigureCanvasAgg(figure)
-        figure.savefig(beside, format="png", dpi=130)
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise UnwritablePath(path, error.strerror or str(error)) from error
+    figure = draw(stack, binning)
+    FigureCanvasAgg(figure)
+    replace_when_complete(path, lambda beside: figure.savefig(beside, format="png", dpi=130))
 
 
 def _table(facts: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ from caloforge.data.opening import open_showers
 from caloforge.data.showers import Showers
 from caloforge.data.splits import Split, take_split
 from caloforge.data.unseen import unseen_showers
-from caloforge.errors import BadValue, EmptySample, UnwritablePath
+from caloforge.errors import BadValue, EmptySample
 from caloforge.files import require_new
 from caloforge.generation.likelihood import (
     credible_interval,
@@ -86,7 +86,8 @@ def score(
         "seed": seed,
     }
     answer = {**facts, "summary": summary}
-    _write(output, {**answer, "incident_energy": given.incident_energy.tolist(), "scores": _plain(scores)})
+    text = json.dumps({**answer, "incident_energy": given.incident_energy.tolist(), "scores": _plain(scores)})
+    replace_when_complete(output, lambda beside: beside.write_text(text))
     print(json.dumps(answer) if json_only else f"{_left_out(left_out)}{_table(summary, level)}\n{output}")
 
 
@@ -145,12 +146,3 @@ def _plain(scores: dict[str, Scores]) -> dict[str, Any]:
         name: {k: [None if math.isnan(x) else x for x in v.tolist()] for k, v in entry.items()}
         for name, entry in scores.items()
     }
-
-
-def _write(path: Path, facts: dict[str, Any]) -> None:
-    beside = path.with_name(f".{path.name}.partial")
-    try:
-        beside.write_text(json.dumps(facts))
-        beside.replace(path)
-    except OSError as error:
-        raise UnwritablePath(path, error.strerror or str(error)) from error

@@ -8,7 +8,6 @@ reads them; their expected number is :math:`N \\langle w\\rangle / w_\\text{max}
 __all__ = ["SCHEMA", "Weights", "conditional_mean", "effective_size", "read_weights", "unweight", "write_weights"]
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,8 @@ from numpy import ndarray as Array
 from caloforge.data.ids import digest_of
 from caloforge.data.store import ShowerFile
 from caloforge.data.writer import ShowerWriter
-from caloforge.errors import BadFile, CaloforgeError, UnwritablePath
+from caloforge.errors import BadFile, CaloforgeError
+from caloforge.files import replace_when_complete
 from caloforge.rng import stream
 
 SCHEMA = "caloforge-weights-1"
@@ -95,8 +95,8 @@ def write_weights(path: Path, weights: Weights) -> None:
     Raises:
         UnwritablePath: it cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+
+    def write(beside: Path) -> None:
         with h5py.File(beside, "w") as file:
             file.create_dataset("weights", data=weights.values)
             file.create_dataset("shower_ids", data=weights.ids)
@@ -106,11 +106,8 @@ def write_weights(path: Path, weights: Weights) -> None:
                 effective_size=weights.effective_size,
                 provenance=json.dumps(dict(weights.provenance)),
             )
-        beside.replace(path)
-    except OSError as error:
-        raise UnwritablePath(path, error.strerror or "the folder is missing or read-only") from error
-    finally:
-        beside.unlink(missing_ok=True)
+
+    replace_when_complete(path, write)
 
 
 def read_weights(path: Path) -> Weights:

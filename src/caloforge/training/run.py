@@ -12,18 +12,14 @@ __all__ = [
     "has_snapshots",
     "load_run",
     "load_snapshots",
-    "load_state",
     "run_folder",
     "save_run",
     "save_snapshots",
-    "save_state",
     "shipped_models",
 ]
 
 import difflib
 import json
-import os
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -36,23 +32,21 @@ import yaml
 from jaxtyping import UInt64
 from numpy import ndarray as Array
 from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from caloforge.data.unseen import TrainingIds
-from caloforge.errors import BadFile, CaloforgeError, UnknownModel, UnwritablePath
+from caloforge.errors import BadFile, CaloforgeError, UnknownModel
+from caloforge.files import replace_when_complete
 from caloforge.geometry.binning import Binning
 from caloforge.models import MODELS, Generator, ModelConfig, model_config
 from caloforge.models.keep_probability import KeepProbability
 from caloforge.preprocessing.pipeline import Pipeline
-from caloforge.training.loop import TrainingState
 from caloforge.training.swag import Snapshots
+from caloforge.training.tensor_files import read_tensors, write_tensors
 
 _SNAPSHOTS = "swag.safetensors"
 _IDS = "training_ids.safetensors"
 _SPLITS = ("train", "validation")  # tensors of that file, the ids of these showers as int64
-_DATA = "data_digest"
 _PIPELINE = "pipeline."  # the model holds the pipeline; its tensors are saved once, in their own file
 _KEEP_PROBABILITY = "keep_probability.mean"  # there after a training with balance
 
@@ -81,37 +75,6 @@ class Run:
         return Run(self.model.to(device), self.pipeline.to(device), self.provenance, self.training_ids)
 
 
-def _replace(path: Path, write: Any) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        write(beside)
-        beside.replace(path)
-    except OSError as error:
-        raise UnwritablePath(path, error.strerror or str(error)) from error
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    whole = {name: value.contiguous().cpu() for name, value in tensors.items()}
-    _replace(path, lambda target: target.write_bytes(save(whole, metadata)))
-
-
-def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    if not path.is_file():
-        raise BadFile(path, "no such file", "give the folder of a finished training run")
-    try:
-        with safe_open(path, "pt") as file:
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            metadata = file.metadata() or {}
-    except SafetensorError as error:
-        raise BadFile(path, f"damaged or not safetensors ({error})", "train again") from error
-    for name, value in tensors.items():
-        if not bool(torch.isfinite(value).all()):
-            raise BadFile(path, f"tensor {name} holds values that are not finite", "train again")
-    return tensors, metadata
-
-
 def save_run(
     folder: Path,
     model: Generator,
@@ -133,13 +96,15 @@ def save_run(
         UnwritablePath: the folder cannot be written.
     """
     mesh = {"binning_xml": pipeline.binning.to_xml()}
-    _write_tensors(folder / "preprocessing.safetensors", pipeline.state_dict(), mesh)
+    write_tensors(folder / "preprocessing.safetensors", pipeline.state_dict(), mesh)
     skip = (_PIPELINE, *(f"{part}." for part in model.training_parts))
     weights = {name: value for name, value in model.state_dict().items() if not name.startswith(skip)}
-    _write_tensors(folder / "weights.safetensors", weights)
-    _write_tensors(folder / _IDS, {name: _as_tensor(getattr(training_ids, name)) for name in _SPLITS})
-    _replace(folder / "config.yaml", lambda target: target.write_text(config_yaml))
-    _replace(folder / "provenance.json", lambda target: target.write_text(json.dumps(dict(provenance), indent=1)))
+    write_tensors(folder / "weights.safetensors", weights)
+    write_tensors(folder / _IDS, {name: _as_tensor(getattr(training_ids, name)) for name in _SPLITS})
+    replace_when_complete(folder / "config.yaml", lambda target: target.write_text(config_yaml))
+    replace_when_complete(
+        folder / "provenance.json", lambda target: target.write_text(json.dumps(dict(provenance), indent=1))
+    )
 
 
 def shipped_models() -> dict[str, Path]:
@@ -177,7 +142,7 @@ def load_run(name: str | Path) -> Run:
     folder = run_folder(name)
     if (folder / "members").is_dir():
         raise BadFile(folder, "an ensemble, where one model is needed", f"give a member, such as {folder}/members/1")
-    tensors, metadata = _read_tensors(folder / "preprocessing.safetensors")
+    tensors, metadata = read_tensors(folder / "preprocessing.safetensors")
     options = _model_options(folder)
     binning = Binning.from_xml(metadata.get("binning_xml", ""), folder / "preprocessing.safetensors")
     pipeline = options.pipeline(binning)
@@ -185,7 +150,7 @@ def load_run(name: str | Path) -> Run:
     model = options.build(pipeline)
     for part in model.training_parts:
         delattr(model, part)
-    weights, _ = _read_tensors(folder / "weights.safetensors")
+    weights, _ = read_tensors(folder / "weights.safetensors")
     if _KEEP_PROBABILITY in weights:
         n_components, n_terms = weights[_KEEP_PROBABILITY].shape
         model.keep_probability = KeepProbability(n_terms, n_components)
@@ -200,7 +165,7 @@ def _as_tensor(ids: UInt64[Array, " n"]) -> Tensor:
 
 
 def _load_training_ids(folder: Path) -> TrainingIds:
-    tensors, _ = _read_tensors(folder / _IDS)
+    tensors, _ = read_tensors(folder / _IDS)
     if set(tensors) != set(_SPLITS):
         raise BadFile(folder / _IDS, f"no tensors {' and '.join(_SPLITS)}", "train again")
     return TrainingIds(**{name: tensors[name].numpy().view(np.uint64) for name in _SPLITS})
@@ -216,7 +181,7 @@ def save_snapshots(folder: Path, taken: Snapshots) -> None:
     Raises:
         UnwritablePath: the folder cannot be written.
     """
-    _write_tensors(folder / _SNAPSHOTS, taken)
+    write_tensors(folder / _SNAPSHOTS, taken)
 
 
 def has_snapshots(folder: Path) -> bool:
@@ -237,7 +202,7 @@ def load_snapshots(folder: Path) -> Snapshots:
     Raises:
         BadFile: there are none, or they are damaged.
     """
-    return _read_tensors(folder / _SNAPSHOTS)[0]
+    return read_tensors(folder / _SNAPSHOTS)[0]
 
 
 def _load(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
@@ -273,42 +238,3 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise BadFile(path, f"not readable JSON ({error})", "train again") from error
     return facts
-
-
-def save_state(folder: Path, state: TrainingState, data: str) -> None:
-    """Write what resuming needs.
-
-    Args:
-        folder: of the run.
-        state: after any step.
-        data: digest of the training showers.
-
-    Raises:
-        UnwritablePath: the folder cannot be written.
-    """
-    _replace(folder / "state.pt", lambda target: torch.save({**state.state_dict(), _DATA: data}, target))
-
-
-def load_state(folder: Path, state: TrainingState, data: str) -> None:
-    """Continue from a saved state, tensors only.
-
-    Args:
-        folder: of the run.
-        state: of a training with the same configuration; it takes the saved values.
-        data: digest of the training showers, which must be those of the saved state.
-
-    Raises:
-        BadFile: no state, damaged, of another model, or of other training showers.
-    """
-    path = folder / "state.pt"
-    if not path.is_file():
-        raise BadFile(path, "nothing to resume from", "train without --resume")
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        same = saved.pop(_DATA) == data
-        if same:
-            state.load_state_dict(saved)
-    except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        raise BadFile(path, "damaged, or of another configuration", "train without --resume") from error
-    if not same:
-        raise BadFile(path, "the run was started with other showers", "resume with the same file, or train anew")

@@ -29,10 +29,11 @@ from caloforge.preprocessing.symmetry import AxialSymmetry
 from caloforge.rng import stream, torch_stream
 from caloforge.training.alarms import Alarms, smallest_variance_ratio
 from caloforge.training.balance import Balance
+from caloforge.training.checkpoint import load_state, save_state
 from caloforge.training.draws import Stage
 from caloforge.training.loop import TrainingConfig, TrainingState, fit
 from caloforge.training.penalties import PhysicsPenalty
-from caloforge.training.run import load_state, save_run, save_snapshots, save_state
+from caloforge.training.run import save_run, save_snapshots
 from caloforge.training.swag import snapshots
 
 _LEAST_SHOWERS = 50

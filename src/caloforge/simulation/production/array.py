@@ -7,8 +7,6 @@ the number of showers in each, so that merging needs nothing but the folder.
 __all__ = ["ArrayTask", "ArrayStatus", "merge_shards", "parse_task", "simulate_task", "array_status"]
 
 import json
-import os
-import platform
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from typing import Any
 
 from caloforge.data.store import ShowerFile
 from caloforge.errors import BadFile, BadValue
-from caloforge.files import require_new
+from caloforge.files import replace_when_complete, require_new
 from caloforge.simulation.production.request import Progress, Request, checked_size, complete, ignore
 from caloforge.simulation.production.shards import join, shard_folder
 from caloforge.simulation.production.worker import Shard
@@ -97,9 +95,8 @@ def simulate_task(
 def _write_manifest(folder: Path, shards: list[Shard], facts: dict[str, Any]) -> None:
     """Every part writes the same one, under a name of its own first."""
     path = folder / f"{shards[0].label}.json"
-    beside = folder / f".{path.name}.{os.getpid()}.{platform.node()}.partial"
-    beside.write_text(json.dumps({"facts": facts, "shards": {s.path.name: len(s.primaries) for s in shards}}))
-    beside.replace(path)
+    text = json.dumps({"facts": facts, "shards": {s.path.name: len(s.primaries) for s in shards}})
+    replace_when_complete(path, lambda beside: beside.write_text(text))
 
 
 def _status(manifest: Path) -> ArrayStatus:
