@@ -22,7 +22,7 @@ from caloforge.data.showers import Showers
 from caloforge.data.splits import Split, take_split
 from caloforge.data.unseen import unseen_showers
 from caloforge.errors import BadValue, EmptySample
-from caloforge.files import require_new
+from caloforge.files import replace_when_complete, require_new
 from caloforge.generation.likelihood import (
     credible_interval,
     draw_alike,
