@@ -26,3 +26,11 @@ def test_weights_are_counted_as_repeated_values():
     values, times = np.array([-1.0, 0.5, 2.0, 2.5, np.nan]), np.array([3, 1, 2, 0, 4])
     repeated = contents(np.repeat(values, times), EDGES)
     assert contents(values, EDGES, times.astype(float)).tolist() == repeated.tolist() == [3, 1, 2, 0, 4]
+
+
+@pytest.mark.parametrize("weights", [None, np.array([0.5])])
+def test_empty_bins_are_there_too(weights):
+    for value, place in ((-1.0, 0), (0.5, 1), (2.0, 2), (9.0, 3), (np.nan, 4)):
+        expected = np.zeros(5)
+        expected[place] = 1.0 if weights is None else 0.5
+        assert contents(np.array([value]), EDGES, weights).tolist() == expected.tolist()
