@@ -1,20 +1,22 @@
 """The configuration of a whole run: YAML, checked field by field, with ``--set a.b=value`` on top."""
 
-__all__ = ["RunConfig", "load_config", "packaged_configs"]
+__all__ = ["FIELDS", "RunConfig", "load_config", "packaged_configs"]
 
-import difflib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
 
 from caloforge.data.showers import Showers
-from caloforge.errors import BadFile, BadValue
+from caloforge.errors import BadFile, BadValue, similar_names
 from caloforge.models import ModelConfig, model_config
 from caloforge.training.loop import TrainingConfig
 from caloforge.units import parse_energy
+from caloforge.yaml_model import blamed_on, checked, read_text, yaml_mapping, yaml_value
+
+FIELDS = "docs/configuration.md"  # where all of them are listed
 
 
 class RunConfig(BaseModel):
@@ -82,30 +84,21 @@ def load_config(name: str | Path, overrides: list[str] | None = None) -> RunConf
         overrides: each ``a.b=value``; the last one of a field counts.
 
     Raises:
-        BadFile: missing, not YAML, or a field that is unknown or out of range, named with its place.
+        BadFile: missing, not YAML, or a field that is unknown or out of range, named with its place and the name meant.
         BadValue: an override that is not ``name=value``.
     """
     path = Path(name)
     if not path.is_file():
         packaged = packaged_configs()
         if str(name) not in packaged:
-            near = difflib.get_close_matches(str(name), packaged, cutoff=0.5) or packaged
-            raise BadFile(name, "no such file", f"give a YAML configuration or one of caloforge's: {', '.join(near)}")
+            near = ", ".join(similar_names(str(name), packaged) or packaged)
+            raise BadFile(name, "no such file", f"give a YAML configuration or one of caloforge's: {near}")
         path = packaged[str(name)]
-    try:
-        tree = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadFile(path, f"not YAML ({' '.join(str(error).split())})", "mend it") from error
-    if not isinstance(tree, dict):
-        raise BadFile(path, "not a YAML mapping", "give fields such as data, model and training")
+    tree = yaml_mapping(read_text(path, "a YAML configuration"), path, "data, model and training")
     for override in overrides or []:
         _override(tree, override)
-    try:
-        return RunConfig.model_validate(tree)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise BadFile(path, f"field {place}: {first['msg']}", "see docs for the fields") from error
+    with blamed_on(f"{path} with --set {' --set '.join(overrides)}" if overrides else path):
+        return checked(RunConfig, tree, FIELDS)
 
 
 def _override(tree: dict[str, Any], text: str) -> None:
@@ -117,4 +110,4 @@ def _override(tree: dict[str, Any], text: str) -> None:
         tree = tree.setdefault(parent, {})
         if not isinstance(tree, dict):
             raise BadValue("--set", text, f"{parent} holds no fields")
-    tree[leaf] = yaml.safe_load(value)
+    tree[leaf] = yaml_value(value, f"--set {text}")

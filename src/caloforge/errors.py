@@ -2,6 +2,7 @@
 
 __all__ = [
     "CaloforgeError",
+    "BadField",
     "BadFile",
     "BadObservable",
     "BadValue",
@@ -15,10 +16,14 @@ __all__ = [
     "UnknownModel",
     "UnknownName",
     "UnwritablePath",
+    "similar_names",
 ]
 
+import difflib
 from collections.abc import Iterable
 from pathlib import Path
+
+_FEW = 12  # names that one sentence can hold
 
 
 class CaloforgeError(Exception):
@@ -26,10 +31,16 @@ class CaloforgeError(Exception):
 
 
 class BadFile(CaloforgeError):
-    """A file that cannot be read as what it should be."""
+    """A file that cannot be read as what it should be.
 
-    def __init__(self, path: str | Path, problem: str, remedy: str) -> None:
-        super().__init__(f"{path}: {problem}; {remedy}")
+    Args:
+        path: of the file, or what else holds the text.
+        problem: what is wrong.
+        remedy: what to do; none where the problem says it already.
+    """
+
+    def __init__(self, path: str | Path, problem: str, remedy: str | None = None) -> None:
+        super().__init__(f"{path}: {problem}; {remedy}" if remedy else f"{path}: {problem}")
 
 
 class UnwritablePath(CaloforgeError):
@@ -44,6 +55,19 @@ class BadValue(CaloforgeError):
 
     def __init__(self, what: str, value: object, remedy: str) -> None:
         super().__init__(f"{what} is {value!r}; {remedy}")
+
+
+class BadField(BadValue):
+    """A field of a configuration that is missing or holds what it must not.
+
+    Args:
+        place: of the field, such as ``training.steps``.
+        problem: what is wrong with it, the sentence that begins with its name.
+        listed: where the fields are described, such as a page of the documentation.
+    """
+
+    def __init__(self, place: str, problem: str, listed: str) -> None:
+        CaloforgeError.__init__(self, f"field {place} {problem}; see {listed}")
 
 
 class OutsideTraining(BadValue):
@@ -69,22 +93,59 @@ class BrokenPlugin(CaloforgeError):
         super().__init__(f"plug-in {plugin} {problem}; {remedy}")
 
 
-class UnknownName(CaloforgeError):
-    """A name that no registry knows."""
+def similar_names(name: str, names: Iterable[str]) -> list[str]:
+    """Up to three of some names that a misspelt one may mean, the likeliest first; case, - and _ do not count."""
+    spelt = {_folded(candidate): candidate for candidate in names}
+    return [spelt[alike] for alike in difflib.get_close_matches(_folded(name), spelt)]
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"unknown {kind} {name!r}; choose one of {', '.join(sorted(known))}")
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("-", "_")
+
+
+class UnknownName(CaloforgeError):
+    """A name that no registry knows; the sentence has the names that may be meant.
+
+    Args:
+        kind: what is named, such as ``observable``.
+        name: as it was given.
+        names: those that exist.
+        listed: where they can be read, such as a page of the documentation or a command.
+
+    Attributes:
+        similar: the names that may be meant, the likeliest first.
+    """
+
+    def __init__(self, kind: str, name: str, names: Iterable[str], listed: str | None = None) -> None:
+        choices = sorted(names)
+        self.similar = similar_names(name, choices)
+        remedy = [f"choose one of {', '.join(choices)}"] if len(choices) <= _FEW or not listed else []
+        remedy += [f"{listed} lists them"] if listed else []
+        super().__init__(f"unknown {kind} {name!r}{_meant(self.similar)}; {'; '.join(remedy)}")
+
+
+def _meant(similar: list[str]) -> str:
+    return f" (did you mean {' or '.join(similar)}?)" if similar else ""
 
 
 class UnknownModel(UnknownName):
-    """A family of models that is not registered; ``source``: where a run folder says that it was defined."""
+    """A family of models that is not registered.
 
-    def __init__(self, name: str, known: Iterable[str], source: str | None = None) -> None:
-        defined = f", which was defined in {source} when it was trained" if source else ""
+    Args:
+        name: as it was given.
+        names: of the families that are registered.
+        source: where a run folder says that it was defined.
+    """
+
+    def __init__(self, name: str, names: Iterable[str], source: str | None = None) -> None:
+        choices = sorted(names)
+        self.similar = similar_names(name, choices)
+        defined = f", which was defined in {source} when it was trained" if source else _meant(self.similar)
         CaloforgeError.__init__(
             self,
             f"unknown model {name!r}{defined}; give the file that defines it with --models FILE.py (it is run, so it "
-            f"must be trusted), install the package that announces it, or choose one of {', '.join(sorted(known))}",
+            f"must be trusted), install the package that announces it, or choose one of {', '.join(choices)}; "
+            "docs/models.md lists them",
         )
 
 

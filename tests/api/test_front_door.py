@@ -314,11 +314,11 @@ class TestTrain:
         assert not (tmp_path / "run").exists()
 
     def test_names_what_is_misspelt(self, tmp_path, showers):
-        with pytest.raises(BadValue, match="did you mean latent"):
+        with pytest.raises(UnknownName, match="did you mean latent"):
             cf.VAE(latnt=3)
         with pytest.raises(BadValue, match="greater than or equal to 1"):
             cf.VAE(latent=0)
-        with pytest.raises(BadValue, match="did you mean learning_rate"):
+        with pytest.raises(UnknownName, match="did you mean learning_rate"):
             cf.train(cf.VAE(), showers, tmp_path / "run", learningrate=1e-3)
         with pytest.raises(BadValue, match="showers to train on"):
             cf.train(cf.VAE(), None, tmp_path / "run")

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 
 from caloforge.data.showers import Showers
-from caloforge.errors import UnknownName
+from caloforge.errors import BadField, UnknownName
 from caloforge.models import model_config
 from caloforge.models.beta import beta_at
 from caloforge.models.bounds import gaussian_kl
@@ -185,7 +184,7 @@ def test_conditions_reach_every_hidden_layer(conditioning):
 def test_options_are_checked():
     with pytest.raises(UnknownName, match="vae"):
         model_config({"name": "vea"})
-    with pytest.raises(ValidationError):
+    with pytest.raises(UnknownName, match="latent"):
         model_config({"name": "vae", "latnet": 3})
-    with pytest.raises(ValidationError):
+    with pytest.raises(BadField, match=r"model\.latent is 0"):
         model_config({"name": "vae", "latent": 0})

@@ -168,7 +168,7 @@ def test_requirements_on_places_that_do_not_exist_have_no_finding():
         ({"metric": "fpd", "below": -1}, "greater than or equal to 0"),
         ({"metric": "fpd", "below": "two"}, "valid number"),
         ({"metric": "fpd", "sigma": 2, "where": "each week"}, "where"),
-        ({"metric": "fpd", "sigma": 2, "wehre": "overall"}, "wehre"),
+        ({"metric": "fpd", "sigma": 2, "wehre": "overall"}, r"of requirements\.0: 'wehre' \(did you mean where\?\)"),
     ],
 )
 def test_files_are_checked_field_by_field(tmp_path, line, problem):
@@ -179,7 +179,7 @@ def test_files_are_checked_field_by_field(tmp_path, line, problem):
 
 
 def test_bad_files(tmp_path):
-    with pytest.raises(UnknownName, match="analysis, exploration, strict"):
+    with pytest.raises(UnknownName, match=r"did you mean strict.*analysis, exploration, strict; docs/validation\.md"):
         load_checklist("srtict")
     for text in ("- 1", "requirements: [", "requirements: []"):
         (tmp_path / "bad.yaml").write_text(text)

@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from caloforge.api.calls import checked, warn_in_python
+from caloforge.api.calls import warn_in_python
 from caloforge.api.dataset import Dataset, open_dataset
 from caloforge.api.model import Model, load_model
-from caloforge.config import RunConfig, load_config
+from caloforge.config import FIELDS, RunConfig, load_config
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue
 from caloforge.models import ModelConfig
@@ -19,6 +19,7 @@ from caloforge.training.ensemble import train_ensemble
 from caloforge.training.laws import PLUGINS as LAWS
 from caloforge.training.loop import TrainingConfig
 from caloforge.training.train import train_run
+from caloforge.yaml_model import checked
 
 Report = Callable[[int, dict[str, float]], None]
 
@@ -60,7 +61,8 @@ def train(
         training: fields of `caloforge.training.loop.TrainingConfig`, such as ``steps=2000``.
 
     Raises:
-        BadValue: a field that does not exist or has a value that it cannot have, a folder that is not empty.
+        UnknownName: a field that does not exist; the sentence has the names that may be meant.
+        BadValue: a field that has a value that it cannot have, a folder that is not empty.
         BadFile: data or configuration that cannot be read, ``resume`` of another run.
         EmptySample: too few showers.
         TrainingInterrupted, TrainingDiverged, TrainingAlarm: the training stopped before its end.
@@ -79,10 +81,10 @@ def train(
         )
     if training:
         fields = run.training.model_dump() | training
-        changes["training"] = checked(TrainingConfig, fields, "training")
+        changes["training"] = checked(TrainingConfig, fields, FIELDS, "training")
     elif data is None and isinstance(model, ModelConfig):
         raise BadValue("data", None, "give showers to train on")
-    run = checked(RunConfig, run.model_copy(update=changes).model_dump(), "the run")
+    run = checked(RunConfig, run.model_copy(update=changes).model_dump(), FIELDS)
     train_config(run, Path(output), data, members, bootstrap, resume, report, warn)
     return load_model(output)
 

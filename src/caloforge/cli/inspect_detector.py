@@ -8,6 +8,7 @@ from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from caloforge.errors import similar_names
 from caloforge.files import replace_when_complete, require_new
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import DETECTORS, Detector, detector
@@ -26,8 +27,10 @@ _COLUMNS = {
 
 
 def is_detector(file: Path) -> bool:
-    """Whether the argument of `inspect` is a detector: a preset's name or a YAML file."""
-    return str(file) in DETECTORS or file.suffix.lower() in (".yaml", ".yml")
+    """Whether the argument of `inspect` is a detector: a preset's name, if need be misspelt, or a YAML file."""
+    if str(file) in DETECTORS or file.suffix.lower() in (".yaml", ".yml"):
+        return True
+    return not file.exists() and not file.suffix and bool(similar_names(str(file), DETECTORS))
 
 
 def inspect_detector(name: str, mesh: str | None, output: Path | None, overwrite: bool, json_only: bool) -> None:
@@ -36,7 +39,7 @@ def inspect_detector(name: str, mesh: str | None, output: Path | None, overwrite
     Raises:
         BadFile: a YAML file that does not describe a detector.
         BadValue: a mesh that does not fit it.
-        UnknownName: no such readout.
+        UnknownName: no such detector or readout.
         UnwritablePath: the drawing cannot be written.
     """
     stack = detector(name)

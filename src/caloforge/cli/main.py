@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from caloforge import __version__
-from caloforge.errors import CaloforgeError
+from caloforge.errors import CaloforgeError, UnknownName
 
 # command A-NAME is the function a_name of the module caloforge.cli.a_name
 COMMANDS = (
@@ -40,6 +40,16 @@ class _Commands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the first word names.
+
+        Raises:
+            UnknownName: there is none of that name; options before it are typer's to refuse.
+        """
+        if not args[0].startswith("-") and args[0] not in COMMANDS:
+            raise UnknownName("command", args[0], COMMANDS, "`caloforge --help`")
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:

@@ -7,20 +7,20 @@ or at the depth ``at``; a gap between them is filled with ``gap`` (air unless to
 __all__ = ["detector_from_yaml", "detector_to_yaml", "read_detector"]
 
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from caloforge.errors import BadFile, BadValue
+from caloforge.errors import BadValue
 from caloforge.geometry.materials import Material
 from caloforge.geometry.stack import Detector, Slab
 from caloforge.units import parse_length
+from caloforge.yaml_model import blamed_on, checked, read_text, yaml_mapping
 
 _TOUCH = 1e-6  # mm: faces nearer than this touch
 _MOST = 10_000  # slabs in a detector
-
-_Model = TypeVar("_Model", bound=BaseModel)
+_FIELDS = "docs/detectors.md"
 
 
 def _length(value: object) -> object:
@@ -80,44 +80,30 @@ class _Layout(_Strict):
 def read_detector(path: Path) -> Detector:
     """The detector that a YAML file describes.
 
+    Args:
+        path: of the file.
+
     Raises:
         BadFile: missing, not YAML, or not a detector; the sentence says where and why.
     """
-    if not path.is_file():
-        raise BadFile(path, "no such file", "give a YAML file that describes a detector")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadFile(path, "not a text file", "give a YAML file that describes a detector") from error
-    return detector_from_yaml(text, path)
+    return detector_from_yaml(read_text(path, "a YAML file that describes a detector"), path)
 
 
 def detector_from_yaml(text: str, source: str | Path = "detector YAML") -> Detector:
-    """The detector that YAML text describes; ``source`` is named in errors, which are those of `read_detector`."""
-    try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise BadFile(source, f"not YAML ({' '.join(str(error).split())})", "mend it") from error
-    if not isinstance(tree, dict):
-        raise BadFile(source, "not a YAML mapping", "give fields such as name and layers")
-    try:
-        layout = _checked(_Layout, tree)
+    """The detector that YAML text describes.
+
+    Args:
+        text: YAML.
+        source: what is named in errors.
+
+    Raises:
+        BadFile: as `read_detector`.
+    """
+    tree = yaml_mapping(text, source, "name and layers")
+    with blamed_on(source):
+        layout = checked(_Layout, tree, _FIELDS)
         materials = tuple(material.build() for material in layout.materials)
         return Detector(layout.name, _slabs(layout), layout.half_width, materials, layout.inner_radius)
-    except BadValue as error:
-        raise BadFile(source, str(error), "see docs/detectors.md") from error
-
-
-def _checked(model: type[_Model], tree: Any, place: str = "") -> _Model:
-    """Validate, and turn pydantic's first complaint into one sentence."""
-    try:
-        return model.model_validate(tree)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(filter(None, [place, *map(str, first["loc"])])) or "the file"
-        value = first["input"] if isinstance(first["input"], str | int | float | None) else "..."
-        message = first["msg"].removeprefix("Value error, ")
-        raise BadValue(f"field {where}", value, message[0].lower() + message[1:]) from error
 
 
 def _slabs(layout: _Layout) -> tuple[Slab, ...]:
@@ -126,8 +112,8 @@ def _slabs(layout: _Layout) -> tuple[Slab, ...]:
     depth = 0.0
     for i, entry in enumerate(layout.layers):
         place = f"layers.{i}"
-        if isinstance(entry, dict) and "stack" in entry:
-            group = _checked(_Group, entry, place)
+        if isinstance(entry, dict) and entry.keys() & {"repeat", "stack"}:
+            group = checked(_Group, entry, _FIELDS, place)
             parts = group.stack * group.repeat
             if any(slab.at is not None for slab in group.stack):
                 raise BadValue(
@@ -135,7 +121,7 @@ def _slabs(layout: _Layout) -> tuple[Slab, ...]:
                 )
             start = group.at
         else:
-            single = _checked(_Slab, entry, place)
+            single = checked(_Slab, entry, _FIELDS, place)
             parts, start = [single], single.at
         if start is not None and start < depth - _TOUCH:
             raise BadValue(f"field {place}.at", start, f"it overlaps the layer before, which ends at {depth:g} mm")

@@ -13,7 +13,6 @@ Particle Physics 2024, "Passage of particles through matter". The interaction le
 
 __all__ = ["Bulk", "Material", "bulk", "find_material", "nist_names"]
 
-import difflib
 import json
 import math
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from caloforge.errors import BadValue
+from caloforge.errors import BadValue, similar_names
 from caloforge.units import MeV, mm
 
 _ALPHA = 7.2973525693e-3
@@ -141,7 +140,7 @@ def find_material(name: str, own: tuple[Material, ...] = ()) -> Material:
             return material
     if name not in _tables()["materials"]:
         names = [*nist_names(), *(material.name for material in own)]
-        close = difflib.get_close_matches(name, names, 3, 0.5) or ["G4_Si", "G4_W", "G4_POLYSTYRENE"]
+        close = similar_names(name, names) or ["G4_Si", "G4_W", "G4_POLYSTYRENE"]
         remedy = f"use a NIST name ({', '.join(close)} ...) or define it by composition under materials"
         raise BadValue("material", name, remedy)
     density, fractions = _tables()["materials"][name]

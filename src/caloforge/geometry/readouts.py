@@ -125,7 +125,7 @@ def readout(name: str) -> Binning:
         return READOUTS[name]()
     path = Path(name)
     if path.suffix.lower() != ".xml":
-        raise UnknownName("readout", name, [*READOUTS, "a path ending in .xml"])
+        raise UnknownName("readout", name, [*READOUTS, "a path ending in .xml"], "docs/detectors.md")
     if not path.is_file():
         raise BadFile(path, "no such file", f"give a CaloChallenge binning XML or one of {', '.join(READOUTS)}")
     return Binning.from_xml(path.read_text(), path)

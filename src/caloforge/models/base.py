@@ -32,6 +32,7 @@ from caloforge.geometry.binning import Binning
 from caloforge.models.keep_probability import KeepProbability
 from caloforge.nn.conditioning import LinearExtrapolation
 from caloforge.preprocessing.pipeline import EnergyFeatures, Pipeline
+from caloforge.yaml_model import checked
 
 Losses = dict[str, Tensor]
 Loss = Callable[[Tensor, Tensor, float, torch.Generator], Losses]  # of x, c, progress and randomness
@@ -307,8 +308,10 @@ def model_config(options: dict[str, Any]) -> ModelConfig:
 
     Raises:
         UnknownModel: no such family.
+        UnknownName: the family has no such field; the sentence has the names that may be meant.
+        BadField: a field that is missing or has a value that it cannot have.
     """
     name = str(options.get("name"))
     if name not in MODELS:
         raise UnknownModel(name, MODELS)
-    return MODELS[name].model_validate(options)
+    return checked(MODELS[name], options, "docs/configuration.md", "model")

@@ -240,7 +240,7 @@ def select(names: Iterable[str]) -> dict[str, Observable]:
     chosen = {}
     for name in names:
         if name not in OBSERVABLES:
-            raise UnknownName("observable", name, OBSERVABLES)
+            raise UnknownName("observable", name, OBSERVABLES, "`caloforge inspect --observables`")
         chosen[name] = OBSERVABLES[name]
     return chosen
 

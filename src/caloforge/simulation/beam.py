@@ -95,7 +95,7 @@ def parse_particle(name: str) -> int:
     try:
         pdg = int(Particle.from_name(name).pdgid)
     except ParticleNotFound:
-        raise UnknownName("particle", name, PARTICLES) from None
+        raise UnknownName("particle", name, PARTICLES, "docs/presets.md") from None
     _check_covered(pdg, name)
     return pdg
 

@@ -68,7 +68,7 @@ class Physics:
 
     def __post_init__(self) -> None:
         if self.name not in PHYSICS_LISTS:
-            raise UnknownName("physics list", self.name, PHYSICS_LISTS)
+            raise UnknownName("physics list", self.name, PHYSICS_LISTS, "docs/truth.md")
         for what in ("cut", "max_step", "tracking_cut"):
             value = getattr(self, what)
             if value is not None and not 0 < value < float("inf"):

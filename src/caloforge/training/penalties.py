@@ -60,7 +60,7 @@ class PenaltyConfig(BaseModel):
     def _known(cls, value: dict[str, tuple[float, ...] | None]) -> dict[str, tuple[float, ...] | None]:
         for name in value:
             if name not in LAWS:
-                raise ValueError(str(UnknownName("law", name, LAWS)))
+                raise ValueError(str(UnknownName("law", name, LAWS, "docs/physics-losses.md")))
         return value
 
     def grid(self) -> Float[Array, " K"]:

@@ -18,7 +18,6 @@ __all__ = [
     "shipped_models",
 ]
 
-import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,7 +34,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from caloforge.data.unseen import TrainingIds
-from caloforge.errors import BadFile, CaloforgeError, UnknownModel
+from caloforge.errors import BadFile, CaloforgeError, UnknownModel, similar_names
 from caloforge.files import replace_when_complete
 from caloforge.geometry.binning import Binning
 from caloforge.models import MODELS, Generator, ModelConfig, model_config
@@ -123,9 +122,9 @@ def run_folder(name: str | Path) -> Path:
     """
     shipped = shipped_models()
     if not Path(name).is_dir() and str(name) not in shipped:
-        near = difflib.get_close_matches(str(name), shipped, cutoff=0.5) or shipped
+        near = similar_names(str(name), shipped) or shipped
         remedy = "give the folder that `caloforge train -o` made or a model that comes with caloforge"
-        raise BadFile(name, "no such run folder", f"{remedy} ({', '.join(near)})" if near else remedy)
+        raise BadFile(name, "no such run folder", f"{remedy} ({', '.join(near)}; docs/models.md lists them)")
     return Path(name) if Path(name).is_dir() else shipped[str(name)]
 
 

@@ -12,13 +12,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from caloforge.errors import BadFile, UnknownName
+from caloforge.errors import UnknownName
 from caloforge.validation.key import Key, Where
+from caloforge.yaml_model import blamed_on, checked, read_text, yaml_mapping
 
 CHECKLISTS = ("strict", "analysis", "exploration")
+_FIELDS = "docs/validation.md"
 Tolerance = Literal["sigma", "times", "below", "above", "within"]
 _TOLERANCES: tuple[Tolerance, ...] = ("sigma", "times", "below", "above", "within")
 
@@ -99,6 +100,9 @@ class Checklist(BaseModel):
 def load_checklist(name: str | Path) -> Checklist:
     """A shipped checklist by name, or one's own by path.
 
+    Args:
+        name: one of `CHECKLISTS`, or the path of a YAML file.
+
     Raises:
         UnknownName: neither a shipped name nor a file.
         BadFile: not YAML, or a field that is unknown or out of range, named with its place.
@@ -106,25 +110,9 @@ def load_checklist(name: str | Path) -> Checklist:
     if str(name) in CHECKLISTS:
         text, origin = (files("caloforge.validation") / "checklists" / f"{name}.yaml").read_text(), f"{name}.yaml"
     elif Path(name).is_file():
-        text, origin = _text(Path(name)), str(name)
+        text, origin = read_text(Path(name), "a YAML checklist"), str(name)
     else:
-        raise UnknownName("checklist (or file)", str(name), CHECKLISTS)
-    try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise BadFile(origin, f"not YAML ({' '.join(str(error).split())})", "mend it") from error
-    if not isinstance(tree, dict):
-        raise BadFile(origin, "not a YAML mapping", "give name and requirements")
-    try:
-        return Checklist.model_validate({"name": Path(origin).stem, **tree})
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise BadFile(origin, f"field {place}: {first['msg']}", "see docs/validation.md for the fields") from error
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadFile(path, "not a text file", "give a YAML checklist") from error
+        raise UnknownName("checklist (or file)", str(name), CHECKLISTS, _FIELDS)
+    tree = yaml_mapping(text, origin, "name and requirements")
+    with blamed_on(origin):
+        return checked(Checklist, {"name": Path(origin).stem, **tree}, _FIELDS)

@@ -180,4 +180,4 @@ def require_known(checklist: Checklist) -> None:
         pattern = requirement.metric
         if not pattern.startswith("physics/") and not any(fnmatchcase(name, pattern) for name in names):
             short = {name.partition("/")[0] + ("/..." if "/" in name else "") for name in names} | {"physics/..."}
-            raise UnknownName(f"metric in checklist {checklist.name}:", pattern, short)
+            raise UnknownName(f"metric in checklist {checklist.name}:", pattern, short, "docs/metrics.md")
