@@ -200,3 +200,11 @@ def test_a_shower_never_changes_side(showers, tmp_path):
     assert set(take_split(stored, "test").ids.tolist()) == test & set(shuffled.ids.tolist())
     assert len(set(showers.ids.tolist())) == len(showers)
     assert stored.digest == shuffled.digest == shuffled[::-1].digest != showers.digest
+
+
+def test_showers_print_in_one_line(showers):
+    assert repr(showers[:0]) == "<Showers: none, tiny>"
+    alike = Showers.perpendicular(
+        showers.energy[:3], np.full(3, 50e3, np.float32), showers.binning, np.array([11, 22, 11], np.int32)
+    )
+    assert repr(alike) == "<Showers: 3, e-, gamma, 50GeV, tiny>"

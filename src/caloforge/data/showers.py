@@ -10,18 +10,20 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 from numpy import ndarray as Array
+from particle import Particle
 
 from caloforge.data.checks import check_angles
 from caloforge.data.ids import digest_of, shower_ids
 from caloforge.data.provenance import Provenance
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning, require_one_mesh
+from caloforge.units import format_energy
 
 NO_IDS = np.empty(0, np.uint64)
 _ARRAYS = ("energy", "incident_energy", "pdg", "theta", "phi")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Showers:
     """N showers on one mesh, with the conditions that made them.
 
@@ -94,6 +96,14 @@ class Showers:
 
     def __len__(self) -> int:
         return len(self.energy)
+
+    def __repr__(self) -> str:
+        """Number, particles, range of incident energies and mesh."""
+        if not len(self):
+            return f"<Showers: none, {self.binning.name}>"
+        particles = ", ".join(Particle.from_pdgid(pdg).name for pdg in np.unique(self.pdg))
+        ends = dict.fromkeys(format_energy(float(e)) for e in (self.incident_energy.min(), self.incident_energy.max()))
+        return f"<Showers: {len(self):,}, {particles}, {' to '.join(ends)}, {self.binning.name}>"
 
     def __getitem__(self, index: slice | Int[Array, " n"] | Bool[Array, " N"]) -> "Showers":
         arrays = {name: getattr(self, name)[index] for name in _ARRAYS}
