@@ -17,7 +17,8 @@ from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.preprocessing.symmetry import AxialSymmetry
 from caloforge.rng import torch_stream
 from caloforge.training.draws import binned
-from caloforge.training.loop import TrainingConfig, TrainingState, fit
+from caloforge.training.loop import TrainingState, fit
+from caloforge.training.options import TrainingConfig
 from caloforge.training.penalties import PenaltyConfig, PhysicsPenalty
 
 SMALL = {"latent": 3, "width": 8, "depth": 1, "flow_transforms": 2, "flow_width": 8}

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validat
 from caloforge.data.showers import Showers
 from caloforge.errors import BadFile, BadValue, similar_names
 from caloforge.models import ModelConfig, model_config
-from caloforge.training.loop import TrainingConfig
+from caloforge.training.options import TrainingConfig
 from caloforge.units import parse_energy
 from caloforge.yaml_model import blamed_on, checked, read_text, yaml_mapping, yaml_value
 

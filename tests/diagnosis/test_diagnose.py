@@ -15,7 +15,7 @@ from caloforge.data.writer import write_showers
 from caloforge.diagnosis.collapse.diagnose import diagnose_run, latent_use
 from caloforge.diagnosis.collapse.latent import judge_latent
 from caloforge.models import model_config
-from caloforge.training.loop import TrainingConfig
+from caloforge.training.options import TrainingConfig
 from caloforge.training.run import load_run
 from caloforge.training.train import train_run
 from caloforge.validation.finding import Status

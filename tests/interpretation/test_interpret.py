@@ -16,7 +16,7 @@ from caloforge.interpretation.interpret import interpret_run
 from caloforge.models import model_config
 from caloforge.physics.definition import Observable
 from caloforge.physics.observables import OBSERVABLES, register
-from caloforge.training.loop import TrainingConfig
+from caloforge.training.options import TrainingConfig
 from caloforge.training.run import load_run
 from caloforge.training.train import train_run
 

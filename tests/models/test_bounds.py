@@ -9,7 +9,7 @@ from caloforge.geometry.binning import Binning, Layer
 from caloforge.models import model_config
 from caloforge.models.bounds import gaussian_kl, importance_bound, log_mean_exp, mutual_information, widest_posterior
 from caloforge.models.parts import LayerContext, NoiseWidths
-from caloforge.models.vae import ShapeVAE
+from caloforge.models.shape_vae import ShapeVAE
 from caloforge.rng import torch_stream
 
 WEIGHTS = torch.tensor([[1.0, 0.5], [-0.3, 2.0], [0.7, -0.2]])

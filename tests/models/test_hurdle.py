@@ -10,7 +10,7 @@ from scipy import stats
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.models.blur import MeanShares
 from caloforge.models.hurdle import DirichletShares, HurdleShares, LogNormalShares, _log_gamma_variate
-from caloforge.models.vae import DECODERS
+from caloforge.models.vae_options import DECODERS
 from caloforge.preprocessing.pipeline import Pipeline
 
 THREE_CELLS = Binning((Layer(0, (0.0, 1.0, 2.0, 3.0), 1),))

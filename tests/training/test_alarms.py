@@ -10,7 +10,7 @@ from caloforge.models.base import Generator
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import torch_stream
 from caloforge.training.alarms import Alarms, smallest_variance_ratio
-from caloforge.training.loop import TrainingConfig
+from caloforge.training.options import TrainingConfig
 from caloforge.training.train import TrainingAlarm, train_run
 
 HEALTHY = {"beta": 1.0, "information": 3.0, "validation_jensen_shannon": 0.3, "variance_ratio": 0.95}

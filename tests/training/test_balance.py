@@ -18,7 +18,7 @@ from caloforge.models.keep_probability import shower_terms
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import stream, torch_stream
 from caloforge.training.balance import Balance
-from caloforge.training.loop import TrainingConfig
+from caloforge.training.options import TrainingConfig
 from caloforge.training.run import load_run
 from caloforge.training.train import train_run
 

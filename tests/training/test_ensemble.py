@@ -16,7 +16,8 @@ from caloforge.generation.sampler import sample_showers
 from caloforge.models import Generator, model_config
 from caloforge.rng import integer_seeds, torch_stream
 from caloforge.training.ensemble import Ensemble, load_ensemble, load_posterior, train_ensemble
-from caloforge.training.loop import TrainingConfig, TrainingState
+from caloforge.training.loop import TrainingState
+from caloforge.training.options import TrainingConfig
 from caloforge.training.run import Run, load_run, load_snapshots
 from caloforge.training.swag import draw_weights, snapshots
 from caloforge.training.train import TrainingInterrupted, train_run

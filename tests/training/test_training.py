@@ -10,7 +10,8 @@ from caloforge.generation.sampler import BLOCK, sample_batches, sample_showers
 from caloforge.models import model_config
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import torch_stream
-from caloforge.training.loop import TrainingConfig, TrainingState, fit
+from caloforge.training.loop import TrainingState, fit
+from caloforge.training.options import TrainingConfig
 from caloforge.training.run import load_run
 from caloforge.training.train import TrainingInterrupted, train_run
 

@@ -13,7 +13,7 @@ from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import torch_stream
 from caloforge.training.draws import binned, owner, showers_of
 from caloforge.training.laws import LAWS
-from caloforge.training.loop import TrainingConfig
+from caloforge.training.options import TrainingConfig
 from caloforge.training.penalties import PenaltyConfig, PhysicsPenalty
 from caloforge.training.run import load_run
 from caloforge.training.train import TrainingInterrupted, train_run

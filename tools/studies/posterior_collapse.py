@@ -25,7 +25,7 @@ from caloforge.diagnosis.collapse.diagnose import latent_use
 from caloforge.diagnosis.collapse.diversity import rare_coverage, variances
 from caloforge.diagnosis.collapse.latent import judge_latent
 from caloforge.diagnosis.collapse.three_samples import draw_samples
-from caloforge.training.loop import TrainingConfig
+from caloforge.training.options import TrainingConfig
 from caloforge.training.run import Run, load_run
 
 SMALL: dict[str, Any] = {"name": "vae", "latent": 8, "width": 64, "depth": 1, "flow_transforms": 3}

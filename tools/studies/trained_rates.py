@@ -32,7 +32,7 @@ from caloforge.diagnosis.collapse.three_samples import COLUMNS
 from caloforge.models import model_config
 from caloforge.physics.observables import select, tabulate
 from caloforge.rng import stream
-from caloforge.training.loop import TrainingConfig
+from caloforge.training.options import TrainingConfig
 from caloforge.training.run import load_run
 from caloforge.training.train import train_run
 from caloforge.validation.finding import Finding, Status

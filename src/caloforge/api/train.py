@@ -17,7 +17,7 @@ from caloforge.models import ModelConfig
 from caloforge.models.plugins import PLUGINS as MODELS
 from caloforge.training.ensemble import train_ensemble
 from caloforge.training.laws import PLUGINS as LAWS
-from caloforge.training.loop import TrainingConfig
+from caloforge.training.options import TrainingConfig
 from caloforge.training.train import train_run
 from caloforge.yaml_model import checked
 

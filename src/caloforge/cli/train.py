@@ -18,7 +18,7 @@ from caloforge.data.opening import open_showers
 from caloforge.device import choose_device
 from caloforge.training.ensemble import train_ensemble
 from caloforge.training.laws import PLUGINS
-from caloforge.training.loop import TrainingConfig
+from caloforge.training.options import TrainingConfig
 from caloforge.training.train import train_run
 
 

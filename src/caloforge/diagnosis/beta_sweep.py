@@ -26,11 +26,12 @@ from caloforge.generation.sampler import sample_showers
 from caloforge.metrics.measured import Measured
 from caloforge.models import ModelConfig
 from caloforge.models.cascade import Cascade
-from caloforge.models.vae import ShapeVAE, VAEConfig
+from caloforge.models.shape_vae import ShapeVAE
+from caloforge.models.vae import VAEConfig
 from caloforge.physics.observables import tabulate
 from caloforge.reporting.style import BAND, TRUTH, figure, look
 from caloforge.rng import torch_stream
-from caloforge.training.loop import TrainingConfig
+from caloforge.training.options import TrainingConfig
 from caloforge.training.run import Run, load_run
 from caloforge.training.train import train_run
 

@@ -22,7 +22,7 @@ from caloforge.data.showers import Showers
 from caloforge.generation.sampler import BLOCK
 from caloforge.models.base import Generator
 from caloforge.models.cascade import Cascade, TwoStage
-from caloforge.models.vae import ShapeVAE
+from caloforge.models.shape_vae import ShapeVAE
 from caloforge.rng import torch_stream
 from caloforge.training.run import Run
 

@@ -7,12 +7,12 @@ one's own by `register`.
 from caloforge.models import gan as gan
 from caloforge.models import vae as vae
 from caloforge.models import wgan as wgan
-from caloforge.models.base import MODELS as MODELS
 from caloforge.models.base import Estimate as Estimate
 from caloforge.models.base import Generator as Generator
 from caloforge.models.base import ImplicitDensity as ImplicitDensity
 from caloforge.models.base import Losses as Losses
-from caloforge.models.base import ModelConfig as ModelConfig
 from caloforge.models.base import Player as Player
-from caloforge.models.base import model_config as model_config
-from caloforge.models.base import register as register
+from caloforge.models.registry import MODELS as MODELS
+from caloforge.models.registry import ModelConfig as ModelConfig
+from caloforge.models.registry import model_config as model_config
+from caloforge.models.registry import register as register

@@ -20,12 +20,12 @@ from torch import Tensor
 
 from caloforge.models.adversary import Critic, Game, Wasserstein, gradient_norm, interpolates, mode_seeking
 from caloforge.models.base import Losses, Player
-from caloforge.models.cascade import EnergyStage, TwoStage
+from caloforge.models.cascade import TwoStage
 from caloforge.models.critic import ShowerCritic, ShowerFeatures
 from caloforge.models.pushforward import EnergyGenerator, ShapeGenerator
+from caloforge.models.stages import EnergyStage
 from caloforge.models.two_stage import TwoStageConfig
 from caloforge.nn.conditioning import ParticleEmbedding
-from caloforge.preprocessing.parts import Features
 from caloforge.preprocessing.pipeline import Pipeline
 
 
@@ -59,8 +59,7 @@ class AdversarialTwoStage(TwoStage):
         super().__init__(pipeline, embedding, energies, shape)
         self.game, self.options = game, options
         self.features = ShowerFeatures(pipeline.binning, options.energy_sum)
-        n_layers = pipeline.n_layers
-        judged, context = (0, 2 * n_layers) if isinstance(energies, EnergyStage) else (n_layers, 0)
+        judged, context = (0, 2 * pipeline.n_layers) if isinstance(energies, EnergyStage) else (pipeline.n_layers, 0)
         self.critic = ShowerCritic(
             self.features.n_cells,
             self.features.n_observables + judged,
@@ -104,8 +103,7 @@ class AdversarialTwoStage(TwoStage):
         parts, e, u = self.noise.split(noise), self.embedding(c), self.pipeline.parts(x).energies
         if not isinstance(self.energies, EnergyStage):
             u = self.energies.sample(parts.energies, e)
-        context, active = self.context(u, c)
-        return Features(u, self.shape.sample(parts, context, e, active)).tensor
+        return self._with_cells(u, parts, c, e)
 
     def critic_loss(
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
@@ -174,8 +172,7 @@ class AdversarialTwoStage(TwoStage):
     def players(self) -> list[Player]:
         """Critic, generator and, where the layer energies have a likelihood, these."""
         o = self.options
-        critic = list(self.critic.parameters())
-        shape = list(self.shape.parameters())
+        critic, shape = list(self.critic.parameters()), list(self.shape.parameters())
         energies = [*self.energies.parameters(), *self.embedding.parameters()]
         first = Player("critic", critic, self.critic_loss, o.critic_turns, o.critic_speed, o.betas, averaged=False)
         if isinstance(self.energies, EnergyStage):
@@ -240,14 +237,13 @@ class AdversarialConfig(TwoStageConfig):
         Args:
             pipeline: the preprocessing, fitted.
         """
-        binning = pipeline.binning
-        embedding = ParticleEmbedding(pipeline.condition.n_particles, pipeline.condition.columns)
-        tails = self.linear_tails(pipeline)
-        n_conditions, network = embedding.n_out, (self.width, self.depth, self.conditioning, tails)
+        embedding = self.embedding(pipeline)
+        n_conditions = embedding.n_out
+        network = (self.width, self.depth, self.conditioning, self.linear_tails(pipeline))
         energies: EnergyStage | EnergyGenerator = (
             self.energy_flow(pipeline, n_conditions)
             if self.energies == "flow"
-            else EnergyGenerator(binning.n_layers, n_conditions, *network)
+            else EnergyGenerator(pipeline.n_layers, n_conditions, *network)
         )
-        shape = ShapeGenerator(binning, n_conditions, self.latent, *network)
+        shape = ShapeGenerator(pipeline.binning, n_conditions, self.latent, *network)
         return AdversarialTwoStage(pipeline, embedding, energies, shape, self.game(), self)

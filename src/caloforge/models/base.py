@@ -1,38 +1,23 @@
-r"""Generator: what every model is to the rest of caloforge, and the registry of families by name.
+r"""Generator: what every model is to the rest of caloforge.
 
 A generator is the pushforward :math:`x = G(z, c)` of a latent prior :math:`p(z) = N(0, 1)^{n}`: all randomness comes in
 as an argument, so the same noise gives the same showers here, in ONNX and in C++. Expectations need no density of x
 (law of the unconscious statistician): :math:`E[f(x) \mid c] = \int f(G(z, c))\, p(z)\, dz`.
 """
 
-__all__ = [
-    "Estimate",
-    "Generator",
-    "ImplicitDensity",
-    "Losses",
-    "Player",
-    "ModelConfig",
-    "MODELS",
-    "register",
-    "model_config",
-]
+__all__ = ["Estimate", "Generator", "ImplicitDensity", "Losses", "Player"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from caloforge.errors import BadValue, CaloforgeError, UnknownModel
-from caloforge.geometry.binning import Binning
+from caloforge.errors import BadValue, CaloforgeError
 from caloforge.models.keep_probability import KeepProbability
-from caloforge.nn.conditioning import LinearExtrapolation
-from caloforge.preprocessing.pipeline import EnergyFeatures, Pipeline
-from caloforge.yaml_model import checked
 
 Losses = dict[str, Tensor]
 Loss = Callable[[Tensor, Tensor, float, torch.Generator], Losses]  # of x, c, progress and randomness
@@ -225,93 +210,3 @@ class Generator(nn.Module, ABC):
 def _values(f: Statistic, model: Generator, z: Tensor, c: Tensor) -> Tensor:
     conditions = c.expand(len(z), -1)
     return f(model.sample(z.to(c), conditions), conditions)
-
-
-class ModelConfig(BaseModel, ABC):
-    """Options of one family, validated; ``build`` makes the model.
-
-    Args:
-        name: of the family.
-        hide_particle: whether the networks are not told which particle it is.
-        energy_features: what the first energy feature is relative to.
-        tails: what networks do outside the training range of the energy.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str
-    hide_particle: bool = Field(
-        False, description="do not tell the networks which particle it is: they learn the mixture"
-    )
-    energy_features: EnergyFeatures = Field(
-        "fractions", description="total energy over the incident energy, or in a fixed unit (knows no linearity)"
-    )
-    tails: Literal["free", "linear"] = Field(
-        "free", description="outside the training range networks go on as they will, or linearly in log energy"
-    )
-
-    def pipeline(self, binning: Binning) -> Pipeline:
-        """The preprocessing that this family wants, not yet fitted.
-
-        Args:
-            binning: the mesh.
-        """
-        return Pipeline(binning, hide_particle=self.hide_particle, energies=self.energy_features)
-
-    def linear_tails(self, pipeline: Pipeline) -> LinearExtrapolation | None:
-        """Where the networks of ``build`` go on linearly; None where they are free.
-
-        Args:
-            pipeline: fitted, as it knows the range.
-        """
-        encoder = pipeline.condition
-        return LinearExtrapolation(*encoder.ends, encoder.columns.log_energy) if self.tails == "linear" else None
-
-    @abstractmethod
-    def build(self, pipeline: Pipeline) -> Generator:
-        """A new model for the features of a pipeline.
-
-        Args:
-            pipeline: the preprocessing, fitted.
-        """
-
-
-MODELS: dict[str, type[ModelConfig]] = {}
-_Config = TypeVar("_Config", bound=type[ModelConfig])
-
-
-def register(config: _Config) -> _Config:
-    """Class decorator that makes a family known under the default of its ``name``.
-
-    One that the same module defined before is replaced.
-
-    Args:
-        config: a family; its ``name`` has a default.
-
-    Raises:
-        BadValue: the name is taken by another module, or is no text.
-    """
-    name = config.__pydantic_fields__["name"].default
-    if not isinstance(name, str):
-        raise BadValue(f"name of {config.__name__}", name, 'give it a default: name: Literal["mine"] = "mine"')
-    before = MODELS.get(name)
-    if before is not None and before.__module__ != config.__module__:
-        raise BadValue("name of the model", name, f"it is already defined by {before.__module__}; choose another")
-    MODELS[name] = config
-    return config
-
-
-def model_config(options: dict[str, Any]) -> ModelConfig:
-    """Validated options of the family that ``options["name"]`` names.
-
-    Args:
-        options: ``name`` and fields of the family.
-
-    Raises:
-        UnknownModel: no such family.
-        UnknownName: the family has no such field; the sentence has the names that may be meant.
-        BadField: a field that is missing or has a value that it cannot have.
-    """
-    name = str(options.get("name"))
-    if name not in MODELS:
-        raise UnknownModel(name, MODELS)
-    return checked(MODELS[name], options, "docs/configuration.md", "model")

@@ -23,7 +23,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.distributions import AffineTransform, Transform
 
-from caloforge.models.cascade import EnergyStage
+from caloforge.models.stages import EnergyStage
 from caloforge.nn.conditioning import LinearExtrapolation
 from caloforge.nn.layers import AffineOfCondition
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from caloforge.models.adversarial import AdversarialConfig
 from caloforge.models.adversary import NonSaturating
-from caloforge.models.base import register
+from caloforge.models.registry import register
 
 
 @register

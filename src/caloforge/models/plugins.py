@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from caloforge.models.base import MODELS, ModelConfig, register
+from caloforge.models.registry import MODELS, ModelConfig, register
 from caloforge.physics.plugins import Plugins
 
 

@@ -13,9 +13,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from caloforge.geometry.binning import Binning
-from caloforge.models.cascade import EnergySampler, ShapeSampler
 from caloforge.models.cell_marginals import cell_marginals
 from caloforge.models.parts import LayerContext, Noise
+from caloforge.models.stages import EnergySampler, ShapeSampler
 from caloforge.models.threshold import ThresholdShares
 from caloforge.nn.conditioning import Conditioning, LinearExtrapolation
 from caloforge.nn.layers import AffineOfCondition, ConditionedMLP

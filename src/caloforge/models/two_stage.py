@@ -5,9 +5,9 @@ __all__ = ["TwoStageConfig"]
 from pydantic import Field
 
 from caloforge.geometry.binning import Binning
-from caloforge.models.base import ModelConfig
 from caloforge.models.flow import LayerEnergyFlow
-from caloforge.nn.conditioning import Conditioning
+from caloforge.models.registry import ModelConfig
+from caloforge.nn.conditioning import Conditioning, ParticleEmbedding
 from caloforge.preprocessing.pipeline import CellFeatures, Pipeline
 
 
@@ -32,6 +32,14 @@ class TwoStageConfig(ModelConfig):
             binning: the mesh.
         """
         return Pipeline(binning, self.cells, self.hide_particle, self.energy_features)
+
+    def embedding(self, pipeline: Pipeline) -> ParticleEmbedding:
+        """A new embedding of the particle, which both stages hear of.
+
+        Args:
+            pipeline: the preprocessing, fitted.
+        """
+        return ParticleEmbedding(pipeline.condition.n_particles, pipeline.condition.columns)
 
     def energy_flow(self, pipeline: Pipeline, n_conditions: int) -> LayerEnergyFlow:
         """A new flow of the layer energies.

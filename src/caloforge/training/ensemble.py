@@ -28,7 +28,7 @@ from caloforge.errors import BadFile, BadValue, BinningMismatch, UnwritablePath
 from caloforge.models import ModelConfig
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import integer_seeds, torch_stream
-from caloforge.training.loop import TrainingConfig
+from caloforge.training.options import TrainingConfig
 from caloforge.training.run import Run, has_snapshots, load_run, load_snapshots, run_folder
 from caloforge.training.swag import draw_weights
 from caloforge.training.train import can_resume, train_run

@@ -24,7 +24,8 @@ from torch import Tensor
 
 from caloforge.models.base import Generator
 from caloforge.training.balance import Balance
-from caloforge.training.loop import Augment, Features, TrainingConfig, TrainingState, fit
+from caloforge.training.loop import Augment, Features, TrainingState, fit
+from caloforge.training.options import TrainingConfig
 
 Snapshots = dict[str, Tensor]  # parameter -> (S, ...) values
 

@@ -31,7 +31,8 @@ from caloforge.training.alarms import Alarms, smallest_variance_ratio
 from caloforge.training.balance import Balance
 from caloforge.training.checkpoint import load_state, save_state
 from caloforge.training.draws import Stage
-from caloforge.training.loop import TrainingConfig, TrainingState, fit
+from caloforge.training.loop import TrainingState, fit
+from caloforge.training.options import TrainingConfig
 from caloforge.training.penalties import PhysicsPenalty
 from caloforge.training.run import save_run, save_snapshots
 from caloforge.training.swag import snapshots

@@ -26,7 +26,7 @@ from caloforge.diagnosis.collapse.three_samples import COLUMNS, Samples, draw_sa
 from caloforge.errors import EmptySample
 from caloforge.generation.likelihood import log_likelihood
 from caloforge.models.cascade import Cascade
-from caloforge.models.vae import ShapeVAE
+from caloforge.models.shape_vae import ShapeVAE
 from caloforge.rng import stream, torch_stream
 from caloforge.training.run import Run
 from caloforge.validation.finding import Finding, Status, cannot_tell, with_status

@@ -1,0 +1,105 @@
+"""Families of models by name, and the options that each of them has."""
+
+__all__ = ["MODELS", "ModelConfig", "model_config", "register"]
+
+from abc import ABC, abstractmethod
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from caloforge.errors import BadValue, UnknownModel
+from caloforge.geometry.binning import Binning
+from caloforge.models.base import Generator
+from caloforge.nn.conditioning import LinearExtrapolation
+from caloforge.preprocessing.pipeline import EnergyFeatures, Pipeline
+from caloforge.yaml_model import checked
+
+
+class ModelConfig(BaseModel, ABC):
+    """Options of one family, validated; ``build`` makes the model.
+
+    Args:
+        name: of the family.
+        hide_particle: whether the networks are not told which particle it is.
+        energy_features: what the first energy feature is relative to.
+        tails: what networks do outside the training range of the energy.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    hide_particle: bool = Field(
+        False, description="do not tell the networks which particle it is: they learn the mixture"
+    )
+    energy_features: EnergyFeatures = Field(
+        "fractions", description="total energy over the incident energy, or in a fixed unit (knows no linearity)"
+    )
+    tails: Literal["free", "linear"] = Field(
+        "free", description="outside the training range networks go on as they will, or linearly in log energy"
+    )
+
+    def pipeline(self, binning: Binning) -> Pipeline:
+        """The preprocessing that this family wants, not yet fitted.
+
+        Args:
+            binning: the mesh.
+        """
+        return Pipeline(binning, hide_particle=self.hide_particle, energies=self.energy_features)
+
+    def linear_tails(self, pipeline: Pipeline) -> LinearExtrapolation | None:
+        """Where the networks of ``build`` go on linearly; None where they are free.
+
+        Args:
+            pipeline: fitted, as it knows the range.
+        """
+        encoder = pipeline.condition
+        return LinearExtrapolation(*encoder.ends, encoder.columns.log_energy) if self.tails == "linear" else None
+
+    @abstractmethod
+    def build(self, pipeline: Pipeline) -> Generator:
+        """A new model for the features of a pipeline.
+
+        Args:
+            pipeline: the preprocessing, fitted.
+        """
+
+
+MODELS: dict[str, type[ModelConfig]] = {}
+_Config = TypeVar("_Config", bound=type[ModelConfig])
+
+
+def register(config: _Config) -> _Config:
+    """Class decorator that makes a family known under the default of its ``name``.
+
+    One that the same module defined before is replaced.
+
+    Args:
+        config: a family; its ``name`` has a default.
+
+    Raises:
+        BadValue: the name is taken by another module, or is no text.
+    """
+    name = config.__pydantic_fields__["name"].default
+    if not isinstance(name, str):
+        raise BadValue(f"name of {config.__name__}", name, 'give it a default: name: Literal["mine"] = "mine"')
+    before = MODELS.get(name)
+    if before is not None and before.__module__ != config.__module__:
+        raise BadValue("name of the model", name, f"it is already defined by {before.__module__}; choose another")
+    MODELS[name] = config
+    return config
+
+
+def model_config(options: dict[str, Any]) -> ModelConfig:
+    """Validated options of the family that ``options["name"]`` names.
+
+    Args:
+        options: ``name`` and fields of the family.
+
+    Raises:
+        UnknownModel: no such family.
+        UnknownName: the family has no such field; the sentence has the names that may be meant.
+        BadField: a field that is missing or has a value that it cannot have.
+    """
+    name = str(options.get("name"))
+    if name not in MODELS:
+        raise UnknownModel(name, MODELS)
+    return checked(MODELS[name], options, "docs/configuration.md", "model")

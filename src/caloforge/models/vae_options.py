@@ -1,0 +1,43 @@
+"""Options of a VAE: its latent, what the KL term weighs in training, and the densities of the cells to choose from."""
+
+__all__ = ["DECODERS", "VAEOptions"]
+
+from typing import Literal
+
+from pydantic import Field
+
+from caloforge.models.beta import BetaSchedule
+from caloforge.models.blur import MeanShares
+from caloforge.models.hurdle import DirichletShares, LogNormalShares
+from caloforge.models.shares import ShareDensity
+from caloforge.models.two_stage import TwoStageConfig
+
+Decoder = Literal["dirichlet", "lognormal", "mse"]
+DECODERS: dict[Decoder, type[ShareDensity]] = {
+    "dirichlet": DirichletShares,
+    "lognormal": LogNormalShares,
+    "mse": MeanShares,
+}
+
+
+class VAEOptions(TwoStageConfig):
+    """What `caloforge.models.shape_vae.ShapeVAE` is told; `caloforge.models.vae.VAEConfig` is the family."""
+
+    latent: int = Field(16, ge=1, description="latent dimension")
+    width: int = Field(256, ge=1, description="hidden units of encoder and decoder")
+    depth: int = Field(2, ge=0, description="residual blocks of encoder and decoder")
+    beta: float = Field(1.0, ge=0, description="final weight of the KL term")
+    beta_schedule: BetaSchedule = Field("annealed", description="fixed, one rise over warmup, or several in cycles")
+    warmup: tuple[float, float] = Field((0.3, 0.6), description="part of training over which an annealed beta grows")
+    cycles: int = Field(4, ge=1, description="rises of a cyclical beta")
+    free_bits: float = Field(0.1, ge=0, description="KL of a latent, in nats, below which it costs nothing")
+    committed_rate: float = Field(
+        0.0, ge=0, le=100, description="KL in nats that the posterior of no shower can fall below (delta-VAE); 0: none"
+    )
+    decoder: Decoder = Field("dirichlet", description="density of the cells; mse draws means only, to show the blur")
+    decoder_context: Literal["energies", "layers"] = Field(
+        "energies", description="what the decoder sees beside z; layers: also the cells of all layers before"
+    )
+    prior: Literal["flow", "normal"] = Field(
+        "normal", description="where samples take z from: the learned p(z | u, c) or N(0, 1)"
+    )
