@@ -79,7 +79,7 @@ def draw_weights(snapshots: Snapshots, generator: torch.Generator) -> dict[str, 
         snapshots: parameter -> (S, ...) values.
         generator: draws the random numbers.
 
-    Source: Maddox et al., arXiv:1902.02476, equation 1.
+    Source: Maddox et al., arXiv:1902.02476.
     """
     n = len(next(iter(snapshots.values())))
     low_rank = torch.randn(n, generator=generator)
