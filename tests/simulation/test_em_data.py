@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from caloforge.errors import BadFile, UnwritablePath
-from caloforge.simulation.tables.em_data import DATASETS, DataSource, find_data, write_tables
+from caloforge.simulation.tables.em_data import DATASETS, ELECTROMAGNETIC, DataSource, find_data, write_tables
 
 X0 = {"W": 3.504, "Pb": 5.612, "Si": 93.70}  # mm
 ATTENUATION = {  # cm2/g at 0.1, 1 and 10 MeV
@@ -120,7 +120,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def official_folder(parent: Path, name: str = "G4EMLOW8.8") -> Path:
-    for part in ("brem_SB", "epics2017"):
+    for part in ELECTROMAGNETIC:
         (parent / name / part).mkdir(parents=True)
     return parent / name
 
@@ -219,9 +219,14 @@ def test_a_variable_naming_no_folder_is_an_error(
         find_data(tmp_path / "cache")
 
 
-def test_a_folder_that_is_no_dataset_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("G4LEDATA", str(tmp_path))
-    with pytest.raises(BadFile, match="brem_SB"):
+@pytest.mark.parametrize("lost", ELECTROMAGNETIC)
+def test_a_folder_that_is_no_whole_dataset_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lost: str
+) -> None:
+    folder = official_folder(tmp_path)
+    (folder / lost).rmdir()
+    monkeypatch.setenv("G4LEDATA", str(folder))
+    with pytest.raises(BadFile, match=f"it lacks {lost}; use G4EMLOW"):
         find_data(tmp_path / "cache")
 
 

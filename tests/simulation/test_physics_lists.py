@@ -12,8 +12,9 @@ from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile
 from caloforge.data.writer import trim_mantissa
 from caloforge.errors import BadValue, UnknownName
-from caloforge.geometry.detector import detector
-from caloforge.geometry.readouts import readout
+from caloforge.geometry.detector import Detector, Slab, detector
+from caloforge.geometry.materials import Material, symbols
+from caloforge.geometry.readouts import default_readout, readout
 from caloforge.simulation.beam import PARTICLES, Beam, parse_particle, parse_spectrum
 from caloforge.simulation.physics_lists import HADRONS, PHYSICS_LISTS, Physics, default_physics
 from caloforge.simulation.production.request import Request, produce, simulate
@@ -164,6 +165,22 @@ def test_lists_agree_about_electrons(request_of, name):
     assert facts.physics == name
     assert facts["hadronic_data_kind"] == ("built-in" if "BERT" in name else "none")
     assert ("approximate hadronic tables" in facts["data_tables"]) == ("BERT" in name)
+
+
+def every_element() -> Detector:
+    """Tungsten before a compound of all elements that the built-in tables have, H to Cf, in equal parts by mass."""
+    compound = Material("compound", 10.0, tuple((symbol, 1 / len(symbols())) for symbol in symbols()))
+    return Detector("elements", (Slab("G4_W", 2.0), Slab("compound", 50.0, True)), 200.0, (compound,))
+
+
+@pytest.mark.geant4
+@pytest.mark.parametrize("stack", [every_element(), detector("pbwo4-crystals")], ids=lambda stack: stack.name)
+def test_option_3_serves_compounds(request_of, stack):
+    """It reads stopping powers of ions, compound by compound, and died where an element had none."""
+    del request_of
+    beam = Beam(parse_particle("e-"), parse_spectrum("100MeV"))
+    showers, _ = simulate(Request(stack, beam, default_readout(stack), 1, 3, physics=Physics("em3")))
+    assert 0 < showers.total_energy[0] <= 100.0
 
 
 @pytest.mark.geant4

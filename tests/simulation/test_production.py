@@ -17,11 +17,12 @@ import pytest
 from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue, Geant4Failed, UnwritablePath
 from caloforge.simulation.beam import Mixture
+from caloforge.simulation.physics_lists import Physics
 from caloforge.simulation.production import worker as worker_module
 from caloforge.simulation.production.request import Progress, produce, simulate
 from caloforge.simulation.production.worker import Shard, Worker, last_words
 from caloforge.simulation.production.workers import WorkerPool
-from caloforge.simulation.tables.em_data import find_data
+from caloforge.simulation.tables.em_data import ELECTROMAGNETIC, find_data
 
 ARRAYS = ("energy", "incident_energy", "pdg", "theta", "phi")
 
@@ -43,10 +44,10 @@ def undisturbed(request_of):
 
 
 class KillsWorkers:
-    """A progress callback that kills this process's Geant4 processes once, after some showers."""
+    """A progress callback that kills the first of this process's Geant4 processes, after some showers."""
 
-    def __init__(self, after: int) -> None:
-        self.after, self.pids = after, []
+    def __init__(self, after: int, how: signal.Signals = signal.SIGKILL) -> None:
+        self.after, self.how, self.pids = after, how, []
 
     def hire(self, monkeypatch):
         start = Worker.__init__
@@ -60,7 +61,7 @@ class KillsWorkers:
 
     def __call__(self, progress: Progress) -> None:
         if progress.showers == self.after:
-            os.kill(self.pids[0], signal.SIGKILL)
+            os.kill(self.pids[0], self.how)
 
 
 @pytest.mark.geant4
@@ -103,6 +104,23 @@ def test_killed_worker_is_reported_and_the_next_call_resumes(request_of, undistu
 
 
 @pytest.mark.geant4
+@pytest.mark.parametrize(
+    ("how", "remedy"),
+    [
+        (signal.SIGSEGV, "try another physics list (em0, em1, em4, converged) or Geant4's official datasets"),
+        (signal.SIGKILL, "where memory ran out, ask for fewer workers"),
+        (signal.SIGTERM, "somebody stopped it"),
+    ],
+)
+def test_death_by_a_signal_names_list_detector_signal_and_remedy(request_of, tmp_path, monkeypatch, how, remedy):
+    killer = KillsWorkers(1, how).hire(monkeypatch)
+    with pytest.raises(Geant4Failed) as error:
+        produce(replace(request_of("100MeV", 200), physics=Physics("em3")), tmp_path / "truth.h5", progress=killer)
+    death = f"was killed by {how.name}, with the physics list em3 in the detector par04-siw; {remedy}"
+    assert death in str(error.value)
+
+
+@pytest.mark.geant4
 def test_healthy_worker_finishes_its_shard(request_of, tmp_path, monkeypatch):
     """One of two processes dies early: the other one's shard is kept, and no further one is begun."""
     path, killer = tmp_path / "truth.h5", KillsWorkers(after=2).hire(monkeypatch)
@@ -126,7 +144,7 @@ def test_shards_of_another_request_and_damaged_ones_are_not_used(request_of, und
 @pytest.mark.geant4
 def test_fatal_error_of_geant4_is_explained(request_of, tmp_path, monkeypatch):
     """Without its data files Geant4 aborts the process; the parent says why."""
-    for folder in ("brem_SB", "epics2017"):
+    for folder in ELECTROMAGNETIC:
         (tmp_path / "G4EMLOW" / folder).mkdir(parents=True)
     source = find_data()
     empty = source.environment | {"G4LEDATA": str(tmp_path / "G4EMLOW")}
@@ -257,6 +275,11 @@ def test_last_words_are_those_of_the_fatal_exception():
     assert last_words(log) == "Model::Load no file <br1>"
     assert last_words("one\ntwo\n\n") == "two"
     assert last_words("") == ""
+    stars = "*" * 62
+    banner = f"{stars}\n Geant4 version Name: geant4-11-04\n  WWW : http://geant4.org/\n{stars}\n"
+    assert last_words(banner) == ""
+    assert last_words(f"before\n{banner}after\n") == "after"
+    assert last_words(f"before\n{banner}") == "before"
 
 
 @pytest.mark.geant4

@@ -11,7 +11,7 @@ With mass fractions :math:`w_j` of elements of charge Z and mass A (g/mol),
 Particle Physics 2024, "Passage of particles through matter". The interaction length is Geant4's estimate.)
 """
 
-__all__ = ["Bulk", "Material", "bulk", "find_material", "nist_names"]
+__all__ = ["Bulk", "Material", "bulk", "find_material", "nist_names", "symbols"]
 
 import json
 import math
@@ -127,6 +127,11 @@ def _tables() -> dict[str, Any]:
 def nist_names() -> list[str]:
     """Names of all materials that Geant4 builds by NIST name."""
     return list(_tables()["materials"])
+
+
+def symbols() -> list[str]:
+    """Symbols of the elements that materials consist of, hydrogen to californium."""
+    return list(_tables()["elements"])
 
 
 def find_material(name: str, own: tuple[Material, ...] = ()) -> Material:

@@ -26,11 +26,13 @@ from caloforge.errors import CaloforgeError, Geant4Failed
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import Detector
 from caloforge.simulation.geant4.simulate import simulate as simulate_showers
-from caloforge.simulation.physics_lists import OPTION_0, Physics
+from caloforge.simulation.physics_lists import OPTION_0, PHYSICS_LISTS, Physics
 from caloforge.simulation.primaries import Primaries
 from caloforge.simulation.tables.em_data import find_data
 
 Listener = Callable[[int], None]
+_CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+_BANNER = re.compile(r"\*{9,}\s*Geant4 version Name.*?\*{9,}", re.DOTALL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,8 +121,9 @@ class Worker:
         self.log.seek(0)
         why = last_words(self.log.read().decode(errors="replace"))
         return (
-            f"the Geant4 process of shard {shard.index} {how}{f' ({why})' if why else ''}; "
-            "finished shards are kept, and the same call simulates only the missing ones"
+            f"the Geant4 process of shard {shard.index} {how}{f' ({why})' if why else ''}, with the physics list "
+            f"{shard.physics.name} in the detector {shard.detector.name}; {_remedy(code, shard.physics)}; finished "
+            "shards are kept, and the same call simulates only the missing ones"
         )
 
     def __enter__(self) -> "Worker":
@@ -137,8 +140,20 @@ class Worker:
             self.log.close()
 
 
+def _remedy(code: int, physics: Physics) -> str:
+    """What to try after an exit status; a negative one is minus the number of a signal."""
+    if -code == signal.SIGKILL:
+        return "where memory ran out, ask for fewer workers"
+    if code < 0 and -code not in _CRASHES:
+        return "somebody stopped it"
+    lists = [name for name, choice in PHYSICS_LISTS.items() if choice.hadronic == physics.list.hadronic]
+    others = ", ".join(name for name in lists if name != physics.name)
+    return f"try another physics list ({others}) or Geant4's official datasets (GEANT4_DATA_DIR)"
+
+
 def last_words(log: str) -> str:
-    """What Geant4 said in its last fatal exception, else the last line of the log; at most 300 characters."""
+    """What Geant4 said in its last fatal exception, else the last line behind its banner; at most 300 characters."""
+    log = _BANNER.sub("", log)
     fatal = re.findall(r"issued by\s*:\s*(.*?)\*{3}", log, flags=re.DOTALL)
     lines = [line.strip() for line in log.splitlines() if line.strip(" -*")]
     words = fatal[-1] if fatal else (lines or [""])[-1]

@@ -1,8 +1,8 @@
 """Which Geant4 data files to use: the user's official datasets, else the built-in tables.
 
-The built-in tables hold what ``G4EmStandardPhysics`` (option 0) reads for Z = 1..98. They are written out once, as a
-Geant4 data folder in the user's cache; fluorescence and Auger data are not among them (``/process/em/fluo false``).
-The approximate hadronic tables are a second folder, written when a physics list needs them.
+The built-in tables hold what ``G4EmStandardPhysics`` (options 0, 1 and 3) reads for Z = 1..98. They are written out
+once, as a Geant4 data folder in the user's cache; fluorescence and Auger data are not among them
+(``/process/em/fluo false``). The approximate hadronic tables are a second folder, written when a list needs them.
 """
 
 __all__ = ["DataSource", "find_data", "write_hadron_tables", "write_tables"]
@@ -21,10 +21,11 @@ from caloforge.errors import BadFile, UnwritablePath
 from caloforge.simulation.tables import hadron_tables
 from caloforge.simulation.tables.em_tables import SOURCES, packed_tables, write_folder
 
-WRITER = b"1"  # raise it when the same tables are written differently
+WRITER = b"2"  # raise it when the same tables are written differently
 MARKER = "caloforge-tables.txt"
 # all that decides the hadronic tables
 HADRON_FILES = ("hadron_elements.csv", "hadron_tables.py", "neutron_values.py", "neutron_values.csv")
+ELECTROMAGNETIC = ("brem_SB", "epics2017", "ion_stopping_data")  # folders of G4EMLOW that options 0, 1 and 3 read
 DATASETS = {
     "G4LEDATA": "G4EMLOW",
     "G4ENSDFSTATEDATA": "G4ENSDFSTATE",
@@ -175,13 +176,15 @@ def _version(path: Path) -> list[int]:
 def _checked(variable: str, folder: Path) -> Path | None:
     if not folder.is_dir():
         raise BadFile(folder, f"{variable} names no folder", f"unset it or name the folder of {DATASETS[variable]}")
-    if variable == "G4LEDATA" and not all((folder / part).is_dir() for part in ("brem_SB", "epics2017")):
-        raise BadFile(folder, "it lacks brem_SB or epics2017", "use G4EMLOW 8.0 or later, or unset G4LEDATA")
+    lacking = [part for part in ELECTROMAGNETIC if variable == "G4LEDATA" and not (folder / part).is_dir()]
+    if lacking:
+        raise BadFile(folder, f"it lacks {', '.join(lacking)}", "use G4EMLOW 8.0 or later, or unset G4LEDATA")
     return None if (folder.parent / MARKER).is_file() else folder
 
 
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.name != MARKER)
+    files = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names if name != MARKER)
+    return sum(path.stat().st_size for path in files)
 
 
 def _is_complete(folder: Path) -> bool:

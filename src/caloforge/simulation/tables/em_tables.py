@@ -16,6 +16,9 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
+IONS = range(3, 81)  # that Geant4 reads stopping powers for
+ICRU_73 = (5, 6, 7, 8, 13, 14, 15, 16, 22, 26, 28, 29, 30, 31, 32, 33, 34, 40, 47, 48, 49, 51, 52, 72, 73, 74, 79)
+ICRU_90 = (1, 6, 7, 8)  # for ions up to argon
 SOURCES = "bremsstrahlung: Seltzer-Berger and NRC; photons: EPDL97 through xraylib, NIST XCOM"
 
 
@@ -40,6 +43,7 @@ def write_folder(folder: Path, packed: bytes) -> None:
     _write_bremsstrahlung(folder / "G4EMLOW" / "brem_SB", tables)
     _write_rayleigh(folder / "G4EMLOW" / "epics2017" / "rayl", tables)
     _write_photoelectric(folder / "G4EMLOW" / "epics2017" / "phot", tables)
+    _write_ions(folder / "G4EMLOW" / "ion_stopping_data")
 
 
 def _rows(*columns: Float[Array, " n"]) -> str:
@@ -83,6 +87,26 @@ def _write_photoelectric(folder: Path, tables: dict[str, Array]) -> None:
         fit = _fits(energy[-1], binding, np.cumsum(share[:, -1])[:, None] * tables["photo_fit"][z - 1])
         (folder / f"pe-high-{z}.dat").write_text(fit)
         (folder / f"pe-low-{z}.dat").write_text(fit)
+
+
+def _write_ions(folder: Path) -> None:
+    """Stopping powers of ions in the elements of ICRU 73 and 90 that are zero, which Geant4 takes for "no data".
+
+    It then uses its own formula, as it does for a pure element without a file; but for a compound it reads one vector
+    an element without looking whether there is one, and dies (``G4IonICRU73Data``, 11.4). Electromagnetic lists have
+    ions only as recoils of muons.
+    """
+    energy = np.geomspace(0.025, 2.5, 5)
+    text = _vector(energy, np.zeros_like(energy))
+    folder.mkdir(parents=True)
+    (folder / "none.dat").write_text(text)
+    for report, ions, elements in (("icru73", IONS, ICRU_73), ("icru90", range(3, 19), ICRU_90)):
+        (folder / report).mkdir()
+        for path in (folder / report / f"z{ion}_{z}.dat" for ion in ions for z in elements):
+            try:
+                path.hardlink_to(folder / "none.dat")  # 2170 links to one file are written sooner than as many files
+            except OSError:  # a file system without links, or with fewer of them
+                path.write_text(text)
 
 
 def _shells(

@@ -1,0 +1,68 @@
+"""Every physics list in every detector preset, one shower each: it runs, or is refused in a sentence.
+
+The last detector is a compound of all elements, hydrogen to californium, behind tungsten: so no element is left out.
+Lists with hadronic processes get pions, the others electrons. A number is the visible energy in MeV.
+
+python tools/studies/list_sweep.py
+"""
+
+import argparse
+
+from caloforge.errors import CaloforgeError
+from caloforge.geometry.detector import DETECTORS, Detector, Slab, detector
+from caloforge.geometry.materials import Material, symbols
+from caloforge.geometry.readouts import default_readout
+from caloforge.simulation.beam import PARTICLES, Beam, parse_spectrum
+from caloforge.simulation.physics_lists import PHYSICS_LISTS, Physics
+from caloforge.simulation.production.request import Request, simulate
+from caloforge.simulation.tables.em_data import find_data
+
+
+def every_element() -> Detector:
+    """2 mm of tungsten before 200 mm of a compound of all elements, in equal parts by mass."""
+    parts = tuple((symbol, 1 / len(symbols())) for symbol in symbols())
+    compound = Material("compound", 10.0, parts)
+    return Detector("98 elements", (Slab("G4_W", 2.0), Slab("compound", 200.0, True)), 500.0, (compound,))
+
+
+def visible(stack: Detector, name: str, energy: str, seed: int) -> str:
+    """The visible energy of one shower in MeV, or why there is none."""
+    particle = "pi+" if PHYSICS_LISTS[name].hadronic else "e-"
+    beam = Beam(PARTICLES[particle], parse_spectrum(energy))
+    try:
+        showers, _ = simulate(Request(stack, beam, default_readout(stack), 1, seed, physics=Physics(name)))
+    except CaloforgeError as error:
+        return str(error)
+    return f"{showers.total_energy[0]:.3g}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--energy", default="1GeV")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    stacks = [*(detector(name) for name in DETECTORS), every_element()]
+    print(f"Electromagnetic tables: {find_data().kind}; {options.energy}, seed {options.seed}\n")
+    print(
+        "| list | particle | "
+        + " | ".join(stack.name for stack in stacks)
+        + " |\n"
+        + "| --- " * (len(stacks) + 2)
+        + "|"
+    )
+    sentences: list[str] = []
+    for name, physics in PHYSICS_LISTS.items():
+        cells = []
+        for stack in stacks:
+            cell = visible(stack, name, options.energy, options.seed)
+            if not cell[0].isdigit():
+                sentences += [cell] * (cell not in sentences)
+                cell = f"refused ({sentences.index(cell) + 1})"
+            cells.append(cell)
+        print(f"| {name} | {'pi+' if physics.hadronic else 'e-'} | {' | '.join(cells)} |", flush=True)
+    for number, sentence in enumerate(sentences, 1):
+        print(f"\n({number}) {sentence}")
+
+
+if __name__ == "__main__":
+    main()
