@@ -50,7 +50,13 @@ FAST = ClassifierSettings()
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """A network, and the rows of truth and of generated showers that it never saw."""
+    """A network, and the showers that it never saw.
+
+    Args:
+        network: in evaluation mode.
+        truth: rows of the truth.
+        generated: rows of the generated showers.
+    """
 
     network: nn.Module
     truth: Int[Array, " n"]
@@ -58,14 +64,27 @@ class Fold:
 
     @classmethod
     def of(cls, network: nn.Module, classes: ClassifierData, held_out: Int[Array, " h"]) -> "Fold":
-        """From the showers' numbers within the sample."""
+        """From the showers' numbers within the sample.
+
+        Args:
+            network: trained on other showers.
+            classes: truth and generated showers.
+            held_out: numbers of its showers within ``classes``.
+        """
         rows, labels = np.concatenate(classes.rows)[held_out], classes.labels[held_out]
         return cls(network, rows[labels == 0], rows[labels == 1])
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One training procedure on two classes: (value, error) of AUC and divergence, scores (NaN: not scored), folds."""
+    """One training procedure on two classes.
+
+    Args:
+        auc: area under the ROC curve and its standard error.
+        jsd: Jensen-Shannon divergence and its standard error.
+        scores: logit of each shower; NaN where it was not scored.
+        folds: the networks.
+    """
 
     auc: tuple[float, float]
     jsd: tuple[float, float]
@@ -109,6 +128,10 @@ class Classified:
 def auc(truth: Float[Array, " n"], generated: Float[Array, " m"]) -> float:
     """Area under the ROC curve from the scores of both classes; ties count half.
 
+    Args:
+        truth: scores of true showers.
+        generated: scores of generated showers.
+
     Raises:
         EmptySample: a class has no score.
     """
@@ -125,6 +148,11 @@ def auc_error(area: float, n: int, m: int) -> float:
     .. math:: \sigma^2 = \frac{A(1-A) + (m-1)(Q_1 - A^2) + (n-1)(Q_2 - A^2)}{nm}, \quad
               Q_1 = \frac{A}{2-A},\ Q_2 = \frac{2A^2}{1+A}
 
+    Args:
+        area: the AUC.
+        n: scores of one class.
+        m: scores of the other.
+
     Source: Hanley and McNeil, Radiology 143 (1982) 29.
     """
     q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
@@ -136,6 +164,9 @@ def cross_validate(training: ClassifierTraining) -> Run:
     """Each fold scored by a network trained on the others, of which 15 % decide when to stop.
 
     The AUC is the mean over folds, its error the larger of Hanley and McNeil's and the spread of the folds.
+
+    Args:
+        training: two classes, folds and settings.
     """
     classes, folds, n = training.classes, training.folds, training.settings.folds
     labels = classes.labels
@@ -213,6 +244,12 @@ def weighted_auc(
     generated_weights: Float[Array, "R m"],
 ) -> Float[Array, " R"]:
     """The AUC for each of R sets of weights of both classes.
+
+    Args:
+        truth: scores of true showers.
+        generated: scores of generated showers.
+        truth_weights: of each true shower in each set.
+        generated_weights: of each generated shower.
 
     Raises:
         EmptySample: a class has no score.

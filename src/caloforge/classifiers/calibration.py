@@ -24,7 +24,12 @@ from scipy.optimize import isotonic_regression
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """A rising function of the score, linear between its knots and constant outside."""
+    """A rising function of the score, linear between its knots and constant outside.
+
+    Args:
+        scores: the knots, rising.
+        probabilities: of the class generated at the knots, rising.
+    """
 
     scores: Float[Array, " k"]
     probabilities: Float[Array, " k"]
@@ -48,10 +53,20 @@ class Calibration:
         return cls(knots, isotonic_regression(means, weights=count.astype(np.float64)).x)
 
     def __call__(self, scores: Float[Array, " n"], smallest: float = 0.0) -> Float[Array, " n"]:
-        """Probability of generated, between ``smallest`` and 1 - ``smallest``."""
+        """Probability of generated, between ``smallest`` and 1 - ``smallest``.
+
+        Args:
+            scores: logits of showers.
+            smallest: probability.
+        """
         return np.clip(np.interp(scores, self.scores, self.probabilities), smallest, 1 - smallest)
 
 
 def information(probabilities: Float[Array, " n"], labels: Int[Array, " n"]) -> Float[Array, " n"]:
-    r"""Each shower's part :math:`1 + \log_2 q(y)` of the Jensen-Shannon divergence (bits), whose mean estimates it."""
+    r"""Each shower's part :math:`1 + \log_2 q(y)` of the Jensen-Shannon divergence (bits), whose mean estimates it.
+
+    Args:
+        probabilities: calibrated, of the class generated.
+        labels: 1 for generated, 0 for truth.
+    """
     return 1 + np.log2(np.where(labels == 1, probabilities, 1 - probabilities))

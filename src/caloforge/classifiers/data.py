@@ -56,7 +56,11 @@ class ClassifierData:
         return int(self.tables[0].shape[1])
 
     def gather(self, index: Int[Array, " b"]) -> Float[Array, "b f"]:
-        """Features of these showers."""
+        """Features of these showers.
+
+        Args:
+            index: numbers of showers, counted table after table.
+        """
         x = np.empty((len(index), self.width), np.float32)
         for number, table in enumerate(self.tables):
             here = self._table[index] == number
@@ -68,6 +72,13 @@ def draw(
     tables: Sequence[Float[Array, "_ f"]], rows: Sequence[Int[Array, " _"]], size: int, folds: int, seed: int
 ) -> tuple[ClassifierData, Int[Array, " N"]]:
     """``size`` showers at random from the given rows of each class's table, and the fold of each.
+
+    Args:
+        tables: features of each class; the first column is log10 of the incident energy.
+        rows: of each table that may be chosen.
+        size: showers of each class.
+        folds: how many.
+        seed: of the choice and the folds.
 
     Raises:
         EmptySample: fewer than 20 showers a fold and class.
@@ -84,6 +95,11 @@ def fold_numbers(condition: Float[Array, " N"], folds: int, rng: np.random.Gener
     """Fold of each shower. Showers of one incident energy stay together where energies are many.
 
     Generated showers often repeat the truth's energies; across folds the network could learn those by heart.
+
+    Args:
+        condition: incident energy of each shower, or its logarithm.
+        folds: how many.
+        rng: of the choice.
     """
     values, group = np.unique(condition, return_inverse=True)
     if len(values) < _SMALLEST * folds:
@@ -92,6 +108,11 @@ def fold_numbers(condition: Float[Array, " N"], folds: int, rng: np.random.Gener
 
 
 def halves(n: int, seed: int) -> tuple[Int[Array, " a"], Int[Array, " b"]]:
-    """Rows of two random halves of n showers, to set truth against truth."""
+    """Rows of two random halves of n showers, to set truth against truth.
+
+    Args:
+        n: showers.
+        seed: of the choice.
+    """
     first, second = np.array_split(stream(seed, "classifier-halves").permutation(n), 2)
     return first, second

@@ -85,7 +85,13 @@ def _grouped(names: Sequence[str]) -> dict[str, Int[Array, " _"]]:
 
 
 def high(table: Table, energy: Float[Array, " N"], observables: Mapping[str, Observable] = OBSERVABLES) -> Features:
-    """All observables of a table (`caloforge.physics.observables.tabulate`); layer energies enter as logarithms."""
+    """All observables of a table (`caloforge.physics.observables.tabulate`); layer energies enter as logarithms.
+
+    Args:
+        table: observables of N showers, NaN where undefined.
+        energy: incident energies, MeV.
+        observables: definitions by name.
+    """
     columns = dict(table)
     if "layer_energy" in table:
         columns["layer_energy"] = np.log10(table["layer_energy"] + _SMALLEST_ENERGY)
@@ -106,6 +112,9 @@ def low(showers: Showers) -> Features:
     r"""Every cell twice, as share :math:`s_i = E_i/E_\text{inc}` and as its logarithm.
 
     The shares show what sums of cells do, :math:`\log(1 + s_i / 10^{-5})` shows what the many faint cells do.
+
+    Args:
+        showers: N showers, in MeV.
     """
     values = _cells(showers, showers.incident_energy[:, None], 2)
     _append_logarithms(values, showers.binning.n_voxels, _CELL_SCALE)
@@ -113,7 +122,11 @@ def low(showers: Showers) -> Features:
 
 
 def low_normed(showers: Showers) -> Features:
-    r"""Every cell as share of its layer's energy and as the share's logarithm, then log10 of the layer energies."""
+    r"""Every cell as share of its layer's energy and as the share's logarithm, then log10 of the layer energies.
+
+    Args:
+        showers: N showers, in MeV.
+    """
     layers = showers.layer_energy
     values = _cells(showers, _layer_of_each_cell(showers, layers), 2, showers.binning.n_layers)
     _append_logarithms(values, showers.binning.n_voxels, _SHARE_SCALE)
@@ -122,12 +135,24 @@ def low_normed(showers: Showers) -> Features:
 
 
 def challenge_low(showers: Showers) -> Features:
-    """The CaloChallenge's *low*: cells over incident energy."""
+    """The CaloChallenge's *low*: cells over incident energy.
+
+    Args:
+        showers: N showers, in MeV.
+
+    Source: CaloChallenge, arXiv:2410.21611.
+    """
     return Features(_cells(showers, showers.incident_energy[:, None]), (ENERGY, *_cell_names(showers)))
 
 
 def challenge_low_normed(showers: Showers) -> Features:
-    """The CaloChallenge's *low-normed*: cells over the energy of their layer, then log10 of the layer energies."""
+    """The CaloChallenge's *low-normed*: cells over the energy of their layer, then log10 of the layer energies.
+
+    Args:
+        showers: N showers, in MeV.
+
+    Source: CaloChallenge, arXiv:2410.21611.
+    """
     layers = showers.layer_energy
     values = _cells(showers, _layer_of_each_cell(showers, layers), 1, showers.binning.n_layers)
     values[:, -showers.binning.n_layers :] = np.log10(layers + _EPSILON)
@@ -139,6 +164,12 @@ def challenge_high(showers: Showers, table: Table) -> Features:
 
     Centres and widths in x and y exist where a layer has sectors; moments of a layer without energy are zero, and so
     is everything undefined. Observables that the table lacks are computed.
+
+    Args:
+        showers: N showers, in MeV.
+        table: observables that exist already.
+
+    Source: CaloChallenge, arXiv:2410.21611.
     """
     table = {**tabulate(showers, select(name for name in _CHALLENGE_HIGH if name not in table)), **table}
     binning = showers.binning

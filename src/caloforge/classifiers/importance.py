@@ -38,7 +38,13 @@ Groups = Mapping[str, Int[Array, " _"]]
 
 @dataclass(frozen=True)
 class Importance:
-    """What the AUC loses without an input, and the standard error of that."""
+    """What the AUC loses without an input.
+
+    Args:
+        name: of the input.
+        loss_of_auc: AUC with the input less AUC without.
+        error: its standard error.
+    """
 
     name: str
     loss_of_auc: float

@@ -63,7 +63,12 @@ Build = Callable[[int, int, ClassifierSettings], nn.Module]
 
 
 class Standardise(nn.Module):
-    """Zero mean and unit variance on a reference; undefined values become its mean, outliers stop at ten sigma."""
+    """Zero mean and unit variance on a reference; undefined values become its mean, outliers stop at ten sigma.
+
+    Args:
+        mean: of each feature.
+        variance: of each feature; zero where it is constant.
+    """
 
     mean: Tensor
     scale: Tensor
@@ -76,7 +81,12 @@ class Standardise(nn.Module):
 
     @classmethod
     def fit(cls, classes: ClassifierData, index: Int[Array, " n"]) -> "Standardise":
-        """Moments of the defined values, summed in float64, some thousand showers at a time."""
+        """Moments of the defined values, summed in float64, some thousand showers at a time.
+
+        Args:
+            classes: showers of all classes.
+            index: those to take the moments of.
+        """
         count, total = np.zeros(classes.width), np.zeros(classes.width)
         for x in _pieces(classes, index):
             count += (~np.isnan(x)).sum(axis=0)
@@ -87,6 +97,11 @@ class Standardise(nn.Module):
         return cls(mean, square / np.maximum(count, 1))
 
     def forward(self, x: Float[Tensor, "N f"]) -> Float[Tensor, "N f"]:
+        r"""Standardised features, :math:`(x - \mu)/\sigma` between -10 and 10.
+
+        Args:
+            x: features of N showers; NaN where undefined.
+        """
         return torch.nan_to_num((x - self.mean) / self.scale, nan=0.0).clamp(-10, 10)
 
 
@@ -95,7 +110,13 @@ def _pieces(classes: ClassifierData, index: Int[Array, " n"], size: int = 1024) 
 
 
 def perceptron(inputs: int, outputs: int, settings: ClassifierSettings) -> nn.Sequential:
-    """Hidden layers of Linear, LeakyReLU and dropout, then Linear."""
+    """Hidden layers of Linear, LeakyReLU and dropout, then Linear.
+
+    Args:
+        inputs: number of features.
+        outputs: number of logits.
+        settings: its hidden layers and dropout.
+    """
     sizes = [inputs] + [settings.hidden] * settings.layers
     layers: list[nn.Module] = []
     for size, width in pairwise(sizes):
@@ -106,7 +127,11 @@ def perceptron(inputs: int, outputs: int, settings: ClassifierSettings) -> nn.Se
 
 @contextmanager
 def threads(n: int | None) -> Iterator[None]:
-    """PyTorch on n threads (None: as it is set), and on as many as before afterwards."""
+    """PyTorch on n threads (None: as it is set), and on as many as before afterwards.
+
+    Args:
+        n: how many; None: as it is set.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(n or before)
     try:
@@ -227,7 +252,13 @@ def _quality(
 
 @torch.no_grad()
 def predict(network: nn.Module, classes: ClassifierData, index: Int[Array, " n"]) -> Float[Array, "n k"]:
-    """Outputs of a network for these showers, some thousand at a time."""
+    """Outputs of a network for these showers, some thousand at a time.
+
+    Args:
+        network: features to logits.
+        classes: the showers and others.
+        index: numbers of those to score.
+    """
     network.eval()
     device = next(network.parameters()).device
     pieces = (torch.from_numpy(x).to(device) for x in _pieces(classes, index))

@@ -44,7 +44,13 @@ _CLIP = 1e-6  # smallest calibrated probability
 
 @dataclass(frozen=True)
 class Input:
-    """What one classifier sees, the network that sees it, and whether a mesh allows it."""
+    """What one classifier sees, and the network that sees it.
+
+    Args:
+        features: of showers and their observables.
+        network: makes the function that builds it, from a mesh.
+        possible: whether a mesh allows it.
+    """
 
     features: Callable[[Showers, Table], Features]
     network: Callable[[Binning], Build] = lambda binning: perceptron
@@ -53,7 +59,14 @@ class Input:
 
 @dataclass(frozen=True)
 class Protocol:
-    """Inputs by name, the settings of the networks, and the procedure that trains and judges them."""
+    """What classifiers see, and how they are trained and judged.
+
+    Args:
+        name: on the command line.
+        inputs: by name.
+        settings: of the networks.
+        procedure: trains and judges.
+    """
 
     name: str
     inputs: Mapping[str, Input]
@@ -61,11 +74,18 @@ class Protocol:
     procedure: Procedure
 
     def inputs_for(self, binning: Binning) -> dict[str, Input]:
-        """The inputs that a mesh allows."""
+        """The inputs that a mesh allows.
+
+        Args:
+            binning: mesh of the showers.
+        """
         return {name: given for name, given in self.inputs.items() if given.possible(binning)}
 
     def on(self, device: str) -> "Protocol":
         """The same protocol with its networks on ``cpu`` or ``cuda``.
+
+        Args:
+            device: as PyTorch calls it.
 
         Raises:
             BadValue: PyTorch finds no such device.
@@ -79,6 +99,9 @@ def hold_out(training: ClassifierTraining) -> Run:
     """One network trained on all folds but two; the first of these chooses and calibrates, the second is judged.
 
     Errors: Hanley and McNeil's of the AUC, that of a mean of the divergence; the scatter of training is not in them.
+
+    Args:
+        training: two classes, folds and settings.
     """
     classes, last = training.classes, training.settings.folds - 1
     network = training.train(training.folds < last - 1, training.folds == last - 1)

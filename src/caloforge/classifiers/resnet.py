@@ -21,7 +21,11 @@ _BLOCKS = 2
 
 
 def mesh_shape(binning: Binning) -> tuple[int, int, int] | None:
-    """Numbers of layers, sectors and rings of a mesh that is the same in every layer, else None."""
+    """Numbers of layers, sectors and rings of a mesh that is the same in every layer, else None.
+
+    Args:
+        binning: any mesh.
+    """
     shapes = {(layer.n_alpha, layer.r_edges) for layer in binning.layers}
     first = binning.layers[0]
     return (binning.n_layers, first.n_alpha, first.n_r) if len(shapes) == 1 else None
@@ -50,6 +54,10 @@ class _Block(nn.Module):
 class ResNet(nn.Module):
     """Logits of showers given as log10 of the incident energy, then the cells in flat order (layer, sector, ring).
 
+    Args:
+        binning: mesh of the showers.
+        outputs: number of logits.
+
     Raises:
         BadValue: the layers of the mesh differ.
     """
@@ -76,6 +84,11 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Float[Tensor, "N f"]) -> Float[Tensor, "N k"]:
+        """Logits of N showers.
+
+        Args:
+            x: log10 of the incident energy, then the cells.
+        """
         cells = x[:, 1:].reshape(len(x), 1, *self.shape)
         h = self.body(cells).mean(dim=(2, 3, 4))
         return self.last(torch.cat([h, self.energy_norm(x[:, :1])], dim=1))

@@ -68,6 +68,11 @@ class Trees(nn.Module):
         self.place = nn.Parameter(torch.zeros(0), requires_grad=False)  # a network is asked where it lives
 
     def forward(self, x: Float[Tensor, "N f"]) -> Float[Tensor, "N 1"]:
+        """Logits of N showers, on the device of their features.
+
+        Args:
+            x: features; NaN where undefined.
+        """
         logits = self.model.decision_function(x.cpu().numpy()[:, self.defined])
         return torch.from_numpy(logits.astype(np.float32))[:, None].to(x.device)
 

@@ -21,6 +21,12 @@ def correlation_matrix(features: Float[Array, "N f"]) -> Float[Array, "f f"]:
     """Pearson's correlations of all pairs of columns; zero with a column that is constant.
 
     Undefined values (NaN) sit at the mean of their column.
+
+    Args:
+        features: in any units; NaN where undefined.
+
+    Raises:
+        BadValue: a value is infinite.
     """
     values, _ = fill_undefined(features, features)
     return _correlations(values - values.mean(axis=0))
@@ -37,7 +43,12 @@ def _correlations(values: Float[Array, "N f"]) -> Float[Array, "f f"]:
 
 
 def correlation_distance(first: Float[Array, "f f"], second: Float[Array, "f f"]) -> float:
-    """Root mean square difference of two correlation matrices over their upper triangles."""
+    """Root mean square difference of two correlation matrices over their upper triangles.
+
+    Args:
+        first: correlation coefficients of the features.
+        second: the same of another sample.
+    """
     above = np.triu_indices(len(first), 1)
     return float(np.sqrt(np.mean((first[above] - second[above]) ** 2)))
 
@@ -49,6 +60,12 @@ def measure_correlation_distance(
 
     The floor has the sizes of the comparison: n and m showers drawn from the truth. Correlations are moments, so a
     shower drawn twice does no harm.
+
+    Args:
+        truth: features of the reference showers; NaN where undefined, see `caloforge.metrics.scaling`.
+        generated: the same features of the showers to judge.
+        rng: of the resamples.
+        repeats: how many resamples.
 
     Raises:
         EmptySample: a sample has fewer than two showers.

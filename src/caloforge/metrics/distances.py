@@ -58,6 +58,10 @@ class KolmogorovSmirnov:
 def kolmogorov_smirnov(truth: Float[Array, "n k"], generated: Float[Array, "m k"]) -> tuple[KolmogorovSmirnov, ...]:
     """Two-sample Kolmogorov-Smirnov test of each column; undefined values (NaN) rank above all others.
 
+    Args:
+        truth: observables of the reference showers, in any units.
+        generated: the same columns of the showers to judge.
+
     Raises:
         EmptySample: one of the samples has no shower.
     """
@@ -81,6 +85,10 @@ def _kolmogorov_smirnov(truth: Float[Array, " n"], generated: Float[Array, " m"]
 
 def wasserstein(truth: Float[Array, " n"], generated: Float[Array, " m"]) -> float:
     """Wasserstein-1 distance of two samples in their own unit.
+
+    Args:
+        truth: values of the reference showers, all defined.
+        generated: values of the showers to judge, in the same unit.
 
     Example:
         >>> wasserstein(np.array([0.0, 1.0]), np.array([2.0, 3.0]))

@@ -31,6 +31,12 @@ def frechet_distance(
 ) -> float:
     """Squared Wasserstein-2 distance of two Gaussians; see the module.
 
+    Args:
+        mean_1: mean of the first Gaussian.
+        cov_1: its covariance matrix, which may be singular.
+        mean_2: mean of the second.
+        cov_2: its covariance matrix.
+
     Source: Dowson and Landau, J. Multivariate Anal. 12 (1982) 450.
 
     Example:

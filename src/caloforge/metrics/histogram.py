@@ -24,5 +24,11 @@ def bin_numbers(values: Float[Array, " n"], edges: Float[Array, " e"]) -> Int[Ar
 def contents(
     values: Float[Array, " n"], edges: Float[Array, " e"], weights: Float[Array, " n"] | None = None
 ) -> Float[Array, " b"]:
-    """Sum of the weights (number of the values where there are none) in each of the ``e + 2`` bins."""
+    """Sum of the weights (number of the values where there are none) in each of the ``e + 2`` bins.
+
+    Args:
+        values: in the unit of ``edges``; NaN where undefined.
+        edges: increasing edges.
+        weights: of the values; all one unless given.
+    """
     return np.bincount(bin_numbers(values, edges), weights, len(edges) + 2).astype(np.float64)

@@ -27,7 +27,12 @@ _MEDIAN = np.sqrt(np.pi / 2)  # error of a median over that of a mean
 
 
 def squared_mmd(x: Float[Array, "n f"], y: Float[Array, "m f"]) -> float:
-    """Unbiased estimate of the squared MMD, see the module; around zero it takes either sign."""
+    """Unbiased estimate of the squared MMD, see the module; around zero it takes either sign.
+
+    Args:
+        x: features of the first sample, all defined and on one scale; at least two showers.
+        y: the same features of the second.
+    """
     n, m = len(x), len(y)
     xx, yy, xy = _kernel(x, x), _kernel(y, y), _kernel(x, y)
     within = (xx.sum() - np.trace(xx)) / (n * (n - 1)) + (yy.sum() - np.trace(yy)) / (m * (m - 1))

@@ -38,6 +38,11 @@ def manifold_metrics(truth: Float[Array, "n f"], generated: Float[Array, "m f"],
 
     Blocks of 500 showers at a time, so memory grows with the samples and not with their product.
 
+    Args:
+        truth: features of the reference showers, on one scale; all defined.
+        generated: the same features of the showers to judge.
+        k: a ball reaches to the k-th neighbour.
+
     Raises:
         EmptySample: a sample has not more than k showers.
     """

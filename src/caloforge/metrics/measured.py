@@ -17,7 +17,11 @@ from caloforge.errors import EmptySample
 class Measured:
     """A distance as a physicist quotes it: ``value`` +- ``error``, beside what truth against truth gives.
 
-    ``floor`` is the mean of the distance between two truth samples, ``floor_spread`` its standard deviation.
+    Args:
+        value: the distance.
+        error: its standard error.
+        floor: mean of the distance between two truth samples.
+        floor_spread: its standard deviation.
     """
 
     value: float
@@ -36,7 +40,11 @@ class Measured:
 
 
 def standard_error(values: Float[Array, " n"]) -> float:
-    """Of the mean of independent values."""
+    r"""Standard error of the mean of independent values, :math:`s/\sqrt n`.
+
+    Args:
+        values: at least two.
+    """
     return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
@@ -62,7 +70,13 @@ def bootstrap(
 
 
 def resample(showers: Shaped[Array, "n ..."], size: int, rng: np.random.Generator) -> Shaped[Array, "m ..."]:
-    """So many showers, drawn with replacement."""
+    """So many showers, drawn with replacement.
+
+    Args:
+        showers: whatever has a row for each shower.
+        size: how many rows to draw.
+        rng: of the draw.
+    """
     return showers[rng.integers(len(showers), size=size)]
 
 
@@ -79,7 +93,17 @@ def bootstrap_weights(n: int, repeats: int, rng: np.random.Generator, size: int 
 
 
 def need_showers(n: int, m: int, fewest: int = 1, what: str = "a comparison") -> None:
-    """Raises EmptySample when one of the sizes is below ``fewest``."""
+    """Refuse samples that are too small for what is to be measured.
+
+    Args:
+        n: showers of the truth.
+        m: showers of the sample to judge.
+        fewest: how many each must have.
+        what: needs them, as the error says it.
+
+    Raises:
+        EmptySample: one of the sizes is below ``fewest``.
+    """
     if min(n, m) < fewest:
         raise EmptySample(f"{what} needs at least {fewest} showers in both samples", n, m)
 
@@ -87,7 +111,13 @@ def need_showers(n: int, m: int, fewest: int = 1, what: str = "a comparison") ->
 def summarise(
     values: Float[Array, " k"], draws: Float[Array, "R k"], null: Float[Array, "R k"]
 ) -> tuple[Measured, tuple[Measured, ...]]:
-    """The mean over k columns and each column, from their values, bootstrap draws, and truth-against-truth draws."""
+    """The mean over k columns and each column, from their values, bootstrap draws, and truth-against-truth draws.
+
+    Args:
+        values: the distance in each column.
+        draws: the distances of R bootstrap resamples.
+        null: the distances of R pairs of truth samples.
+    """
     columns = (_summary(values[[k]], draws[:, [k]], null[:, [k]]) for k in range(len(values)))
     return _summary(values, draws, null), tuple(columns)
 

@@ -17,9 +17,15 @@ _BLOCK = 500
 def nearest(
     points: Float[Array, "n f"], among: Float[Array, "m f"], k: int = 1, same: bool = False
 ) -> Float[Array, " n"]:
-    """Distance of each point to its k-th nearest neighbour; ``same``: both are one sample, a point is not its own.
+    """Distance of each point to its k-th nearest neighbour.
 
     NaN counts as zero, the mean of a standardised feature, and outliers stop at ten.
+
+    Args:
+        points: standardised features of some showers.
+        among: the same features of the showers that may be neighbours.
+        k: 1 is the nearest.
+        same: both are one sample, row by row, and a point is not its own neighbour.
     """
     x, y = (np.clip(np.nan_to_num(a), -_CLIP, _CLIP).astype(np.float64) for a in (points, among))
     squared = np.empty(len(x))
@@ -31,7 +37,12 @@ def nearest(
 
 
 def nearest_rows(points: Float[Array, "n f"], among: Float[Array, "m f"]) -> Int[Array, " n"]:
-    """Row of each point's nearest neighbour, for few points."""
+    """Row of each point's nearest neighbour, for few points.
+
+    Args:
+        points: standardised features of some showers; NaN counts as zero.
+        among: the same features of the showers that may be neighbours.
+    """
     x, y = (np.nan_to_num(a).astype(np.float64) for a in (points, among))
     return np.array([((y - point) ** 2).sum(axis=1).argmin() for point in x], np.int64)
 
@@ -39,7 +50,12 @@ def nearest_rows(points: Float[Array, "n f"], among: Float[Array, "m f"]) -> Int
 def squared_distances(
     first: Float[Array, "n f"], second: Float[Array, "m f"]
 ) -> Iterator[tuple[slice, Float[Array, "b m"]]]:
-    """Squared distances of some rows of the first sample to all of the second."""
+    """Squared distances of some rows of the first sample to all of the second.
+
+    Args:
+        first: features of n showers, all defined.
+        second: the same features of m showers.
+    """
     norms = np.einsum("ij,ij->i", second, second)
     for start in range(0, len(first), _BLOCK):
         rows = slice(start, start + _BLOCK)

@@ -76,12 +76,20 @@ class ParticleOverview:
     lateral: Profile
 
     def quantity(self, name: str) -> tuple[Float[Array, " B"], Float[Array, " B"]]:
-        """A quantity of the bins, such as ``response``, and its standard error."""
+        """A quantity of the bins, such as ``response``, and its standard error.
+
+        Args:
+            name: of a quantity of `ShowerLaws.bins`.
+        """
         draws = self.laws.bins[name]
         return draws[0], draws[1:].std(axis=0, ddof=1)
 
     def parameters(self, law: str) -> dict[str, tuple[float, float]]:
-        """Fitted parameters of a law with their standard errors."""
+        """Fitted parameters of a law with their standard errors.
+
+        Args:
+            law: name of a law of `ShowerLaws.laws`.
+        """
         draws = self.laws.laws[law].parameters
         return {name: (float(values[0]), float(values[1:].std(ddof=1))) for name, values in draws.items()}
 

@@ -32,6 +32,9 @@ def by_particle(
 def particle_name(pdg: int) -> str:
     """Usual name of a particle.
 
+    Args:
+        pdg: PDG number; one that the PDG does not know is written as it is.
+
     Example:
         >>> particle_name(-211)
         'pi-'

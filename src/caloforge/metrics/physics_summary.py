@@ -40,7 +40,17 @@ _FORMULAS = {
 
 @dataclass(frozen=True)
 class Compared:
-    """One quantity of both samples, with standard errors, and the difference that truth against truth shows."""
+    """One quantity of both samples, and the difference that truth against truth shows.
+
+    Args:
+        unit: of all numbers; empty for a pure number.
+        truth: value of the truth.
+        truth_error: its standard error.
+        generated: value of the generated showers.
+        generated_error: its standard error.
+        floor: mean size of the difference between two truth samples.
+        floor_spread: its standard deviation.
+    """
 
     unit: str
     truth: float
@@ -75,7 +85,15 @@ class Compared:
 
 @dataclass(frozen=True)
 class Law:
-    """A law fitted over the energy bins: its parameters, and how well each sample follows it."""
+    """A law fitted over the energy bins: its parameters, and how well each sample follows it.
+
+    Args:
+        formula: what is fitted, in words.
+        parameters: by name.
+        chi2_truth: of the fit to the truth.
+        chi2_generated: of the fit to the generated showers.
+        degrees_of_freedom: energy bins less parameters.
+    """
 
     formula: str
     parameters: Mapping[str, Compared]
@@ -96,7 +114,16 @@ class Law:
 
 @dataclass(frozen=True)
 class EnergyBin:
-    """One bin of incident energy (MeV; ``energy`` is the truth's mean) and its quantities by name."""
+    """One bin of incident energy and its quantities.
+
+    Args:
+        low: lower edge, MeV.
+        high: upper edge, MeV.
+        energy: mean incident energy of the truth, MeV.
+        n_truth: showers of the truth.
+        n_generated: generated showers.
+        quantities: by name.
+    """
 
     low: float
     high: float
@@ -113,7 +140,13 @@ class EnergyBin:
 
 @dataclass(frozen=True)
 class PhysicsSummary:
-    """All bins and all laws; ``notes`` says what could not be had, and why."""
+    """All bins and all laws.
+
+    Args:
+        bins: by rising energy.
+        laws: by name.
+        notes: what could not be had, and why.
+    """
 
     bins: tuple[EnergyBin, ...]
     laws: Mapping[str, Law]

@@ -31,9 +31,18 @@ _DISCRETE = 20
 
 @dataclass(frozen=True)
 class ResponseBin:
-    """One bin of incident energy (MeV) of one particle.
+    """One bin of incident energy of one particle.
 
-    ``*_error`` are standard errors; ``energy`` is the truth's mean energy; ``particle`` is empty where there is one.
+    Args:
+        low, high: edges, MeV.
+        energy: mean incident energy of the truth, MeV.
+        n_truth, n_generated: showers of either sample.
+        mean_truth, mean_truth_error, mean_generated, mean_generated_error: mean response, and its standard errors.
+        resolution_truth, resolution_truth_error, resolution_generated, resolution_generated_error: rms/mean of the
+            response.
+        bias, bias_error: of the mean response, see the module.
+        ratio, ratio_error: of the resolutions, see the module.
+        particle: name; empty where there is only one.
     """
 
     low: float
@@ -69,8 +78,12 @@ class ResponseBin:
 class ResponseSummary:
     """All bins, and the worst of them.
 
-    ``bias_max`` is the largest size of a bias, ``ratio_distance`` the largest distance of a ratio of resolutions from
-    one; their floors are what two truth samples give for the same largest values.
+    Args:
+        bins: particle by particle, by rising energy.
+        bias_max: largest size of a bias, with the floor of a largest: what two truth samples give for it.
+        ratio_distance: largest distance of a ratio of resolutions from one, likewise.
+        bias_bin: where the bias is largest.
+        ratio_bin: where the ratio is furthest from one.
     """
 
     bins: tuple[ResponseBin, ...]
@@ -96,6 +109,12 @@ def energy_edges(
     """Edges (MeV) of energy bins: equal in log E over the truth, or one bin an energy where a few are discrete.
 
     Bins with less than ``fewest`` showers in either sample are merged with a neighbour.
+
+    Args:
+        truth: incident energies of the reference showers, MeV.
+        generated: incident energies of the generated showers, MeV.
+        bins: how many where energies are many.
+        fewest: showers of either sample in a bin.
 
     Raises:
         EmptySample: a sample has fewer than ``fewest`` showers in the whole range.

@@ -43,7 +43,12 @@ class Histograms:
 
     @classmethod
     def fill(cls, values: Float[Array, "N k"], edges: Sequence[Float[Array, " _"]]) -> "Histograms":
-        """Histogram each column with its own edges."""
+        """Histogram each column with its own edges.
+
+        Args:
+            values: of each shower; NaN where undefined.
+            edges: increasing edges of each column, in its unit.
+        """
         sizes = [len(e) + 2 for e in edges]
         index = np.stack([bin_numbers(column, e) for column, e in zip(values.T, edges, strict=True)], axis=1)
         index += np.cumsum([0, *sizes])[:-1]
@@ -53,7 +58,12 @@ class Histograms:
 
     @classmethod
     def pool(cls, values: Float[Array, "N V"], edges: Float[Array, " e"]) -> "Histograms":
-        """One histogram of all columns together; NaN cells are left out."""
+        """One histogram of all columns together; NaN cells are left out.
+
+        Args:
+            values: of each cell of each shower; NaN where undefined.
+            edges: increasing edges.
+        """
         size = len(edges) + 2
         index = bin_numbers(values.reshape(-1), edges) + size * np.repeat(np.arange(len(values)), values.shape[1])
         counts = np.bincount(index[~np.isnan(values.reshape(-1))], minlength=size * len(values))
@@ -61,7 +71,11 @@ class Histograms:
 
     @classmethod
     def stack(cls, parts: Sequence["Histograms"]) -> "Histograms":
-        """Join samples filled with the same edges."""
+        """Join samples filled with the same edges.
+
+        Args:
+            parts: at least one.
+        """
         return cls(csr_array(vstack([part.rows for part in parts])), parts[0].edges)
 
     def per_shower(self) -> tuple[Float[Array, " B"], Float[Array, " B"]]:
@@ -76,6 +90,9 @@ class Histograms:
         """Contents for each set of shower weights, every column normalised to one.
 
         A column with nothing in it counts as undefined.
+
+        Args:
+            weights: of each shower, in each of R sets.
         """
         sums = (self.rows.T @ weights.T).T
         total = np.add.reduceat(sums, self.starts, axis=1)
@@ -88,6 +105,11 @@ def well_filled(edges: Float[Array, " e"], truth: Float[Array, " n"], fewest: in
     """The edges without those that leave fewer than ``fewest`` truth values between neighbours, or beyond the last.
 
     A bin that the truth's sample leaves empty by chance would raise the distance but not its floor.
+
+    Args:
+        edges: increasing edges, in the unit of the values.
+        truth: values of the reference showers; NaN where undefined.
+        fewest: values that a bin must hold.
     """
     counts = contents(truth, edges)[:-1]
     chosen: list[float] = []
@@ -145,7 +167,17 @@ class Resamples:
 
     @classmethod
     def draw(cls, n: int, m: int, rng: np.random.Generator, repeats: int = 50) -> "Resamples":
-        """Raises EmptySample when a sample is empty."""
+        """R resamples of each kind.
+
+        Args:
+            n: showers of the truth.
+            m: generated showers.
+            rng: of the draws.
+            repeats: R.
+
+        Raises:
+            EmptySample: a sample is empty.
+        """
         need_showers(n, m)
         sizes = ((n, n), (m, m), (n, m))
         return cls(*(bootstrap_weights(a, repeats, rng, b).astype(np.float32) for a, b in sizes))
@@ -160,6 +192,12 @@ def measure_separation(
     between layers are kept. The floor has **the sizes of the comparison itself**: n and m showers are drawn
     independently from the truth's own showers, which for a histogram are two independent samples of one distribution.
     Generated showers may have ``weights``; those of the floor have none.
+
+    Args:
+        truth: histograms of the reference showers.
+        generated: histograms of the generated showers, with the same edges.
+        resamples: of both samples.
+        weights: of the generated showers; all one unless given.
 
     Raises:
         EmptySample: one of the samples has no shower.

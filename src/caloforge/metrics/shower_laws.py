@@ -35,9 +35,10 @@ Table = Mapping[str, Float[Array, "n _"]]
 
 @dataclass(frozen=True, eq=False)
 class BinMeans:
-    """Means of k columns in B bins; row 0 is the sample itself, the R others are resamples of ``size`` showers a bin.
+    """Means of k columns in B bins, over the values that are defined.
 
-    Undefined values are left out of the mean of their column.
+    Args:
+        values: means of each column in each bin; row 0 is the sample itself, the R others are resamples.
     """
 
     values: Float[Array, "S B k"]
@@ -68,7 +69,13 @@ class BinMeans:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """Parameters of a law, chi2 of the sample itself, and bins less parameters."""
+    """A law fitted to the sample and to each of its resamples.
+
+    Args:
+        parameters: by name, in row 0 those of the sample itself.
+        chi2: of the fit to the sample itself.
+        degrees_of_freedom: bins less parameters.
+    """
 
     parameters: Mapping[str, Float[Array, " S"]]
     chi2: float
@@ -77,7 +84,12 @@ class Fit:
 
 @dataclass(frozen=True, eq=False)
 class ShowerLaws:
-    """Row 0 of every array is the sample, the others are its resamples; ``bins`` has a column for each bin."""
+    """Quantities of bins and laws; row 0 of every array is the sample, the others are its resamples.
+
+    Args:
+        bins: each quantity in each energy bin.
+        laws: fitted over the bins, by name.
+    """
 
     bins: Mapping[str, Float[Array, "S B"]]
     laws: Mapping[str, Fit]
@@ -85,14 +97,24 @@ class ShowerLaws:
 
 @dataclass(frozen=True, eq=False)
 class Depths:
-    """Edges of the layers for the fit of the profile, and their unit."""
+    """Edges of the layers for the fit of the profile, and their unit.
+
+    Args:
+        edges: front and back of each layer.
+        unit: X0, mm or layer.
+    """
 
     edges: Float[Array, "L 2"]
     unit: str
 
     @classmethod
     def of(cls, binning: Binning, radiation_length: float | None) -> "Depths":
-        """In X0 where a radiation length (mm) is given and the mesh knows its depths, else in mm, else in layers."""
+        """In X0 where a radiation length (mm) is given and the mesh knows its depths, else in mm, else in layers.
+
+        Args:
+            binning: mesh of the showers.
+            radiation_length: mean X0 of the detector, mm; None: not known.
+        """
         edges = layer_edges(binning)
         if binning.z_edges is None:
             return cls(edges - edges[0, 0], "layer")
@@ -101,6 +123,10 @@ class Depths:
 
 def columns_of(table: Table, incident_energy: Float[Array, " N"]) -> Float[Array, "N k"]:
     """What is averaged: R, R^2, 1/E, 1/E^2 and ln E (E in GeV), the means of a bin, then the share of each layer.
+
+    Args:
+        table: observables of N showers, those of `NEEDED` among them.
+        incident_energy: MeV.
 
     Raises:
         BadValue: the table lacks an observable.
@@ -115,7 +141,12 @@ def columns_of(table: Table, incident_energy: Float[Array, " N"]) -> Float[Array
 
 
 def measure_laws(means: BinMeans, depths: Depths) -> ShowerLaws:
-    """Everything that the bins allow: a line takes two of them, a resolution three, a profile three layers."""
+    """Everything that the bins allow: a line takes two of them, a resolution three, a profile three layers.
+
+    Args:
+        means: of the columns of `columns_of` in bins of rising energy.
+        depths: edges of the layers, for the profile.
+    """
     v = means.values
     of_bins = {name: v[..., _POWERS + i] for i, name in enumerate(_MEANS)}
     response = _response_laws(*np.moveaxis(v[..., : _POWERS - 1], -1, 0))
