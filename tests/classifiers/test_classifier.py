@@ -6,10 +6,11 @@ import torch
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from caloforge.classifiers.auc import ClassifierSettings, auc, auc_error, classify
+from caloforge.classifiers.auc import ClassifierSettings, classify
 from caloforge.classifiers.data import ClassifierData
 from caloforge.classifiers.features import Features, high, low, low_normed
 from caloforge.classifiers.network import predict
+from caloforge.classifiers.roc import auc, auc_error
 from caloforge.data.showers import Showers
 from caloforge.errors import EmptySample
 from caloforge.physics.observables import tabulate

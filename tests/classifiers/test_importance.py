@@ -4,9 +4,10 @@ import torch
 from scipy.stats import norm
 from torch import nn
 
-from caloforge.classifiers.auc import Classified, ClassifierSettings, Fold, auc, classify
+from caloforge.classifiers.auc import Classified, ClassifierSettings, Fold, classify
 from caloforge.classifiers.features import Features
 from caloforge.classifiers.importance import permutation_importance
+from caloforge.classifiers.roc import auc
 from caloforge.metrics.measured import Measured
 
 QUICK = ClassifierSettings(hidden=32, epochs=12, folds=3)

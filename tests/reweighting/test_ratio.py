@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from caloforge.classifiers.auc import ClassifierSettings, auc, weighted_auc
+from caloforge.classifiers.auc import ClassifierSettings
 from caloforge.classifiers.features import Features
+from caloforge.classifiers.roc import auc, weighted_auc
 from caloforge.errors import BadValue, EmptySample
 from caloforge.reweighting.judge import Judged, judge, mean_area, mean_gain
 from caloforge.reweighting.ratio import balanced, calibrate, fit_ratio

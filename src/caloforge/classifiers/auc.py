@@ -1,14 +1,9 @@
 r"""Classifier test: how well a network tells generated showers from truth: the area under its ROC curve (AUC), the
 Jensen-Shannon divergence, and the score of every shower.
 
-The AUC is the chance that a generated shower scores higher than a true one (Mann-Whitney),
-
-.. math:: \text{AUC} = \frac{1}{nm}\sum_{t,g}\big([s_g > s_t] + \tfrac12 [s_g = s_t]\big),
-
-0.5 when the classifier sees no difference and 1 when it always tells. Every shower is scored by a network that was not
-trained on it (k-fold cross-validation). Unlike the separation powers it sees correlations between all its inputs. Idea
-and inputs: Krause and Shih, arXiv:2106.05285; CaloChallenge, arXiv:2410.21611 (whose larger network gives other
-numbers: `caloforge.classifiers.protocol`).
+Every shower is scored by a network that was not trained on it (k-fold cross-validation). Unlike the separation powers
+it sees correlations between all its inputs. Idea and inputs: Krause and Shih, arXiv:2106.05285; CaloChallenge,
+arXiv:2410.21611 (whose larger network gives other numbers: `caloforge.classifiers.protocol`).
 """
 
 __all__ = [
@@ -19,11 +14,8 @@ __all__ = [
     "Procedure",
     "Progress",
     "Run",
-    "auc",
-    "auc_error",
     "classify",
     "cross_validate",
-    "weighted_auc",
 ]
 
 from collections.abc import Callable
@@ -32,7 +24,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
-from scipy.stats import rankdata
 from torch import nn
 
 from caloforge.classifiers.calibration import Calibration, information
@@ -40,7 +31,7 @@ from caloforge.classifiers.cross_fit import cross_fit
 from caloforge.classifiers.data import ClassifierData, draw, halves
 from caloforge.classifiers.features import Features
 from caloforge.classifiers.network import Build, ClassifierSettings, ClassifierTraining, perceptron, threads
-from caloforge.errors import EmptySample
+from caloforge.classifiers.roc import auc, auc_error
 from caloforge.metrics.measured import Measured, standard_error
 
 Progress = Callable[[float, str], None]
@@ -125,41 +116,6 @@ class Classified:
         return order[: np.count_nonzero(~np.isnan(self.scores_generated))]
 
 
-def auc(truth: Float[Array, " n"], generated: Float[Array, " m"]) -> float:
-    """Area under the ROC curve from the scores of both classes; ties count half.
-
-    Args:
-        truth: scores of true showers.
-        generated: scores of generated showers.
-
-    Raises:
-        EmptySample: a class has no score.
-    """
-    n, m = len(truth), len(generated)
-    if min(n, m) == 0:
-        raise EmptySample("an AUC needs scores of both classes", n, m)
-    ranks = rankdata(np.concatenate([truth, generated]))
-    return float((ranks[n:].sum() - m * (m + 1) / 2) / (n * m))
-
-
-def auc_error(area: float, n: int, m: int) -> float:
-    r"""Standard error of an AUC of n against m scores.
-
-    .. math:: \sigma^2 = \frac{A(1-A) + (m-1)(Q_1 - A^2) + (n-1)(Q_2 - A^2)}{nm}, \quad
-              Q_1 = \frac{A}{2-A},\ Q_2 = \frac{2A^2}{1+A}
-
-    Args:
-        area: the AUC.
-        n: scores of one class.
-        m: scores of the other.
-
-    Source: Hanley and McNeil, Radiology 143 (1982) 29.
-    """
-    q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
-    variance = (area * (1 - area) + (m - 1) * (q1 - area**2) + (n - 1) * (q2 - area**2)) / (n * m)
-    return float(np.sqrt(max(variance, 0.0)))
-
-
 def cross_validate(training: ClassifierTraining) -> Run:
     """Each fold scored by a network trained on the others, of which 15 % decide when to stop.
 
@@ -235,33 +191,3 @@ def classify(
     return Classified(
         Measured(*run.auc, *floor.auc), Measured(*run.jsd, *floor.jsd), *scores, size, floor_size, run.folds
     )
-
-
-def weighted_auc(
-    truth: Float[Array, " n"],
-    generated: Float[Array, " m"],
-    truth_weights: Float[Array, "R n"],
-    generated_weights: Float[Array, "R m"],
-) -> Float[Array, " R"]:
-    """The AUC for each of R sets of weights of both classes.
-
-    Args:
-        truth: scores of true showers.
-        generated: scores of generated showers.
-        truth_weights: of each true shower in each set.
-        generated_weights: of each generated shower.
-
-    Raises:
-        EmptySample: a class has no score.
-    """
-    n, m = len(truth), len(generated)
-    if min(n, m) == 0:
-        raise EmptySample("an AUC needs scores of both classes", n, m)
-    scores = np.concatenate([truth, generated])
-    order = np.argsort(scores, kind="stable")
-    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
-    u = np.concatenate([truth_weights, np.zeros_like(generated_weights)], axis=1, dtype=np.float64)
-    w = np.concatenate([np.zeros_like(truth_weights), generated_weights], axis=1, dtype=np.float64)
-    u, w = (np.add.reduceat(x[:, order], starts, axis=1) for x in (u, w))
-    below = np.cumsum(u, axis=1) - u / 2
-    return (below * w).sum(axis=1) / (u.sum(axis=1) * w.sum(axis=1))

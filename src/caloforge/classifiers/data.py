@@ -2,7 +2,7 @@
 
 __all__ = ["ClassifierData", "draw", "fold_numbers", "halves"]
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -66,6 +66,15 @@ class ClassifierData:
             here = self._table[index] == number
             x[here] = table[self._row[index[here]]]
         return x
+
+    def pieces(self, index: Int[Array, " n"], size: int = 1024) -> Iterator[Float[Array, "_ f"]]:
+        """The same, a piece at a time.
+
+        Args:
+            index: numbers of showers.
+            size: showers of a piece.
+        """
+        return (self.gather(index[start : start + size]) for start in range(0, len(index), size))
 
 
 def draw(

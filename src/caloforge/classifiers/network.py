@@ -4,7 +4,7 @@ Two classes have one output, the logit :math:`s = \ln\frac{p(\text{generated}|x)
 whose softmax is the posterior. After each epoch the network is judged on showers set aside; the best one is kept.
 """
 
-__all__ = ["Build", "ClassifierSettings", "Standardise", "ClassifierTraining", "perceptron", "predict", "threads"]
+__all__ = ["Build", "ClassifierSettings", "ClassifierTraining", "perceptron", "predict", "threads"]
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +19,7 @@ from numpy import ndarray as Array
 from torch import Tensor, nn
 
 from caloforge.classifiers.data import ClassifierData
+from caloforge.classifiers.standardise import Standardise
 from caloforge.rng import torch_stream
 
 
@@ -60,53 +61,6 @@ class ClassifierSettings:
 
 
 Build = Callable[[int, int, ClassifierSettings], nn.Module]
-
-
-class Standardise(nn.Module):
-    """Zero mean and unit variance on a reference; undefined values become its mean, outliers stop at ten sigma.
-
-    Args:
-        mean: of each feature.
-        variance: of each feature; zero where it is constant.
-    """
-
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, mean: Float[Array, " f"], variance: Float[Array, " f"]) -> None:
-        super().__init__()
-        scale = np.sqrt(np.where(variance > 0, variance, 1))
-        self.register_buffer("mean", torch.from_numpy(mean.astype(np.float32)))
-        self.register_buffer("scale", torch.from_numpy(scale.astype(np.float32)))
-
-    @classmethod
-    def fit(cls, classes: ClassifierData, index: Int[Array, " n"]) -> "Standardise":
-        """Moments of the defined values, summed in float64, some thousand showers at a time.
-
-        Args:
-            classes: showers of all classes.
-            index: those to take the moments of.
-        """
-        count, total = np.zeros(classes.width), np.zeros(classes.width)
-        for x in _pieces(classes, index):
-            count += (~np.isnan(x)).sum(axis=0)
-            total += np.nansum(x, axis=0, dtype=np.float64)
-        mean, square = total / np.maximum(count, 1), np.zeros(classes.width)
-        for x in _pieces(classes, index):
-            square += np.nansum((x - mean) ** 2, axis=0)
-        return cls(mean, square / np.maximum(count, 1))
-
-    def forward(self, x: Float[Tensor, "N f"]) -> Float[Tensor, "N f"]:
-        r"""Standardised features, :math:`(x - \mu)/\sigma` between -10 and 10.
-
-        Args:
-            x: features of N showers; NaN where undefined.
-        """
-        return torch.nan_to_num((x - self.mean) / self.scale, nan=0.0).clamp(-10, 10)
-
-
-def _pieces(classes: ClassifierData, index: Int[Array, " n"], size: int = 1024) -> Iterator[Float[Array, "_ f"]]:
-    return (classes.gather(index[start : start + size]) for start in range(0, len(index), size))
 
 
 def perceptron(inputs: int, outputs: int, settings: ClassifierSettings) -> nn.Sequential:
@@ -261,5 +215,5 @@ def predict(network: nn.Module, classes: ClassifierData, index: Int[Array, " n"]
     """
     network.eval()
     device = next(network.parameters()).device
-    pieces = (torch.from_numpy(x).to(device) for x in _pieces(classes, index))
+    pieces = (torch.from_numpy(x).to(device) for x in classes.pieces(index))
     return np.concatenate([network(x).cpu().numpy() for x in pieces])

@@ -18,22 +18,12 @@ import torch
 from torch import nn
 
 from caloforge.classifiers import features
-from caloforge.classifiers.auc import (
-    FAST,
-    Classified,
-    Fold,
-    Procedure,
-    Progress,
-    Run,
-    auc,
-    auc_error,
-    classify,
-    cross_validate,
-)
+from caloforge.classifiers.auc import FAST, Classified, Fold, Procedure, Progress, Run, classify, cross_validate
 from caloforge.classifiers.calibration import Calibration, information
 from caloforge.classifiers.features import Features, Table
 from caloforge.classifiers.network import Build, ClassifierSettings, ClassifierTraining, perceptron, predict
 from caloforge.classifiers.resnet import ResNet, mesh_shape
+from caloforge.classifiers.roc import auc, auc_error
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning

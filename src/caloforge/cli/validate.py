@@ -51,7 +51,7 @@ def validate(
     allow_different_conditions: Annotated[
         bool, typer.Option("--allow-different-conditions", help="compare although particles or energies differ")
     ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="exit with 1 when the checklist fails")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="exit with 1 when the checklist does not pass")] = False,
     overwrite: OverwriteOption = False,
     device: DeviceName = "cpu",
     json_only: Annotated[bool, typer.Option("--json", help="print only the JSON of the report")] = False,

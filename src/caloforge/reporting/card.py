@@ -90,7 +90,7 @@ def _judged(name: str, report: Mapping[str, Any] | None) -> str:
     try:
         evidence, truth, sizes = report["evidence"], report["provenance"]["truth"], report["samples"]
         file = Path(str(truth["file"])).name
-        seen = "of the test split, which the model never saw," if truth.get("split") == "test" else "of Geant4"
+        origin = "of the test split, which the model never saw," if truth.get("split") == "test" else "of Geant4"
         commands = [
             *([] if truth.get("split") == "test" else _simulated(truth)),
             f"caloforge generate {name} --like {file} -o fake.h5",
@@ -99,7 +99,7 @@ def _judged(name: str, report: Mapping[str, Any] | None) -> str:
         return "\n\n".join(
             [
                 "## Against Geant4",
-                f"{sizes['truth']} showers {seen} against {sizes['generated']} generated ones. The floor is what two "
+                f"{sizes['truth']} showers {origin} against {sizes['generated']} generated ones. The floor is what two "
                 "samples of Geant4 showers of these sizes give.",
                 "```\n" + "\n".join(commands) + "\n```",
                 _table(list(_metrics(evidence)), ("", "value", "floor")),

@@ -40,6 +40,12 @@ class Document:
     def write(self, folder: Path, name: str, facts: Mapping[str, Any], pdf: bool = False) -> Path:
         """Write ``NAME.json``, ``NAME.html`` and ``plots/`` (``pdf``: also as PDF); each appears only when complete.
 
+        Args:
+            folder: of the report; made where it is missing.
+            name: of the files.
+            facts: what the JSON holds; numbers that are not finite become ``null``.
+            pdf: plots as PDF, too.
+
         Raises:
             UnwritablePath: the folder cannot be made or written.
         """
@@ -52,7 +58,11 @@ class Document:
         return folder / f"{name}.html"
 
     def to_html(self, images: Mapping[str, bytes]) -> str:
-        """The page: one file that needs nothing else; ``images`` holds the PNG of each plot by name."""
+        """The page: one file that needs nothing else; ``images`` holds the PNG of each plot by name.
+
+        Args:
+            images: PNG of each plot, by its name.
+        """
         entries = ((plot.name, plot.title) for plot in self.plots)
         return page(
             "document.html",
@@ -69,5 +79,9 @@ class Document:
 
 
 def counted(sizes: Mapping[str, int]) -> str:
-    """Numbers of showers in words."""
+    """Numbers of showers in words.
+
+    Args:
+        sizes: of each sample by name.
+    """
     return "; ".join(f"{name}: {size:,}" for name, size in sizes.items())

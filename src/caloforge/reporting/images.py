@@ -39,7 +39,12 @@ def _rings(binning: Binning, layer: int, cells: Float[Array, " V"]) -> Float[Arr
 
 
 def patches_from_side(binning: Binning, cells: Float[Array, " V"]) -> list[_Patch]:
-    """Depth against signed radius: the sum of the sectors below the axis (alpha < 0), and of those above."""
+    """Depth against signed radius: the sum of the sectors below the axis (alpha < 0), and of those above.
+
+    Args:
+        binning: mesh of the cells.
+        cells: energy of each cell, or whatever adds up.
+    """
     patches = []
     for position, (layer, z) in enumerate(zip(binning.layers, layer_edges(binning), strict=True)):
         rings, half = _rings(binning, position, cells), layer.n_alpha // 2
@@ -49,7 +54,13 @@ def patches_from_side(binning: Binning, cells: Float[Array, " V"]) -> list[_Patc
 
 
 def patches_across(binning: Binning, layer: int, cells: Float[Array, " V"]) -> list[_Patch]:
-    """One layer across the axis, its arcs drawn in short straight pieces."""
+    """One layer across the axis, its arcs drawn in short straight pieces.
+
+    Args:
+        binning: mesh of the cells.
+        layer: its position, from 0.
+        cells: energy of each cell, or whatever adds up.
+    """
     n_alpha, r = binning.layers[layer].n_alpha, np.array(binning.layers[layer].r_edges)
     pieces = -(-_PIECES // n_alpha)
     alpha = np.linspace(-np.pi, np.pi, n_alpha * pieces + 1)[:, None]
@@ -100,7 +111,16 @@ def draw_side(
     colours: str = "viridis",
     over: Float[Array, " V"] | None = None,
 ) -> Any:
-    """Cells from the side on given axes, what lies above and below the axis summed up; ``over`` divides these sums."""
+    """Cells from the side on given axes, what lies above and below the axis summed up; ``over`` divides these sums.
+
+    Args:
+        axes: to draw on.
+        binning: mesh of the cells.
+        cells: energy of each cell, or whatever adds up.
+        norm: scale of the colours.
+        colours: name of a colour map of matplotlib.
+        over: cells whose sums divide those of ``cells``.
+    """
     views = [patches_from_side(binning, c) for c in (cells, over) if c is not None]
     return _draw(axes, views[0] if over is None else _ratio(views[1], views[0]), norm, colours)
 
@@ -114,7 +134,17 @@ def draw_across(
     colours: str = "viridis",
     over: Float[Array, " V"] | None = None,
 ) -> Any:
-    """The cells of the layer at this position across the axis on given axes; ``over`` divides them."""
+    """The cells of the layer at this position across the axis on given axes; ``over`` divides them.
+
+    Args:
+        axes: to draw on.
+        binning: mesh of the cells.
+        layer: its position, from 0.
+        cells: energy of each cell, or whatever adds up.
+        norm: scale of the colours.
+        colours: name of a colour map of matplotlib.
+        over: cells that divide ``cells``.
+    """
     views = [patches_across(binning, layer, c) for c in (cells, over) if c is not None]
     axes.set_aspect("equal")
     return _draw(axes, views[0] if over is None else _ratio(views[1], views[0]), norm, colours)
@@ -123,6 +153,16 @@ def draw_across(
 def draw_row(
     fig: Figure, axes: Array, views: list[list[_Patch]], shown: int, labels: tuple[str, str], titles: list[str]
 ) -> None:
+    """Mean energies of the first views, and the ratio of each but the first to the first.
+
+    Args:
+        fig: which holds the axes.
+        axes: a panel each for what is shown itself, then for the ratios.
+        views: patches of the truth, then of each generated sample.
+        shown: how many views are shown themselves.
+        labels: of x and y.
+        titles: of the panels.
+    """
     energy, ratio = _scale(views[0], 5), Normalize(0.5, 1.5)
     means = [_draw(axes[i], views[i], energy, "viridis") for i in range(shown)]
     ratios = [
@@ -145,6 +185,11 @@ def single_showers(truth: Showers, generated: Showers, shown: int = 4) -> Figure
     """Single showers from the side, each generated one under the true one of nearest incident energy.
 
     Energies are spread over the logarithm of the truth's range; nothing is chosen by how the showers look.
+
+    Args:
+        truth: showers of the reference.
+        generated: on the same mesh.
+        shown: how many of each.
     """
     first, second = _pairs(truth, generated, shown)
     above = [f"Geant4, {_energy(truth, i)}" for i in first]
@@ -153,7 +198,13 @@ def single_showers(truth: Showers, generated: Showers, shown: int = 4) -> Figure
 
 
 def scored_showers(truth: Showers, generated: Showers, scores: Float[Array, " s"]) -> Figure:
-    """These generated showers from the side, titled by their scores, each under the true one of nearest energy."""
+    """These generated showers from the side, titled by their scores, each under the true one of nearest energy.
+
+    Args:
+        truth: showers of the reference.
+        generated: the showers to show, on the same mesh.
+        scores: of each of them.
+    """
     log_truth, taken = np.log(truth.incident_energy.astype(float)), list[int]()
     for energy in generated.incident_energy.astype(float):
         taken.append(_nearest(log_truth, np.log(energy), taken))
@@ -167,7 +218,13 @@ def _energy(showers: Showers, i: int) -> str:
 
 
 def paired_showers(truth: Showers, generated: Showers, titles: list[list[str]]) -> Figure:
-    """Truth above, generated below, each column on the energy scale of its truth."""
+    """Truth above, generated below, each column on the energy scale of its truth.
+
+    Args:
+        truth: the showers above.
+        generated: as many below, on the same mesh.
+        titles: of the upper row, then of the lower.
+    """
     binning, shown = truth.binning, len(truth)
     views = [[patches_from_side(binning, cells) for cells in s.energy] for s in (truth, generated)]
     with figure(3.0 * shown, 5.6) as fig:
@@ -185,7 +242,13 @@ def paired_showers(truth: Showers, generated: Showers, titles: list[list[str]]) 
 
 
 def side_views(binning: Binning, pictures: Mapping[str, Float[Array, " V"]], label: str) -> Figure:
-    """Pictures of cells from the side on one scale, side by side, each under its name."""
+    """Pictures of cells from the side on one scale, side by side, each under its name.
+
+    Args:
+        binning: mesh of the cells.
+        pictures: cells of each picture, by name.
+        label: of the scale of colours.
+    """
     views = [patches_from_side(binning, cells) for cells in pictures.values()]
     norm = _scale([patch for view in views for patch in view], 5)
     with figure(3.9 * len(views) + 0.6, 3.7) as fig:

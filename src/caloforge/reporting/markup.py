@@ -40,17 +40,29 @@ class Cell:
 
 
 def text(content: object) -> Cell:
-    """A cell of plain text."""
+    """A cell of plain text.
+
+    Args:
+        content: whatever has a text form.
+    """
     return Cell(str(content))
 
 
 def number(content: object) -> Cell:
-    """A cell of plain text that must not break."""
+    """A cell of plain text that must not break.
+
+    Args:
+        content: whatever has a text form.
+    """
     return Cell(str(content), "n")
 
 
 def plain_words(label: str) -> str:
-    r"""A label of matplotlib without its markup: ``$E_\mathrm{tot}$`` is E_tot."""
+    r"""A label of matplotlib without its markup: ``$E_\mathrm{tot}$`` is E_tot.
+
+    Args:
+        label: as matplotlib takes it.
+    """
     words = re.sub(r"\\(?:mathrm|bar|mathit) ?\{?(\w+)\}?", r"\1", label)
     for symbol, letter in _LETTERS.items():
         words = words.replace(symbol, letter)
@@ -72,7 +84,12 @@ def _environment() -> Environment:
 
 
 def render(template: str, **context: Any) -> Markup:
-    """A template of the package with its blanks filled; text is escaped, Markup is not."""
+    """A template of the package with its blanks filled; text is escaped, Markup is not.
+
+    Args:
+        template: name of its file.
+        context: the blanks by name.
+    """
     return Markup(_environment().get_template(template).render(**context))
 
 
@@ -90,17 +107,34 @@ def page(template: str, title: str, contents: Sequence[tuple[str, str]], **conte
 
 
 def table(head: Sequence[str], rows: Iterable[Iterable[Cell]], caption: str = "", notes: Sequence[str] = ()) -> Markup:
-    """A table; the first cell of each row is its heading; ``notes`` stand below in small letters."""
+    """A table; the first cell of each row is its heading; ``notes`` stand below in small letters.
+
+    Args:
+        head: titles of the columns.
+        rows: cells, as many as columns.
+        caption: above the table.
+        notes: a line each.
+    """
     return render("table.html", head=head, rows=rows, caption=caption, notes=notes)
 
 
 def paragraphs(*words: str, heading: str = "", items: Iterable[str] = ()) -> Markup:
-    """Paragraphs under a heading, and a list below."""
+    """Paragraphs under a heading, and a list below.
+
+    Args:
+        words: the paragraphs.
+        heading: above them.
+        items: of the list.
+    """
     return render("text.html", paragraphs=words, heading=heading, items=list(items))
 
 
 def listing(facts: Mapping[str, Any]) -> Markup:
-    """Names and values as a table."""
+    """Names and values as a table.
+
+    Args:
+        facts: plain values by name.
+    """
     return table(("", ""), ((text(key), text(_plain(value))) for key, value in facts.items()))
 
 

@@ -26,7 +26,11 @@ _FINE = 300  # steps of a smooth curve
 
 
 def draw_overview(overview: Overview) -> Figure:
-    """The page: response and resolution of all particles above, the profiles of each particle below."""
+    """The page: response and resolution of all particles above, the profiles of each particle below.
+
+    Args:
+        overview: of one sample.
+    """
     rows = 1 + len(overview.particles)
     with figure(11.0, 4.2 * rows) as fig:
         axes = fig.subplots(rows, 2, squeeze=False)
@@ -39,7 +43,11 @@ def draw_overview(overview: Overview) -> Figure:
 
 
 def overview_plots(overview: Overview) -> tuple[Plot, ...]:
-    """The page and its four kinds of panel, each as a plot of its own."""
+    """The page and its four kinds of panel, each as a plot of its own.
+
+    Args:
+        overview: of one sample.
+    """
     several = len(overview.particles) > 1
     plots = [
         Plot("overview", "Overview", "Response, resolution and mean profiles.", lambda: draw_overview(overview)),

@@ -20,7 +20,16 @@ _REACHES = (0.05, 0.1, 0.2, 0.5)
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Content and standard error of each bin; the rest is what lies outside the edges, or nowhere."""
+    """A histogram or a profile, with what lies outside its edges, or nowhere.
+
+    Args:
+        edges: of the bins.
+        content: of each bin.
+        error: its standard error.
+        below: content below the first edge.
+        above: content above the last edge.
+        undefined: content without a value.
+    """
 
     edges: Float[Array, " e"]
     content: Float[Array, " b"]
@@ -31,7 +40,12 @@ class Curve:
 
     @classmethod
     def of_values(cls, values: Float[Array, " n"], edges: Float[Array, " e"]) -> "Curve":
-        """Share of the values in each bin, with its binomial error; NaN is undefined."""
+        """Share of the values in each bin, with its binomial error; NaN is undefined.
+
+        Args:
+            values: in the unit of ``edges``; NaN where undefined.
+            edges: of the bins.
+        """
         share = contents(values, edges) / max(len(values), 1)
         error = np.sqrt(share * (1 - share) / max(len(values), 1))
         inside = slice(1, len(edges))
@@ -39,7 +53,11 @@ class Curve:
 
     @classmethod
     def of_histogram(cls, histograms: Histograms) -> "Curve":
-        """Content per shower of a sample's first (or only) column."""
+        """Content per shower of a sample's first (or only) column.
+
+        Args:
+            histograms: of one sample.
+        """
         edges = histograms.edges[0]
         mean, error = histograms.per_shower()
         inside = slice(1, len(edges))
@@ -47,7 +65,12 @@ class Curve:
 
     @classmethod
     def of_means(cls, edges: Float[Array, " e"], values: Float[Array, "N b"]) -> "Curve":
-        """Mean over the showers in each bin; undefined values are left out, bins without any are NaN."""
+        """Mean over the showers in each bin; undefined values are left out, bins without any are NaN.
+
+        Args:
+            edges: of the bins.
+            values: of each shower in each bin; NaN where undefined.
+        """
         defined = ~np.isnan(values)
         n = defined.sum(axis=0)
         mean = np.where(defined, values, 0).sum(axis=0, dtype=np.float64) / np.maximum(n, 1)
@@ -144,7 +167,15 @@ def _whole(curve: Curve) -> float:
 def draw_ratio(
     axes: Axes, truth: Curve, generated: Sequence[Curve], scale: str = "", reach: float | None = None
 ) -> None:
-    """Generated / truth with the generated samples' errors, on the band of the truth's errors."""
+    """Generated / truth with the generated samples' errors, on the band of the truth's errors.
+
+    Args:
+        axes: to draw on.
+        truth: what divides.
+        generated: what is divided, with the same edges.
+        scale: of the ratio, ``log`` where given.
+        reach: half height of the axis; by default what the curves need.
+    """
     reach = reach_of([(truth, curve) for curve in generated]) if reach is None else reach
     draw_band(axes, truth, reach)
     for position, curve in enumerate(generated):
@@ -152,7 +183,13 @@ def draw_ratio(
 
 
 def draw_band(axes: Axes, truth: Curve, reach: float) -> None:
-    """The statistical error of the truth around one, and an axis of this half height."""
+    """The statistical error of the truth around one, and an axis of this half height.
+
+    Args:
+        axes: to draw on.
+        truth: whose error the band is.
+        reach: half height of the axis.
+    """
     band = _relative_error(truth)
     axes.stairs(1 + band, truth.edges, baseline=1 - band, fill=True, color=BAND)
     axes.axhline(1.0, color=TRUTH, lw=0.8)
@@ -196,7 +233,11 @@ def _ratio(truth: Curve, curve: Curve) -> tuple[Float[Array, " b"], Float[Array,
 
 
 def reach_of(pairs: Sequence[tuple[Curve, Curve]]) -> float:
-    """Half height of the axis of ratios: holds nine tenths of the points that the truth measures to 20 %."""
+    """Half height of the axis of ratios: holds nine tenths of the points that the truth measures to 20 %.
+
+    Args:
+        pairs: of truth and a generated sample.
+    """
     needed = _REACHES[0] / 2
     for truth, curve in pairs:
         ratio, band = _ratio(truth, curve)[0], _relative_error(truth)
@@ -207,7 +248,11 @@ def reach_of(pairs: Sequence[tuple[Curve, Curve]]) -> float:
 
 
 def energy_axis(axes: Axes) -> None:
-    """A logarithmic axis in GeV with plain numbers."""
+    """A logarithmic axis in GeV with plain numbers.
+
+    Args:
+        axes: whose x is an energy in GeV.
+    """
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")

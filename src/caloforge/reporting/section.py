@@ -35,7 +35,11 @@ class Plot:
     excess: float | None = None
 
     def render(self, kinds: tuple[Kind, ...] = ("png",)) -> dict[Kind, bytes]:
-        """The figure as files of these kinds, drawn once."""
+        """The figure as files of these kinds, drawn once.
+
+        Args:
+            kinds: of files.
+        """
         figure = self.draw()
         return {kind: {"png": png, "pdf": pdf}[kind](figure) for kind in kinds}
 

@@ -43,7 +43,13 @@ _OWN: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Look:
-    """Colour, line and marker of one generated sample; any one of the three is enough to tell it from the others."""
+    """What tells one generated sample from the others in a figure; any one of the three is enough.
+
+    Args:
+        colour: hexadecimal.
+        line: style of matplotlib.
+        marker: of matplotlib.
+    """
 
     colour: str
     line: Any
@@ -51,19 +57,31 @@ class Look:
 
 
 def look(position: int) -> Look:
-    """The look of the generated sample at this position, 0 being the first; more than six begin again."""
+    """The look of the generated sample at this position, 0 being the first; more than six begin again.
+
+    Args:
+        position: of the sample among the generated ones.
+    """
     colour, line, marker = (cycle[position % len(cycle)] for cycle in (_COLOURS, _LINES, _MARKERS))
     return Look(str(colour), line, str(marker))
 
 
 def plain_label(name: str) -> str:
-    """A name as text of a legend: no dollar in it begins a formula, no underscore before it hides it."""
+    """A name as text of a legend: no dollar in it begins a formula, no underscore before it hides it.
+
+    Args:
+        name: as the user gave it.
+    """
     escaped = name.replace("$", r"\$")
     return f" {escaped}" if escaped.startswith("_") else escaped
 
 
 def power_label(value: float, _: float = 0.0) -> str:
-    """A tick of a logarithmic axis: plain text where it is short, which also draws ten times as fast as a formula."""
+    """A tick of a logarithmic axis: plain text where it is short, which also draws ten times as fast as a formula.
+
+    Args:
+        value: of the tick.
+    """
     if 1e-3 <= value < 1e4:
         return f"{value:g}"
     return f"$10^{{{round(np.log10(value))}}}$" if value > 0 else ""
@@ -78,22 +96,35 @@ def _style() -> Iterator[None]:
 
 @contextmanager
 def figure(width: float, height: float, *, arranged: bool = True) -> Iterator[Figure]:
-    """A new figure (inches) in the house style; draw on it inside the ``with`` block.
+    """A new figure in the house style; draw on it inside the ``with`` block.
 
-    ``arranged``: matplotlib finds room for the labels, at twice the time; without it, axes stand where they are put.
+    Args:
+        width: inches.
+        height: inches.
+        arranged: matplotlib finds room for the labels, at twice the time; without it, axes stand where they are put.
     """
     with _style():
         yield Figure(figsize=(width, height), layout="constrained" if arranged else None)
 
 
 def subfigures(fig: Figure, rows: int, columns: int) -> list[SubFigure]:
-    """Parts of a figure, row by row."""
+    """Parts of a figure, row by row.
+
+    Args:
+        fig: to divide.
+        rows: of parts.
+        columns: of parts.
+    """
     parts: Any = fig.subfigures(rows, columns, squeeze=False)
     return list(parts.reshape(-1))
 
 
 def png(fig: Figure) -> bytes:
-    """The figure as a PNG file: with a palette, or in full colour where a colour bar says what colours mean."""
+    """The figure as a PNG file: with a palette, or in full colour where a colour bar says what colours mean.
+
+    Args:
+        fig: to draw.
+    """
     drawn: Any = FigureCanvasAgg(fig)
     with _style():
         drawn.draw()
@@ -114,7 +145,11 @@ def _with_palette(image: Image.Image) -> Image.Image:
 
 
 def pdf(fig: Figure) -> bytes:
-    """The figure as a PDF file, without a date, so that the same plot is the same file."""
+    """The figure as a PDF file, without a date, so that the same plot is the same file.
+
+    Args:
+        fig: to draw.
+    """
     buffer = io.BytesIO()
     with _style():
         fig.savefig(buffer, format="pdf", metadata={"CreationDate": None})

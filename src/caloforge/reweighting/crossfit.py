@@ -76,20 +76,32 @@ class Reweighting:
         value, error = self.gain
         if value > 2 * error:
             return "the weights bring the showers closer to the truth"
-        said = "no gain that can be told from chance" if value > -2 * error else "the weights do harm: do not use them"
-        return f"{said}; more showers of truth and of the generator give better weights"
+        conclusion = (
+            "no gain that can be told from chance" if value > -2 * error else "the weights do harm: do not use them"
+        )
+        return f"{conclusion}; more showers of truth and of the generator give better weights"
 
 
 def inputs(sample: Sample) -> Features:
-    """What the networks see: log10 of the incident energy, all observables of the sample, particle and direction."""
-    seen = high(sample.table, sample.incident_energy)
+    """What the networks see: log10 of the incident energy, all observables of the sample, particle and direction.
+
+    Args:
+        sample: N showers with their observables.
+    """
+    observed = high(sample.table, sample.incident_energy)
     conditions = (sample.pdg, sample.theta, np.cos(sample.phi), np.sin(sample.phi))
-    values = np.column_stack([seen.values, *conditions]).astype(np.float32)
-    return Features(values, (*seen.names, *_CONDITIONS[1:]))
+    values = np.column_stack([observed.values, *conditions]).astype(np.float32)
+    return Features(values, (*observed.names, *_CONDITIONS[1:]))
 
 
 def weights_from(ratios: Sequence[DensityRatio], features: Features, clip: float) -> tuple[Float[Array, " m"], int]:
-    """Weights from the mean logarithm of some ratios, of mean one at given conditions, and how many were cut."""
+    """Weights from the mean logarithm of some ratios, of mean one at given conditions, and how many were cut.
+
+    Args:
+        ratios: of networks that did not see the showers.
+        features: of the generated showers, as `inputs` gives them.
+        clip: largest weight before all are scaled to mean one.
+    """
     logarithm = np.mean([ratio.log_ratio(features) for ratio in ratios], axis=0)
     weights = np.exp(np.minimum(logarithm, np.log(clip)))
     conditions = features.values[:, [features.names.index(name) for name in _CONDITIONS]]
@@ -125,10 +137,10 @@ def reweight(
     halves = _halves(features, seed)
     parts = [_half(features, halves, h) for h in (0, 1)]
     ratios, weights, clipped = [], np.empty(len(generated)), 0
-    for h, other in ((0, 1), (1, 0)):
+    for h, opposite in ((0, 1), (1, 0)):
         report = _under(progress, 0.2 * h, 0.2, "weights")
         ratios.append(fit_ratio(*parts[h], _seed(seed, "ratio", h), settings, report))
-        weights[halves[1] == other], cut = weights_from(ratios[-1:], parts[other][1], clip)
+        weights[halves[1] == opposite], cut = weights_from(ratios[-1:], parts[opposite][1], clip)
         clipped += cut
 
     def judged(given: Float[Array, " m"], start: float) -> list[Judged]:
@@ -153,11 +165,22 @@ def reweight(
 
 
 def require_reweightable(truth: Sample, generated: Sample, settings: ClassifierSettings = FAST) -> None:
-    """Raises what `reweight` raises."""
+    """Refuse, before the work, samples that `reweight` would refuse.
+
+    Args:
+        truth: true showers.
+        generated: generated showers.
+        settings: of the networks.
+
+    Raises:
+        EmptySample: fewer than 40 showers a fold, or fewer than 100, in a sample.
+        BinningMismatch: the meshes differ.
+        ConditionsDiffer: particles, energies or angles differ in distribution.
+    """
     need_showers(len(truth), len(generated), max(FEWEST, 40 * settings.folds), "reweighting")
     require_one_mesh(truth.binning, generated.binning)
-    if found := differences(truth, generated):
-        raise ConditionsDiffer(found, "generate with the spectrum, particles and angles of the truth")
+    if reasons := differences(truth, generated):
+        raise ConditionsDiffer(reasons, "generate with the spectrum, particles and angles of the truth")
 
 
 def _seed(seed: int, stage: str, half: int) -> int:

@@ -19,10 +19,11 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
-from caloforge.classifiers.auc import FAST, weighted_auc
+from caloforge.classifiers.auc import FAST
 from caloforge.classifiers.cross_fit import cross_fit
 from caloforge.classifiers.features import Features
 from caloforge.classifiers.network import ClassifierSettings, threads
+from caloforge.classifiers.roc import weighted_auc
 from caloforge.metrics.measured import bootstrap_weights
 from caloforge.reweighting.ratio import trial_of
 from caloforge.rng import stream
@@ -70,12 +71,21 @@ class Judged:
 
 
 def mean_area(judged: Sequence[Judged]) -> tuple[float, float]:
-    """Mean AUC over disjoint sets of showers, and its standard error."""
+    """Mean AUC over disjoint sets of showers, and its standard error.
+
+    Args:
+        judged: of disjoint sets of showers.
+    """
     return _mean([j.fold_areas for j in judged], [j.bootstrap for j in judged])
 
 
 def mean_gain(before: Sequence[Judged], after: Sequence[Judged]) -> tuple[float, float]:
-    """Mean AUC that the weights take away, and its standard error; before and after on the same showers."""
+    """Mean AUC that the weights take away, and its standard error; before and after on the same showers.
+
+    Args:
+        before: without weights.
+        after: the same sets of showers with weights.
+    """
     pairs = list(zip(before, after, strict=True))
     return _mean([b.fold_areas - a.fold_areas for b, a in pairs], [b.bootstrap - a.bootstrap for b, a in pairs])
 

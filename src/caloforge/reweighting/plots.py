@@ -25,30 +25,35 @@ from caloforge.validation.sample import Sample
 _BINS = 20
 
 
-def draw_weights(found: Reweighting) -> Figure:
-    """Histogram of the weights; mean weight in bins of energy; AUC before and after beside the floor."""
+def draw_weights(reweighting: Reweighting) -> Figure:
+    """Histogram of the weights; mean weight in bins of energy; AUC before and after beside the floor.
+
+    Args:
+        reweighting: the fit.
+    """
     with figure(11.5, 3.4) as fig:
         histogram, mean, auc = fig.subplots(1, 3, width_ratios=(1.3, 1, 0.8))
-        _histogram(histogram, found)
-        _mean_by_energy(mean, found)
-        _auc(auc, found)
+        _histogram(histogram, reweighting)
+        _mean_by_energy(mean, reweighting)
+        _auc(auc, reweighting)
         return fig
 
 
-def _histogram(axes: Axes, found: Reweighting) -> None:
-    shown = np.maximum(found.weights, 1e-3)
+def _histogram(axes: Axes, reweighting: Reweighting) -> None:
+    shown = np.maximum(reweighting.weights, 1e-3)
     edges = np.geomspace(0.9 * float(shown.min()), 1.1 * float(shown.max()), 51)
     axes.stairs(np.histogram(shown, edges)[0], edges, color=look(0).colour, fill=True, alpha=0.5)
     axes.axvline(1, color=TRUTH, lw=0.8)
     axes.set(xscale="log", yscale="log", xlabel="Weight", ylabel="Generated showers")
-    n, share = found.effective_size, found.effective_size / len(found.weights)
-    text = f"effective number {n:,.0f}\nof {len(found.weights):,} ({share:.0%})\n{found.clipped} cut at {found.clip:g}"
+    n, share = reweighting.effective_size, reweighting.effective_size / len(reweighting.weights)
+    cut = f"{reweighting.clipped} cut at {reweighting.clip:g}"
+    text = f"effective number {n:,.0f}\nof {len(reweighting.weights):,} ({share:.0%})\n{cut}"
     axes.text(0.04, 0.96, text, transform=axes.transAxes, va="top", fontsize=8, color=MUTED)
     axes.set_ylim(0.5, 20 * axes.get_ylim()[1])
 
 
-def _mean_by_energy(axes: Axes, found: Reweighting) -> None:
-    edges, (means, errors) = found.energy_edges / GeV, found.mean_by_energy
+def _mean_by_energy(axes: Axes, reweighting: Reweighting) -> None:
+    edges, (means, errors) = reweighting.energy_edges / GeV, reweighting.mean_by_energy
     middle, style = (edges[1:] + edges[:-1]) / 2, look(0)
     axes.axhline(1, color=TRUTH, lw=0.8)
     axes.errorbar(
@@ -62,14 +67,14 @@ def _mean_by_energy(axes: Axes, found: Reweighting) -> None:
     axes.set_ylim(1 - reach, 1 + reach)
 
 
-def _auc(axes: Axes, found: Reweighting) -> None:
-    floor, spread = found.before.floor, found.before.floor_spread
+def _auc(axes: Axes, reweighting: Reweighting) -> None:
+    floor, spread = reweighting.before.floor, reweighting.before.floor_spread
     axes.axhspan(floor - spread, floor + spread, color=BAND, label="Geant4 against Geant4")
-    for place, measured in enumerate((found.before, found.after)):
+    for place, measured in enumerate((reweighting.before, reweighting.after)):
         style = look(place)
         axes.errorbar(place, measured.value, measured.error, fmt=style.marker, color=style.colour, capsize=4)
     axes.set_xticks([0, 1], ["before", "after"])
-    values = [found.before.value, found.after.value, floor]
+    values = [reweighting.before.value, reweighting.after.value, floor]
     axes.set(xlim=(-0.5, 1.5), ylabel="AUC of a new classifier")
     axes.set_ylim(min(0.47, min(values) - 0.02), max(values) + 0.06)
     axes.legend(frameon=False, loc="upper right")
@@ -78,7 +83,14 @@ def _auc(axes: Axes, found: Reweighting) -> None:
 def draw_observables(
     chosen: Sequence[Observable], truth: Sample, generated: Sample, weights: Float[Array, " m"]
 ) -> Figure:
-    """Up to six observables of one value a shower, generated showers as they are and weighted, over truth."""
+    """Up to six observables of one value a shower, generated showers as they are and weighted, over truth.
+
+    Args:
+        chosen: observables of one value a shower.
+        truth: true showers.
+        generated: generated showers.
+        weights: of each of them.
+    """
     rows = -(-len(chosen) // 3)
     with figure(12.0, 3.7 * rows) as fig:
         panels = fig.subplots(2 * rows, 3, sharex=False, height_ratios=(2.6, 1) * rows, squeeze=False)
@@ -119,7 +131,13 @@ def _plain_ticks(axes: Axes) -> None:
 
 
 def weighted_curve(values: Float[Array, " n"], weights: Float[Array, " n"], edges: Float[Array, " e"]) -> Curve:
-    r"""Share of the weight in each bin, with the error :math:`\sqrt{\sum w^2} / \sum_\text{all} w`."""
+    r"""Share of the weight in each bin, with the error :math:`\sqrt{\sum w^2} / \sum_\text{all} w`.
+
+    Args:
+        values: in the unit of ``edges``; NaN where undefined.
+        weights: of each value.
+        edges: of the bins.
+    """
     share, square = (contents(values, edges, w) for w in (weights, weights**2))
     share, error = share / weights.sum(), np.sqrt(square) / weights.sum()
     inside = slice(1, len(edges))

@@ -31,11 +31,11 @@ from caloforge.classifiers.features import Features
 from caloforge.classifiers.network import (
     ClassifierSettings,
     ClassifierTraining,
-    Standardise,
     perceptron,
     predict,
     threads,
 )
+from caloforge.classifiers.standardise import Standardise
 from caloforge.errors import BadValue
 from caloforge.rng import stream
 
@@ -59,6 +59,9 @@ class DensityRatio:
     def log_ratio(self, features: Features) -> Float[Array, " N"]:
         r""":math:`\ln w` before it is clipped.
 
+        Args:
+            features: of N showers, those of the fit.
+
         Raises:
             BadValue: other features than those of the fit.
         """
@@ -71,7 +74,13 @@ class DensityRatio:
 
 
 def balanced(n: int, m: int, weights: Float[Array, " m"] | None = None) -> Float[Array, " N"]:
-    """Weights of n true and m generated showers in the loss: mean one, each class half of the total."""
+    """Weights of n true and m generated showers in the loss: mean one, each class half of the total.
+
+    Args:
+        n: true showers.
+        m: generated showers.
+        weights: of the generated showers; all one unless given.
+    """
     w = np.ones(m) if weights is None else weights
     total = n + m
     return np.concatenate([np.full(n, total / (2 * n)), w * total / (2 * w.sum())])
@@ -86,7 +95,17 @@ def trial_of(
     seed: int,
     progress: Callable[[float], None],
 ) -> ClassifierTraining:
-    """True against (weighted) generated showers in folds; showers of one incident energy share a fold."""
+    """True against (weighted) generated showers in folds; showers of one incident energy share a fold.
+
+    Args:
+        truth: features of the true showers; their first column is log10 of the incident energy.
+        generated: the same features of the generated showers.
+        weights: of the generated showers; None: all one.
+        rng: of the folds.
+        settings: of the networks.
+        seed: of the networks.
+        progress: called with the share of the work done.
+    """
     n, m = len(truth), len(generated)
     tables, rows = (truth.values, generated.values), (np.arange(n), np.arange(m))
     folds = fold_numbers(np.concatenate([table[:, 0] for table in tables]), settings.folds, rng)
@@ -96,7 +115,12 @@ def trial_of(
 
 
 def blank_network(inputs: int, settings: ClassifierSettings) -> nn.Module:
-    """A network as `fit_ratio` trains it, before its weights are read from a file."""
+    """A network as `fit_ratio` trains it, before its weights are read from a file.
+
+    Args:
+        inputs: number of features.
+        settings: those of the fit.
+    """
     network = perceptron(inputs, 1, settings)
     return nn.Sequential(Standardise(np.zeros(inputs), np.ones(inputs)), network) if settings.standardise else network
 
@@ -126,6 +150,11 @@ def fit_ratio(
 
 def calibrate(scores: Float[Array, " N"], labels: Int[Array, " N"], weights: Float[Array, " N"]) -> tuple[float, float]:
     """Slope and offset of the logistic regression of labels on scores; (0, 0) where the slope would be negative.
+
+    Args:
+        scores: of showers that the network did not see.
+        labels: 1 for generated, 0 for truth.
+        weights: in the loss.
 
     Source: Platt, Advances in Large Margin Classifiers (1999) 61.
     """

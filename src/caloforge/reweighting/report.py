@@ -23,7 +23,13 @@ _SHOWN = 6
 
 
 def of_weights(weights: Float[Array, " m"], clip: float, clipped: int) -> dict[str, Any]:
-    """Numbers of any weights, as plain values."""
+    """Numbers of any weights, as plain values.
+
+    Args:
+        weights: of the generated showers.
+        clip: largest weight allowed.
+        clipped: how many were cut.
+    """
     return {
         "showers": len(weights),
         "effective_size": effective_size(weights),
@@ -35,17 +41,21 @@ def of_weights(weights: Float[Array, " m"], clip: float, clipped: int) -> dict[s
     }
 
 
-def summary(found: Reweighting) -> dict[str, Any]:
-    """Numbers of a fit, as plain values."""
-    edges, (means, errors) = found.energy_edges.tolist(), found.mean_by_energy
+def summary(reweighting: Reweighting) -> dict[str, Any]:
+    """Numbers of a fit, as plain values.
+
+    Args:
+        reweighting: the fit.
+    """
+    edges, (means, errors) = reweighting.energy_edges.tolist(), reweighting.mean_by_energy
     return {
-        **of_weights(found.weights, found.clip, found.clipped),
-        "truth_showers": len(found.halves[0]),
-        "auc_before": found.before.to_dict(),
-        "auc_after": found.after.to_dict(),
-        "auc_gain": {"value": found.gain[0], "error": found.gain[1]},
-        "verdict": found.verdict,
-        "slopes": [ratio.slope for ratio in found.ratios],
+        **of_weights(reweighting.weights, reweighting.clip, reweighting.clipped),
+        "truth_showers": len(reweighting.halves[0]),
+        "auc_before": reweighting.before.to_dict(),
+        "auc_after": reweighting.after.to_dict(),
+        "auc_gain": {"value": reweighting.gain[0], "error": reweighting.gain[1]},
+        "verdict": reweighting.verdict,
+        "slopes": [ratio.slope for ratio in reweighting.ratios],
         "mean_by_energy": [
             {"low": low, "high": high, "value": float(mean), "error": float(error)}
             for low, high, mean, error in zip(edges[:-1], edges[1:], means, errors, strict=True)
@@ -54,7 +64,7 @@ def summary(found: Reweighting) -> dict[str, Any]:
 
 
 def report_files(
-    found: Reweighting,
+    reweighting: Reweighting,
     moved: Sequence[Shift],
     observables: Mapping[str, Observable],
     judged: tuple[Sample, Sample, Float[Array, " m"]],
@@ -64,14 +74,14 @@ def report_files(
     """Contents of the files of a report by name: figures, networks, ``reweighting.json``.
 
     Args:
-        found: the fit.
+        reweighting: the fit.
         moved: its observables before and after, the worst first.
         observables: by name.
         judged: true and generated showers of the judged half, and their weights.
         answer: what the JSON holds.
         fitted: what weights new showers, and the settings of its networks.
     """
-    figures = {"weights": draw_weights(found)}
+    figures = {"weights": draw_weights(reweighting)}
     if shown := [observables[s.name] for s in moved if observables[s.name].per == "shower"][:_SHOWN]:
         figures["observables"] = draw_observables(shown, *judged)
     kinds = (("png", png), ("pdf", pdf))

@@ -54,7 +54,14 @@ class Reweighter:
     def of(
         cls, ratios: Sequence[DensityRatio], clip: float, showers: Sample, training: Mapping[str, Any]
     ) -> "Reweighter":
-        """From ratios fitted to these generated showers."""
+        """From ratios fitted to these generated showers.
+
+        Args:
+            ratios: that were fitted.
+            clip: largest weight.
+            showers: the generated showers of the fit.
+            training: what made them.
+        """
         energies = (float(showers.incident_energy.min()), float(showers.incident_energy.max()))
         particles = tuple(map(int, np.unique(showers.pdg)))
         return cls(tuple(ratios), clip, tuple(showers.table), showers.binning, particles, energies, training)
@@ -77,13 +84,18 @@ class Reweighter:
             raise BadValue("particles", sorted(unknown), f"the weights were fitted to PDG {list(self.particles)}")
         lowest, highest = float(showers.incident_energy.min()), float(showers.incident_energy.max())
         if lowest * _EDGE < self.energies[0] or highest > _EDGE * self.energies[1]:
-            asked, known = ("-".join(map(format_energy, pair)) for pair in ((lowest, highest), self.energies))
-            raise BadValue("incident energies", asked, f"the weights were fitted to {known}")
+            asked, fitted = ("-".join(map(format_energy, pair)) for pair in ((lowest, highest), self.energies))
+            raise BadValue("incident energies", asked, f"the weights were fitted to {fitted}")
         return weights_from(self.ratios, inputs(showers), self.clip)
 
 
 def reweighter_files(reweighter: Reweighter, settings: ClassifierSettings) -> dict[str, bytes]:
-    """Contents of the two files, by name."""
+    """Contents of the two files, by name.
+
+    Args:
+        reweighter: to write.
+        settings: of its networks.
+    """
     tensors = {
         f"ratio{i}.network{k}.{name}": value.contiguous()
         for i, ratio in enumerate(reweighter.ratios)
@@ -105,6 +117,9 @@ def reweighter_files(reweighter: Reweighter, settings: ClassifierSettings) -> di
 def load_reweighter(folder: Path) -> Reweighter:
     """Read the two files of a folder.
 
+    Args:
+        folder: of a report.
+
     Raises:
         BadFile: missing, damaged, or they do not fit together.
     """
@@ -123,14 +138,14 @@ def load_reweighter(folder: Path) -> Reweighter:
 def _built(facts: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], path: Path) -> Reweighter:
     names, settings = tuple(facts["features"]), ClassifierSettings(**facts["settings"])
     ratios = []
-    for i, one in enumerate(facts["ratios"]):
+    for i, entry in enumerate(facts["ratios"]):
         networks = []
-        for k in range(one["networks"]):
+        for k in range(entry["networks"]):
             head = f"ratio{i}.network{k}."
             network = blank_network(len(names), settings)
             network.load_state_dict({key.removeprefix(head): t for key, t in tensors.items() if key.startswith(head)})
             networks.append(network.eval())
-        ratios.append(DensityRatio(tuple(networks), float(one["slope"]), float(one["offset"]), names))
+        ratios.append(DensityRatio(tuple(networks), float(entry["slope"]), float(entry["offset"]), names))
     low, high = facts["energies"]
     return Reweighter(
         tuple(ratios),

@@ -31,7 +31,12 @@ Mean = tuple[float, float]
 class Shift:
     """An observable of true, generated and weighted showers.
 
-    ``means`` of the three with standard errors, in the unit of the observable; none where it has several columns.
+    Args:
+        name: of the observable.
+        before: separation power without weights.
+        after: with weights.
+        means: of true, generated and weighted showers with standard errors, in the observable's unit; None where it has
+            several columns.
     """
 
     name: str
@@ -45,10 +50,18 @@ class Shift:
         return {"separation_before": self.before.to_dict(), "separation_after": self.after.to_dict(), "mean": means}
 
 
-def judged_half(truth: Sample, generated: Sample, found: Reweighting) -> tuple[Sample, Sample, Float[Array, " m"]]:
-    """The showers of half 1 and their weights, which come from half 0."""
-    rows = [np.flatnonzero(half == 1) for half in found.halves]
-    return truth.thinned(rows[0]), generated.thinned(rows[1]), found.weights[rows[1]]
+def judged_half(
+    truth: Sample, generated: Sample, reweighting: Reweighting
+) -> tuple[Sample, Sample, Float[Array, " m"]]:
+    """The showers of half 1 and their weights, which come from half 0.
+
+    Args:
+        truth: all true showers.
+        generated: all generated showers.
+        reweighting: the fit to them.
+    """
+    rows = [np.flatnonzero(half == 1) for half in reweighting.halves]
+    return truth.thinned(rows[0]), generated.thinned(rows[1]), reweighting.weights[rows[1]]
 
 
 def shifts(
@@ -61,16 +74,23 @@ def shifts(
     """Every observable of showers that took no part in the fit of the weights, the largest separation before first.
 
     The floor of the weighted showers is that of as many showers as they are worth (their effective number).
+
+    Args:
+        observables: by name.
+        truth: true showers.
+        generated: generated showers.
+        weights: of each of them.
+        seed: of the resamples.
     """
     rng, cut = stream(seed, "shifts"), whole(truth, generated)
     before = Resamples.draw(len(truth), len(generated), rng)
     after = replace(before, null=Resamples.draw(len(truth), round(effective_size(weights)), rng).null)
-    found = []
+    result = []
     for name, observable in observables.items():
         t, g = fill(observable, truth, generated, cut)
         pair = measure_separation(t, g, before)[0], measure_separation(t, g, after, weights)[0]
-        found.append(Shift(name, *pair, _means(observable, truth, generated, weights)))
-    return tuple(sorted(found, key=lambda shift: -shift.before.significance))
+        result.append(Shift(name, *pair, _means(observable, truth, generated, weights)))
+    return tuple(sorted(result, key=lambda shift: -shift.before.significance))
 
 
 def _means(
@@ -84,7 +104,7 @@ def _means(
 
 def _mean(values: Float[Array, " n"], weights: Float[Array, " n"]) -> Mean:
     r"""Weighted mean of the defined values, and its error :math:`\sqrt{\sum w^2 (x - \bar x)^2} / \sum w`."""
-    known = ~np.isnan(values)
-    x, w = values[known], weights[known]
+    defined = ~np.isnan(values)
+    x, w = values[defined], weights[defined]
     mean = (w * x).sum() / w.sum()
     return float(mean), float(np.sqrt((w**2 * (x - mean) ** 2).sum()) / w.sum())

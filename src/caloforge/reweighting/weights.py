@@ -30,7 +30,12 @@ _NEWTON = 10
 
 
 class OtherShowers(CaloforgeError):
-    """Weights of other showers than those given."""
+    """Weights of other showers than those given.
+
+    Args:
+        weights: file of the weights.
+        showers: file of the showers.
+    """
 
     def __init__(self, weights: Path, showers: Path) -> None:
         super().__init__(
@@ -41,7 +46,13 @@ class OtherShowers(CaloforgeError):
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """Weight of each shower, of mean one, by content hash, and how they were made."""
+    """Weight of each shower, and how it was made.
+
+    Args:
+        values: of mean one.
+        ids: content hash of each shower.
+        provenance: what made the weights, in plain values.
+    """
 
     values: Float[Array, " N"]
     ids: UInt64[Array, " N"]
@@ -53,13 +64,23 @@ class Weights:
         return effective_size(self.values)
 
     def of(self, ids: UInt64[Array, " n"]) -> Float[Array, " n"]:
-        """Weights of showers, in whatever order, by their content hashes; all must be known."""
+        """Weights of showers, in whatever order.
+
+        Args:
+            ids: content hashes; all must be among those of the weights.
+        """
         order = np.argsort(self.ids, kind="stable")
         return self.values[order[np.searchsorted(self.ids, ids, sorter=order)]]
 
 
 def effective_size(weights: Float[Array, " m"]) -> float:
-    r"""Kish's effective number of weighted showers :math:`(\sum w)^2 / \sum w^2`."""
+    r"""Kish's effective number of weighted showers :math:`(\sum w)^2 / \sum w^2`.
+
+    Args:
+        weights: not all zero.
+
+    Source: Kish, Survey Sampling (1965).
+    """
     return float(weights.sum() ** 2 / (weights**2).sum())
 
 
@@ -76,8 +97,8 @@ def conditional_mean(weights: Float[Array, " m"], conditions: Float[Array, "m c"
         weights: positive.
         conditions: log10 of the energy, the PDG number, and whatever else varies.
     """
-    energy, pdg, rest = conditions[:, :1], conditions[:, 1], conditions[:, 2:]
-    columns = [energy, energy**2, energy**3, rest, rest**2, *((pdg == p)[:, None] for p in np.unique(pdg))]
+    energy, pdg, direction = conditions[:, :1], conditions[:, 1], conditions[:, 2:]
+    columns = [energy, energy**2, energy**3, direction, direction**2, *((pdg == p)[:, None] for p in np.unique(pdg))]
     phi = np.concatenate(columns, axis=1, dtype=np.float64)
     spread = phi.std(axis=0)
     phi = np.column_stack([np.ones(len(phi)), ((phi - phi.mean(axis=0)) / np.where(spread > 1e-9, spread, np.inf))])
@@ -91,6 +112,10 @@ def conditional_mean(weights: Float[Array, " m"], conditions: Float[Array, "m c"
 
 def write_weights(path: Path, weights: Weights) -> None:
     """Write the file, which appears only when it is complete.
+
+    Args:
+        path: HDF5 file; one that exists is replaced.
+        weights: to write.
 
     Raises:
         UnwritablePath: it cannot be written.
@@ -112,6 +137,9 @@ def write_weights(path: Path, weights: Weights) -> None:
 
 def read_weights(path: Path) -> Weights:
     """Read a file of weights.
+
+    Args:
+        path: HDF5 file.
 
     Raises:
         BadFile: missing, damaged, or not a file of weights.
@@ -159,9 +187,9 @@ def unweight(
     facts = {"unweighted": {"weights": str(weights_path), "seed": seed, "of": len(showers), **weights.provenance}}
     with ShowerWriter(output, showers.binning, showers.detector, showers.provenance.with_facts(**facts)) as writer:
         for batch in showers.batches():
-            kept = rng.random(len(batch)) * largest < weights.of(batch.ids)
-            writer.append(batch[kept])
-            accepted, done = accepted + int(kept.sum()), done + len(batch)
+            chosen = rng.random(len(batch)) * largest < weights.of(batch.ids)
+            writer.append(batch[chosen])
+            accepted, done = accepted + int(chosen.sum()), done + len(batch)
             progress(done)
         writer.keep_training_ids(showers.training_ids)
     return accepted

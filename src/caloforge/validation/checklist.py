@@ -40,7 +40,18 @@ Number = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=Fa
 
 
 class Requirement(BaseModel):
-    """One line: a metric (``*`` stands for any), where it is looked at, and exactly one tolerance."""
+    """One line of a checklist: a number, and exactly one tolerance.
+
+    Args:
+        metric: name of the number; ``*`` stands for any.
+        where: the kind of place it is looked at.
+        sigma: limit above the floor, in the floor's standard deviations.
+        times: limit in units of the floor.
+        below: largest value.
+        above: smallest value.
+        within: largest deviation, relative.
+        why: what it is good for.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     metric: str = Field(min_length=1)
@@ -70,11 +81,19 @@ class Requirement(BaseModel):
         return self.metric if self.where == "overall" else f"{self.metric}, each {self.where}"
 
     def covers(self, key: Key) -> bool:
-        """Whether the line speaks of this number."""
+        """Whether the line speaks of this number.
+
+        Args:
+            key: of a number.
+        """
         return key.place.kind == self.where and fnmatchcase(key.name, self.metric)
 
     def limit_text(self, percent: bool) -> str:
-        """The tolerance in words."""
+        """The tolerance in words.
+
+        Args:
+            percent: write it in percent.
+        """
         kind, value = self.tolerance
         number = f"{100 * value:g} %" if percent or kind == "within" else f"{value:g}"
         words = {
@@ -88,7 +107,14 @@ class Requirement(BaseModel):
 
 
 class Checklist(BaseModel):
-    """Requirements and what becomes of those that the showers cannot decide."""
+    """Requirements on one comparison.
+
+    Args:
+        name: of the list.
+        about: what it is for, in a sentence.
+        undecided: whether a requirement that the showers cannot decide counts as failed.
+        requirements: at least one.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from caloforge.classifiers.auc import Classified, auc, auc_error
+from caloforge.classifiers.auc import Classified
 from caloforge.classifiers.importance import Importance, permutation_importance
 from caloforge.classifiers.protocol import FAST_PROTOCOL, Protocol, measure
+from caloforge.classifiers.roc import auc, auc_error
+from caloforge.metrics.compared import PhysicsSummary
 from caloforge.metrics.measured import Measured
 from caloforge.metrics.particles import by_particle
 from caloforge.metrics.permutation import PermutationTest
-from caloforge.metrics.physics_summary import PhysicsSummary, summarise_physics
+from caloforge.metrics.physics_summary import summarise_physics
 from caloforge.metrics.response import ResponseSummary, compare_response
 from caloforge.physics.observables import OBSERVABLES, Observable
 from caloforge.rng import stream
@@ -125,7 +127,13 @@ def compare(
 
 
 def part_of(progress: Progress, start: float, share: float) -> Progress:
-    """Progress of one part of the work as progress of the whole."""
+    """Progress of one part of the work as progress of the whole.
+
+    Args:
+        progress: of the whole work.
+        start: share of the whole that is done before.
+        share: of the whole that this part is.
+    """
     return lambda done, text: progress(start + share * done, text)
 
 

@@ -70,14 +70,24 @@ class Conditioned(Protocol):
 
 
 class ConditionsDiffer(CaloforgeError):
-    """Truth and generated showers were not made under the same conditions."""
+    """Truth and generated showers were not made under the same conditions.
+
+    Args:
+        reasons: what differs, a clause each.
+        remedy: what to do about it.
+    """
 
     def __init__(self, reasons: list[str], remedy: str = _REMEDY) -> None:
         super().__init__(f"truth and generated showers cannot be compared: {'; '.join(reasons)}; {remedy}")
 
 
 def differences(truth: Conditioned, generated: Conditioned) -> list[str]:
-    """What differs between the conditions of two samples, one sentence each; empty when they can be compared."""
+    """What differs between the conditions of two samples, one sentence each; empty when they can be compared.
+
+    Args:
+        truth: reference showers.
+        generated: showers to judge.
+    """
     return [*_particles(truth, generated), *_kinematics(truth, generated)]
 
 
@@ -186,6 +196,11 @@ def _range(energies: Float[Array, " n"]) -> str:
 
 def require_comparable(truth: Conditioned, generated: Conditioned, allow_different: bool = False) -> list[str]:
     """Refuse samples that cannot be compared; the differences that were allowed come back.
+
+    Args:
+        truth: reference showers.
+        generated: showers to judge.
+        allow_different: go on where conditions differ.
 
     Raises:
         EmptySample: fewer than 100 showers in a sample.

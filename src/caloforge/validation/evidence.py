@@ -99,17 +99,35 @@ class Evidence:
 
 
 def collect(evidence: Iterable[Evidence]) -> dict[Key, Evidence]:
-    """Evidence by its key."""
+    """Evidence by its key.
+
+    Args:
+        evidence: each key once.
+    """
     return {item.key: item for item in evidence}
 
 
 def numbers_of(evidence: Mapping[Key, Evidence], metric: str) -> dict[str, Evidence]:
-    """One metric over all showers, by observable."""
+    """One metric over all showers, by observable.
+
+    Args:
+        evidence: by key.
+        metric: such as ``ks``.
+    """
     return {k.observable: item for k, item in evidence.items() if k.metric == metric and k.place == ALL_SHOWERS}
 
 
 def columns_of(evidence: Mapping[Key, Evidence], metric: str, observable: str) -> list[Evidence]:
-    """A number for each layer, ring or column of an observable, in their order; the only one where it has none."""
+    """A number for each layer, ring or column of an observable, in their order; the only one where it has none.
+
+    Args:
+        evidence: by key.
+        metric: such as ``ks``.
+        observable: its name.
+
+    Raises:
+        KeyError: no such number.
+    """
     parts = ("layer", "ring", "column")
     columns = [item for k, item in evidence.items() if k[:2] == (metric, observable) and k.place.kind in parts]
     return columns or [evidence[Key(metric, observable)]]

@@ -51,11 +51,22 @@ class Finding:
 
 
 def cannot_tell(test: str, reason: str, needed: int | None = None) -> Finding:
-    """The finding of a test that does not apply, or lacks what it needs."""
+    """The finding of a test that does not apply, or lacks what it needs.
+
+    Args:
+        test: what was to be tested.
+        reason: why it could not be.
+        needed: showers in each sample that would do.
+    """
     wanted = "" if needed is None else f"; it needs about {needed} showers"
     return Finding(test, Status.CANNOT_TELL, f"{reason}{wanted}", needed=needed)
 
 
 def with_status(findings: Sequence[Finding], status: Status) -> tuple[Finding, ...]:
-    """The findings that came to this."""
+    """The findings that came to this.
+
+    Args:
+        findings: any.
+        status: the outcome.
+    """
     return tuple(finding for finding in findings if finding.status is status)

@@ -5,9 +5,9 @@ __all__ = ["of_permutation", "of_physics", "of_response"]
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from caloforge.metrics.compared import Compared, PhysicsSummary
 from caloforge.metrics.measured import Measured
 from caloforge.metrics.permutation import PermutationTest
-from caloforge.metrics.physics_summary import Compared, PhysicsSummary
 from caloforge.metrics.response import ResponseSummary
 from caloforge.units import GeV
 from caloforge.validation.evidence import Evidence
@@ -20,6 +20,10 @@ def of_response(response: ResponseSummary, n: int) -> Iterator[Evidence]:
     """Bias and distance of the ratio of resolutions from one, in each energy bin with the floor of that bin.
 
     Over all showers stands the largest of the bins, with the floor of a largest.
+
+    Args:
+        response: of all energy bins.
+        n: showers of the smaller sample.
     """
     worst = response.bias_bin, response.ratio_bin
     yield Evidence(Key("response_bias"), response.bias_max, n, f"{100 * worst[0].bias:+.2f} % in {worst[0].label}")
@@ -64,7 +68,12 @@ def _culprits(test: PermutationTest, keys: Sequence[Key]) -> str:
 
 
 def of_physics(summaries: Mapping[str, PhysicsSummary], n: int) -> Iterator[Evidence]:
-    """Quantities of the physics summary of each particle: the generated value, with truth's in place of the floor."""
+    """Quantities of the physics summary of each particle: the generated value, with truth's in place of the floor.
+
+    Args:
+        summaries: of each particle; the name is empty where there is only one.
+        n: showers of the smaller sample.
+    """
     for particle, summary in summaries.items():
         everywhere = Place("overall", particle) if particle else ALL_SHOWERS
         for law, fit in summary.laws.items():

@@ -15,7 +15,7 @@ Requirements in units of the floor (``sigma``, ``times``) allow for the noise th
 How many showers would do follows from the floor or from the error, which fall as powers of their number.
 """
 
-__all__ = ["judge", "passes", "require_known"]
+__all__ = ["judge", "outcome", "require_known"]
 
 import math
 from collections.abc import Iterable, Sequence
@@ -53,10 +53,20 @@ def judge(checklist: Checklist, evidence: Iterable[Evidence], narrowed: bool = F
     return tuple(_finding(r, items) for r, items in covered if items or (r.where in places and not narrowed))
 
 
-def passes(findings: Sequence[Finding], checklist: Checklist) -> bool:
-    """Nothing failed; under ``undecided: fail`` nothing was undecided either, and something was judged."""
-    undecided = bool(with_status(findings, Status.CANNOT_TELL)) and checklist.undecided == "fail"
-    return bool(findings) and not with_status(findings, Status.FAIL) and not undecided
+def outcome(findings: Sequence[Finding], checklist: Checklist) -> Status:
+    """What the whole checklist comes to.
+
+    Fail where a requirement failed, where one is undecided under ``undecided: fail``, and where nothing was judged.
+    Else pass where at least one requirement passed: a list of which nothing could be told has told nothing.
+
+    Args:
+        findings: of the checklist's requirements.
+        checklist: what was asked.
+    """
+    failed, undecided, passed = (with_status(findings, s) for s in (Status.FAIL, Status.CANNOT_TELL, Status.PASS))
+    if not findings or failed or (undecided and checklist.undecided == "fail"):
+        return Status.FAIL
+    return Status.PASS if passed else Status.CANNOT_TELL
 
 
 def _finding(requirement: Requirement, items: Sequence[Evidence]) -> Finding:
@@ -168,6 +178,9 @@ def _rounded_up(number: float) -> int:
 
 def require_known(checklist: Checklist) -> None:
     """Refuse a checklist that asks for a metric that nothing measures, before the work rather than after it.
+
+    Args:
+        checklist: to use.
 
     Raises:
         UnknownName: no metric has this name, or matches this pattern.

@@ -16,7 +16,12 @@ _AT = " @ "
 
 
 class Place(NamedTuple):
-    """Which showers, or which part of them: the kind of the part, and the part in words."""
+    """Which showers, or which part of them.
+
+    Args:
+        kind: of the part.
+        label: the part in words.
+    """
 
     kind: Where
     label: str
@@ -55,6 +60,9 @@ class Key(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> "Key":
         """The key that has this text form.
+
+        Args:
+            text: as `Key.text` gives it.
 
         Raises:
             UnknownName: a place of no known kind.

@@ -76,7 +76,11 @@ def mix_cells(showers: Showers, seed: int, others: Showers, share: float = 0.05)
 
 
 def foreign_spoils(others: Showers) -> dict[str, Spoil]:
-    """The spoils that need a second sample: 1 % of its showers, 5 % of its cells."""
+    """The spoils that need a second sample: 1 % of its showers, 5 % of its cells.
+
+    Args:
+        others: of another particle or model, on the mesh of the showers to spoil.
+    """
     return {
         "1 % other showers": partial(mix_showers, others=others),
         "5 % other cells": partial(mix_cells, others=others),

@@ -49,6 +49,16 @@ def multivariate(
 
     Under the CaloChallenge's protocol its own features, of the showers kept with their cells. What needs more showers
     than there are is left out.
+
+    Args:
+        observables: those judged, by name.
+        truth: reference showers.
+        generated: showers to judge.
+        protocol: of the classifiers; decides on the features.
+        seed: of resamples and choices.
+
+    Raises:
+        BadValue: a feature is infinite.
     """
     if protocol is CALOCHALLENGE:
         t, g = (protocol.inputs["high"].features(s.cells, s.table_of_cells).values for s in (truth, generated))
@@ -70,12 +80,23 @@ def _features(observables: Mapping[str, Observable], sample: Sample, rng: np.ran
 
 
 def some(n: int, most: int, rng: np.random.Generator) -> Int[Array, " r"]:
-    """At most so many of n rows, in order."""
+    """At most so many of n rows, in order.
+
+    Args:
+        n: rows.
+        most: how many to choose.
+        rng: of the choice.
+    """
     return np.arange(n) if n <= most else np.sort(rng.permutation(n)[:most])
 
 
 def same_conditions(truth: Sample, generated: Sample) -> bool:
-    """Whether shower i of both samples was asked for alike."""
+    """Whether shower i of both samples was asked for alike.
+
+    Args:
+        truth: reference showers.
+        generated: showers to judge.
+    """
     return len(truth) == len(generated) and all(
         np.array_equal(getattr(truth, name), getattr(generated, name))
         for name in ("incident_energy", "pdg", "theta", "phi")
@@ -93,6 +114,13 @@ def permuted(
 
     At most 25,000 showers of each sample take part, and of one sample not more than four times those of the other: more
     would cost much and tell little. Showers with the same conditions one by one are tested as pairs.
+
+    Args:
+        observables: those judged, by name.
+        truth: reference showers.
+        generated: showers to judge.
+        seed: of choices and permutations.
+        permutations: how often labels are exchanged.
     """
     paired = same_conditions(truth, generated)
     most = min(_MOST_TESTED, 4 * min(len(truth), len(generated)))

@@ -47,7 +47,12 @@ class Subsample:
 
 
 def whole(truth: Sample, generated: Sample) -> Subsample:
-    """Everything."""
+    """Everything.
+
+    Args:
+        truth: reference showers.
+        generated: showers to judge.
+    """
     masks = [np.ones(len(s), bool) for s in (truth, generated)]
     return Subsample(ALL_SHOWERS, *masks)
 
@@ -56,6 +61,10 @@ def subsamples(truth: Sample, generated: Sample) -> tuple[Subsample, ...]:
     """All parts worth a look: every energy bin, and where they vary every bin of either angle and every particle.
 
     A part that is the whole sample is left out, and so are parts with fewer than 100 showers in either sample.
+
+    Args:
+        truth: reference showers.
+        generated: showers to judge.
     """
     parts = [*_energies(truth, generated), *_angles(truth, generated), *_particles(truth, generated)]
     return tuple(part for part in parts if min(part.sizes) >= _FEWEST)

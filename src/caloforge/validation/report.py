@@ -20,8 +20,8 @@ from caloforge.validation import tables
 from caloforge.validation.checklist import Checklist
 from caloforge.validation.compare import Details
 from caloforge.validation.evidence import Evidence
-from caloforge.validation.finding import Finding
-from caloforge.validation.judgement import passes
+from caloforge.validation.finding import Finding, Status
+from caloforge.validation.judgement import outcome
 from caloforge.validation.key import ALL_SHOWERS, Key
 from caloforge.validation.verdict import Speed, headline, paragraph
 
@@ -100,14 +100,25 @@ class Report:
     @property
     def passed(self) -> bool:
         """Whether every sample passes its checklist."""
-        return all(passes(model.findings, model.checklist) for model in self.models)
+        return all(outcome(model.findings, model.checklist) is Status.PASS for model in self.models)
 
     def with_speed(self, geant4_ms_per_shower: float, generator_ms_per_shower: float) -> "Report":
-        """The report with the two times of one shower, ms."""
+        """The report with the two times of one shower, ms.
+
+        Args:
+            geant4_ms_per_shower: in full simulation.
+            generator_ms_per_shower: by the generator, on the same machine.
+        """
         return replace(self, speed=Speed(geant4_ms_per_shower, generator_ms_per_shower))
 
     def with_sections(self, before: Sequence[Section] = (), after: Sequence[Section] = (), title: str = "") -> "Report":
-        """The report with more sections, right after its first or at its end, and another heading if given."""
+        """The report with more sections, right after its first or at its end, and another heading if given.
+
+        Args:
+            before: sections to stand right after the first.
+            after: sections to stand at the end.
+            title: heading of the page.
+        """
         first, *others = self.sections
         return replace(self, sections=(first, *before, *others, *after), title=title or self.title)
 
@@ -151,7 +162,11 @@ class Report:
         return tuple(plot for section in self.sections for plot in section.plots)
 
     def to_html(self, images: Mapping[str, bytes]) -> str:
-        """The page: one file that needs nothing else; ``images`` holds the PNG of each plot by name."""
+        """The page: one file that needs nothing else; ``images`` holds the PNG of each plot by name.
+
+        Args:
+            images: PNG of each plot, by its name.
+        """
         return _page(self, images)
 
     def write(
@@ -234,4 +249,6 @@ def _checklist(report: Report) -> Markup:
     if not report.several:
         return tables.checklist_table(report.findings)
     findings = {model.name: model.findings for model in report.several}
-    return tables.models_table(findings, {model.name: model.passed for model in report.several})
+    return tables.models_table(
+        findings, {model.name: outcome(model.findings, model.checklist) for model in report.several}
+    )

@@ -70,7 +70,11 @@ class Sample:
         return {name: values[self.cell_rows] for name, values in self.table.items()}
 
     def thinned(self, rows: Int[Array, " r"]) -> "Sample":
-        """Some showers only, without their cells."""
+        """Some showers only, without their cells.
+
+        Args:
+            rows: which showers.
+        """
         nothing = np.zeros(0, np.int64)
         return replace(
             self,
@@ -88,7 +92,12 @@ class Sample:
 
 
 def cell_edges(observable: Observable, truth: Showers) -> Float[Array, " e"]:
-    """Edges of a cell observable from some showers of the truth."""
+    """Edges of a cell observable from some showers of the truth.
+
+    Args:
+        observable: of cells.
+        truth: some showers of the reference.
+    """
     values = observable(truth)
     values = values[~np.isnan(values)]
     return well_filled(observable.edges(values), values)

@@ -49,7 +49,13 @@ def _alike(showers: Showers, size: int = _LIKE) -> Iterator[Int[Array, " k"]]:
 
 
 def change_response(showers: Showers, seed: int, shift: float = 0.01) -> Showers:
-    """Every cell times 1 + ``shift``: keeps all shares and hits, moves the response."""
+    """Every cell times 1 + ``shift``: keeps all shares and hits, moves the response.
+
+    Args:
+        showers: to spoil.
+        seed: not used; nothing is drawn.
+        shift: relative.
+    """
     return _with_cells(showers, showers.energy * (1 + shift))
 
 
@@ -74,7 +80,13 @@ def widen_resolution(showers: Showers, seed: int, widening: float = 0.05) -> Sho
 
 
 def smear_cells(showers: Showers, seed: int, width: float = 0.1) -> Showers:
-    """Every cell times log-normal noise of mean one and logarithmic ``width``: keeps the hits and the mean picture."""
+    """Every cell times log-normal noise of mean one and logarithmic ``width``: keeps the hits and the mean picture.
+
+    Args:
+        showers: to spoil.
+        seed: of the noise.
+        width: standard deviation of the logarithm.
+    """
     noise = stream(seed, "spoil-smear").standard_normal(showers.energy.shape, np.float32)
     return _with_cells(showers, showers.energy * np.exp(width * noise - width**2 / 2))
 
@@ -95,8 +107,8 @@ def swap_layers(showers: Showers, seed: int, first: int | None = None) -> Shower
     pair = mesh.layers[first : first + 2]
     if len(pair) < 2 or (pair[0].r_edges, pair[0].n_alpha) != (pair[1].r_edges, pair[1].n_alpha):
         raise BadValue("first layer to swap", first, "name one whose next layer has the same cells")
-    one, two = (slice(*mesh.layer_starts[i : i + 2]) for i in (first, first + 1))
-    energy[:, one], energy[:, two] = showers.energy[:, two], showers.energy[:, one]
+    front, back = (slice(*mesh.layer_starts[i : i + 2]) for i in (first, first + 1))
+    energy[:, front], energy[:, back] = showers.energy[:, back], showers.energy[:, front]
     return _with_cells(showers, energy)
 
 
@@ -120,6 +132,10 @@ def smear_axis(showers: Showers, seed: int) -> Showers:
 
     Keeps all of each layer but its direction: energies of layers and rings, hits, spectra, neighbours within the layer.
     The centroids of the layers no longer lean to one side, and cells in line no longer know of each other.
+
+    Args:
+        showers: to spoil.
+        seed: of the rotations.
     """
     rng = stream(seed, "spoil-axis")
     return _turned(showers, lambda layer, i: rng.integers(layer.n_alpha, size=len(showers)))
@@ -130,6 +146,10 @@ def break_tracks(showers: Showers, seed: int) -> Showers:
 
     Keeps what `smear_axis` keeps, and all pairs of layers but those on both sides of the cut. On a mesh whose layers
     have different sectors each turns by the number of sectors nearest to the angle.
+
+    Args:
+        showers: to spoil.
+        seed: of cuts and rotations.
     """
     rng = stream(seed, "spoil-tracks")
     cut = rng.integers(1, max(2, showers.binning.n_layers), size=len(showers))
@@ -142,6 +162,10 @@ def shuffle_sectors(showers: Showers, seed: int) -> Showers:
 
     Keeps, shower by shower, every observable that does not ask for alpha: energies of rings and layers, hits, spectra,
     the hottest cells. Destroys what neighbours know of each other, and the direction of the layers.
+
+    Args:
+        showers: to spoil.
+        seed: of the orders.
     """
     rng, energy = stream(seed, "spoil-sectors"), np.empty_like(showers.energy)
     for layer, (a, b) in zip(showers.binning.layers, _cells(showers), strict=True):
@@ -155,6 +179,10 @@ def shuffle_cells(showers: Showers, seed: int) -> Showers:
 
     Keeps, for every group of like showers and every ring, the energies of the cells as a set: mean picture along depth
     and radius, occupancy, spectrum. Destroys all that the cells of a shower know of each other.
+
+    Args:
+        showers: to spoil.
+        seed: of the exchanges.
     """
     rng, energy = stream(seed, "spoil-shuffle"), np.empty_like(showers.energy)
     for rows in _alike(showers):
@@ -169,6 +197,10 @@ def redraw_cells(showers: Showers, seed: int) -> Showers:
 
     Keeps the distribution of every single cell in the mean over draws, as a model of independent cells would. Energies
     of layers fluctuate too little.
+
+    Args:
+        showers: to spoil.
+        seed: of the draws.
     """
     rng, energy = stream(seed, "spoil-redraw"), np.empty_like(showers.energy)
     for rows in _alike(showers):

@@ -34,7 +34,13 @@ _TOGETHER = {
 
 @dataclass(frozen=True)
 class Spoke:
-    """One metric of one sample: its name, the number, and where a number without any difference would tend to."""
+    """One metric of one sample.
+
+    Args:
+        name: as the radar shows it.
+        measured: the number with its floor.
+        ideal: where a number without any difference would tend to.
+    """
 
     name: str
     measured: Measured
@@ -62,7 +68,11 @@ class Spoke:
 
 
 def spokes(evidence: Mapping[Key, Evidence]) -> tuple[Spoke, ...]:
-    """The spokes in the order of drawing, about a dozen and a half."""
+    """The spokes in the order of drawing, about a dozen and a half.
+
+    Args:
+        evidence: of one sample, by key.
+    """
     drawn = [Spoke(name, evidence[Key(metric)].measured) for metric, name in _ENERGY.items() if Key(metric) in evidence]
     separation, wasserstein = numbers_of(evidence, "separation"), numbers_of(evidence, "wasserstein")
     for per, name in _KINDRED.items():

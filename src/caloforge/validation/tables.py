@@ -17,9 +17,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
+from caloforge.metrics.compared import PhysicsSummary
 from caloforge.metrics.measured import Measured
 from caloforge.metrics.permutation import Culprit, PermutationTest
-from caloforge.metrics.physics_summary import PhysicsSummary
 from caloforge.metrics.response import ResponseSummary
 from caloforge.reporting.markup import Cell, number, paragraphs, table, text
 from caloforge.validation.evidence import Evidence, columns_of, numbers_of
@@ -38,7 +38,11 @@ _BAR = 5.0  # rem a factor of ten
 
 
 def checklist_table(findings: Sequence[Finding]) -> Markup:
-    """Every requirement with its deciding number, its floor, its limit and the outcome."""
+    """Every requirement with its deciding number, its floor, its limit and the outcome.
+
+    Args:
+        findings: of one sample.
+    """
     rows = (
         [Cell(f.test, note=f.why), text(f.evidence), number(f.floor), number(f.required), _outcome(f)] for f in findings
     )
@@ -50,20 +54,19 @@ def _outcome(finding: Finding) -> Cell:
     return Cell(*_OUTCOMES[finding.status], note=showers)
 
 
-def models_table(findings: Mapping[str, Sequence[Finding]], passed: Mapping[str, bool]) -> Markup:
+def models_table(findings: Mapping[str, Sequence[Finding]], outcomes: Mapping[str, Status]) -> Markup:
     """A column for each generated sample, a row for each requirement that any of them was held against.
 
     Args:
         findings: of each sample by name.
-        passed: whether it passes the checklist.
+        outcomes: what the whole checklist comes to for each.
     """
     limits = {finding.test: finding.required for items in findings.values() for finding in items}
     rows = [
         [text(name), number(limit), *(_of_model(items, name) for items in findings.values())]
         for name, limit in limits.items()
     ]
-    status = (Status.PASS if ok else Status.FAIL for ok in passed.values())
-    overall = [text("Checklist"), text(""), *(Cell(*_OUTCOMES[s]) for s in status)]
+    overall = [text("Checklist"), text(""), *(Cell(*_OUTCOMES[status]) for status in outcomes.values())]
     return table(("Requirement", "Limit", *findings), [overall, *rows])
 
 
@@ -76,7 +79,11 @@ def _of_model(findings: Sequence[Finding], name: str) -> Cell:
 
 
 def floors_table(spokes: Mapping[str, Sequence[Spoke]]) -> Markup:
-    """What the radar shows, as numbers: each metric of each sample in floors."""
+    """What the radar shows, as numbers: each metric of each sample in floors.
+
+    Args:
+        spokes: of each sample by name, the same metrics in all.
+    """
     names = list(spokes)
     several = len(names) > 1
     rows = (_floor_row(list(of_all), several) for of_all in zip(*spokes.values(), strict=True))
@@ -100,7 +107,12 @@ def _bar(spoke: Spoke) -> Cell:
 
 
 def quoted(value: float, error: float) -> str:
-    """Value and error with as many places as the error's two leading digits have."""
+    """Value and error with as many places as the error's two leading digits have.
+
+    Args:
+        value: any number.
+        error: its standard error; where it is not finite or not positive, four digits of the value stand alone.
+    """
     if not (math.isfinite(value) and math.isfinite(error)) or error <= 0:
         return f"{value:.4g}"
     places = min(max(1 - math.floor(math.log10(error)), 0), 12)
@@ -112,7 +124,11 @@ def quoted(value: float, error: float) -> str:
 
 
 def posterior_table(posterior: Mapping[str, Measured]) -> Markup:
-    """Several models by their mean log posterior on showers of the truth, the best first."""
+    """Several models by their mean log posterior on showers of the truth, the best first.
+
+    Args:
+        posterior: mean log posterior of each model by name.
+    """
     ranked = sorted(posterior.items(), key=lambda item: -item[1].value)
     rows = (
         [text(name), number(quoted(m.value, m.error)), number(quoted(m.floor, m.floor_spread))] for name, m in ranked
@@ -123,7 +139,13 @@ def posterior_table(posterior: Mapping[str, Measured]) -> Markup:
 
 
 def laws_table(summary: PhysicsSummary, name: str = "generated", particle: str = "") -> Markup:
-    """Parameters of the fitted laws of one sample and particle."""
+    """Parameters of the fitted laws of one sample and particle.
+
+    Args:
+        summary: of one sample and particle.
+        name: of the sample.
+        particle: its name; empty where there is only one.
+    """
     rows = [
         [
             text(f"{law}: {parameter}{f' [{q.unit}]' if q.unit else ''}"),
@@ -146,7 +168,13 @@ def _pull(pull: float) -> Cell:
 
 
 def culprits_list(test: PermutationTest, evidence: Mapping[Key, Evidence], name: str = "") -> Markup:
-    """What the permutation test names in one sample."""
+    """What the permutation test names in one sample.
+
+    Args:
+        test: permutation test of one sample.
+        evidence: of the sample, by key.
+        name: of the sample, where there are several.
+    """
     rows = [
         [
             text(_place(Key.parse(c.name))),
@@ -179,7 +207,11 @@ def _column(evidence: Mapping[Key, Evidence], culprit: Culprit) -> str:
 
 
 def response_table(response: ResponseSummary) -> Markup:
-    """Bias and resolution in each energy bin."""
+    """Bias and resolution in each energy bin.
+
+    Args:
+        response: of one sample.
+    """
     rows = (
         (
             text(b.label),
@@ -195,7 +227,11 @@ def response_table(response: ResponseSummary) -> Markup:
 
 
 def distances_table(evidence: Mapping[Key, Evidence]) -> Markup:
-    """Every distance of every observable, the mean over its columns, with a link to its figure."""
+    """Every distance of every observable, the mean over its columns, with a link to its figure.
+
+    Args:
+        evidence: of one sample, by key.
+    """
     wasserstein, ks = (numbers_of(evidence, metric) for metric in ("wasserstein", "ks"))
     rows = (
         (
@@ -225,7 +261,11 @@ def _with_floor(m: Measured) -> Cell:
 
 
 def columns_list(evidence: Mapping[Key, Evidence]) -> Iterator[tuple[str, str, str]]:
-    """Observables with several columns: name, what each column is, separation powers with their floors."""
+    """Observables with several columns: name, what each column is, separation powers with their floors.
+
+    Args:
+        evidence: of one sample, by key.
+    """
     for name in numbers_of(evidence, "separation"):
         columns = columns_of(evidence, "separation", name)
         if len(columns) > 1:

@@ -31,6 +31,13 @@ def distances(
 
     Resamples are shared by the observables. Wasserstein takes the first ``MOST_SORTED`` showers. Cells have a
     separation power only: their values are not kept one by one.
+
+    Args:
+        observables: those judged, by name.
+        truth: reference showers.
+        generated: showers to judge.
+        subsample: the part of both.
+        seed: of the resamples.
     """
     place, n = f"{subsample.place.kind} {subsample.place.label}", min(subsample.sizes)
     resamples = Resamples.draw(*subsample.sizes, stream(seed, f"resamples {place}"))
@@ -79,6 +86,13 @@ def fill(
     """Histograms of one observable in a part of both samples.
 
     Edges come from that part of the truth, ``fewest`` true showers to a bin at least.
+
+    Args:
+        observable: of showers, layers, rings or cells.
+        truth: reference showers.
+        generated: showers to judge.
+        subsample: the part of both.
+        fewest: true showers in a bin.
     """
     name = observable.name
     parts = ((truth, subsample.truth), (generated, subsample.generated))
@@ -93,7 +107,14 @@ def fill(
 def fill_alike(
     observable: Observable, truth: Sample, generated: Sample, fewest: int = 10
 ) -> tuple[Histograms, Histograms]:
-    """Histograms with edges from both samples together, which a relabelling of the showers does not change."""
+    """Histograms with edges from both samples together, which a relabelling of the showers does not change.
+
+    Args:
+        observable: of showers, layers, rings or cells.
+        truth: reference showers.
+        generated: showers to judge.
+        fewest: showers of both samples in a bin.
+    """
     name = observable.name
     if observable.per == "cell":
         return truth.pooled[name], generated.pooled[name]

@@ -9,7 +9,7 @@ from caloforge.metrics.measured import Measured
 from caloforge.validation.checklist import Checklist
 from caloforge.validation.evidence import Evidence, numbers_of
 from caloforge.validation.finding import Finding, Status, with_status
-from caloforge.validation.judgement import passes
+from caloforge.validation.judgement import outcome
 from caloforge.validation.key import Key
 
 _NOTICEABLE = 5.0  # standard deviations of truth against truth
@@ -19,7 +19,12 @@ _SEEN = {"high": "observables", "low": "cells", "low_normed": "cells within laye
 
 @dataclass(frozen=True)
 class Speed:
-    """Time of one shower, ms, in full simulation and by the generator, on the same machine."""
+    """Time of one shower on one machine.
+
+    Args:
+        geant4_ms_per_shower: in full simulation.
+        generator_ms_per_shower: by the generator.
+    """
 
     geant4_ms_per_shower: float
     generator_ms_per_shower: float
@@ -41,7 +46,15 @@ def paragraph(
     cautions: Sequence[str] = (),
     speed: Speed | None = None,
 ) -> str:
-    """One short paragraph on one generated sample."""
+    """One short paragraph on one generated sample.
+
+    Args:
+        checklist: what was asked.
+        findings: of its requirements.
+        evidence: all numbers by key.
+        cautions: what the reader must know, a clause each.
+        speed: times of one shower, where they were measured.
+    """
     sentences = [headline(checklist, findings), _separations(evidence), _classifiers(evidence)]
     if cautions:
         sentences.append(f"Caution: {'; '.join(cautions)}.")
@@ -54,7 +67,12 @@ def paragraph(
 
 
 def headline(checklist: Checklist, findings: Sequence[Finding]) -> str:
-    """One line: what passed, or what failed and why; what could not be told is never passed over."""
+    """One line: what passed, or what failed and why; what could not be told is never passed over.
+
+    Args:
+        checklist: what was asked.
+        findings: of its requirements.
+    """
     name, judged = checklist.name, len(findings)
     failed, undecided = (with_status(findings, status) for status in (Status.FAIL, Status.CANNOT_TELL))
     if not judged:
@@ -64,9 +82,8 @@ def headline(checklist: Checklist, findings: Sequence[Finding]) -> str:
     omitted = len(checklist.requirements) - judged
     left_out = f", {omitted} left out" if omitted else ""
     if undecided:
-        start = "PASS" if passes(findings, checklist) else "FAIL"
         met = f"{judged - len(undecided)} of {judged} requirements met{left_out}"
-        return f"{start} {name}: {met}, cannot tell {_reasons(undecided)}."
+        return f"{outcome(findings, checklist).upper()} {name}: {met}, cannot tell {_reasons(undecided)}."
     return f"PASS {name}: all {judged} requirements met{left_out}."
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from caloforge.classifiers.auc import auc, auc_error
+from caloforge.classifiers.roc import auc, auc_error
 from caloforge.diagnosis.finding import ALPHA, Effect, judge
 from caloforge.metrics.neighbours import nearest
 from caloforge.validation.finding import Finding, cannot_tell

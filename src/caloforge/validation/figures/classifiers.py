@@ -45,9 +45,13 @@ def scores(classified: Classified, name: str, position: int) -> Figure:
         return fig
 
 
-def importances(found: Sequence[Importance]) -> Figure:
-    """Loss of AUC when one observable is shuffled among the showers, largest first."""
-    shown = sorted(found, key=lambda i: -i.loss_of_auc)[:_SHOWN]
+def importances(inputs: Sequence[Importance]) -> Figure:
+    """Loss of AUC when one observable is shuffled among the showers, largest first.
+
+    Args:
+        inputs: of one classifier.
+    """
+    shown = sorted(inputs, key=lambda i: -i.loss_of_auc)[:_SHOWN]
     places = np.arange(len(shown))
     with figure(9.0, 1.2 + 0.27 * len(shown)) as fig:
         axes = fig.add_subplot()

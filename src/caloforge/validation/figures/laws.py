@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy import ndarray as Array
 
-from caloforge.metrics.physics_summary import Compared, PhysicsSummary
+from caloforge.metrics.compared import Compared, PhysicsSummary
 from caloforge.physics.laws import line, resolution
 from caloforge.reporting.panels import energy_axis
 from caloforge.reporting.style import BAND, MUTED, TRUTH, Look, figure, look, subfigures
@@ -51,12 +51,20 @@ _PULLS = 4.0  # half height of a panel of pulls, at least
 
 
 def laws_in(summaries: Mapping[str, PhysicsSummary]) -> list[str]:
-    """The laws that all samples have."""
+    """The laws that all samples have.
+
+    Args:
+        summaries: of each sample by name.
+    """
     return [name for name in _LAWS if all(name in s.laws for s in summaries.values())]
 
 
 def draw_laws(summaries: Mapping[str, PhysicsSummary]) -> Figure:
-    """Linearity, resolution and depth of the maximum against energy: points, fitted curves, pulls of the points."""
+    """Linearity, resolution and depth of the maximum against energy: points, fitted curves, pulls of the points.
+
+    Args:
+        summaries: of each sample by name, against one truth.
+    """
     first = next(iter(summaries.values()))
     names = laws_in(summaries)
     with figure(4.3 * len(names) + 0.5, 5.2) as fig:
@@ -98,7 +106,11 @@ def _short(unit: str) -> str:
 
 
 def draw_quantities(summaries: Mapping[str, PhysicsSummary]) -> Figure:
-    """Leakage, depth, radii and profile parameters in bins of energy, each with the pulls below."""
+    """Leakage, depth, radii and profile parameters in bins of energy, each with the pulls below.
+
+    Args:
+        summaries: of each sample by name, against one truth.
+    """
     first = next(iter(summaries.values()))
     names = [name for name in _LABELS if name in first.bins[0].quantities]
     rows = -(-len(names) // _COLUMNS)

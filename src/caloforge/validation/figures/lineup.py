@@ -45,7 +45,11 @@ class Lineup:
         return ("Geant4", *map(plain_label, self.generated))
 
     def energy_bins(self, most: int) -> list[tuple[str, list[Bool[Array, " _"]]]]:
-        """At most so many of the energy bins, evenly spaced: label, and which showers of each sample are in it."""
+        """At most so many of the energy bins, evenly spaced: label, and which showers of each sample are in it.
+
+        Args:
+            most: how many.
+        """
         n_bins = len(self.energy_edges) - 1
         chosen = np.unique(np.linspace(0, n_bins - 1, min(most, n_bins)).round().astype(int)).tolist()
         return [(self._label(i), [self._inside(sample, i) for sample in self.samples]) for i in chosen]

@@ -26,7 +26,11 @@ _DIFFERENCE = 0.1  # least range of the colours of a difference
 
 
 def correlations(lineup: Lineup) -> Figure:
-    """Correlation coefficients between all observables of whole showers and the logarithm of the incident energy."""
+    """Correlation coefficients between all observables of whole showers and the logarithm of the incident energy.
+
+    Args:
+        lineup: truth and generated samples.
+    """
     names = [n for n, o in OBSERVABLES.items() if o.per == "shower" and n in lineup.truth.table]
     matrices = [correlation_matrix(_whole_showers(s, names)) for s in lineup.samples]
     return _matrices(matrices, lineup.names, ["log energy", *names])
@@ -38,7 +42,11 @@ def _whole_showers(sample: Sample, names: Sequence[str]) -> Float[Array, "N f"]:
 
 
 def layer_correlations(lineup: Lineup) -> Figure:
-    """Correlation coefficients between the shares of energy in the layers."""
+    """Correlation coefficients between the shares of energy in the layers.
+
+    Args:
+        lineup: truth and generated samples.
+    """
     labels = [str(layer.id) for layer in lineup.binning.layers]
     matrices = [correlation_matrix(s.table["longitudinal_profile"].astype(np.float64)) for s in lineup.samples]
     return _matrices(matrices, lineup.names, labels, "Layer")
@@ -81,7 +89,12 @@ def _label(axes: Axes, labels: Sequence[str], what: str, first: bool) -> None:
 
 
 def separation_map(separation: Mapping[str, Sequence[Measured]], binning: Binning) -> Figure:
-    """Separation power over its floor, for every layer of these observables, which have a column for each layer."""
+    """Separation power over its floor, for every layer of these observables, which have a column for each layer.
+
+    Args:
+        separation: of each observable, layer by layer.
+        binning: mesh of the showers.
+    """
     excess = np.array([[m.value / max(m.floor, 1e-12) for m in columns] for columns in separation.values()])
     with figure(10.5, 1.4 + 0.3 * len(separation)) as fig:
         axes = fig.add_subplot()

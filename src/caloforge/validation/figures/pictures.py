@@ -27,7 +27,12 @@ _SIDE = (
 
 
 def pictures(lineup: Lineup, models: Sequence[Report]) -> Iterator[Plot]:
-    """Mean shower, then for each generated sample single showers."""
+    """Mean shower, then for each generated sample single showers.
+
+    Args:
+        lineup: truth and generated samples.
+        models: the report of each generated sample.
+    """
     yield Plot(
         "mean_images",
         "Mean shower",
@@ -74,6 +79,9 @@ def mean_images(lineup: Lineup) -> Figure:
     """Mean energy per shower from the side and, in the layer with the most, across: the truth, and ratios to it.
 
     A single generated sample is shown itself, too; several would need more room than the eye can compare.
+
+    Args:
+        lineup: truth and generated samples.
     """
     binning, samples = lineup.binning, lineup.samples
     hottest = int(lineup.truth.mean_layer_energy.argmax())

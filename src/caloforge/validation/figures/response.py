@@ -22,7 +22,11 @@ _LABELS = {
 
 
 def response_against_energy(responses: Mapping[str, tuple[ResponseBin, ...]]) -> Figure:
-    """Mean response (left) and resolution (right) in each energy bin; all have the same truth and bins."""
+    """Mean response (left) and resolution (right) in each energy bin; all have the same truth and bins.
+
+    Args:
+        responses: energy bins of each sample, by name.
+    """
     with figure(11.0, 4.6) as fig:
         for half, what in zip(subfigures(fig, 1, 2), _LABELS, strict=True):
             upper, lower = half.subplots(2, 1, sharex=True, height_ratios=(3, 1))

@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 from markupsafe import Markup
 
+from caloforge.metrics.compared import PhysicsSummary
 from caloforge.metrics.measured import Measured
-from caloforge.metrics.physics_summary import PhysicsSummary
 from caloforge.physics.observables import OBSERVABLES, Observable
 from caloforge.reporting.markup import paragraphs, plain_words
 from caloforge.reporting.section import Plot, Section
