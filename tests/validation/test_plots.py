@@ -11,7 +11,8 @@ from caloforge.metrics.measured import Measured
 from caloforge.metrics.physics_summary import summarise_physics
 from caloforge.metrics.response import energy_edges
 from caloforge.physics.observables import OBSERVABLES
-from caloforge.reporting.panels import Curve, reach_of
+from caloforge.reporting.curve import Curve
+from caloforge.reporting.panels import reach_of
 from caloforge.reporting.style import figure, look, pdf, png, power_label
 from caloforge.validation.figures.laws import draw_laws, draw_quantities, laws_in
 from caloforge.validation.figures.lineup import Lineup

@@ -58,7 +58,7 @@ class Document:
         return folder / f"{name}.html"
 
     def to_html(self, images: Mapping[str, bytes]) -> str:
-        """The page: one file that needs nothing else; ``images`` holds the PNG of each plot by name.
+        """The page: one file that needs nothing else.
 
         Args:
             images: PNG of each plot, by its name.

@@ -3,7 +3,6 @@
 __all__ = ["draw_across", "draw_side", "paired_showers", "scored_showers", "side_views", "single_showers"]
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,59 +16,15 @@ from numpy import ndarray as Array
 
 from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning
-from caloforge.physics.depth import depth_unit, layer_edges
+from caloforge.physics.depth import depth_unit
+from caloforge.reporting.patches import Patch, patches_across, patches_from_side, quadrangles, ratios
 from caloforge.reporting.style import figure, power_label
 from caloforge.units import GeV
 
-_PIECES = 48  # straight pieces that a full turn of the transverse mesh is drawn with, at least
 
-
-@dataclass(frozen=True, eq=False)
-class _Patch:
-    """A piece of mesh to draw: corners and contents."""
-
-    x: Float[Array, "..."]
-    y: Float[Array, "..."]
-    content: Float[Array, "rows columns"]
-
-
-def _rings(binning: Binning, layer: int, cells: Float[Array, " V"]) -> Float[Array, "n_alpha n_r"]:
-    start, end = binning.layer_starts[layer : layer + 2]
-    return cells[start:end].reshape(binning.layers[layer].n_alpha, -1)
-
-
-def patches_from_side(binning: Binning, cells: Float[Array, " V"]) -> list[_Patch]:
-    """Depth against signed radius: the sum of the sectors below the axis (alpha < 0), and of those above.
-
-    Args:
-        binning: mesh of the cells.
-        cells: energy of each cell, or whatever adds up.
-    """
-    patches = []
-    for position, (layer, z) in enumerate(zip(binning.layers, layer_edges(binning), strict=True)):
-        rings, half = _rings(binning, position, cells), layer.n_alpha // 2
-        for side, part in ((-1, rings[:half]), (1, rings[half:])):
-            patches.append(_Patch(z, side * np.array(layer.r_edges), part.sum(axis=0)[:, None]))
-    return patches
-
-
-def patches_across(binning: Binning, layer: int, cells: Float[Array, " V"]) -> list[_Patch]:
-    """One layer across the axis, its arcs drawn in short straight pieces.
-
-    Args:
-        binning: mesh of the cells.
-        layer: its position, from 0.
-        cells: energy of each cell, or whatever adds up.
-    """
-    n_alpha, r = binning.layers[layer].n_alpha, np.array(binning.layers[layer].r_edges)
-    pieces = -(-_PIECES // n_alpha)
-    alpha = np.linspace(-np.pi, np.pi, n_alpha * pieces + 1)[:, None]
-    return [_Patch(np.cos(alpha) * r, np.sin(alpha) * r, np.repeat(_rings(binning, layer, cells), pieces, axis=0))]
-
-
-def _draw(axes: Axes, patches: list[_Patch], norm: Normalize, colours: str) -> Any:
+def _draw(axes: Axes, patches: list[Patch], norm: Normalize, colours: str) -> Any:
     """Draw contents above zero; empty cells stay white."""
-    corners, contents = (np.concatenate(parts) for parts in zip(*map(_quadrangles, patches), strict=True))
+    corners, contents = (np.concatenate(parts) for parts in zip(*map(quadrangles, patches), strict=True))
     lit = contents > 0
     mesh = PolyCollection(list(corners[lit]), norm=norm, cmap=colours, lw=0, antialiased=False, rasterized=True)
     mesh.set_array(contents[lit])
@@ -80,25 +35,7 @@ def _draw(axes: Axes, patches: list[_Patch], norm: Normalize, colours: str) -> A
     return mesh
 
 
-def _quadrangles(patch: _Patch) -> tuple[Float[Array, "n 4 2"], Float[Array, " n"]]:
-    """Corners and content of each piece of a patch."""
-    rows, columns = patch.content.shape
-    x, y = patch.x, patch.y
-    if x.ndim == 1:
-        x, y = np.meshgrid(x, y)
-    points = np.stack([x, y], axis=-1)
-    corners = np.stack([points[:-1, :-1], points[:-1, 1:], points[1:, 1:], points[1:, :-1]], axis=2)
-    return corners.reshape(rows * columns, 4, 2), patch.content.reshape(-1)
-
-
-def _ratio(truth: list[_Patch], generated: list[_Patch]) -> list[_Patch]:
-    return [
-        replace(t, content=np.divide(g.content, t.content, out=np.zeros_like(t.content), where=t.content > 0))
-        for t, g in zip(truth, generated, strict=True)
-    ]
-
-
-def _scale(patches: list[_Patch], decades: int) -> LogNorm:
+def _scale(patches: list[Patch], decades: int) -> LogNorm:
     top = max(float(patch.content.max()) for patch in patches) or 1.0
     return LogNorm(top * 10.0**-decades, top, clip=True)
 
@@ -121,8 +58,8 @@ def draw_side(
         colours: name of a colour map of matplotlib.
         over: cells whose sums divide those of ``cells``.
     """
-    views = [patches_from_side(binning, c) for c in (cells, over) if c is not None]
-    return _draw(axes, views[0] if over is None else _ratio(views[1], views[0]), norm, colours)
+    views = [patches_from_side(binning, c) for c in (over, cells) if c is not None]
+    return _draw(axes, views[0] if over is None else ratios(*views), norm, colours)
 
 
 def draw_across(
@@ -145,13 +82,13 @@ def draw_across(
         colours: name of a colour map of matplotlib.
         over: cells that divide ``cells``.
     """
-    views = [patches_across(binning, layer, c) for c in (cells, over) if c is not None]
+    views = [patches_across(binning, layer, c) for c in (over, cells) if c is not None]
     axes.set_aspect("equal")
-    return _draw(axes, views[0] if over is None else _ratio(views[1], views[0]), norm, colours)
+    return _draw(axes, views[0] if over is None else ratios(*views), norm, colours)
 
 
 def draw_row(
-    fig: Figure, axes: Array, views: list[list[_Patch]], shown: int, labels: tuple[str, str], titles: list[str]
+    fig: Figure, axes: Array, views: list[list[Patch]], shown: int, labels: tuple[str, str], titles: list[str]
 ) -> None:
     """Mean energies of the first views, and the ratio of each but the first to the first.
 
@@ -165,14 +102,14 @@ def draw_row(
     """
     energy, ratio = _scale(views[0], 5), Normalize(0.5, 1.5)
     means = [_draw(axes[i], views[i], energy, "viridis") for i in range(shown)]
-    ratios = [
-        _draw(panel, _ratio(views[0], view), ratio, "RdBu_r")
+    divided = [
+        _draw(panel, ratios(views[0], view), ratio, "RdBu_r")
         for panel, view in zip(axes[shown:], views[1:], strict=True)
     ]
     for panel, title in zip(axes, titles, strict=True):
         panel.set(xlabel=labels[0], ylabel=labels[1], title=title)
     _energy_bar(fig, means[0], list(axes[:shown]), label="Mean energy per shower [MeV]")
-    fig.colorbar(ratios[0], ax=list(axes[shown:]), label="Ratio to Geant4", extend="both")
+    fig.colorbar(divided[0], ax=list(axes[shown:]), label="Ratio to Geant4", extend="both")
 
 
 def _energy_bar(fig: Figure, mesh: Any, axes: list[Axes], **options: Any) -> None:

@@ -16,7 +16,8 @@ from numpy import ndarray as Array
 from caloforge.metrics.histogram import contents
 from caloforge.physics.axes import integer_edges, linear_edges, logarithmic_edges
 from caloforge.physics.observables import Observable
-from caloforge.reporting.panels import Curve, ratio_panel
+from caloforge.reporting.curve import Curve
+from caloforge.reporting.panels import ratio_panel
 from caloforge.reporting.style import BAND, MUTED, TRUTH, figure, look, power_label
 from caloforge.reweighting.crossfit import Reweighting
 from caloforge.units import GeV
@@ -139,9 +140,7 @@ def weighted_curve(values: Float[Array, " n"], weights: Float[Array, " n"], edge
         edges: of the bins.
     """
     share, square = (contents(values, edges, w) for w in (weights, weights**2))
-    share, error = share / weights.sum(), np.sqrt(square) / weights.sum()
-    inside = slice(1, len(edges))
-    return Curve(edges, share[inside], error[inside], *(float(s) for s in (share[0], share[-2], share[-1])))
+    return Curve.of_contents(share / weights.sum(), np.sqrt(square) / weights.sum(), edges)
 
 
 def _legend(axes: Axes) -> None:

@@ -14,7 +14,7 @@ from caloforge.errors import UnknownName, UnwritablePath
 from caloforge.files import finite_json, require_writable, write_files
 from caloforge.metrics.measured import Measured
 from caloforge.reporting.document import counted
-from caloforge.reporting.markup import listing, page, render
+from caloforge.reporting.markup import listing, page
 from caloforge.reporting.section import Plot, Section
 from caloforge.validation import tables
 from caloforge.validation.checklist import Checklist
@@ -23,6 +23,7 @@ from caloforge.validation.evidence import Evidence
 from caloforge.validation.finding import Finding, Status
 from caloforge.validation.judgement import outcome
 from caloforge.validation.key import ALL_SHOWERS, Key
+from caloforge.validation.numbers import numbers
 from caloforge.validation.verdict import Speed, headline, paragraph
 
 SCHEMA = 3
@@ -162,7 +163,7 @@ class Report:
         return tuple(plot for section in self.sections for plot in section.plots)
 
     def to_html(self, images: Mapping[str, bytes]) -> str:
-        """The page: one file that needs nothing else; ``images`` holds the PNG of each plot by name.
+        """The page: one file that needs nothing else.
 
         Args:
             images: PNG of each plot, by its name.
@@ -210,10 +211,13 @@ def _remove_outdated(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def _page(report: Report, images: Mapping[str, bytes]) -> str:
     several = report.several
-    numbers = Markup().join(_numbers(model, model.name if several else "") for model in report.models)
+    all_numbers = (
+        numbers(model.evidence, model.details.response if model.details else None, model.name if several else "")
+        for model in report.models
+    )
     sections = (
         *report.sections,
-        Section("All numbers", numbers),
+        Section("All numbers", Markup().join(all_numbers)),
         Section("Provenance", listing(report.provenance)),
     )
     return page(
@@ -232,16 +236,6 @@ def _words(model: Report, named: bool) -> str:
     if not named:
         return model.verdict
     return f"{model.name}: {model.headline}" + (f" Caution: {'; '.join(model.cautions)}." if model.cautions else "")
-
-
-def _numbers(model: Report, name: str) -> Markup:
-    return render(
-        "numbers.html",
-        name=name,
-        response=tables.response_table(model.details.response) if model.details else "",
-        distances=tables.distances_table(model.evidence),
-        columns=tables.columns_list(model.evidence),
-    )
 
 
 def _checklist(report: Report) -> Markup:

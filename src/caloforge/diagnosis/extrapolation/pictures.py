@@ -17,7 +17,8 @@ from caloforge.diagnosis.extrapolation.deviation import Deviation
 from caloforge.diagnosis.extrapolation.study import AtEnergy, Extrapolation
 from caloforge.physics.axes import linear_edges
 from caloforge.physics.depth import depth_unit, layer_edges
-from caloforge.reporting.panels import Curve, energy_axis, ratio_panel
+from caloforge.reporting.curve import Curve
+from caloforge.reporting.panels import energy_axis, ratio_panel
 from caloforge.reporting.section import Plot
 from caloforge.reporting.style import BAND, MUTED, TRUTH, figure, look, subfigures
 from caloforge.units import GeV

@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from caloforge.classifiers.auc import Classified
 from caloforge.classifiers.importance import Importance
-from caloforge.reporting.panels import Curve
+from caloforge.reporting.curve import Curve
 from caloforge.reporting.style import BAND, MUTED, TRUTH, figure, look
 
 _BINS = 40

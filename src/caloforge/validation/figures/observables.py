@@ -17,7 +17,8 @@ from caloforge.geometry.binning import Binning
 from caloforge.metrics.separation import Histograms
 from caloforge.physics.axes import integer_edges, linear_edges, logarithmic_edges
 from caloforge.physics.observables import Observable, depth_unit
-from caloforge.reporting.panels import Curve, ratio_panel, reach_of
+from caloforge.reporting.curve import Curve
+from caloforge.reporting.panels import ratio_panel, reach_of
 from caloforge.reporting.style import BAND, TRUTH, figure, look, power_label
 from caloforge.validation.figures.lineup import Lineup
 

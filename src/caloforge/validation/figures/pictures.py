@@ -13,7 +13,8 @@ from scipy.special import expit
 
 from caloforge.physics.observables import depth_unit
 from caloforge.reporting import images
-from caloforge.reporting.images import draw_row, patches_across, patches_from_side
+from caloforge.reporting.images import draw_row
+from caloforge.reporting.patches import patches_across, patches_from_side
 from caloforge.reporting.section import Plot
 from caloforge.reporting.style import figure
 from caloforge.validation.figures.lineup import Lineup

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from numpy import ndarray as Array
 
 from caloforge.metrics.response import ResponseBin
-from caloforge.reporting.panels import Curve, draw_band, draw_points, energy_axis, reach_of
+from caloforge.reporting.curve import Curve
+from caloforge.reporting.panels import draw_band, draw_points, energy_axis, reach_of
 from caloforge.reporting.style import TRUTH, figure, look, subfigures
 from caloforge.units import GeV
 
