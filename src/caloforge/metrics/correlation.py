@@ -85,4 +85,4 @@ def measure_correlation_distance(
         for sample in (g, t)
     )
     value = correlation_distance(_correlations(t), _correlations(g))
-    return Measured(value, float(draws.std(ddof=1)), float(null.mean()), float(null.std(ddof=1)))
+    return Measured.with_floor(value, draws.std(ddof=1), null)

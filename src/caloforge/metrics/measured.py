@@ -29,6 +29,17 @@ class Measured:
     floor: float
     floor_spread: float
 
+    @classmethod
+    def with_floor(cls, value: float, error: float, null: Float[Array, " R"]) -> "Measured":
+        """A distance with the floor that truth against truth shows.
+
+        Args:
+            value: the distance.
+            error: its standard error.
+            null: the distances of R pairs of truth samples.
+        """
+        return cls(float(value), float(error), float(null.mean()), float(null.std(ddof=1)))
+
     @property
     def significance(self) -> float:
         """How far the value stands above the floor, in standard deviations of truth against truth."""
@@ -123,5 +134,4 @@ def summarise(
 
 
 def _summary(values: Float[Array, " k"], draws: Float[Array, "R k"], null: Float[Array, "R k"]) -> Measured:
-    spread, floor = draws.mean(axis=1).std(ddof=1), null.mean(axis=1)
-    return Measured(float(values.mean()), float(spread), float(floor.mean()), float(floor.std(ddof=1)))
+    return Measured.with_floor(values.mean(), draws.mean(axis=1).std(ddof=1), null.mean(axis=1))

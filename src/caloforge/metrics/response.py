@@ -229,8 +229,6 @@ def _spread(draws: Float[Array, "repeats 2"]) -> tuple[float, float]:
 def _summarise(bins: tuple[ResponseBin, ...], biases: Array, ratios: Array) -> ResponseSummary:
     bias_bin = max(bins, key=lambda b: abs(b.bias))
     ratio_bin = max(bins, key=lambda b: abs(b.ratio - 1))
-    bias_floor, ratio_floor = biases.max(axis=0), ratios.max(axis=0)
-    bias = Measured(abs(bias_bin.bias), bias_bin.bias_error, float(bias_floor.mean()), float(bias_floor.std(ddof=1)))
-    distance = abs(ratio_bin.ratio - 1)
-    ratio = Measured(distance, ratio_bin.ratio_error, float(ratio_floor.mean()), float(ratio_floor.std(ddof=1)))
+    bias = Measured.with_floor(abs(bias_bin.bias), bias_bin.bias_error, biases.max(axis=0))
+    ratio = Measured.with_floor(abs(ratio_bin.ratio - 1), ratio_bin.ratio_error, ratios.max(axis=0))
     return ResponseSummary(bins, bias, ratio, bias_bin, ratio_bin)

@@ -1,6 +1,17 @@
 """Quantities of energy bins, and the laws fitted over the bins, of one sample and of each of its resamples."""
 
-__all__ = ["NEEDED", "Fit", "ShowerLaws", "Depths", "columns_of", "measure_laws", "BinMeans", "Conditions", "Table"]
+__all__ = [
+    "NEEDED",
+    "BinMeans",
+    "Conditions",
+    "Depths",
+    "Fit",
+    "ShowerLaws",
+    "Table",
+    "columns_of",
+    "measure_laws",
+    "relative_variance",
+]
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -140,6 +151,16 @@ def columns_of(table: Table, incident_energy: Float[Array, " N"]) -> Float[Array
     return np.column_stack([*powers, *means, table["longitudinal_profile"]]).astype(np.float64)
 
 
+def relative_variance(mean: Float[Array, "..."], square: Float[Array, "..."]) -> Float[Array, "..."]:
+    r"""Square of the resolution, :math:`(\langle R^2\rangle - \langle R\rangle^2) / \langle R\rangle^2`.
+
+    Args:
+        mean: of the response; NaN comes of a mean that is zero.
+        square: mean of its square.
+    """
+    return ratio(np.maximum(square - mean**2, 0), mean**2)
+
+
 def measure_laws(means: BinMeans, depths: Depths) -> ShowerLaws:
     """Everything that the bins allow: a line takes two of them, a resolution three, a profile three layers.
 
@@ -161,7 +182,7 @@ def _response_laws(
     inverse_square: Float[Array, "S B"],
 ) -> ShowerLaws:
     """Linearity as <R> = slope + offset <1/E>, which no width of a bin biases, and resolution."""
-    variance = ratio(np.maximum(square - response**2, 0), response**2)
+    variance = relative_variance(response, square)
     bins, laws, n = {"response": response, "resolution": np.sqrt(variance)}, {}, response.shape[1]
     if n >= 2:
         coefficients, chi2 = fit_line(inverse, response, _errors(response))

@@ -22,7 +22,8 @@ from numpy import ndarray as Array
 
 from caloforge.data.showers import Showers
 from caloforge.diagnosis.finding import ALPHA, Effect, judge
-from caloforge.metrics.shower_laws import BinMeans
+from caloforge.metrics.measured import Measured
+from caloforge.metrics.shower_laws import BinMeans, relative_variance
 from caloforge.physics.depth import depth_unit
 from caloforge.physics.observables import select, tabulate
 from caloforge.rng import stream
@@ -89,14 +90,13 @@ def _draw(showers: Showers, size: int, rng: np.random.Generator) -> Float[Array,
     table = tabulate(showers, select(["response", "centre_z"]))
     columns = np.column_stack([table["response"], table["response"] ** 2, table["centre_z"]])
     mean, square, depth = BinMeans.draw(columns, np.zeros(len(columns), int), (size,), _RESAMPLES, rng).values[:, 0].T
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.stack([mean, np.sqrt(np.maximum(square - mean**2, 0)) / mean, depth])
+    return np.stack([mean, np.sqrt(relative_variance(mean, square)), depth])
 
 
 def _deviation(name: str, draws: Float[Array, " S"], null: Float[Array, " S"], unit: str = "") -> Deviation:
-    apart, goal = np.abs(null[1:] - _IDEAL[name]), None if unit and unit != "X0" else GOALS[name]
-    value, error = float(draws[0]), float(draws[1:].std(ddof=1))
-    return Deviation(value, error, float(apart.mean()), float(apart.std(ddof=1)), _IDEAL[name], goal, unit)
+    ideal, goal = _IDEAL[name], None if unit and unit != "X0" else GOALS[name]
+    m = Measured.with_floor(draws[0], draws[1:].std(ddof=1), np.abs(null[1:] - ideal))
+    return Deviation(m.value, m.error, m.floor, m.floor_spread, ideal, goal, unit)
 
 
 def judge_deviation(name: str, d: Deviation, energy: str, n: int) -> Finding:
