@@ -85,4 +85,4 @@ def measure_correlation_distance(
         for sample in (g, t)
     )
     value = correlation_distance(_correlations(t), _correlations(g))
-    return Measured.with_floor(value, draws.std(ddof=1), null)
+    return Measured.with_floor(value, float(draws.std(ddof=1)), null)

@@ -84,7 +84,7 @@ def measure_kpd(
     values = np.array([squared_mmd(t[i * b : (i + 1) * b], g[i * b : (i + 1) * b]) for i in range(batches)])
     null = _null(t, b, batches, repeats, rng)
     error = _MEDIAN * values.std(ddof=1) / np.sqrt(batches)
-    return Measured.with_floor(np.median(values), error, null)
+    return Measured.with_floor(float(np.median(values)), float(error), null)
 
 
 def _null(

@@ -38,7 +38,7 @@ class Measured:
             error: its standard error.
             null: the distances of R pairs of truth samples.
         """
-        return cls(float(value), float(error), float(null.mean()), float(null.std(ddof=1)))
+        return cls(value, error, float(null.mean()), float(null.std(ddof=1)))
 
     @property
     def significance(self) -> float:
@@ -134,4 +134,4 @@ def summarise(
 
 
 def _summary(values: Float[Array, " k"], draws: Float[Array, "R k"], null: Float[Array, "R k"]) -> Measured:
-    return Measured.with_floor(values.mean(), draws.mean(axis=1).std(ddof=1), null.mean(axis=1))
+    return Measured.with_floor(float(values.mean()), float(draws.mean(axis=1).std(ddof=1)), null.mean(axis=1))

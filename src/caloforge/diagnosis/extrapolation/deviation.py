@@ -95,7 +95,7 @@ def _draw(showers: Showers, size: int, rng: np.random.Generator) -> Float[Array,
 
 def _deviation(name: str, draws: Float[Array, " S"], null: Float[Array, " S"], unit: str = "") -> Deviation:
     ideal, goal = _IDEAL[name], None if unit and unit != "X0" else GOALS[name]
-    m = Measured.with_floor(draws[0], draws[1:].std(ddof=1), np.abs(null[1:] - ideal))
+    m = Measured.with_floor(float(draws[0]), float(draws[1:].std(ddof=1)), np.abs(null[1:] - ideal))
     return Deviation(m.value, m.error, m.floor, m.floor_spread, ideal, goal, unit)
 
 
