@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from caloforge.diagnosis.coverage.intervals import Bin, Deviations, coverage, energy_bins
+from caloforge.diagnosis.coverage.deviations import Bin, Deviations, energy_bins
+from caloforge.diagnosis.coverage.intervals import coverage
 from caloforge.diagnosis.coverage.recalibration import (
     GROUPS,
     ONE_SIGMA,

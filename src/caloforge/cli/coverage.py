@@ -116,7 +116,7 @@ def _in_range(studies: Sequence[CoverageStudy], n: int) -> str:
     part = studies[0].deviations.where(True)
     inside = sum(len(r) for r in part.residuals)
     lines = [
-        f"in range: {inside} of {n} showers in {len(part.bins)} bins, {int(part.known.sum())} pairs of bin and column",
+        f"in range: {inside} of {n} showers in {len(part.bins)} bins, {part.defined.sum()} pairs of bin and column",
         f"{'':16}{'models':22}{'model/stat':>11}{'independent':>12}"
         f"{'68 % raw':>14}{'recalibrated':>15}{'95 % raw':>14}{'recalibrated':>15}",
     ]
@@ -155,7 +155,7 @@ def _outside(studies: Sequence[CoverageStudy]) -> str:
 def _share(s: CoverageStudy, i: int, level: float, recalibrated: bool) -> str:
     if recalibrated and s.recalibration is None:
         return "-"
-    return f"{100 * s.holds(level, recalibrated)[i][s.deviations.known[i]].mean():.0f}"
+    return f"{100 * s.holds(level, recalibrated)[i][s.deviations.defined[i]].mean():.0f}"
 
 
 def _examples(studies: Sequence[CoverageStudy]) -> str:

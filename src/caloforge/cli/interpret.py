@@ -14,7 +14,8 @@ from caloforge.data.bundled import BUNDLED
 from caloforge.data.opening import open_showers
 from caloforge.files import require_new, require_writable
 from caloforge.interpretation.interpret import interpret_run
-from caloforge.interpretation.page import summary, write_interpretation
+from caloforge.interpretation.page import write_interpretation
+from caloforge.interpretation.sentences import summary
 from caloforge.training.run import load_run
 from caloforge.units import parse_energy
 

@@ -40,7 +40,16 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True)
 class Point:
-    """One beta: rate and distortion on held-out showers, latents in use, AUC on observables and on cells."""
+    """One beta, measured on held-out showers.
+
+    Args:
+        beta: weight of the KL term.
+        rate: R, nats a shower.
+        distortion: D, nats a shower.
+        active_units: latents in use.
+        auc_high: AUC of a classifier on observables.
+        auc_low: AUC of a classifier on cells.
+    """
 
     beta: float
     rate: float
@@ -67,6 +76,17 @@ def beta_sweep(
 ) -> list[Point]:
     """Train a copy of ``model`` at each beta into ``folder``/beta-B and measure it on the test split.
 
+    Args:
+        showers: all showers of the file, split as training splits them.
+        model: of a VAE; its own beta does not count.
+        training: of each copy.
+        betas: weights of the KL term.
+        seed: of trainings and samples.
+        folder: parent of the run folders.
+        provenance: what every run folder notes.
+        config_yaml: the configuration of a whole run with this model, as text.
+        progress: called with the share of the work done and the beta in training.
+
     Raises:
         BadValue: the model is not a VAE.
     """
@@ -88,6 +108,12 @@ def beta_sweep(
 def measure_point(run: Run, beta: float, truth: Showers, seed: int) -> Point:
     """Rate, distortion and AUCs of a trained VAE against held-out showers.
 
+    Args:
+        run: the model.
+        beta: that it was trained with.
+        truth: showers held out.
+        seed: of the generated showers and the classifiers.
+
     Raises:
         BadValue: the model is not a VAE.
     """
@@ -106,7 +132,11 @@ def measure_point(run: Run, beta: float, truth: Showers, seed: int) -> Point:
 
 
 def draw_sweep(points: Sequence[Point]) -> Figure:
-    """Rate-distortion curve, and rate and AUC against beta."""
+    """Rate-distortion curve, and rate and AUC against beta.
+
+    Args:
+        points: in any order.
+    """
     ordered = sorted(points, key=lambda p: p.beta)
     betas = [p.beta for p in ordered]
     with figure(11.5, 3.6) as fig:
@@ -119,12 +149,12 @@ def draw_sweep(points: Sequence[Point]) -> Figure:
         rate.plot(betas, [p.rate for p in ordered], "o-", color=look(0).colour)
         rate.set(xlabel=r"$\beta$", ylabel="Rate (nats)", xscale="log", ylim=(0, None))
         for name, colour, marker in (("auc_high", TRUTH, "s"), ("auc_low", look(0).colour, "o")):
-            found = [getattr(p, name) for p in ordered]
+            areas = [getattr(p, name) for p in ordered]
             label = "on observables" if name == "auc_high" else "on cells"
             auc.errorbar(
                 betas,
-                [m.value for m in found],
-                [m.error for m in found],
+                [m.value for m in areas],
+                [m.error for m in areas],
                 fmt=f"{marker}-",
                 color=colour,
                 capsize=2,

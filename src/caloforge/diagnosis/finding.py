@@ -29,7 +29,15 @@ POWER = 0.95
 
 @dataclass(frozen=True)
 class Effect:
-    """``value`` +- ``error`` from ``n`` showers; ``tolerance`` is what nobody minds, ``concern`` what must be seen."""
+    """A deviation from a perfect model, positive in the harmful direction.
+
+    Args:
+        value: e, zero for a perfect model.
+        error: its standard error s.
+        n: showers it was measured with.
+        tolerance: t, what nobody minds.
+        concern: d, what must be seen.
+    """
 
     value: float
     error: float
@@ -38,17 +46,37 @@ class Effect:
     concern: float
 
     def significant(self, alpha: float = ALPHA) -> bool:
-        """Whether it stands above the tolerance, and above zero at the level ``alpha`` (one-sided)."""
+        """Whether it stands above the tolerance, and above zero at the level ``alpha`` (one-sided).
+
+        Args:
+            alpha: probability of a false alarm.
+        """
         return self.value > self.tolerance and self.value > float(norm.isf(alpha)) * self.error
 
     def showers_needed(self, alpha: float = ALPHA, power: float = POWER) -> int:
-        """Showers with which an effect of size ``concern`` is seen with probability ``power``."""
+        """Showers with which an effect of size ``concern`` is seen with probability ``power``.
+
+        Args:
+            alpha: probability of a false alarm.
+            power: probability of seeing the effect.
+
+        Source: n scales as the squared error, see the module.
+        """
         quantiles = float(norm.isf(alpha) + norm.isf(1 - power))
         return math.ceil(self.n * (quantiles * self.error / self.concern) ** 2)
 
 
 def judge(test: str, effect: Effect, evidence: str, remedy: str, alpha: float = ALPHA, **numbers: Any) -> Finding:
-    """The finding that an effect supports; ``alpha`` already shared out where several effects are tested together."""
+    """The finding that an effect supports.
+
+    Args:
+        test: its name.
+        effect: what was measured.
+        evidence: the numbers in words.
+        remedy: what to do where it fails.
+        alpha: probability of a false alarm, shared out already where several effects are tested together.
+        numbers: further numbers for the finding.
+    """
     facts = {**asdict(effect), "alpha": alpha, **numbers}
     if effect.significant(alpha):
         return Finding(test, Status.FAIL, evidence, remedy=remedy, numbers=facts)
@@ -67,7 +95,11 @@ _NOTE = (
 
 
 def findings_table(findings: Sequence[Finding]) -> Markup:
-    """Findings, failures first, and what they mean."""
+    """Findings, failures first, and what they mean.
+
+    Args:
+        findings: of any tests, a row each.
+    """
     rows = (
         (text(f.test), Cell(f.status, _KIND[f.status]), text(f.evidence), text(f.remedy or "-"))
         for f in sorted(findings, key=lambda f: f.status is not Status.FAIL)

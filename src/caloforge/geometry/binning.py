@@ -138,21 +138,21 @@ class Binning:
             raise BadValue("z_edges", None, f"binning {self.name} has no depth, so its cells have areas but no volumes")
         return self.areas * np.diff(self.z_edges, axis=1)[self.layer_of_voxel, 0]
 
-    def same_cells(self, other: "Binning") -> bool:
+    def same_cells(self, mesh: "Binning") -> bool:
         """Whether both are the same mesh: equal ids, rings and sectors, and depths where both know them.
 
         Everything that joins or compares showers asks this; names, particles and unknown depths do not matter.
         """
-        if len(self.layers) != len(other.layers):
+        if len(self.layers) != len(mesh.layers):
             return False
-        pairs = zip(self.layers, other.layers, strict=True)
+        pairs = zip(self.layers, mesh.layers, strict=True)
         return all((a.id, a.r_edges, a.n_alpha) == (b.id, b.r_edges, b.n_alpha) for a, b in pairs) and (
-            self.z_edges is None or other.z_edges is None or np.array_equal(self.z_edges, other.z_edges)
+            self.z_edges is None or mesh.z_edges is None or np.array_equal(self.z_edges, mesh.z_edges)
         )
 
-    def with_depths_of(self, other: "Binning") -> "Binning":
+    def with_depths_of(self, mesh: "Binning") -> "Binning":
         """This mesh, or the other of the `same_cells` if only that one knows its depths."""
-        return other if self.z_edges is None else self
+        return mesh if self.z_edges is None else self
 
     def flat_index(self, layer: Int[Array, " n"], r: Float[Array, " n"], alpha: Float[Array, " n"]) -> Int[Array, " n"]:
         """Cell that contains each point (``r`` in mm, ``alpha`` in rad), or -1 where no cell does."""
@@ -234,11 +234,11 @@ def _read_layers(elements: Iterable[ElementTree.Element]) -> Iterable[Layer]:
         yield Layer(int(element.attrib["id"]), edges, int(element.attrib["n_bin_alpha"]), z_edges)
 
 
-def require_one_mesh(truth: Binning, generated: Binning) -> None:
+def require_one_mesh(first: Binning, second: Binning) -> None:
     """Refuse to compare or join what does not lie on one mesh, see `Binning.same_cells`.
 
     Raises:
         BinningMismatch: the cells differ.
     """
-    if not truth.same_cells(generated):
-        raise BinningMismatch(truth.name, generated.name)
+    if not first.same_cells(second):
+        raise BinningMismatch(first.name, second.name)

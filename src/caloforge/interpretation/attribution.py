@@ -124,17 +124,17 @@ def attribute(
     Raises:
         EmptySample: fewer than 20 showers a fold, in each half of the truth.
     """
-    seen, made = ring_features(truth), ring_features(generated)
-    first, second = (Features(seen.values[rows], seen.names) for rows in halves(len(seen), seed))
-    found = _Judged.train(seen, made, seed, settings, lambda done: progress(0.45 * done))
+    truth_rings, generated_rings = ring_features(truth), ring_features(generated)
+    first, second = (Features(truth_rings.values[rows], truth_rings.names) for rows in halves(len(truth_rings), seed))
+    judged = _Judged.train(truth_rings, generated_rings, seed, settings, lambda done: progress(0.45 * done))
     floor = _Judged.train(first, second, seed, settings, lambda done: progress(0.45 + 0.3 * done))
-    value, error = found.attributions()
+    value, error = judged.attributions()
     nothing, _ = floor.attributions()
     progress(0.85)
     groups, plane = _groups(truth.binning), partial(on_plane, binning=truth.binning)
-    shift, widening = (plane(v) for v in found.differences())
+    shift, widening = (plane(v) for v in judged.differences())
     return Attribution(
-        Measured(*found.run.auc, *floor.run.auc),
+        Measured(*judged.run.auc, *floor.run.auc),
         rings_of(truth.binning),
         plane(value),
         plane(error),
@@ -142,9 +142,9 @@ def attribute(
         shift,
         widening,
         (float(value.sum()), float(nothing.sum())),
-        found.importances(groups, seed),
+        judged.importances(groups, seed),
         floor.importances(groups, seed),
-        (found.size, floor.size),
+        (judged.size, floor.size),
         truth.binning,
     )
 

@@ -27,19 +27,32 @@ _SCALE = 1e-4  # of the incident energy
 
 
 class Ring(NamedTuple):
-    """Positions of a layer and of a ring in it."""
+    """Positions of a layer and of a ring in it.
+
+    Args:
+        layer: position of the layer.
+        ring: index of the ring, 0 on the axis.
+    """
 
     layer: int
     ring: int
 
 
 def rings_of(binning: Binning) -> tuple[Ring, ...]:
-    """All rings, layer by layer, from the axis outwards."""
+    """All rings, layer by layer, from the axis outwards.
+
+    Args:
+        binning: the mesh.
+    """
     return tuple(Ring(i, j) for i, layer in enumerate(binning.layers) for j in range(layer.n_r))
 
 
 def ring_features(showers: Showers) -> Features:
-    """log10 of the incident energy, then each of `KINDS` for all rings; names are ``energy[layer 3, ring 0]``."""
+    """log10 of the incident energy, then each of `KINDS` for all rings; names are ``energy[layer 3, ring 0]``.
+
+    Args:
+        showers: N of them.
+    """
     binning = showers.binning
     rings = rings_of(binning)
     place = {ring: k for k, ring in enumerate(rings)}
@@ -60,5 +73,10 @@ def ring_features(showers: Showers) -> Features:
 
 
 def on_plane(values: Float[Array, " f"], binning: Binning) -> Float[Array, "4 R"]:
-    """Numbers of the features (without the incident energy) as one row a kind, one column a ring."""
+    """Numbers of the features (without the incident energy) as one row a kind, one column a ring.
+
+    Args:
+        values: (1 + 4 R,), one number a feature, that of the incident energy first.
+        binning: the mesh, with R rings.
+    """
     return values[1:].reshape(len(KINDS), len(rings_of(binning)))

@@ -34,7 +34,11 @@ class Baselines:
         self.means = (before[self.width :] - before[: -self.width]) / self.width
 
     def of(self, x: Float[Array, "n f"]) -> Float[Array, "n f"]:
-        """One row for each shower; the energy itself stays the shower's own."""
+        """One row for each shower; the energy itself stays the shower's own.
+
+        Args:
+            x: features, the incident energy in the first column.
+        """
         start = np.searchsorted(self.energy, x[:, 0]) - self.width // 2
         baseline = self.means[np.clip(start, 0, len(self.means) - 1)].astype(np.float32)
         baseline[:, 0] = x[:, 0]
@@ -44,7 +48,13 @@ class Baselines:
 def integrated_gradients(
     network: nn.Module, x: Float[Array, "n f"], baseline: Float[Array, "n f"]
 ) -> Float[Array, "n f"]:
-    """Part of each input in s(x) - s(baseline), for a network with one output."""
+    """Part of each input in s(x) - s(baseline), for a network with one output.
+
+    Args:
+        network: (n, f) -> (n, 1), the logit that a shower is generated.
+        x: features of n showers.
+        baseline: where the way to each of them starts.
+    """
     start, way = torch.from_numpy(baseline), torch.from_numpy(x - baseline)
     total = torch.zeros_like(way, dtype=torch.float64)
     for k in range(POINTS):

@@ -72,6 +72,9 @@ class Dependence:
         """Significant pairs (latent, shape), the highest first: no latent and no shape twice, some of each kind.
 
         Kinds of latents differ in the first letter of their names.
+
+        Args:
+            of_a_kind: most latents of one kind.
         """
         chosen: list[tuple[int, int]] = []
         for flat in np.argsort(self.information, axis=None)[::-1]:
@@ -98,7 +101,12 @@ class Dependence:
 
 
 def normal_scores(values: Float[Array, " n"], rng: np.random.Generator) -> Float[Array, " n"]:
-    """Ranks as quantiles of the standard normal; ties in random order. Source: van der Waerden."""
+    """Ranks as quantiles of the standard normal; ties in random order. Source: van der Waerden.
+
+    Args:
+        values: any distribution, no NaN.
+        rng: draws the order of ties.
+    """
     order = np.lexsort((rng.random(len(values)), values))
     scores = np.empty(len(values))
     scores[order] = ndtri((np.arange(len(values)) + 0.5) / len(values))
@@ -108,7 +116,13 @@ def normal_scores(values: Float[Array, " n"], rng: np.random.Generator) -> Float
 def mutual_information(
     x: Float[Array, " n"], y: Float[Array, " n"], neighbours: int = _NEIGHBOURS
 ) -> tuple[float, float]:
-    """Estimate in nats and its standard error; x and y without ties, best as `normal_scores`."""
+    """Estimate in nats and its standard error; x and y without ties, best as `normal_scores`.
+
+    Args:
+        x: (n,) values of one variable.
+        y: (n,) values of the second.
+        neighbours: k; fewer scatter more, more blur.
+    """
     points = np.stack([x, y], axis=1)
     distance = np.asarray(cKDTree(points).query(points, neighbours + 1, p=np.inf)[0])
     within = np.nextafter(distance[:, -1], 0)
@@ -140,11 +154,11 @@ def measure_dependence(
     Raises:
         EmptySample: fewer than 100 showers with all shapes.
     """
-    known = np.isfinite(shapes).all(axis=1)
-    if (n := int(known.sum())) < _FEWEST:
+    defined = np.isfinite(shapes).all(axis=1)
+    if (n := int(defined.sum())) < _FEWEST:
         raise EmptySample(f"what a latent tells needs {_FEWEST} showers in which every shape is defined", n)
     rng = stream(seed, "scores")
-    z, t = (np.stack([normal_scores(c, rng) for c in v[known].T], axis=1) for v in (latents, shapes))
+    z, t = (np.stack([normal_scores(c, rng) for c in v[defined].T], axis=1) for v in (latents, shapes))
     pairs = np.array([[mutual_information(a, b) for b in t.T] for a in z.T])
     return Dependence(
         tuple(names[0]), tuple(names[1]), pairs[..., 0], pairs[..., 1], z.T @ t / (t**2).sum(axis=0),

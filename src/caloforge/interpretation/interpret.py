@@ -81,11 +81,11 @@ def interpret_run(
     classifier: ClassifierSettings = FAST,
     progress: Progress = lambda done, text: None,
 ) -> Interpretation:
-    """Everything that applies to a trained model, against the truth's test split.
+    """Everything that applies to a trained model, against the showers of the truth that it was not trained on.
 
     Args:
         run: the model.
-        truth: all showers of the file, split as training splits them.
+        truth: showers of Geant4; those that trained the model are left out.
         seed: of noise, networks and resamples.
         n: generated showers of the matrix, of each sample of the variances and of each slope.
         energy: incident energy of the traversals, MeV; the geometric middle of the training range if not said.
@@ -98,7 +98,7 @@ def interpret_run(
         BadObservable: an observable that is no single number a shower, is undefined on this mesh, or never varies.
         BadValue: conditions that the model was not trained on.
         BinningMismatch: a truth of another mesh.
-        EmptySample: fewer than 400 showers in the test split.
+        EmptySample: fewer than 400 showers that did not train the model.
     """
     study = Study.of(run, truth, seed, n, observables)
     at = study.traversed_energy(energy)
@@ -111,7 +111,7 @@ def interpret_run(
     progress(0.4, "sensitivity")
     films, sensitivity = study.of_energy(lambda done: progress(0.4 + 0.3 * done, "sensitivity"))
     progress(0.7, "classifier")
-    seen = study.attribution(classifier, lambda done: progress(0.7 + 0.3 * done, "classifier"))
+    attribution = study.attribution(classifier, lambda done: progress(0.7 + 0.3 * done, "classifier"))
     if latents is None:
         absent["latents"] = "this model has no latent of its own, only noise in the size of a shower"
     if read is None:
@@ -127,6 +127,6 @@ def interpret_run(
         )
     sizes = {"held-out Geant4": len(study.held_out), "generated": n}
     return Interpretation(
-        tuple(study.shapes), study.left_out, generated, read, variance, traversals, films, sensitivity, seen, absent,
-        sizes, provenance or {},
+        tuple(study.shapes), study.left_out, generated, read, variance, traversals, films, sensitivity, attribution,
+        absent, sizes, provenance or {},
     )  # fmt: skip

@@ -23,25 +23,32 @@ from caloforge.reporting.style import BAND, TRUTH, figure, look, power_label
 _LARGEST = 2.0  # ratio at the end of the colours
 
 
-def matrix(found: Dependence) -> Figure:
-    """Mutual information and correlation of every latent with every shape; white: not significant."""
-    rows = len(found.latents)
+def matrix(dependence: Dependence) -> Figure:
+    """Mutual information and correlation of every latent with every shape; white: not significant.
+
+    Args:
+        dependence: latents are rows, shapes columns.
+    """
+    rows = len(dependence.latents)
     with figure(9.6, 2.2 + 0.155 * rows) as fig:
         left, right = fig.subplots(1, 2, sharey=True)
-        shown = np.where(found.significant, found.information, np.nan)
-        top = max(float(found.information.max()), 2 * found.least)
-        image = left.imshow(shown, norm=LogNorm(found.least, top), cmap="viridis_r", aspect="auto")
+        shown = np.where(dependence.significant, dependence.information, np.nan)
+        top = max(float(dependence.information.max()), 2 * dependence.least)
+        image = left.imshow(shown, norm=LogNorm(dependence.least, top), cmap="viridis_r", aspect="auto")
         bar = fig.colorbar(image, ax=left, label="Mutual information [nats]", format=FuncFormatter(power_label))
         bar.ax.yaxis.set_minor_locator(NullLocator())
         bar.ax.yaxis.set_major_locator(FixedLocator([t for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5) if t < top]))
-        image = right.imshow(found.correlation, vmin=-1, vmax=1, cmap="RdBu_r", aspect="auto")
+        image = right.imshow(dependence.correlation, vmin=-1, vmax=1, cmap="RdBu_r", aspect="auto")
         fig.colorbar(image, ax=right, label="Correlation of normal scores")
-        for axes, title in ((left, f"significant above {found.least:.3f} nats"), (right, f"{found.n:,} showers")):
+        for axes, title in (
+            (left, f"significant above {dependence.least:.3f} nats"),
+            (right, f"{dependence.n:,} showers"),
+        ):
             axes.set_title(title)
-            axes.set_xticks(range(len(found.shapes)), found.shapes, rotation=90, fontsize=8)
+            axes.set_xticks(range(len(dependence.shapes)), dependence.shapes, rotation=90, fontsize=8)
             axes.tick_params(which="both", length=0, top=False, right=False)
-            _between_groups(axes, found.latents)
-        left.set_yticks(range(rows), found.latents, fontsize=7)
+            _between_groups(axes, dependence.latents)
+        left.set_yticks(range(rows), dependence.latents, fontsize=7)
         return fig
 
 
@@ -52,30 +59,38 @@ def _between_groups(axes: Axes, names: tuple[str, ...]) -> None:
             axes.axhline(row - 0.5, color=TRUTH, lw=0.8)
 
 
-def variance(found: VarianceShares) -> Figure:
-    """Variance of each shape over Geant4's, divided up among the parts of the noise that it comes from."""
-    places = np.arange(len(found.shapes))[::-1]
-    share = np.clip(found.share, 0, None)
+def variance(shares: VarianceShares) -> Figure:
+    """Variance of each shape over Geant4's, divided up among the parts of the noise that it comes from.
+
+    Args:
+        shares: of each part of the noise in each shape's variance.
+    """
+    places = np.arange(len(shares.shapes))[::-1]
+    share = np.clip(shares.share, 0, None)
     share /= np.maximum(share.sum(axis=0), 1)
-    parts = [*zip(found.parts, share, strict=True), ("together only", 1 - share.sum(axis=0))]
+    parts = [*zip(shares.parts, share, strict=True), ("together only", 1 - share.sum(axis=0))]
     with figure(8.2, 1.3 + 0.3 * len(places)) as fig:
         axes, start = fig.subplots(), np.zeros(len(places))
         for position, (name, values) in enumerate(parts):
-            colour = look(position).colour if position < len(found.parts) else BAND
-            axes.barh(places, values * found.ratio, left=start, color=colour, height=0.7, label=name)
-            start += values * found.ratio
-        axes.errorbar(found.ratio, places, xerr=found.ratio_error, fmt="none", ecolor=TRUTH, capsize=3, lw=1.2)
+            colour = look(position).colour if position < len(shares.parts) else BAND
+            axes.barh(places, values * shares.ratio, left=start, color=colour, height=0.7, label=name)
+            start += values * shares.ratio
+        axes.errorbar(shares.ratio, places, xerr=shares.ratio_error, fmt="none", ecolor=TRUTH, capsize=3, lw=1.2)
         axes.axvline(1, color=TRUTH, ls="--", lw=1)
-        axes.set_yticks(places, found.shapes)
+        axes.set_yticks(places, shares.shapes)
         axes.tick_params(axis="y", which="both", length=0)
-        far = 1.05 * float((found.ratio + found.ratio_error).max())
+        far = 1.05 * float((shares.ratio + shares.ratio_error).max())
         axes.set(xlabel="Variance at fixed energy, over that of Geant4", xlim=(0, max(1.1, far)))
         fig.legend(loc="outside upper center", ncols=len(parts), title="due to the noise of")
         return fig
 
 
 def traversal(moved: Traversal) -> Figure:
-    """Mean shower with the latent at zero, at -3 and 3 sigma over that, and the profiles at every step."""
+    """Mean shower with the latent at zero, at -3 and 3 sigma over that, and the profiles at every step.
+
+    Args:
+        moved: the latent at each step.
+    """
     binning, middle = moved.binning, moved.cells[STEPS.index(0.0)]
     hottest = int(moved.profile[STEPS.index(0.0)].argmax())
     top = float(middle.max()) * max(1, binning.layers[hottest].n_alpha // 2)  # the side view adds up half of a ring
@@ -105,9 +120,9 @@ def _views(
     cells, colours = moved.cells[STEPS.index(step)], "viridis" if over is None else "RdBu_r"
     shown = draw_side(axes[0], moved.binning, cells, norm, colours, over)
     draw_across(axes[1], moved.binning, layer, cells, norm, colours, over)
-    said = f"{moved.latent} = {step:+g}" if step else f"{moved.latent} = 0"
-    axes[0].set(title=said, xlabel=f"Depth [{depth_unit(moved.binning)}]")
-    axes[1].set(title=f"{said}, layer {moved.binning.layers[layer].id}", xlabel="x [mm]")
+    title = f"{moved.latent} = {step:+g}" if step else f"{moved.latent} = 0"
+    axes[0].set(title=title, xlabel=f"Depth [{depth_unit(moved.binning)}]")
+    axes[1].set(title=f"{title}, layer {moved.binning.layers[layer].id}", xlabel="x [mm]")
     return shown
 
 

@@ -44,7 +44,11 @@ class Latents:
 
 
 def latents_of(model: Generator) -> Latents | None:
-    """How the noise of a model is made up; None where it has no latents, only noise in the size of the shower."""
+    """How the noise of a model is made up; None where it has no latents, only noise in the size of the shower.
+
+    Args:
+        model: the generator whose noise is looked at.
+    """
     width = model.noise_shape[0]
     if isinstance(model, TwoStage):
         groups = {_GROUPS[part]: columns for part, columns in model.noise.columns.items()}
@@ -56,12 +60,25 @@ def latents_of(model: Generator) -> Latents | None:
 
 
 def draw_noise(model: Generator, n: int, seed: int, *indices: int) -> Float[Tensor, "n ..."]:
-    """Noise of n showers, as `showers_from` takes it."""
+    """Noise of n showers, as `showers_from` takes it.
+
+    Args:
+        model: says which shape its noise has.
+        n: showers.
+        seed: of the noise.
+        indices: which of the independent draws of this seed.
+    """
     return model.latent(n, torch_stream(seed, "interpretation", *indices))
 
 
 def showers_from(run: Run, noise: Float[Tensor, "n ..."], incident: Incident) -> Showers:
-    """The showers that a model makes of this noise, one for each incident particle."""
+    """The showers that a model makes of this noise, one for each incident particle.
+
+    Args:
+        run: the model with its pipeline.
+        noise: (n, ...), as `draw_noise` gives it.
+        incident: n particles.
+    """
     with torch.inference_mode():
         c = run.pipeline.conditions(incident)
         blocks = [run.model.sample(noise[i : i + BLOCK], c[i : i + BLOCK]) for i in range(0, len(noise), BLOCK)]
@@ -69,13 +86,25 @@ def showers_from(run: Run, noise: Float[Tensor, "n ..."], incident: Incident) ->
 
 
 def at_energy(incident: Incident, energy: float, n: int) -> Incident:
-    """n of these particles with their directions, all of one energy (MeV)."""
+    """n of these particles with their directions, all of one energy (MeV).
+
+    Args:
+        incident: particles to take kinds and directions from, over and over.
+        energy: of all of them, MeV.
+        n: particles.
+    """
     chosen = incident.repeated(n)
     return Incident(np.full(n, energy, np.float32), chosen.pdg, chosen.theta, chosen.phi)
 
 
 def encoded(run: Run, showers: Showers, seed: int) -> Float[Array, "N Z"] | None:
-    """Posterior means of the latents z0, z1, ... of given showers; None where a model has no encoder."""
+    """Posterior means of the latents z0, z1, ... of given showers; None where a model has no encoder.
+
+    Args:
+        run: the model with its pipeline.
+        showers: N of them.
+        seed: of the noise that the preprocessing adds.
+    """
     model = run.model
     if not isinstance(model, Cascade) or not isinstance(model.shape, ShapeVAE):
         return None

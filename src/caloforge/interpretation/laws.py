@@ -75,8 +75,8 @@ def expected_slopes(
     counts = bootstrap_weights(len(log_energy), _REPEATS, stream(seed, "laws"))
     weights = np.concatenate([np.ones((1, len(log_energy))), counts])
     laws, response = _Laws(weights, log_energy, np.log(at / GeV)), table["response"].astype(np.float64)
-    found = {name: laws.shape(name, values.astype(np.float64)) for name, values in table.items()}
-    return found | {**laws.linear(response), RESOLUTION: laws.resolution(response)}
+    slopes = {name: laws.shape(name, values.astype(np.float64)) for name, values in table.items()}
+    return slopes | {**laws.linear(response), RESOLUTION: laws.resolution(response)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +111,8 @@ class _Laws:
             self._bins(v) for v in (np.exp(-self.log_energy), np.exp(-2 * self.log_energy), response, response**2)
         )
         variance = second / mean**2 - 1
-        found, _ = fit_resolution(inverse, square, variance, variance[1:].std(axis=0, ddof=1))
-        energy, (a, b, c) = np.exp(self.at), found.T[:, :, None]
+        terms, _ = fit_resolution(inverse, square, variance, variance[1:].std(axis=0, ddof=1))
+        energy, (a, b, c) = np.exp(self.at), terms.T[:, :, None]
         total = np.sqrt(a**2 / energy + b**2 + c**2 / energy**2)
         derivative = -(a**2 / energy + 2 * c**2 / energy**2) / (2 * total)
         local = np.stack([self._local_resolution(response, x) for x in self.at], axis=1)
@@ -122,8 +122,8 @@ class _Laws:
         """Means in bins with the same number of showers; undefined values are left out."""
         edges = np.quantile(self.log_energy, np.linspace(0, 1, _BINS + 1)[1:-1])
         member = np.searchsorted(edges, self.log_energy)[:, None] == np.arange(_BINS)
-        known = member & np.isfinite(values)[:, None]
-        return self.weights @ (known * np.nan_to_num(values)[:, None]) / np.maximum(self.weights @ known, 1e-12)
+        defined = member & np.isfinite(values)[:, None]
+        return self.weights @ (defined * np.nan_to_num(values)[:, None]) / np.maximum(self.weights @ defined, 1e-12)
 
     def _fit(self, x: Float[Array, " N"], values: Float[Array, " N"]) -> Float[Array, "S 2"]:
         means = self._bins(values)

@@ -55,15 +55,28 @@ class Modulation:
         return (self.energy >= self.trained[0]) & (self.energy <= self.trained[1])
 
     def movement(self, values: Float[Array, "K W"]) -> Float[Array, " W"]:
-        """Highest minus lowest value of each unit over the training range."""
+        """Highest minus lowest value of each unit over the training range.
+
+        Args:
+            values: ``scale`` or ``shift``.
+        """
         return np.ptp(values[self.within], axis=0)
 
     def most_moving(self, values: Float[Array, "K W"], n: int = _SHOWN) -> list[int]:
-        """The units that move most over the training range, the most first."""
+        """The units that move most over the training range, the most first.
+
+        Args:
+            values: ``scale`` or ``shift``.
+            n: units.
+        """
         return [int(i) for i in np.argsort(self.movement(values))[::-1][:n]]
 
     def pace(self, values: Float[Array, "K W"]) -> tuple[float, float, float]:
-        """RMS over the units of the change per unit of ln E: below, within and above the training range."""
+        """RMS over the units of the change per unit of ln E: below, within and above the training range.
+
+        Args:
+            values: ``scale`` or ``shift``.
+        """
         rate = np.sqrt((np.gradient(values, np.log(self.energy), axis=0) ** 2).mean(axis=1))
         parts = (self.energy < self.trained[0], self.within, self.energy > self.trained[1])
         below, inside, above = (float(rate[part].mean()) for part in parts)
@@ -99,29 +112,29 @@ def modulations(run: Run, particle: Incident, seed: int) -> tuple[Modulation, ..
     energy = np.geomspace(low / _BEYOND, high * _BEYOND, _POINTS)
     incident = at_energy(particle[:1], 1.0, _POINTS)
     incident = Incident(energy.astype(np.float32), incident.pdg, incident.theta, incident.phi)
-    seen = _listen(run, incident, seed)
+    passes = _listen(run, incident, seed)
     return tuple(
         Modulation(name, energy, (low, high), *(torch.stack(v).mean(0).double().numpy() for v in zip(*p, strict=True)))
-        for name, p in seen.items()
+        for name, p in passes.items()
     )
 
 
 def _listen(run: Run, incident: Incident, seed: int) -> dict[str, list[tuple[Tensor, Tensor]]]:
     """(scale, shift) of each FiLM layer in each of its passes while the model samples."""
-    seen: dict[str, list[tuple[Tensor, Tensor]]] = {}
+    passes: dict[str, list[tuple[Tensor, Tensor]]] = {}
     layers = {name: m for name, m in run.model.named_modules() if isinstance(m, FiLM)}
-    hooks = [layer.register_forward_pre_hook(partial(_ask, seen, name)) for name, layer in layers.items()]
+    hooks = [layer.register_forward_pre_hook(partial(_ask, passes, name)) for name, layer in layers.items()]
     try:
         with torch.inference_mode():
             run.model.sample(draw_noise(run.model, len(incident), seed, 2), run.pipeline.conditions(incident))
     finally:
         for hook in hooks:
             hook.remove()
-    return seen
+    return passes
 
 
-def _ask(seen: dict[str, list[tuple[Tensor, Tensor]]], name: str, layer: nn.Module, given: tuple[Any, ...]) -> None:
+def _ask(passes: dict[str, list[tuple[Tensor, Tensor]]], name: str, layer: nn.Module, given: tuple[Any, ...]) -> None:
     """The affine map of a layer from what it makes of zeros and of ones; ``forward`` itself calls no hook again."""
     h, c = given
     shift = layer.forward(torch.zeros_like(h), c)
-    seen.setdefault(name, []).append((layer.forward(torch.ones_like(h), c) - shift - 1, shift))
+    passes.setdefault(name, []).append((layer.forward(torch.ones_like(h), c) - shift - 1, shift))

@@ -41,7 +41,12 @@ _BLOCK = 500
 
 
 class Slope(NamedTuple):
-    """d E[T] / d ln E in the unit of T (of the visible energy dEvis/dE), with its standard error."""
+    """d E[T] / d ln E in the unit of T (of the visible energy dEvis/dE), with its standard error.
+
+    Args:
+        value: the derivative.
+        error: its standard error.
+    """
 
     value: float
     error: float
@@ -74,10 +79,10 @@ def common_numbers(
 def _slope(below: Float[Array, " n"], above: Float[Array, " n"]) -> Slope:
     """Mean difference of pairs over the step; pairs in which one is undefined are left out."""
     difference = (above - below) / (2 * STEP)
-    known = difference[np.isfinite(difference)]
-    if len(known) < 2:
+    defined = difference[np.isfinite(difference)]
+    if len(defined) < 2:
         return Slope(np.nan, np.nan)
-    return Slope(float(known.mean()), float(known.std(ddof=1) / np.sqrt(len(known))))
+    return Slope(float(defined.mean()), float(defined.std(ddof=1) / np.sqrt(len(defined))))
 
 
 def _resolution_terms(showers: Showers) -> Float[Array, " n"]:
@@ -99,13 +104,13 @@ def pathwise(run: Run, particles: Incident, energy: float, n: int, seed: int) ->
     """
     particles = at_energy(particles, energy, n)
     noise, depth = draw_noise(run.model, n, seed, 3), layer_depths(run.pipeline.binning)
-    found: list[Float[Array, "n 3"]] = []
+    parts: list[Float[Array, "n 3"]] = []
     for start in range(0, n, _BLOCK):
         part = _derivatives(run, noise[start : start + _BLOCK], particles[start : start + _BLOCK], depth)
         if part is None or not np.isfinite(part).all():
             return {}
-        found.append(part)
-    values = np.concatenate(found)
+        parts.append(part)
+    values = np.concatenate(parts)
     errors = values.std(axis=0, ddof=1) / np.sqrt(n)
     return {
         name: Slope(float(value), float(error))

@@ -125,10 +125,10 @@ def measure_sensitivity(
     table = {name: values[:, 0] for name, values in tabulate(held_out, observables).items()}
     expected = expected_slopes(table, held_out.incident_energy, energy, seed)
     particles = Incident.of(held_out)
-    found, paths = [], []
+    common, paths = [], []
     for i, e in enumerate(energy):
         progress(i / len(energy))
-        found.append(common_numbers(run, particles, float(e), observables, n, seed))
+        common.append(common_numbers(run, particles, float(e), observables, n, seed))
         paths.append(pathwise(run, particles, float(e), n, seed))
     binning = held_out.binning
     labels = {name: o.axis_label(binning) for name, o in observables.items()}
@@ -138,13 +138,13 @@ def measure_sensitivity(
         **labels,
     }
     quantities = {
-        name: Quantity(label, *_columns(found, name), *_columns(paths, name), expected[name])
+        name: Quantity(label, *_columns(common, name), *_columns(paths, name), expected[name])
         for name, label in labels.items()
     }
     return Sensitivity(energy, (low, high), quantities, (n, len(held_out)))
 
 
-def _columns(found: list[dict[str, Slope]], name: str) -> tuple[Float[Array, " K"], Float[Array, " K"]]:
+def _columns(rows: list[dict[str, Slope]], name: str) -> tuple[Float[Array, " K"], Float[Array, " K"]]:
     nothing = Slope(float("nan"), float("nan"))
-    values = np.array([slopes.get(name, nothing) for slopes in found])
+    values = np.array([slopes.get(name, nothing) for slopes in rows])
     return values[:, 0], values[:, 1]

@@ -16,8 +16,9 @@ from caloforge.data.showers import Showers
 from caloforge.data.unseen import unseen_showers
 from caloforge.diagnosis.collapse.conditional_scale import ConditionalScale
 from caloforge.diagnosis.collapse.three_samples import COLUMNS
-from caloforge.errors import BadObservable, BadValue, BinningMismatch, EmptySample
+from caloforge.errors import BadObservable, BadValue, EmptySample
 from caloforge.generation.sampler import sample_showers
+from caloforge.geometry.binning import require_one_mesh
 from caloforge.interpretation.attribution import Attribution, attribute
 from caloforge.interpretation.information import Dependence, measure_dependence
 from caloforge.interpretation.latents import Latents, draw_noise, encoded, showers_from
@@ -30,14 +31,25 @@ from caloforge.physics.observables import select, tabulate
 from caloforge.training.run import Run
 from caloforge.units import format_energy
 
-_FEWEST = 400  # showers of the test split
+_FEWEST = 400  # held-out showers
 _TRAVERSED = 2  # latents of a kind
 _SMALLEST_RANGE = 1.5  # of trained energies, last over first
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """A model, held-out showers with their shapes, and how the energy is taken out of these."""
+    """A model, held-out showers with their shapes, and how the energy is taken out of these.
+
+    Args:
+        run: the model.
+        held_out: N showers of Geant4 that it was not trained on.
+        shapes: T observables of one number a shower, by name.
+        left_out: observables that are undefined or never vary on this mesh.
+        truth: shapes of the held-out showers in units of their mean and spread at their energy.
+        scale: these means and spreads.
+        n: showers to generate for each question.
+        seed: of all draws.
+    """
 
     run: Run
     held_out: Showers
@@ -50,8 +62,23 @@ class Study:
 
     @classmethod
     def of(cls, run: Run, truth: Showers, seed: int, n: int, names: Sequence[str] | None) -> "Study":
-        if not truth.binning.same_cells(run.pipeline.binning):
-            raise BinningMismatch(run.pipeline.binning.name, truth.binning.name)
+        """The showers that the model was not trained on, with their shapes, the dependence on the energy fitted.
+
+        Args:
+            run: the model.
+            truth: showers of Geant4; those that trained the model are left out.
+            seed: of all draws.
+            n: showers to generate for each question.
+            names: observables; those of `COLUMNS` that this mesh has if None.
+
+        Raises:
+            BinningMismatch: a truth of another mesh.
+            EmptySample: fewer than 400 showers that did not train the model.
+            BadValue: conditions that the model was not trained on.
+            BadObservable: one that was asked for has no single number a shower, is undefined on this mesh, or never
+                varies.
+        """
+        require_one_mesh(run.pipeline.binning, truth.binning)
         held_out = unseen_showers(truth, run.training_ids.all)
         if len(held_out) < _FEWEST:
             raise EmptySample(f"an interpretation needs {_FEWEST} showers that did not train the model", len(held_out))
@@ -74,7 +101,14 @@ class Study:
         return bool(min(high / low, energies.max() / energies.min()) > _SMALLEST_RANGE)
 
     def traversed_energy(self, asked: float | None) -> float:
-        """The energy asked for, or the middle of the training range."""
+        """The energy asked for, or the middle of the training range.
+
+        Args:
+            asked: MeV; None for the geometric middle.
+
+        Raises:
+            BadValue: an energy outside the training range.
+        """
         low, high = self.run.pipeline.condition.energy_range.tolist()
         energy = float(np.sqrt(low * high)) if asked is None else asked
         if not low * 0.999 <= energy <= high * 1.001:
@@ -83,8 +117,16 @@ class Study:
         return energy
 
     def latents(self, latents: Latents) -> tuple[Dependence, VarianceShares]:
-        """What the noise tells of the shapes, and what varies them, about the model's own mean at each energy."""
-        noise, other = (draw_noise(self.run.model, self.n, self.seed, k) for k in (0, 4))
+        """What the noise tells of the shapes, and what varies them, about the model's own mean at each energy.
+
+        Args:
+            latents: how the noise of the model is made up.
+
+        Raises:
+            BadObservable: a shape that exists in no generated shower.
+            EmptySample: fewer than 100 showers with all shapes.
+        """
+        noise, independent = (draw_noise(self.run.model, self.n, self.seed, k) for k in (0, 4))
         energy, table = self.particles.energy, self._shapes_of(noise)
         own = ConditionalScale.fit(table, energy)
         base, names = own.centred(table, energy), (latents.names, tuple(self.shapes))
@@ -92,7 +134,7 @@ class Study:
         variance = measure_variance(
             lambda z: own.centred(self._shapes_of(z), energy),
             base,
-            (noise, other),
+            (noise, independent),
             latents.groups,
             self.truth,
             names[1],
@@ -121,7 +163,12 @@ class Study:
         return measure_dependence(means, self.truth, (names, tuple(self.shapes)), self.seed)
 
     def traversals(self, dependence: Dependence, energy: float) -> list[Traversal]:
-        """Of the latents that tell most, each of another shape."""
+        """Of the latents that tell most, each of another shape.
+
+        Args:
+            dependence: what each latent tells of each shape.
+            energy: incident energy, MeV.
+        """
         particles, n = Incident.of(self.held_out), min(self.n, 2000)
         return [
             traverse(
@@ -131,7 +178,14 @@ class Study:
         ]
 
     def of_energy(self, progress: Callable[[float], None]) -> tuple[tuple[Modulation, ...], Sensitivity | None]:
-        """Modulation and slopes; nothing where there is one energy only."""
+        """Modulation and slopes; nothing where there is one energy only.
+
+        Args:
+            progress: called with the share of the work done.
+
+        Raises:
+            EmptySample: too few showers of Geant4.
+        """
         if not self.has_range:
             return (), None
         films = modulations(self.run, Incident.of(self.held_out), self.seed)
@@ -139,9 +193,17 @@ class Study:
         return films, measure_sensitivity(self.run, self.held_out, wanted, self.n, self.seed, progress)
 
     def attribution(self, classifier: ClassifierSettings, progress: Callable[[float], None]) -> Attribution:
-        """Of as many generated showers as are held out, at their conditions."""
-        made = sample_showers(self.run.model, self.run.pipeline, Incident.of(self.held_out), self.seed)
-        return attribute(self.held_out, made, self.seed, classifier, progress)
+        """Of as many generated showers as are held out, at their conditions.
+
+        Args:
+            classifier: size and training of its networks.
+            progress: called with the share of the work done.
+
+        Raises:
+            EmptySample: fewer than 20 showers a fold.
+        """
+        generated = sample_showers(self.run.model, self.run.pipeline, Incident.of(self.held_out), self.seed)
+        return attribute(self.held_out, generated, self.seed, classifier, progress)
 
 
 def _usable(held_out: Showers, names: Sequence[str] | None) -> tuple[dict[str, Observable], tuple[str, ...]]:
@@ -159,10 +221,10 @@ def _problem(held_out: Showers, observable: Observable) -> str:
     if observable.width(held_out.binning) != 1:
         return "has several columns, not one number a shower"
     values = observable(held_out)[:, 0]
-    known = values[np.isfinite(values)]
-    if len(known) < len(values) / 2:
+    defined = values[np.isfinite(values)]
+    if len(defined) < len(values) / 2:
         return "is undefined in most of the truth's showers on this mesh"
-    return "is the same in all of the truth's showers" if np.ptp(known) == 0 else ""
+    return "is the same in all of the truth's showers" if np.ptp(defined) == 0 else ""
 
 
 def _columns(showers: Showers, shapes: Mapping[str, Observable]) -> Float[Array, "N T"]:

@@ -116,8 +116,8 @@ def traverse(
 
 def _mean(table: Float[Array, "n T"]) -> tuple[Float[Array, " T"], Float[Array, " T"]]:
     """Mean of the defined values of each column and its standard error; NaN where there are none."""
-    known = np.isfinite(table)
-    count = known.sum(axis=0).astype(np.float64)
-    mean = ratio(np.where(known, table, 0.0).sum(axis=0), count)
-    squares = np.where(known, (table - mean) ** 2, 0.0).sum(axis=0)
+    defined = np.isfinite(table)
+    count = defined.sum(axis=0).astype(np.float64)
+    mean = ratio(np.where(defined, table, 0.0).sum(axis=0), count)
+    squares = np.where(defined, (table - mean) ** 2, 0.0).sum(axis=0)
     return mean, np.sqrt(ratio(squares, count * (count - 1)))

@@ -78,13 +78,13 @@ def measure_variance(
         truth: the shapes of Geant4's showers.
         names: of the shapes.
     """
-    base, (noise, other) = np.clip(base, -_CLIP, _CLIP), noises
-    found = []
+    base, (noise, independent) = np.clip(base, -_CLIP, _CLIP), noises
+    correlations = []
     for start, end in parts.values():
-        mixed = other.clone()
+        mixed = independent.clone()
         mixed[:, start:end] = noise[:, start:end]
-        found.append(_correlation(base, np.clip(shapes(mixed), -_CLIP, _CLIP)))
-    share = np.stack(found)
+        correlations.append(_correlation(base, np.clip(shapes(mixed), -_CLIP, _CLIP)))
+    share = np.stack(correlations)
     mine, theirs = (_variance(v) for v in (base, np.clip(truth, -_CLIP, _CLIP)))
     ratio = mine[0] / theirs[0]
     return VarianceShares(
@@ -95,8 +95,8 @@ def measure_variance(
 
 def _correlation(x: Float[Array, "n T"], y: Float[Array, "n T"]) -> Float[Array, " T"]:
     """Correlation of each column of x with that of y, over the rows where both are defined."""
-    known = np.isfinite(x) & np.isfinite(y)
-    x, y = (np.where(known, v - np.nanmean(np.where(known, v, np.nan), axis=0), 0.0) for v in (x, y))
+    defined = np.isfinite(x) & np.isfinite(y)
+    x, y = (np.where(defined, v - np.nanmean(np.where(defined, v, np.nan), axis=0), 0.0) for v in (x, y))
     return (x * y).sum(axis=0) / np.sqrt((x**2).sum(axis=0) * (y**2).sum(axis=0))
 
 

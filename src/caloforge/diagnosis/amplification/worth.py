@@ -62,11 +62,19 @@ class Equivalent:
     cells: int
 
     def factor(self, training: int) -> tuple[float, float, float]:
-        """Value and interval over the number of training showers: the amplification."""
+        """Value and interval over the number of training showers: the amplification.
+
+        Args:
+            training: showers that the generator was trained on.
+        """
         return (self.value / training, self.interval[0] / training, self.interval[1] / training)
 
     def truth_needed(self, number: int) -> int:
-        """True showers with which a perfect generator would typically be known to be worth more than ``number``."""
+        """True showers with which a perfect generator would typically be known to be worth more than ``number``.
+
+        Args:
+            number: showers to be worth more than.
+        """
         return int(np.ceil(self.truth * number / self.limit))
 
 
@@ -135,10 +143,10 @@ def amplification(
     Raises:
         EmptySample: as `equivalent_showers`.
     """
-    made = generated[~np.isnan(generated)]
-    sizes = [size for size in _sizes(len(made)) if size >= _FEWEST_PER_CELL * cells]
-    curve = [equivalent_showers(truth, made[:size], cells) for size in sizes]
-    worth = equivalent_showers(truth, made, cells)
+    defined = generated[~np.isnan(generated)]
+    sizes = [size for size in _sizes(len(defined)) if size >= _FEWEST_PER_CELL * cells]
+    curve = [equivalent_showers(truth, defined[:size], cells) for size in sizes]
+    worth = equivalent_showers(truth, defined, cells)
     return Amplification(name, training, worth, (*curve, worth))
 
 
@@ -149,17 +157,22 @@ def _sizes(most: int) -> list[int]:
 
 
 def equivalent_showers(truth: Float[Array, " n"], generated: Float[Array, " m"], cells: int = 10) -> Equivalent:
-    """Equivalent number of true showers of a generated sample, for one observable (NaN is left out).
+    """Equivalent number of true showers of a generated sample, for one observable.
+
+    Args:
+        truth: its values in n true showers; NaN is left out.
+        generated: its values in m generated showers; NaN is left out.
+        cells: q, quantiles of the generated sample.
 
     Raises:
         EmptySample: fewer than 20 showers of either sample in a cell.
     """
-    known, made = truth[~np.isnan(truth)], generated[~np.isnan(generated)]
-    n, m = len(known), len(made)
+    true_values, generated_values = truth[~np.isnan(truth)], generated[~np.isnan(generated)]
+    n, m = len(true_values), len(generated_values)
     if min(n, m) < _FEWEST_PER_CELL * cells:
         raise EmptySample(f"{cells} cells need {_FEWEST_PER_CELL * cells} showers of each", n, m)
-    edges = np.unique(np.quantile(made, np.arange(1, cells) / cells))
-    p, g = (_contents(x, edges) for x in (known, made))
+    edges = np.unique(np.quantile(generated_values, np.arange(1, cells) / cells))
+    p, g = (_contents(x, edges) for x in (true_values, generated_values))
     noise, deviation = _Noise.of(p, 1 / n + 1 / m), float(((g - p) ** 2).sum())
     bias = max(deviation - noise.mean, 0.0), *noise.bias_interval(deviation)
     variance = float((p * (1 - p)).sum())

@@ -25,7 +25,11 @@ _SMALLEST_SPREAD = 1e-3  # of the column's overall spread
 
 
 def stacked(table: Mapping[str, Float[Array, "N _"]]) -> tuple[Float[Array, "N f"], tuple[str, ...]]:
-    """All columns of a table of observables side by side, with their names."""
+    """All columns of a table of observables side by side, with their names.
+
+    Args:
+        table: observable -> (N, columns) of it.
+    """
     names = [
         name if values.shape[1] == 1 else f"{name}[{k}]"
         for name, values in table.items()
@@ -54,6 +58,10 @@ class ConditionalScale:
     def fit(cls, values: Float[Array, "N f"], energy: Float[Array, " N"]) -> "ConditionalScale":
         """Fit to reference showers; columns may hold NaN, which are left out.
 
+        Args:
+            values: f columns of N reference showers.
+            energy: their incident energies, MeV.
+
         Raises:
             EmptySample: fewer than 50 showers.
         """
@@ -72,11 +80,21 @@ class ConditionalScale:
         return np.vander((logarithm - centre[0]) / centre[1], _DEGREE + 1)
 
     def centred(self, values: Float[Array, "N f"], energy: Float[Array, " N"]) -> Float[Array, "N f"]:
-        """Columns less their mean at each energy; NaN stays NaN."""
+        """Columns less their mean at each energy; NaN stays NaN.
+
+        Args:
+            values: f columns of N showers.
+            energy: their incident energies, MeV.
+        """
         return values - self._powers(np.log(np.asarray(energy, np.float64)), self.centre) @ self.mean
 
     def apply(self, values: Float[Array, "N f"], energy: Float[Array, " N"]) -> Float[Array, "N f"]:
-        """Standardised columns; NaN stays NaN."""
+        """Standardised columns; NaN stays NaN.
+
+        Args:
+            values: f columns of N showers.
+            energy: their incident energies, MeV.
+        """
         powers = self._powers(np.log(np.asarray(energy, np.float64)), self.centre)
         spread = np.sqrt(np.pi / 2) * np.maximum(powers @ self.spread, self.smallest)
         return self.centred(values, energy) / spread

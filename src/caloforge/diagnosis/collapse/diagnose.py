@@ -41,6 +41,15 @@ class Diagnosis:
     """Findings of every test, with what they were made from.
 
     ``rare``, ``latent`` and ``modes`` are empty where the test does not apply or lacks showers.
+
+    Args:
+        findings: of all tests that apply.
+        samples: training, held-out and generated showers with their features.
+        variances: a finding for each feature.
+        rare: the rarest showers; None for want of showers.
+        modes: fractions of each mode; empty where there is one mode only or showers are wanting.
+        latent: what the latent carries; None where the model has none.
+        provenance: what was compared with what.
     """
 
     findings: tuple[Finding, ...]
@@ -88,11 +97,11 @@ def diagnose_run(
     progress: Progress = lambda done, text: None,
     observables: Sequence[str] = (),
 ) -> Diagnosis:
-    """Every test that applies to a trained model, against the truth's test split.
+    """Every test that applies to a trained model, against the showers of the truth that it was not trained on.
 
     Args:
         run: the model.
-        truth: all showers of the file, split as training splits them.
+        truth: showers of Geant4; those that trained the model are left out.
         seed: of the generated showers and of the tests.
         n: showers to generate; as many as are held out if not said.
         provenance: what was compared with what.
@@ -172,7 +181,13 @@ def _particle(pdg: int) -> str:
 
 
 def latent_use(run: Run, truth: Showers, seed: int) -> LatentUse | None:
-    """What the latent of a VAE carries of these showers; nothing for other families."""
+    """What the latent of a VAE carries of these showers; nothing for other families.
+
+    Args:
+        run: the model.
+        truth: N showers held out.
+        seed: of the latents drawn.
+    """
     model = run.model
     if not isinstance(model, Cascade) or not isinstance(model.shape, ShapeVAE):
         return None

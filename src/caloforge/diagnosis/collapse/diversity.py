@@ -64,6 +64,13 @@ def find_rare(
 ) -> RareShowers:
     """The rarest 5 % of the reference, and who covers them.
 
+    Args:
+        reference: standardised features of n true showers.
+        control: of m other true showers.
+        generated: of g generated showers.
+
+    Source: arXiv:2002.09797, restricted to the largest distances.
+
     Raises:
         EmptySample: fewer than 200 showers in one of the samples.
     """
@@ -79,7 +86,15 @@ def find_rare(
 def rare_coverage(
     reference: Float[Array, "n f"], control: Float[Array, "m f"], generated: Float[Array, "g f"]
 ) -> Finding:
-    """How much less of the rare 5 % of the truth a generated sample covers than held-out truth of the same size."""
+    """How much less of the rare 5 % of the truth a generated sample covers than held-out truth of the same size.
+
+    Args:
+        reference: standardised features of n true showers.
+        control: of m other true showers.
+        generated: of g generated showers.
+
+    Source: arXiv:2002.09797, restricted to the largest distances.
+    """
     test = "Coverage of the rarest showers"
     try:
         rare = find_rare(reference, control, generated)
@@ -109,7 +124,14 @@ def _paired_difference(control: Bool[Array, " n"], generated: Bool[Array, " n"])
 
 
 def near_duplicates(control: Float[Array, "m f"], generated: Float[Array, "g f"]) -> Finding:
-    """Whether generated showers repeat each other more than showers of the truth do."""
+    """Whether generated showers repeat each other more than showers of the truth do.
+
+    Args:
+        control: standardised features of m true showers.
+        generated: of g generated showers.
+
+    Source: birthday paradox, arXiv:1706.08224.
+    """
     test = "Showers that repeat each other"
     size = min(len(control), len(generated))
     if size < _FEWEST:
@@ -138,7 +160,13 @@ def near_duplicates(control: Float[Array, "m f"], generated: Float[Array, "g f"]
 def lost_variance(
     control: Float[Array, "m f"], generated: Float[Array, "g f"], names: tuple[str, ...]
 ) -> tuple[Finding, ...]:
-    """One finding for each feature whose variance shrank, else one for all."""
+    """One finding for each feature whose variance shrank, else one for all.
+
+    Args:
+        control: standardised features of m true showers.
+        generated: of g generated showers.
+        names: of the f features.
+    """
     findings = variances(control, generated, names)
     if not findings:
         return (cannot_tell("Variance at fixed condition", "too few showers with defined observables", _FEWEST),)
@@ -149,7 +177,13 @@ def lost_variance(
 def variances(
     control: Float[Array, "m f"], generated: Float[Array, "g f"], names: tuple[str, ...]
 ) -> tuple[Finding, ...]:
-    """A finding for each feature that is defined and varies in 200 showers; the level is shared out among them."""
+    """A finding for each feature that is defined and varies in 200 showers; the level is shared out among them.
+
+    Args:
+        control: standardised features of m true showers.
+        generated: of g generated showers.
+        names: of the f features.
+    """
     pairs = [(_known(control[:, k]), _known(generated[:, k])) for k in range(len(names))]
     usable = [(n, *p) for n, p in zip(names, pairs, strict=True) if min(map(len, p)) >= _FEWEST and p[0].std() > 0]
     return tuple(_variance(name, truth, generated, len(usable)) for name, truth, generated in usable)

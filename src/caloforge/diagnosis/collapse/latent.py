@@ -145,7 +145,11 @@ def _neighbours(energy: Float[Tensor, " N"], generator: torch.Generator) -> Tens
 
 
 def judge_latent(use: LatentUse) -> Finding:
-    """Alarm where the decoder loses less than one nat a shower without the latent; see `LatentUse`."""
+    """Alarm where the decoder loses less than one nat a shower without the latent; see `LatentUse`.
+
+    Args:
+        use: what the latent carries.
+    """
     test = "Use of the latent (posterior collapse)"
     if use.n < _FEWEST:
         return cannot_tell(test, f"{use.n} showers are too few", _FEWEST)

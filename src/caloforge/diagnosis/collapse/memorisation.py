@@ -34,7 +34,15 @@ _REMEDY = "train on more showers, with augmentation, or a smaller model, and sto
 def copies_of_training(
     training: Float[Array, "n f"], held_out: Float[Array, "m f"], generated: Float[Array, "g f"]
 ) -> tuple[Finding, ...]:
-    """Two findings: closer to the training showers as a whole, and very close showers."""
+    """Two findings: closer to the training showers as a whole, and very close showers.
+
+    Args:
+        training: standardised features of n training showers.
+        held_out: of m showers held out.
+        generated: of g showers at the same conditions.
+
+    Source: Meehan et al., arXiv:2004.05675.
+    """
     sizes = (len(training), len(held_out), len(generated))
     if len(training) < _FEWEST_TRAINING or min(sizes[1:]) < _FEWEST:
         reason = "{} training, {} held-out and {} generated showers are too few".format(*sizes)
@@ -44,7 +52,14 @@ def copies_of_training(
 
 
 def likelihood_memorisation(training: Float[Array, " n"], held_out: Float[Array, " m"]) -> Finding:
-    """Whether training showers are likelier than held-out ones, from log p(shower | incident particle) of both."""
+    """Whether training showers are likelier than held-out ones.
+
+    Args:
+        training: log p(shower | incident particle) of n training showers, nats.
+        held_out: of m showers held out.
+
+    Source: membership inference, arXiv:1709.01604.
+    """
     test = "Training showers known by heart"
     sizes = (len(training), len(held_out))
     if sizes[0] < _FEWEST_TRAINING or sizes[1] < _FEWEST:

@@ -6,9 +6,8 @@ showers taken for mode j, the fractions :math:`f_i` of the modes solve
 
 .. math:: q_j = \sum_i f_i\, C_{ij} .
 
-Only showers in the core of a mode count: within the distance to the mode's nearest true shower that 90 % of its
-own showers keep. The others are one more class, neither, whose share in truth is part of :math:`C`: bad showers do not
-count as a mode because they resemble the other one even less.
+Showers outside the core of every mode are one more class, whose share in truth is part of :math:`C`
+(`caloforge.diagnosis.collapse.confusion`).
 
 Intervals are quantiles over draws of all counts from their Dirichlet posteriors (Jeffreys prior), so a mode that was
 never generated has an interval too: it starts at zero.
@@ -25,24 +24,19 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
-from sklearn.linear_model import LogisticRegression
 
+from caloforge.diagnosis.collapse.confusion import FOLDS, confusion_of
 from caloforge.diagnosis.finding import ALPHA, Effect, judge
 from caloforge.errors import EmptySample
-from caloforge.metrics.neighbours import nearest
 from caloforge.physics.mixture import best_mixture, separate_modes
 from caloforge.validation.finding import Finding, cannot_tell
 
 MODE_COLUMNS = ("response", "centre_z", "mean_r")  # energy, depth and radius
 _FAR = 8.0  # standard deviations: beyond, a shower counts as one at this distance
-_FOLDS = 5
 _DRAWS = 4000
-_CLIP = 5.0
-_RIDGE = 1e-2
 CORE = 0.9
-_CERTAIN = 1e6
 _TOLERANCE, _CONCERN = 0.2, 0.5
-_FEWEST = 5 * _FOLDS
+_FEWEST = 5 * FOLDS
 _TOO_RARE = "train with training.balance=1 (without labels training.balance_by=clusters), or a wgan"
 _TOO_FREQUENT = "train longer: this model has not learned the other modes, and training.balance cannot make up for it"
 
@@ -51,8 +45,18 @@ _TOO_FREQUENT = "train longer: this model has not learned the other modes, and t
 class ModeFraction:
     """Fraction of one mode in truth and in a generated sample.
 
-    ``ratio`` is generated over truth, with its standard error and its 95 % interval; ``efficiency`` is how often the
-    classifier knows a shower of this mode.
+    Args:
+        label: of the mode, such as a PDG number.
+        name: what to call it.
+        truth: fraction in the truth.
+        generated: fraction in the generated sample, corrected for misclassification.
+        interval: 95 % interval of that.
+        ratio: generated over truth.
+        ratio_error: its standard error.
+        ratio_interval: its 95 % interval.
+        efficiency: how often the classifier knows a shower of this mode.
+        n_truth: true showers of the mode.
+        n_generated: generated showers of all modes.
     """
 
     label: int
@@ -69,7 +73,13 @@ class ModeFraction:
 
 
 def find_modes(features: Float[Array, "N f"], names: Sequence[str], rng: np.random.Generator) -> Int[Array, " N"]:
-    """Mode of each shower from its `MODE_COLUMNS`: 0 for the most common one, and for all where there is but one."""
+    """Mode of each shower from its `MODE_COLUMNS`: 0 for the most common one, and for all where there is but one.
+
+    Args:
+        features: standardised, of N showers.
+        names: of the f features.
+        rng: of the starts of the mixtures.
+    """
     columns = [names.index(name) for name in MODE_COLUMNS if name in names]
     t = np.clip(np.nan_to_num(features[:, columns]), -_FAR, _FAR)
     mixture = best_mixture(t, rng)
@@ -84,9 +94,15 @@ def measure_modes(
     named: Mapping[int, str] | None = None,
     core: float = CORE,
 ) -> tuple[ModeFraction, ...]:
-    """Fraction of each mode; features are standardised (`ConditionalScale`), NaN counts as average.
+    """Fraction of each mode in a generated sample.
 
-    ``named``: what to call the labels; ``core``: part of a mode's own showers that are near enough to count.
+    Args:
+        truth: standardised features (`ConditionalScale`) of N showers; NaN counts as average.
+        labels: mode of each of them.
+        generated: features of M generated showers.
+        rng: of folds and of draws from the posteriors.
+        named: what to call the labels.
+        core: part of a mode's own showers that are near enough to count.
 
     Raises:
         EmptySample: a mode has fewer than 25 showers, or nothing was generated.
@@ -94,7 +110,7 @@ def measure_modes(
     names, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if len(generated) == 0 or counts.min() < _FEWEST:
         raise EmptySample(f"mode fractions need {_FEWEST} showers of each mode", int(counts.min()), len(generated))
-    confusion, taken = _classify(truth, index, generated, rng, core)
+    confusion, taken = confusion_of(truth, index, generated, rng, core)
     point = _unfold(confusion / confusion.sum(axis=1, keepdims=True), taken / taken.sum())
     drawn = _draws(confusion, taken, counts, rng)
     called = [(int(label), (named or {}).get(int(label), str(label))) for label in names]
@@ -106,6 +122,9 @@ def judge_modes(modes: tuple[ModeFraction, ...]) -> tuple[Finding, ...]:
 
     With r the generated over the true fraction the effect is :math:`1 - r`, of a mode that is too frequent
     :math:`1 - 1/r`.
+
+    Args:
+        modes: all of one sample.
     """
     return tuple(_judge(mode, ALPHA / (2 * len(modes))) for mode in modes)
 
@@ -124,74 +143,6 @@ def _judge(mode: ModeFraction, alpha: float) -> Finding:
         size, error, remedy = 1 - 1 / mode.ratio, mode.ratio_error / mode.ratio**2, _TOO_FREQUENT
     effect = Effect(size, error, mode.n_generated, _TOLERANCE, _CONCERN)
     return judge(test, effect, evidence, remedy, alpha, truth=mode.truth, generated=mode.generated)
-
-
-def _terms(features: Float[Array, "N f"]) -> Float[Array, "N p"]:
-    """1, t, t^2: what a quadratic discriminant sees."""
-    t = np.clip(np.nan_to_num(features), -_CLIP, _CLIP)
-    return np.concatenate([np.ones((len(t), 1)), t, t**2], axis=1)
-
-
-def _classify(
-    truth: Float[Array, "N f"],
-    index: Int[Array, " N"],
-    generated: Float[Array, "M f"],
-    rng: np.random.Generator,
-    core: float,
-) -> tuple[Float[Array, "c c"], Float[Array, " c"]]:
-    """Counts (true mode, taken for) of held-out truth, and of generated showers; the last class is neither."""
-    n_modes = int(index.max()) + 1
-    terms, fold = _terms(truth), _stratified_folds(index, rng)
-    taken, probability = np.empty(len(truth), np.int64), np.zeros((len(generated), n_modes))
-    for k in range(_FOLDS):
-        held_out = fold == k
-        classifier = _logistic_regression(terms[~held_out], index[~held_out], n_modes)
-        taken[held_out] = classifier.predict(terms[held_out])
-        probability += classifier.predict_proba(_terms(generated))
-    made = np.argmax(probability, axis=1)
-    for mode in range(n_modes):
-        _set_apart(mode, (truth, index, taken), (generated, made), n_modes, core)
-    confusion = np.zeros((n_modes + 1, n_modes + 1))
-    np.add.at(confusion, (index, taken), 1)
-    confusion[-1, -1] = _CERTAIN
-    return confusion, np.bincount(made, minlength=n_modes + 1).astype(np.float64)
-
-
-def _set_apart(
-    mode: int,
-    known: tuple[Float[Array, "N f"], Int[Array, " N"], Int[Array, " N"]],
-    judged: tuple[Float[Array, "M f"], Int[Array, " M"]],
-    neither: int,
-    core: float,
-) -> None:
-    """Give the class ``neither`` to what was taken for the mode and is too far from it; changes the classes."""
-    truth, index, taken = known
-    own = truth[index == mode]
-    distance = np.zeros(len(truth))
-    distance[index == mode] = nearest(own, own, same=True)
-    reach = np.quantile(distance[index == mode], core)
-    strangers = (taken == mode) & (index != mode)
-    distance[strangers] = nearest(truth[strangers], own)
-    taken[(taken == mode) & (distance > reach)] = neither
-    generated, made = judged
-    rows = np.flatnonzero(made == mode)
-    made[rows[nearest(generated[rows], own) > reach]] = neither
-
-
-def _stratified_folds(index: Int[Array, " N"], rng: np.random.Generator) -> Int[Array, " N"]:
-    """Every mode has its share in every fold, however rare."""
-    fold = np.empty(len(index), np.int64)
-    for mode in range(int(index.max()) + 1):
-        rows = rng.permutation(np.flatnonzero(index == mode))
-        fold[rows] = np.arange(len(rows)) % _FOLDS
-    return fold
-
-
-def _logistic_regression(x: Float[Array, "N p"], index: Int[Array, " N"], n_modes: int) -> LogisticRegression:
-    """Multinomial, every mode with the same total weight, a ridge on all terms."""
-    weight = (1 / np.bincount(index, minlength=n_modes))[index] / n_modes
-    strength = (2 if n_modes == 2 else 1) / _RIDGE  # of two modes only the difference of their coefficients is fitted
-    return LogisticRegression(C=strength, fit_intercept=False, max_iter=500).fit(x, index, weight)
 
 
 def _unfold(rates: Float[Array, "*R m m"], taken: Float[Array, "*R m"]) -> Float[Array, "*R m"]:

@@ -17,6 +17,10 @@ from caloforge.reporting.markup import number, paragraphs, table, text
 def write_diagnosis(diagnosis: Diagnosis, folder: Path) -> Path:
     """Write ``diagnosis.json``, a self-contained ``diagnosis.html`` and ``plots/``; each appears only when complete.
 
+    Args:
+        diagnosis: what to write.
+        folder: where to.
+
     Raises:
         UnwritablePath: the folder cannot be made or written.
     """

@@ -26,7 +26,11 @@ _SHOWN = 4
 
 
 def plots(diagnosis: Diagnosis) -> Iterator[Plot]:
-    """All pictures that this diagnosis has something for."""
+    """All pictures that this diagnosis has something for.
+
+    Args:
+        diagnosis: what to draw.
+    """
     if diagnosis.modes:
         yield Plot(
             "modes",
@@ -137,18 +141,18 @@ def _distances(diagnosis: Diagnosis) -> Figure:
         ),
     ]
     with figure(9.0, 3.4) as fig:
-        for axes, (truth, made, label) in zip(fig.subplots(1, 2), pairs, strict=True):
-            _overlay(axes, truth, made)
+        for axes, (truth, sampled, label) in zip(fig.subplots(1, 2), pairs, strict=True):
+            _overlay(axes, truth, sampled)
             axes.set(xlabel=label, ylabel="Share of showers", ylim=(0, None))
         fig.axes[0].legend(frameon=False)
         return fig
 
 
-def _overlay(axes: Axes, truth: Float[Array, " n"], made: Float[Array, " m"]) -> None:
-    edges = np.linspace(0, float(np.quantile(np.concatenate([truth, made]), 0.995)), 41)
+def _overlay(axes: Axes, truth: Float[Array, " n"], generated: Float[Array, " m"]) -> None:
+    edges = np.linspace(0, float(np.quantile(np.concatenate([truth, generated]), 0.995)), 41)
     for values, name, colour, line in (
         (truth, "Geant4, held out", TRUTH, "-"),
-        (made, "generated", look(0).colour, look(0).line),
+        (generated, "generated", look(0).colour, look(0).line),
     ):
         counts = np.histogram(np.clip(values, 0, edges[-1]), edges)[0] / len(values)
         axes.stairs(counts, edges, color=colour, ls=line, lw=1.3, label=name)

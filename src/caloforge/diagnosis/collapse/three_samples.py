@@ -1,7 +1,7 @@
 """The samples of a diagnosis: what a model was trained on, what was held out, and what it generates, as features.
 
-Training split, test split and generated showers (at the conditions of the test split) are tabulated with the same
-observables and standardised with the truth's dependence on energy (`ConditionalScale`, fitted to the training split).
+Training, held-out and generated showers (these at the conditions of the held-out ones) are tabulated with the same
+observables and standardised with the truth's dependence on energy (`ConditionalScale`, fitted to the training showers).
 """
 
 __all__ = ["COLUMNS", "Samples", "draw_samples"]
@@ -72,7 +72,14 @@ class Samples:
 def draw_samples(
     run: Run, truth: Showers, seed: int, n: int | None = None, observables: Sequence[str] = COLUMNS
 ) -> Samples:
-    """Generate ``n`` showers (as many as are held out, unless told) and tabulate all three samples.
+    """Generate showers and tabulate all three samples.
+
+    Args:
+        run: the model.
+        truth: showers of Geant4; those that trained the model are left out.
+        seed: of the generated showers.
+        n: showers to generate; as many as are held out if None.
+        observables: names of the features.
 
     Raises:
         EmptySample: fewer than 50 showers in a split.

@@ -17,7 +17,11 @@ from caloforge.units import GeV
 
 
 def draw_coverage(runs: Sequence[CoverageStudy]) -> Figure:
-    """One panel a run: measured coverage of the pairs in range, raw and recalibrated; band: one standard error."""
+    """One panel a run: measured coverage of the pairs in range, raw and recalibrated; band: one standard error.
+
+    Args:
+        runs: a panel each.
+    """
     with figure(3.1 * len(runs) + 0.6, 3.5) as fig:
         panels = fig.subplots(1, len(runs), sharey=True, squeeze=False)[0]
         for axes, run in zip(panels, runs, strict=True):
@@ -48,7 +52,11 @@ def _curve(axes: Axes, levels: Sequence[Coverage], position: int, label: str) ->
 
 
 def draw_growth(runs: Sequence[CoverageStudy]) -> Figure:
-    """For each observable: truth over the first run with its 68 and 95 % bands, and the model error of every run."""
+    """For each observable: truth over the first run with its 68 and 95 % bands, and the model error of every run.
+
+    Args:
+        runs: of models trained on the same showers.
+    """
     with figure(3.3 * len(GROWTH) + 0.6, 5.6) as fig:
         axes = fig.subplots(2, len(GROWTH), sharex=True, gridspec_kw={"height_ratios": [1.3, 1]})
         for k, name in enumerate(GROWTH):

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from caloforge.diagnosis.coverage.intervals import Deviations
+from caloforge.diagnosis.coverage.deviations import Deviations
 from caloforge.errors import BadFile, BadValue
 
 ONE_SIGMA, TWO_SIGMA = 0.6827, 0.95
@@ -33,13 +33,21 @@ _LARGEST = 1e3
 
 @dataclass(frozen=True)
 class Recalibration:
-    """Factors of the groups and where they were measured."""
+    """Factors of the groups and where they were measured.
+
+    Args:
+        factors: of each group in `GROUPS`, or of an observable of one's own.
+        source: file of the showers they were measured with.
+    """
 
     factors: Mapping[str, float]
     source: str
 
     def factor(self, observable: str) -> float:
         """Of the group that an observable belongs to.
+
+        Args:
+            observable: its name.
 
         Raises:
             BadValue: it was not measured.
@@ -59,6 +67,12 @@ def fit_recalibration(pairs: Deviations, source: str) -> Recalibration:
     """Factors from deviations within the trained range, measured with showers that are used for nothing else.
 
     An observable of one's own is a group by itself.
+
+    Args:
+        pairs: model less truth in each bin.
+        source: file of the showers, for the record.
+
+    Source: idea of Kuleshov et al., arXiv:1807.00263; see the module.
     """
     grouped = {name for names in GROUPS.values() for name in names}
     groups = {**GROUPS, **{name: (name,) for name in pairs.names if name not in grouped}}
@@ -67,7 +81,7 @@ def fit_recalibration(pairs: Deviations, source: str) -> Recalibration:
 
 def _factor(pairs: Deviations, names: tuple[str, ...]) -> float:
     """The smallest factor that covers one sigma's share, by bisection in its logarithm."""
-    group = pairs.known & np.isin(pairs.names, names)
+    group = pairs.defined & np.isin(pairs.names, names)
 
     def covered(factor: float) -> bool:
         inside = pairs.holds(ONE_SIGMA, dict.fromkeys(names, factor))
@@ -84,6 +98,10 @@ def _factor(pairs: Deviations, names: tuple[str, ...]) -> float:
 
 def load_recalibration(path: Path, folder: Path) -> Recalibration:
     """Factors of the models in ``folder`` from the ``coverage.json`` that `caloforge coverage` wrote.
+
+    Args:
+        path: of ``coverage.json``.
+        folder: of the models.
 
     Raises:
         BadFile: not such a file, or without factors of these models.

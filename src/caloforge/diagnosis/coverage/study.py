@@ -12,7 +12,8 @@ from numpy import ndarray as Array
 
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
-from caloforge.diagnosis.coverage.intervals import Coverage, Deviations, coverage, deviations, energy_bins
+from caloforge.diagnosis.coverage.deviations import Deviations, deviations, energy_bins
+from caloforge.diagnosis.coverage.intervals import Coverage, coverage
 from caloforge.diagnosis.coverage.recalibration import (
     GROUPS,
     ONE_SIGMA,
@@ -44,7 +45,11 @@ class Growth:
     expectations: tuple[Expectation, ...]
 
     def relative(self, column: int) -> Float[Array, " G"]:
-        """Model error over value; NaN where the spread is not above its Monte-Carlo part."""
+        """Model error over value; NaN where the spread is not above its Monte-Carlo part.
+
+        Args:
+            column: position in `GROWTH`.
+        """
         relative = np.array([float(e.model_error[column] / abs(e.value[column])) for e in self.expectations])
         return np.where(relative > 0, relative, np.nan)
 
@@ -77,15 +82,28 @@ class CoverageStudy:
         return self.recalibration.by_observable() if recalibrated and self.recalibration else {}
 
     def coverage(self, recalibrated: bool = False) -> list[Coverage]:
-        """In range, at each of `LEVELS`."""
+        """In range, at each of `LEVELS`.
+
+        Args:
+            recalibrated: with the factors of the recalibration.
+        """
         return coverage(self.deviations.where(True), LEVELS, self._factors(recalibrated))
 
     def holds(self, level: float, recalibrated: bool = False) -> Bool[Array, "B P"]:
-        """Whether the interval of each pair, in range and outside, holds the truth."""
+        """Whether the interval of each pair, in range and outside, holds the truth.
+
+        Args:
+            level: nominal coverage, between 0 and 1.
+            recalibrated: with the factors of the recalibration.
+        """
         return self.deviations.holds(level, self._factors(recalibrated))
 
     def growth_of(self, place: int) -> float:
-        """Median over the columns of the relative model error in one bin over its mean in range."""
+        """Median over the columns of the relative model error in one bin over its mean in range.
+
+        Args:
+            place: position of the bin.
+        """
         inside = self.deviations.where(True)
         with np.errstate(invalid="ignore", divide="ignore"):
             relative = self.deviations.model[place] / np.abs(self.deviations.value[place])
@@ -96,7 +114,7 @@ class CoverageStudy:
     def share(self) -> float:
         """Median of the model error over the statistical error in range: much below one, the coverage says little."""
         part = self.deviations.where(True)
-        return float(np.median((part.model / part.statistical)[part.known]))
+        return float(np.median((part.model / part.statistical)[part.defined]))
 
     def to_dict(self) -> dict[str, Any]:
         """What ``coverage.json`` holds."""
@@ -119,7 +137,7 @@ class CoverageStudy:
                 }
                 for i, b in enumerate(pairs.bins)
                 for j, column in enumerate(pairs.columns)
-                if pairs.known[i, j]
+                if pairs.defined[i, j]
             ],
             "growth": [
                 {

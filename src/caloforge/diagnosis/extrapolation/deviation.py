@@ -41,8 +41,16 @@ _REMEDY = (
 
 @dataclass(frozen=True)
 class Deviation:
-    """``value`` +- ``error`` of what is ``ideal`` for a perfect model; ``floor`` +- ``floor_spread`` is the distance
-    from the ideal that two samples of the truth show. ``goal`` bounds the distance; None where it has no unit for it.
+    """A measured number against what a perfect model would show.
+
+    Args:
+        value: the number.
+        error: its standard error.
+        floor: distance from the ideal that two samples of the truth show.
+        floor_spread: standard deviation of that distance.
+        ideal: the value for a perfect model.
+        goal: largest distance that is nobody's concern; None where it has no unit for it.
+        unit: of the value; empty for a ratio.
     """
 
     value: float
@@ -100,6 +108,14 @@ def _deviation(name: str, draws: Float[Array, " S"], null: Float[Array, " S"], u
 
 
 def judge_deviation(name: str, d: Deviation, energy: str, n: int) -> Finding:
+    """Pass within the goal, fail beyond it, cannot tell where showers or X0 are wanting.
+
+    Args:
+        name: one of `GOALS`.
+        d: the deviation.
+        energy: in words, for the name of the test.
+        n: true showers it was measured with.
+    """
     test = f"{TITLES[name]} at {energy}"
     if not np.isfinite([d.value, d.error]).all():
         return cannot_tell(test, "it is not defined for the generated showers")
@@ -112,7 +128,12 @@ def judge_deviation(name: str, d: Deviation, energy: str, n: int) -> Finding:
 
 
 def in_words(name: str, d: Deviation) -> str:
-    """The deviation with its error and what Geant4 against Geant4 gives."""
+    """The deviation with its error and what Geant4 against Geant4 gives.
+
+    Args:
+        name: one of `GOALS`.
+        d: the deviation.
+    """
     text = {
         "response_bias": f"bias {100 * d.value:+.2f} ± {100 * d.error:.2f} %",
         "resolution_ratio": f"ratio {d.value:.3f} ± {d.error:.3f}",

@@ -19,6 +19,10 @@ from caloforge.reporting.markup import Cell, number, table, text
 def write_extrapolation(extrapolation: Extrapolation, folder: Path) -> Path:
     """Write ``extrapolation.json``, ``extrapolation.html`` and ``plots/``; each appears only when complete.
 
+    Args:
+        extrapolation: what to write.
+        folder: where to.
+
     Raises:
         UnwritablePath: the folder cannot be made or written.
     """

@@ -36,7 +36,13 @@ _SHOWN = {  # deviation: label, factor, ideal
 
 @dataclass(frozen=True)
 class Point:
-    """A deviation at one energy (MeV), with its error or its spread over trainings."""
+    """A deviation at one energy.
+
+    Args:
+        energy: MeV.
+        value: of the deviation.
+        error: its standard error, or its spread over trainings.
+    """
 
     energy: float
     value: float
@@ -46,9 +52,13 @@ class Point:
 Line = Mapping[str, Sequence[Point]]  # deviation -> its points
 
 
-def plots(found: Extrapolation) -> Iterator[Plot]:
-    """All pictures that this test has something for."""
-    measured = [at for at in found.energies if at.samples]
+def plots(extrapolation: Extrapolation) -> Iterator[Plot]:
+    """All pictures that this test has something for.
+
+    Args:
+        extrapolation: what to draw.
+    """
+    measured = [at for at in extrapolation.energies if at.samples]
     if measured:
         yield Plot(
             "against_energy",
@@ -101,9 +111,9 @@ def against_energy(
         panels = fig.subplots(len(rows), 3, squeeze=False, sharex=True, sharey="col")
         for column, (name, (label, factor, ideal)) in zip(panels.T, _SHOWN.items(), strict=True):
             example = floors[name][0][1]
-            known = [(e, factor * d.floor) for e, d in floors[name]]
+            floor_points = [(e, factor * d.floor) for e, d in floors[name]]
             for axes, lines in zip(column, rows.values(), strict=True):
-                _frame(axes, known, factor * (example.goal or 0.0), trained)
+                _frame(axes, floor_points, factor * (example.goal or 0.0), trained)
                 for model, line in lines.items():
                     _draw_line(axes, line[name], factor, ideal, (model, names))
                 axes.set_ylabel(label.replace("{unit}", "$X_0$" if example.unit == "X0" else example.unit))

@@ -102,7 +102,12 @@ class AtEnergy:
 
 @dataclass(frozen=True, eq=False)
 class Extrapolation:
-    """A model at several energies."""
+    """A model at several energies.
+
+    Args:
+        energies: what the model does at each of them.
+        provenance: what was compared with what.
+    """
 
     energies: tuple[AtEnergy, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)

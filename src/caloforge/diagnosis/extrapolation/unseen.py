@@ -9,7 +9,8 @@ import numpy as np
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.data.source import Source
-from caloforge.errors import BadValue, BinningMismatch
+from caloforge.errors import BadValue
+from caloforge.geometry.binning import require_one_mesh
 from caloforge.preprocessing.conditions import ConditionEncoder
 from caloforge.training.run import Run
 from caloforge.units import format_energy
@@ -20,23 +21,27 @@ WINDOW = 0.1  # about an energy: within this part of it
 def showers_near(run: Run, sources: Mapping[str, Source], energy: float) -> Showers:
     """Showers within 10 % of ``energy`` (MeV) that did not train the model; none where all of them did.
 
+    Args:
+        run: the model.
+        sources: files of showers by name.
+        energy: MeV.
+
     Raises:
         BadValue: no source has a shower at this energy, or they are of particles or directions the model does not know.
         BinningMismatch: a source has another mesh than the model.
     """
-    known, found, ends = run.pipeline.condition, [], []
+    condition, batches, ends = run.pipeline.condition, [], []
     for source in sources.values():
-        if not source.binning.same_cells(run.pipeline.binning):
-            raise BinningMismatch(run.pipeline.binning.name, source.binning.name)
+        require_one_mesh(run.pipeline.binning, source.binning)
         for batch in source.batches():
             near = np.abs(batch.incident_energy / energy - 1) <= WINDOW
             ends += [float(batch.incident_energy.min()), float(batch.incident_energy.max())]
-            found.append((batch[near], ~np.isin(batch.ids, run.training_ids.all)[near]))
-    if not any(len(near) for near, _ in found):
+            batches.append((batch[near], ~np.isin(batch.ids, run.training_ids.all)[near]))
+    if not any(len(near) for near, _ in batches):
         raise BadValue("energy", format_energy(energy), _remedy(sources, energy, ends))
-    kept = Showers.concatenate([near[unseen] for near, unseen in found])
-    _require_known(known, kept)
-    return kept
+    showers = Showers.concatenate([near[unseen] for near, unseen in batches])
+    _require_known(condition, showers)
+    return showers
 
 
 def _remedy(sources: Mapping[str, Source], energy: float, ends: list[float]) -> str:
@@ -44,8 +49,8 @@ def _remedy(sources: Mapping[str, Source], energy: float, ends: list[float]) -> 
     return f"{has}; give a file with --truth that caloforge simulate --energy {format_energy(energy)} makes"
 
 
-def _require_known(known: ConditionEncoder, showers: Showers) -> None:
+def _require_known(condition: ConditionEncoder, showers: Showers) -> None:
     """Particle and direction; the energy may be anything."""
     incident = Incident.of(showers)
-    energy = np.clip(incident.energy.astype(np.float64), *known.energy_range.tolist())
-    known.check_range(Incident(energy, incident.pdg, incident.theta, incident.phi))
+    energy = np.clip(incident.energy.astype(np.float64), *condition.energy_range.tolist())
+    condition.check_range(Incident(energy, incident.pdg, incident.theta, incident.phi))
