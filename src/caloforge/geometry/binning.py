@@ -26,7 +26,17 @@ _NO_LAYER = "0"  # how CaloChallenge XML writes the r edges of a layer without c
 
 @dataclass(frozen=True)
 class Layer:
-    """One readout layer: increasing ``r_edges`` in mm, ``n_alpha`` sectors, ``z_edges`` in mm where known."""
+    """One readout layer.
+
+    Args:
+        id: as in the CaloChallenge's XML; ids may have gaps.
+        r_edges: edges of the rings, increasing, mm.
+        n_alpha: sectors.
+        z_edges: depths of front and back, mm; None where unknown.
+
+    Raises:
+        BadValue: edges that do not increase from 0 or more, or no sector.
+    """
 
     id: int
     r_edges: tuple[float, ...]
@@ -142,6 +152,9 @@ class Binning:
         """Whether both are the same mesh: equal ids, rings and sectors, and depths where both know them.
 
         Everything that joins or compares showers asks this; names, particles and unknown depths do not matter.
+
+        Args:
+            mesh: to compare with.
         """
         if len(self.layers) != len(mesh.layers):
             return False
@@ -151,11 +164,21 @@ class Binning:
         )
 
     def with_depths_of(self, mesh: "Binning") -> "Binning":
-        """This mesh, or the other of the `same_cells` if only that one knows its depths."""
+        """This mesh, or ``mesh`` if only that one knows its depths.
+
+        Args:
+            mesh: one of the `same_cells`.
+        """
         return mesh if self.z_edges is None else self
 
     def flat_index(self, layer: Int[Array, " n"], r: Float[Array, " n"], alpha: Float[Array, " n"]) -> Int[Array, " n"]:
-        """Cell that contains each point (``r`` in mm, ``alpha`` in rad), or -1 where no cell does."""
+        """Cell that contains each point, or -1 where no cell does.
+
+        Args:
+            layer: position of the layer.
+            r: distance from the axis, mm.
+            alpha: azimuth, rad.
+        """
         index = np.full(len(layer), -1)
         for position, (shape, start) in enumerate(zip(self.layers, self.layer_starts, strict=False)):
             here = np.flatnonzero(layer == position)
@@ -168,6 +191,9 @@ class Binning:
 
     def layer_at_depth(self, z: Float[Array, " n"]) -> Int[Array, " n"]:
         """Position of the layer that contains each depth (mm), or -1.
+
+        Args:
+            z: depths, mm.
 
         Raises:
             BadValue: the mesh has no depth.
@@ -192,7 +218,11 @@ class Binning:
 
     @classmethod
     def from_xml(cls, text: str, source: str | Path = "binning XML") -> "Binning":
-        """Read CaloChallenge XML from text; ``source`` is named in errors.
+        """Read CaloChallenge XML from text.
+
+        Args:
+            text: XML.
+            source: what errors call it.
 
         Raises:
             BadFile: not XML, or not a binning.
@@ -236,6 +266,10 @@ def _read_layers(elements: Iterable[ElementTree.Element]) -> Iterable[Layer]:
 
 def require_one_mesh(first: Binning, second: Binning) -> None:
     """Refuse to compare or join what does not lie on one mesh, see `Binning.same_cells`.
+
+    Args:
+        first: mesh of some showers.
+        second: mesh of others.
 
     Raises:
         BinningMismatch: the cells differ.

@@ -16,6 +16,9 @@ DETECTORS = ("par04-siw", "par04-scipb", "lar-barrel", "pbwo4-crystals", "siw-hc
 def detector(name: str) -> Detector:
     """The detector of that name, or of the YAML file at that path.
 
+    Args:
+        name: of a preset, or the path of a YAML file.
+
     Raises:
         UnknownName: neither a preset nor a path of a YAML file.
         BadFile: a file that does not describe a detector, or one that takes the name of a preset for another stack.
@@ -32,7 +35,11 @@ def detector(name: str) -> Detector:
 
 
 def is_preset(stack: Detector) -> bool:
-    """Whether this is one of the presets, slab by slab."""
+    """Whether this is one of the presets, slab by slab.
+
+    Args:
+        stack: any detector.
+    """
     return stack.name in DETECTORS and stack == _preset(stack.name)
 
 

@@ -24,7 +24,11 @@ _FIRST = 12  # slabs in the view of the first layers
 
 
 def properties(detector: Detector) -> dict[str, Any]:
-    """What `caloforge inspect` says of a detector; lengths in mm, the critical energy in MeV."""
+    """What `caloforge inspect` says of a detector; lengths in mm, the critical energy in MeV.
+
+    Args:
+        detector: any stack.
+    """
     return {
         "detector": detector.name,
         "shape": "planar" if detector.inner_radius is None else "cylindrical",
@@ -67,6 +71,10 @@ def draw(detector: Detector, binning: Binning | None = None) -> Figure:
 
     Planes and shells are cut at y = 0; the beam comes from the left along the arrow. Of the mesh the layers and rings
     are drawn, as they lie for a particle perpendicular to the face.
+
+    Args:
+        detector: any stack.
+        binning: the mesh over it; none is drawn if None.
     """
     figure = Figure(figsize=(15, 6), layout="constrained")
     whole, middle, front = figure.subplots(1, 3, width_ratios=[1, 1.4, 1])

@@ -135,7 +135,11 @@ def _slabs(layout: _Layout) -> tuple[Slab, ...]:
 
 
 def detector_to_yaml(detector: Detector) -> str:
-    """YAML that reads back as the same detector, repeated layers written once."""
+    """YAML that reads back as the same detector, repeated layers written once.
+
+    Args:
+        detector: any stack.
+    """
     tree: dict[str, Any] = {"name": detector.name, "half_width": detector.half_width}
     if detector.inner_radius is not None:
         tree["inner_radius"] = detector.inner_radius

@@ -84,7 +84,16 @@ class Material:
 
     @classmethod
     def from_atoms(cls, name: str, density: float, atoms: dict[str, float]) -> "Material":
-        """From a chemical formula: ``from_atoms("PWO", 8.28, {"Pb": 1, "W": 1, "O": 4})``; errors as above."""
+        """From a chemical formula: ``from_atoms("PWO", 8.28, {"Pb": 1, "W": 1, "O": 4})``.
+
+        Args:
+            name: any that is not a NIST name.
+            density: g/cm3.
+            atoms: element symbols and their numbers in the formula.
+
+        Raises:
+            BadValue: as `Material`.
+        """
         elements = _tables()["elements"]
         mass = {symbol: n * elements.get(symbol, (0, 1.0))[1] for symbol, n in atoms.items()}
         total = sum(mass.values()) or 1.0
@@ -137,6 +146,10 @@ def symbols() -> list[str]:
 def find_material(name: str, own: tuple[Material, ...] = ()) -> Material:
     """The material of that name, among the detector's own ones or NIST's.
 
+    Args:
+        name: NIST's, or that of one of ``own``.
+        own: the detector's own materials.
+
     Raises:
         BadValue: no such material; the sentence names similar ones.
     """
@@ -154,7 +167,13 @@ def find_material(name: str, own: tuple[Material, ...] = ()) -> Material:
 
 @cache
 def bulk(material: Material) -> Bulk:
-    """Bulk properties, from the PDG's table where it has the material, else by the formulas above."""
+    """Bulk properties, from the PDG's table where it has the material, else by the formulas above.
+
+    Args:
+        material: by composition.
+
+    Source: PDG, Review of Particle Physics 2024; X0 after Tsai, Rev. Mod. Phys. 46 (1974) 815.
+    """
     per_x0 = per_rm = per_lambda = mean_z = mean_a = 0.0
     for symbol, fraction in material.fractions:
         z, mass = _tables()["elements"][symbol]

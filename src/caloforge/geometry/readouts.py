@@ -93,7 +93,11 @@ READOUTS: dict[str, Callable[[], Binning]] = {
 
 
 def default_readout(detector: Detector) -> Binning:
-    """The mesh of a preset; for a detector of one's own, layers of whole planes and rings of 0.4 Molière radii."""
+    """The mesh of a preset; for a detector of one's own, layers of whole planes and rings of 0.4 Molière radii.
+
+    Args:
+        detector: a preset, or one's own.
+    """
     if is_preset(detector):
         return readout(_DEFAULT[detector.name])
     r_edges = tuple(round(0.4 * i * detector.moliere_radius, 3) for i in range(10))
@@ -116,6 +120,9 @@ def _layer_edges(detector: Detector) -> list[float]:
 
 def readout(name: str) -> Binning:
     """The mesh of that name, or of the XML file at that path.
+
+    Args:
+        name: of a readout, or the path of a CaloChallenge XML file.
 
     Raises:
         UnknownName: neither a readout nor an XML path.

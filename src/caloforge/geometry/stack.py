@@ -27,7 +27,16 @@ _SCATTERING_ENERGY = 21.2052 * MeV  # m_e c^2 sqrt(4 pi / alpha)
 
 @dataclass(frozen=True)
 class Slab:
-    """One layer of the stack: material (NIST's or the detector's own), thickness in mm, and whether it is read."""
+    """One layer of the stack.
+
+    Args:
+        material: NIST's name, or that of one of the detector's own.
+        thickness: mm.
+        sensitive: whether its energy is read.
+
+    Raises:
+        BadValue: a thickness that is not positive.
+    """
 
     material: str
     thickness: float
@@ -87,7 +96,11 @@ class Detector:
         return np.flatnonzero([slab.sensitive for slab in self.slabs])
 
     def bulk_of(self, slab: Slab) -> Bulk:
-        """Bulk properties of a slab's material."""
+        """Bulk properties of a slab's material.
+
+        Args:
+            slab: one of the stack.
+        """
         return bulk(find_material(slab.material, self.materials))
 
     def _mean(self, of: Callable[[Bulk], float]) -> float:
@@ -128,7 +141,12 @@ class Detector:
         return sum(part for part, slab in zip(loss, self.slabs, strict=True) if slab.sensitive) / sum(loss)
 
     def depth_at(self, x: Float[Array, " n"], z: Float[Array, " n"]) -> Float[Array, " n"]:
-        """Depth of points behind the face, mm; the beam enters at the origin, the normal is z."""
+        """Depth of points behind the face, mm; the beam enters at the origin, the normal is z.
+
+        Args:
+            x: across the normal, mm.
+            z: along the normal, mm.
+        """
         if self.inner_radius is None:
             return z
         return np.hypot(x, z + self.inner_radius) - self.inner_radius

@@ -30,9 +30,15 @@ LOWEST, HIGHEST = 1 * keV, 1e5 * GeV  # range of Geant4's physics lists
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Incident kinetic energies between ``low`` and ``high`` MeV.
+    """Incident kinetic energies, all the same or between two ends.
+
+    Args:
+        low: MeV.
+        high: MeV; equal to ``low`` where the shape is fixed.
+        shape: uniform in E, in ln E (log), or fixed.
 
     Raises:
+        UnknownName: a shape other than fixed, log and uniform.
         BadValue: an empty range, or energies outside those of Geant4's physics lists (1 keV to 100 TeV).
     """
 
@@ -58,7 +64,12 @@ class Spectrum:
         return low if self.shape == "fixed" else f"{low}:{high}:{self.shape}"
 
     def sample(self, n: int, generator: np.random.Generator) -> Float[Array, " n"]:
-        """``n`` energies in MeV; the first of them do not depend on ``n``."""
+        """``n`` energies in MeV; the first of them do not depend on ``n``.
+
+        Args:
+            n: showers.
+            generator: of the random numbers.
+        """
         u = generator.random(n)
         if self.shape == "log":
             return self.low * (self.high / self.low) ** u
@@ -67,6 +78,9 @@ class Spectrum:
 
 def parse_spectrum(text: str) -> Spectrum:
     """The spectrum from text: ``50GeV``, ``1GeV:100GeV:log`` or ``1GeV:100GeV:uniform``.
+
+    Args:
+        text: as on the command line.
 
     Raises:
         BadValue: not of that form, an energy without a unit, an empty range, an energy out of range.
@@ -87,6 +101,9 @@ def parse_spectrum(text: str) -> Spectrum:
 
 def parse_particle(name: str) -> int:
     """PDG number of a particle that Geant4 can be shot with here: one of `PARTICLES`.
+
+    Args:
+        name: as the PDG writes it, such as ``e-`` or ``pi+``.
 
     Raises:
         UnknownName: nobody knows this particle.
@@ -133,18 +150,30 @@ class Mixture:
         return ",".join(f"{particle_name(pdg)}:{fraction}" for pdg, fraction in pairs)
 
     def sample(self, n: int, generator: np.random.Generator) -> Int[Array, " n"]:
-        """PDG numbers of ``n`` showers; the first of them do not depend on ``n``."""
+        """PDG numbers of ``n`` showers; the first of them do not depend on ``n``.
+
+        Args:
+            n: showers.
+            generator: of the random numbers.
+        """
         drawn = np.searchsorted(np.cumsum(self.fractions)[:-1], generator.random(n), side="right")
         return np.array(self.particles, np.int32)[drawn]
 
 
 def particle_name(pdg: int) -> str:
-    """As on the command line: ``e-`` ... ``K-``; the number of a particle that is not among `PARTICLES`."""
-    return next((name for name, known in PARTICLES.items() if known == pdg), str(pdg))
+    """As on the command line: ``e-`` ... ``K-``; the number of a particle that is not among `PARTICLES`.
+
+    Args:
+        pdg: PDG number.
+    """
+    return next((name for name, number in PARTICLES.items() if number == pdg), str(pdg))
 
 
 def parse_beam_particles(text: str) -> int | Mixture:
     """PDG number of one particle (``e-``), or the mixture of several (``e-:0.99,mu-:0.01``).
+
+    Args:
+        text: as on the command line.
 
     Raises:
         UnknownName: nobody knows one of them.
@@ -204,6 +233,10 @@ class Beam:
 
         Incident energies and angles are rounded to float32, as files hold them. The particles of a mixture, the
         energies and the angles are drawn independently of each other.
+
+        Args:
+            n: showers.
+            seed: of energies, angles, particles and of Geant4's engine.
 
         Raises:
             BadValue: ``n`` or ``seed`` is not a natural number.

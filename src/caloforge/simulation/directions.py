@@ -22,7 +22,12 @@ AngleShape = Literal["fixed", "uniform", "solid-angle"]
 
 @dataclass(frozen=True)
 class Angles:
-    """Angles between ``low`` and ``high`` rad.
+    """Angles, all the same or between two ends.
+
+    Args:
+        low: rad.
+        high: rad; equal to ``low`` where the shape is fixed.
+        shape: uniform in the angle, in its cosine (solid-angle), or fixed.
 
     Raises:
         BadValue: an empty range.
@@ -50,7 +55,12 @@ class Angles:
         return low if self.shape == "fixed" else f"{low}:{high}:{self.shape}"
 
     def sample(self, n: int, generator: np.random.Generator) -> Float[Array, " n"]:
-        """``n`` angles in rad; the first of them do not depend on ``n``."""
+        """``n`` angles in rad; the first of them do not depend on ``n``.
+
+        Args:
+            n: showers.
+            generator: of the random numbers.
+        """
         u = generator.random(n)
         if self.shape == "solid-angle":
             return np.arccos(math.cos(self.low) + (math.cos(self.high) - math.cos(self.low)) * u)
@@ -62,6 +72,9 @@ PERPENDICULAR = Angles(0.0, 0.0)
 
 def parse_angles(text: str) -> Angles:
     """Angles from text: ``30deg``, ``0deg:30deg:uniform`` or ``0deg:30deg:solid-angle``.
+
+    Args:
+        text: as on the command line.
 
     Raises:
         BadValue: not of that form, an angle without a unit, an empty range.
@@ -81,13 +94,26 @@ def parse_angles(text: str) -> Angles:
 
 
 def direction(theta: float, phi: float) -> tuple[float, float, float]:
-    """Unit vector of a direction; z is the normal of the face, inwards."""
+    """Unit vector of a direction; z is the normal of the face, inwards.
+
+    Args:
+        theta: angle to the normal, rad.
+        phi: azimuth about the normal, rad.
+    """
     return math.sin(theta) * math.cos(phi), math.sin(theta) * math.sin(phi), math.cos(theta)
 
 
 def to_axis_frame(
     x: Float[Array, " n"], y: Float[Array, " n"], z: Float[Array, " n"], theta: float, phi: float
 ) -> tuple[Float[Array, " n"], Float[Array, " n"], Float[Array, " n"]]:
-    """Points in the frame whose z is the direction: turned by -phi about z, then by -theta about y, as in Par04."""
+    """Points in the frame whose z is the direction: turned by -phi about z, then by -theta about y, as in Par04.
+
+    Args:
+        x: of n points in the detector's frame, mm.
+        y: likewise.
+        z: along the normal of the face, mm.
+        theta: angle of the axis to the normal, rad.
+        phi: azimuth of the axis, rad.
+    """
     across, y_axis = math.cos(phi) * x + math.sin(phi) * y, math.cos(phi) * y - math.sin(phi) * x
     return math.cos(theta) * across - math.sin(theta) * z, y_axis, math.sin(theta) * across + math.cos(theta) * z

@@ -18,9 +18,18 @@ TABLES_END = 20 * MeV  # below, hadrons rest on the data files alone
 
 @dataclass(frozen=True)
 class PhysicsList:
-    """One list: its title in the provenance, its processes, its range cut, kinetic energies it covers in MeV.
+    """One list of Geant4.
 
     Geant4's kernel gives a bare electromagnetic constructor a range cut of 1 mm; complete lists set 0.7 mm themselves.
+
+    Args:
+        title: in the provenance.
+        hadronic: whether it has hadronic processes.
+        official_only: whether it needs Geant4's official datasets.
+        cut: range cut for secondaries, mm.
+        commands: for Geant4 before its start.
+        low: lowest kinetic energy it covers, MeV.
+        high: highest kinetic energy it covers, MeV.
     """
 
     title: str
@@ -104,11 +113,17 @@ class Physics:
     def check_beam(self, pdg: int, name: str, low: float, high: float) -> None:
         """That the list has this particle at these kinetic energies.
 
+        Args:
+            pdg: PDG number of the particle.
+            name: of the particle, for the sentence.
+            low: lowest kinetic energy, MeV.
+            high: highest kinetic energy, MeV.
+
         Raises:
             BadValue: a hadron with a list of electromagnetic processes, or energies outside the range of the list.
         """
         if pdg in HADRONS.values() and not self.list.hadronic:
-            lists = ", ".join(name for name, known in PHYSICS_LISTS.items() if known.hadronic)
+            lists = ", ".join(name for name, physics_list in PHYSICS_LISTS.items() if physics_list.hadronic)
             raise BadValue("particle", name, f"{self.name} has no hadronic processes; use one of {lists}")
         for energy in (low, high):
             if not self.list.low <= energy <= self.list.high:
@@ -117,6 +132,11 @@ class Physics:
 
     def check_data(self, data: DataSource, pdg: int, low: float) -> None:
         """That these data files suffice.
+
+        Args:
+            data: the files that Geant4 would read.
+            pdg: PDG number of the particle.
+            low: lowest kinetic energy, MeV.
 
         Raises:
             BadValue: the list needs official datasets, or hadrons start where the built-in tables are all there is.

@@ -16,6 +16,10 @@ _TOUCH = 1e-6 * mm  # depths nearer than this are equal
 def check_readout(detector: Detector, binning: Binning) -> Int[Array, " n"]:
     """Position of the mesh layer that holds the middle of each sensitive slab, or -1.
 
+    Args:
+        detector: with n sensitive slabs.
+        binning: the mesh, with depths.
+
     Raises:
         BadValue: the mesh has no depth, or no sensitive slab lies in it.
     """
@@ -37,5 +41,14 @@ def _overlap(detector: Detector, binning: Binning) -> Bool[Array, "n L"]:
 
 
 def needs_points(detector: Detector, primaries: Primaries, binning: Binning) -> bool:
-    """Whether the depth of each step, not its slab, decides its layer: inclined mesh, or slabs thicker than layers."""
+    """Whether the depth of each step, not its slab, decides its layer: inclined mesh, or slabs thicker than layers.
+
+    Args:
+        detector: the stack.
+        primaries: with their angles and the frame of the mesh.
+        binning: the mesh, with depths.
+
+    Raises:
+        BadValue: the mesh has no depth.
+    """
     return (primaries.angles is not None and primaries.mesh == "axis") or bool(_overlap(detector, binning).any())

@@ -59,6 +59,11 @@ class Ledger(g4.G4UserSteppingAction):  # type: ignore[misc]
         engine.manager.SetUserAction(self)
 
     def UserSteppingAction(self, step: Any) -> None:  # noqa: N802 Geant4's name
+        """Add the step's deposit, and what leaves the world with it.
+
+        Args:
+            step: Geant4's.
+        """
         self.sums[_DEPOSITED] += step.GetTotalEnergyDeposit()
         after = step.GetPostStepPoint()
         if after.GetStepStatus() == g4.fWorldBoundary:
@@ -67,7 +72,11 @@ class Ledger(g4.G4UserSteppingAction):  # type: ignore[misc]
             self.sums[where] += after.GetKineticEnergy() + self._rest(particle)
 
     def shoot(self, primaries: Primaries) -> Balance:
-        """Where the energy of every shot goes."""
+        """Where the energy of every shot goes.
+
+        Args:
+            primaries: n of them.
+        """
         rows = np.zeros((len(primaries), 3))
 
         def close(index: int) -> None:

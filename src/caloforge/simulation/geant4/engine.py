@@ -50,13 +50,13 @@ class Engine:
         self.stack, self.actions = Stack(detector, layers, points), Actions()
         self.manager = g4.G4RunManagerFactory.CreateRunManager(g4.G4RunManagerType.SerialOnly)
         self.stack.hadronic = physics.list.hadronic
-        self.physics, self.kept = build_physics(physics)
+        self.physics, self.referenced = build_physics(physics)
         for command in (*COMMANDS, *physics.commands):
             g4.G4UImanager.GetUIpointer().ApplyCommand(command)
         for part in (self.stack, self.physics, self.actions):
             self.manager.SetUserInitialization(part)
         self.manager.Initialize()
-        self.kept += apply_limits(physics)
+        self.referenced += apply_limits(physics)
 
     @property
     def version(self) -> str:
@@ -67,7 +67,12 @@ class Engine:
     def shoot(
         self, primaries: Primaries, each: Callable[[int], None]
     ) -> tuple[Float[Array, "n V"], Float[Array, " n"]]:
-        """Cell energies (float32) and the energy in all sensitive slabs, in the mesh or not, of every shot; MeV."""
+        """Cell energies (float32) and the energy in all sensitive slabs, in the mesh or not, of every shot; MeV.
+
+        Args:
+            primaries: n of them.
+            each: called with the index of every finished shower.
+        """
         cells = np.zeros((len(primaries), self.binning.n_voxels), np.float32)
         total = np.zeros(len(primaries))
 
@@ -115,9 +120,22 @@ class Gun(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
         self.primaries: Primaries | None = None
 
     def load(self, primaries: Primaries) -> None:
+        """Make ready for a run.
+
+        Args:
+            primaries: one for each event.
+        """
         self.primaries = primaries
 
     def GeneratePrimaries(self, event: Any) -> None:  # noqa: N802 Geant4's name
+        """Seed the engine and shoot the event's particle.
+
+        Args:
+            event: Geant4's.
+
+        Raises:
+            Geant4Failed: nothing is loaded.
+        """
         if self.primaries is None:
             raise Geant4Failed("the gun is not loaded; call Engine.shoot")
         index = event.GetEventID()
@@ -144,6 +162,11 @@ class EventEnd(g4.G4UserEventAction):  # type: ignore[misc]
         self.call: Callable[[int], None] = lambda index: None
 
     def EndOfEventAction(self, event: Any) -> None:  # noqa: N802 Geant4's name
+        """Call back.
+
+        Args:
+            event: Geant4's.
+        """
         self.call(event.GetEventID())
 
 

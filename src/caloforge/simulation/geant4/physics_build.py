@@ -25,25 +25,32 @@ class _Electromagnetic(g4.G4VModularPhysicsList):  # type: ignore[misc]
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.kept = [CONSTRUCTORS[name]()]
-        self.RegisterPhysics(self.kept[0])
+        self.referenced = [CONSTRUCTORS[name]()]
+        self.RegisterPhysics(self.referenced[0])
 
 
 def build_physics(physics: Physics) -> tuple[Any, list[Any]]:
-    """The physics list, before the start, and what must stay referenced with it."""
+    """The physics list, before the start, and what must stay referenced with it.
+
+    Args:
+        physics: list, cuts and limits.
+    """
     built = COMPLETE[physics.name]() if physics.name in COMPLETE else _Electromagnetic(physics.name)
-    kept = []
+    referenced = []
     if physics.max_step is not None:
-        kept.append(g4.G4StepLimiterPhysics())
-        built.RegisterPhysics(kept[0])
+        referenced.append(g4.G4StepLimiterPhysics())
+        built.RegisterPhysics(referenced[0])
     built.SetVerboseLevel(0)
-    return built, kept
+    return built, referenced
 
 
 def apply_limits(physics: Physics) -> list[Any]:
     """After the start: the range cut, and the longest step of charged particles; what must stay referenced.
 
     ``SetDefaultCutValue`` before the start has no effect on a list that is made in Python.
+
+    Args:
+        physics: list, cuts and limits.
     """
     g4.G4UImanager.GetUIpointer().ApplyCommand(f"/run/setCut {physics.production_cut} mm")
     if physics.max_step is None:

@@ -30,7 +30,14 @@ MARGIN = 10 * mm  # of vacuum around the stack
 
 @dataclass(frozen=True)
 class Steps:
-    """The event's steps in one layer: deposits in MeV, twice x and y (and z where needed) of their middles in mm."""
+    """The event's steps in one layer.
+
+    Args:
+        deposit: MeV.
+        x: twice that of the step's middle, mm.
+        y: likewise.
+        z: likewise, where it is needed.
+    """
 
     deposit: list[float] = field(default_factory=list)
     x: list[float] = field(default_factory=list)
@@ -51,15 +58,28 @@ class Scorer(g4.G4VPrimitiveScorer):  # type: ignore[misc]
         self.SetFilter(selection)
 
     def Initialize(self, collections: Any) -> None:  # noqa: N802 Geant4's name
-        """Nothing to prepare, but Geant4 asks."""
+        """Nothing to prepare, but Geant4 asks.
+
+        Args:
+            collections: Geant4's.
+        """
 
     def EndOfEvent(self, collections: Any) -> None:  # noqa: N802 Geant4's name
-        """Nothing to close, but Geant4 asks."""
+        """Nothing to close, but Geant4 asks.
+
+        Args:
+            collections: Geant4's.
+        """
 
     def ProcessHits(self, step: Any, history: Any) -> bool:  # noqa: N802 Geant4's name
-        """Geant4 passes one and the same step object for ever: find out how to read it once, on the first step."""
+        """Geant4 passes one and the same step object for ever: find out how to read it once, on the first step.
+
+        Args:
+            step: Geant4's.
+            history: Geant4's; not used.
+        """
         record: Any = recorder(step, self.steps.deposit, self.steps.x, self.steps.y)
-        self.kept = step, step.GetPreStepPoint(), step.GetPostStepPoint()
+        self.referenced = step, step.GetPreStepPoint(), step.GetPostStepPoint()
         self.ProcessHits = record  # type: ignore[method-assign]
         return record(step, history)
 
@@ -97,7 +117,7 @@ class Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
         self.detector, self.layers = detector, dict(zip(detector.sensitive.tolist(), layers.tolist(), strict=True))
         self.steps = {layer: Steps() for layer in sorted(set(self.layers.values()))}
         self.points = points
-        self.kept: list[Any] = []
+        self.referenced: list[Any] = []
         self.read: list[tuple[int, Any]] = []
 
     def Construct(self) -> Any:  # noqa: N802 Geant4's name
@@ -113,8 +133,8 @@ class Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
         nist = g4.G4NistManager.Instance()
         material_of_slab = self.own[material] if material in self.own else nist.FindOrBuildMaterial(material)
         logical = g4.G4LogicalVolume(solid, material_of_slab, name)
-        place = g4.G4PVPlacement(turn, g4.G4ThreeVector(0, 0, z), logical, name, mother, False, len(self.kept))
-        self.kept += [solid, logical, place, turn]
+        place = g4.G4PVPlacement(turn, g4.G4ThreeVector(0, 0, z), logical, name, mother, False, len(self.referenced))
+        self.referenced += [solid, logical, place, turn]
         return logical, place
 
     def ConstructSDandField(self) -> None:  # noqa: N802 Geant4's name
@@ -126,11 +146,11 @@ class Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
                 sensitive.RegisterPrimitive(scorer)
                 if self.points:
                     _note_depth(scorer)
-                self.kept.append(scorer)
+                self.referenced.append(scorer)
             g4.G4SDManager.GetSDMpointer().AddNewDetector(sensitive)
             for logical in volumes:
                 logical.SetSensitiveDetector(sensitive)
-            self.kept.append(sensitive)
+            self.referenced.append(sensitive)
 
     def _scorers(self, layer: int, light: bool) -> list[Scorer]:
         photons = g4.G4SDParticleWithEnergyFilter(f"photons{layer}", 0.0, PHOTON_LIMIT if light else float("inf"))
@@ -149,7 +169,11 @@ def _is_light(volumes: list[Any]) -> bool:
 
 
 def world_solid(detector: Detector) -> Any:
-    """A box with room for the detector, centred where the beam meets the face."""
+    """A box with room for the detector, centred where the beam meets the face.
+
+    Args:
+        detector: the stack.
+    """
     side, depth, radius = detector.half_width, detector.depth, detector.inner_radius
     if radius is None:
         return g4.G4Box("world", side + MARGIN, side + MARGIN, depth + MARGIN)
@@ -160,6 +184,10 @@ def slab_solid(detector: Detector, i: int) -> tuple[Any, float, Any]:
     """The solid of a slab, the z of its centre (mm), and its rotation or None.
 
     Only the half of a shell that faces the beam is built, so that nothing is counted on the far side.
+
+    Args:
+        detector: the stack.
+        i: position of the slab.
     """
     side, (front, back) = detector.half_width, detector.faces[i : i + 2].tolist()
     radius = detector.inner_radius
@@ -171,7 +199,11 @@ def slab_solid(detector: Detector, i: int) -> tuple[Any, float, Any]:
 
 
 def build_material(material: Material) -> Any:
-    """A material by composition, in Geant4."""
+    """A material by composition, in Geant4.
+
+    Args:
+        material: with mass fractions of elements; Geant4 gets them normalised.
+    """
     built = g4.G4Material(material.name, material.density * g4.g / g4.cm3, len(material.fractions))
     total = sum(fraction for _, fraction in material.fractions)
     for symbol, fraction in material.fractions:

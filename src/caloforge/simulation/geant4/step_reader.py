@@ -24,7 +24,14 @@ Doubles = tuple[ctypes.c_double, ...]
 
 
 def recorder(step: Any, deposit: list[float], x: list[float], y: list[float]) -> Record:
-    """A function for ``ProcessHits`` that appends deposit (MeV) and twice x and y of the middle (mm) of every step."""
+    """A function for ``ProcessHits`` that appends what every step deposits and where.
+
+    Args:
+        step: Geant4's one step object.
+        deposit: gets MeV.
+        x: gets twice the x of the step's middle, mm.
+        y: gets twice its y, mm.
+    """
     fields = _in_place(step)
     return _by_method(step, deposit, x, y) if fields is None else _by_field(fields, deposit, x, y)
 

@@ -55,6 +55,11 @@ class Medium:
 def medium(detector: Detector) -> Medium:
     """The effective medium of a detector.
 
+    Args:
+        detector: a planar stack.
+
+    Source: hep-ex/0001020, section 4.
+
     Raises:
         BadValue: a material that the table does not hold.
     """

@@ -21,7 +21,13 @@ from caloforge.units import GeV
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """Longitudinal parameters of showers: T in radiation lengths, alpha, and the average alpha at these energies."""
+    """Longitudinal parameters of n showers.
+
+    Args:
+        maximum: depth T of the maximum, radiation lengths.
+        alpha: shape of the gamma distribution.
+        mean_alpha: the average alpha at these energies.
+    """
 
     maximum: Float[Array, " n"]
     alpha: Float[Array, " n"]
@@ -33,16 +39,32 @@ class Profile:
         return (self.alpha - 1) / self.maximum
 
     def scaled(self, depth: Float[Array, " m"]) -> Float[Array, "n m"]:
-        """Depth in units of the shower's own centre of gravity, as a depth of the average shower: the paper's tau."""
+        """Depth in units of the shower's own centre of gravity, as a depth of the average shower: the paper's tau.
+
+        Args:
+            depth: radiation lengths.
+
+        Source: hep-ex/0001020, appendix A.
+        """
         centre = self.maximum * self.alpha / (self.alpha - 1)
         return depth / (centre * (self.mean_alpha - 1) / self.mean_alpha)[:, None]
 
     def share(self, depths: Float[Array, " edges"]) -> Float[Array, "n periods"]:
-        """Share of the energy between consecutive depths."""
+        """Share of the energy between consecutive depths.
+
+        Args:
+            depths: increasing, radiation lengths.
+        """
         return np.diff(_gamma_share(self.alpha[:, None], self.beta[:, None] * depths), axis=1)
 
     def spots(self, stuff: Medium) -> "Profile":
-        """The profile of the number of spots, which lies earlier and is wider."""
+        """The profile of the number of spots, which lies earlier and is wider.
+
+        Args:
+            stuff: the medium.
+
+        Source: hep-ex/0001020, appendix A.
+        """
         sampling = np.isfinite(stuff.sampling_frequency)
         t, a = (0.813 + 0.0019 * stuff.z, 0.844 + 0.0026 * stuff.z) if sampling else _homogeneous_spots(stuff.z)
         return Profile(self.maximum * t, np.maximum(self.alpha * a, 1.05), self.mean_alpha)
@@ -65,9 +87,16 @@ def _homogeneous_spots(z: float) -> tuple[float, float]:
 
 
 def profile(stuff: Medium, energy: Float[Array, " n"], normal: Float[Array, "n 2"]) -> Profile:
-    """Fluctuated longitudinal parameters for incident energies in MeV; ``normal`` holds two standard normals a shower.
+    """Fluctuated longitudinal parameters; zeros for ``normal`` give the average shower.
 
     Zeros give the average shower.
+
+    Args:
+        stuff: the medium.
+        energy: incident energies, MeV.
+        normal: two standard normals a shower.
+
+    Source: hep-ex/0001020, appendix A.
     """
     ln_y = np.log(energy / stuff.critical_energy)
     passive, inverse = 1 - stuff.e_mip, 1 / stuff.sampling_frequency
@@ -91,7 +120,15 @@ def _homogeneous_spread(ln_y: Float[Array, " n"]) -> tuple[Float[Array, " n"], F
 def radial(
     stuff: Medium, energy: Float[Array, "n 1"], tau: Float[Array, "n m"]
 ) -> tuple[Float[Array, "n m"], Float[Array, "n m"], Float[Array, "n m"]]:
-    """Weight p of the core, radii of core and tail in Molière radii, at scaled depths; energies in MeV."""
+    """Weight p of the core, radii of core and tail in Molière radii, at scaled depths.
+
+    Args:
+        stuff: the medium.
+        energy: incident energies, MeV.
+        tau: depth over the shower's own centre of gravity, see `Profile.scaled`.
+
+    Source: hep-ex/0001020, appendix A.
+    """
     ln_e, z = np.log(energy / GeV), stuff.z
     core = 0.0251 + 0.00319 * ln_e + (0.1162 - 0.000381 * z) * tau
     k = tau - 0.645

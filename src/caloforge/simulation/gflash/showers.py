@@ -58,6 +58,9 @@ def tuning_of(detector: Detector) -> Tuning:
     sampling fraction (Livan, Vercesi and Wigmans, CERN 95-02); it is too small for slabs as thin as silicon. For a
     homogeneous one c = 0.
 
+    Args:
+        detector: a planar stack.
+
     Raises:
         BadValue: a material that the parametrisation does not know.
     """
@@ -102,6 +105,10 @@ def simulate(
 
 def check(detector: Detector, primaries: Primaries) -> None:
     """Refuse what the parametrisation does not describe.
+
+    Args:
+        detector: the stack.
+        primaries: particles, energies and angles.
 
     Raises:
         BadValue: another particle than e- and e+, an energy outside `RANGE`, inclined showers, a cylinder.

@@ -25,7 +25,11 @@ _DIGEST = re.compile(r"[0-9a-f]{16}")
 
 @dataclass(frozen=True)
 class ArrayTask:
-    """ArrayTask ``index`` of ``count``, from 1: shards index, index + count, ... of the request.
+    """One job of an array: shards index, index + count, ... of the request.
+
+    Args:
+        index: from 1 to ``count``.
+        count: jobs of the array.
 
     Raises:
         BadValue: an index outside 1 to count.
@@ -42,6 +46,9 @@ class ArrayTask:
 def parse_task(text: str) -> ArrayTask:
     """The part from text such as ``3/8``.
 
+    Args:
+        text: ``i/n``.
+
     Raises:
         BadValue: not of that form, or i outside 1 to n.
     """
@@ -53,7 +60,15 @@ def parse_task(text: str) -> ArrayTask:
 
 @dataclass(frozen=True)
 class ArrayStatus:
-    """How far a job array is: the folder, the number of its shards, and the names of the missing ones."""
+    """How far a job array is.
+
+    Args:
+        folder: of the shards.
+        total: number of shards.
+        missing: file names of those that are not complete.
+        facts: of the request, from the manifest.
+        names: file names of all shards, in order.
+    """
 
     folder: Path
     total: int
@@ -73,9 +88,20 @@ def simulate_task(
     progress: Callable[[Progress], None] = ignore,
     command: str | None = None,
 ) -> ArrayStatus:
-    """Simulate one part into the folder ``output.shards``, which all parts of the array share; see `produce`.
+    """Simulate one part into the folder ``output.shards``, which all parts of the array share.
 
     Shards that are there are not simulated again. Nothing is merged: that is `merge_shards`, once all parts are over.
+
+    Args:
+        request: what the whole array simulates.
+        part: which job of the array this is.
+        output: the file that `merge_shards` will make.
+        workers: processes on this machine.
+        shard_size: showers in a shard, the same in all jobs; default as `produce`.
+        mantissa_bits: bits of the mantissa of cell energies to keep.
+        overwrite: whether the output may exist.
+        progress: called at the start, then after every shower, from a thread.
+        command: the command line, for the provenance.
 
     Raises:
         BadValue: as `produce`, or more parts than shards.
@@ -119,6 +145,9 @@ def _holds(path: Path, n: int) -> bool:
 
 def array_status(folder: str | Path) -> ArrayStatus:
     """How far the job array with this folder of shards is; a complete request wins over abandoned ones.
+
+    Args:
+        folder: ``OUTPUT.shards`` of the jobs.
 
     Raises:
         BadFile: no job array worked here, or shards of more than one request lie here and none or several are complete.

@@ -42,7 +42,14 @@ from caloforge.simulation.tables.em_data import find_data
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a production is; the time still needed goes with the energy (MeV), not with the number of showers."""
+    """How far a production is; the time still needed goes with the energy (MeV), not with the number of showers.
+
+    Args:
+        showers: finished.
+        n: asked for.
+        energy: of the finished ones, MeV.
+        total_energy: of all, MeV.
+    """
 
     showers: int
     n: int
@@ -51,14 +58,28 @@ class Progress:
 
 
 def ignore(progress: Progress) -> None:
-    """What to do with the progress when nobody asks."""
+    """What to do with the progress when nobody asks.
+
+    Args:
+        progress: how far the production is.
+    """
 
 
 @dataclass(frozen=True)
 class Request:
     """What is asked for; two equal requests have the same showers.
 
+    Args:
+        detector: the stack.
+        beam: particles, energies and angles.
+        binning: the mesh, with depths.
+        n: showers.
+        seed: same seed, same showers.
+        mesh: whether the mesh follows the ``axis`` of each shower or stays with the ``detector``.
+        physics: list, cuts and limits.
+
     Raises:
+        UnknownName: a frame of the mesh other than these two.
         BadValue: no shower asked for, a negative seed, a mesh that does not fit the detector, or a particle or energy
             that the physics list does not cover.
     """
@@ -109,7 +130,13 @@ class Request:
         }
 
     def shards(self, folder: Path, size: int, facts: dict[str, Any]) -> list[Shard]:
-        """The request cut into files, named by a digest of all that decides their showers."""
+        """The request cut into files, named by a digest of all that decides their showers.
+
+        Args:
+            folder: of the files.
+            size: showers in a shard.
+            facts: those of the request, which the digest covers.
+        """
         identity = [facts, repr(self.detector), self.binning.to_xml(), repr(self.beam), size]
         digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
         primaries = replace(self.beam.primaries(self.n, self.seed), mesh=self.mesh)
@@ -171,7 +198,17 @@ def complete(
     progress: Callable[[Progress], None] = ignore,
     executor: Executor | None = None,
 ) -> None:
-    """Simulate those of the shards that no earlier call wrote; arguments and errors as `produce`."""
+    """Simulate those of the shards that no earlier call wrote.
+
+    Args:
+        shards: of one request.
+        workers: processes on this machine.
+        progress: called at the start, then after every shower, from a thread.
+        executor: where to simulate instead of this machine.
+
+    Raises:
+        Geant4Failed: a Geant4 process died; finished shards stay.
+    """
     missing = [shard for shard in shards if not is_complete(shard)]
     run_all(missing, workers, _Counter(shards, missing, progress).add, executor)
 
@@ -179,7 +216,16 @@ def complete(
 def simulate(
     request: Request, workers: int = 1, progress: Callable[[Progress], None] = ignore
 ) -> tuple[Showers, Provenance]:
-    """Simulate in processes of their own, leaving no file: the showers and their provenance; arguments as `produce`."""
+    """Simulate in processes of their own, leaving no file: the showers and their provenance.
+
+    Args:
+        request: what to simulate.
+        workers: processes on this machine.
+        progress: called at the start, then after every shower, from a thread.
+
+    Raises:
+        BadValue, Geant4Missing, Geant4Failed: as `produce`.
+    """
     with tempfile.TemporaryDirectory(prefix="caloforge-") as folder:
         path = produce(request, Path(folder, "showers.h5"), workers, progress=progress)
         with ShowerFile(path) as file:
@@ -187,7 +233,18 @@ def simulate(
 
 
 def checked_size(request: Request, workers: int, shard_size: int | None, mantissa_bits: int) -> int:
-    """The shard size, after everything that can be refused without simulating was looked at."""
+    """The shard size, after everything that can be refused without simulating was looked at.
+
+    Args:
+        request: what to simulate.
+        workers: processes on this machine.
+        shard_size: showers in a shard; about a 16th of them and at most 200 if None.
+        mantissa_bits: bits of the mantissa of cell energies to keep.
+
+    Raises:
+        Geant4Missing: geant4-pybind is not installed.
+        BadValue: workers, shard size or mantissa bits out of range.
+    """
     if importlib.util.find_spec("geant4_pybind") is None:
         raise Geant4Missing
     size = min(200, max(10, math.ceil(request.n / 16))) if shard_size is None else shard_size

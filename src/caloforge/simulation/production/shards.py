@@ -18,7 +18,15 @@ from caloforge.simulation.production.worker import Shard
 
 @contextmanager
 def shard_folder(output: Path, overwrite: bool) -> Iterator[Path]:
-    """The folder beside the output; making it shows that the output can be written. Removed if nothing is in it."""
+    """The folder beside the output; making it shows that the output can be written. Removed if nothing is in it.
+
+    Args:
+        output: file of the whole production.
+        overwrite: whether the output may exist.
+
+    Raises:
+        UnwritablePath: the output exists or cannot be written.
+    """
     require_new(output, overwrite)
     folder = output.absolute().with_name(f"{output.name}.shards")  # absolute: a cluster's workers run elsewhere
     try:
@@ -34,7 +42,11 @@ def shard_folder(output: Path, overwrite: bool) -> Iterator[Path]:
 
 
 def is_complete(shard: Shard) -> bool:
-    """Whether an earlier call wrote this shard; a damaged file does not count."""
+    """Whether an earlier call wrote this shard; a damaged file does not count.
+
+    Args:
+        shard: with the path of its file.
+    """
     try:
         with ShowerFile(shard.path) as file:
             return len(file) == len(shard.primaries)
@@ -44,6 +56,11 @@ def is_complete(shard: Shard) -> bool:
 
 def join(paths: Sequence[Path], output: Path, provenance: dict[str, Any]) -> None:
     """Stream shards in order into the output; ``provenance`` says how many mantissa bits to keep.
+
+    Args:
+        paths: of the shards, in order.
+        output: HDF5 file of showers.
+        provenance: of the production; it says how many mantissa bits to keep.
 
     Raises:
         BadFile: a shard is missing or damaged.

@@ -37,7 +37,17 @@ _BANNER = re.compile(r"\*{9,}\s*Geant4 version Name.*?\*{9,}", re.DOTALL)
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """Part of a request: everything that a process needs to simulate it into ``path``."""
+    """Part of a request: everything that a process needs to simulate it.
+
+    Args:
+        index: of the part, from 0.
+        path: of the file to write.
+        detector: the stack.
+        binning: the mesh.
+        primaries: particles, energies, seeds.
+        label: digest of the request.
+        physics: list, cuts and limits.
+    """
 
     index: int
     path: Path
@@ -48,7 +58,15 @@ class Shard:
     physics: Physics = OPTION_0
 
     def simulate(self, each: Listener) -> None:
-        """Simulate in this process and write the file; it appears under its name only when complete."""
+        """Simulate in this process and write the file; it appears under its name only when complete.
+
+        Args:
+            each: called with the index of every finished shower.
+
+        Raises:
+            Geant4Missing: geant4-pybind is not installed.
+            UnwritablePath: the file cannot be written.
+        """
         showers, facts = simulate_showers(self.detector, self.primaries, self.binning, each, self.physics)
         write_showers(self.path, showers, self.detector.name, {"request": self.label, "cost": asdict(facts)})
 
@@ -73,7 +91,11 @@ class Worker:
         )
 
     def run(self, shard: Shard, each: Listener = lambda index: None) -> Path:
-        """Simulate one shard; ``each`` hears the index (in the shard) of every finished shower.
+        """Simulate one shard.
+
+        Args:
+            shard: what to simulate.
+            each: called with the index, in the shard, of every finished shower.
 
         Raises:
             Geant4Failed: the process died or reported an error; the sentence says which shard, how and why.
@@ -152,7 +174,11 @@ def _remedy(code: int, physics: Physics) -> str:
 
 
 def last_words(log: str) -> str:
-    """What Geant4 said in its last fatal exception, else the last line behind its banner; at most 300 characters."""
+    """What Geant4 said in its last fatal exception, else the last line behind its banner; at most 300 characters.
+
+    Args:
+        log: all that the process wrote.
+    """
     log = _BANNER.sub("", log)
     fatal = re.findall(r"issued by\s*:\s*(.*?)\*{3}", log, flags=re.DOTALL)
     lines = [line.strip() for line in log.splitlines() if line.strip(" -*")]
@@ -162,6 +188,9 @@ def last_words(log: str) -> str:
 
 def run_shard(shard: Shard) -> Path:
     """Simulate one shard in a process that lives only for it: the task for executors other than this machine's.
+
+    Args:
+        shard: what to simulate.
 
     Raises:
         Geant4Failed: that process died.

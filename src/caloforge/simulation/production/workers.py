@@ -40,7 +40,12 @@ class WorkerPool:
         self._failed = False
 
     def submit(self, shard: Shard, report: Report) -> "Future[Path]":
-        """Queue a shard; ``report(shard, index)`` is called in a thread for every shower that is finished."""
+        """Queue a shard.
+
+        Args:
+            shard: what to simulate.
+            report: called in a thread with the shard and the index of every finished shower.
+        """
         return self._threads.submit(self._run, shard, report)
 
     def _run(self, shard: Shard, report: Report) -> Path:
@@ -136,9 +141,12 @@ def _run_elsewhere(shards: Sequence[Shard], report: Report, executor: Executor) 
 
 @contextmanager
 def dask_executor(address: str) -> Iterator[Executor]:
-    """The executor of the cluster whose scheduler listens at ``address``, such as ``tcp://node:8786``.
+    """The executor of a cluster of dask.
 
     Its workers need caloforge with Geant4, and the folder of the output at the same path.
+
+    Args:
+        address: where its scheduler listens, such as ``tcp://node:8786``.
 
     Raises:
         BadValue: dask is not installed, or nobody answers at that address.

@@ -98,6 +98,9 @@ def find_data(cache: Path | None = None, hadrons: bool = False) -> DataSource:
 def write_tables(cache: Path | None = None) -> Path:
     """The built-in tables as a Geant4 data folder in the cache: written beside and renamed, reused when complete.
 
+    Args:
+        cache: parent of the folder; the user's cache if None.
+
     Raises:
         UnwritablePath: the cache cannot be written.
     """
@@ -108,6 +111,9 @@ def write_tables(cache: Path | None = None) -> Path:
 
 def write_hadron_tables(cache: Path | None = None) -> Path:
     """The approximate hadronic tables as a Geant4 data folder in the cache, as `write_tables`.
+
+    Args:
+        cache: parent of the folder; the user's cache if None.
 
     Raises:
         UnwritablePath: the cache cannot be written.

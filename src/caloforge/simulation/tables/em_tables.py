@@ -32,6 +32,10 @@ def write_folder(folder: Path, packed: bytes) -> None:
 
     The table of nuclear states has the proton only; ``empty`` serves for the datasets without built-in tables.
 
+    Args:
+        folder: to make.
+        packed: bytes of ``em_tables.npz``.
+
     Raises:
         OSError: the folder exists or cannot be written.
     """

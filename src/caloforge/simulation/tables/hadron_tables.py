@@ -92,7 +92,12 @@ def elements() -> list[Element]:
 
 
 def neutron(element: Element, energy: Values) -> dict[str, Values]:
-    """Cross sections in barn: ``el``, ``inel`` (all but elastic and capture) and ``cap``."""
+    """Cross sections in barn: ``el``, ``inel`` (all but elastic and capture) and ``cap``.
+
+    Args:
+        element: the target.
+        energy: kinetic energies in the laboratory, MeV.
+    """
     return {"el": _elastic(element, energy), "inel": _nonelastic(element, energy), "cap": _capture(element, energy)}
 
 
@@ -134,6 +139,10 @@ def photonuclear(element: Element, energy: Values) -> Values:
     width :math:`0.026 E^{1.91}` (RIPL-2, IAEA-TECDOC-1506), its integral the Thomas-Reiche-Kuhn sum 60 NZ/A MeV mb,
     from the separation energy on; Levinger's quasi-deuteron (L = 6.5) with the Pauli blocking of Chadwick et al.,
     Phys. Rev. C 44 (1991) 814. Deformation is not considered.
+
+    Args:
+        element: the target; hydrogen has none.
+        energy: of the photon, MeV.
     """
     if element.z == 1:
         return np.zeros_like(energy)
@@ -195,6 +204,9 @@ def _rms(a: float) -> float:
 
 def write_hadron_folder(folder: Path) -> None:
     """Write ``neutron``, ``proton`` ... and ``gamma`` with one file for each element into the new ``folder``.
+
+    Args:
+        folder: to make.
 
     Raises:
         OSError: the folder exists or cannot be written.

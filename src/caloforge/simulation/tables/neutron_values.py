@@ -22,7 +22,14 @@ SOURCES = "neutrons below 20 MeV: optical model (Koning and Delaroche) with Haus
 
 @dataclass(frozen=True, eq=False)
 class Fast:
-    """Total and non-elastic cross section in barn at laboratory energies in MeV, and the ``source`` of both."""
+    """Cross sections of fast neutrons on one element.
+
+    Args:
+        source: of both cross sections.
+        energy: kinetic energies in the laboratory, MeV.
+        total: barn.
+        nonelastic: barn.
+    """
 
     source: str
     energy: Float[Array, " n"]
@@ -37,6 +44,6 @@ def fast_neutrons() -> dict[int, Fast]:
     header, *rows = csv.reader(text.splitlines())
     energy = np.array(header[3:], float)
     return {
-        int(total[0]): Fast(total[1], energy, np.array(total[3:], float), np.array(other[3:], float))
-        for total, other in zip(rows[::2], rows[1::2], strict=True)
+        int(total[0]): Fast(total[1], energy, np.array(total[3:], float), np.array(nonelastic[3:], float))
+        for total, nonelastic in zip(rows[::2], rows[1::2], strict=True)
     }
