@@ -19,7 +19,8 @@ from caloforge.errors import BadValue, Geant4Failed, UnwritablePath
 from caloforge.simulation.beam import Mixture
 from caloforge.simulation.physics_lists import Physics
 from caloforge.simulation.production import worker as worker_module
-from caloforge.simulation.production.request import Progress, produce, simulate
+from caloforge.simulation.production.progress import Progress
+from caloforge.simulation.production.request import produce, simulate
 from caloforge.simulation.production.worker import Shard, Worker, last_words
 from caloforge.simulation.production.workers import WorkerPool
 from caloforge.simulation.tables.em_data import ELECTROMAGNETIC, find_data

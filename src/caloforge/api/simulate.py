@@ -21,7 +21,8 @@ from caloforge.simulation.beam import Beam, Mixture, parse_beam_particles
 from caloforge.simulation.gflash import produce as gflash_file
 from caloforge.simulation.physics_lists import Physics, default_physics
 from caloforge.simulation.primaries import Mesh
-from caloforge.simulation.production.request import Progress, Request, ignore, produce
+from caloforge.simulation.production.progress import Progress, ignore
+from caloforge.simulation.production.request import Request, produce
 from caloforge.units import parse_energy, parse_length
 
 ENGINES = ("geant4", "gflash")

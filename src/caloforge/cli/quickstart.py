@@ -38,7 +38,8 @@ from caloforge.reporting.markup import paragraphs
 from caloforge.reporting.section import Plot, Section
 from caloforge.rng import integer_seeds
 from caloforge.simulation.beam import Beam, parse_spectrum
-from caloforge.simulation.production.request import Progress, Request, simulate
+from caloforge.simulation.production.progress import Progress
+from caloforge.simulation.production.request import Request, simulate
 from caloforge.training.run import Run, load_run
 from caloforge.training.train import can_resume, train_run
 from caloforge.units import GeV

@@ -25,7 +25,8 @@ from caloforge.simulation.gflash import produce as gflash_file
 from caloforge.simulation.physics_lists import PHYSICS_LISTS, Physics, default_physics
 from caloforge.simulation.primaries import Mesh
 from caloforge.simulation.production.array import ArrayStatus, ArrayTask, parse_task, simulate_task
-from caloforge.simulation.production.request import Progress, Request, produce
+from caloforge.simulation.production.progress import Progress
+from caloforge.simulation.production.request import Request, produce
 from caloforge.simulation.production.workers import dask_executor
 from caloforge.units import parse_energy, parse_length
 

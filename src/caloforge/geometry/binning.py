@@ -6,7 +6,7 @@ CaloChallenge (arXiv:2410.21611), whose XML is read and written; an optional att
 calorimeter's face) lets a mesh be laid over a detector, and tools that do not know it ignore it.
 """
 
-__all__ = ["Layer", "Binning", "require_one_mesh"]
+__all__ = ["Binning", "Layer", "require_one_mesh"]
 
 import math
 import xml.etree.ElementTree as ElementTree
@@ -20,47 +20,9 @@ from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 from caloforge.errors import BadFile, BadValue, BinningMismatch
+from caloforge.geometry.layer import Layer
 
 _NO_LAYER = "0"  # how CaloChallenge XML writes the r edges of a layer without cells
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One readout layer.
-
-    Args:
-        id: as in the CaloChallenge's XML; ids may have gaps.
-        r_edges: edges of the rings, increasing, mm.
-        n_alpha: sectors.
-        z_edges: depths of front and back, mm; None where unknown.
-
-    Raises:
-        BadValue: edges that do not increase from 0 or more, or no sector.
-    """
-
-    id: int
-    r_edges: tuple[float, ...]
-    n_alpha: int
-    z_edges: tuple[float, float] | None = None
-
-    def __post_init__(self) -> None:
-        edges = np.asarray(self.r_edges)
-        if len(edges) < 2 or edges[0] < 0 or not np.all(np.diff(edges) > 0) or not np.isfinite(edges).all():
-            raise BadValue(
-                f"r_edges of layer {self.id}", self.r_edges, "give two or more increasing radii in mm, from 0"
-            )
-        if self.n_alpha < 1:
-            raise BadValue(f"n_alpha of layer {self.id}", self.n_alpha, "give at least one sector")
-        if self.z_edges is not None and not self.z_edges[0] < self.z_edges[1]:
-            raise BadValue(f"z_edges of layer {self.id}", self.z_edges, "give two increasing depths in mm")
-
-    @property
-    def n_r(self) -> int:
-        return len(self.r_edges) - 1
-
-    @property
-    def n_voxels(self) -> int:
-        return self.n_r * self.n_alpha
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,11 @@
 r"""The beam: which particles, with which energies, from where; and the list of primaries that a request stands for.
 
-Energies are kinetic and in MeV. A spectrum between :math:`E_1` and :math:`E_2` is uniform in :math:`E` or in
-:math:`\ln E`.
+Energies are kinetic and in MeV.
 """
 
 __all__ = ["Beam", "Mixture", "Primaries", "Spectrum", "parse_beam_particles", "parse_particle", "parse_spectrum"]
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -19,84 +17,12 @@ from caloforge.errors import BadValue, UnknownName
 from caloforge.simulation.directions import PERPENDICULAR, Angles
 from caloforge.simulation.physics_lists import HADRONS
 from caloforge.simulation.primaries import Primaries
-from caloforge.units import GeV, deg, format_energy, keV, parse_energy
+from caloforge.simulation.spectrum import Spectrum, parse_spectrum
+from caloforge.units import deg
 
-Shape = Literal["fixed", "log", "uniform"]
 PARTICLES = {"e-": 11, "e+": -11, "gamma": 22, "mu-": 13, "mu+": -13, **HADRONS}
 STEEPEST = 85 * deg  # from the normal
 _ROUNDING = 1e-6
-LOWEST, HIGHEST = 1 * keV, 1e5 * GeV  # range of Geant4's physics lists
-
-
-@dataclass(frozen=True)
-class Spectrum:
-    """Incident kinetic energies, all the same or between two ends.
-
-    Args:
-        low: MeV.
-        high: MeV; equal to ``low`` where the shape is fixed.
-        shape: uniform in E, in ln E (log), or fixed.
-
-    Raises:
-        UnknownName: a shape other than fixed, log and uniform.
-        BadValue: an empty range, or energies outside those of Geant4's physics lists (1 keV to 100 TeV).
-    """
-
-    low: float
-    high: float
-    shape: Shape = "fixed"
-
-    def __post_init__(self) -> None:
-        if self.shape not in get_args(Shape):
-            raise UnknownName("shape of a spectrum", self.shape, get_args(Shape))
-        if self.shape == "fixed" and self.low != self.high:
-            raise BadValue("energy range", (self.low, self.high), "a fixed energy has equal ends, in MeV")
-        if self.shape != "fixed" and not self.low < self.high:
-            raise BadValue("energy range", self.text, "give the lower energy first")
-        for energy in (self.low, self.high):
-            if not LOWEST <= energy <= HIGHEST:
-                raise BadValue("energy", format_energy(energy), "stay between 1keV and 100TeV, as Geant4 does")
-
-    @property
-    def text(self) -> str:
-        """As on the command line: ``50GeV`` or ``1GeV:100GeV:log``."""
-        low, high = format_energy(self.low), format_energy(self.high)
-        return low if self.shape == "fixed" else f"{low}:{high}:{self.shape}"
-
-    def sample(self, n: int, generator: np.random.Generator) -> Float[Array, " n"]:
-        """``n`` energies in MeV; the first of them do not depend on ``n``.
-
-        Args:
-            n: showers.
-            generator: of the random numbers.
-        """
-        u = generator.random(n)
-        if self.shape == "log":
-            return self.low * (self.high / self.low) ** u
-        return self.low + (self.high - self.low) * u
-
-
-def parse_spectrum(text: str) -> Spectrum:
-    """The spectrum from text: ``50GeV``, ``1GeV:100GeV:log`` or ``1GeV:100GeV:uniform``.
-
-    Args:
-        text: as on the command line.
-
-    Raises:
-        BadValue: not of that form, an energy without a unit, an empty range, an energy out of range.
-        UnknownName: a shape other than log and uniform.
-    """
-    parts = text.split(":")
-    if len(parts) == 1:
-        return Spectrum(parse_energy(text), parse_energy(text))
-    if len(parts) != 3:
-        raise BadValue("energy", text, "write one energy (50GeV) or a range with its shape (1GeV:100GeV:log)")
-    low, high, shape = parse_energy(parts[0]), parse_energy(parts[1]), parts[2].strip()
-    if shape == "log":
-        return Spectrum(low, high, "log")
-    if shape == "uniform":
-        return Spectrum(low, high, "uniform")
-    raise UnknownName("shape of a spectrum", shape, ["log", "uniform"])
 
 
 def parse_particle(name: str) -> int:

@@ -13,7 +13,8 @@ from typing import Any
 from caloforge.data.writer import ShowerWriter
 from caloforge.files import require_new
 from caloforge.simulation.gflash import showers as gflash
-from caloforge.simulation.production.request import Progress, Request, ignore
+from caloforge.simulation.production.progress import Progress, ignore
+from caloforge.simulation.production.request import Request
 
 _BATCH = 1024
 

@@ -16,7 +16,8 @@ from typing import Any
 from caloforge.data.store import ShowerFile
 from caloforge.errors import BadFile, BadValue
 from caloforge.files import replace_when_complete, require_new
-from caloforge.simulation.production.request import Progress, Request, checked_size, complete, ignore
+from caloforge.simulation.production.progress import Progress, ignore
+from caloforge.simulation.production.request import Request, checked_size, complete
 from caloforge.simulation.production.shards import join, shard_folder
 from caloforge.simulation.production.worker import Shard
 

@@ -4,7 +4,7 @@ Cells and conditions depend on the request (detector, readout, beam, number, see
 on any number of workers and any shard size. The provenance says when and how fast they were made, and so differs.
 """
 
-__all__ = ["Progress", "Request", "checked_size", "complete", "ignore", "produce", "simulate"]
+__all__ = ["Request", "checked_size", "complete", "produce", "simulate"]
 
 import hashlib
 import importlib.metadata
@@ -13,7 +13,6 @@ import json
 import math
 import shutil
 import tempfile
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -33,36 +32,12 @@ from caloforge.geometry.layout import detector_to_yaml
 from caloforge.simulation.beam import Beam, particle_name
 from caloforge.simulation.physics_lists import OPTION_0, Physics
 from caloforge.simulation.primaries import Mesh
+from caloforge.simulation.production.progress import Counter, Progress, ignore
 from caloforge.simulation.production.shards import is_complete, join, shard_folder
 from caloforge.simulation.production.worker import Shard
 from caloforge.simulation.production.workers import run_all
 from caloforge.simulation.readout_fit import check_readout
 from caloforge.simulation.tables.em_data import find_data
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a production is; the time still needed goes with the energy (MeV), not with the number of showers.
-
-    Args:
-        showers: finished.
-        n: asked for.
-        energy: of the finished ones, MeV.
-        total_energy: of all, MeV.
-    """
-
-    showers: int
-    n: int
-    energy: float
-    total_energy: float
-
-
-def ignore(progress: Progress) -> None:
-    """What to do with the progress when nobody asks.
-
-    Args:
-        progress: how far the production is.
-    """
 
 
 @dataclass(frozen=True)
@@ -210,7 +185,7 @@ def complete(
         Geant4Failed: a Geant4 process died; finished shards stay.
     """
     missing = [shard for shard in shards if not is_complete(shard)]
-    run_all(missing, workers, _Counter(shards, missing, progress).add, executor)
+    run_all(missing, workers, Counter(shards, missing, progress).add, executor)
 
 
 def simulate(
@@ -254,24 +229,3 @@ def checked_size(request: Request, workers: int, shard_size: int | None, mantiss
         raise BadValue("number of workers", workers, "give at least one")
     trim_mantissa(np.zeros(1, np.float32), mantissa_bits)
     return size
-
-
-class _Counter:
-    """Adds up finished showers, whichever thread reports them."""
-
-    def __init__(self, shards: Sequence[Shard], missing: Sequence[Shard], progress: Callable[[Progress], None]) -> None:
-        self._tell, self._lock = progress, threading.Lock()
-        self._n, self._total = (
-            sum(len(s.primaries) for s in shards),
-            sum(float(s.primaries.energy.sum()) for s in shards),
-        )
-        self._showers = self._n - sum(len(s.primaries) for s in missing)
-        self._energy = self._total - sum(float(s.primaries.energy.sum()) for s in missing)
-        progress(Progress(self._showers, self._n, self._energy, self._total))
-
-    def add(self, shard: Shard, index: int) -> None:
-        """One more shower is finished."""
-        with self._lock:
-            self._showers += 1
-            self._energy += float(shard.primaries.energy[index])
-            self._tell(Progress(self._showers, self._n, self._energy, self._total))
