@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int, UInt64
 from matplotlib.figure import Figure
 from numpy import ndarray as Array
 
+from caloforge.api.glance import html_of, mesh_in_words
 from caloforge.api.observable_table import ObservableTable
 from caloforge.data.incident import Incident
 from caloforge.data.opening import open_showers
@@ -25,9 +26,6 @@ from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
 from caloforge.metrics.overview import Overview, measure_overview
 from caloforge.metrics.particles import particle_name
-from caloforge.physics.depth import depth_unit
-from caloforge.physics.observables import OBSERVABLES, select, tabulate
-from caloforge.reporting.markup import table, text
 from caloforge.reporting.overview import draw_overview
 from caloforge.units import format_energy
 
@@ -130,6 +128,9 @@ class Dataset:
     def batches(self, size: int = 1000) -> Iterator[Showers]:
         """The showers in order, at most ``size`` at a time, each checked as it is read.
 
+        Args:
+            size: showers in memory at a time.
+
         Raises:
             BadFile: truncated or damaged, NaN or negative energies.
         """
@@ -147,7 +148,14 @@ class Dataset:
         return self._read(self._rows)
 
     def split(self, name: Split) -> Showers:
-        """The showers of the ``train``, ``validation`` or ``test`` split, in memory; the file is read in batches."""
+        """The showers of the ``train``, ``validation`` or ``test`` split, in memory; the file is read in batches.
+
+        Args:
+            name: of the split.
+
+        Raises:
+            BadFile: truncated or damaged, NaN or negative energies.
+        """
         return Showers.concatenate([take_split(batch, name) for batch in self.batches()])
 
     @overload
@@ -176,16 +184,10 @@ class Dataset:
             >>> cf.open("bundled")[:100].observables("response", "layer_energy").units
             {'response': '', 'layer_energy': 'MeV'}
         """
-        chosen = select(names) if names else {name: o for name, o in OBSERVABLES.items() if o.per != "cell"}
-        for name, observable in chosen.items():
-            if observable.per == "cell":
-                raise BadValue("observable", name, "it has a value for every cell: read the showers and take .energy")
-        tables = [tabulate(batch, chosen) for batch in self.batches()]
-        values = {name: np.concatenate([table[name] for table in tables]) for name in chosen}
-        if len(names) == 1:
-            return values[names[0]][:, 0] if values[names[0]].shape[1] == 1 else values[names[0]]
-        units = {name: o.unit.replace("{depth}", depth_unit(self.binning)) for name, o in chosen.items()}
-        return ObservableTable(values, units, {name: o.column_names(self.binning) for name, o in chosen.items()})
+        table = ObservableTable.of(self, names)
+        if len(names) != 1:
+            return table
+        return table[names[0]][:, 0] if table[names[0]].shape[1] == 1 else table[names[0]]
 
     def overview(self, seed: int = 1) -> Overview:
         """Response, resolution and mean profiles in bins of energy, particle by particle; reads all showers once.
@@ -220,7 +222,7 @@ class Dataset:
         facts = {
             "showers": f"{len(self):,}",
             **self._kinds,
-            "mesh": f"{self.binning.name}: {self.binning.n_layers} layers, {self.binning.n_voxels:,} cells",
+            "mesh": mesh_in_words(self.binning),
             "detector": self.detector,
         }
         if len(first) > 1:
@@ -234,8 +236,7 @@ class Dataset:
         return f"<Dataset {self.name}: {len(self):,} showers, {', '.join(self._kinds.values())}, {self.binning.name}>"
 
     def _repr_html_(self) -> str:
-        rows = ((text(name), text(value)) for name, value in self.summary.items())
-        return str(table(("", ""), rows, self.name))
+        return html_of(self.name, self.summary)
 
     def close(self) -> None:
         """Close the file, also for the slices of this dataset."""

@@ -52,6 +52,10 @@ def spectrum_of(energy: object) -> Spectrum:
 def angles_of(name: str, angle: object) -> Angles:
     """One angle or a range of angles; a number is in rad.
 
+    Args:
+        name: what errors call it.
+        angle: ``"30deg"``, ``"0deg:30deg:uniform"``, ``"0deg:30deg:solid-angle"``, or a number in rad.
+
     Raises:
         BadValue: neither text with a unit nor a finite number.
         UnknownName: a shape of the range other than uniform and solid-angle.
@@ -161,6 +165,9 @@ def _pdg(particle: Particle, n: int) -> Int[Array, " n"]:
 def pdg_of(particle: object) -> int:
     """PDG number of a particle by name or number.
 
+    Args:
+        particle: such as ``"e-"`` or 11.
+
     Raises:
         UnknownName: nobody knows this particle.
         BadValue: a known particle that the tables do not cover, or neither a name nor a number.
@@ -180,6 +187,13 @@ def one_particle(
     phi: str | None = None,
 ) -> Incident:
     """One particle; ranges are refused.
+
+    Args:
+        conditions: of the model.
+        energy: with its unit, such as ``50GeV``.
+        particle: name; what the model was trained on if None.
+        theta: angle to the normal with its unit; what the model was trained on if None.
+        phi: azimuth with its unit; what the model was trained on if None.
 
     Raises:
         BadValue: a range of energies or angles, or as `incident_particles`.

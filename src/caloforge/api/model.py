@@ -11,27 +11,25 @@ from typing import Any, TypedDict, Unpack, overload
 from caloforge import __version__
 from caloforge.api.calls import ignore, warn_in_python
 from caloforge.api.dataset import Dataset, open_dataset
+from caloforge.api.glance import html_of, mesh_in_words
 from caloforge.api.incident import Angle, Energy, Particle, incident_particles
-from caloforge.data.bundled import showers_path
+from caloforge.api.like import Like, particles_like, path_of
 from caloforge.data.incident import Incident
-from caloforge.data.opening import open_like
 from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
-from caloforge.data.splits import Split, take_split
+from caloforge.data.splits import Split
 from caloforge.data.writer import ShowerWriter
 from caloforge.device import Device, choose_device
-from caloforge.errors import BadValue, EmptySample
+from caloforge.errors import BadValue
 from caloforge.files import require_new
 from caloforge.generation.mixture import mixture_batches
 from caloforge.generation.sampler import sample_batches
 from caloforge.geometry.binning import Binning
 from caloforge.models.plugins import PLUGINS
 from caloforge.preprocessing.conditions import ConditionEncoder
-from caloforge.reporting.markup import table, text
 from caloforge.training.ensemble import Ensemble, load_ensemble
 from caloforge.units import format_angle, format_energy
 
-Like = Dataset | Showers | Incident | str | Path
 Progress = Callable[[int, int], None]
 
 
@@ -150,7 +148,7 @@ class Model:
             (3, (3, 1080), [50000.0, 50000.0, 50000.0])
         """
         if output is not None:
-            require_new(output, overwrite, [_path_of(like)])
+            require_new(output, overwrite, [path_of(like)])
         if energy is not None and like is None:
             if split is not None:
                 raise BadValue("split", split, "it chooses among the showers of like")
@@ -158,7 +156,7 @@ class Model:
         elif like is not None and energy is None:
             if any(value is not None for value in (particle, theta, phi)):
                 raise BadValue("particle, theta, phi", (particle, theta, phi), "like has its own: leave them out")
-            asked = _like(like, self.binning, split, binning, n)
+            asked = particles_like(like, self.binning, split, binning, n)
         else:
             raise BadValue("energy and like", (energy, like and str(like)), "give one of the two")
         for outside in self.conditions.outside(asked):
@@ -205,15 +203,13 @@ class Model:
     @property
     def summary(self) -> dict[str, str]:
         """What it is and what it was trained on, in words."""
-        known = self.conditions
-        low, high = map(format_energy, known.energy_range.tolist())
-        angles = " to ".join(dict.fromkeys(map(format_angle, known.theta_range.tolist())))
+        trained = self.conditions
         return {
             "model": self.ensemble.text,
-            "particles": "PDG " + ", ".join(map(str, known.particles.tolist())),
-            "incident energy": f"{low} to {high}",
-            "theta": angles,
-            "mesh": f"{self.binning.name}: {self.binning.n_layers} layers, {self.binning.n_voxels:,} cells",
+            "particles": "PDG " + ", ".join(map(str, trained.particles.tolist())),
+            "incident energy": " to ".join(map(format_energy, trained.energy_range.tolist())),
+            "theta": " to ".join(dict.fromkeys(map(format_angle, trained.theta_range.tolist()))),
+            "mesh": mesh_in_words(self.binning),
             "detector": self.detector,
             "training showers": str(self.provenance.get("training_showers", "unknown")),
         }
@@ -223,8 +219,7 @@ class Model:
         return f"<Model {self.name}: {', '.join([*parts, self.binning.name])}>"
 
     def _repr_html_(self) -> str:
-        rows = ((text(name), text(value)) for name, value in self.summary.items())
-        return str(table(("", ""), rows, self.name))
+        return html_of(self.name, self.summary)
 
 
 def load_model(name: str | Path, models: str | Path | None = None, device: Device = "cpu") -> Model:
@@ -250,30 +245,3 @@ def load_model(name: str | Path, models: str | Path | None = None, device: Devic
     if models is not None:
         PLUGINS.load_file(models)
     return Model(str(name), load_ensemble(name).to(choose_device(device)))
-
-
-def _path_of(like: Like | None) -> Path | None:
-    """The file that is read, if one is."""
-    if isinstance(like, str | Path):
-        return showers_path(like)
-    return like.path if isinstance(like, Dataset) else None
-
-
-def _like(like: Like, model: Binning, split: Split | None, binning: str | Binning | None, n: int | None) -> Incident:
-    """The incident particles of other showers; the first ``n``, again from the first where there are fewer."""
-    if isinstance(like, str | Path):
-        with Dataset(open_like(like, binning, model), str(like)) as dataset:
-            return _like(dataset, model, split, None, n)
-    if isinstance(like, Incident):
-        if split is not None:
-            raise BadValue("split", split, "it goes by whole showers; give showers or their file")
-        incident = like
-    elif not like.binning.same_cells(model):
-        raise BadValue("like", like.binning.name, f"its mesh has other cells than the model's, {model.name}")
-    elif split is not None:
-        incident = Incident.of(like.split(split) if isinstance(like, Dataset) else take_split(like, split))
-    else:
-        incident = like.incident if isinstance(like, Dataset) else Incident.of(like)
-    if len(incident) == 0:
-        raise EmptySample("like needs showers", 0)
-    return incident if n is None else incident.repeated(n)

@@ -171,7 +171,27 @@ def request_of(
     tracking_cut: Quantity | None = None,
     seed: int = 1,
 ) -> Request:
-    """What `simulate` is asked for, checked before anything is simulated; arguments and errors as there."""
+    """What `simulate` is asked for, checked before anything is simulated; errors as there.
+
+    Args:
+        detector: name of a calorimeter, a YAML file, or a `Detector`.
+        energy: text with a unit, or a number in MeV.
+        n: number of showers.
+        particle: name, PDG number, or a mixture.
+        theta: angle to the normal, text with a unit or a number in rad.
+        phi: azimuth about the normal, likewise.
+        readout: name of the mesh, XML file or `Binning`; the detector's own when not given.
+        mesh: whether it follows the ``"axis"`` of the shower or stays with the ``"detector"``.
+        physics: name of the physics list; FTFP_BERT for hadrons, else em0, when not given.
+        cut: range cut for secondaries, text with a unit or a number in mm.
+        max_step: longest step of charged particles, likewise.
+        tracking_cut: charged particles stop below, text with a unit or a number in MeV.
+        seed: same seed, same showers.
+
+    Raises:
+        BadValue: a value that is not of these forms, or that detector and physics list do not cover.
+        UnknownName: no such detector, mesh, particle or physics list.
+    """
     if mesh not in MESHES:
         raise UnknownName("mesh", mesh, MESHES)
     beam = Beam(_particles(particle), spectrum_of(energy), angles_of("theta", theta), angles_of("phi", phi))

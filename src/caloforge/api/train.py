@@ -25,7 +25,12 @@ Report = Callable[[int, dict[str, float]], None]
 
 
 def no_report(member: int, record: dict[str, float]) -> None:
-    """What to do with the record of a step when nobody asks."""
+    """What to do with the record of a step when nobody asks.
+
+    Args:
+        member: of the ensemble, from 0.
+        record: what is logged of the step.
+    """
 
 
 def train(
@@ -92,6 +97,10 @@ def train(
 def load_plugins(models: str | Path | None = None, laws: str | Path | None = None) -> None:
     """Models and laws of installed packages, and those of files.
 
+    Args:
+        models: Python file with models of one's own.
+        laws: Python file with laws of one's own.
+
     Raises:
         BadFile: no such file.
         BrokenPlugin: something cannot be loaded.
@@ -112,7 +121,24 @@ def train_config(
     report: Report = no_report,
     warn: Callable[[str], None] = warn_in_python,
 ) -> None:
-    """Train as a whole configuration says; arguments and errors as of `train`."""
+    """Train as a whole configuration says; errors as of `train`.
+
+    Args:
+        run: the configuration.
+        output: folder to make.
+        data: showers; the file that the configuration names if None.
+        members: models of an ensemble; one model alone if None.
+        bootstrap: each member on its own resample of the training showers.
+        resume: go on with an interrupted run in the same folder.
+        report: called with the member (from 0) and the record of each step.
+        warn: called with doubts about penalties and with alarms.
+
+    Raises:
+        BadValue: a folder that is not empty, or data that the model cannot take.
+        BadFile: data that cannot be read, ``resume`` of another run.
+        EmptySample: too few showers.
+        TrainingInterrupted, TrainingDiverged, TrainingAlarm: the training stopped before its end.
+    """
     provenance: dict[str, Any]
     if isinstance(data, Showers):
         showers, provenance = data, {"file": run.data, "detector": data.detector, **data.provenance.facts}

@@ -23,7 +23,11 @@ from caloforge.geometry.binning import Binning, require_one_mesh
 
 @dataclass(frozen=True)
 class Joined:
-    """Several sources of showers on one mesh, one after the other."""
+    """Several sources of showers on one mesh, one after the other.
+
+    Args:
+        parts: the sources, in order.
+    """
 
     parts: tuple[Source, ...]
 
@@ -33,7 +37,11 @@ class Joined:
         return self.parts[0].binning
 
     def batches(self, size: int = 1000) -> Iterator[Showers]:
-        """All showers, at most ``size`` at a time."""
+        """All showers, at most ``size`` at a time.
+
+        Args:
+            size: showers in memory at a time.
+        """
         return itertools.chain.from_iterable(part.batches(size) for part in self.parts)
 
 
@@ -42,7 +50,16 @@ def open_truth(
 ) -> tuple[Source, list[dict[str, Any]]]:
     """Truth files for judged showers, and what they are; ``auto`` leaves out what was trained on.
 
+    Args:
+        stack: closes the files.
+        paths: of the truth; ``bundled`` is one.
+        split: as `truth_split` takes it.
+        mesh: of files that do not carry one.
+        judged: generated showers.
+
     Raises:
+        BadFile: a file cannot be read.
+        EmptySample: the models were trained on all of the truth.
         BadValue: a file given twice.
         BinningMismatch: a file has another mesh than the judged showers.
     """
@@ -85,7 +102,11 @@ def truth_split(split: str, truth: KnownSource, judged: Sequence[KnownSource]) -
 
 
 def left_out_text(facts: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What to say of the showers that were left out, one sentence each; empty where there is nothing to say."""
+    """What to say of the showers that were left out, one sentence each; empty where there is nothing to say.
+
+    Args:
+        facts: of each truth, as `truth_split` gives them.
+    """
     count = sum(part.get("left_out", 0) for part in facts)
     files = sorted({name for part in facts for name in part.get("training_showers_unknown_of", ())})
     lines = [f"{count} showers of the truth left out: the model was trained on them"] if count else []

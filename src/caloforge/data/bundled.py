@@ -9,7 +9,11 @@ BUNDLED = "bundled"
 
 
 def showers_path(name: str | Path) -> Path:
-    """The path itself, or that of the bundled sample for the name ``bundled``."""
+    """The path itself, or that of the bundled sample for the name ``bundled``.
+
+    Args:
+        name: a path, or ``bundled``.
+    """
     if str(name) == BUNDLED:
         return Path(str(files("caloforge.data") / "samples" / "electrons-siw-1080.h5"))
     return Path(name)

@@ -32,7 +32,11 @@ _SIGNATURES = (
 
 
 def describe_file(path: Path) -> str:
-    """What a file that is no readable HDF5 is, by its first bytes."""
+    """What a file that is no readable HDF5 is, by its first bytes.
+
+    Args:
+        path: of a file or folder that exists.
+    """
     if path.is_dir():
         return "a folder"
     with path.open("rb") as file:
@@ -44,7 +48,12 @@ def describe_file(path: Path) -> str:
 
 
 def describe_open_error(path: Path, error: OSError) -> tuple[str, str]:
-    """Why HDF5 does not open a file, and what to do."""
+    """Why HDF5 does not open a file, and what to do.
+
+    Args:
+        path: of the file.
+        error: what HDF5 raised.
+    """
     text = str(error).lower()
     if "unable to lock" in text or "already open" in text:
         return "it is open in a process that writes it", "wait until that has ended"
@@ -94,7 +103,13 @@ def refuse_response(total: Float[Array, " n"], incident: Float[Array, " n"], pdg
 
 
 def doubts_of_response(total: Float[Array, " n"], incident: Float[Array, " n"], pdg: Int[Array, " n"]) -> list[str]:
-    """What is odd, though possible, in the energies of showers; arguments as `refuse_response`."""
+    """What is odd, though possible, in the energies of showers, one sentence each.
+
+    Args:
+        total: energy in all cells of each shower, MeV.
+        incident: kinetic energy of the incident particle, MeV.
+        pdg: its PDG particle number.
+    """
     sure = np.isin(pdg, _ELECTROMAGNETIC) & (incident > _LOW_ENERGY)
     response = float(total[sure].sum() / incident[sure].sum()) if sure.any() else math.inf
     if response >= _LEAST:

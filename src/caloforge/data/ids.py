@@ -80,5 +80,9 @@ def _mix(x: UInt64[Array, "..."]) -> UInt64[Array, "..."]:
 
 
 def digest_of(ids: UInt64[Array, " N"]) -> str:
-    """Hash of a set of showers by their ids, whatever their order."""
+    """Hash of a set of showers by their ids, whatever their order.
+
+    Args:
+        ids: of N showers.
+    """
     return hashlib.blake2b(np.sort(ids).tobytes(), digest_size=8).hexdigest()

@@ -41,18 +41,33 @@ class Incident:
 
     @classmethod
     def of(cls, showers: Showers) -> "Incident":
-        """Those that made these showers."""
+        """Those that made these showers.
+
+        Args:
+            showers: N of them.
+        """
         return cls(showers.incident_energy, showers.pdg, showers.theta, showers.phi)
 
     @classmethod
     def alike(cls, energy: Float[Array, " N"], pdg: int = 11, theta: float = 0.0, phi: float = 0.0) -> "Incident":
-        """One kind of particle from one direction (perpendicular electrons unless told) with these energies."""
+        """One kind of particle from one direction, perpendicular electrons unless told, with these energies.
+
+        Args:
+            energy: kinetic energies, MeV.
+            pdg: PDG particle number.
+            theta: angle to the calorimeter's normal, rad.
+            phi: azimuth, rad.
+        """
         n = len(energy)
         return cls(energy, np.full(n, pdg, np.int32), np.full(n, theta), np.full(n, phi))
 
     @classmethod
     def concatenate(cls, parts: Sequence["Incident"]) -> "Incident":
-        """Join, in order."""
+        """Join, in order.
+
+        Args:
+            parts: one at least.
+        """
         return cls(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)})
 
     def __len__(self) -> int:
@@ -62,5 +77,9 @@ class Incident:
         return Incident(self.energy[rows], self.pdg[rows], self.theta[rows], self.phi[rows])
 
     def repeated(self, n: int) -> "Incident":
-        """The first ``n``, beginning again from the first where there are fewer."""
+        """The first ``n``, beginning again from the first where there are fewer.
+
+        Args:
+            n: particles.
+        """
         return self[np.arange(n) % len(self)]

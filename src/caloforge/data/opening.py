@@ -13,6 +13,9 @@ from caloforge.geometry.readouts import readout
 def find_binning(name: str | None) -> Binning | None:
     """The mesh that ``--binning`` names, or None where the option was not given.
 
+    Args:
+        name: of a mesh, or an XML file.
+
     Raises:
         UnknownName: neither the name of a mesh nor an XML path.
         BadFile: an XML file that is missing or not a binning.

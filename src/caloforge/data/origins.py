@@ -53,9 +53,9 @@ def compare_origins(first: HasOrigin, second: HasOrigin, oblique: bool) -> Origi
         second: others.
         oblique: whether any of them come at an angle; else all frames are one.
     """
-    one, two = first.provenance, second.provenance
-    frames = _differ(one, two, "mesh", "frame of the mesh") if oblique else ()
-    return OriginDifferences(frames, _detectors(first, second), _settings(one, two))
+    simulations = first.provenance, second.provenance
+    frames = _differ(*simulations, "mesh", "frame of the mesh") if oblique else ()
+    return OriginDifferences(frames, _detectors(first, second), _settings(*simulations))
 
 
 def _detectors(first: HasOrigin, second: HasOrigin) -> tuple[str, ...]:
@@ -67,13 +67,13 @@ def _detectors(first: HasOrigin, second: HasOrigin) -> tuple[str, ...]:
     return ()
 
 
-def _settings(one: Provenance, two: Provenance) -> tuple[str, ...]:
-    return tuple(text for field, name in _SETTINGS.items() for text in _differ(one, two, field, name))
+def _settings(first: Provenance, second: Provenance) -> tuple[str, ...]:
+    return tuple(text for field, name in _SETTINGS.items() for text in _differ(first, second, field, name))
 
 
-def _differ(one: Provenance, two: Provenance, field: str, name: str) -> tuple[str, ...]:
+def _differ(first: Provenance, second: Provenance, field: str, name: str) -> tuple[str, ...]:
     """The difference in a field that both know."""
-    values = [provenance.values(field) for provenance in (one, two)]
+    values = [provenance.values(field) for provenance in (first, second)]
     if not all(values) or values[0] == values[1]:
         return ()
     texts = [" and ".join(sorted(map(str, of_one))) for of_one in values]

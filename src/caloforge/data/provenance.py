@@ -148,6 +148,9 @@ class Provenance(_Facts):
         """What the simulation behind the showers says of a field: its own, of the training data, or of all parts.
 
         More than one value where the parts of a merged file disagree; none where nothing is known.
+
+        Args:
+            name: of the field.
         """
         own = getattr(self, name)
         if own is not None:
@@ -171,6 +174,9 @@ TrainingProvenance.model_rebuild()
 
 def parse_provenance(text: str) -> Provenance:
     """Read the JSON object of a file.
+
+    Args:
+        text: JSON.
 
     Raises:
         ValueError: not JSON, no object, or a field of another kind; the sentence says which.

@@ -90,7 +90,17 @@ class Showers:
         binning: Binning,
         pdg: int | Int[Array, " N"] = 11,
     ) -> "Showers":
-        """Showers (of electrons unless told) that arrive perpendicular to the calorimeter."""
+        """Showers (of electrons unless told) that arrive perpendicular to the calorimeter.
+
+        Args:
+            energy: deposited energy of every cell, MeV.
+            incident_energy: kinetic energy of the incident particle, MeV.
+            binning: the mesh.
+            pdg: PDG particle number, one for all or one for each.
+
+        Raises:
+            BadValue: as `Showers`.
+        """
         n = len(incident_energy)
         return cls(energy, incident_energy, np.full(n, pdg, np.int32), np.zeros(n), np.zeros(n), binning)
 
@@ -110,12 +120,19 @@ class Showers:
         return replace(self, **arrays)
 
     def batches(self, size: int = 1000) -> Iterator["Showers"]:
-        """The showers in order, ``size`` at a time, as a file gives them."""
+        """The showers in order, ``size`` at a time, as a file gives them.
+
+        Args:
+            size: showers in a batch; the last may have fewer.
+        """
         return (self[start : start + size] for start in range(0, len(self), size))
 
     @classmethod
     def concatenate(cls, parts: Sequence["Showers"]) -> "Showers":
         """Join showers on one mesh, in order; detector and provenance stay where all parts agree on them.
+
+        Args:
+            parts: one at least.
 
         Raises:
             BinningMismatch: the parts do not share it.

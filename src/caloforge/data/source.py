@@ -22,7 +22,11 @@ class Source(Protocol):
         """The mesh."""
 
     def batches(self, size: int = 500) -> Iterator[Showers]:
-        """All showers, at most ``size`` at a time."""
+        """All showers, at most ``size`` at a time.
+
+        Args:
+            size: showers in a batch.
+        """
 
 
 @runtime_checkable

@@ -27,20 +27,35 @@ SPLITS: dict[Split, tuple[float, float]] = {"train": (0.0, 0.7), "validation": (
 
 
 def split_mask(showers: Showers, split: Split) -> Bool[Array, " N"]:
-    """Which showers belong to the split; the three masks are disjoint and cover every shower."""
+    """Which showers belong to the split; the three masks are disjoint and cover every shower.
+
+    Args:
+        showers: N of them.
+        split: which of the three.
+    """
     position = (showers.ids >> np.uint64(11)).astype(np.float64) * 2.0**-53
     low, high = SPLITS[split]
     return (position >= low) & (position < high)
 
 
 def take_split(showers: Showers, split: Split) -> Showers:
-    """The showers of one split, in their order."""
+    """The showers of one split, in their order.
+
+    Args:
+        showers: N of them.
+        split: which of the three.
+    """
     return showers[split_mask(showers, split)]
 
 
 @dataclass(frozen=True)
 class SplitOf:
-    """The showers of one split of a file or of other showers, in their order, read in batches."""
+    """The showers of one split of a file or of other showers, in their order, read in batches.
+
+    Args:
+        file: all of the showers.
+        split: which of the three.
+    """
 
     file: KnownSource
     split: Split
@@ -61,5 +76,9 @@ class SplitOf:
         return self.file.provenance
 
     def batches(self, size: int = 1000) -> Iterator[Showers]:
-        """At most ``size`` showers at a time; a batch may be empty."""
+        """At most ``size`` showers at a time; a batch may be empty.
+
+        Args:
+            size: showers read at a time.
+        """
         return (take_split(batch, self.split) for batch in self.file.batches(size))

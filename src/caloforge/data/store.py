@@ -129,6 +129,9 @@ class ShowerFile:
     def incident(self, rows: slice = slice(None)) -> Incident:
         """The particles that made these showers, without reading their cells.
 
+        Args:
+            rows: of the file; all if not given.
+
         Raises:
             BadFile: truncated or damaged, or angles that are not radians.
         """
@@ -149,7 +152,14 @@ class ShowerFile:
             raise self._bad(str(error)) from error
 
     def batches(self, size: int = 1000) -> Iterator[Showers]:
-        """The file in order, ``size`` showers at a time."""
+        """The file in order, ``size`` showers at a time.
+
+        Args:
+            size: showers in a batch; the last may have fewer.
+
+        Raises:
+            BadFile: truncated or damaged, NaN or negative energies.
+        """
         return (self[start : start + size] for start in range(0, len(self), size))
 
     def read(self) -> Showers:
@@ -179,7 +189,11 @@ class ShowerFile:
         return "incident_theta" in self._file and bool(np.max(self._file["incident_theta"][:]) > _PERPENDICULAR)
 
     def origin(self, name: str | Path) -> dict[str, Any]:
-        """Where its showers come from: the name it was asked for by, its detector and its provenance."""
+        """Where its showers come from: the name it was asked for by, its detector and its provenance.
+
+        Args:
+            name: what the file was asked for by.
+        """
         return {"file": str(name), "detector": self.detector, **self.provenance.facts}
 
     def __enter__(self) -> "ShowerFile":

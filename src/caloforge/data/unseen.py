@@ -39,12 +39,21 @@ class TrainingIds:
 
 
 def sure_ids(showers: Showers) -> UInt64[Array, " n"]:
-    """Ids of the showers with enough cells that an equal id means the same shower."""
+    """Ids of the showers with enough cells that an equal id means the same shower.
+
+    Args:
+        showers: N of them.
+    """
     return showers.ids[(showers.energy > 0).sum(axis=1) >= SURE_CELLS]
 
 
 def unseen_showers(showers: Showers, training_ids: UInt64[Array, " k"]) -> Showers:
-    """The showers that are not among those trained on, in their order."""
+    """The showers that are not among those trained on, in their order.
+
+    Args:
+        showers: N of them.
+        training_ids: of the showers trained on.
+    """
     return showers[_unseen(showers, training_ids)]
 
 
@@ -70,7 +79,11 @@ class Unseen:
         return self.source.binning
 
     def batches(self, size: int = 1000) -> Iterator[Showers]:
-        """At most ``size`` showers at a time; a batch may be empty."""
+        """At most ``size`` showers at a time; a batch may be empty.
+
+        Args:
+            size: showers read at a time.
+        """
         return (unseen_showers(batch, self.training_ids) for batch in self.source.batches(size))
 
     def count_left_out(self) -> int:

@@ -33,6 +33,10 @@ def trim_mantissa(energy: Float[Array, "..."], bits: int) -> Float[Array, "..."]
 
     The relative error is at most 2^-(bits+1).
 
+    Args:
+        energy: of any shape.
+        bits: of the mantissa to keep, 1 to 23.
+
     Raises:
         BadValue: not between 1 and 23 bits.
     """
@@ -93,7 +97,14 @@ class ShowerWriter:
             self._file.create_dataset(name, (0,), kind, maxshape=(None,), chunks=(1024,), **packed)
 
     def append(self, showers: Showers) -> None:
-        """Add showers at the end."""
+        """Add showers at the end.
+
+        Args:
+            showers: on the mesh of the file.
+
+        Raises:
+            BinningMismatch: they have another mesh.
+        """
         require_one_mesh(self.binning, showers.binning)
         self._extend("showers", trim_mantissa(showers.energy, self.mantissa_bits))
         self._extend("incident_energies", showers.incident_energy[:, None])
@@ -107,7 +118,11 @@ class ShowerWriter:
         dataset[start:] = rows
 
     def keep_training_ids(self, ids: UInt64[Array, " k"]) -> None:
-        """Keep the ids of the showers that the generator of these was trained on: a judgement leaves them out."""
+        """Keep the ids of the showers that the generator of these was trained on: a judgement leaves them out.
+
+        Args:
+            ids: in any order.
+        """
         if len(ids):
             self._file.create_dataset("training_ids", data=np.unique(ids), compression="gzip")
 
@@ -136,7 +151,18 @@ def write_showers(
     provenance: Provenance | Mapping[str, Any],
     mantissa_bits: int = 23,
 ) -> None:
-    """Write one file at once; arguments and errors as of `ShowerWriter`."""
+    """Write one file at once.
+
+    Args:
+        path: of the file.
+        showers: all that it holds.
+        detector: name of the calorimeter.
+        provenance: where the showers come from.
+        mantissa_bits: bits of the mantissa of cell energies to keep.
+
+    Raises:
+        UnwritablePath: the file cannot be created.
+    """
     with ShowerWriter(path, showers.binning, detector, provenance, mantissa_bits) as writer:
         writer.append(showers)
         writer.keep_training_ids(showers.training_ids)
