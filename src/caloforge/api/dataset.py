@@ -2,27 +2,19 @@
 
 __all__ = ["Dataset", "open_dataset"]
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt64
+from jaxtyping import Float
 from matplotlib.figure import Figure
 from numpy import ndarray as Array
 
 from caloforge.api.glance import html_of, mesh_in_words
+from caloforge.api.lazy import LazyShowers
 from caloforge.api.observable_table import ObservableTable
-from caloforge.data.incident import Incident
 from caloforge.data.opening import open_showers
-from caloforge.data.provenance import Provenance
-from caloforge.data.showers import Showers
-from caloforge.data.splits import Split, take_split
-from caloforge.data.store import ShowerFile
-from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
 from caloforge.metrics.overview import Overview, measure_overview
 from caloforge.metrics.particles import particle_name
@@ -32,7 +24,7 @@ from caloforge.units import format_energy
 _GLANCE = 1000  # showers read for the mean response that a notebook shows
 
 
-class Dataset:
+class Dataset(LazyShowers):
     """Showers in a file, or some rows of it; nothing is read before it is asked for.
 
     ``len`` counts showers. A slice, ``truth[:500]``, is another lazy `Dataset`; a number, a list of numbers or a mask
@@ -44,119 +36,6 @@ class Dataset:
         name: what it was asked for by.
         rows: of the file; all of them when not given.
     """
-
-    def __init__(self, file: ShowerFile, name: str, rows: range | None = None) -> None:
-        self._file, self.name = file, name
-        self._rows = range(len(file)) if rows is None else rows
-
-    @property
-    def binning(self) -> Binning:
-        """The mesh of its showers."""
-        return self._file.binning
-
-    @property
-    def detector(self) -> str:
-        """Name of the detector, or "unknown"."""
-        return self._file.detector
-
-    @cached_property
-    def provenance(self) -> Provenance:
-        """How the file was made; empty for a file that does not say."""
-        return self._file.provenance
-
-    @property
-    def path(self) -> Path:
-        """Where the file lies."""
-        return self._file.path
-
-    @property
-    def whole(self) -> bool:
-        """Whether these are all showers of the file."""
-        return self._rows == range(len(self._file))
-
-    @property
-    def training_ids(self) -> UInt64[Array, " k"]:
-        """Ids of the showers that the generator of these was trained on; none where the file does not say."""
-        return self._file.training_ids
-
-    @property
-    def digest(self) -> str:
-        """Hash of all showers of the file, whatever their order; reads them in batches."""
-        return self._file.digest
-
-    @cached_property
-    def incident(self) -> Incident:
-        """The particles that made the showers, read without their cells."""
-        return self._file.incident(_as_slice(self._rows))
-
-    def origin(self) -> dict[str, Any]:
-        """Where its showers come from, for the provenance of what is made of them."""
-        return {
-            "file": self.name,
-            "detector": self.detector,
-            **self.provenance.facts,
-            **({} if self.whole else self._part),
-        }
-
-    @property
-    def _part(self) -> dict[str, Any]:
-        return {"rows": [self._rows.start, self._rows.stop, self._rows.step]}
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @overload
-    def __getitem__(self, index: slice) -> "Dataset": ...
-
-    @overload
-    def __getitem__(self, index: int | Sequence[int] | Int[Array, " n"] | Bool[Array, " N"]) -> Showers: ...
-
-    def __getitem__(
-        self, index: slice | int | Sequence[int] | Int[Array, " n"] | Bool[Array, " N"]
-    ) -> "Dataset | Showers":
-        if isinstance(index, slice):
-            if index.step is not None and index.step < 1:
-                raise BadValue("step of the slice", index.step, "files are read forwards; turn the showers once read")
-            return Dataset(self._file, self.name, self._rows[index])
-        rows = np.arange(len(self))[index].reshape(-1)
-        wanted, places = np.unique(rows, return_inverse=True)
-        if len(wanted) == 0:
-            return self[:0].read()
-        first, last = int(wanted[0]), int(wanted[-1])
-        return self[first : last + 1].read()[wanted - first][places]
-
-    def batches(self, size: int = 1000) -> Iterator[Showers]:
-        """The showers in order, at most ``size`` at a time, each checked as it is read.
-
-        Args:
-            size: showers in memory at a time.
-
-        Raises:
-            BadFile: truncated or damaged, NaN or negative energies.
-        """
-        for start in range(0, len(self), size):
-            yield self._read(self._rows[start : start + size])
-
-    def _read(self, rows: range) -> Showers:
-        return replace(self._file[_as_slice(rows)], detector=self.detector, provenance=self.provenance)
-
-    def __iter__(self) -> Iterator[Showers]:
-        return self.batches()
-
-    def read(self) -> Showers:
-        """All showers, in memory."""
-        return self._read(self._rows)
-
-    def split(self, name: Split) -> Showers:
-        """The showers of the ``train``, ``validation`` or ``test`` split, in memory; the file is read in batches.
-
-        Args:
-            name: of the split.
-
-        Raises:
-            BadFile: truncated or damaged, NaN or negative energies.
-        """
-        return Showers.concatenate([take_split(batch, name) for batch in self.batches()])
 
     @overload
     def observables(self, name: str, /) -> Float[Array, "..."]: ...
@@ -238,18 +117,6 @@ class Dataset:
     def _repr_html_(self) -> str:
         return html_of(self.name, self.summary)
 
-    def close(self) -> None:
-        """Close the file, also for the slices of this dataset."""
-        self._file.__exit__()
-
-    def __enter__(self) -> "Dataset":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 def open_dataset(path: str | Path, binning: str | Binning | None = None) -> Dataset:
     """Open a file of showers without reading them.
@@ -269,10 +136,6 @@ def open_dataset(path: str | Path, binning: str | Binning | None = None) -> Data
         <Dataset bundled: 500 showers, e-, 1.002GeV to 98.58GeV, siw-1080>
     """
     return Dataset(open_showers(path, binning), str(path))
-
-
-def _as_slice(rows: range) -> slice:
-    return slice(rows.start, rows.stop, rows.step)
 
 
 def _energy_range(energy: Float[Array, " N"]) -> str:
