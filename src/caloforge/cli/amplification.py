@@ -60,21 +60,25 @@ def amplification(
         training = training_showers or _training_showers(showers)
         true = read_sample(reference, chosen, keep=0)
         progress(0.1, "generated showers")
-        made = read_sample(showers, chosen, keep=0, progress=lambda done: progress(0.1 + 0.8 * done / len(showers)))
-        _require_independent(true, made)
+        sample = read_sample(showers, chosen, keep=0, progress=lambda done: progress(0.1 + 0.8 * done / len(showers)))
+        _require_independent(true, sample)
         origin = {"generated": {"file": str(generated), **showers.provenance.facts}, "truth": facts}
-    found = [amplify(name, true.table[name][:, 0], made.table[name][:, 0], training, cells) for name in chosen]
+    amplifications = [
+        amplify(name, true.table[name][:, 0], sample.table[name][:, 0], training, cells) for name in chosen
+    ]
     answer = {
-        "showers": len(made),
+        "showers": len(sample),
         "truth_showers": len(true),
         "training_showers": training,
-        "observables": {one.name: one.to_dict() for one in found},
+        "observables": {amplified.name: amplified.to_dict() for amplified in amplifications},
     }
     written = answer | {"caloforge": __version__, "provenance": origin}
-    write_files(output, {**_plots(found), "amplification.json": json.dumps(written, indent=1).encode() + b"\n"})
+    write_files(
+        output, {**_plots(amplifications), "amplification.json": json.dumps(written, indent=1).encode() + b"\n"}
+    )
     for line in [] if json_only else left_out_text(facts):
         print(line)
-    print(json.dumps(answer) if json_only else f"{_text(found)}\n{output / 'amplification.json'}")
+    print(json.dumps(answer) if json_only else f"{_text(amplifications)}\n{output / 'amplification.json'}")
 
 
 def _chosen(names: Sequence[str]) -> dict[str, Observable]:
@@ -95,31 +99,31 @@ def _training_showers(showers: ShowerFile) -> int:
 def _require_independent(truth: Sample, generated: Sample) -> None:
     """Same spectrum, but not the same energies: with those, chance that both share would pass for precision."""
     advice = "generate with the truth's spectrum: caloforge generate RUN --energy 1GeV:100GeV:log -n 100000, say"
-    if found := differences(truth, generated):
-        raise ConditionsDiffer(found, advice)
-    known, counts = np.unique(truth.incident_energy, return_counts=True)
+    if differing := differences(truth, generated):
+        raise ConditionsDiffer(differing, advice)
+    energies, counts = np.unique(truth.incident_energy, return_counts=True)
     continuous = counts.max() < max(3, 0.01 * len(truth))
-    if continuous and np.isin(generated.incident_energy, known).mean() > 0.01:
+    if continuous and np.isin(generated.incident_energy, energies).mean() > 0.01:
         raise BadValue("incident energies", "those of the truth", f"they must be drawn anew; {advice}")
 
 
-def _plots(found: Sequence[Amplification]) -> dict[str, bytes]:
-    figures = {"saturation": draw_saturation(found), "factors": draw_factors(found)}
+def _plots(amplifications: Sequence[Amplification]) -> dict[str, bytes]:
+    figures = {"saturation": draw_saturation(amplifications), "factors": draw_factors(amplifications)}
     return {f"plots/{name}.{end}": of(f) for name, f in figures.items() for end, of in (("png", png), ("pdf", pdf))}
 
 
-def _text(found: Sequence[Amplification]) -> str:
-    first = found[0]
+def _text(amplifications: Sequence[Amplification]) -> str:
+    first = amplifications[0]
     lines = [
         f"{first.worth.generated} generated showers of a model trained on {first.training}, against "
         f"{first.worth.truth} true ones, by which a perfect generator is known to be worth {first.worth.limit:.0f}",
         f"{'observable':16}{'worth':>9}{'95 % interval':>20}{'most, if more are made':>26}",
     ]
-    for one in found:
-        w = one.worth
+    for amplified in amplifications:
+        w = amplified.worth
         lines.append(
-            f"{one.name:16}{_number(w.value):>9}{_interval(w.interval):>20}"
-            f"{_number(w.ceiling) + _interval(w.ceiling_interval):>26}   {one.text}"
+            f"{amplified.name:16}{_number(w.value):>9}{_interval(w.interval):>20}"
+            f"{_number(w.ceiling) + _interval(w.ceiling_interval):>26}   {amplified.text}"
         )
     return "\n".join(lines)
 

@@ -58,10 +58,10 @@ def expect(
         if o.per == "cell":
             raise BadValue("--observable", name, "it has a value for every cell; choose one per shower, layer or ring")
     models = load_posterior(run, draws, seed)
-    known = models.pipeline.condition
-    incidents = [one_particle(known, text, particle, theta, phi) for text in energy]
+    conditions = models.pipeline.condition
+    incidents = [one_particle(conditions, text, particle, theta, phi) for text in energy]
     if not extrapolate:
-        known.check_range(Incident.concatenate(incidents))
+        conditions.check_range(Incident.concatenate(incidents))
     factors = load_recalibration(recalibration, run_folder(run)) if recalibration else None
     rows = [row for incident in incidents for row in _rows(models, wanted, incident, (n, seed, level), factors)]
     facts = {"run": str(run), "method": models.method, "members": len(models.members), "n": n, "seed": seed}
@@ -85,29 +85,29 @@ def _rows(
     def all_columns(showers: Showers) -> Float[Array, "n k"]:
         return np.concatenate([o(showers) for o in wanted.values()], axis=1)
 
-    found = ensemble_expectation(models.members, all_columns, incident, n, seed)
+    expectation = ensemble_expectation(models.members, all_columns, incident, n, seed)
     names = [(name, column) for name, o in wanted.items() for column in o.column_names(binning)]
     rows = []
     for i, (name, column) in enumerate(names):
-        if math.isnan(found.value[i]):
+        if math.isnan(expectation.value[i]):
             at = f"is undefined for the model's showers at {format_energy(float(incident.energy[0]))}"
             raise BadObservable(f"{name} {column}".strip(), at, "choose another, or another energy")
         unit = wanted[name].unit.replace("{depth}", depth_unit(binning))
         factor = factors.factor(name) if factors else 1.0
         rows.append(
             {"energy_MeV": float(incident.energy[0]), "observable": name, "column": column, "unit": unit}
-            | _numbers(found, i, level, factor)
+            | _numbers(expectation, i, level, factor)
         )
     return rows
 
 
-def _numbers(found: Expectation, i: int, level: float, factor: float) -> dict[str, float | None]:
-    model, value = float(found.model_error[i]) * factor, float(found.value[i])
+def _numbers(expectation: Expectation, i: int, level: float, factor: float) -> dict[str, float | None]:
+    model, value = float(expectation.model_error[i]) * factor, float(expectation.value[i])
     lone = math.isnan(model)
-    width = float(half_width(level, np.array([model**2]), found.members, found.mc_error[[i]] ** 2)[0])
+    width = float(half_width(level, np.array([model**2]), expectation.members, expectation.mc_error[[i]] ** 2)[0])
     return {
         "value": value,
-        "mc_error": float(found.mc_error[i]),
+        "mc_error": float(expectation.mc_error[i]),
         "model_error": None if lone else model,
         "low": None if lone else value - width,
         "high": None if lone else value + width,

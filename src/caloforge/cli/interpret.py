@@ -51,9 +51,9 @@ def interpret(
         showers, facts = file.read(), file.origin(truth)
     origin = {"model": str(run), "seed": seed, "n": n, "truth": facts, "training": model.provenance}
     with track("interpreting", 1.0) as progress:
-        found = interpret_run(model, showers, seed, n, at, observable, origin, progress=progress)
-        path = write_interpretation(found, output)
+        interpretation = interpret_run(model, showers, seed, n, at, observable, origin, progress=progress)
+        path = write_interpretation(interpretation, output)
     if json_only:
         print((output / "interpretation.json").read_text())
     else:
-        print("\n".join([*summary(found), str(path)]))
+        print("\n".join([*summary(interpretation), str(path)]))

@@ -117,28 +117,30 @@ def _fit(
     with track("reweighting", 1.0) as progress:
         true = read_sample(truth, observables, keep=0, mesh=mesh)
         edges = {name: h.edges[0] for name, h in true.pooled.items()}
-        made = read_sample(showers, observables, edges, keep=0, mesh=mesh)
-        found = fit_weights(true, made, seed, clip, FAST, lambda done, text: progress(0.9 * done, text))
-        judged = judged_half(true, made, found)
+        generated_sample = read_sample(showers, observables, edges, keep=0, mesh=mesh)
+        fit = fit_weights(true, generated_sample, seed, clip, FAST, lambda done, text: progress(0.9 * done, text))
+        judged = judged_half(true, generated_sample, fit)
         moved = shifts(observables, *judged, seed)
     facts = {**origin, "observables": list(observables), "seed": seed}
-    answer = {"weights": str(output), **summary(found), "observables": {s.name: s.to_dict() for s in moved}}
+    answer = {"weights": str(output), **summary(fit), "observables": {s.name: s.to_dict() for s in moved}}
     if report:
-        fitted = Reweighter.of(found.ratios, clip, made, _training(showers)), FAST
-        files = report_files(found, moved, observables, judged, answer | {"provenance": facts}, fitted)
+        fitted = Reweighter.of(fit.ratios, clip, generated_sample, _training(showers)), FAST
+        files = report_files(fit, moved, observables, judged, answer | {"provenance": facts}, fitted)
         write_files(report, files)
-    write_weights(output, Weights(found.weights, made.ids, {**summary(found), **facts}))
+    write_weights(output, Weights(fit.weights, generated_sample.ids, {**summary(fit), **facts}))
     return answer
 
 
 def _extend(showers: ShowerFile, fitted: Path, origin: dict[str, Any], output: Path) -> dict[str, Any]:
     """Weights of new showers from networks fitted before."""
-    known = load_reweighter(fitted)
-    require_one_mesh(known.binning, showers.binning)
+    reweighter = load_reweighter(fitted)
+    require_one_mesh(reweighter.binning, showers.binning)
     with track("weighting", len(showers)) as progress:
-        sample = read_sample(showers, select(known.observables), keep=0, progress=progress, mesh=known.binning)
-    weights, clipped = known.weights(sample, _training(showers))
-    facts = {**of_weights(weights, known.clip, clipped), "fitted": str(fitted)}
+        sample = read_sample(
+            showers, select(reweighter.observables), keep=0, progress=progress, mesh=reweighter.binning
+        )
+    weights, clipped = reweighter.weights(sample, _training(showers))
+    facts = {**of_weights(weights, reweighter.clip, clipped), "fitted": str(fitted)}
     write_weights(output, Weights(weights, sample.ids, {**facts, **origin}))
     return {"weights": str(output), **facts}
 

@@ -119,8 +119,8 @@ def _resumable(output: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        kept = f"{output}.shards keeps what is finished; the same command goes on from there"
-        print(f"caloforge: interrupted; {kept}", file=sys.stderr)
+        shards = f"{output}.shards keeps what is finished; the same command goes on from there"
+        print(f"caloforge: interrupted; {shards}", file=sys.stderr)
         raise typer.Exit(130) from None
 
 
@@ -168,18 +168,18 @@ class _Share:
 def _summary(path: Path) -> dict[str, Any]:
     """What was made: mean response, cost, size and tables."""
     with ShowerFile(path) as file:
-        made, n = file.provenance, len(file)
+        provenance, n = file.provenance, len(file)
         response = sum(float((part.total_energy / part.incident_energy).sum()) for part in file.batches()) / n
     size = path.stat().st_size
     keys = ("engine", "geant4", "physics_list", "data_kind", "data_tables", "core_seconds")
-    numbers = {"mean_response": response, "ms_per_shower": made.host_ms_per_shower, "bytes": size}
-    if made.geant4:
-        numbers["geant4_ms_per_shower"] = made.host_ms_per_shower
+    numbers = {"mean_response": response, "ms_per_shower": provenance.host_ms_per_shower, "bytes": size}
+    if provenance.geant4:
+        numbers["geant4_ms_per_shower"] = provenance.host_ms_per_shower
     return {
         "file": str(path),
         "showers": n,
         **numbers,
-        **{key: value for key in keys if (value := getattr(made, key)) is not None},
+        **{key: value for key in keys if (value := getattr(provenance, key)) is not None},
     }
 
 
@@ -198,8 +198,8 @@ def _sentence(answer: dict[str, Any]) -> str:
     if "shard" in answer:
         left = f"{answer['missing']} of {answer['shards']} shard files are missing"
         return f"part {answer['shard']} is done; {left}; when none is: {answer['then']}"
-    made = f"Geant4 {answer['geant4']} with {answer['data_kind']} tables" if "geant4" in answer else answer["engine"]
+    origin = f"Geant4 {answer['geant4']} with {answer['data_kind']} tables" if "geant4" in answer else answer["engine"]
     return (
         f"{answer['file']}: {answer['showers']} showers, mean response {100 * answer['mean_response']:.2f} %, "
-        f"{answer['ms_per_shower']:.1f} ms each, {answer['bytes'] / 1e6:.1f} MB, {made}"
+        f"{answer['ms_per_shower']:.1f} ms each, {answer['bytes'] / 1e6:.1f} MB, {origin}"
     )

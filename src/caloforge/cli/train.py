@@ -58,8 +58,8 @@ def train(
 
         def report(member: int, record: dict[str, float]) -> None:
             last.update(record)
-            said = f"validation {last['validation']:.2f}" if "validation" in last else ""
-            progress(member * run.training.all_steps + record["step"], said)
+            loss = f"validation {last['validation']:.2f}" if "validation" in last else ""
+            progress(member * run.training.all_steps + record["step"], loss)
 
         if members:
             train_ensemble(
