@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from caloforge.classifiers.protocol import FAST_PROTOCOL
 from caloforge.cli.validate import validate as command
+from caloforge.data.ids import SURE_CELLS
 from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
 from caloforge.data.writer import write_showers
@@ -127,7 +128,8 @@ def test_copies_of_the_truth_are_noticed(halves):
     mixed = Showers.concatenate([other, truth[:7]])
     assert copies(truth.ids, mixed.ids, (mixed.energy > 0).sum(axis=1)) == 7
     report = validate(truth, truth[:1000], quick=True)
-    assert "Caution: 1000 generated showers are copies" in report.verdict
+    sure = int((hits[0][:1000] >= SURE_CELLS).sum())  # the others may be equal by chance
+    assert f"Caution: {sure} generated showers are copies" in report.verdict
 
 
 def test_empty_showers_are_no_copies(halves):
