@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, overload
+from typing import Any, TypeVar, overload
 
 import numpy as np
 from jaxtyping import Bool, Int, UInt64
@@ -20,6 +20,8 @@ from caloforge.data.splits import Split, take_split
 from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
+
+Lazy = TypeVar("Lazy", bound="LazyShowers")
 
 
 class LazyShowers:
@@ -92,14 +94,14 @@ class LazyShowers:
         return len(self._rows)
 
     @overload
-    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self: Lazy, index: slice) -> Lazy: ...
 
     @overload
     def __getitem__(self, index: int | Sequence[int] | Int[Array, " n"] | Bool[Array, " N"]) -> Showers: ...
 
     def __getitem__(
-        self, index: slice | int | Sequence[int] | Int[Array, " n"] | Bool[Array, " N"]
-    ) -> "Self | Showers":
+        self: Lazy, index: slice | int | Sequence[int] | Int[Array, " n"] | Bool[Array, " N"]
+    ) -> Lazy | Showers:
         if isinstance(index, slice):
             if index.step is not None and index.step < 1:
                 raise BadValue("step of the slice", index.step, "files are read forwards; turn the showers once read")
@@ -148,7 +150,7 @@ class LazyShowers:
         """Close the file, also for the slices of this dataset."""
         self._file.__exit__()
 
-    def __enter__(self) -> Self:
+    def __enter__(self: Lazy) -> Lazy:
         return self
 
     def __exit__(
