@@ -180,6 +180,16 @@ def test_a_generator_that_deposits_nothing_is_undefined_not_a_crash():
     json.dumps(summary.to_dict(), allow_nan=False)
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_mesh_that_does_not_know_its_depths_is_the_same_mesh(which):
+    """Depths of the fitted profiles are those of the sample that knows them."""
+    samples = [toy(500, 1), toy(500, 2)]
+    summary = summarise(*samples)
+    nowhere = Binning(tuple(Layer(layer.id, layer.r_edges, layer.n_alpha) for layer in MESH.layers), "toy")
+    samples[which] = (Sample(samples[which][0].incident_energy, nowhere), samples[which][1])
+    assert json.dumps(summarise(*samples).to_dict()) == json.dumps(summary.to_dict())
+
+
 def test_refusals():
     first, (generated, table) = toy(500, 1), toy(500, 2)
     with pytest.raises(BadValue, match="needs radius_90"):

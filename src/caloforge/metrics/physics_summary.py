@@ -22,8 +22,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
-from caloforge.errors import BinningMismatch
-from caloforge.geometry.binning import Binning
+from caloforge.geometry.binning import Binning, require_one_mesh
 from caloforge.metrics.compared import Compared, EnergyBin, Law, PhysicsSummary
 from caloforge.metrics.response import energy_edges
 from caloforge.metrics.shower_laws import BinMeans, Conditions, Depths, ShowerLaws, columns_of, measure_laws
@@ -61,19 +60,19 @@ def summarise_physics(
         BinningMismatch: the meshes differ.
         EmptySample: too few showers in a bin.
     """
-    if truth.binning.layers != generated.binning.layers:
-        raise BinningMismatch(truth.binning.name, generated.binning.name)
+    require_one_mesh(truth.binning, generated.binning)
+    mesh = truth.binning.with_depths_of(generated.binning)
     energies = (truth.incident_energy, generated.incident_energy)
     edges = energy_edges(*energies) if edges is None else edges
     where = [_which_bin(energy, edges) for energy in energies]
     sizes = [tuple(int((w == i).sum()) for i in range(len(edges) - 1)) for w in where]
     columns = [columns_of(table, energy) for table, energy in zip(tables, energies, strict=True)]
-    depths = Depths.of(truth.binning, radiation_length)
+    depths = Depths.of(mesh, radiation_length)
     samples = [  # the truth, the generated sample, and the truth in place of the generated sample
         measure_laws(BinMeans.draw(columns[i], where[i], sizes[j], repeats, rng), depths)
         for i, j in ((0, 0), (1, 1), (0, 1))
     ]
-    units = _units(truth.binning, depths)
+    units = _units(mesh, depths)
     means = [float(energies[0][where[0] == i].mean(dtype=np.float64)) for i in range(len(edges) - 1)]
     bins = tuple(
         EnergyBin(float(low), float(high), means[i], sizes[0][i], sizes[1][i], _in_bin(samples, i, units))
@@ -81,7 +80,7 @@ def summarise_physics(
     )
     laws = {name: _law(samples, name, units) for name in samples[0].laws}
     summary = PhysicsSummary(bins, laws, ())
-    return replace(summary, notes=_notes(summary, truth.binning))
+    return replace(summary, notes=_notes(summary, mesh))
 
 
 def _which_bin(energy: Float[Array, " N"], edges: Float[Array, " e"]) -> Int[Array, " N"]:

@@ -22,6 +22,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from caloforge.physics.depth import layer_depths
 from caloforge.preprocessing.pipeline import Pipeline
 
 _LEAST_RESPONSE = 1e-5
@@ -87,8 +88,8 @@ class ShowerTerms(NamedTuple):
 
     Args:
         log_response: (N,) logarithm of the energy in all layers over the incident energy.
-        depth: (N,) energy-weighted mean number of the layer.
-        depth_spread: (N,) its standard deviation within the shower.
+        depth: (N,) energy-weighted mean depth, mm, or ids of layers where the mesh has no depth.
+        depth_spread: (N,) energy-weighted standard deviation of the depth, likewise.
         log_energy: (N,) logarithm of the incident energy in MeV.
     """
 
@@ -113,7 +114,8 @@ def shower_terms(x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], pipeline: Pip
     """
     layers, incident = pipeline.layer_energies(pipeline.parts(x).energies, c), pipeline.condition.energies(c)
     total = layers.sum(1)
-    depth = torch.arange(layers.shape[1]).to(layers)
+    depth = torch.from_numpy(layer_depths(pipeline.binning)).to(layers)
     mean = layers @ depth / total.clamp_min(_TINY)
-    spread = (layers @ depth.square() / total.clamp_min(_TINY) - mean.square()).clamp_min(0.0).sqrt()
+    squares = (depth - mean[:, None]).square()  # before the mean is taken: in mm their difference would round
+    spread = ((layers * squares).sum(1) / total.clamp_min(_TINY)).sqrt()
     return ShowerTerms((total / incident + _LEAST_RESPONSE).log(), mean, spread, incident.log())
