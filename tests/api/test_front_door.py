@@ -195,7 +195,7 @@ class TestGenerate:
             facts = fake.provenance.facts
         assert facts.pop("host_ms_per_shower") > 0
         assert facts == expected.provenance.facts
-        assert facts["training"]["showers_digest"] == model.provenance["showers_digest"]
+        assert facts["training"]["showers_digest"] == model.provenance.showers_digest
 
     def test_outputs_are_not_replaced(self, model, tmp_path):
         path = tmp_path / "fake.h5"

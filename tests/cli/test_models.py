@@ -160,7 +160,7 @@ def test_shipped_models(call, tmp_path, name):
     folder = shipped_models()[name]
     assert (folder / "README.md").read_text().startswith(f"# {name}")
     assert sum(path.stat().st_size for path in folder.iterdir()) < 12e6
-    assert load_run(name).provenance["training_showers"] > 1000
+    assert load_run(name).provenance.training_showers > 1000
     assert call("generate", name, "--energy", "50GeV", "-n", 200, "-o", tmp_path / "x.h5")[0] == 0
     with ShowerFile(tmp_path / "x.h5") as file:
         response = file.read().total_energy / 50e3

@@ -102,7 +102,7 @@ def test_shipped_models_know_their_training_showers(name):
     """As many as their provenance says; every one of them is a shower of the bundled sample."""
     run = load_run(name)
     with ShowerFile(showers_path("bundled")) as file:
-        assert len(run.training_ids.train) == run.provenance["training_showers"]
+        assert len(run.training_ids.train) == run.provenance.training_showers
         assert np.isin(run.training_ids.all, file.read().ids).all()
 
 

@@ -8,10 +8,11 @@ import pytest
 
 from caloforge.data.merge import merge_files
 from caloforge.data.origins import compare_origins
-from caloforge.data.provenance import Provenance, parse_provenance
+from caloforge.data.provenance import Provenance, parse_provenance, parse_training_provenance
 from caloforge.data.store import ShowerFile
 from caloforge.data.writer import write_showers
 from caloforge.errors import BadFile
+from caloforge.training.run import shipped_models
 
 FACTS = {"seed": 3, "mesh": "axis", "my_key": {"a": [1, None]}, "training": {"training_showers": 7, "x": 1.5}}
 
@@ -103,3 +104,18 @@ def test_merge_refuses_other_frames(write, tmp_path):
     with pytest.raises(BadFile, match="frame of the mesh"):
         merge_files([write({"mesh": "axis"}), write({"mesh": "detector"})], tmp_path / "both.h5")
     assert not (tmp_path / "both.h5").exists()
+
+
+@pytest.mark.parametrize("name", sorted(shipped_models()))
+def test_training_provenance_reads_back_as_it_was_written(name):
+    """Fields that nobody set are not written, and keys that are no field are kept."""
+    text = (shipped_models()[name] / "provenance.json").read_text()
+    provenance = parse_training_provenance(text)
+    assert provenance.facts == json.loads(text)
+    assert provenance.data.detector == "par04-siw"
+
+
+def test_what_is_no_training_provenance_is_refused():
+    for text, problem in (("{", "not JSON"), ("[]", "no JSON object"), ('{"seconds": "long"}', "'seconds'")):
+        with pytest.raises(ValueError, match=problem):
+            parse_training_provenance(text)

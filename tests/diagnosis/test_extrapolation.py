@@ -121,7 +121,7 @@ def test_a_run_on_some_energies_knows_its_range(run, showers):
     assert 5 * GeV <= low < 5.2 * GeV
     assert 48 * GeV < high <= 50 * GeV
     inside = (showers.incident_energy >= 5 * GeV) & (showers.incident_energy <= 50 * GeV)
-    assert model.provenance["training_showers"] == (inside & split_mask(showers, "train")).sum()
+    assert model.provenance.training_showers == (inside & split_mask(showers, "train")).sum()
 
 
 def test_only_showers_that_did_not_train_the_model_count(run, showers):

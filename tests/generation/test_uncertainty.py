@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from caloforge.data.incident import Incident
+from caloforge.data.provenance import TrainingProvenance
 from caloforge.errors import BadValue
 from caloforge.generation.uncertainty import Expectation, ensemble_expectation, half_width
 from caloforge.models import Generator
@@ -41,7 +42,7 @@ def test_members_of_a_known_posterior(binning, showers):
     full = showers[np.flatnonzero(showers.layer_energy.min(axis=1) > 0)[:1]]
     x = pipeline(full, torch_stream(1, "test"))[0]
     thetas = np.random.default_rng(4).normal(0.1, 0.03, 6)
-    members = [Run(Shifted(x, float(theta)), pipeline, {}) for theta in thetas]
+    members = [Run(Shifted(x, float(theta)), pipeline, TrainingProvenance()) for theta in thetas]
 
     def first_feature(made):
         return pipeline(made, torch_stream(1, "test"))[0][:, 0].numpy()
@@ -119,7 +120,7 @@ def test_one_block_after_another(binning, showers):
     pipeline = Pipeline(binning)
     pipeline.fit(showers, torch_stream(1, "test"))
     x = pipeline(showers[:1], torch_stream(1, "test"))[0]
-    member = Run(Shifted(x, 0.0), pipeline, {})
+    member = Run(Shifted(x, 0.0), pipeline, TrainingProvenance())
     at = Incident.alike(np.array([2e4], np.float32))
     seen = []
     ensemble_expectation([member], lambda s: seen.append(len(s)) or s.total_energy, at, 2300, seed=3)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from caloforge.data.provenance import TrainingProvenance
 from caloforge.data.showers import Showers
 from caloforge.models.base import Generator
 from caloforge.preprocessing.pipeline import Pipeline
@@ -55,4 +56,4 @@ def known(binning):
     pipeline = Pipeline(binning)
     showers = Showers.perpendicular(cells.astype(np.float32), incident.astype(np.float32), binning)
     pipeline.fit(showers, torch_stream(1, "test"))
-    return Run(Known(pipeline), pipeline, {})
+    return Run(Known(pipeline), pipeline, TrainingProvenance())

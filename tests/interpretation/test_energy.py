@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from caloforge.data.incident import Incident
+from caloforge.data.provenance import TrainingProvenance
 from caloforge.errors import EmptySample
 from caloforge.interpretation.laws import expected_slopes
 from caloforge.interpretation.modulation import modulations
@@ -56,7 +57,7 @@ def test_a_model_that_is_not_differentiable_has_no_path(known):
         def sample(self, noise, c):
             return super().sample(noise, c).detach()
 
-    rigid = Run(Rigid(known.pipeline), known.pipeline, {})
+    rigid = Run(Rigid(known.pipeline), known.pipeline, TrainingProvenance())
     assert pathwise(rigid, PARTICLES, 1e4, 100, 1) == {}
 
 
@@ -116,7 +117,7 @@ def film(binning, showers):
     for name, parameter in model.named_parameters():
         if ".film." in name:
             torch.nn.init.normal_(parameter)
-    return Run(model.eval().requires_grad_(False), pipeline, {})
+    return Run(model.eval().requires_grad_(False), pipeline, TrainingProvenance())
 
 
 def test_modulation_is_what_the_layers_do(film):

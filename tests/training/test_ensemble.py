@@ -10,6 +10,7 @@ import torch
 import yaml
 
 from caloforge.data.incident import Incident
+from caloforge.data.provenance import TrainingProvenance
 from caloforge.errors import BadFile, BadValue, BinningMismatch
 from caloforge.generation.mixture import mixture_batches
 from caloforge.generation.sampler import sample_showers
@@ -131,7 +132,7 @@ def test_an_ensemble_grows(folder, showers, tmp_path):
 def test_members_with_different_cells(folder, binning):
     run = load_run(folder / "members/1")
     other = replace(binning, layers=binning.layers[:2], name="two-layers")
-    moved = Run(run.model, type(run.pipeline)(other), {})
+    moved = Run(run.model, type(run.pipeline)(other), TrainingProvenance())
     with pytest.raises(BinningMismatch, match=r"member 1 \(tiny.*\) against member 2 \(two-layers\)"):
         Ensemble((run, moved), "ensemble")
 
@@ -250,6 +251,6 @@ def test_snapshots_of_another_model(showers, tmp_path):
 
 def test_facts_of_an_ensemble(folder):
     found = load_ensemble(folder)
-    assert found.provenance["members"] == 2
-    assert found.provenance["showers_digest"] == found.members[1].provenance["showers_digest"]
+    assert found.provenance.members == 2
+    assert found.provenance.showers_digest == found.members[1].provenance.showers_digest
     assert json.loads((folder / "ensemble.json").read_text()) == {"members": 2}

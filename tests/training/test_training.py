@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from caloforge.data.incident import Incident
+from caloforge.data.provenance import Provenance
 from caloforge.errors import BadFile, BadValue, EmptySample, TrainingDiverged
 from caloforge.generation.sampler import BLOCK, sample_batches, sample_showers
 from caloforge.models import model_config
@@ -44,7 +45,7 @@ def test_run_folder(folder):
     assert [record["step"] for record in log] == [20, 40, 60]
     assert {"total", "reconstruction", "kl", "energy_nll", "validation"} <= set(log[0])
     assert log[-1]["validation"] < log[0]["validation"]
-    assert load_run(folder).provenance["data"] == {"detector": "tiny stack"}
+    assert load_run(folder).provenance.data == Provenance(detector="tiny stack")
 
 
 def test_a_loaded_run_generates_the_same_showers(folder):

@@ -15,7 +15,7 @@ from caloforge.api.glance import html_of, mesh_in_words
 from caloforge.api.incident import Angle, Energy, Particle, incident_particles
 from caloforge.api.like import Like, particles_like, path_of
 from caloforge.data.incident import Incident
-from caloforge.data.provenance import Provenance
+from caloforge.data.provenance import Provenance, TrainingProvenance
 from caloforge.data.showers import Showers
 from caloforge.data.splits import Split
 from caloforge.data.writer import ShowerWriter
@@ -72,14 +72,15 @@ class Model:
         return self.ensemble.pipeline.condition
 
     @property
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> TrainingProvenance:
         """How it was trained, and on what."""
         return self.ensemble.provenance
 
     @property
     def detector(self) -> str:
         """That of its training showers, or "unknown"."""
-        return str(self.provenance.get("data", {}).get("detector", "unknown"))
+        data = self.provenance.data
+        return (data and data.detector) or "unknown"
 
     @overload
     def generate(
@@ -163,7 +164,7 @@ class Model:
             if not extrapolate:
                 raise outside
             warn(outside.warning)
-        facts = {"caloforge": __version__, "generator": self.name, "seed": seed, "training": self.provenance}
+        facts = {"caloforge": __version__, "generator": self.name, "seed": seed, "training": self.provenance.facts}
         if output is None:
             parts = []
             for part in self._batches(asked, seed, batch):
@@ -211,7 +212,7 @@ class Model:
             "theta": " to ".join(dict.fromkeys(map(format_angle, trained.theta_range.tolist()))),
             "mesh": mesh_in_words(self.binning),
             "detector": self.detector,
-            "training showers": str(self.provenance.get("training_showers", "unknown")),
+            "training showers": str(self.provenance.training_showers or "unknown"),
         }
 
     def __repr__(self) -> str:

@@ -43,7 +43,7 @@ def diagnose(
     model = load_run(run)
     with open_showers(truth, binning) as file:
         showers, facts = file.read(), file.origin(truth)
-    origin = {"model": str(run), "seed": seed, "truth": facts, "training": model.provenance}
+    origin = {"model": str(run), "seed": seed, "truth": facts, "training": model.provenance.facts}
     with track("diagnosing", 1.0) as progress:
         diagnosis = diagnose_run(model, showers, seed, n, origin, progress, own)
         path = write_diagnosis(diagnosis, output)

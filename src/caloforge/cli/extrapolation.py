@@ -54,7 +54,7 @@ def extrapolation(
         near = {value: showers_near(model, files, value) for value in energies}
         facts = [file.origin(name) for name, file in files.items()]
         length = _radiation_length({f.detector for f in files.values()})
-        origin = {"model": str(run), "seed": seed, "truth": facts, "training": model.provenance}
+        origin = {"model": str(run), "seed": seed, "truth": facts, "training": model.provenance.facts}
         result = extrapolate(model, near, seed, length, n, origin, progress)
         path = write_extrapolation(result, output)
     print((output / "extrapolation.json").read_text() if json_only else f"{_text(result)}\n{path}")

@@ -49,7 +49,7 @@ def interpret(
     model = load_run(run)
     with open_showers(truth, binning) as file:
         showers, facts = file.read(), file.origin(truth)
-    origin = {"model": str(run), "seed": seed, "n": n, "truth": facts, "training": model.provenance}
+    origin = {"model": str(run), "seed": seed, "n": n, "truth": facts, "training": model.provenance.facts}
     with track("interpreting", 1.0) as progress:
         interpretation = interpret_run(model, showers, seed, n, at, observable, origin, progress=progress)
         path = write_interpretation(interpretation, output)

@@ -86,7 +86,7 @@ def quickstart(
         config = load_config(path, [f"seed={seed}", *(override or [])])
     sample = config.chosen(sample)
     run = _train(sample, config, origin, output / "run")
-    say(f"3/5  trained on {run.provenance['training_showers']} showers in {run.provenance['seconds']:.0f} s")
+    say(f"3/5  trained on {run.provenance.training_showers} showers in {run.provenance.seconds or 0:.0f} s")
     test = take_split(sample, "test")
     energies = np.resize(test.incident_energy, n)
     generated, ms_per_shower = _generate(run, energies, output / "generated.h5", origin["detector"], seed)
@@ -165,7 +165,7 @@ def _generate(
     for _ in sample_batches(run.model, run.pipeline, energies[:BLOCK], seed):
         pass  # once, so that the clock does not see the first call's set-up
     parts, seconds = [], 0.0
-    facts = {"generator": "quickstart", "seed": seed, "training": run.provenance}
+    facts = {"generator": "quickstart", "seed": seed, "training": run.provenance.facts}
     with (
         ShowerWriter(path, run.pipeline.binning, detector_name, facts) as writer,
         track("generating", len(energies)) as bar,
@@ -203,12 +203,12 @@ def _story(origin: dict[str, Any], live: Live, run: Run, folder: Path, cost: dic
         f"{origin['energy']} in {origin['detector']} for the sample, and {live.showers} more in this run: mean "
         f"response {live.response:.4f} ± {live.response_error:.4f}, {live.ms_per_gev:.1f} ms per GeV on "
         f"{CORES} cores. The times of the table are for the mean energy of the generated showers on the same cores. "
-        f"A conditional VAE learned from {run.provenance['training_showers']} showers in "
-        f"{run.provenance['seconds']:.0f} s. Truth in all that follows is the test split, which it never saw."
+        f"A conditional VAE learned from {run.provenance.training_showers} showers in "
+        f"{run.provenance.seconds or 0:.0f} s. Truth in all that follows is the test split, which it never saw."
     )
     data = {
         "live": vars(live),
-        "training": {k: run.provenance[k] for k in ("training_showers", "seconds")},
+        "training": {k: getattr(run.provenance, k) for k in ("training_showers", "seconds")},
         "cost": cost,
     }
     caption = (

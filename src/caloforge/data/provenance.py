@@ -4,11 +4,11 @@ On disk it is one JSON object (attribute ``provenance`` of the file, ``provenanc
 only what is known: a field that nobody set is not written.
 """
 
-__all__ = ["Part", "Provenance", "TrainingProvenance", "parse_provenance"]
+__all__ = ["Part", "Provenance", "TrainingProvenance", "parse_provenance", "parse_training_provenance"]
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -26,12 +26,17 @@ class _Facts(BaseModel):
         return json.dumps(self.facts)
 
 
+_Kind = TypeVar("_Kind", bound=_Facts)
+
+
 class TrainingProvenance(_Facts):
     """How a model was trained: what a run folder keeps, and what the showers that it generates carry along.
 
     Args:
         caloforge: version that trained it.
         torch: version of PyTorch.
+        model_source: file or module that defines a model of one's own.
+        device: where it was trained.
         showers_digest: hash of the showers of the data file that the model was given.
         training_showers: how many it was trained on.
         seconds: time of the training.
@@ -43,6 +48,8 @@ class TrainingProvenance(_Facts):
 
     caloforge: str | None = None
     torch: str | None = None
+    model_source: dict[str, Any] | None = None
+    device: str | None = None
     showers_digest: str | None = None
     training_showers: int | None = None
     seconds: float | None = None
@@ -181,6 +188,22 @@ def parse_provenance(text: str) -> Provenance:
     Raises:
         ValueError: not JSON, no object, or a field of another kind; the sentence says which.
     """
+    return _parsed(Provenance, text)
+
+
+def parse_training_provenance(text: str) -> TrainingProvenance:
+    """Read the JSON object of a run folder.
+
+    Args:
+        text: JSON.
+
+    Raises:
+        ValueError: as of `parse_provenance`.
+    """
+    return _parsed(TrainingProvenance, text)
+
+
+def _parsed(kind: type[_Kind], text: str) -> _Kind:
     try:
         facts = json.loads(text)
     except json.JSONDecodeError as error:
@@ -188,7 +211,7 @@ def parse_provenance(text: str) -> Provenance:
     if not isinstance(facts, Mapping):
         raise ValueError("no JSON object")
     try:
-        return Provenance.model_validate(facts)
+        return kind.model_validate(facts)
     except ValidationError as error:
         raise ValueError(_first(error.errors())) from error
 

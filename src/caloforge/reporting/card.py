@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from caloforge.data.provenance import Provenance
 from caloforge.errors import BadFile
 from caloforge.training.run import Run
 from caloforge.units import format_energy
@@ -52,22 +53,22 @@ def _table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:
 
 def _head(name: str, run: Run, config: Mapping[str, Any]) -> str:
     """What it is, its range, and what it learned from."""
-    trained, facts = run.pipeline.condition, run.provenance
-    data = facts.get("data", {})
+    trained, training = run.pipeline.condition, run.provenance
+    data = training.data or Provenance()
     steepest = float(trained.theta_range[1])
     energies = " to ".join(format_energy(e) for e in trained.energy_range.tolist())
     source = f"`{config['data']}`" + (f", {' to '.join(config['energies'])}" if config.get("energies") else "")
-    version = data.get("geant4", "(version unknown)")
-    showers = f"{facts.get('training_showers', 'unknown number of')} showers of Geant4 {version}"
+    version = data.geant4 or "(version unknown)"
+    showers = f"{training.training_showers or 'unknown number of'} showers of Geant4 {version}"
     direction = "perpendicular to the face" if steepest == 0 else f"theta, to the normal, up to {steepest:.3g} rad"
     rows = [
         ("particles", f"PDG {', '.join(map(str, trained.particles.tolist()))}"),
         ("incident energy", f"{energies}; other energies only with `--extrapolate`"),
         ("direction", direction),
         ("trained on", f"{showers}, the training split of {source}"),
-        ("physics list", str(data.get("physics_list", "unknown"))),
-        ("data tables", str(data.get("data_tables", "unknown"))),
-        ("training", f"{config['training']['steps']} steps, {facts.get('seconds', 0) / 60:.0f} minutes"),
+        ("physics list", data.physics_list or "unknown"),
+        ("data tables", data.data_tables or "unknown"),
+        ("training", f"{config['training']['steps']} steps, {(training.seconds or 0) / 60:.0f} minutes"),
         ("likelihood", "a lower bound (`caloforge score`)" if run.model.explicit else "none: the density is implicit"),
         ("parameters", f"{sum(p.numel() for p in run.model.parameters()):,}"),
     ]
@@ -75,8 +76,8 @@ def _head(name: str, run: Run, config: Mapping[str, Any]) -> str:
     return "\n\n".join(
         [
             f"# {Path(name).name}",
-            f"A {family} of showers in the detector `{data.get('detector', 'unknown')}`, readout `{mesh}`, trained "
-            f"with caloforge {facts.get('caloforge', '(version unknown)')}.",
+            f"A {family} of showers in the detector `{data.detector or 'unknown'}`, readout `{mesh}`, trained "
+            f"with caloforge {training.caloforge or '(version unknown)'}.",
             f"```\ncaloforge generate {name} --energy {format_energy(float(trained.energy_range.prod() ** 0.5))} "
             "-n 1000 -o showers.h5\n```",
             _table(rows, ("", "")),
@@ -176,7 +177,7 @@ def _simulated(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _limits(run: Run) -> str:
-    showers = run.provenance.get("training_showers", "finitely many")
+    showers = run.provenance.training_showers or "finitely many"
     return (
         "## Limits\n\nFor energies and shapes of single showers of these particles in this detector and mesh; nothing "
         f"is known of others. Tails are learned from {showers} showers: probabilities far below one in that number are "
@@ -185,7 +186,7 @@ def _limits(run: Run) -> str:
 
 
 def _cite(name: str, run: Run, digest: str) -> str:
-    version = run.provenance.get("caloforge", "(version unknown)")
+    version = run.provenance.caloforge or "(version unknown)"
     return (
         "## Licence and citation\n\nTrained with caloforge, Apache-2.0; weights are under the licence of whoever "
         "publishes them, those that come with caloforge under Apache-2.0. Cite caloforge as its `CITATION.cff` says, "

@@ -21,6 +21,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from caloforge.data.provenance import TrainingProvenance
 from caloforge.data.showers import Showers
 from caloforge.data.unseen import TrainingIds
 from caloforge.device import CPU
@@ -29,7 +30,15 @@ from caloforge.models import ModelConfig
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import integer_seeds, torch_stream
 from caloforge.training.options import TrainingConfig
-from caloforge.training.run import Run, has_snapshots, load_run, load_snapshots, run_folder
+from caloforge.training.run import (
+    Run,
+    has_provenance,
+    has_snapshots,
+    load_run,
+    load_snapshots,
+    read_training_provenance,
+    run_folder,
+)
 from caloforge.training.swag import draw_weights
 from caloforge.training.train import can_resume, train_run
 
@@ -72,10 +81,12 @@ class Ensemble:
         return Ensemble(tuple(member.to(device) for member in self.members), self.method)
 
     @property
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> TrainingProvenance:
         """Of the first member, with the number of members where they are several."""
-        facts = self.members[0].provenance
-        return facts if len(self.members) == 1 else {**facts, "members": len(self.members), "method": self.method}
+        first = self.members[0].provenance
+        if len(self.members) == 1:
+            return first
+        return first.model_copy(update={"members": len(self.members), "method": self.method})
 
     @property
     def training_ids(self) -> TrainingIds:
@@ -225,12 +236,11 @@ def _member(folder: Path, k: int) -> Path:
 
 
 def _finished(folder: Path) -> bool:
-    return (folder / "provenance.json").is_file()  # what `save_run` writes last
+    return has_provenance(folder)
 
 
 def _require_same_showers(folder: Path, showers: Showers) -> None:
-    facts = json.loads((folder / "provenance.json").read_text())
-    if facts.get("showers_digest") != showers.digest:
+    if read_training_provenance(folder).showers_digest != showers.digest:
         raise BadFile(folder, "the member was trained on other showers", "resume with the same file")
 
 

@@ -9,9 +9,11 @@ for.
 
 __all__ = [
     "Run",
+    "has_provenance",
     "has_snapshots",
     "load_run",
     "load_snapshots",
+    "read_training_provenance",
     "run_folder",
     "save_run",
     "save_snapshots",
@@ -19,7 +21,6 @@ __all__ = [
 ]
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -33,6 +34,7 @@ from numpy import ndarray as Array
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from caloforge.data.provenance import TrainingProvenance, parse_training_provenance
 from caloforge.data.unseen import TrainingIds
 from caloforge.errors import BadFile, CaloforgeError, UnknownModel, similar_names
 from caloforge.files import replace_when_complete
@@ -47,6 +49,7 @@ _SNAPSHOTS = "swag.safetensors"
 _IDS = "training_ids.safetensors"
 _SPLITS = ("train", "validation")  # tensors of that file, the ids of these showers as int64
 _PIPELINE = "pipeline."  # the model holds the pipeline; its tensors are saved once, in their own file
+_PROVENANCE = "provenance.json"
 _KEEP_PROBABILITY = "keep_probability.mean"  # there after a training with balance
 
 
@@ -62,7 +65,7 @@ class Run:
 
     model: Generator
     pipeline: Pipeline
-    provenance: dict[str, Any]
+    provenance: TrainingProvenance
     training_ids: TrainingIds = field(default_factory=TrainingIds)
 
     def to(self, device: torch.device) -> "Run":
@@ -79,7 +82,7 @@ def save_run(
     model: Generator,
     pipeline: Pipeline,
     config_yaml: str,
-    provenance: Mapping[str, Any],
+    provenance: TrainingProvenance,
     training_ids: TrainingIds,
 ) -> None:
     """Write the model's weights with all that gives them meaning.
@@ -89,7 +92,7 @@ def save_run(
         model: with averaged weights.
         pipeline: the preprocessing, fitted.
         config_yaml: text of the whole configuration.
-        provenance: where the model comes from, as JSON can hold it.
+        provenance: where the model comes from.
 
     Raises:
         UnwritablePath: the folder cannot be written.
@@ -102,7 +105,7 @@ def save_run(
     write_tensors(folder / _IDS, {name: _as_tensor(getattr(training_ids, name)) for name in _SPLITS})
     replace_when_complete(folder / "config.yaml", lambda target: target.write_text(config_yaml))
     replace_when_complete(
-        folder / "provenance.json", lambda target: target.write_text(json.dumps(dict(provenance), indent=1))
+        folder / _PROVENANCE, lambda target: target.write_text(json.dumps(provenance.facts, indent=1))
     )
 
 
@@ -155,8 +158,8 @@ def load_run(name: str | Path) -> Run:
         model.keep_probability = KeepProbability(n_terms, n_components)
     of_pipeline = {k: v for k, v in model.state_dict().items() if k.startswith(_PIPELINE)}
     _load(model, weights | of_pipeline, folder / "weights.safetensors")
-    facts = _read_json(folder / "provenance.json")
-    return Run(model.eval().requires_grad_(False), pipeline, facts, _load_training_ids(folder))
+    provenance = read_training_provenance(folder)
+    return Run(model.eval().requires_grad_(False), pipeline, provenance, _load_training_ids(folder))
 
 
 def _as_tensor(ids: UInt64[Array, " n"]) -> Tensor:
@@ -226,14 +229,30 @@ def _model_options(folder: Path) -> ModelConfig:
 
 def _model_source(folder: Path) -> str | None:
     """The file or module in which a run's model was defined, where the run says so."""
-    path = folder / "provenance.json"
-    source = (_read_json(path).get("model_source") if path.is_file() else None) or {}
+    source = (read_training_provenance(folder).model_source if has_provenance(folder) else None) or {}
     return source.get("file") or source.get("module")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def has_provenance(folder: Path) -> bool:
+    """Whether the folder has a finished run: its provenance is what `save_run` writes last.
+
+    Args:
+        folder: of the run.
+    """
+    return (folder / _PROVENANCE).is_file()
+
+
+def read_training_provenance(folder: Path) -> TrainingProvenance:
+    """How a run was trained.
+
+    Args:
+        folder: of the run.
+
+    Raises:
+        BadFile: the file is missing, no JSON, or holds fields of another kind.
+    """
+    path = folder / _PROVENANCE
     try:
-        facts: dict[str, Any] = json.loads(path.read_text())
+        return parse_training_provenance(path.read_text())
     except (OSError, ValueError) as error:
-        raise BadFile(path, f"not readable JSON ({error})", "train again") from error
-    return facts
+        raise BadFile(path, f"no provenance of a training ({error})", "train again") from error

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from caloforge import __version__
+from caloforge.data.provenance import TrainingProvenance
 from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
 from caloforge.data.unseen import TrainingIds, sure_ids
@@ -176,9 +177,9 @@ def train_run(
 
             taken = snapshots(state, data["train"], training, seed, augment, balance, between)
             save_snapshots(folder, taken)
-    facts = {
+    facts: dict[str, Any] = {
         "caloforge": __version__,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "model_source": source_of(model),
         "device": str(device),
         "showers_digest": showers.digest,
@@ -189,7 +190,7 @@ def train_run(
     }
     state.average.keep_probability = None if balance is None else balance.keep_probability
     trained_on = TrainingIds(*(sure_ids(splits[name]) for name in ("train", "validation")))
-    save_run(folder, state.average, pipeline, config_yaml, facts, trained_on)
+    save_run(folder, state.average, pipeline, config_yaml, TrainingProvenance.model_validate(facts), trained_on)
 
 
 def _bit_digest(showers: Showers) -> str:
