@@ -7,7 +7,7 @@ import pytest
 from caloforge.config import FIELDS, RunConfig, load_config
 from caloforge.errors import BadFile
 from caloforge.models import MODELS
-from caloforge.training.loop import TrainingConfig
+from caloforge.training.options import TrainingConfig
 from caloforge.training.penalties import PenaltyConfig
 
 KINDS = [RunConfig, TrainingConfig, PenaltyConfig, MODELS["vae"], MODELS["gan"], MODELS["wgan"]]
