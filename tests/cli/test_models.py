@@ -119,7 +119,7 @@ def test_scores(call, tmp_path, showers):
     assert set(scores["scores"]) == {"log_likelihood", "response", "width_z"}
     assert len(scores["scores"]["log_likelihood"]["rank"]) == 30
     assert 0 <= scores["summary"]["response"]["inside"] <= 1
-    code, _, err = call(*words, "--observable", "layer_energy")
+    code, _, err = call(*words, "--overwrite", "--observable", "layer_energy")
     assert (code, "several values" in err) == (1, True)
 
 
