@@ -11,8 +11,12 @@ import zlib
 import numpy as np
 import torch
 
+from caloforge.errors import BadValue
+
 
 def _sequence(seed: int, stage: str, indices: tuple[int, ...]) -> np.random.SeedSequence:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise BadValue("seed", seed, "give a whole number that is not negative")
     return np.random.SeedSequence([seed, zlib.crc32(stage.encode()), *indices])
 
 
@@ -23,6 +27,9 @@ def stream(seed: int, stage: str, *indices: int) -> np.random.Generator:
         seed: of the run, not negative.
         stage: name of what the numbers are for.
         indices: numbers that tell streams of one stage apart, such as a block's.
+
+    Raises:
+        BadValue: the seed is no whole number from 0 on.
     """
     return np.random.Generator(np.random.PCG64(_sequence(seed, stage, indices)))
 
@@ -34,6 +41,9 @@ def integer_seeds(seed: int, stage: str, *indices: int) -> tuple[int, int]:
         seed: of the run, not negative.
         stage: name of what the numbers are for.
         indices: numbers that tell streams of one stage apart, such as a block's.
+
+    Raises:
+        BadValue: the seed is no whole number from 0 on.
     """
     first, second = _sequence(seed, stage, indices).generate_state(2)
     return int(first >> 1) or 1, int(second >> 1) or 1
@@ -47,6 +57,9 @@ def torch_stream(seed: int, stage: str, *indices: int, device: str = "cpu") -> t
         stage: name of what the numbers are for.
         device: where the numbers are drawn.
         indices: numbers that tell streams of one stage apart, such as a block's.
+
+    Raises:
+        BadValue: the seed is no whole number from 0 on.
     """
     state = int(_sequence(seed, stage, indices).generate_state(1, np.uint64)[0] >> 1)
     return torch.Generator(device).manual_seed(state)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import hepunits
+import jaxtyping
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -208,6 +209,14 @@ class TestGenerate:
         assert path.read_bytes() == content
         assert len(model.generate("20GeV", n=3, output=path, overwrite=True)) == 3
 
+    def test_no_such_folder(self, model, tmp_path):
+        with pytest.raises(UnwritablePath, match=r"missing/fake\.h5: No such file or directory; give"):
+            model.generate("20GeV", n=2, output=tmp_path / "missing" / "fake.h5")
+
+    def test_a_seed_is_a_whole_number_from_zero_on(self, model):
+        with pytest.raises(BadValue, match="seed is -1; give a whole number"):
+            model.generate("20GeV", n=2, seed=-1)
+
     def test_outside_the_training(self, model):
         """A shower of 50 MeV is no shower of a model of 1-100 GeV, unless asked for."""
         for energy in ("50MeV", 50.0, [50_000.0, 50.0], "50MeV:10GeV:log", 150 * hepunits.GeV):
@@ -266,6 +275,14 @@ class TestGenerate:
 
 
 class TestValidate:
+    @pytest.mark.parametrize("wrong", [None, 3, [], [1, 2]])
+    def test_what_holds_no_showers(self, monkeypatch, halves, wrong):
+        monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+        with pytest.raises(BadValue, match=r"give a file, a Dataset or Showers|give each file once"):
+            cf.validate(wrong, halves[1], quick=True)
+        with pytest.raises(BadValue, match="give a file, a Dataset or Showers"):
+            cf.validate(halves[0], wrong, quick=True)
+
     def test_showers_datasets_and_files_are_one(self, tmp_path, halves):
         files = [tmp_path / "fake.h5", tmp_path / "truth.h5"]
         for path, showers in zip(files, halves, strict=True):
@@ -276,6 +293,7 @@ class TestValidate:
         assert 0 < report["ks/response"].value < 1
         assert report.provenance["generated"]["generator"] == "by hand"
         assert "exploration" in report.verdict
+        assert repr(report) == f"<Report of generated: {report.headline}>"
         page = report._repr_html_()
         assert page.startswith("<p><b>")
         assert "<table" in page
@@ -350,12 +368,13 @@ class TestSimulate:
             ({"energy": "10"}, "unit"),
             ({"energy": "10GeV", "particle": "electron"}, "particle"),
             ({"energy": "10GeV", "particle": 15}, "cover"),
-            ({"energy": "10GeV", "readout": "siw-108"}, "siw-1080"),
-            ({"energy": "10GeV", "mesh": "world"}, "axis"),
+            ({"energy": "10GeV", "binning": "siw-108"}, "siw-1080"),
+            ({"energy": "10GeV", "frame": "world"}, "axis"),
             ({"energy": "10GeV", "engine": "geant"}, "gflash"),
             ({"energy": "10GeV", "engine": "gflash", "cut": "1mm"}, "no physics lists"),
             ({"energy": "10GeV", "cut": -1.0}, "length"),
             ({"energy": "10GeV", "n": 0}, "at least one"),
+            ({"energy": "10GeV", "engine": "gflash", "seed": -1}, "seed is -1"),
         ],
     )
     def test_one_sentence_about_what_is_wrong(self, words, says):

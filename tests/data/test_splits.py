@@ -8,6 +8,7 @@ import pytest
 from caloforge.data.splits import SPLITS, SplitOf, split_mask, take_split
 from caloforge.data.store import ShowerFile
 from caloforge.data.writer import write_showers
+from caloforge.errors import UnknownName
 
 
 def with_ids(shares) -> SimpleNamespace:
@@ -20,6 +21,11 @@ def unchecked(monkeypatch):
     import jaxtyping
 
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
+def test_no_such_split(unchecked):
+    with pytest.raises(UnknownName, match=r"unknown split 'tset'.*test"):
+        split_mask(with_ids([0.5]), "tset")
 
 
 def test_seventy_five_and_twenty_five_percent(unchecked):

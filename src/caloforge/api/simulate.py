@@ -36,8 +36,8 @@ class Options(TypedDict, total=False):
     particle: str | int
     theta: Quantity
     phi: Quantity
-    readout: str | Binning | None
-    mesh: str
+    binning: str | Binning | None
+    frame: str
     physics: str | None
     cut: Quantity | None
     max_step: Quantity | None
@@ -73,8 +73,8 @@ def simulate(
     particle: str | int = "e-",
     theta: Quantity = "0deg",
     phi: Quantity = "0deg",
-    readout: str | Binning | None = None,
-    mesh: str = "axis",
+    binning: str | Binning | None = None,
+    frame: str = "axis",
     physics: str | None = None,
     cut: Quantity | None = None,
     max_step: Quantity | None = None,
@@ -99,8 +99,8 @@ def simulate(
         particle: name, PDG number, or a mixture, ``"e-:0.99,mu-:0.01"``.
         theta: angle to the normal, ``"30deg"``, ``"0deg:30deg:solid-angle"``, or a number in rad.
         phi: azimuth about the normal, likewise.
-        readout: name of the mesh, XML file or `Binning`; the detector's own when not given.
-        mesh: whether it follows the ``"axis"`` of the shower or stays with the ``"detector"``.
+        binning: name of the mesh, XML file or `Binning`; the detector's own when not given.
+        frame: whether it follows the ``"axis"`` of the shower or stays with the ``"detector"``.
         physics: name of the physics list; FTFP_BERT for hadrons, else em0, when not given.
         cut: range cut for secondaries, ``"0.7mm"`` or a number in mm.
         max_step: longest step of charged particles, likewise.
@@ -121,7 +121,7 @@ def simulate(
 
     Raises:
         BadValue: a value that is not of these forms, or that detector and physics list do not cover.
-        UnknownName: no such detector, mesh, particle, physics list or engine.
+        UnknownName: no such detector, mesh, frame, particle, physics list or engine.
         UnwritablePath: the output exists or cannot be written.
         Geant4Missing, Geant4Failed: geant4-pybind is not installed, or its process died.
 
@@ -131,7 +131,7 @@ def simulate(
         (5, 1080)
     """
     request = request_of(
-        detector, energy, n, particle, theta, phi, readout, mesh, physics, cut, max_step, tracking_cut, seed
+        detector, energy, n, particle, theta, phi, binning, frame, physics, cut, max_step, tracking_cut, seed
     )
     if engine not in ENGINES:
         raise UnknownName("engine", engine, ENGINES)
@@ -163,8 +163,8 @@ def request_of(
     particle: str | int = "e-",
     theta: Quantity = "0deg",
     phi: Quantity = "0deg",
-    readout: str | Binning | None = None,
-    mesh: str = "axis",
+    binning: str | Binning | None = None,
+    frame: str = "axis",
     physics: str | None = None,
     cut: Quantity | None = None,
     max_step: Quantity | None = None,
@@ -180,8 +180,8 @@ def request_of(
         particle: name, PDG number, or a mixture.
         theta: angle to the normal, text with a unit or a number in rad.
         phi: azimuth about the normal, likewise.
-        readout: name of the mesh, XML file or `Binning`; the detector's own when not given.
-        mesh: whether it follows the ``"axis"`` of the shower or stays with the ``"detector"``.
+        binning: name of the mesh, XML file or `Binning`; the detector's own when not given.
+        frame: whether it follows the ``"axis"`` of the shower or stays with the ``"detector"``.
         physics: name of the physics list; FTFP_BERT for hadrons, else em0, when not given.
         cut: range cut for secondaries, text with a unit or a number in mm.
         max_step: longest step of charged particles, likewise.
@@ -190,21 +190,21 @@ def request_of(
 
     Raises:
         BadValue: a value that is not of these forms, or that detector and physics list do not cover.
-        UnknownName: no such detector, mesh, particle or physics list.
+        UnknownName: no such detector, mesh, frame, particle or physics list.
     """
-    if mesh not in MESHES:
-        raise UnknownName("mesh", mesh, MESHES)
+    if frame not in MESHES:
+        raise UnknownName("frame", frame, MESHES)
     beam = Beam(_particles(particle), spectrum_of(energy), angles_of("theta", theta), angles_of("phi", phi))
     stack = find_detector(detector) if isinstance(detector, str) else detector
-    own = default_readout(stack) if readout is None else readout
-    binning = find_readout(own) if isinstance(own, str) else own
+    own = default_readout(stack) if binning is None else binning
+    mesh = find_readout(own) if isinstance(own, str) else own
     setting = Physics(
         physics or default_physics(*beam.particles),
         None if cut is None else _in_mm(cut),
         None if max_step is None else _in_mm(max_step),
         None if tracking_cut is None else _in_mev(tracking_cut),
     )
-    return Request(stack, beam, binning, n, seed, mesh="axis" if mesh == "axis" else "detector", physics=setting)
+    return Request(stack, beam, mesh, n, seed, mesh="axis" if frame == "axis" else "detector", physics=setting)
 
 
 def _particles(particle: str | int) -> int | Mixture:

@@ -21,6 +21,7 @@ from caloforge.validation.validate import validate as run_validation
 
 Sample = Dataset | Showers | str | Path
 _SPLITS = ("auto", "test", "all")
+_FORMS = "give a file, a Dataset or Showers; several as a list of files or in a dictionary by name"
 
 
 def validate(
@@ -60,7 +61,7 @@ def validate(
 
     Raises:
         BadFile: a file cannot be read.
-        BadValue: no generated sample, or a file given twice.
+        BadValue: no generated sample, a file given twice, or what is neither file, `Dataset` nor `Showers`.
         BinningMismatch: the meshes differ.
         ConditionsDiffer: particles, energies or angles differ, and that was not allowed.
         EmptySample: too few showers.
@@ -78,6 +79,8 @@ def validate(
         def opened(sample: Sample) -> Dataset | Showers:
             if isinstance(sample, str | Path):
                 return stack.enter_context(open_dataset(sample, binning))
+            if not isinstance(sample, Dataset | Showers):
+                raise BadValue("a sample", sample, _FORMS)
             return sample
 
         reference = opened(truth)
@@ -115,8 +118,10 @@ def _named(generated: Sample | Sequence[str | Path] | Mapping[str, Sample]) -> I
         yield from generated.items()
     elif isinstance(generated, str | Path | Dataset | Showers):
         yield "generated", generated
-    else:
+    elif isinstance(generated, list | tuple) and all(isinstance(path, str | Path) for path in generated):
         yield from _names_of([Path(path) for path in generated])
+    else:
+        raise BadValue("generated", generated, _FORMS)
 
 
 def _names_of(paths: Sequence[Path]) -> Iterator[tuple[str, Path]]:

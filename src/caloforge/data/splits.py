@@ -18,6 +18,7 @@ from numpy import ndarray as Array
 from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
 from caloforge.data.source import KnownSource
+from caloforge.errors import UnknownName
 from caloforge.geometry.binning import Binning
 
 Split = Literal["train", "validation", "test"]
@@ -30,9 +31,14 @@ def split_mask(showers: Showers, split: Split) -> Bool[Array, " N"]:
     """Which showers belong to the split; the three masks are disjoint and cover every shower.
 
     Args:
-        showers: N of them.
-        split: which of the three.
+        showers: to choose among.
+        split: ``"train"``, ``"validation"`` or ``"test"``.
+
+    Raises:
+        UnknownName: no such split.
     """
+    if split not in SPLITS:
+        raise UnknownName("split", split, SPLITS)
     position = (showers.ids >> np.uint64(11)).astype(np.float64) * 2.0**-53
     low, high = SPLITS[split]
     return (position >= low) & (position < high)

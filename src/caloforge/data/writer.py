@@ -82,7 +82,8 @@ class ShowerWriter:
         try:
             self._file = h5py.File(self.partial, "w")
         except OSError as error:
-            raise UnwritablePath(self.path, error.strerror or "the folder is missing or read-only") from error
+            problem = os.strerror(error.errno) if error.errno else "the folder is missing or read-only"
+            raise UnwritablePath(self.path, problem) from error
         self._file.attrs.update(schema=SCHEMA, binning_xml=binning.to_xml(), detector=detector)
         self._file.attrs["provenance"] = self.provenance.to_json()
         self._create_datasets()

@@ -118,7 +118,7 @@ def train_run(
     splits = {name: take_split(showers, name) for name in ("train", "validation")}
     if min(map(len, splits.values())) < _LEAST_SHOWERS:
         sizes = (len(part) for part in splits.values())
-        raise EmptySample(f"training needs {_LEAST_SHOWERS} showers in the training and validation splits", *sizes)
+        raise EmptySample(f"training needs {_LEAST_SHOWERS} showers each in the training and validation splits", *sizes)
     laws = PhysicsPenalty.of(training.penalties, splits["train"])
     for text in (text for penalty in laws.values() for text in penalty.doubts):
         warn(text)

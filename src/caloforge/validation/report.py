@@ -82,6 +82,9 @@ class Report:
         """The report of each generated sample; of a single one itself."""
         return self.several or (self,)
 
+    def __repr__(self) -> str:
+        return "\n".join(f"<Report of {model.name}: {model.headline}>" for model in self.models)
+
     def _repr_html_(self) -> str:
         """How a notebook shows it: the verdict, and the checklist with every finding."""
         return Markup("<p><b>{}</b></p>{}").format(self.verdict, _checklist(self))
@@ -190,8 +193,7 @@ class Report:
             progress(i / len(self.plots), plot.name)
             for kind, content in plot.render(("png", "pdf") if pdf else ("png",)).items():
                 files[f"plots/{plot.name}.{kind}"] = content
-        images = {plot.name: files[f"plots/{plot.name}.png"] for plot in self.plots}
-        files["report.html"] = self.to_html(images).encode()
+        files["report.html"] = self.to_html({p.name: files[f"plots/{p.name}.png"] for p in self.plots}).encode()
         files["report.json"] = json.dumps(self.to_dict(), indent=2, allow_nan=False).encode() + b"\n"
         write_files(folder, files)
         try:
@@ -210,9 +212,8 @@ def _remove_outdated(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _page(report: Report, images: Mapping[str, bytes]) -> str:
-    several = report.several
     all_numbers = (
-        numbers(model.evidence, model.details.response if model.details else None, model.name if several else "")
+        numbers(model.evidence, model.details.response if model.details else None, model.name if report.several else "")
         for model in report.models
     )
     sections = (
@@ -225,7 +226,7 @@ def _page(report: Report, images: Mapping[str, bytes]) -> str:
         report.title,
         [("main", "Verdict"), *((part.name, part.title) for part in sections)],
         counted=counted(report.samples),
-        verdicts=[(_words(model, bool(several)), not model.passed) for model in report.models],
+        verdicts=[(_words(model, bool(report.several)), not model.passed) for model in report.models],
         checklist=_checklist(report),
         sections=sections,
         images=images,
