@@ -163,8 +163,8 @@ def test_lists_agree_about_electrons(request_of, name):
     response = showers.total_energy / showers.incident_energy
     assert 0.021 < response.mean() < 0.035
     assert facts.physics == name
-    assert facts["hadronic_data_kind"] == ("built-in" if "BERT" in name else "none")
-    assert ("approximate hadronic tables" in facts["data_tables"]) == ("BERT" in name)
+    assert facts.hadronic_data_kind == ("built-in" if "BERT" in name else "none")
+    assert ("approximate hadronic tables" in facts.data_tables) == ("BERT" in name)
 
 
 def every_element() -> Detector:

@@ -87,7 +87,8 @@ def test_kinds_are_shown_as_asked_and_kept_as_rarely(prepared, mixed, strength, 
     if kinds == "particle":
         assert drawn[rare].sum() == pytest.approx(shown, rel=0.1)
     else:
-        assert drawn[rare].sum() > 2.5 * fraction  # other rare showers are shown more often, too
+        least = {0.5: 2.9, 1.0: 3.0}[strength]  # other rare showers are shown more often, too
+        assert drawn[rare].sum() > least * fraction
     kept = drawn * balance.keep_probability(shower_terms(*prepared[1:], prepared[0]).tensor).double().numpy()
     np.testing.assert_allclose(kept / kept.sum(), 1 / len(mixed), rtol=1e-4)
     rows = balance.rows(4000, torch_stream(1, "rows")).numpy()
