@@ -12,6 +12,9 @@ install_import_hook("caloforge", "beartype.beartype(conf=beartype.BeartypeConf(i
 
 from caloforge.data.showers import Showers  # noqa: E402
 from caloforge.geometry.binning import Binning, Layer  # noqa: E402
+from caloforge.physics.observables import OBSERVABLES  # noqa: E402
+
+_STANDARD = dict(OBSERVABLES)
 
 
 def pytest_runtest_setup():
@@ -20,6 +23,14 @@ def pytest_runtest_setup():
     A hook, since it comes before fixtures of any scope: a run that a fixture trains must match one that a test trains.
     """
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _registry_as_it_was():
+    """Observables that a test registers go with it, whatever runs next on the same worker."""
+    yield
+    OBSERVABLES.clear()
+    OBSERVABLES.update(_STANDARD)
 
 
 @pytest.fixture

@@ -234,7 +234,7 @@ def test_validation_knows_the_file_of_which_a_part_trained_the_model(call, run, 
     words = ["validate", tmp_path / "fake.h5", "--truth", folder / "truth.h5", "--quick", "--json"]
     code, out, _ = call(*words, "--allow-different-conditions", "--sufficient", "response")
     assert code == 0
-    assert json.loads(out)["provenance"]["truth"]["split"] == "test"
+    assert json.loads(out)["provenance"]["truth"]["split"] == "unseen"
 
 
 def test_the_shipped_model_for_extrapolation_says_its_range(call, tmp_path):

@@ -104,7 +104,10 @@ def test_what_cannot_be_asked_is_one_sentence(call, folders, tmp_path, words, sa
 
 def test_truth_of_another_mesh_and_too_few_showers(call, folders, showers, tmp_path):
     write_showers(tmp_path / "few.h5", showers[:500], "tiny stack", {})
-    for truth, says in (("bundled", "binnings differ"), (tmp_path / "few.h5", "400 showers in the test split")):
+    for truth, says in (
+        ("bundled", "binnings differ"),
+        (tmp_path / "few.h5", "400 showers that did not train the model"),
+    ):
         code, out, err = call("interpret", folders / "vae", "--truth", truth, "-o", tmp_path / "out")
         assert (code, out) == (1, "")
         assert says in err

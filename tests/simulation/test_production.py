@@ -290,7 +290,7 @@ def test_a_mixture_is_the_same_on_any_number_of_workers_and_each_shower_its_part
     mixed = replace(alone, beam=beam)
     first, facts = simulate(mixed, workers=2)
     assert_same(first, simulate(mixed, workers=1)[0])
-    assert facts["particle"] == "e-:0.6,mu-:0.4"
+    assert facts.particle == "e-:0.6,mu-:0.4"
     np.testing.assert_array_equal(first.pdg, beam.primaries(10, mixed.seed).pdg)
     electrons = simulate(alone)[0]
     same = (first.energy == electrons.energy).all(axis=1)

@@ -103,7 +103,7 @@ def page(template: str, title: str, contents: Sequence[tuple[str, str]], **conte
         context: what the template asks for.
     """
     style, script = (Markup((files("caloforge.reporting") / f"page.{kind}").read_text()) for kind in ("css", "js"))
-    return render(template, title=title, contents=contents, style=style, script=script, **context)
+    return str(render(template, title=title, contents=contents, style=style, script=script, **context))
 
 
 def table(head: Sequence[str], rows: Iterable[Iterable[Cell]], caption: str = "", notes: Sequence[str] = ()) -> Markup:
