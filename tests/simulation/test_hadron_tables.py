@@ -17,8 +17,6 @@ from caloforge.simulation.tables.em_data import DATASETS, find_data, write_hadro
 from caloforge.simulation.tables.hadron_tables import (
     NEUTRON_GRID,
     PHOTON_GRID,
-    PROJECTILES,
-    charged,
     elements,
     neutron,
     photonuclear,
@@ -48,7 +46,6 @@ def test_all_elements_are_there():
 def test_cross_sections_are_finite_and_not_negative(z):
     element = ELEMENTS[z]
     tables = [*neutron(element, NEUTRON_GRID).values(), photonuclear(element, PHOTON_GRID)]
-    tables += [charged(name, element, np.geomspace(0.1, 200, 50)) for name in PROJECTILES]
     for sigma in tables:
         assert np.isfinite(sigma).all()
         assert (sigma >= 0).all()
@@ -140,22 +137,15 @@ def test_giant_dipole_exhausts_the_sum_rule(z):
     assert peak == pytest.approx(31.2 * element.a ** (-1 / 3) + 20.6 * element.a ** (-1 / 6), rel=0.03)
 
 
-def test_charged_particles_feel_the_coulomb_barrier():
-    tungsten = ELEMENTS[74]
-    for name, (_, mass) in PROJECTILES.items():
-        low, high = charged(name, tungsten, np.array([3.0, 100.0 * mass]))
-        assert low == 0
-        assert 1.2 < high < 2.6
-
-
 def test_folder_has_every_file(tmp_path):
     folder = write_hadron_tables(tmp_path) / "G4PARTICLEXS"
-    names = [f"neutron/{kind}" for kind in ("el", "inel", "cap")] + [f"{p}/inel" for p in (*PROJECTILES, "gamma")]
+    names = [*(f"neutron/{kind}" for kind in ("el", "inel", "cap")), "gamma/inel"]
     for name in names:
         for z in (1, 14, 98):
             head, count, *rows = (folder / f"{name}{z}").read_text().splitlines()
             assert int(count) == len(rows) == int(head.split()[2])
             assert float(rows[0].split()[0]) == pytest.approx(float(head.split()[0]))
+    assert sorted(path.name for path in folder.iterdir()) == ["gamma", "neutron"]
     assert write_hadron_tables(tmp_path) == folder.parent
 
 

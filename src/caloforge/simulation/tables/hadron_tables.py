@@ -10,7 +10,7 @@ with :math:`S` from the inelastic cross section above 2 GeV (Letaw, Silberberg a
 271). Cross sections are in barn, energies in MeV, until they are written in mm^2. Fast neutrons: `neutron_values`.
 """
 
-__all__ = ["SOURCES", "Element", "charged", "elements", "photonuclear", "neutron", "write_hadron_folder"]
+__all__ = ["SOURCES", "Element", "elements", "photonuclear", "neutron", "write_hadron_folder"]
 
 import csv
 from dataclasses import dataclass
@@ -25,10 +25,7 @@ from scipy.optimize import brentq
 
 from caloforge.simulation.tables import neutron_values
 
-SOURCES = (
-    f"{neutron_values.SOURCES}; charged particles: Tripathi et al.; "
-    "photonuclear: giant dipole (TRK sum), quasi-deuteron; joined to Glauber-Gribov"
-)
+SOURCES = f"{neutron_values.SOURCES}; photonuclear: giant dipole (TRK sum), quasi-deuteron; joined to Glauber-Gribov"
 BARN = 1e-22  # in mm^2 (Geant4's unit is mm)
 MILLIBARN = 1e-3
 THERMAL = 2.53e-8  # MeV, 2200 m/s
@@ -37,8 +34,6 @@ NEUTRON_GRID = np.geomspace(1e-10, END, 340)
 PHOTON_GRID = np.linspace(1.0, 130.0, 259)  # Geant4 reads these as equidistant, the others as logarithmic
 NP, NN = 0.422, 0.155  # barn: nucleon-nucleon at 20 MeV, as Geant4's Glauber-Gribov model takes them
 NUCLEON_ABOVE_GEV = 0.042  # barn: mean nucleon-nucleon cross section at 2 GeV
-PROJECTILES = {"proton": (1, 1), "deuteron": (1, 2), "triton": (1, 3), "He3": (2, 3), "alpha": (2, 4)}  # Z, A
-LAST_PER_NUCLEON = 200.0  # MeV, end of the charged tables: below the Coulomb barrier no model is to be joined
 RESONANCES = ((1e-3, 0.1), (0.1, 1.0))  # MeV, where scattering goes from thermal to averages: A above 24, below
 BEFORE_END = 14.0  # MeV: from here a straight line to the model at the end
 Values = Float[Array, " n"]
@@ -165,45 +160,11 @@ def _blocking(energy: Values) -> Values:
     return np.where(energy < 20, np.exp(-73.3 / energy), polynomial(np.maximum(energy, 20)))
 
 
-def charged(projectile: str, element: Element, energy: Values) -> Values:
-    """Reaction cross section in barn: R. K. Tripathi, F. A. Cucinotta and J. W. Wilson, NIM B 117 (1996) 347.
-
-    Args:
-        projectile: one of `PROJECTILES`.
-        element: the target; protons do nothing inelastic with hydrogen below 200 MeV.
-        energy: kinetic energies in the laboratory, MeV.
-    """
-    zp, ap = PROJECTILES[projectile]
-    if projectile == "proton" and element.z == 1:
-        return np.zeros_like(energy)
-    zt, at, per_nucleon = element.z, element.a, energy / ap
-    centre = energy * at / (ap + at)
-    cubes = ap ** (1 / 3) + at ** (1 / 3)
-    radii = 1.29 * (_rms(ap) + _rms(at)) + 1.2 * cubes / np.cbrt(centre)
-    barrier = 1.44 * zp * zt / radii
-    transparency = _transparency(projectile, at, per_nucleon)
-    mass = (ap * at) ** (1 / 3) / cubes
-    excess = 1.85 * mass + 0.16 * mass / np.cbrt(centre) - transparency + 0.91 * (at - 2 * zt) * zp / (at * ap)
-    return 0.01 * np.pi * 1.1**2 * np.maximum(cubes + excess, 0) ** 2 * np.maximum(1 - barrier / centre, 0)
-
-
-def _transparency(projectile: str, at: float, per_nucleon: Values) -> Values:
-    density = {"proton": 2.05, "deuteron": 1.85}.get(projectile, 2.0)
-    d: Values = np.full_like(per_nucleon, density)
-    if projectile == "alpha":
-        d = 2.77 - 8e-3 * at + 1.8e-5 * at**2 - 0.8 / (1 + np.exp((250 - per_nucleon) / 75))
-    ripple = 0.292 * np.exp(-per_nucleon / 792) * np.cos(0.229 * per_nucleon**0.453)
-    return -d * np.expm1(-per_nucleon / 40) - ripple
-
-
-def _rms(a: float) -> float:
-    """Root-mean-square radius of a nucleus in fm: measured for the lightest, 0.84 A^(1/3) + 0.55 for the others."""
-    light = {1: 0.85, 2: 2.10, 3: 1.85, 4: 1.68}
-    return light.get(round(a), 0.84 * a ** (1 / 3) + 0.55)
-
-
 def write_hadron_folder(folder: Path) -> None:
-    """Write ``neutron``, ``proton`` ... and ``gamma`` with one file for each element into the new ``folder``.
+    """Write ``neutron`` and ``gamma`` with a file of each process and element into the new ``folder``.
+
+    Geant4's lists read nothing else of this dataset: protons and pions have Barashenkov's cross sections with
+    Glauber-Gribov's above, light ions Glauber-Gribov's, both in its code.
 
     Args:
         folder: to make.
@@ -211,15 +172,12 @@ def write_hadron_folder(folder: Path) -> None:
     Raises:
         OSError: the folder exists or cannot be written.
     """
-    for name in ("neutron", "gamma", *PROJECTILES):
+    for name in ("neutron", "gamma"):
         (folder / name).mkdir(parents=True)
     for element in elements():
         for process, sigma in neutron(element, NEUTRON_GRID).items():
             _write(folder / "neutron" / f"{process}{element.z}", NEUTRON_GRID, sigma)
         _write(folder / "gamma" / f"inel{element.z}", PHOTON_GRID, photonuclear(element, PHOTON_GRID))
-        for projectile, (_, mass) in PROJECTILES.items():
-            grid = np.geomspace(0.1, LAST_PER_NUCLEON * mass, 120)
-            _write(folder / projectile / f"inel{element.z}", grid, charged(projectile, element, grid))
 
 
 def _write(path: Path, energy: Values, sigma: Values) -> None:
