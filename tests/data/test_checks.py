@@ -58,9 +58,9 @@ def test_a_file_that_another_process_writes_is_in_use(tmp_path, showers):
     ("name", "value", "says"),
     [
         ("theta", np.nan, "radians"),
-        ("theta", -0.3, "radians"),
+        ("theta", -0.3, "measured from the normal"),
         ("theta", 30.0, "degrees"),
-        ("theta", 1.58, "degrees"),
+        ("theta", 1.58, "flies away"),
         ("phi", np.inf, "radians"),
         ("phi", 180.0, "degrees"),
     ],
@@ -81,14 +81,24 @@ def test_the_largest_directions_pass_in_float32(showers):
     assert len(edge) == 2
 
 
-def test_incident_energies_in_gev_are_refused(tmp_path, showers):
+@pytest.mark.parametrize("provenance", [{}, {"geant4": "11.2", "detector": "tea"}, {"engine": "gflash"}])
+def test_incident_energies_in_gev_are_refused(tmp_path, showers, provenance):
+    """Whatever the file says of its origin: a script that changes energies may well copy attributes."""
     wrong = replace(showers[:50], incident_energy=showers[:50].incident_energy / 1000)
-    write_showers(tmp_path / "wrong.h5", wrong, "tea", {})
+    write_showers(tmp_path / "wrong.h5", wrong, "tea", provenance)
     with pytest.raises(BadFile, match="in GeV"):
         ShowerFile(tmp_path / "wrong.h5")
-    write_showers(tmp_path / "model.h5", wrong, "tea", {"generator": "a bad model"})
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_a_model_may_make_any_energies_and_is_doubted(tmp_path, showers, merged):
+    wrong = replace(showers[:50], incident_energy=showers[:50].incident_energy / 1000)
+    origin = {"generator": "a bad model"}
+    parts = {"parts": [{"file": "a.h5", "showers": 50, "provenance": origin}]}
+    write_showers(tmp_path / "model.h5", wrong, "tea", parts if merged else origin)
     with ShowerFile(tmp_path / "model.h5") as file:
-        assert len(file) == 50
+        (doubt,) = file.doubts
+    assert "are incident energies in GeV" in doubt
 
 
 def test_the_energy_of_an_annihilation_is_no_wrong_unit(tmp_path, showers):

@@ -10,7 +10,7 @@ from caloforge.data.checks import (
     describe_file,
     describe_open_error,
     doubts_of_response,
-    refuse_response,
+    excess_of_response,
 )
 from caloforge.errors import BadValue
 
@@ -59,11 +59,17 @@ def test_directions_that_pass(theta, phi):
 @pytest.mark.parametrize(
     ("theta", "phi", "says"),
     [
-        (-1e-7, 0.0, "theta is -1e-07; give radians between 0 and 1.571; are these degrees?"),
-        (math.pi / 2 + 2e-5, 0.0, "theta is 1.57081.*degrees"),
+        (
+            -1e-7,
+            0.0,
+            "theta is -1e-07; give radians between 0 and 1.571; theta is measured from the normal: give its size",
+        ),
+        (math.pi / 2 + 2e-5, 0.0, "theta is 1.57081.*between 0 and 1.571; beyond pi/2 a particle flies away from the"),
+        (math.pi, 0.0, "flies away from the calorimeter$"),
+        (3.15, 0.0, "theta is 3.15; give radians between 0 and 1.571; are these degrees[?]$"),
         (math.nan, 0.0, "theta is nan; give radians between 0 and 1.571$"),
-        (0.1, 2 * math.pi + 2e-5, "phi is 6.28320.*between -6.283 and 6.283"),
-        (0.1, -2 * math.pi - 2e-5, "phi is -6.28320"),
+        (0.1, 2 * math.pi + 2e-5, "phi is 6.28320.*between -6.283 and 6.283; are these degrees[?]$"),
+        (0.1, -2 * math.pi - 2e-5, "phi is -6.28320.*; are these degrees[?]$"),
         (0.1, -math.inf, "phi is -inf; give radians between -6.283 and 6.283$"),
     ],
 )
@@ -82,7 +88,7 @@ def showers(total, incident, pdg):
 )
 def test_a_mean_response_of_one_and_a_half_is_the_most(response, pdg, refused):
     """Photons and what no table knows have no mass to leave; single showers may leave more than the mean."""
-    reason = refuse_response(*showers(1000 * response, 1000, pdg))
+    reason = excess_of_response(*showers(1000 * response, 1000, pdg))
     assert (reason is not None) == refused
     if refused:
         assert reason.startswith("the cells hold 1.51 times the incident energy; are incident energies in GeV")
@@ -90,8 +96,8 @@ def test_a_mean_response_of_one_and_a_half_is_the_most(response, pdg, refused):
 
 def test_annihilation_leaves_two_masses():
     """Antiprotons of 100 MeV: 1.5 (100 + 2 x 938.27) = 2964.8 MeV each, on average."""
-    assert refuse_response(*showers(2964, 100, -2212)) is None
-    assert "29.7 times" in refuse_response(*showers(2966, 100, -2212))
+    assert excess_of_response(*showers(2964, 100, -2212)) is None
+    assert "29.7 times" in excess_of_response(*showers(2966, 100, -2212))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
+from caloforge.data import store
 from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
 from caloforge.data.store import ShowerFile
@@ -32,22 +33,60 @@ def opens(path, responses, cells=4) -> bool:
         return False
 
 
-def test_two_hundred_showers_are_judged(tmp_path):
-    """The 200th counts, the next does not: 199 showers without energy leave 300 for a mean of 1.5."""
-    path = tmp_path / "a.h5"
-    assert not opens(path, [0.0] * 199 + [301.0] + [0.0] * 50)
-    assert opens(path, [0.0] * 199 + [299.0] + [0.0] * 50)
-    assert opens(path, [0.9] * 200 + [9999.0] * 50)
-    assert not opens(path, [9.0])
+@pytest.mark.parametrize("start", [0, 100, 300, 400, 575])
+def test_energies_are_judged_all_over_a_file(tmp_path, start):
+    """25 showers at each of 8 places of 600, 82 or 83 apart, and the last at the end: 0, 82, 164, 246, ..., 575."""
+    responses = np.full(600, 0.9)
+    responses[start : start + 108] = 900.0
+    assert not opens(tmp_path / "a.h5", responses)
 
 
-def test_fewer_are_judged_of_large_meshes(tmp_path):
-    """4 MiB of cells: of 2^18 cells with 4 bytes, four showers; of meshes larger than that, one."""
-    path = tmp_path / "a.h5"
-    assert opens(path, [0.9, 0.9, 0.9, 0.9, 99.0, 99.0], 2**18)
-    assert not opens(path, [0.9, 0.9, 0.9, 9.0, 0.9, 0.9], 2**18)
-    assert opens(path, [0.9, 99.0, 99.0], 2**20 + 1)
-    assert not opens(path, [9.0, 0.9, 0.9, 0.9, 0.9, 0.9], 2**20 + 1)
+def test_between_the_places_nothing_is_judged(tmp_path):
+    """600 showers: 25 to 81 lie between the first two places; each place has a mean of its own."""
+    responses = np.full(600, 0.0)
+    responses[25:82] = 900.0
+    assert opens(tmp_path / "a.h5", responses)
+    responses[82] = 25 * 1.49
+    assert opens(tmp_path / "a.h5", responses)
+    responses[82] = 25 * 1.51
+    assert not opens(tmp_path / "a.h5", responses)
+
+
+@pytest.mark.parametrize("n", [1, 25, 26, 60, 200])
+def test_of_few_showers_all_are_judged(tmp_path, n):
+    assert opens(tmp_path / "a.h5", [0.9] * n)
+    for wrong in {0, n // 3, n // 2, n - 1}:
+        responses = np.full(n, 0.9)
+        responses[wrong] = 900.0
+        assert not opens(tmp_path / "a.h5", responses)
+
+
+def test_the_refusal_says_where(tmp_path):
+    write_showers(tmp_path / "a.h5", beam([0.9] * 575 + [900.0] * 25), "x", {"geant4": "11.2"})
+    with pytest.raises(BadFile, match="from shower 575, the cells hold 900 times the incident energy"):
+        ShowerFile(tmp_path / "a.h5")
+
+
+def test_fewer_places_of_large_meshes(tmp_path, monkeypatch):
+    """Chunks are unpacked whole: of 65 showers with 1,000 cells of 4 bytes, 260 kB a place."""
+    responses = np.full(400, 0.9)
+    responses[150:250] = 900.0
+    monkeypatch.setattr(store, "_SAMPLE_BYTES", 3 * 65 * 4000)
+    assert not opens(tmp_path / "a.h5", responses, 1000)  # first, middle, last
+    monkeypatch.setattr(store, "_SAMPLE_BYTES", 3 * 65 * 4000 - 1)
+    assert opens(tmp_path / "a.h5", responses, 1000)  # first and last
+    monkeypatch.setattr(store, "_SAMPLE_BYTES", 1)
+    assert opens(tmp_path / "a.h5", responses, 1000)
+    assert not opens(tmp_path / "a.h5", responses[::-1] * 0 + 9.0, 1000)
+
+
+def test_a_slice_knows_where_it_comes_from(tmp_path):
+    with ShowerWriter(tmp_path / "a.h5", mesh(4), "tea", Provenance(seed=1)) as writer:
+        writer.append(beam([0.1, 0.2, 0.3]))
+        writer.keep_training_ids(np.array([3, 7], np.uint64))
+    with ShowerFile(tmp_path / "a.h5") as file:
+        part = file[1:]
+    assert (part.detector, part.provenance.seed, part.training_ids.tolist()) == ("tea", 1, [3, 7])
 
 
 @pytest.mark.parametrize(("cells", "rows"), [(4, 2**18 // 16), (1000, 65), (2**16, 1), (2**17, 1)])

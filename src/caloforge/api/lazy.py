@@ -3,7 +3,6 @@
 __all__ = ["LazyShowers"]
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -123,17 +122,14 @@ class LazyShowers:
             BadFile: truncated or damaged, NaN or negative energies.
         """
         for start in range(0, len(self), size):
-            yield self._read(self._rows[start : start + size])
-
-    def _read(self, rows: range) -> Showers:
-        return replace(self._file[_as_slice(rows)], detector=self.detector, provenance=self.provenance)
+            yield self._file[_as_slice(self._rows[start : start + size])]
 
     def __iter__(self) -> Iterator[Showers]:
         return self.batches()
 
     def read(self) -> Showers:
         """All showers, in memory."""
-        return self._read(self._rows)
+        return self._file[_as_slice(self._rows)]
 
     def split(self, name: Split) -> Showers:
         """The showers of the ``train``, ``validation`` or ``test`` split, in memory; the file is read in batches.

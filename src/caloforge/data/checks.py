@@ -1,6 +1,12 @@
 """Checks of what comes from outside: which kind of file it is, whether angles are radians and energies MeV."""
 
-__all__ = ["check_angles", "describe_file", "describe_open_error", "doubts_of_response", "refuse_response"]
+__all__ = [
+    "check_angles",
+    "describe_file",
+    "describe_open_error",
+    "doubts_of_response",
+    "excess_of_response",
+]
 
 import math
 from pathlib import Path
@@ -75,13 +81,23 @@ def check_angles(theta: Float[Array, " N"], phi: Float[Array, " N"]) -> None:
     for name, angle, low, high in (("theta", theta, 0.0, math.pi / 2), ("phi", phi, -2 * math.pi, 2 * math.pi)):
         outside = ~((angle >= low - (low < 0) * _ROUNDING) & (angle <= high + _ROUNDING))  # true of NaN as well
         if outside.any():
-            worst = float(angle[outside][0])
-            remedy = f"give radians between {low:.4g} and {high:.4g}"
-            raise BadValue(name, worst, remedy + ("; are these degrees?" if math.isfinite(worst) else ""))
+            first = float(angle[outside][0])
+            raise BadValue(name, first, f"give radians between {low:.4g} and {high:.4g}{_likely_slip(name, first)}")
 
 
-def refuse_response(total: Float[Array, " n"], incident: Float[Array, " n"], pdg: Int[Array, " n"]) -> str | None:
-    """Why these showers cannot be in MeV throughout, or None.
+def _likely_slip(name: str, angle: float) -> str:
+    """What may have gone wrong with an angle out of range, as the end of a sentence; empty where it is not a number."""
+    if not math.isfinite(angle):
+        return ""
+    if name == "theta" and angle < 0:
+        return "; theta is measured from the normal: give its size, and phi + pi for the other side"
+    if name == "theta" and angle <= math.pi:
+        return "; beyond pi/2 a particle flies away from the calorimeter"
+    return "; are these degrees?"
+
+
+def excess_of_response(total: Float[Array, " n"], incident: Float[Array, " n"], pdg: Int[Array, " n"]) -> str | None:
+    """Why these showers are hardly in MeV throughout, or None.
 
     A particle may leave its kinetic energy and, where it annihilates or is captured, twice its mass.
 

@@ -146,11 +146,6 @@ class Provenance(_Facts):
         """The same with more facts, or with others in their place."""
         return Provenance.model_validate(self.facts | facts)
 
-    @property
-    def made_by_caloforge(self) -> bool:
-        """Whether a command of caloforge simulated or generated the showers, so that their units are known."""
-        return any((self.geant4, self.engine, self.generator, self.cost))
-
     def values(self, name: str) -> set[Any]:
         """What the simulation behind the showers says of a field: its own, of the training data, or of all parts.
 

@@ -8,6 +8,7 @@ caloforge adds ``incident_pdg``, ``incident_theta``, ``incident_phi`` and the at
 __all__ = ["NoBinning", "ShowerFile"]
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from jaxtyping import UInt64
 from numpy import ndarray as Array
 
-from caloforge.data.checks import describe_open_error, doubts_of_response, refuse_response
+from caloforge.data.checks import describe_open_error, doubts_of_response, excess_of_response
 from caloforge.data.ids import digest_of
 from caloforge.data.incident import Incident
 from caloforge.data.provenance import Provenance, parse_provenance
@@ -25,7 +26,8 @@ from caloforge.data.writer import COLUMNS
 from caloforge.errors import BadFile, BadValue
 from caloforge.geometry.binning import Binning
 
-_SAMPLE_BYTES = 2**22  # of cells that are read to judge the unit of energy
+_PLACES, _AT_A_PLACE = 8, 25  # showers by which the unit of energy is judged: 25 at each of 8 places of the file
+_SAMPLE_BYTES = 2**28  # of cells that are unpacked for that at most, but for one place
 _PERPENDICULAR = 1e-4  # rad; below, a direction is that of the normal
 
 
@@ -41,6 +43,9 @@ class ShowerFile:
 
     A plain CaloChallenge file does not say all: it needs ``binning``, and its showers count as perpendicular ones of
     the particle that the binning names, of electrons where it names none.
+
+    The unit of its energies is judged on opening, by 25 showers at each of up to eight places from its first shower to
+    its last. Showers that a model generated are refused for nothing that a bad model may do; `doubts` then say it.
 
     Args:
         path: HDF5 file.
@@ -104,14 +109,24 @@ class ShowerFile:
                 raise self._bad(f"{name} has shape {self._file[name].shape} for {shape[0]} showers")
 
     def _check_energies(self) -> tuple[str, ...]:
-        """Refuse units that cannot be MeV, judged by the first showers; of files that caloforge made they are."""
-        first = self[: max(1, min(200, _SAMPLE_BYTES // (4 * self.binning.n_voxels)))]
-        energies = first.total_energy, first.incident_energy, first.pdg
-        made_here = self.provenance.made_by_caloforge
-        problem = None if made_here else refuse_response(*energies)
-        if problem:
-            raise self._bad(problem, "write a file with both in MeV")
-        return tuple(doubts_of_response(*energies))
+        """Refuse units that cannot be MeV, judged place by place; a model may make any energies, so of those say it."""
+        doubts: list[str] = []
+        for start in self._places():
+            showers = self[start : start + _AT_A_PLACE]
+            energies = showers.total_energy, showers.incident_energy, showers.pdg
+            excess = excess_of_response(*energies)
+            if excess and not self.provenance.values("generator"):
+                raise self._bad(f"from shower {start}, {excess}", "write a file with both in MeV")
+            doubts += [excess] if excess else doubts_of_response(*energies)
+        return tuple(doubts[:1])
+
+    def _places(self) -> list[int]:
+        """First showers of the places at which energies are judged: the first, the last and evenly between."""
+        cells = self._file["showers"]
+        rows = max(_AT_A_PLACE, (cells.chunks or (1,))[0])  # chunks are unpacked whole
+        affordable = max(1, _SAMPLE_BYTES // (rows * self.binning.n_voxels * cells.dtype.itemsize))
+        places = min(_PLACES, affordable, -(-len(self) // _AT_A_PLACE))
+        return np.linspace(0, max(0, len(self) - _AT_A_PLACE), places).astype(int).tolist()
 
     def __len__(self) -> int:
         return int(self._file["showers"].shape[0])
@@ -120,7 +135,8 @@ class ShowerFile:
         incident = self.incident(rows)
         try:
             energy = np.asarray(self._file["showers"][rows], np.float32)
-            return Showers(energy, incident.energy, incident.pdg, incident.theta, incident.phi, self.binning)
+            columns = incident.energy, incident.pdg, incident.theta, incident.phi
+            return Showers(energy, *columns, self.binning, self.detector, self.provenance, self.training_ids)
         except OSError as error:
             raise self._bad("truncated or damaged") from error
         except BadValue as error:
@@ -171,7 +187,7 @@ class ShowerFile:
         """Hash of all showers, whatever their order, as of `Showers`; reads the file in batches."""
         return digest_of(np.concatenate([batch.ids for batch in self.batches()]))
 
-    @property
+    @cached_property
     def training_ids(self) -> UInt64[Array, " k"]:
         """Ids of the showers that the generator of these was trained on; none where the file does not say."""
         if "training_ids" not in self._file:
