@@ -15,6 +15,7 @@ __all__ = [
     "__version__",
     "load",
     "open",
+    "power",
     "simulate",
     "train",
     "validate",
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from caloforge.api.families import GAN, VAE, WGAN
     from caloforge.api.model import Model
     from caloforge.api.model import load_model as load
+    from caloforge.api.power import power
     from caloforge.api.simulate import simulate
     from caloforge.api.train import train
     from caloforge.api.validate import validate
@@ -42,6 +44,7 @@ _HOMES = {  # of each name: its module, and what it is called there
     "open": ("api.dataset", "open_dataset"),
     "load": ("api.model", "load_model"),
     "validate": ("api.validate", "validate"),
+    "power": ("api.power", "power"),
     "train": ("api.train", "train"),
     "simulate": ("api.simulate", "simulate"),
     "VAE": ("api.families", "VAE"),

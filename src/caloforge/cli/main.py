@@ -22,6 +22,7 @@ COMMANDS = (
     "train",
     "generate",
     "validate",
+    "power",
     "reweight",
     "amplification",
     "score",

@@ -3,7 +3,7 @@
 Others are taken at the incident energy nearest to that of the shower they replace.
 """
 
-__all__ = ["foreign_spoils", "mix_showers", "mix_cells"]
+__all__ = ["MIXED_CELLS", "MIXED_SHOWERS", "foreign_spoils", "mix_showers", "mix_cells"]
 
 from dataclasses import replace
 from functools import partial
@@ -17,6 +17,8 @@ from caloforge.errors import EmptySample
 from caloforge.geometry.binning import require_one_mesh
 from caloforge.rng import stream
 from caloforge.validation.spoils import Spoil
+
+MIXED_SHOWERS, MIXED_CELLS = "1 % other showers", "5 % other cells"
 
 
 def _nearest(energies: Float[Array, " n"], others: Showers) -> Int[Array, " n"]:
@@ -82,6 +84,6 @@ def foreign_spoils(others: Showers) -> dict[str, Spoil]:
         others: of another particle or model, on the mesh of the showers to spoil.
     """
     return {
-        "1 % other showers": partial(mix_showers, others=others),
-        "5 % other cells": partial(mix_cells, others=others),
+        MIXED_SHOWERS: partial(mix_showers, others=others),
+        MIXED_CELLS: partial(mix_cells, others=others),
     }

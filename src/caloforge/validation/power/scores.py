@@ -1,0 +1,133 @@
+"""What every overall metric of the validation says of two samples, as one number each, without floors.
+
+Distances of single observables enter as the largest excess over its floor, in standard deviations of the floor, over
+all observables and their columns: observables have different floors. All others enter as they stand in a report.
+"""
+
+__all__ = ["CLASSIFIERS", "DEFAULT", "METRICS", "score"]
+
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from types import MappingProxyType
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray as Array
+
+from caloforge.classifiers.data import draw
+from caloforge.classifiers.features import high
+from caloforge.classifiers.network import ClassifierTraining, threads
+from caloforge.classifiers.protocol import PROTOCOLS
+from caloforge.errors import EmptySample
+from caloforge.metrics.correlation import measure_correlation_distance
+from caloforge.metrics.frechet import measure_fpd
+from caloforge.metrics.kernel import measure_kpd
+from caloforge.metrics.manifold import measure_manifold
+from caloforge.metrics.measured import Measured
+from caloforge.metrics.response import compare_response
+from caloforge.physics.observables import OBSERVABLES
+from caloforge.rng import stream
+from caloforge.validation.multivariate import permuted
+from caloforge.validation.parts import whole
+from caloforge.validation.sample import Sample
+from caloforge.validation.univariate import UNIVARIATE, distances
+
+CLASSIFIERS = MappingProxyType(
+    {  # metric: protocol and what it sees
+        "auc/high": ("fast", "high"),
+        "auc/low": ("fast", "low"),
+        "perceptron/high": ("fast", "high"),
+        "perceptron/low": ("fast", "low"),
+    }
+)
+_FEW = 2  # resamples where only the value is wanted, not its floor
+_PERMUTATIONS = 199
+
+Scores = dict[str, float]
+Measure = Callable[[Sample, Sample, int], Scores]
+
+
+def _distances(truth: Sample, judged: Sample, seed: int) -> Scores:
+    largest = dict.fromkeys(UNIVARIATE, -np.inf)
+    for item in distances(OBSERVABLES, truth, judged, whole(truth, judged), seed):
+        largest[item.key.metric] = max(largest[item.key.metric], item.measured.significance)
+    return {metric: float(value) for metric, value in largest.items()}
+
+
+def _response(truth: Sample, judged: Sample, seed: int) -> Scores:
+    pairs = [(s.incident_energy, s.table["response"][:, 0].astype(np.float64)) for s in (truth, judged)]
+    pdg = (truth.pdg, judged.pdg)
+    summary = compare_response(pairs[0], pairs[1], stream(seed, "response"), repeats=_FEW, pdg=pdg)
+    return {"response_bias": summary.bias_max.value, "resolution_ratio": summary.ratio_distance.value}
+
+
+def _features(sample: Sample) -> Float[Array, "n f"]:
+    return high(sample.table, sample.incident_energy).values
+
+
+def _together(name: str, measure: Callable[..., Measured]) -> Measure:
+    return lambda truth, judged, seed: {
+        name: measure(_features(truth), _features(judged), stream(seed, name), repeats=_FEW).value
+    }
+
+
+def _manifold(truth: Sample, judged: Sample, seed: int) -> Scores:
+    measured = measure_manifold(_features(truth), _features(judged), stream(seed, "manifold"), repeats=_FEW)
+    return {name: m.value for name, m in measured.items()}
+
+
+def _permutation(truth: Sample, judged: Sample, seed: int) -> Scores:
+    return {"permutation": permuted(OBSERVABLES, truth, judged, seed, _PERMUTATIONS).p_value}
+
+
+def _area(metric: str) -> Measure:
+    """The area under the ROC curve alone, without the second training that its floor takes."""
+    name, seen = CLASSIFIERS[metric]
+
+    def measure(truth: Sample, judged: Sample, seed: int) -> Scores:
+        protocol = PROTOCOLS[name]
+        given, settings = protocol.inputs[seen], protocol.settings
+        tables = [given.features(s.cells, s.table_of_cells).values for s in (truth, judged)]
+        rows, size = [np.arange(len(t)) for t in tables], min(map(len, tables))
+        data = draw(tables, rows, size, settings.folds, seed)
+        with threads(settings.threads):
+            training = ClassifierTraining(*data, seed, settings, given.network(truth.binning), lambda done: None)
+            return {metric: protocol.procedure(training).auc[0]}
+
+    return measure
+
+
+_MEASURES: tuple[tuple[tuple[str, ...], Measure], ...] = (
+    (("response_bias", "resolution_ratio"), _response),
+    (UNIVARIATE, _distances),
+    (("correlation",), _together("correlation", measure_correlation_distance)),
+    (("fpd",), _together("fpd", measure_fpd)),
+    (("kpd",), _together("kpd", measure_kpd)),
+    (("precision", "recall", "density", "coverage"), _manifold),
+    (("permutation",), _permutation),
+    *(((metric,), _area(metric)) for metric in CLASSIFIERS),
+)
+METRICS = tuple(name for names, _ in _MEASURES for name in names)
+DEFAULT = tuple(name for name in METRICS if name not in CLASSIFIERS or name == "auc/high")
+
+
+def score(
+    truth: Sample,
+    judged: Sample,
+    metrics: Collection[str],
+    seed: int,
+) -> Scores:
+    """The chosen metrics of two samples, without those that so few showers cannot tell.
+
+    Args:
+        truth: reference showers, all with their cells.
+        judged: as many showers to hold against them.
+        metrics: of `METRICS`.
+        seed: of resamples, permutations and classifiers.
+    """
+    chosen = [measure for names, measure in _MEASURES if set(names) & set(metrics)]
+    scores: Scores = {}
+    for measure in chosen:
+        with suppress(EmptySample):  # this metric needs a larger size
+            scores |= measure(truth, judged, seed)
+    return {name: value for name, value in scores.items() if name in metrics}
