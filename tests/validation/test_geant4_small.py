@@ -35,7 +35,7 @@ def test_the_floor_of_correlations_over_the_limit_is_no_failure(electrons):
     measured = measure_correlation_distance(t, g, np.random.default_rng(1), repeats=20)
     assert measured.value > 0.05
     assert measured.floor > 0.05
-    findings = judge(load_checklist("analysis"), [Evidence(Key("correlation"), measured, 400)])
+    findings = judge(load_checklist("analysis"), [Evidence(Key("correlation"), measured, 400)], (800, 400))
     (correlation,) = [finding for finding in findings if finding.test == "correlation"]
     assert correlation.status is Status.CANNOT_TELL
     assert correlation.needed > 400
@@ -47,7 +47,7 @@ def test_a_wrong_correlation_still_fails_where_the_floor_is_over_the_limit(elect
     t, g = features(electrons[:800]), features(electrons[5000:5400])
     g = np.random.default_rng(2).permuted(g, axis=0)
     measured = measure_correlation_distance(t, g, np.random.default_rng(1), repeats=20)
-    findings = judge(load_checklist("analysis"), [Evidence(Key("correlation"), measured, 400)])
+    findings = judge(load_checklist("analysis"), [Evidence(Key("correlation"), measured, 400)], (800, 400))
     (correlation,) = [finding for finding in findings if finding.test == "correlation"]
     assert correlation.status is Status.FAIL
 

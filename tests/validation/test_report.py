@@ -39,9 +39,10 @@ def shifted(halves):
     return validate(halves[0], like(halves[1], 1.03 * halves[1].energy), quick=True)
 
 
-def test_halves_of_the_truth_pass(same):
-    assert same.passed
-    assert same.verdict.startswith("PASS analysis")
+def test_halves_of_the_truth_fail_nothing(same):
+    """Fifteen hundred showers cannot tell more than half of the list."""
+    assert same.verdict.startswith("CANNOT TELL analysis: 4 of 9 requirements met")
+    assert "finds no difference" in same.verdict
     assert "cannot tell them from Geant4" in same.verdict
     for name, item in numbers_of(same.evidence, "separation").items():
         assert item.measured.significance < 5, name

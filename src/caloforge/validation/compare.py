@@ -21,9 +21,9 @@ from caloforge.metrics.response import ResponseSummary, compare_response
 from caloforge.physics.observables import OBSERVABLES, Observable
 from caloforge.rng import stream
 from caloforge.validation.evidence import Evidence, collect
-from caloforge.validation.gather import of_permutation, of_physics, of_response
+from caloforge.validation.gather import of_permutation, of_physics, of_response, of_two_samples, told_by
 from caloforge.validation.key import Key
-from caloforge.validation.multivariate import multivariate, permuted
+from caloforge.validation.multivariate import multivariate, permuted, same_conditions
 from caloforge.validation.parts import Subsample, subsamples, whole
 from caloforge.validation.sample import Sample
 from caloforge.validation.univariate import distances
@@ -114,9 +114,13 @@ def compare(
     evidence = [*of_response(response, n)] if "response" in observables else []
     evidence += overall
     evidence += [Evidence(Key(metric), measured, n) for metric, measured in together.items()]
-    evidence.append(of_permutation(permutation, n, [item.key for item in overall]))
+    histograms = of_permutation(permutation, n, [item.key for item in overall])
+    pairs = (truth.cell_rows, generated.cell_rows) if same_conditions(truth, generated) else None
+    tests = list(of_two_samples(histograms, scored, pairs))
+    evidence += [histograms, *tests]
     for name, classified in scored.items():
-        evidence.append(Evidence(Key("auc", name), classified.auc, classified.size))
+        told = told_by(importance, tests) if name == "high" else ""
+        evidence.append(Evidence(Key("auc", name), classified.auc, classified.size, told))
         evidence.append(Evidence(Key("jsd", name), classified.jsd, classified.size))
     for piece in pieces:
         evidence += distances(observables, truth, generated, piece, seed)

@@ -1,6 +1,17 @@
 """Evidence: one number with its error and floor, of what and where, and how a metric of its kind is to be read."""
 
-__all__ = ["METRICS", "PERMUTATIONS", "Evidence", "Reading", "Sense", "collect", "columns_of", "numbers_of"]
+__all__ = [
+    "DIFFERENT",
+    "EACH_TEST",
+    "METRICS",
+    "PERMUTATIONS",
+    "Evidence",
+    "Reading",
+    "Sense",
+    "collect",
+    "columns_of",
+    "numbers_of",
+]
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -30,6 +41,8 @@ class Reading(NamedTuple):
 
 
 PERMUTATIONS = 499
+DIFFERENT = 0.01  # two samples of the truth have a p-value of `two_sample` as small in 1 % of all cases
+EACH_TEST = DIFFERENT / 2  # which is halved between its two tests: what one of them names, the two together find
 METRICS: Mapping[str, Reading] = {
     "response_bias": Reading(percent=True),
     "resolution_ratio": Reading(percent=True),
@@ -41,6 +54,8 @@ METRICS: Mapping[str, Reading] = {
     "kpd": Reading(power=1.0),
     **dict.fromkeys(("precision", "recall", "density", "coverage", "physics"), Reading("agreement")),
     "permutation": Reading("p-value", origin=1 / (PERMUTATIONS + 1)),
+    "classifier_test": Reading("p-value"),
+    "two_sample": Reading("p-value", origin=2 / (PERMUTATIONS + 1)),
     "auc": Reading(origin=0.5),
     "jsd": Reading(),
 }

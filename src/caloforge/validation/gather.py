@@ -1,19 +1,23 @@
-"""Evidence from tests that have a shape of their own: response in bins, fitted laws, the permutation test."""
+"""Evidence from tests that have a shape of their own: response in bins, fitted laws, the two-sample tests."""
 
-__all__ = ["of_permutation", "of_physics", "of_response"]
+__all__ = ["of_permutation", "of_physics", "of_response", "of_two_samples", "told_by"]
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from caloforge.classifiers.auc import Classified
+from caloforge.classifiers.importance import Importance
+from caloforge.classifiers.two_sample import Pairs, classifier_p_value, smallest_of
 from caloforge.metrics.compared import Compared, PhysicsSummary
 from caloforge.metrics.measured import Measured
 from caloforge.metrics.permutation import PermutationTest
 from caloforge.metrics.response import ResponseSummary
 from caloforge.units import GeV
-from caloforge.validation.evidence import Evidence
+from caloforge.validation.evidence import EACH_TEST, Evidence
 from caloforge.validation.key import ALL_SHOWERS, Key, Place
 
 _LISTED = 3
+_SURELY = 3.0  # standard errors that the loss of an input must have
 
 
 def of_response(response: ResponseSummary, n: int) -> Iterator[Evidence]:
@@ -50,8 +54,44 @@ def of_permutation(test: PermutationTest, n: int, keys: Sequence[Key]) -> Eviden
         keys: of the distances over all showers, which know the names of layers and rings.
     """
     p = test.p_value
-    measured = Measured(p, math.sqrt(p * (1 - p) / test.permutations), 0.5, math.sqrt(1 / 12))
-    return Evidence(Key("permutation"), measured, n, _culprits(test, keys))
+    return _p_value("permutation", p, n, _culprits(test, keys), math.sqrt(p * (1 - p) / test.permutations))
+
+
+def of_two_samples(
+    histograms: Evidence, classifiers: Mapping[str, Classified], pairs: Pairs | None
+) -> Iterator[Evidence]:
+    """The p-value of the classifiers, and that of both tests together; of histograms alone where nothing classifies.
+
+    Args:
+        histograms: the permutation test.
+        classifiers: by the name of what they see.
+        pairs: of `caloforge.classifiers.two_sample.fold_p_values`.
+    """
+    tests = [histograms]
+    if classifiers:
+        p = classifier_p_value(classifiers.values(), pairs)
+        tests.append(_p_value("classifier_test", p, max(c.size for c in classifiers.values())))
+        yield tests[1]
+    together = smallest_of([test.measured.value for test in tests])
+    words = [f"{name} {test.words}" for name, test in zip(("histograms", "classifiers"), tests, strict=False)]
+    yield _p_value("two_sample", together, histograms.n, ", ".join(words))
+
+
+def told_by(importance: Sequence[Importance], tests: Sequence[Evidence]) -> str:
+    """In words what gives the generated showers away; nothing where the classifiers may see nothing but chance.
+
+    Args:
+        importance: of each input of a classifier, the largest first.
+        tests: of `of_two_samples`.
+    """
+    apart = any(test.key.metric == "classifier_test" and test.measured.value <= EACH_TEST for test in tests)
+    sure = [i for i in importance if i.loss_of_auc > 0 and i.significance > _SURELY][:_LISTED] if apart else []
+    return f"mostly by {', '.join(f'{i.name} ({i.loss_of_auc:.3f})' for i in sure)}" if sure else ""
+
+
+def _p_value(metric: str, p: float, n: int, detail: str = "", error: float = 0.0) -> Evidence:
+    """Between two samples of the truth it is uniform."""
+    return Evidence(Key(metric), Measured(p, error, 0.5, math.sqrt(1 / 12)), n, detail)
 
 
 def _culprits(test: PermutationTest, keys: Sequence[Key]) -> str:

@@ -22,7 +22,7 @@ from caloforge.metrics.permutation import PermutationTest, permutation_test
 from caloforge.metrics.separation import Histograms
 from caloforge.physics.observables import Observable
 from caloforge.rng import stream
-from caloforge.validation.evidence import PERMUTATIONS
+from caloforge.validation.evidence import EACH_TEST, PERMUTATIONS
 from caloforge.validation.key import Key
 from caloforge.validation.parts import Subsample, subsamples
 from caloforge.validation.sample import Sample
@@ -127,7 +127,7 @@ def permuted(
     t, g = (s.thinned(some(len(s), most, stream(seed, f"tested {len(s)}"))) for s in (truth, generated))
     pairs = dict(_histograms(observables, t, g, subsamples(t, g)))
     first, second = ({name: pair[i] for name, pair in pairs.items()} for i in (0, 1))
-    return permutation_test(first, second, stream(seed, "permutation"), permutations, paired=paired)
+    return permutation_test(first, second, stream(seed, "permutation"), permutations, EACH_TEST, paired)
 
 
 def _histograms(

@@ -85,7 +85,7 @@ def validate(
         origins = origin_cautions(truth, source, oblique, allow_different_conditions)
         part = part_of(progress, start, 0.8 * share)
         evidence, details = compare(reference, sample, seed, protocol, judged, quick, part)
-        findings = judge(asked, evidence.values(), narrowed=len(judged) < len(OBSERVABLES))
+        findings = judge(asked, evidence.values(), (len(reference), len(sample)), len(judged) < len(OBSERVABLES))
         models.append(Report(name, asked, evidence, findings, details, cautions=(*cautions, *origins)))
         samples[name] = sample
         features[name] = _features(sample, judged)

@@ -1,20 +1,21 @@
-"""The verdict in plain words: what the numbers support, requirement by requirement, and no more than that."""
+"""The verdict in plain words: what the numbers support, requirement by requirement, and no more than that.
+
+Every sentence comes from a test that stands on the page: the checklist, the two-sample test and its two parts.
+"""
 
 __all__ = ["Speed", "headline", "paragraph"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from caloforge.metrics.measured import Measured
 from caloforge.validation.checklist import Checklist
-from caloforge.validation.evidence import Evidence, numbers_of
+from caloforge.validation.evidence import DIFFERENT, EACH_TEST, Evidence, numbers_of
 from caloforge.validation.finding import Finding, Status, with_status
 from caloforge.validation.judgement import outcome
 from caloforge.validation.key import Key
 
-_NOTICEABLE = 5.0  # standard deviations of truth against truth
 _LISTED = 3
-_SEEN = {"high": "observables", "low": "cells", "low_normed": "cells within layers", "resnet": "cells (ResNet)"}
+_CLASSIFIED = {"high": "observables", "low": "cells", "low_normed": "cells within layers", "resnet": "cells (ResNet)"}
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def paragraph(
         cautions: what the reader must know, a clause each.
         speed: times of one shower, where they were measured.
     """
-    sentences = [headline(checklist, findings), _separations(evidence), _classifiers(evidence)]
+    sentences = [headline(checklist, findings), _difference(evidence), _classifiers(evidence)]
     if cautions:
         sentences.append(f"Caution: {'; '.join(cautions)}.")
     if speed is not None:
@@ -96,36 +97,30 @@ def _round(ratio: float) -> str:
     return f"{float(f'{ratio:.2g}'):,.0f}" if ratio >= 10 else f"{ratio:.2g}"
 
 
-def _separations(evidence: Mapping[Key, Evidence]) -> str:
-    separations = {name: item.measured for name, item in numbers_of(evidence, "separation").items()}
-    worst = sorted(separations.items(), key=lambda item: item[1].value - item[1].floor, reverse=True)
-    noticed = [(name, m) for name, m in worst if m.significance > _NOTICEABLE]
-    if not noticed:
-        return f"No distribution among {len(worst)} observables differs noticeably from Geant4 at these sample sizes."
-    listed = ", ".join(f"{name} ({m.value:.2g}, floor {m.floor:.2g})" for name, m in noticed[:_LISTED])
-    return (
-        f"{len(noticed)} of {len(worst)} observables differ noticeably in distribution; the largest separation powers: "
-        f"{listed}."
-    )
+def _difference(evidence: Mapping[Key, Evidence]) -> str:
+    """What the two-sample test finds, and what its permutations of histograms name."""
+    test, histograms = (evidence.get(Key(metric)) for metric in ("two_sample", "permutation"))
+    if test is None or histograms is None:
+        return ""
+    result = f"{test.words} ({test.detail})"
+    if test.measured.value > DIFFERENT:
+        return f"The two-sample test finds no difference with {test.n:,} showers: {result}."
+    named = f" Distributions that differ: {histograms.detail}." if histograms.detail else ""
+    return f"The two-sample test finds a difference: {result}.{named}"
 
 
 def _classifiers(evidence: Mapping[Key, Evidence]) -> str:
-    areas = {_SEEN.get(name, name): item for name, item in numbers_of(evidence, "auc").items()}
-    if not areas:
+    """Whether the classifiers, all of them together, tell the samples apart, and by what."""
+    test, areas = evidence.get(Key("classifier_test")), numbers_of(evidence, "auc")
+    if test is None or not areas:
         return ""
-    numbers = ", ".join(_auc(name, item.measured) for name, item in areas.items())
-    if not any(_tells_apart(item.measured) for item in areas.values()):
-        size = max(item.n for item in areas.values())
-        return f"A classifier trained on {size} showers of each kind cannot tell them from Geant4 ({numbers})."
-    return (
-        f"A classifier still tells generated showers from Geant4 ({numbers}; 0.5 would be no difference, 1 certainty)."
-    )
+    numbers = "; ".join(_auc(_CLASSIFIED.get(name, name), item) for name, item in areas.items())
+    if test.measured.value > EACH_TEST:
+        return f"Classifiers trained on {test.n:,} showers of each kind cannot tell them from Geant4 ({numbers})."
+    return f"Classifiers tell them from Geant4 ({numbers}; 0.5 would be no difference, 1 certainty)."
 
 
-def _tells_apart(m: Measured) -> bool:
-    """Whether it stands three standard errors above one half, where no difference puts it, and above its floor."""
-    return m.value - 0.5 > 3 * m.error and m.value > m.floor
-
-
-def _auc(name: str, m: Measured) -> str:
-    return f"on {name}: AUC {m.value:.3f} ± {m.error:.3f}, floor {m.floor:.3f}"
+def _auc(name: str, item: Evidence) -> str:
+    m = item.measured
+    by = f", {item.detail}" if item.detail else ""
+    return f"on {name} AUC {m.value:.3f} ± {m.error:.3f}, floor {m.floor:.3f} ± {m.floor_spread:.3f}{by}"
