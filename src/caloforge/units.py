@@ -2,6 +2,7 @@
 
 __all__ = [
     "parse_energy",
+    "parse_threshold",
     "parse_length",
     "parse_angle",
     "format_energy",
@@ -16,6 +17,7 @@ __all__ = [
 
 import math
 import re
+from numbers import Real
 
 from hepunits import GeV, MeV, TeV, cm, deg, eV, keV, m, micrometer, mm, mrad, rad
 
@@ -54,6 +56,24 @@ def parse_energy(text: str) -> float:
         BadValue: no number, no unit, an unknown unit, or an energy that is not positive and finite.
     """
     return _positive(_quantity("energy", text, _ENERGY, "50GeV"), "energy", text, "an incident energy")
+
+
+def parse_threshold(value: object) -> float:
+    """Threshold of cells in MeV.
+
+    Args:
+        value: text with a unit, such as ``0.1MeV``, or a number in MeV; 0 cuts nothing.
+
+    Raises:
+        BadValue: neither of these, negative or not finite.
+    """
+    if isinstance(value, str):
+        energy = _quantity("threshold", value, _ENERGY, "0.1MeV")
+    else:
+        energy = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    if not (math.isfinite(energy) and energy >= 0):
+        raise BadValue("threshold", value, 'write "0.1MeV", or a number in MeV that is not negative')
+    return energy
 
 
 def parse_length(text: str) -> float:

@@ -14,6 +14,7 @@ from caloforge.data.showers import Showers
 from caloforge.errors import BadValue, UnknownName
 from caloforge.geometry.binning import Binning
 from caloforge.physics.plugins import load_file, load_plugins
+from caloforge.units import parse_threshold
 from caloforge.validation.checklist import load_checklist
 from caloforge.validation.compare import Progress
 from caloforge.validation.report import Report
@@ -33,6 +34,7 @@ def validate(
     observables: str | Path | None = None,
     protocol: Literal["fast", "calochallenge"] = "fast",
     quick: bool = False,
+    threshold: str | float = 0.0,
     binning: str | Binning | None = None,
     split: Literal["auto", "test", "all"] = "auto",
     seed: int = 1,
@@ -50,6 +52,7 @@ def validate(
         observables: Python file with observables of your own; it is run, so it must be trusted.
         protocol: of the classifiers.
         quick: leave out the classifiers, which take most of the time.
+        threshold: cells below it count as empty in all samples; ``"0.1MeV"``, or a number in MeV.
         binning: mesh of files that do not carry one.
         split: showers of the truth to compare with; ``"auto"``: those that no model was trained on.
         seed: of bootstrap and classifiers; same seed, same report.
@@ -61,7 +64,8 @@ def validate(
 
     Raises:
         BadFile: a file cannot be read.
-        BadValue: no generated sample, a file given twice, or what is neither file, `Dataset` nor `Showers`.
+        BadValue: no generated sample, a file given twice, what is neither file, `Dataset` nor `Showers`, or a
+            threshold that is no energy or leaves nothing of the truth.
         BinningMismatch: the meshes differ.
         ConditionsDiffer: particles, energies or angles differ, and that was not allowed.
         EmptySample: too few showers.
@@ -70,6 +74,7 @@ def validate(
     for what, name, names in (("protocol", protocol, PROTOCOLS), ("split", split, _SPLITS)):
         if name not in names:
             raise UnknownName(what, name, names)
+    lowest = parse_threshold(threshold)
     load_plugins()
     if observables is not None:
         load_file(observables)
@@ -101,6 +106,7 @@ def validate(
             sufficient,
             quick,
             progress,
+            lowest,
         )
 
 

@@ -19,6 +19,7 @@ from caloforge.data.opening import find_binning, open_showers
 from caloforge.device import choose_device
 from caloforge.errors import BadValue
 from caloforge.files import require_new, require_writable
+from caloforge.units import parse_threshold
 from caloforge.validation.checklist import load_checklist
 from caloforge.validation.validate import validate as run_validation
 
@@ -42,6 +43,7 @@ def validate(
         typer.Option(help="classifiers: small and quick, or the CaloChallenge's networks, inputs and training"),
     ] = "fast",
     quick: Annotated[bool, typer.Option("--quick", help="leave out the classifiers, which take most time")] = False,
+    threshold: Annotated[str | None, typer.Option(help="cells below count as empty on both sides: 0.1MeV")] = None,
     binning: BinningOption = None,
     split: Annotated[
         Literal["auto", "test", "all"],
@@ -62,6 +64,7 @@ def validate(
         require_writable(output)
     load_observables(observables)
     asked = load_checklist(checklist)
+    lowest = 0.0 if threshold is None else parse_threshold(threshold)
     chosen = [name.strip() for name in sufficient.split(",")] if sufficient else []
     mesh = find_binning(binning)
     with ExitStack() as stack, track("validating", 1.0) as progress:
@@ -84,6 +87,7 @@ def validate(
             chosen,
             quick,
             progress,
+            lowest,
         )
     print(json.dumps(report.to_dict()) if json_only else "\n".join([*left_out_text([part]), report.verdict]))
     if output:

@@ -148,6 +148,14 @@ class Showers:
             fields["training_ids"] = np.unique(np.concatenate([part.training_ids for part in parts]))
         return cls(binning=binning, **fields)
 
+    def above(self, threshold: float) -> "Showers":
+        """The showers with every cell below a threshold set to zero, as a readout with zero suppression gives them.
+
+        Args:
+            threshold: MeV; a cell with just this energy stays.
+        """
+        return replace(self, energy=np.where(self.energy < threshold, 0, self.energy)) if threshold > 0 else self
+
     @property
     def total_energy(self) -> Float[Array, " N"]:
         """Energy in all cells, MeV, summed in float64."""

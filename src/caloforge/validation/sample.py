@@ -135,8 +135,11 @@ def read_sample(
     seed: int = 1,
     progress: Callable[[int], None] = lambda done: None,
     mesh: Binning | None = None,
+    threshold: float = 0.0,
 ) -> Sample:
     """Read a source once (the truth's first showers twice).
+
+    Cells below ``threshold`` count as empty in everything but the ids: a shower is known by all its cells.
 
     Args:
         source: showers; never held together.
@@ -146,22 +149,23 @@ def read_sample(
         seed: of the subset.
         progress: called with the number of showers read.
         mesh: the source's cells with depths that its own mesh may lack.
+        threshold: of cells, MeV.
 
     Raises:
         EmptySample: the source has no shower.
     """
     mesh = mesh or source.binning
     of_cells = {name: o for name, o in observables.items() if o.per == "cell"}
-    edges = _edges(source, of_cells) if pooled_edges is None else pooled_edges
+    edges = _edges(source, of_cells, threshold) if pooled_edges is None else pooled_edges
     reservoir = _Reservoir(mesh, keep, stream(seed, "reservoir"))
     columns: dict[str, list[Array]] = {name: [] for name in ("incident_energy", "pdg", "theta", "phi", "ids")}
     tables: list[dict[str, Array]] = []
     pools: dict[str, list[Histograms]] = {name: [] for name in of_cells}
     sums = np.zeros(mesh.n_voxels)
-    for cut in filter(len, source.batches(_BATCH)):
-        batch = replace(cut, binning=mesh)
+    for uncut in filter(len, source.batches(_BATCH)):
         for name, parts in columns.items():
-            parts.append(getattr(batch, name))
+            parts.append(getattr(uncut, name))
+        batch = replace(uncut, binning=mesh).above(threshold)
         tables.append({name: values.astype(np.float32) for name, values in tabulate(batch, observables).items()})
         for name, observable in of_cells.items():
             pools[name].append(Histograms.pool(observable(batch), edges[name]))
@@ -188,11 +192,11 @@ def _join(tables: list[dict[str, Array]], name: str) -> Array:
     return np.concatenate([table.pop(name) for table in tables])
 
 
-def _edges(source: Source, of_cells: Mapping[str, Observable]) -> dict[str, Float[Array, " _"]]:
+def _edges(source: Source, of_cells: Mapping[str, Observable], threshold: float) -> dict[str, Float[Array, " _"]]:
     if not of_cells:
         return {}
     parts = list(itertools.islice(filter(len, source.batches(_BATCH)), _FOR_EDGES // _BATCH))
     if not parts:
         raise EmptySample("a comparison needs showers in both samples", 0)
-    first = Showers.concatenate(parts)
+    first = Showers.concatenate(parts).above(threshold)
     return {name: cell_edges(observable, first) for name, observable in of_cells.items()}

@@ -11,9 +11,11 @@ from caloforge.classifiers.features import Features, high
 from caloforge.classifiers.posterior import log_posterior
 from caloforge.classifiers.protocol import CALOCHALLENGE, FAST_PROTOCOL, Protocol
 from caloforge.data.source import Source
+from caloforge.errors import BadValue
 from caloforge.geometry.binning import require_one_mesh
 from caloforge.metrics.response import energy_edges
 from caloforge.physics.observables import OBSERVABLES, Observable, select
+from caloforge.units import format_energy
 from caloforge.validation.checklist import Checklist, load_checklist
 from caloforge.validation.compare import Progress, compare, part_of
 from caloforge.validation.conditions import PERPENDICULAR, copies, origin_cautions, repeated, require_comparable
@@ -38,6 +40,7 @@ def validate(
     sufficient: Sequence[str] = (),
     quick: bool = False,
     progress: Progress = lambda done, text: None,
+    threshold: float = 0.0,
 ) -> Report:
     """Compare generated showers with truth that the generator never saw.
 
@@ -53,8 +56,10 @@ def validate(
         checklist: requirements to hold against what was found, or the name of a shipped list.
         sufficient: names of the observables that matter, T(h); only these are judged. All of them when empty.
         progress: called with the share of the work done and what comes next.
+        threshold: MeV; cells below count as empty in all samples, before anything is measured.
 
     Raises:
+        BadValue: a threshold that leaves nothing of the truth.
         EmptySample: too few showers in a sample.
         BinningMismatch: the meshes differ.
         ConditionsDiffer: particles, energies or angles differ, and that was not allowed.
@@ -71,7 +76,9 @@ def validate(
     share = 1 / (1 + len(sources))
     progress(0.0, "reading the truth")
     keep = _kept_cells(protocol, truth.binning.n_voxels)
-    reference = read_sample(truth, keep=2 * keep, seed=seed, mesh=mesh)
+    reference = read_sample(truth, keep=2 * keep, seed=seed, mesh=mesh, threshold=threshold)
+    if threshold and not reference.mean_cells.any():
+        raise BadValue("threshold", format_energy(threshold), "it leaves no cell of the truth; give a lower one")
     edges = {name: histograms.edges[0] for name, histograms in reference.pooled.items()}
     models: list[Report] = []
     samples: dict[str, Sample] = {}
@@ -79,8 +86,8 @@ def validate(
     for i, (name, source) in enumerate(sources.items()):
         start = share * (i + 1)
         progress(start, f"reading {name}")
-        sample = read_sample(source, pooled_edges=edges, keep=keep, seed=seed, mesh=mesh)
-        cautions = _cautions(reference, sample, allow_different_conditions)
+        sample = read_sample(source, pooled_edges=edges, keep=keep, seed=seed, mesh=mesh, threshold=threshold)
+        cautions = (*_cut(threshold), *_cautions(reference, sample, allow_different_conditions))
         oblique = bool(max(reference.theta.max(), sample.theta.max()) > PERPENDICULAR)
         origins = origin_cautions(truth, source, oblique, allow_different_conditions)
         part = part_of(progress, start, 0.8 * share)
@@ -99,7 +106,13 @@ def validate(
         whole,
         samples={"truth": len(reference), **{name: len(sample) for name, sample in samples.items()}},
         sections=draw(lineup, models, posterior),
-        provenance={"caloforge": __version__, "seed": seed, "readout": truth.binning.name, **(provenance or {})},
+        provenance={
+            "caloforge": __version__,
+            "seed": seed,
+            "readout": truth.binning.name,
+            **({"threshold": format_energy(threshold)} if threshold else {}),
+            **(provenance or {}),
+        },
     )
 
 
@@ -115,6 +128,10 @@ def _kept_cells(protocol: Protocol, n_voxels: int) -> int:
     """
     most = protocol.settings.max_showers
     return most if protocol is CALOCHALLENGE else max(_FEWEST_KEPT, min(most, _CELLS // n_voxels))
+
+
+def _cut(threshold: float) -> tuple[str, ...]:
+    return (f"cells below {format_energy(threshold)} count as empty in both samples",) if threshold else ()
 
 
 def _cautions(truth: Sample, generated: Sample, allow_different: bool) -> tuple[str, ...]:
