@@ -14,7 +14,6 @@ from caloforge.classifiers.network import ClassifierTraining, perceptron
 from caloforge.classifiers.trees import TreeSettings, boosted, boosted_trees, families, observed
 from caloforge.errors import BadValue, EmptySample
 from caloforge.physics.observables import OBSERVABLES, tabulate
-from caloforge.physics.structure import STRUCTURE
 
 SMALL = boosted(TreeSettings(trees=60))
 
@@ -79,7 +78,7 @@ def test_too_few_showers_and_too_many_classes_are_refused():
 
 def test_every_observable_is_a_feature_and_has_a_family(showers):
     features = observed(showers[:50])
-    names = (OBSERVABLES.keys() | STRUCTURE.keys()) - {"voxel_energy"}
+    names = OBSERVABLES.keys() - {"voxel_energy"}
     assert features.by_observable().keys() == names | {"log10_incident_energy"}
     groups = families(features)
     assert {"longitudinal", "lateral", "cells", "neighbours", "clusters", "tracks", "shower_axis"} <= groups.keys()

@@ -9,6 +9,7 @@ from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.physics.adjacency import DIRECTIONS, around, neighbours, overlap, pairs, ring_means
 from caloforge.physics.observables import OBSERVABLES, tabulate
+from caloforge.physics.standard import STANDARD
 from caloforge.physics.structure import STRUCTURE
 
 RADII = tuple(float(r) for r in (0, 5, 10, 20))
@@ -350,5 +351,6 @@ def test_one_shower_at_a_time_gives_the_same(mesh):
 
 
 def test_names_are_new_and_proper():
-    assert not STRUCTURE.keys() & OBSERVABLES.keys()
+    assert not STRUCTURE.keys() & STANDARD.keys()
+    assert OBSERVABLES.keys() >= STRUCTURE.keys()
     assert all(name.isidentifier() and name == o.name for name, o in STRUCTURE.items())

@@ -17,7 +17,7 @@ from caloforge.classifiers.trees import boosted_trees, families, observed
 from caloforge.data.bundled import showers_path
 from caloforge.data.showers import Showers
 from caloforge.data.store import ShowerFile
-from caloforge.physics.observables import OBSERVABLES
+from caloforge.physics.standard import STANDARD
 from caloforge.physics.structure import STRUCTURE
 from caloforge.rng import stream
 from caloforge.validation.spoils import SPOILS
@@ -63,7 +63,7 @@ def print_model(truth: Showers, generated: Showers, showers: int) -> None:
     first, second = observed(truth), observed(generated[:showers])
     print_correlations(first, second)
     print("\n| features | AUC | floor |\n|---|---|---|")
-    single, local = set(OBSERVABLES), set(STRUCTURE)
+    single, local = set(STANDARD), set(STRUCTURE)
     for name, names in (("one cell, ring or layer", single), ("local structure", local), ("all", single | local)):
         classified = judged(first, second, names)
         print(f"| {name} | {text(classified)} |", flush=True)
@@ -78,7 +78,7 @@ def print_spoils(truth: Showers, showers: int, names: list[str]) -> None:
     print("| spoil | AUC, one cell, ring or layer | floor | AUC, all | floor |\n|---|---|---|---|---|")
     for name in names or SPOILS:
         spoiled = observed(SPOILS[name](truth[order[:showers]], 1))
-        single, every = (judged(reference, spoiled, set(OBSERVABLES) | extra) for extra in (set(), set(STRUCTURE)))
+        single, every = (judged(reference, spoiled, set(STANDARD) | extra) for extra in (set(), set(STRUCTURE)))
         print(f"| {name} | {text(single)} | {text(every)} |", flush=True)
 
 

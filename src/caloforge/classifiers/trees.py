@@ -31,7 +31,6 @@ from caloforge.classifiers.network import ClassifierTraining
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue
 from caloforge.physics.observables import OBSERVABLES, Observable, tabulate
-from caloforge.physics.structure import STRUCTURE
 from caloforge.rng import stream
 
 
@@ -126,28 +125,25 @@ boosted_trees = boosted(TreeSettings())
 
 
 def observed(showers: Showers, table: Table | None = None) -> Features:
-    """All observables and those of local structure, as features.
+    """All observables as features.
 
     Args:
         showers: any number, on any mesh.
         table: of `caloforge.physics.observables.tabulate` where it exists; what it lacks is computed.
     """
-    wanted = {**OBSERVABLES, **STRUCTURE}
     given = table or {}
-    missing = {name: o for name, o in wanted.items() if name not in given}
-    return high({**given, **tabulate(showers, missing)}, showers.incident_energy, wanted)
+    missing = {name: o for name, o in OBSERVABLES.items() if name not in given}
+    return high({**given, **tabulate(showers, missing)}, showers.incident_energy)
 
 
-def families(features: Features, observables: Mapping[str, Observable] | None = None) -> dict[str, Int[Array, " _"]]:
+def families(features: Features) -> dict[str, Int[Array, " _"]]:
     """Columns of each family of observables, named by the module that defines them: ``lateral``, ``neighbours``, ...
 
     Args:
-        features: as `observed` gives them.
-        observables: by name; all of the package unless told. Columns of none of them are left out.
+        features: as `observed` gives them. Columns that are no observable are left out.
     """
-    wanted = {**OBSERVABLES, **STRUCTURE} if observables is None else observables
     groups: dict[str, list[Array]] = {}
     for name, columns in features.by_observable().items():
-        if name in wanted:
-            groups.setdefault(wanted[name].home.rpartition(".")[2], []).append(columns)
+        if name in OBSERVABLES:
+            groups.setdefault(OBSERVABLES[name].home.rpartition(".")[2], []).append(columns)
     return {family: np.concatenate(columns) for family, columns in groups.items()}

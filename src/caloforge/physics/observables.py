@@ -1,7 +1,8 @@
 r"""The observables T(h) of a shower by name: what an analysis looks at instead of the cells.
 
-Definitions and formulas stand in `longitudinal`, `lateral` and `cells`. Sums run in float64; a value that does not
-exist (the centre of a layer without energy) is NaN, never zero.
+Those of one cell, layer, ring or sum at a time are listed in `standard`, those of local structure, which look at two or
+more cells at once, in `structure`. Sums run in float64; a value that does not exist (the centre of a layer without
+energy) is NaN, never zero.
 """
 
 __all__ = ["Observable", "OBSERVABLES", "observable", "register", "select", "tabulate", "depth_unit", "layer_depths"]
@@ -20,9 +21,10 @@ from caloforge.physics.axes import linear_edges
 from caloforge.physics.definition import Edges, Observable, Per
 from caloforge.physics.depth import depth_unit, layer_depths
 from caloforge.physics.standard import STANDARD
+from caloforge.physics.structure import STRUCTURE
 from caloforge.physics.sums import Sums
 
-OBSERVABLES: dict[str, Observable] = {o.name: o for o in STANDARD}
+OBSERVABLES: dict[str, Observable] = {**STANDARD, **STRUCTURE}
 _BUILT_IN = frozenset(OBSERVABLES)
 
 

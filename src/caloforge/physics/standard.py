@@ -1,4 +1,4 @@
-r"""The observables that caloforge brings: name, function, quantity, unit, edges and source of each.
+r"""The observables of one cell, layer, ring or sum at a time: name, function, quantity, unit, edges, source of each.
 
 Definitions and formulas stand in `longitudinal`, `lateral` and `cells`.
 """
@@ -59,7 +59,7 @@ def total_energy(s: Sums) -> Float[Array, " N"]:
     return s.total_energy
 
 
-STANDARD = (
+_ALL = (
     Observable("response", response, rf"Response ${_TOTAL}/E_\mathrm{{inc}}$", source=_CHALLENGE),
     Observable("total_energy", total_energy, f"Visible energy ${_TOTAL}$", "MeV", logarithmic_edges, source=_CHALLENGE),
     Observable(
@@ -164,3 +164,5 @@ STANDARD = (
     ),
     Observable("voxel_energy", cells.voxel_energy, "Cell energy", "MeV", logarithmic_edges, "cell", source=_CHALLENGE),
 )
+
+STANDARD: dict[str, Observable] = {o.name: o for o in _ALL}

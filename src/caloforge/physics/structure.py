@@ -1,6 +1,6 @@
 r"""The observables of local structure by name: what a shower looks like from one cell to the next.
 
-The observables of `observables` look at one cell, one layer or one sum at a time: cells that are drawn independently
+The observables of `standard` look at one cell, one layer or one sum at a time: cells that are drawn independently
 with the right marginals pass all of them. These look at two or more cells at once. Definitions stand in `neighbours`,
 `clusters`, `tracks` and `shower_axis`.
 """
