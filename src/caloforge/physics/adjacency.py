@@ -44,6 +44,7 @@ def _along_alpha(layer: Layer, distance: int) -> sparse.csr_array:
     return _product(steps, np.eye(layer.n_r))
 
 
+@lru_cache(maxsize=256)
 def overlap(first: Layer, second: Layer) -> sparse.csr_array:
     """Cells of one layer (rows) that overlap those of another (columns), looked at along the axis.
 

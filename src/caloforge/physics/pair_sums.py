@@ -27,7 +27,7 @@ from caloforge.units import MeV
 DISTANCES = (1, 2, 3)
 
 _SCALE = 0.1 * MeV
-_BLOCK = 2**20  # cells in float64 at a time
+_BLOCK = 2**18  # cells in float64 at a time
 _NOTHING = 1e-12  # a sum of squares below this is rounding
 
 Key = tuple[Direction, int]

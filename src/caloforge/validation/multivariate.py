@@ -20,7 +20,8 @@ from caloforge.metrics.manifold import measure_manifold
 from caloforge.metrics.measured import Measured
 from caloforge.metrics.permutation import PermutationTest, permutation_test
 from caloforge.metrics.separation import Histograms
-from caloforge.physics.observables import Observable
+from caloforge.physics.observables import OBSERVABLES, Observable
+from caloforge.physics.structure import STRUCTURE
 from caloforge.rng import stream
 from caloforge.validation.evidence import EACH_TEST, PERMUTATIONS
 from caloforge.validation.key import Key
@@ -32,6 +33,7 @@ MULTIVARIATE = ("correlation", "fpd", "kpd", "precision", "recall", "density", "
 _MOST = 25_000  # showers of each sample
 _MOST_TESTED = 25_000
 _IN_BINS = 50  # pooled showers to a histogram bin within an energy bin
+_IN_LAYERS = frozenset(name for name, o in STRUCTURE.items() if o.per == "layer")
 
 
 _MEASURES: dict[str, Callable[..., dict[str, Measured]]] = {
@@ -47,8 +49,9 @@ def multivariate(
 ) -> dict[str, Measured]:
     """Every metric that sees all judged observables at once, from at most 25,000 showers of each sample.
 
-    Under the CaloChallenge's protocol its own features, of the showers kept with their cells. What needs more showers
-    than there are is left out.
+    Under the CaloChallenge's protocol its own features, of the showers kept with their cells. Where all observables are
+    judged, those of local structure in each layer are left out: they double the features, and with them the noise of
+    FPD, and what they tell is in the pairs of the whole mesh. What needs more showers than there are is left out.
 
     Args:
         observables: those judged, by name.
@@ -74,8 +77,9 @@ def multivariate(
 
 
 def _features(observables: Mapping[str, Observable], sample: Sample, rng: np.random.Generator) -> Float[Array, "n f"]:
-    rows = some(len(sample), _MOST, rng)
-    table = {name: values[rows] for name, values in sample.table.items() if name in observables}
+    rows, left_out = some(len(sample), _MOST, rng), _IN_LAYERS if observables.keys() >= OBSERVABLES.keys() else ()
+    names = (name for name in sample.table if name in observables and name not in left_out)
+    table = {name: sample.table[name][rows] for name in names}
     return high(table, sample.incident_energy[rows]).values
 
 
