@@ -14,7 +14,6 @@ Use::
 
 __all__ = ["TreeSettings", "Trees", "boosted_trees", "boosted", "families", "observed"]
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +29,7 @@ from caloforge.classifiers.features import Features, Table, high
 from caloforge.classifiers.network import ClassifierTraining
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue
-from caloforge.physics.observables import OBSERVABLES, Observable, tabulate
+from caloforge.physics.observables import OBSERVABLES, tabulate
 from caloforge.rng import stream
 
 

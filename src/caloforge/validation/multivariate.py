@@ -1,16 +1,16 @@
 """All observables together: correlations, FPD and KPD, precision and recall, and the permutation test."""
 
-__all__ = ["MULTIVARIATE", "multivariate", "same_conditions", "permuted"]
+__all__ = ["MULTIVARIATE", "multivariate", "seen_together", "same_conditions", "permuted"]
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from numpy import ndarray as Array
 from scipy.sparse import csr_array, diags_array
 
-from caloforge.classifiers.features import high
+from caloforge.classifiers.features import Features, high
 from caloforge.classifiers.protocol import CALOCHALLENGE, Protocol
 from caloforge.errors import EmptySample
 from caloforge.metrics.correlation import measure_correlation_distance
@@ -49,9 +49,8 @@ def multivariate(
 ) -> dict[str, Measured]:
     """Every metric that sees all judged observables at once, from at most 25,000 showers of each sample.
 
-    Under the CaloChallenge's protocol its own features, of the showers kept with their cells. Where all observables are
-    judged, those of local structure in each layer are left out: they double the features, and with them the noise of
-    FPD, and what they tell is in the pairs of the whole mesh. What needs more showers than there are is left out.
+    Under the CaloChallenge's protocol its own features, of the showers kept with their cells. What needs more showers
+    than there are is left out.
 
     Args:
         observables: those judged, by name.
@@ -66,7 +65,10 @@ def multivariate(
     if protocol is CALOCHALLENGE:
         t, g = (protocol.inputs["high"].features(s.cells, s.table_of_cells).values for s in (truth, generated))
     else:
-        t, g = (_features(observables, s, stream(seed, f"features {len(s)}")) for s in (truth, generated))
+        t, g = (
+            seen_together(observables, s).values[some(len(s), _MOST, stream(seed, f"features {len(s)}"))]
+            for s in (truth, generated)
+        )
     if t.shape[1] < 2:  # cells were judged, and nothing else
         return {}
     measured: dict[str, Measured] = {}
@@ -76,11 +78,19 @@ def multivariate(
     return measured
 
 
-def _features(observables: Mapping[str, Observable], sample: Sample, rng: np.random.Generator) -> Float[Array, "n f"]:
-    rows, left_out = some(len(sample), _MOST, rng), _IN_LAYERS if observables.keys() >= OBSERVABLES.keys() else ()
+def seen_together(observables: Mapping[str, Observable], sample: Sample) -> Features:
+    """What the metrics of all observables together see.
+
+    Where all are judged, those of local structure in each layer are left out: they double the features, and with them
+    the noise of FPD, and what they tell is in the pairs of the whole mesh.
+
+    Args:
+        observables: those judged, by name.
+        sample: of showers.
+    """
+    left_out = _IN_LAYERS if observables.keys() >= OBSERVABLES.keys() else ()
     names = (name for name in sample.table if name in observables and name not in left_out)
-    table = {name: sample.table[name][rows] for name in names}
-    return high(table, sample.incident_energy[rows]).values
+    return high({name: sample.table[name] for name in names}, sample.incident_energy)
 
 
 def some(n: int, most: int, rng: np.random.Generator) -> Int[Array, " r"]:

@@ -15,7 +15,6 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from caloforge.classifiers.data import draw
-from caloforge.classifiers.features import high
 from caloforge.classifiers.network import ClassifierTraining, threads
 from caloforge.classifiers.protocol import PROTOCOLS
 from caloforge.errors import EmptySample
@@ -27,7 +26,7 @@ from caloforge.metrics.measured import Measured
 from caloforge.metrics.response import compare_response
 from caloforge.physics.observables import OBSERVABLES
 from caloforge.rng import stream
-from caloforge.validation.multivariate import permuted
+from caloforge.validation.multivariate import permuted, seen_together
 from caloforge.validation.parts import whole
 from caloforge.validation.sample import Sample
 from caloforge.validation.univariate import UNIVARIATE, distances
@@ -62,7 +61,7 @@ def _response(truth: Sample, judged: Sample, seed: int) -> Scores:
 
 
 def _features(sample: Sample) -> Float[Array, "n f"]:
-    return high(sample.table, sample.incident_energy).values
+    return seen_together(OBSERVABLES, sample).values
 
 
 def _together(name: str, measure: Callable[..., Measured]) -> Measure:
