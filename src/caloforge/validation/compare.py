@@ -13,6 +13,7 @@ from caloforge.classifiers.importance import Importance, permutation_importance
 from caloforge.classifiers.protocol import FAST_PROTOCOL, Protocol, measure
 from caloforge.classifiers.roc import auc, auc_error
 from caloforge.metrics.compared import PhysicsSummary
+from caloforge.metrics.freaks import Freaks
 from caloforge.metrics.measured import Measured
 from caloforge.metrics.particles import by_particle
 from caloforge.metrics.permutation import PermutationTest
@@ -21,9 +22,9 @@ from caloforge.metrics.response import ResponseSummary, compare_response
 from caloforge.physics.observables import OBSERVABLES, Observable
 from caloforge.rng import stream
 from caloforge.validation.evidence import Evidence, collect
-from caloforge.validation.gather import of_permutation, of_physics, of_response, of_two_samples, told_by
+from caloforge.validation.gather import of_freaks, of_permutation, of_physics, of_response, of_two_samples, told_by
 from caloforge.validation.key import Key
-from caloforge.validation.multivariate import multivariate, permuted, same_conditions
+from caloforge.validation.multivariate import freaks, multivariate, permuted, same_conditions
 from caloforge.validation.parts import Subsample, subsamples, whole
 from caloforge.validation.sample import Sample
 from caloforge.validation.univariate import distances
@@ -41,6 +42,7 @@ class Details:
         permutation: two-sample test of everything at once.
         classifiers: by the name of what they see, ``high`` or ``low``; their scores belong to `Sample.cells`.
         importance: which observable gives the generated showers away to the classifier on observables.
+        freaks: generated showers outside the truth; None where there were too few showers to tell.
     """
 
     response: ResponseSummary
@@ -48,6 +50,7 @@ class Details:
     permutation: PermutationTest
     classifiers: Mapping[str, Classified] = field(default_factory=dict)
     importance: tuple[Importance, ...] = ()
+    freaks: Freaks | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Its entries of ``report.json``."""
@@ -58,6 +61,7 @@ class Details:
             "permutation_test": self.permutation.to_dict(),
             "classifiers": sizes,
             "importance": [i.to_dict() for i in self.importance],
+            **({"freaks": self.freaks.to_dict()} if self.freaks is not None else {}),
         }
 
 
@@ -104,6 +108,7 @@ def compare(
     physics = dict(_physics(truth, generated, seed))
     progress(0.15, "all observables together")
     together = multivariate(observables, truth, generated, protocol, seed)
+    outside = freaks(observables, truth, generated, seed)
     progress(0.2, "permutation test")
     permutation = permuted(observables, truth, generated, seed)
     progress(0.3, "classifiers")
@@ -118,6 +123,7 @@ def compare(
     pairs = (truth.cell_rows, generated.cell_rows) if same_conditions(truth, generated) else None
     tests = list(of_two_samples(histograms, scored, pairs))
     evidence += [histograms, *tests]
+    evidence += [] if outside is None else [of_freaks(outside)]
     for name, classified in scored.items():
         told = told_by(importance, tests) if name == "high" else ""
         evidence.append(Evidence(Key("auc", name), classified.auc, classified.size, told))
@@ -127,7 +133,7 @@ def compare(
         evidence += _areas(piece, truth, generated, scored)
     if set(observables) >= set(OBSERVABLES):
         evidence += of_physics(physics, n)
-    return collect(evidence), Details(response, physics, permutation, scored, importance)
+    return collect(evidence), Details(response, physics, permutation, scored, importance, outside)
 
 
 def part_of(progress: Progress, start: float, share: float) -> Progress:

@@ -53,6 +53,7 @@ METRICS: Mapping[str, Reading] = {
     "fpd": Reading(power=1.0),
     "kpd": Reading(power=1.0),
     **dict.fromkeys(("precision", "recall", "density", "coverage", "physics"), Reading("agreement")),
+    "freaks": Reading(power=1.0, percent=True),
     "permutation": Reading("p-value", origin=1 / (PERMUTATIONS + 1)),
     "classifier_test": Reading("p-value"),
     "two_sample": Reading("p-value", origin=2 / (PERMUTATIONS + 1)),

@@ -1,6 +1,6 @@
-"""Evidence from tests that have a shape of their own: response in bins, fitted laws, the two-sample tests."""
+"""Evidence from tests with a shape of their own: response in bins, fitted laws, freaks, the two-sample tests."""
 
-__all__ = ["of_permutation", "of_physics", "of_response", "of_two_samples", "told_by"]
+__all__ = ["of_freaks", "of_permutation", "of_physics", "of_response", "of_two_samples", "told_by"]
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +9,7 @@ from caloforge.classifiers.auc import Classified
 from caloforge.classifiers.importance import Importance
 from caloforge.classifiers.two_sample import Pairs, classifier_p_value, smallest_of
 from caloforge.metrics.compared import Compared, PhysicsSummary
+from caloforge.metrics.freaks import Freaks
 from caloforge.metrics.measured import Measured
 from caloforge.metrics.permutation import PermutationTest
 from caloforge.metrics.response import ResponseSummary
@@ -43,6 +44,20 @@ def of_response(response: ResponseSummary, n: int) -> Iterator[Evidence]:
 def _half_normal(sigma: float) -> tuple[float, float]:
     """Mean and standard deviation of the size of a normal number around zero."""
     return sigma * math.sqrt(2 / math.pi), sigma * math.sqrt(1 - 2 / math.pi)
+
+
+def of_freaks(freaks: Freaks) -> Evidence:
+    """Their rate, and in words their number, its interval and the rows of the first.
+
+    Args:
+        freaks: of the generated sample.
+    """
+    low, high = (100 * limit for limit in freaks.interval)
+    listed = ", ".join(map(str, freaks.rows[:_LISTED]))
+    more = f" and {len(freaks) - _LISTED} more" if len(freaks) > _LISTED else ""
+    rows = f": rows {listed}{more}" if len(freaks) else ""
+    detail = f"{len(freaks)} of {freaks.generated:,}, {low:.2g} to {high:.2g} % at 95 %{rows}"
+    return Evidence(Key("freaks"), freaks.measured, freaks.generated, detail, freaks.p_value)
 
 
 def of_permutation(test: PermutationTest, n: int, keys: Sequence[Key]) -> Evidence:

@@ -1,6 +1,6 @@
-"""All observables together: correlations, FPD and KPD, precision and recall, and the permutation test."""
+"""All observables together: correlations, FPD and KPD, precision and recall, freaks, the permutation test."""
 
-__all__ = ["MULTIVARIATE", "multivariate", "seen_together", "same_conditions", "permuted"]
+__all__ = ["MULTIVARIATE", "freaks", "multivariate", "permuted", "same_conditions", "seen_together"]
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -14,6 +14,7 @@ from caloforge.classifiers.features import Features, high
 from caloforge.classifiers.protocol import CALOCHALLENGE, Protocol
 from caloforge.errors import EmptySample
 from caloforge.metrics.correlation import measure_correlation_distance
+from caloforge.metrics.freaks import Freaks, find_freaks
 from caloforge.metrics.frechet import measure_fpd
 from caloforge.metrics.kernel import measure_kpd
 from caloforge.metrics.manifold import measure_manifold
@@ -91,6 +92,29 @@ def seen_together(observables: Mapping[str, Observable], sample: Sample) -> Feat
     left_out = _IN_LAYERS if observables.keys() >= OBSERVABLES.keys() else ()
     names = (name for name in sample.table if name in observables and name not in left_out)
     return high({name: sample.table[name] for name in names}, sample.incident_energy)
+
+
+def freaks(observables: Mapping[str, Observable], truth: Sample, generated: Sample, seed: int) -> Freaks | None:
+    """Generated showers outside anything in the truth, of which at most 25,000 showers take part.
+
+    Args:
+        observables: those judged, by name.
+        truth: reference showers.
+        generated: showers to judge.
+        seed: of choices and folds.
+
+    Returns:
+        None where there are too few showers, or only cells are judged.
+    """
+    t = truth.thinned(some(len(truth), _MOST, stream(seed, f"features {len(truth)}")))
+    names = [name for name in observables if name in t.table]
+    if not names:
+        return None
+    tables = [{name: s.table[name] for name in names} for s in (t, generated)]
+    conditions = [(s.incident_energy, s.pdg) for s in (t, generated)]
+    with suppress(EmptySample):  # a checklist that asks for them cannot tell
+        return find_freaks(tables[0], tables[1], (conditions[0], conditions[1]), stream(seed, "freaks"))
+    return None
 
 
 def some(n: int, most: int, rng: np.random.Generator) -> Int[Array, " r"]:
