@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from caloforge.errors import EmptySample
-from caloforge.metrics.response import compare_response, energy_edges
+from caloforge.metrics.response import bias_and_ratio, compare_response, energy_edges
 
 EDGES = np.array([1e3, 1e4, 1e5])
 
@@ -131,3 +131,26 @@ def test_too_few_showers_are_counted():
     assert len(energy_edges(np.full(5, 1e3), np.full(5, 1e3), fewest=5)) == 2
     with pytest.raises(EmptySample, match=r"in 1000-1e\+04 MeV.*got 1 and 2"):
         compare_response(pair([1.0], [1.0, 2.0]), pair([1.0, 2.0], [1.0, 2.0]), np.random.default_rng(0), EDGES)
+
+
+def test_what_few_showers_leave_undefined_is_infinitely_uncertain():
+    """A resample of two showers is often one of them twice: no spread, so no ratio of resolutions; the mean is one."""
+    truth, generated = pair([0.8, 1.2], []), pair([0.9, 1.3, 1.1], [])
+    summary = compare_response(truth, generated, np.random.default_rng(0), EDGES[:2])
+    (b,) = summary.bins
+    assert (b.bias, b.ratio) == pytest.approx((0.1, math.sqrt(2 / 75) / 0.22))
+    assert math.isfinite(b.bias_error)
+    assert b.ratio_error == summary.ratio_distance.floor == summary.ratio_distance.floor_spread == math.inf
+    dark = compare_response(truth, (generated[0], np.zeros(3)), np.random.default_rng(0), EDGES[:2]).bins[0]
+    assert (dark.bias, dark.bias_error, dark.ratio, dark.ratio_error) == pytest.approx(
+        (-1, 0, math.inf, math.inf)
+    )
+
+
+def test_bias_and_ratio_of_many_samples_at_once():
+    """Truth without response, or without spread, leaves nothing to divide by."""
+    truth = np.array([[1.0, 2.0, 0.0, 1.0], [0.2, 0.1, math.inf, 0.0]])
+    generated = np.array([[1.1, 1.0, 1.0, 1.0], [0.1, 0.3, 0.1, 0.2]])
+    bias, ratio = bias_and_ratio(truth, generated)
+    assert bias == pytest.approx([0.1, -0.5, math.nan, 0.0], nan_ok=True)
+    assert ratio == pytest.approx([0.5, 3.0, math.nan, math.nan], nan_ok=True)

@@ -2,6 +2,7 @@
 
 __all__ = ["Measured", "bootstrap", "bootstrap_weights", "need_showers", "resample", "standard_error", "summarise"]
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -31,13 +32,15 @@ class Measured:
 
     @classmethod
     def with_floor(cls, value: float, error: float, null: Float[Array, " R"]) -> "Measured":
-        """A distance with the floor that truth against truth shows.
+        """A distance with the floor that truth against truth shows; infinite where that leaves it undefined.
 
         Args:
             value: the distance.
             error: its standard error.
             null: the distances of R pairs of truth samples.
         """
+        if not np.isfinite(null).all():
+            return cls(value, error, math.inf, math.inf)
         return cls(value, error, float(null.mean()), float(null.std(ddof=1)))
 
     @property

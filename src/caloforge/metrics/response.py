@@ -11,7 +11,7 @@ holds their difference. Dividing by the incident energy shower by shower takes t
 with the sizes of the comparison.
 """
 
-__all__ = ["ResponseBin", "ResponseSummary", "energy_edges", "compare_response"]
+__all__ = ["ResponseBin", "ResponseSummary", "bias_and_ratio", "compare_response", "energy_edges"]
 
 import itertools
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +24,7 @@ from numpy import ndarray as Array
 from caloforge.errors import BadValue, EmptySample
 from caloforge.metrics.measured import Measured, bootstrap
 from caloforge.metrics.particles import by_particle
+from caloforge.physics.moments import ratio
 from caloforge.units import GeV
 
 _DISCRETE = 20
@@ -154,6 +155,17 @@ def _moments(response: Float[Array, " n"]) -> Float[Array, " 2"]:
     return np.array([mean, float(response.std() / mean) if mean > 0 else float("inf")])
 
 
+def bias_and_ratio(truth: Float[Array, "2 *S"], generated: Float[Array, "2 *S"]) -> Float[Array, "2 *S"]:
+    """Bias of the mean response and ratio of the resolutions, see the module; NaN where the truth has none.
+
+    Args:
+        truth: mean and rms/mean of the response, of one sample or of S resamples.
+        generated: the same of the generated showers.
+    """
+    quotient = ratio(generated, np.where(np.isfinite(truth), truth, 0.0))
+    return np.stack([quotient[0] - 1, quotient[1]])
+
+
 def compare_response(
     truth: tuple[Float[Array, " n"], Float[Array, " n"]],
     generated: tuple[Float[Array, " m"], Float[Array, " m"]],
@@ -206,29 +218,30 @@ def _compare_bin(
     draws_t, null = bootstrap(t, _moments, repeats, rng), bootstrap(t, _moments, repeats, rng, len(g))
     draws_g = bootstrap(g, _moments, repeats, rng)
     mean_energy = float(truth[0][inside[0]].mean(dtype=np.float64))
-    return _one_bin((low, high, mean_energy), t, g, draws_t, draws_g), np.abs(null / draws_t - 1)
+    return _one_bin((low, high, mean_energy), t, g, draws_t, draws_g), np.abs(
+        bias_and_ratio(draws_t.T, null.T).T - [0, 1]
+    )
 
 
 def _one_bin(where: tuple[float, float, float], t: Array, g: Array, draws_t: Array, draws_g: Array) -> ResponseBin:
     (mean_t, res_t), (mean_g, res_g) = _moments(t).tolist(), _moments(g).tolist()
     if not (mean_t > 0 and res_t > 0):
         raise BadValue("response of the truth", mean_t, "give truth showers that deposit a varying energy")
-    spread_t, spread_g = _spread(draws_t), _spread(draws_g)
-    quotient = _spread(draws_g / draws_t)
+    spread_t, spread_g, spread = (_spread(x) for x in (draws_t, draws_g, bias_and_ratio(draws_t.T, draws_g.T).T))
+    bias, quotient = bias_and_ratio(_moments(t), _moments(g)).tolist()
     pairs = (mean_t, spread_t[0], mean_g, spread_g[0], res_t, spread_t[1], res_g, spread_g[1])
-    return ResponseBin(
-        *where, len(t), len(g), *pairs, mean_g / mean_t - 1, quotient[0], res_g / res_t, quotient[1]
-    )  # fmt: skip
+    return ResponseBin(*where, len(t), len(g), *pairs, bias, spread[0], quotient, spread[1])
 
 
 def _spread(draws: Float[Array, "repeats 2"]) -> tuple[float, float]:
-    finite = np.isfinite(draws).all()
-    return (float(draws[:, 0].std(ddof=1)), float(draws[:, 1].std(ddof=1))) if finite else (float("inf"), float("inf"))
+    """Standard deviation of each column; infinite where a resample leaves it undefined."""
+    first, second = (float(x.std(ddof=1)) if np.isfinite(x).all() else float("inf") for x in draws.T)
+    return first, second
 
 
 def _summarise(bins: tuple[ResponseBin, ...], biases: Array, ratios: Array) -> ResponseSummary:
     bias_bin = max(bins, key=lambda b: abs(b.bias))
     ratio_bin = max(bins, key=lambda b: abs(b.ratio - 1))
     bias = Measured.with_floor(abs(bias_bin.bias), bias_bin.bias_error, biases.max(axis=0))
-    ratio = Measured.with_floor(abs(ratio_bin.ratio - 1), ratio_bin.ratio_error, ratios.max(axis=0))
-    return ResponseSummary(bins, bias, ratio, bias_bin, ratio_bin)
+    distance = Measured.with_floor(abs(ratio_bin.ratio - 1), ratio_bin.ratio_error, ratios.max(axis=0))
+    return ResponseSummary(bins, bias, distance, bias_bin, ratio_bin)

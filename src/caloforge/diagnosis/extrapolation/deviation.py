@@ -1,11 +1,9 @@
 r"""Response, resolution and shower depth of generated showers against Geant4 at one energy, held against goals.
 
-For true showers of (about) one energy and generated ones at the same conditions, with the response
-:math:`R = E_\text{tot}/E_\text{inc}` and the energy-weighted depth :math:`\bar z`,
+For true showers of (about) one energy and generated ones at the same conditions: bias of the response and ratio of the
+resolutions as `caloforge.metrics.response` defines them, and with the energy-weighted depth :math:`\bar z`
 
-.. math:: \text{bias} = \frac{\langle R\rangle_\text{gen}}{\langle R\rangle_\text{truth}} - 1, \qquad
-          \text{ratio} = \frac{(\sigma_R/\langle R\rangle)_\text{gen}}{(\sigma_R/\langle R\rangle)_\text{truth}}, \qquad
-          \text{shift} = \frac{\langle\bar z\rangle_\text{gen} - \langle\bar z\rangle_\text{truth}}{X_0} .
+.. math:: \text{shift} = \frac{\langle\bar z\rangle_\text{gen} - \langle\bar z\rangle_\text{truth}}{X_0} .
 
 Errors are standard deviations over bootstrap resamples of both samples; the floor is the mean distance from the ideal
 value of two resamples of the truth with the sizes of the comparison. What lies within its goal is nobody's concern, and
@@ -23,6 +21,7 @@ from numpy import ndarray as Array
 from caloforge.data.showers import Showers
 from caloforge.diagnosis.finding import ALPHA, Effect, judge
 from caloforge.metrics.measured import Measured
+from caloforge.metrics.response import bias_and_ratio
 from caloforge.metrics.shower_laws import BinMeans, relative_variance
 from caloforge.physics.depth import depth_unit
 from caloforge.physics.observables import select, tabulate
@@ -85,12 +84,12 @@ def deviations(
     scale, unit = (radiation_length or 1.0, "X0") if in_x0 else (1.0, depth_unit(truth.binning))
     rng, n, m = stream(seed, "deviations"), len(truth), len(generated)
     t, g, null = (_draw(s, size, rng) for s, size in ((truth, n), (generated, m), (truth, m)))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return {
-            "response_bias": _deviation("response_bias", g[0] / t[0] - 1, null[0] / t[0] - 1),
-            "resolution_ratio": _deviation("resolution_ratio", g[1] / t[1], null[1] / t[1]),
-            "depth_shift": _deviation("depth_shift", (g[2] - t[2]) / scale, (null[2] - t[2]) / scale, unit),
-        }
+    of_generated, of_truth = bias_and_ratio(t[:2], g[:2]), bias_and_ratio(t[:2], null[:2])
+    return {
+        "response_bias": _deviation("response_bias", of_generated[0], of_truth[0]),
+        "resolution_ratio": _deviation("resolution_ratio", of_generated[1], of_truth[1]),
+        "depth_shift": _deviation("depth_shift", (g[2] - t[2]) / scale, (null[2] - t[2]) / scale, unit),
+    }
 
 
 def _draw(showers: Showers, size: int, rng: np.random.Generator) -> Float[Array, "3 S"]:
