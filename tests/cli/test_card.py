@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from caloforge.training.run import run_folder
+from caloforge.training.folders import run_folder
 
 MODEL = "vae-siw-1080"
 

@@ -207,11 +207,11 @@ def test_bad_configurations(call, config, tmp_path, change, says):
 def test_quickstart(call, tmp_path, monkeypatch):
     """The whole story, small: real Geant4, real training, every key of the report."""
     monkeypatch.setattr("caloforge.cli.quickstart.validate", partial(validate, protocol=HASTY))
-    draw = Plot.render
+    draw, drawn = Plot.render, ("training", "response_energy")
     monkeypatch.setattr(
         Plot,
         "render",
-        lambda plot, kinds: draw(plot, kinds) if plot.name == "training" else dict.fromkeys(kinds, b"drawn elsewhere"),
+        lambda plot, kinds: draw(plot, kinds) if plot.name in drawn else dict.fromkeys(kinds, b"drawn elsewhere"),
     )
     small = ["--live-showers", 4, "-n", 3000, "--set", "training.steps=40", "--set", "model.width=32"]
     code, out, _ = call("quickstart", "-o", tmp_path / "qs", *small)
@@ -227,6 +227,8 @@ def test_quickstart(call, tmp_path, monkeypatch):
     speed = report["speed"]
     assert speed["ratio"] == pytest.approx(speed["geant4_ms_per_shower"] / speed["generator_ms_per_shower"])
     assert report["verdict"]
+    for name in drawn:
+        assert (tmp_path / "qs" / "plots" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     page = (tmp_path / "qs" / "report.html").read_text()
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "https://" not in page

@@ -3,12 +3,14 @@
 import json
 import shutil
 
+import h5py
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from caloforge.api.truth import left_out_text, truth_split
+from caloforge.api.validate import validate
 from caloforge.config import load_config
 from caloforge.data.bundled import showers_path
 from caloforge.data.ids import SURE_CELLS
@@ -17,7 +19,8 @@ from caloforge.data.splits import take_split
 from caloforge.data.store import ShowerFile
 from caloforge.data.writer import write_showers
 from caloforge.errors import BadFile
-from caloforge.training.run import load_run, shipped_models
+from caloforge.training.folders import shipped_models
+from caloforge.training.run import load_run
 from caloforge.training.train import TrainingInterrupted, train_run
 
 CONFIG = """
@@ -83,11 +86,38 @@ def test_score_and_diagnose_leave_them_out(call, place, showers, seen, tmp_path)
     assert (code, json.loads(out)["left_out"]) == (0, seen.sum()), err
     scored = json.loads((tmp_path / "s.json").read_text())["incident_energy"]
     assert scored == showers.incident_energy[~seen][:3].tolist()
-    code, out, err = call("diagnose", place / "run", "--truth", place / "all.h5", "-o", tmp_path / "d", "--json")
-    assert code == 0, err
-    samples = json.loads((tmp_path / "d" / "diagnosis.json").read_text())["samples"]
-    assert samples["held out"] == (~seen).sum()
-    assert samples["training"] == len(load_run(place / "run").training_ids.train)
+    code, out, err = call("diagnose", place / "run", "--truth", place / "all.h5", "-o", tmp_path / "d")
+    assert (code, f"; {seen.sum()} showers of the truth left out: the model was trained on them" in out) == (0, True), (
+        err
+    )
+    facts = json.loads((tmp_path / "d" / "diagnosis.json").read_text())
+    assert facts["left_out"] == seen.sum()
+    assert facts["samples"]["held out"] == (~seen).sum()
+    assert facts["samples"]["training"] == len(load_run(place / "run").training_ids.train)
+
+
+def test_a_run_without_the_ids_of_its_showers_is_refused(place, tmp_path):
+    """As runs were before they kept them: what it has seen, nobody knows."""
+    shutil.copytree(place / "run", tmp_path / "run")
+    (tmp_path / "run" / "training_ids.safetensors").unlink()
+    with pytest.raises(BadFile, match="does not say which showers it has seen; train again"):
+        load_run(tmp_path / "run")
+
+
+def test_a_file_that_names_a_training_without_ids_is_cautioned_of(call, place, showers, tmp_path):
+    assert call("generate", place / "run", "--like", place / "all.h5", "-o", tmp_path / "g.h5")[0] == 0
+    with h5py.File(tmp_path / "g.h5", "r+") as file:
+        del file["training_ids"]
+        file.attrs["detector"] = "another stack"  # origins are compared whatever part of the truth judges
+    report = validate(tmp_path / "g.h5", place / "all.h5", quick=True)
+    assert "detector differs" in report.verdict
+    assert (
+        "the generated file does not say which showers its model was trained on: the truth may hold some"
+        in report.verdict
+    )
+    assert report.samples["truth"] == len(showers)
+    held_out = validate(tmp_path / "g.h5", place / "all.h5", quick=True, split="test")
+    assert "does not say" not in held_out.verdict
 
 
 def test_a_truth_that_was_all_trained_on_judges_nothing(call, place, showers, seen, tmp_path):

@@ -12,7 +12,7 @@ from caloforge.data.provenance import Provenance, parse_provenance, parse_traini
 from caloforge.data.store import ShowerFile
 from caloforge.data.writer import write_showers
 from caloforge.errors import BadFile
-from caloforge.training.run import shipped_models
+from caloforge.training.folders import shipped_models
 
 FACTS = {"seed": 3, "mesh": "axis", "my_key": {"a": [1, None]}, "training": {"training_showers": 7, "x": 1.5}}
 

@@ -11,8 +11,8 @@ from caloforge.data.showers import Showers
 from caloforge.data.splits import split_mask, take_split
 from caloforge.data.writer import write_showers
 from caloforge.diagnosis.extrapolation.deviation import GOALS, deviations, judge_deviation
+from caloforge.diagnosis.extrapolation.near import showers_near
 from caloforge.diagnosis.extrapolation.study import extrapolate
-from caloforge.diagnosis.extrapolation.unseen import showers_near
 from caloforge.errors import BadValue, BinningMismatch
 from caloforge.geometry.detector import detector
 from caloforge.training.run import load_run
@@ -129,17 +129,25 @@ def test_a_run_on_some_energies_knows_its_range(run, showers):
     assert model.provenance.training_showers == (inside & split_mask(showers, "train")).sum()
 
 
-def test_only_showers_that_did_not_train_the_model_count(run, showers):
+def test_showers_near_an_energy_come_from_all_files(run, showers):
     model = load_run(run)
-    near = {e: showers[np.abs(showers.incident_energy / (e * GeV) - 1) <= 0.1] for e in (20, 52, 80)}
-    assert len(showers_near(model, {"t": showers}, 80 * GeV)) == len(near[80])
-    assert len(showers_near(model, {"t": showers}, 20 * GeV)) == len(take_split(near[20], "test"))
-    edge = showers_near(model, {"t": showers}, 52 * GeV)
-    inside = edge[edge.incident_energy <= float(model.pipeline.condition.energy_range[1])]
-    assert 0 < len(inside) < len(edge) < len(near[52])
-    assert split_mask(inside, "test").all()
+    near = showers[np.abs(showers.incident_energy / (80 * GeV) - 1) <= 0.1]
+    assert np.array_equal(showers_near(model, {"t": showers}, 80 * GeV).energy, near.energy)
     both = {"low": showers[showers.incident_energy < 80 * GeV], "high": showers[showers.incident_energy >= 80 * GeV]}
-    assert len(showers_near(model, both, 80 * GeV)) == len(near[80])
+    assert len(showers_near(model, both, 80 * GeV)) == len(near)
+
+
+def test_only_showers_that_did_not_train_the_model_count(run, showers):
+    """Inside the range those of the test split; the verdict says how many were left out."""
+    model = load_run(run)
+    truth = {e * GeV: showers_near(model, {"t": showers}, e * GeV) for e in (20, 80)}
+    result = extrapolate(model, truth, 1, X0, n=50)
+    inside, above = result.energies
+    assert inside.n_truth == len(take_split(truth[20 * GeV], "test"))
+    assert (above.n_truth, above.left_out) == (len(truth[80 * GeV]), 0)
+    assert inside.left_out == len(truth[20 * GeV]) - inside.n_truth > 0
+    assert result.verdict.endswith(f" {inside.left_out} showers of the truth left out: the model was trained on them.")
+    assert result.to_dict()["energies"][0]["left_out"] == inside.left_out
 
 
 def test_truth_that_does_not_fit_is_refused(run, showers):

@@ -13,6 +13,7 @@ from caloforge.data.showers import Showers
 from caloforge.data.writer import write_showers
 from caloforge.errors import BadObservable
 from caloforge.interpretation.interpret import interpret_run
+from caloforge.interpretation.sentences import summary
 from caloforge.models import model_config
 from caloforge.physics.definition import Observable
 from caloforge.physics.observables import OBSERVABLES, register
@@ -66,7 +67,10 @@ def test_the_command_writes_page_plots_and_json(call, folders, tmp_path, monkeyp
 
 
 def test_a_generator_without_encoder_and_without_film(folders, showers):
-    found = interpret_run(load_run(folders / "gan"), showers, 1, n=200, observables=SHAPES, classifier=QUICK)
+    run = load_run(folders / "gan")
+    found = interpret_run(run, showers, 1, n=200, observables=SHAPES, classifier=QUICK)
+    assert found.left_out == found.to_dict()["left_out"] == len(showers) - found.sizes["held-out Geant4"] > 0
+    assert list(summary(found))[-1].startswith(f"{found.left_out} showers of the truth left out")
     assert set(found.absent) == {"encoder", "modulation"}
     assert (found.encoded, found.modulations) == (None, ())
     assert found.generated is not None

@@ -142,9 +142,7 @@ def test_what_few_showers_leave_undefined_is_infinitely_uncertain():
     assert math.isfinite(b.bias_error)
     assert b.ratio_error == summary.ratio_distance.floor == summary.ratio_distance.floor_spread == math.inf
     dark = compare_response(truth, (generated[0], np.zeros(3)), np.random.default_rng(0), EDGES[:2]).bins[0]
-    assert (dark.bias, dark.bias_error, dark.ratio, dark.ratio_error) == pytest.approx(
-        (-1, 0, math.inf, math.inf)
-    )
+    assert (dark.bias, dark.bias_error, dark.ratio, dark.ratio_error) == pytest.approx((-1, 0, math.inf, math.inf))
 
 
 def test_bias_and_ratio_of_many_samples_at_once():

@@ -19,8 +19,8 @@ from caloforge.rng import integer_seeds, torch_stream
 from caloforge.training.ensemble import Ensemble, load_ensemble, load_posterior, train_ensemble
 from caloforge.training.loop import TrainingState
 from caloforge.training.options import TrainingConfig
-from caloforge.training.run import Run, load_run, load_snapshots
-from caloforge.training.swag import draw_weights, snapshots
+from caloforge.training.run import Run, load_run
+from caloforge.training.swag import draw_weights, load_snapshots, snapshots
 from caloforge.training.train import TrainingInterrupted, train_run
 
 OPTIONS = {"name": "vae", "latent": 2, "width": 8, "depth": 1, "flow_transforms": 1, "flow_width": 8}

@@ -16,7 +16,7 @@ from caloforge.data.opening import open_showers
 from caloforge.data.showers import Showers
 from caloforge.data.source import KnownSource, Source
 from caloforge.data.splits import SplitOf
-from caloforge.data.unseen import Unseen
+from caloforge.data.unseen import Unseen, left_out_sentences
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning, require_one_mesh
 
@@ -109,5 +109,4 @@ def left_out_text(facts: Sequence[Mapping[str, Any]]) -> list[str]:
     """
     count = sum(part.get("left_out", 0) for part in facts)
     files = sorted({name for part in facts for name in part.get("training_showers_unknown_of", ())})
-    lines = [f"{count} showers of the truth left out: the model was trained on them"] if count else []
-    return lines + [f"{name} does not say which showers its model was trained on: none left out" for name in files]
+    return left_out_sentences(count, files)

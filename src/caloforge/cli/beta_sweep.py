@@ -19,7 +19,7 @@ from caloforge.errors import BadValue
 from caloforge.files import require_new, require_writable, write_files
 from caloforge.models import ModelConfig
 from caloforge.reporting.style import png
-from caloforge.training.run import run_folder
+from caloforge.training.folders import run_folder
 
 
 def beta_sweep(

@@ -13,7 +13,8 @@ import yaml
 from caloforge.errors import BadFile
 from caloforge.files import replace_when_complete, require_new
 from caloforge.reporting.card import model_card
-from caloforge.training.run import load_run, run_folder
+from caloforge.training.folders import run_folder
+from caloforge.training.run import load_run
 
 
 def card(

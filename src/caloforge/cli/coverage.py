@@ -22,7 +22,7 @@ from caloforge.diagnosis.coverage.study import GROWTH, CoverageStudy, measure_co
 from caloforge.files import require_new, require_writable, write_files
 from caloforge.reporting.style import png
 from caloforge.training.ensemble import load_ensemble, load_posterior
-from caloforge.training.run import run_folder
+from caloforge.training.folders import run_folder
 
 
 def coverage(

@@ -23,7 +23,7 @@ from caloforge.generation.uncertainty import Expectation, ensemble_expectation, 
 from caloforge.physics.depth import depth_unit
 from caloforge.physics.observables import Observable, select
 from caloforge.training.ensemble import Ensemble, load_posterior
-from caloforge.training.run import run_folder
+from caloforge.training.folders import run_folder
 from caloforge.units import format_energy
 
 _NO_MODEL_ERROR = (

@@ -14,9 +14,9 @@ from caloforge.cli.options import BinningOption, OverwriteOption
 from caloforge.cli.progress import track
 from caloforge.data.bundled import BUNDLED
 from caloforge.data.opening import open_showers
+from caloforge.diagnosis.extrapolation.near import showers_near
 from caloforge.diagnosis.extrapolation.page import write_extrapolation
 from caloforge.diagnosis.extrapolation.study import Extrapolation, extrapolate
-from caloforge.diagnosis.extrapolation.unseen import showers_near
 from caloforge.errors import BadValue, UnknownName
 from caloforge.files import require_new, require_writable
 from caloforge.geometry.detector import detector

@@ -4,9 +4,9 @@ A shower is known by its id (`caloforge.data.ids`), in whatever file it comes. S
 cells hit are never left out: two of them may be equal by chance.
 """
 
-__all__ = ["NO_IDS", "TrainingIds", "Unseen", "sure_ids", "unseen_showers"]
+__all__ = ["NO_IDS", "TrainingIds", "Unseen", "left_out_sentences", "sure_ids", "unseen_showers"]
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,8 +14,9 @@ from jaxtyping import Bool, UInt64
 from numpy import ndarray as Array
 
 from caloforge.data.ids import SURE_CELLS
+from caloforge.data.provenance import Provenance
 from caloforge.data.showers import NO_IDS, Showers
-from caloforge.data.source import Source
+from caloforge.data.source import KnownSource
 from caloforge.errors import EmptySample
 from caloforge.geometry.binning import Binning
 
@@ -61,6 +62,17 @@ def _unseen(showers: Showers, training_ids: UInt64[Array, " k"]) -> Bool[Array, 
     return ~np.isin(showers.ids, training_ids)
 
 
+def left_out_sentences(count: int, silent: Iterable[str] = ()) -> list[str]:
+    """What every judgement says of the showers that it left out, one sentence each without its full stop.
+
+    Args:
+        count: showers of the truth that a model was trained on.
+        silent: names of generated samples that do not say which showers their model was trained on.
+    """
+    sentences = [f"{count} showers of the truth left out: the model was trained on them"] if count else []
+    return sentences + [f"{name} does not say which showers its model was trained on: none left out" for name in silent]
+
+
 @dataclass(frozen=True, eq=False)
 class Unseen:
     """A source of showers without those that a model was trained on.
@@ -70,13 +82,23 @@ class Unseen:
         training_ids: of the showers to leave out.
     """
 
-    source: Source
+    source: KnownSource
     training_ids: UInt64[Array, " k"]
 
     @property
     def binning(self) -> Binning:
         """The mesh."""
         return self.source.binning
+
+    @property
+    def detector(self) -> str:
+        """Name of the detector, or "unknown"."""
+        return self.source.detector
+
+    @property
+    def provenance(self) -> Provenance:
+        """How the source was made."""
+        return self.source.provenance
 
     def batches(self, size: int = 1000) -> Iterator[Showers]:
         """At most ``size`` showers at a time; a batch may be empty.

@@ -18,7 +18,7 @@ from caloforge.interpretation.traversal import Traversal
 from caloforge.interpretation.variance import VarianceShares
 from caloforge.training.run import Run
 
-SCHEMA = 1
+SCHEMA = 2
 Progress = Callable[[float, str], None]
 
 
@@ -28,7 +28,7 @@ class Interpretation:
 
     Args:
         shapes: observables looked at.
-        left_out: observables that are undefined or never vary on this mesh.
+        unusable: observables that are undefined or never vary on this mesh.
         generated: what the noise of generated showers tells of their shapes.
         encoded: what the posterior means of held-out Geant4 showers tell of theirs.
         variance: which part of the noise the variance comes from.
@@ -38,11 +38,12 @@ class Interpretation:
         attribution: what a classifier sees.
         absent: parts that do not apply, or only in part, and why.
         sizes: numbers of showers.
+        left_out: showers of the truth that the model was trained on.
         provenance: what was interpreted with what.
     """
 
     shapes: tuple[str, ...]
-    left_out: tuple[str, ...]
+    unusable: tuple[str, ...]
     generated: Dependence | None
     encoded: Dependence | None
     variance: VarianceShares | None
@@ -52,6 +53,7 @@ class Interpretation:
     attribution: Attribution
     absent: Mapping[str, str]
     sizes: Mapping[str, int]
+    left_out: int = 0
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -61,7 +63,8 @@ class Interpretation:
             "schema": SCHEMA,
             "samples": dict(self.sizes),
             "shapes": list(self.shapes),
-            "left_out": list(self.left_out),
+            "left_out": self.left_out,
+            "unusable": list(self.unusable),
             "absent": dict(self.absent),
             **{name: None if (part := getattr(self, name)) is None else part.to_dict() for name in parts},
             "traversals": [t.to_dict() for t in self.traversals],
@@ -127,6 +130,6 @@ def interpret_run(
         )
     sizes = {"held-out Geant4": len(study.held_out), "generated": n}
     return Interpretation(
-        tuple(study.shapes), study.left_out, generated, read, variance, traversals, films, sensitivity, attribution,
-        absent, sizes, provenance or {},
+        tuple(study.shapes), study.unusable, generated, read, variance, traversals, films, sensitivity, attribution,
+        absent, sizes, study.left_out, provenance or {},
     )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from caloforge.classifiers.importance import Importance
+from caloforge.data.unseen import left_out_sentences
 from caloforge.interpretation.attribution import Attribution
 from caloforge.interpretation.information import Dependence
 from caloforge.interpretation.interpret import Interpretation
@@ -33,8 +34,9 @@ def summary(interpretation: Interpretation) -> Iterator[str]:
     yield _attributed(interpretation.attribution)
     for part, reason in interpretation.absent.items():
         yield f"{part}: {reason}"
-    if interpretation.left_out:
-        yield f"undefined or constant on this mesh, so left out: {', '.join(interpretation.left_out)}"
+    if interpretation.unusable:
+        yield f"undefined or constant on this mesh, so left out: {', '.join(interpretation.unusable)}"
+    yield from left_out_sentences(interpretation.left_out)
 
 
 def _told(dependence: Dependence) -> Iterator[str]:

@@ -44,21 +44,23 @@ class Study:
         run: the model.
         held_out: N showers of Geant4 that it was not trained on.
         shapes: T observables of one number a shower, by name.
-        left_out: observables that are undefined or never vary on this mesh.
+        unusable: observables that are undefined or never vary on this mesh.
         truth: shapes of the held-out showers in units of their mean and spread at their energy.
         scale: these means and spreads.
         n: showers to generate for each question.
         seed: of all draws.
+        left_out: showers of the truth that the model was trained on.
     """
 
     run: Run
     held_out: Showers
     shapes: Mapping[str, Observable]
-    left_out: tuple[str, ...]
+    unusable: tuple[str, ...]
     truth: Float[Array, "N T"]
     scale: ConditionalScale
     n: int
     seed: int
+    left_out: int
 
     @classmethod
     def of(cls, run: Run, truth: Showers, seed: int, n: int, names: Sequence[str] | None) -> "Study":
@@ -83,10 +85,12 @@ class Study:
         if len(held_out) < _FEWEST:
             raise EmptySample(f"an interpretation needs {_FEWEST} showers that did not train the model", len(held_out))
         run.pipeline.condition.check_range(Incident.of(held_out))
-        shapes, left_out = _usable(held_out, names)
+        shapes, unusable = _usable(held_out, names)
         table = _columns(held_out, shapes)
         scale = ConditionalScale.fit(table, held_out.incident_energy)
-        return cls(run, held_out, shapes, left_out, scale.apply(table, held_out.incident_energy), scale, n, seed)
+        left_out = len(truth) - len(held_out)
+        values = scale.apply(table, held_out.incident_energy)
+        return cls(run, held_out, shapes, unusable, values, scale, n, seed, left_out)
 
     @property
     def particles(self) -> Incident:

@@ -29,17 +29,10 @@ from caloforge.errors import BadFile, BadValue, BinningMismatch, UnwritablePath
 from caloforge.models import ModelConfig
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import integer_seeds, torch_stream
+from caloforge.training.folders import run_folder
 from caloforge.training.options import TrainingConfig
-from caloforge.training.run import (
-    Run,
-    has_provenance,
-    has_snapshots,
-    load_run,
-    load_snapshots,
-    read_training_provenance,
-    run_folder,
-)
-from caloforge.training.swag import draw_weights
+from caloforge.training.run import Run, has_provenance, load_run, read_training_provenance
+from caloforge.training.swag import draw_weights, has_snapshots, load_snapshots
 from caloforge.training.train import can_resume, train_run
 
 Method = Literal["ensemble", "SWAG", "single"]

@@ -2,27 +2,20 @@
 
 ``config.yaml``, ``weights.safetensors`` (averaged weights of all that sampling needs), ``preprocessing.safetensors``
 (with the binning), ``log.jsonl``, ``provenance.json``; ``state.pt`` only to resume. Loading never executes code from a
-file. A run trained with SWAG keeps its snapshots in ``swag.safetensors``; a folder with ``members/`` is an ensemble
-(`caloforge.training.ensemble`). Some trained models come with the package and go by name wherever a run folder is asked
-for.
+file. A run trained with SWAG keeps its snapshots in ``swag.safetensors`` (`caloforge.training.swag`); a folder with
+``members/`` is an ensemble (`caloforge.training.ensemble`).
 """
 
 __all__ = [
     "Run",
     "has_provenance",
-    "has_snapshots",
     "load_run",
-    "load_snapshots",
     "read_training_provenance",
-    "run_folder",
     "save_run",
-    "save_snapshots",
-    "shipped_models",
 ]
 
 import json
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +29,15 @@ from torch import Tensor, nn
 
 from caloforge.data.provenance import TrainingProvenance, parse_training_provenance
 from caloforge.data.unseen import TrainingIds
-from caloforge.errors import BadFile, CaloforgeError, UnknownModel, similar_names
+from caloforge.errors import BadFile, CaloforgeError, UnknownModel
 from caloforge.files import replace_when_complete
 from caloforge.geometry.binning import Binning
 from caloforge.models import MODELS, Generator, ModelConfig, model_config
 from caloforge.models.keep_probability import KeepProbability
 from caloforge.preprocessing.pipeline import Pipeline
-from caloforge.training.swag import Snapshots
+from caloforge.training.folders import run_folder
 from caloforge.training.tensor_files import read_tensors, write_tensors
 
-_SNAPSHOTS = "swag.safetensors"
 _IDS = "training_ids.safetensors"
 _SPLITS = ("train", "validation")  # tensors of that file, the ids of these showers as int64
 _PIPELINE = "pipeline."  # the model holds the pipeline; its tensors are saved once, in their own file
@@ -61,6 +53,7 @@ class Run:
         model: with averaged weights, not to be trained on.
         pipeline: its preprocessing, which the model holds as well.
         provenance: where the model comes from.
+        training_ids: of the showers that it was trained on and stopped by.
     """
 
     model: Generator
@@ -93,6 +86,7 @@ def save_run(
         pipeline: the preprocessing, fitted.
         config_yaml: text of the whole configuration.
         provenance: where the model comes from.
+        training_ids: of the showers that it was trained on and stopped by.
 
     Raises:
         UnwritablePath: the folder cannot be written.
@@ -107,28 +101,6 @@ def save_run(
     replace_when_complete(
         folder / _PROVENANCE, lambda target: target.write_text(json.dumps(provenance.facts, indent=1))
     )
-
-
-def shipped_models() -> dict[str, Path]:
-    """Folders of the models that come with caloforge, by name."""
-    return {path.name: path for path in sorted(Path(str(files("caloforge") / "shipped")).glob("*/")) if path.is_dir()}
-
-
-def run_folder(name: str | Path) -> Path:
-    """The folder of a run: the path itself where there is one, else that of the shipped model of this name.
-
-    Args:
-        name: a path, or name of a shipped model.
-
-    Raises:
-        BadFile: neither a folder nor a shipped model.
-    """
-    shipped = shipped_models()
-    if not Path(name).is_dir() and str(name) not in shipped:
-        near = similar_names(str(name), shipped) or shipped
-        remedy = "give the folder that `caloforge train -o` made or a model that comes with caloforge"
-        raise BadFile(name, "no such run folder", f"{remedy} ({', '.join(near)}; docs/models.md lists them)")
-    return Path(name) if Path(name).is_dir() else shipped[str(name)]
 
 
 def load_run(name: str | Path) -> Run:
@@ -167,44 +139,12 @@ def _as_tensor(ids: UInt64[Array, " n"]) -> Tensor:
 
 
 def _load_training_ids(folder: Path) -> TrainingIds:
+    if not (folder / _IDS).exists():
+        raise BadFile(folder, f"no {_IDS}: the run does not say which showers it has seen", "train again")
     tensors, _ = read_tensors(folder / _IDS)
     if set(tensors) != set(_SPLITS):
         raise BadFile(folder / _IDS, f"no tensors {' and '.join(_SPLITS)}", "train again")
     return TrainingIds(**{name: tensors[name].numpy().view(np.uint64) for name in _SPLITS})
-
-
-def save_snapshots(folder: Path, taken: Snapshots) -> None:
-    """Write the snapshots of SWAG beside the weights.
-
-    Args:
-        folder: of the run.
-        taken: parameter -> (S, ...) values.
-
-    Raises:
-        UnwritablePath: the folder cannot be written.
-    """
-    write_tensors(folder / _SNAPSHOTS, taken)
-
-
-def has_snapshots(folder: Path) -> bool:
-    """Whether the run was trained with SWAG.
-
-    Args:
-        folder: of the run.
-    """
-    return (folder / _SNAPSHOTS).is_file()
-
-
-def load_snapshots(folder: Path) -> Snapshots:
-    """The snapshots of a run trained with SWAG.
-
-    Args:
-        folder: of the run.
-
-    Raises:
-        BadFile: there are none, or they are damaged.
-    """
-    return read_tensors(folder / _SNAPSHOTS)[0]
 
 
 def _load(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:

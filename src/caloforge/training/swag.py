@@ -13,11 +13,12 @@ learning rate of the snapshots: the coverage of its intervals has to be measured
 Maddox et al., arXiv:1902.02476, there with SGD.
 """
 
-__all__ = ["Snapshots", "draw_weights", "snapshots"]
+__all__ = ["Snapshots", "draw_weights", "has_snapshots", "load_snapshots", "save_snapshots", "snapshots"]
 
 import copy
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -26,8 +27,10 @@ from caloforge.models.base import Generator
 from caloforge.training.balance import Balance
 from caloforge.training.loop import Augment, Features, TrainingState, fit
 from caloforge.training.options import TrainingConfig
+from caloforge.training.tensor_files import read_tensors, write_tensors
 
 Snapshots = dict[str, Tensor]  # parameter -> (S, ...) values
+_FILE = "swag.safetensors"
 
 
 def snapshots(
@@ -92,3 +95,37 @@ def _draw(values: Tensor, low_rank: Tensor, generator: torch.Generator) -> Tenso
     noise = torch.randn(mean.shape, generator=generator)
     across = torch.tensordot(low_rank, deviations, dims=1) / math.sqrt(len(values) - 1)
     return mean + (deviations.square().sum(0) / (len(values) - 1)).sqrt() * noise / math.sqrt(2) + across / math.sqrt(2)
+
+
+def save_snapshots(folder: Path, taken: Snapshots) -> None:
+    """Write the snapshots of SWAG beside the weights.
+
+    Args:
+        folder: of the run.
+        taken: parameter -> (S, ...) values.
+
+    Raises:
+        UnwritablePath: the folder cannot be written.
+    """
+    write_tensors(folder / _FILE, taken)
+
+
+def has_snapshots(folder: Path) -> bool:
+    """Whether the run was trained with SWAG.
+
+    Args:
+        folder: of the run.
+    """
+    return (folder / _FILE).is_file()
+
+
+def load_snapshots(folder: Path) -> Snapshots:
+    """The snapshots of a run trained with SWAG.
+
+    Args:
+        folder: of the run.
+
+    Raises:
+        BadFile: there are none, or they are damaged.
+    """
+    return read_tensors(folder / _FILE)[0]

@@ -35,8 +35,8 @@ from caloforge.training.draws import Stage
 from caloforge.training.loop import TrainingState, fit
 from caloforge.training.options import TrainingConfig
 from caloforge.training.penalties import PhysicsPenalty
-from caloforge.training.run import save_run, save_snapshots
-from caloforge.training.swag import snapshots
+from caloforge.training.run import save_run
+from caloforge.training.swag import save_snapshots, snapshots
 
 _LEAST_SHOWERS = 50
 

@@ -26,6 +26,8 @@ from scipy.stats import chi2_contingency, ks_2samp
 
 from caloforge.data.ids import SURE_CELLS
 from caloforge.data.origins import HasOrigin, compare_origins
+from caloforge.data.source import KnownSource
+from caloforge.data.splits import SplitOf
 from caloforge.errors import CaloforgeError, EmptySample
 from caloforge.geometry.binning import Binning, require_one_mesh
 from caloforge.units import format_energy
@@ -134,7 +136,16 @@ def origin_cautions(truth: object, generated: object, oblique: bool, allow_diffe
     differences = compare_origins(truth, generated, oblique)
     if differences.frames and not allow_different:
         raise ConditionsDiffer(list(differences.frames), "use showers whose meshes lie in one frame")
-    return [*differences.frames, *differences.detectors, *differences.settings]
+    return [*differences.frames, *differences.detectors, *differences.settings, *_unknown_training(truth, generated)]
+
+
+def _unknown_training(truth: object, generated: object) -> list[str]:
+    """A file may name the training of its model without the ids of the showers; the test split never trained one."""
+    if not isinstance(generated, KnownSource) or isinstance(truth, SplitOf):
+        return []
+    if not generated.provenance.training or len(generated.training_ids):
+        return []
+    return ["the generated file does not say which showers its model was trained on: the truth may hold some"]
 
 
 def _particles(truth: Conditioned, generated: Conditioned) -> list[str]:

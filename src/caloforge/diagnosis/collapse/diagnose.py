@@ -11,6 +11,7 @@ import torch
 from particle import InvalidParticle, Particle, ParticleNotFound
 
 from caloforge.data.showers import Showers
+from caloforge.data.unseen import left_out_sentences
 from caloforge.diagnosis.collapse.diversity import (
     RareShowers,
     find_rare,
@@ -67,10 +68,11 @@ class Diagnosis:
 
     @property
     def verdict(self) -> str:
-        """One sentence."""
+        """What the tests found, and how many showers could not be held out."""
         counts = {status: len(with_status(self.findings, status)) for status in Status}
         failed, passed, undecided = (counts[s] for s in (Status.FAIL, Status.PASS, Status.CANNOT_TELL))
-        return f"{failed} alarms, {passed} tests without, {undecided} that cannot tell"
+        found = f"{failed} alarms, {passed} tests without, {undecided} that cannot tell"
+        return "; ".join([found, *left_out_sentences(self.samples.left_out)])
 
     def to_dict(self) -> dict[str, Any]:
         """What ``diagnosis.json`` holds."""
@@ -79,6 +81,7 @@ class Diagnosis:
             "verdict": self.verdict,
             "alarms": len(self.alarms),
             "samples": self.samples.sizes,
+            "left_out": self.samples.left_out,
             "observables": list(self.samples.names),
             "findings": [f.to_dict() for f in self.findings],
             "variances": [f.to_dict() for f in self.variances],

@@ -54,6 +54,7 @@ class Samples:
         features: of these three.
         names: of the features.
         trained_on: whether the model was trained on ``training``, or these merely stand for the truth.
+        left_out: showers of the truth that the model has seen, which cannot be held out.
     """
 
     training: Showers
@@ -62,6 +63,7 @@ class Samples:
     features: Features
     names: tuple[str, ...]
     trained_on: bool
+    left_out: int = 0
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -86,6 +88,7 @@ def draw_samples(
         BadValue: conditions that the model was not trained on.
     """
     held_out = unseen_showers(truth, run.training_ids.all)
+    left_out = len(truth) - len(held_out)
     training = truth[np.isin(truth.ids, run.training_ids.train)]
     trained_on = len(training) >= _FEWEST
     if not trained_on:  # another file: its training split stands for the truth that the features are scaled with
@@ -96,7 +99,7 @@ def draw_samples(
     run.pipeline.condition.check_range(incident)
     generated = sample_showers(run.model, run.pipeline, incident.repeated(n or len(held_out)), seed)
     features, names = _standardised((training, held_out, generated), observables)
-    return Samples(training, held_out, generated, features, names, trained_on)
+    return Samples(training, held_out, generated, features, names, trained_on, left_out)
 
 
 def _standardised(

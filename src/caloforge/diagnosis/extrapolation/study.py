@@ -13,6 +13,7 @@ from typing import Any, Literal
 from caloforge.classifiers.protocol import FAST_PROTOCOL, measure
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
+from caloforge.data.unseen import left_out_sentences, unseen_showers
 from caloforge.diagnosis.extrapolation.deviation import GOALS, TITLES, Deviation, deviations, judge_deviation
 from caloforge.errors import EmptySample
 from caloforge.generation.sampler import sample_showers
@@ -27,7 +28,7 @@ from caloforge.validation.parts import whole
 from caloforge.validation.sample import Sample, read_sample
 from caloforge.validation.univariate import fill
 
-SCHEMA = 2
+SCHEMA = 3
 Progress = Callable[[float, str], None]
 Place = Literal["inside", "above", "below"]
 
@@ -56,7 +57,8 @@ class AtEnergy:
     Args:
         energy: that was asked for.
         trained: lowest and highest energy of the training showers.
-        n_truth: showers of the truth at this energy.
+        n_truth: showers of the truth at this energy that the model was not trained on.
+        left_out: showers of the truth there that it was trained on.
         samples: truth and generated showers, where there are enough.
         deviations: of response, resolution and depth, see the module.
         separations: separation power of the main observables.
@@ -67,6 +69,7 @@ class AtEnergy:
     energy: float
     trained: tuple[float, float]
     n_truth: int
+    left_out: int
     findings: tuple[Finding, ...]
     samples: tuple[Sample, Sample] | None = None
     deviations: Mapping[str, Deviation] = field(default_factory=dict)
@@ -92,6 +95,7 @@ class AtEnergy:
             "energy": self.energy,
             "place": self.place,
             "truth_showers": self.n_truth,
+            "left_out": self.left_out,
             "generated_showers": len(self.samples[1]) if self.samples else 0,
             **{name: asdict(d) for name, d in self.deviations.items()},
             "separation": {name: m.to_dict() for name, m in self.separations.items()},
@@ -124,8 +128,9 @@ class Extrapolation:
 
     @property
     def verdict(self) -> str:
-        """One sentence an energy."""
-        return f"Trained on {self.trained}. " + " ".join(map(_sentence, self.energies))
+        """One sentence an energy, and how many showers the model was trained on."""
+        left_out = left_out_sentences(sum(at.left_out for at in self.energies))
+        return " ".join([f"Trained on {self.trained}.", *map(_sentence, self.energies), *(f"{s}." for s in left_out)])
 
     def to_dict(self) -> dict[str, Any]:
         """What ``extrapolation.json`` holds."""
@@ -161,7 +166,7 @@ def extrapolate(
 
     Args:
         run: the model.
-        truth: showers of full simulation at (about) each energy, MeV; the model must not have seen them.
+        truth: showers of full simulation at (about) each energy, MeV; those that trained the model are left out.
         seed: of the generated showers, the resamples and the classifiers.
         radiation_length: mean X0 of the detector, mm; without it a shift in depth has no goal.
         n: showers to generate at each energy; four times those of the truth if not said.
@@ -175,12 +180,14 @@ def extrapolate(
     return Extrapolation(tuple(judged), provenance or {})
 
 
-def _at(run: Run, energy: float, truth: Showers, seed: int, radiation_length: float | None, n: int | None) -> AtEnergy:
+def _at(run: Run, energy: float, given: Showers, seed: int, radiation_length: float | None, n: int | None) -> AtEnergy:
     low, high = run.pipeline.condition.energy_range.tolist()
+    truth = unseen_showers(given, run.training_ids.all)
+    left_out = len(given) - len(truth)
     if len(truth) < _FEWEST:
         reason = f"{len(truth)} showers of Geant4 are too few"
         tests = [cannot_tell(f"{title} at {format_energy(energy)}", reason, _FEWEST) for title in TITLES.values()]
-        return AtEnergy(energy, (low, high), len(truth), tuple(tests))
+        return AtEnergy(energy, (low, high), len(truth), left_out, tuple(tests))
     incident = Incident.of(truth).repeated(n or _COPIES * len(truth))
     generated = sample_showers(run.model, run.pipeline, incident, seed)
     first = read_sample(truth)
@@ -190,6 +197,7 @@ def _at(run: Run, energy: float, truth: Showers, seed: int, radiation_length: fl
         energy,
         (low, high),
         len(truth),
+        left_out,
         tuple(judge_deviation(name, d, format_energy(energy), len(truth)) for name, d in measured.items()),
         (first, second),
         measured,

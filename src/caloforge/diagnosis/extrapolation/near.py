@@ -1,4 +1,4 @@
-"""Showers of the truth near an energy that did not train a model, in whatever file they come."""
+"""Showers of the truth near an energy, of particles and directions that a model knows."""
 
 __all__ = ["WINDOW", "showers_near"]
 
@@ -19,7 +19,7 @@ WINDOW = 0.1  # about an energy: within this part of it
 
 
 def showers_near(run: Run, sources: Mapping[str, Source], energy: float) -> Showers:
-    """Showers within 10 % of ``energy`` (MeV) that did not train the model; none where all of them did.
+    """Showers within 10 % of ``energy`` (MeV).
 
     Args:
         run: the model.
@@ -36,10 +36,10 @@ def showers_near(run: Run, sources: Mapping[str, Source], energy: float) -> Show
         for batch in source.batches():
             near = np.abs(batch.incident_energy / energy - 1) <= WINDOW
             ends += [float(batch.incident_energy.min()), float(batch.incident_energy.max())]
-            batches.append((batch[near], ~np.isin(batch.ids, run.training_ids.all)[near]))
-    if not any(len(near) for near, _ in batches):
+            batches.append(batch[near])
+    if not any(map(len, batches)):
         raise BadValue("energy", format_energy(energy), _remedy(sources, energy, ends))
-    showers = Showers.concatenate([near[unseen] for near, unseen in batches])
+    showers = Showers.concatenate(batches)
     _require_known(condition, showers)
     return showers
 
