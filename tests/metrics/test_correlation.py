@@ -57,3 +57,23 @@ def test_what_cannot_be_compared_is_refused():
         measure_correlation_distance(np.zeros((10, 1)), np.zeros((10, 1)), rng)
     with pytest.raises(EmptySample):
         measure_correlation_distance(np.zeros((1, 3)), np.zeros((10, 3)), rng)
+
+
+def test_three_showers_far_outside_among_2000_change_nothing():
+    """Pearson's coefficients of the same samples differ by ten floors."""
+    rng = np.random.default_rng(6)
+    truth, generated = (rng.normal(size=(2000, 8)) @ (np.eye(8) + 0.3) for _ in range(2))
+    generated[:3] = 1000 * rng.choice([-1, 1], size=(3, 8))
+    with_ranks = measure_correlation_distance(truth, generated, rng)
+    assert abs(with_ranks.significance) < 3
+    pearson = correlation_distance(correlation_matrix(truth), correlation_matrix(generated))
+    assert pearson > 10 * with_ranks.floor
+
+
+def test_ranks_are_blind_to_any_rising_function():
+    rng = np.random.default_rng(7)
+    truth, generated = gaussians(rng, 0.5, 300), gaussians(rng, 0.2, 300)
+    bent = measure_correlation_distance(np.exp(truth / 20), np.exp(generated / 20), np.random.default_rng(8))
+    assert bent.value == pytest.approx(
+        measure_correlation_distance(truth, generated, np.random.default_rng(8)).value, abs=1e-4
+    )

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from caloforge.errors import BadValue
 from caloforge.metrics.frechet import measure_fpd
 from caloforge.metrics.kernel import measure_kpd
-from caloforge.metrics.scaling import fill_undefined, scale_by_largest, standardise
+from caloforge.metrics.scaling import fill_undefined, rank, scale_by_largest, standardise
 
 
 def noise(n, seed=0):
@@ -67,3 +68,13 @@ def test_one_width_among_rounding_noise_does_not_make_a_distance(measure):
     assert measured.value == pytest.approx(alone.value, abs=0.02)
     assert measured.value - measured.floor < 4 * measured.error
     assert measured.error < 0.1
+
+
+def test_ranks_are_shares_of_the_truth_below():
+    truth = np.array([[1.0, 5], [2, 5], [2, 5], [np.nan, 5 + 1e-7]])
+    generated = np.array([[0.0, 4], [2, 5], [1e9, np.nan]])
+    first, second = rank(truth, generated)
+    assert first == pytest.approx(np.array([[1 / 6, 0.5], [2 / 3, 0.5], [2 / 3, 0.5], [0.5, 0.5]]))
+    assert second == pytest.approx(np.array([[0, 0], [2 / 3, 0.5], [1, 0.5]]))
+    with pytest.raises(BadValue):
+        rank(truth, generated * np.inf)

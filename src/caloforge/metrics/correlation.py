@@ -1,9 +1,11 @@
-r"""Distance of the correlation matrices of two samples: root mean square over all pairs of features,
+r"""Distance of the rank correlations of two samples: root mean square over all pairs of features,
 
-.. math:: d = \sqrt{\frac{2}{f(f-1)} \sum_{i<j} \big(C^\text{truth}_{ij} - C^\text{gen}_{ij}\big)^2},
+.. math:: d = \sqrt{\frac{2}{f(f-1)} \sum_{i<j} \big(C^\text{truth}_{ij} - C^\text{gen}_{ij}\big)^2}.
 
-with Pearson's C. Two samples of one Gaussian distribution have
-:math:`\langle d^2\rangle = \langle(1 - C_{ij}^2)^2\rangle\,(1/n + 1/m)`.
+C are Pearson's coefficients of ranks (Spearman's), and a rank is the share of the truth's values below, in both samples
+alike. A handful of showers far outside, whose moments would outweigh those of all others, count as so many showers and
+no more. Two samples of one distribution without correlations have :math:`\langle d^2\rangle = 1/n + 1/m`. Source:
+Spearman, Am. J. Psychol. 15 (1904) 72.
 """
 
 __all__ = ["correlation_matrix", "correlation_distance", "measure_correlation_distance"]
@@ -14,7 +16,7 @@ from numpy import ndarray as Array
 
 from caloforge.errors import BadValue
 from caloforge.metrics.measured import Measured, bootstrap, need_showers
-from caloforge.metrics.scaling import fill_undefined, standardise
+from caloforge.metrics.scaling import fill_undefined, rank
 
 
 def correlation_matrix(features: Float[Array, "N f"]) -> Float[Array, "f f"]:
@@ -56,7 +58,7 @@ def correlation_distance(first: Float[Array, "f f"], second: Float[Array, "f f"]
 def measure_correlation_distance(
     truth: Float[Array, "n f"], generated: Float[Array, "m f"], rng: np.random.Generator, repeats: int = 30
 ) -> Measured:
-    """Distance of the correlation matrices with error and floor, both from bootstrap resamples of the showers.
+    """Distance of the rank correlations with error and floor, both from bootstrap resamples of the showers.
 
     The floor has the sizes of the comparison: n and m showers drawn from the truth. Correlations are moments, so a
     shower drawn twice does no harm.
@@ -74,7 +76,7 @@ def measure_correlation_distance(
     need_showers(len(truth), len(generated), 2, "a correlation")
     if truth.shape[1] < 2:
         raise BadValue("number of features", truth.shape[1], "give at least two to correlate")
-    t, g = standardise(truth, generated)
+    t, g = (ranks - 0.5 for ranks in rank(truth, generated))
 
     def drawn(sample: Float[Array, "N f"], size: int) -> Float[Array, "R f f"]:
         return bootstrap(sample, _correlations, repeats, rng, size)

@@ -7,9 +7,13 @@ defines says nothing at all.
 A truth whose values are zero up to rounding (the width of a layer whose hits all lie in one ring is some
 :math:`10^{-7}` mm) gives no scale: such a column is measured on the scale of both samples together, and left in its own
 unit where they only hold rounding, too. A single foreign shower then counts as one shower and not :math:`10^7` times.
+
+Ranks need no scale: each value becomes the share of the truth's values below it, :math:`F(x)`, equal values half.
 """
 
-__all__ = ["ROUNDING", "Pair", "fill_undefined", "scale_by_largest", "standardise"]
+__all__ = ["ROUNDING", "Pair", "fill_undefined", "rank", "scale_by_largest", "standardise"]
+
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -21,6 +25,8 @@ Pair = tuple[Float[Array, "n f"], Float[Array, "m f"]]
 
 ROUNDING = 1e-5
 """Values up to this are rounding, in units of the observables (mm, MeV, shares): roots of float64's 1e-16 of a mesh."""
+_CONSTANT = 1e-6  # float32 holds a constant to 6e-8
+_SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
 
 def fill_undefined(truth: Float[Array, "n f"], generated: Float[Array, "m f"]) -> Pair:
@@ -33,13 +39,45 @@ def fill_undefined(truth: Float[Array, "n f"], generated: Float[Array, "m f"]) -
     Raises:
         BadValue: a value is infinite.
     """
-    if np.isinf(truth).any() or np.isinf(generated).any():
-        raise BadValue("a feature", float("inf"), "use NaN where an observable is undefined")
+    _require_finite(truth, generated)
     defined = ~np.isnan(truth)
     mean = np.where(defined, truth, 0).sum(axis=0, dtype=np.float64) / np.maximum(defined.sum(axis=0), 1)
     first, second = (np.where(np.isnan(x), mean, x).astype(np.float64) for x in (truth, generated))
     second[:, ~defined.any(axis=0)] = 0
     return first, second
+
+
+def _require_finite(truth: Float[Array, "n f"], generated: Float[Array, "m f"]) -> None:
+    if np.isinf(truth).any() or np.isinf(generated).any():
+        raise BadValue("a feature", float("inf"), "use NaN where an observable is undefined")
+
+
+def rank(truth: Float[Array, "n f"], generated: Float[Array, "m f"]) -> Pair:
+    """Every value by its rank among the truth's, from 0 to 1; values equal up to rounding share the middle of theirs.
+
+    An outlier is 0 or 1, however far out it lies. An undefined value sits at 1/2, the mean of the truth's ranks.
+
+    Args:
+        truth: features of the reference showers; NaN where undefined.
+        generated: the same features of the showers to judge.
+
+    Raises:
+        BadValue: a value is infinite.
+    """
+    _require_finite(truth, generated)
+    ranks = np.full(truth.shape, 0.5), np.full(generated.shape, 0.5)
+    for column, values in enumerate(truth.T):
+        defined = values[~np.isnan(values)].astype(np.float64)
+        if defined.size == 0:
+            continue
+        step = max(ROUNDING, _CONSTANT * float(np.abs(defined).max()))
+        order = np.sort(np.rint(defined / step))
+        for out, sample in zip(ranks, (truth, generated), strict=True):
+            x = np.rint(sample[:, column].astype(np.float64) / step)
+            inside = ~np.isnan(x)
+            below, upto = (np.searchsorted(order, x[inside], side=side) for side in _SIDES)
+            out[inside, column] = (below + upto) / (2 * len(order))
+    return ranks
 
 
 def scale_by_largest(truth: Float[Array, "n f"], generated: Float[Array, "m f"]) -> Pair:
@@ -75,7 +113,7 @@ def standardise(truth: Float[Array, "n f"], generated: Float[Array, "m f"]) -> P
     first, second = fill_undefined(truth, generated)
     mean = first.mean(axis=0)
     spreads = [x.std(axis=0) for x in (first, np.concatenate([first, second]))]
-    constant = [spread <= 1e-6 * np.abs(mean) for spread in spreads]  # float32 holds a constant to 6e-8
+    constant = [spread <= _CONSTANT * np.abs(mean) for spread in spreads]
     spread = _first_scale(*(np.where(still, 0, spread) for still, spread in zip(constant, spreads, strict=True)))
     return (first - mean) / spread, (second - mean) / spread
 

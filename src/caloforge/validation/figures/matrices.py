@@ -15,6 +15,7 @@ from numpy import ndarray as Array
 from caloforge.geometry.binning import Binning
 from caloforge.metrics.correlation import correlation_matrix
 from caloforge.metrics.measured import Measured
+from caloforge.metrics.scaling import rank
 from caloforge.physics.observables import OBSERVABLES
 from caloforge.reporting.style import figure
 from caloforge.validation.evidence import Evidence
@@ -26,13 +27,13 @@ _DIFFERENCE = 0.1  # least range of the colours of a difference
 
 
 def correlations(lineup: Lineup) -> Figure:
-    """Correlation coefficients between all observables of whole showers and the logarithm of the incident energy.
+    """Rank correlations between all observables of whole showers and the logarithm of the incident energy.
 
     Args:
         lineup: truth and generated samples.
     """
     names = [n for n, o in OBSERVABLES.items() if o.per == "shower" and n in lineup.truth.table]
-    matrices = [correlation_matrix(_whole_showers(s, names)) for s in lineup.samples]
+    matrices = _rank_correlations([_whole_showers(s, names) for s in lineup.samples])
     return _matrices(matrices, lineup.names, ["log energy", *names])
 
 
@@ -41,14 +42,19 @@ def _whole_showers(sample: Sample, names: Sequence[str]) -> Float[Array, "N f"]:
     return np.stack(columns, axis=1).astype(np.float64)
 
 
+def _rank_correlations(samples: Sequence[Float[Array, "_ f"]]) -> list[Float[Array, "f f"]]:
+    """Of each sample, with ranks among the values of the first, the truth."""
+    return [correlation_matrix(rank(samples[0], sample)[1]) for sample in samples]
+
+
 def layer_correlations(lineup: Lineup) -> Figure:
-    """Correlation coefficients between the shares of energy in the layers.
+    """Rank correlations between the shares of energy in the layers.
 
     Args:
         lineup: truth and generated samples.
     """
     labels = [str(layer.id) for layer in lineup.binning.layers]
-    matrices = [correlation_matrix(s.table["longitudinal_profile"].astype(np.float64)) for s in lineup.samples]
+    matrices = _rank_correlations([s.table["longitudinal_profile"] for s in lineup.samples])
     return _matrices(matrices, lineup.names, labels, "Layer")
 
 
@@ -67,7 +73,7 @@ def _matrices(
         for place, (ax, title) in enumerate(zip(axes, titles, strict=True)):
             ax.set_title(title)
             _label(ax, labels, what, first=place == 0)
-        fig.colorbar(plain[0], ax=list(axes[:shown]), label="Correlation coefficient", shrink=0.8)
+        fig.colorbar(plain[0], ax=list(axes[:shown]), label="Rank correlation", shrink=0.8)
         fig.colorbar(signed[0], ax=list(axes[shown:]), label="Difference of coefficients", shrink=0.8)
         return fig
 

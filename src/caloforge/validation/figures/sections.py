@@ -209,16 +209,19 @@ def _what(observable: Observable, lineup: Lineup) -> str:
 
 def _correlations(lineup: Lineup) -> Iterator[Plot]:
     noise = float(np.sqrt(sum(1 / len(s.incident_energy) for s in lineup.samples[:2])))
-    text = f"Red: together, blue: opposite. Statistics alone make differences of about {noise:.3f}."
+    text = (
+        "Red: together, blue: opposite. A few freak showers move them no further than as many others. Statistics alone "
+        f"make differences of about {noise:.3f}."
+    )
     yield Plot(
         "correlations",
         "Correlations between observables",
-        f"Pearson coefficients between the observables of whole showers, over all energies. {text}",
+        f"Rank correlations between the observables of whole showers, over all energies. {text}",
         partial(matrices.correlations, lineup),
     )
     yield Plot(
         "layer_correlations",
         "Correlations between layers",
-        f"Pearson coefficients between the shares of energy in the layers. {text}",
+        f"Rank correlations between the shares of energy in the layers. {text}",
         partial(matrices.layer_correlations, lineup),
     )
