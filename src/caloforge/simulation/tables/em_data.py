@@ -2,10 +2,11 @@
 
 The built-in tables hold what ``G4EmStandardPhysics`` (options 0, 1 and 3) reads for Z = 1..98. They are written out
 once, as a Geant4 data folder in the user's cache; fluorescence and Auger data are not among them
-(``/process/em/fluo false``). The approximate hadronic tables are a second folder, written when a list needs them.
+(``/process/em/fluo false``). The approximate hadronic tables and the levels of nuclei are folders of their own,
+written when a list needs them.
 """
 
-__all__ = ["DataSource", "find_data", "write_hadron_tables", "write_tables"]
+__all__ = ["DataSource", "find_data", "write_hadron_tables", "write_level_tables", "write_tables"]
 
 import hashlib
 import os
@@ -18,13 +19,14 @@ from pathlib import Path
 from typing import Literal
 
 from caloforge.errors import BadFile, UnwritablePath
-from caloforge.simulation.tables import hadron_tables
+from caloforge.simulation.tables import hadron_tables, nuclear_levels
 from caloforge.simulation.tables.em_tables import SOURCES, packed_tables, write_folder
 
 WRITER = b"2"  # raise it when the same tables are written differently
 MARKER = "caloforge-tables.txt"
 # all that decides the hadronic tables
 HADRON_FILES = ("hadron_elements.csv", "hadron_tables.py", "neutron_values.py", "neutron_values.csv")
+LEVEL_FILES = (nuclear_levels.FILE, "nuclear_levels.py")
 ELECTROMAGNETIC = ("brem_SB", "epics2017", "ion_stopping_data")  # folders of G4EMLOW that options 0, 1 and 3 read
 DATASETS = {
     "G4LEDATA": "G4EMLOW",
@@ -67,7 +69,8 @@ def find_data(cache: Path | None = None, hadrons: bool = False) -> DataSource:
     ``GEANT4_DATA_DIR`` (or ``share/Geant4/data`` in it), the folder where geant4-pybind stores its downloads
     (``~/.geant4_pybind``); the highest version wins. What is found nowhere comes from the built-in tables: the
     electromagnetic data, a table of nuclear states that has the proton only, and an empty folder for all the others,
-    which a purely electromagnetic physics list does not read; for a hadronic one also the approximate cross sections.
+    which a purely electromagnetic physics list does not read; for a hadronic one also the approximate cross sections
+    and the levels of nuclei.
 
     Args:
         cache: folder for the built-in tables; default ``$CALOFORGE_CACHE``, else ``$XDG_CACHE_HOME/caloforge``, else
@@ -87,11 +90,14 @@ def find_data(cache: Path | None = None, hadrons: bool = False) -> DataSource:
     missing = hadrons and "G4PARTICLEXSDATA" not in official
     if missing:
         environment["G4PARTICLEXSDATA"] = str(write_hadron_tables(cache) / "G4PARTICLEXS")
+    no_levels = hadrons and "G4LEVELGAMMADATA" not in official
+    if no_levels:
+        environment["G4LEVELGAMMADATA"] = str(write_level_tables(cache) / "PhotonEvaporation")
     environment["GEANT4_DATA_DIR"] = os.environ.get("GEANT4_DATA_DIR") or str(Path(environment["G4LEDATA"]).parent)
     kind: Literal["official", "built-in"] = "official" if "G4LEDATA" in official else "built-in"
-    description = _describe(kind, [path.name for path in official.values()]) + (
-        _hadron_description() if missing else ""
-    )
+    description = _describe(kind, [path.name for path in official.values()])
+    description += _built_in("approximate hadronic tables", hadron_tables.SOURCES, HADRON_FILES) if missing else ""
+    description += _built_in("levels of nuclei", nuclear_levels.SOURCES, LEVEL_FILES) if no_levels else ""
     return DataSource(kind, description, environment, ("built-in" if missing else "official") if hadrons else "none")
 
 
@@ -118,8 +124,21 @@ def write_hadron_tables(cache: Path | None = None) -> Path:
     Raises:
         UnwritablePath: the cache cannot be written.
     """
-    folder = (cache or _default_cache()) / f"geant4-hadron-{_hadron_digest()[:16]}"
+    folder = (cache or _default_cache()) / f"geant4-hadron-{_digest(HADRON_FILES)[:16]}"
     return _cached(folder, lambda new: hadron_tables.write_hadron_folder(new / "G4PARTICLEXS"))
+
+
+def write_level_tables(cache: Path | None = None) -> Path:
+    """The levels of nuclei as a Geant4 data folder in the cache, as `write_tables`.
+
+    Args:
+        cache: parent of the folder; the user's cache if None.
+
+    Raises:
+        UnwritablePath: the cache cannot be written.
+    """
+    folder = (cache or _default_cache()) / f"geant4-levels-{_digest(LEVEL_FILES)[:16]}"
+    return _cached(folder, lambda new: nuclear_levels.write_levels_folder(new / "PhotonEvaporation"))
 
 
 def _cached(folder: Path, write: Callable[[Path], None]) -> Path:
@@ -149,13 +168,13 @@ def _describe(kind: Literal["official", "built-in"], official: list[str]) -> str
     return f"built-in EM tables ({SOURCES}), sha256 {hashlib.sha256(packed_tables()).hexdigest()}{others}"
 
 
-def _hadron_digest() -> str:
+def _digest(names: tuple[str, ...]) -> str:
     folder = resources.files("caloforge.simulation.tables")
-    return hashlib.sha256(b"".join(folder.joinpath(name).read_bytes() for name in HADRON_FILES)).hexdigest()
+    return hashlib.sha256(b"".join(folder.joinpath(name).read_bytes() for name in names)).hexdigest()
 
 
-def _hadron_description() -> str:
-    return f"; built-in approximate hadronic tables ({hadron_tables.SOURCES}), sha256 {_hadron_digest()}"
+def _built_in(what: str, sources: str, names: tuple[str, ...]) -> str:
+    return f"; built-in {what} ({sources}), sha256 {_digest(names)}"
 
 
 def _official(variable: str) -> Path | None:
