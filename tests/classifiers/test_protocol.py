@@ -16,7 +16,7 @@ from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.physics.observables import tabulate
 
-SMALL = replace(CALOCHALLENGE.settings, hidden=64, epochs=15, batch=100, learning_rate=2e-3, threads=1)
+SMALL = replace(CALOCHALLENGE.inputs["high"].settings, hidden=64, epochs=15, batch=100, learning_rate=2e-3, threads=1)
 
 
 def gaussians(n, seed, shift=0.0):
@@ -31,7 +31,7 @@ def regular():
 
 
 def test_the_network_is_the_challenges():
-    settings = CALOCHALLENGE.settings
+    settings = CALOCHALLENGE.inputs["high"].settings
     network = perceptron(362, 1, settings)
     linear = [(m.in_features, m.out_features) for m in network if isinstance(m, nn.Linear)]
     assert linear == [(362, 2048), (2048, 2048), (2048, 2048), (2048, 1)]
@@ -69,9 +69,9 @@ def test_a_device_that_is_not_there():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an accelerator")
 @pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
 def test_the_accelerator_finds_what_the_processor_finds(protocol):
-    truth, generated, settings = gaussians(2000, 1), gaussians(2000, 2, 1.0), replace(protocol.settings, epochs=5)
+    truth, generated, given = gaussians(2000, 1), gaussians(2000, 2, 1.0), protocol.inputs["high"]
     areas = [
-        classify(truth, generated, 1, replace(settings, device=device), procedure=protocol.procedure).auc
+        classify(truth, generated, 1, replace(given.settings, epochs=5, device=device), procedure=given.procedure).auc
         for device in ("cpu", "cuda")
     ]
     assert areas[0].value == pytest.approx(areas[1].value, abs=4 * areas[0].error)
@@ -79,9 +79,9 @@ def test_the_accelerator_finds_what_the_processor_finds(protocol):
 
 @pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
 def test_every_input_runs_on_every_mesh_that_it_says_it_can(protocol, showers):
-    quick = replace(protocol, settings=replace(protocol.settings, hidden=8, epochs=1, threads=1))
+    quick = protocol.having(hidden=8, epochs=1, threads=1)
     halves = [(part, tabulate(part)) for part in (showers[:200], showers[200:300])]
-    assert set(quick.inputs_for(showers.binning)) == {"high", "low", "low_normed"}
+    assert set(quick.inputs_for(showers.binning)) == set(protocol.inputs) - {"resnet"}
     for name in quick.inputs_for(showers.binning):
         found, seen, judged = measure(quick, name, *halves, 1)
         assert (found.size, found.floor_size) == (100, 100)
@@ -113,7 +113,7 @@ def test_the_resnet_sees_where_energy_lies_relative_to_other_energy(regular):
         energy[np.arange(400)[:, None], np.arange(4), sector, 1] = 1e3
         incident = rng.uniform(1e3, 1e4, 400).astype(np.float32)
         samples.append(Showers.perpendicular(energy.reshape(400, -1), incident, regular))
-    quick = replace(CALOCHALLENGE, settings=replace(CALOCHALLENGE.settings, epochs=6, batch=40, threads=1))
+    quick = CALOCHALLENGE.having(epochs=6, batch=40, threads=1)
     found, _, _ = measure(quick, "resnet", *((s, {}) for s in samples), 1)
     assert found.auc.value > 0.5 + 6 * found.auc.error
     assert found.auc.floor == pytest.approx(0.5, abs=4 * found.auc.floor_spread)

@@ -1,7 +1,6 @@
 """The command line as a user meets it: what it says, how it exits, what it leaves behind."""
 
 import json
-from dataclasses import replace
 from functools import partial
 
 import h5py
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 
 import caloforge
-from caloforge.classifiers.protocol import FAST_PROTOCOL, PROTOCOLS
+from caloforge.classifiers.protocol import PERCEPTRON, PROTOCOLS
 from caloforge.cli.main import COMMANDS
 from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile
@@ -23,7 +22,7 @@ model: {name: vae, latent: 3, width: 16, depth: 1, flow_transforms: 2, flow_widt
 training: {steps: 40, batch: 64, log_every: 10}
 """
 # networks that hardly learn anything: what they find is tested elsewhere
-HASTY = replace(FAST_PROTOCOL, settings=replace(FAST_PROTOCOL.settings, hidden=16, layers=1, epochs=2, folds=2))
+HASTY = PERCEPTRON.having(hidden=16, layers=1, epochs=2, folds=2)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +48,7 @@ def test_every_command_says_what_it_is_for(call, command):
 
 
 def test_train_generate_validate(call, config, truth, tmp_path, monkeypatch):
-    monkeypatch.setitem(PROTOCOLS, "fast", HASTY)
+    monkeypatch.setitem(PROTOCOLS, "standard", HASTY)
     monkeypatch.setattr(Plot, "render", lambda plot, kinds: dict.fromkeys(kinds, b"drawn in other tests"))
     code, out, _ = call("train", config, "-o", tmp_path / "run", "--set", "training.steps=60")
     assert (code, "60 steps" in out) == (0, True)

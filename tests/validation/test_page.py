@@ -13,7 +13,7 @@ import pytest
 from markupsafe import Markup, escape
 from PIL import Image
 
-from caloforge.classifiers.protocol import FAST_PROTOCOL
+from caloforge.classifiers.protocol import PERCEPTRON
 from caloforge.data.showers import Showers
 from caloforge.metrics.measured import Measured
 from caloforge.physics.observables import OBSERVABLES
@@ -24,7 +24,7 @@ from caloforge.validation.spokes import spokes
 from caloforge.validation.tables import posterior_table, quoted
 from caloforge.validation.validate import validate
 
-SMALL = replace(FAST_PROTOCOL, settings=replace(FAST_PROTOCOL.settings, epochs=2, folds=2))
+SMALL = PERCEPTRON.having(epochs=2, folds=2)
 WORSE = "smeared <b>&"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 

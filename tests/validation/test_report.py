@@ -1,12 +1,11 @@
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from caloforge.classifiers.protocol import FAST_PROTOCOL
+from caloforge.classifiers.protocol import PERCEPTRON
 from caloforge.cli.validate import validate as command
 from caloforge.data.ids import SURE_CELLS
 from caloforge.data.showers import Showers
@@ -21,7 +20,7 @@ from caloforge.validation.evidence import numbers_of
 from caloforge.validation.key import Key
 from caloforge.validation.validate import validate
 
-QUICK = replace(FAST_PROTOCOL, settings=replace(FAST_PROTOCOL.settings, hidden=32, epochs=8, folds=3))
+QUICK = PERCEPTRON.having(hidden=32, epochs=8, folds=3)
 
 
 def like(showers, energy, **changes):
@@ -40,8 +39,7 @@ def shifted(halves):
 
 
 def test_halves_of_the_truth_fail_nothing(same):
-    """Fifteen hundred showers cannot tell more than half of the list."""
-    assert same.verdict.startswith("CANNOT TELL analysis: 4 of 9 requirements met")
+    assert "FAIL" not in same.headline
     assert "finds no difference" in same.verdict
     assert "cannot tell them from Geant4" in same.verdict
     for name, item in numbers_of(same.evidence, "separation").items():

@@ -46,7 +46,7 @@ def test_what_one_test_says_the_two_together_say(p, apart):
     text = words(0.3, p, area=0.7, named="", told="mostly by neighbours (0.120)")
     assert ("finds a difference" in text) == apart
     assert ("Classifiers tell them from Geant4" in text) == apart
-    assert "on observables AUC 0.700 ± 0.020, floor 0.500 ± 0.020, mostly by neighbours (0.120)" in text
+    assert "high: AUC 0.700 ± 0.020, floor 0.500 ± 0.020, mostly by neighbours (0.120)" in text
 
 
 def test_without_classifiers_the_histograms_stand_alone():

@@ -32,7 +32,7 @@ def validate(
     checklist: str | Path = "analysis",
     sufficient: Sequence[str] = (),
     observables: str | Path | None = None,
-    protocol: Literal["fast", "calochallenge"] = "fast",
+    protocol: Literal["standard", "perceptron", "calochallenge"] = "standard",
     quick: bool = False,
     threshold: str | float = 0.0,
     binning: str | Binning | None = None,
@@ -50,7 +50,8 @@ def validate(
         checklist: ``"strict"``, ``"analysis"``, ``"exploration"``, or a YAML file of your own.
         sufficient: names of the only observables to judge; all of them when empty.
         observables: Python file with observables of your own; it is run, so it must be trusted.
-        protocol: of the classifiers.
+        protocol: of the classifiers: ``"standard"``, boosted trees and a network; ``"perceptron"``, small ones as in
+            many papers; or ``"calochallenge"``.
         quick: leave out the classifiers, which take most of the time.
         threshold: cells below it count as empty in all samples; ``"0.1MeV"``, or a number in MeV.
         binning: mesh of files that do not carry one.

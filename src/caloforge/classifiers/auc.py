@@ -99,6 +99,7 @@ class Classified:
         size: showers of each class that took part.
         floor_size: showers of each class in truth against truth.
         folds: the networks, for the importance of their inputs.
+        words: what the classifier is and sees.
     """
 
     auc: Measured
@@ -108,6 +109,7 @@ class Classified:
     size: int
     floor_size: int
     folds: tuple[Fold, ...]
+    words: str = ""
 
     @property
     def ranking(self) -> Int[Array, " _"]:

@@ -39,9 +39,9 @@ def validate(
     ] = None,
     observables: ObservablesOption = None,
     protocol: Annotated[
-        Literal["fast", "calochallenge"],
-        typer.Option(help="classifiers: small and quick, or the CaloChallenge's networks, inputs and training"),
-    ] = "fast",
+        Literal["standard", "perceptron", "calochallenge"],
+        typer.Option(help="classifiers: boosted trees and a network, perceptrons, or the CaloChallenge's"),
+    ] = "standard",
     quick: Annotated[bool, typer.Option("--quick", help="leave out the classifiers, which take most time")] = False,
     threshold: Annotated[str | None, typer.Option(help="cells below count as empty on both sides: 0.1MeV")] = None,
     binning: BinningOption = None,

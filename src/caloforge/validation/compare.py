@@ -10,7 +10,7 @@ import numpy as np
 
 from caloforge.classifiers.auc import Classified
 from caloforge.classifiers.importance import Importance, permutation_importance
-from caloforge.classifiers.protocol import FAST_PROTOCOL, Protocol, measure
+from caloforge.classifiers.protocol import STANDARD, Protocol, measure
 from caloforge.classifiers.roc import auc, auc_error
 from caloforge.metrics.compared import PhysicsSummary
 from caloforge.metrics.freaks import Freaks
@@ -54,7 +54,9 @@ class Details:
 
     def to_dict(self) -> dict[str, Any]:
         """Its entries of ``report.json``."""
-        sizes = {name: {"size": c.size, "floor_size": c.floor_size} for name, c in self.classifiers.items()}
+        sizes = {
+            name: {"words": c.words, "size": c.size, "floor_size": c.floor_size} for name, c in self.classifiers.items()
+        }
         return {
             "response": [b.to_dict() for b in self.response.bins],
             "physics": {name or "all": summary.to_dict() for name, summary in self.physics.items()},
@@ -69,7 +71,7 @@ def compare(
     truth: Sample,
     generated: Sample,
     seed: int,
-    protocol: Protocol = FAST_PROTOCOL,
+    protocol: Protocol = STANDARD,
     observables: Mapping[str, Observable] = OBSERVABLES,
     quick: bool = False,
     progress: Progress = lambda done, text: None,
@@ -126,8 +128,8 @@ def compare(
     evidence += [] if outside is None else [of_freaks(outside)]
     for name, classified in scored.items():
         told = told_by(importance, tests) if name == "high" else ""
-        evidence.append(Evidence(Key("auc", name), classified.auc, classified.size, told))
-        evidence.append(Evidence(Key("jsd", name), classified.jsd, classified.size))
+        evidence.append(Evidence(Key("auc", name), classified.auc, classified.size, told, by=classified.words))
+        evidence.append(Evidence(Key("jsd", name), classified.jsd, classified.size, by=classified.words))
     for piece in pieces:
         evidence += distances(observables, truth, generated, piece, seed)
         evidence += _areas(piece, truth, generated, scored)

@@ -74,6 +74,7 @@ class Evidence:
         detail: what stands out, in words.
         p_value: chance of a distance as large between two samples of the truth, where the metric knows it; not
             corrected for the number of numbers.
+        by: the classifier that it comes from, in words.
     """
 
     key: Key
@@ -81,6 +82,7 @@ class Evidence:
     n: int = 0
     detail: str = ""
     p_value: float | None = None
+    by: str = ""
 
     @property
     def reading(self) -> Reading:
@@ -111,7 +113,8 @@ class Evidence:
         """Plain values for JSON."""
         detail = {"detail": self.detail} if self.detail else {}
         p_value = {} if self.p_value is None else {"p_value": self.p_value}
-        return {**self.measured.to_dict(), "n": self.n, **p_value, **detail}
+        by = {"by": self.by} if self.by else {}
+        return {**self.measured.to_dict(), "n": self.n, **p_value, **detail, **by}
 
 
 def collect(evidence: Iterable[Evidence]) -> dict[Key, Evidence]:

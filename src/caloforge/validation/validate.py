@@ -9,7 +9,7 @@ from typing import Any
 from caloforge import __version__
 from caloforge.classifiers.features import Features, high
 from caloforge.classifiers.posterior import log_posterior
-from caloforge.classifiers.protocol import CALOCHALLENGE, FAST_PROTOCOL, Protocol
+from caloforge.classifiers.protocol import CALOCHALLENGE, STANDARD, Protocol
 from caloforge.data.source import Source
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import require_one_mesh
@@ -35,7 +35,7 @@ def validate(
     seed: int = 1,
     provenance: Mapping[str, Any] | None = None,
     allow_different_conditions: bool = False,
-    protocol: Protocol = FAST_PROTOCOL,
+    protocol: Protocol = STANDARD,
     checklist: Checklist | str = "analysis",
     sufficient: Sequence[str] = (),
     quick: bool = False,
@@ -126,7 +126,7 @@ def _kept_cells(protocol: Protocol, n_voxels: int) -> int:
 
     They hold each cell as energy, share and logarithm, and twice as many showers of the truth: 1.2 GB.
     """
-    most = protocol.settings.max_showers
+    most = protocol.max_showers
     return most if protocol is CALOCHALLENGE else max(_FEWEST_KEPT, min(most, _CELLS // n_voxels))
 
 

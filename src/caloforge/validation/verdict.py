@@ -15,7 +15,6 @@ from caloforge.validation.judgement import outcome
 from caloforge.validation.key import Key
 
 _LISTED = 3
-_CLASSIFIED = {"high": "observables", "low": "cells", "low_normed": "cells within layers", "resnet": "cells (ResNet)"}
 
 
 @dataclass(frozen=True)
@@ -114,13 +113,13 @@ def _classifiers(evidence: Mapping[Key, Evidence]) -> str:
     test, areas = evidence.get(Key("classifier_test")), numbers_of(evidence, "auc")
     if test is None or not areas:
         return ""
-    numbers = "; ".join(_auc(_CLASSIFIED.get(name, name), item) for name, item in areas.items())
+    numbers = "; ".join(_auc(item) for item in areas.values())
     if test.measured.value > EACH_TEST:
         return f"Classifiers trained on {test.n:,} showers of each kind cannot tell them from Geant4 ({numbers})."
     return f"Classifiers tell them from Geant4 ({numbers}; 0.5 would be no difference, 1 certainty)."
 
 
-def _auc(name: str, item: Evidence) -> str:
+def _auc(item: Evidence) -> str:
     m = item.measured
     by = f", {item.detail}" if item.detail else ""
-    return f"on {name} AUC {m.value:.3f} ± {m.error:.3f}, floor {m.floor:.3f} ± {m.floor_spread:.3f}{by}"
+    return f"{item.by or item.key.observable}: AUC {m.value:.3f} ± {m.error:.3f}, floor {m.floor:.3f} ± {m.floor_spread:.3f}{by}"

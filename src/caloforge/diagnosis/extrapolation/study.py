@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from caloforge.classifiers.protocol import FAST_PROTOCOL, measure
+from caloforge.classifiers.protocol import STANDARD, measure
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.data.unseen import left_out_sentences, unseen_showers
@@ -215,6 +215,6 @@ def _separations(truth: Sample, generated: Sample, seed: int) -> dict[str, Measu
 def _auc(truth: Sample, generated: Sample, seed: int) -> Measured | None:
     inputs = [(s.cells, s.table_of_cells) for s in (truth, generated)]
     try:
-        return measure(FAST_PROTOCOL, "high", inputs[0], inputs[1], seed)[0].auc
+        return measure(STANDARD, "high", inputs[0], inputs[1], seed)[0].auc
     except EmptySample:
         return None

@@ -33,10 +33,10 @@ from caloforge.validation.univariate import UNIVARIATE, distances
 
 CLASSIFIERS = MappingProxyType(
     {  # metric: protocol and what it sees
-        "auc/high": ("fast", "high"),
-        "auc/low": ("fast", "low"),
-        "perceptron/high": ("fast", "high"),
-        "perceptron/low": ("fast", "low"),
+        "auc/high": ("standard", "high"),
+        "auc/low": ("standard", "low"),
+        "perceptron/high": ("perceptron", "high"),
+        "perceptron/low": ("perceptron", "low"),
     }
 )
 _FEW = 2  # resamples where only the value is wanted, not its floor
@@ -84,14 +84,14 @@ def _area(metric: str) -> Measure:
     name, seen = CLASSIFIERS[metric]
 
     def measure(truth: Sample, judged: Sample, seed: int) -> Scores:
-        protocol = PROTOCOLS[name]
-        given, settings = protocol.inputs[seen], protocol.settings
+        given = PROTOCOLS[name].inputs[seen]
+        settings = given.settings
         tables = [given.features(s.cells, s.table_of_cells).values for s in (truth, judged)]
         rows, size = [np.arange(len(t)) for t in tables], min(map(len, tables))
         data = draw(tables, rows, size, settings.folds, seed)
         with threads(settings.threads):
             training = ClassifierTraining(*data, seed, settings, given.network(truth.binning), lambda done: None)
-            return {metric: protocol.procedure(training).auc[0]}
+            return {metric: given.procedure(training).auc[0]}
 
     return measure
 
