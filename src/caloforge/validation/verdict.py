@@ -121,5 +121,6 @@ def _classifiers(evidence: Mapping[Key, Evidence]) -> str:
 
 def _auc(item: Evidence) -> str:
     m = item.measured
-    by = f", {item.detail}" if item.detail else ""
-    return f"{item.by or item.key.observable}: AUC {m.value:.3f} ± {m.error:.3f}, floor {m.floor:.3f} ± {m.floor_spread:.3f}{by}"
+    told = f", {item.detail}" if item.detail else ""
+    numbers = f"AUC {m.value:.3f} ± {m.error:.3f}, floor {m.floor:.3f} ± {m.floor_spread:.3f}"
+    return f"{item.by or item.key.observable}: {numbers}{told}"
