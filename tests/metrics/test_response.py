@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from caloforge.errors import BadValue, EmptySample
-from caloforge.metrics.response import compare_response, energy_edges
+from caloforge.metrics.bins import energy_edges
+from caloforge.metrics.response import compare_response
 
 
 def sample(n, seed, scale=1.0, smear=1.0):

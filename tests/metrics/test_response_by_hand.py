@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from caloforge.errors import EmptySample
-from caloforge.metrics.response import bias_and_ratio, compare_response, energy_edges
+from caloforge.metrics.bins import energy_edges
+from caloforge.metrics.response import bias_and_ratio, compare_response
 
 EDGES = np.array([1e3, 1e4, 1e5])
 

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from caloforge.data.showers import Showers
+from caloforge.metrics.bins import energy_edges
 from caloforge.metrics.measured import Measured
 from caloforge.metrics.physics_summary import summarise_physics
-from caloforge.metrics.response import energy_edges
 from caloforge.physics.observables import OBSERVABLES
 from caloforge.reporting.curve import Curve
 from caloforge.reporting.panels import reach_of

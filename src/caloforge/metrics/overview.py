@@ -22,7 +22,7 @@ from numpy import ndarray as Array
 from caloforge.data.source import Source
 from caloforge.errors import EmptySample
 from caloforge.geometry.binning import Binning
-from caloforge.metrics.response import energy_edges
+from caloforge.metrics.bins import energy_edges
 from caloforge.metrics.shower_laws import NEEDED, BinMeans, Depths, ShowerLaws, columns_of, measure_laws
 from caloforge.physics.observables import select, tabulate
 from caloforge.physics.sums import Sums

@@ -23,8 +23,8 @@ from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 from caloforge.geometry.binning import Binning, require_one_mesh
+from caloforge.metrics.bins import energy_edges
 from caloforge.metrics.compared import Compared, EnergyBin, Law, PhysicsSummary
-from caloforge.metrics.response import energy_edges
 from caloforge.metrics.shower_laws import BinMeans, Conditions, Depths, ShowerLaws, columns_of, measure_laws
 from caloforge.physics.depth import depth_unit
 

@@ -5,38 +5,37 @@ With the response :math:`R = E_\text{tot}/E_\text{inc}` of the showers of one pa
 .. math:: \text{bias} = \frac{\langle R\rangle_\text{gen}}{\langle R\rangle_\text{truth}} - 1, \qquad
           \text{ratio} = \frac{(\sigma_R/\langle R\rangle)_\text{gen}}{(\sigma_R/\langle R\rangle)_\text{truth}} .
 
+In bins of theta the showers of all energies count together: their spread is more than the resolution at one energy.
 The response to a pion is not that to an electron: over both together the mean belongs to no particle, and the spread
 holds their difference. Dividing by the incident energy shower by shower takes the width of the bin out of
 :math:`\sigma_R`. Errors are standard deviations over bootstrap resamples; floors come from two resamples of the truth
 with the sizes of the comparison.
 """
 
-__all__ = ["ResponseBin", "ResponseSummary", "bias_and_ratio", "compare_response", "energy_edges"]
+__all__ = ["ResponseBin", "ResponseSummary", "bias_and_ratio", "compare_response"]
 
 import itertools
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 from caloforge.errors import BadValue, EmptySample
+from caloforge.metrics.bins import angle_edges, angle_label, energy_edges, energy_label
 from caloforge.metrics.measured import Measured, bootstrap
 from caloforge.metrics.particles import by_particle
 from caloforge.physics.moments import ratio
-from caloforge.units import GeV
-
-_DISCRETE = 20
 
 
 @dataclass(frozen=True)
 class ResponseBin:
-    """One bin of incident energy of one particle.
+    """One bin of incident energy, or of the angle theta, of one particle.
 
     Args:
-        low, high: edges, MeV.
-        energy: mean incident energy of the truth, MeV.
+        low, high: edges, MeV or rad.
+        energy: mean incident energy of the truth, MeV; in a bin of theta its mean theta, rad.
         n_truth, n_generated: showers of either sample.
         mean_truth, mean_truth_error, mean_generated, mean_generated_error: mean response, and its standard errors.
         resolution_truth, resolution_truth_error, resolution_generated, resolution_generated_error: rms/mean of the
@@ -44,6 +43,7 @@ class ResponseBin:
         bias, bias_error: of the mean response, see the module.
         ratio, ratio_error: of the resolutions, see the module.
         particle: name; empty where there is only one.
+        of: what is binned.
     """
 
     low: float
@@ -64,11 +64,13 @@ class ResponseBin:
     ratio: float
     ratio_error: float
     particle: str = ""
+    of: Literal["energy", "theta"] = "energy"
 
     @property
     def label(self) -> str:
         """The range of the bin as text, after the particle where there are several."""
-        return f"{f'{self.particle} ' if self.particle else ''}{self.low / GeV:.3g}–{self.high / GeV:.3g} GeV"
+        words = energy_label(self.low, self.high) if self.of == "energy" else angle_label("θ", self.low, self.high)
+        return f"{self.particle} {words}" if self.particle else words
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON."""
@@ -85,6 +87,7 @@ class ResponseSummary:
         ratio_distance: largest distance of a ratio of resolutions from one, likewise.
         bias_bin: where the bias is largest.
         ratio_bin: where the ratio is furthest from one.
+        angles: particle by particle, by rising theta over all energies; empty where theta does not vary.
     """
 
     bins: tuple[ResponseBin, ...]
@@ -92,6 +95,7 @@ class ResponseSummary:
     ratio_distance: Measured
     bias_bin: ResponseBin
     ratio_bin: ResponseBin
+    angles: tuple[ResponseBin, ...] = ()
 
     @property
     def ratio_max(self) -> float:
@@ -102,51 +106,6 @@ class ResponseSummary:
         """The bins of each particle, by its name."""
         names = dict.fromkeys(b.particle for b in self.bins)
         return {name: tuple(b for b in self.bins if b.particle == name) for name in names}
-
-
-def energy_edges(
-    truth: Float[Array, " n"], generated: Float[Array, " m"], bins: int = 6, fewest: int = 50
-) -> Float[Array, " e"]:
-    """Edges (MeV) of energy bins: equal in log E over the truth, or one bin an energy where a few are discrete.
-
-    Bins with less than ``fewest`` showers in either sample are merged with a neighbour.
-
-    Args:
-        truth: incident energies of the reference showers, MeV.
-        generated: incident energies of the generated showers, MeV.
-        bins: how many where energies are many.
-        fewest: showers of either sample in a bin.
-
-    Raises:
-        EmptySample: a sample has fewer than ``fewest`` showers in the whole range.
-    """
-    energies = np.unique(truth).astype(float)
-    low, high = energies[0] * (1 - 1e-6), energies[-1] * (1 + 1e-6)
-    middles = np.sqrt(energies[1:] * energies[:-1])
-    inner = middles if len(energies) <= _DISCRETE else np.geomspace(low, high, bins + 1)[1:-1]
-    edges = np.array([low, *inner, high])
-    while (counts := _fewest_counts(truth, generated, edges)).min() < fewest:
-        if len(edges) == 2:
-            raise EmptySample(f"response needs {fewest} showers in each sample", *_sizes(truth, generated, edges))
-        edges = np.delete(edges, _edge_to_drop(counts))
-    return edges
-
-
-def _sizes(truth: Array, generated: Array, edges: Array) -> tuple[int, int]:
-    first, second = (int(np.histogram(x, edges)[0].sum()) for x in (truth, generated))
-    return first, second
-
-
-def _fewest_counts(truth: Array, generated: Array, edges: Array) -> Int[Array, " b"]:
-    return np.minimum(np.histogram(truth, edges)[0], np.histogram(generated, edges)[0])
-
-
-def _edge_to_drop(counts: Int[Array, " b"]) -> int:
-    """The edge between the poorest bin and its poorer neighbour."""
-    poorest = int(counts.argmin())
-    left = counts[poorest - 1] if poorest > 0 else np.inf
-    right = counts[poorest + 1] if poorest + 1 < len(counts) else np.inf
-    return poorest if left <= right else poorest + 1
 
 
 def _moments(response: Float[Array, " n"]) -> Float[Array, " 2"]:
@@ -173,8 +132,9 @@ def compare_response(
     edges: Float[Array, " e"] | None = None,
     repeats: int = 200,
     pdg: tuple[Int[Array, " n"], Int[Array, " m"]] | None = None,
+    theta: tuple[Float[Array, " n"], Float[Array, " m"]] | None = None,
 ) -> ResponseSummary:
-    """Bias and resolution ratio in each energy bin of each particle, see the module.
+    """Bias and resolution ratio in each energy bin of each particle, and in bins of theta where it varies.
 
     Args:
         truth: incident energy (MeV) and response of the reference showers.
@@ -183,12 +143,13 @@ def compare_response(
         edges: energy bins, MeV; `energy_edges` of each particle when not given.
         repeats: bootstrap resamples.
         pdg: PDG numbers of both samples, where they hold several particles.
+        theta: angles to the normal of both samples, rad, where they are known.
 
     Raises:
         EmptySample: too few showers of a particle.
         BadValue: the truth has no energy, or all its showers have the same response.
     """
-    bins, biases, ratios = [], [], []
+    bins, biases, ratios, angles = [], [], [], []
     for particle, in_truth, in_generated in by_particle(
         *(pdg or (np.zeros(len(x[0]), int) for x in (truth, generated)))
     ):
@@ -199,7 +160,13 @@ def compare_response(
             bins.append(replace(energy_bin, particle=particle))
             biases.append(null[:, 0])
             ratios.append(null[:, 1])
-    return _summarise(tuple(bins), np.array(biases), np.array(ratios))
+        if theta is not None:
+            at = theta[0][in_truth], theta[1][in_generated]
+            inner = angle_edges(*at)
+            for low, high in itertools.pairwise([] if inner is None else inner):
+                angle_bin, _ = _compare_bin((float(low), float(high)), (at[0], t[1]), (at[1], g[1]), repeats, rng)
+                angles.append(replace(angle_bin, particle=particle, of="theta"))
+    return replace(_summarise(tuple(bins), np.array(biases), np.array(ratios)), angles=tuple(angles))
 
 
 def _compare_bin(
@@ -214,7 +181,7 @@ def _compare_bin(
     inside = [(energy >= low) & (energy < high) for energy, _ in (truth, generated)]
     t, g = truth[1][inside[0]], generated[1][inside[1]]
     if min(len(t), len(g)) < 2:
-        raise EmptySample(f"response in {low:.4g}-{high:.4g} MeV needs showers in both samples", len(t), len(g))
+        raise EmptySample(f"response in {low:.4g}-{high:.4g} needs showers in both samples", len(t), len(g))
     draws_t, null = bootstrap(t, _moments, repeats, rng), bootstrap(t, _moments, repeats, rng, len(g))
     draws_g = bootstrap(g, _moments, repeats, rng)
     mean_energy = float(truth[0][inside[0]].mean(dtype=np.float64))

@@ -3,6 +3,7 @@
 __all__ = ["draw_overview", "overview_plots"]
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -11,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy import ndarray as Array
 
+from caloforge.metrics.bins import energy_label
 from caloforge.metrics.overview import Overview, ParticleOverview
 from caloforge.metrics.particles import particle_name
 from caloforge.physics.laws import gamma_shares, resolution
@@ -80,10 +82,9 @@ def _one(particle: ParticleOverview, draw: Callable[[Axes, ParticleOverview], No
 def _all(axes: Axes, overview: Overview, draw: Draw) -> None:
     for position, particle in enumerate(overview.particles):
         draw(axes, particle, position)
-    energy_axis(axes)
     low = min(p.edges[0] for p in overview.particles) / GeV
     high = max(p.edges[-1] for p in overview.particles) / GeV
-    axes.set_xlim(low / 1.2, high * 1.2)
+    energy_axis(axes, (low, high), room=1.2)
     axes.set_xlabel(r"Incident energy $E_\mathrm{inc}$ [GeV]")
     axes.legend(loc="upper right")
 
@@ -174,5 +175,4 @@ def _colours(count: int) -> list[tuple[float, ...]]:
 
 
 def _labels(particle: ParticleOverview) -> list[str]:
-    ends = zip(particle.edges[:-1] / GeV, particle.edges[1:] / GeV, strict=True)
-    return [f"{low:.3g} GeV" if high / low < 1.001 else f"{low:.3g}–{high:.3g} GeV" for low, high in ends]
+    return [energy_label(low, high) for low, high in pairwise(particle.edges.tolist())]

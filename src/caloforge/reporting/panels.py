@@ -1,19 +1,22 @@
 """One ratio panel: truth and generated samples above, generated / truth below, both with statistical errors."""
 
-__all__ = ["ratio_panel", "draw_ratio", "draw_band", "draw_points", "reach_of", "energy_axis"]
+__all__ = ["ratio_panel", "draw_ratio", "draw_band", "draw_points", "reach_of", "energy_axis", "depth_axis"]
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
 from numpy import ndarray as Array
 
 from caloforge.reporting.curve import Curve
 from caloforge.reporting.style import BAND, MUTED, TRUTH, look
 
 _REACHES = (0.05, 0.1, 0.2, 0.5)
+_ONE_ENERGY = 1.001  # ratio of highest and lowest energy
+_ROOM = 1.5  # factor by which an axis with one energy reaches to either side
 
 
 def ratio_panel(
@@ -180,13 +183,46 @@ def reach_of(pairs: Sequence[tuple[Curve, Curve]]) -> float:
     return next((reach for reach in _REACHES if needed < reach), 0.95)
 
 
-def energy_axis(axes: Axes) -> None:
-    """A logarithmic axis in GeV with plain numbers.
+def energy_axis(axes: Axes, span: tuple[float, float] | None = None, room: float = 1.0) -> None:
+    """A logarithmic axis in GeV with plain numbers; where there is one energy only, its number alone.
 
     Args:
         axes: whose x is an energy in GeV.
+        span: lowest and highest energy, where the axis is to end there.
+        room: factor by which it reaches further at either end.
     """
     axes.set_xscale("log")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    if span is not None and span[1] / span[0] < _ONE_ENERGY:
+        middle = float(np.sqrt(span[0] * span[1]))
+        axes.set_xlim(middle / _ROOM, middle * _ROOM)
+        axes.xaxis.set_major_locator(FixedLocator([middle]))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(f"{middle:.4g}")
+        return
+    if span is not None:
+        axes.set_xlim(span[0] / room, span[1] * room)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def depth_axis(axes: Axes, radiation_length: float | None) -> None:
+    """A second axis on top, in X0, where the radiation length is known; the axis below is in mm.
+
+    Args:
+        axes: whose x is a depth in mm.
+        radiation_length: mean X0 of the detector, mm.
+    """
+    if radiation_length is None:
+        return
+    axes.tick_params(which="both", top=False)
+    x0 = radiation_length
+
+    def inwards(depth: Any) -> Any:
+        return np.asarray(depth) / x0
+
+    def outwards(depth: Any) -> Any:
+        return np.asarray(depth) * x0
+
+    top = axes.secondary_xaxis("top", functions=(inwards, outwards))
+    top.set_xlabel("Depth [X$_0$]", fontsize=axes.xaxis.label.get_fontsize())

@@ -59,6 +59,7 @@ class Details:
         }
         return {
             "response": [b.to_dict() for b in self.response.bins],
+            **({"response_theta": [b.to_dict() for b in self.response.angles]} if self.response.angles else {}),
             "physics": {name or "all": summary.to_dict() for name, summary in self.physics.items()},
             "permutation_test": self.permutation.to_dict(),
             "classifiers": sizes,
@@ -106,6 +107,7 @@ def compare(
         (energies[1], responses[1]),
         stream(seed, "response"),
         pdg=(truth.pdg, generated.pdg),
+        theta=(truth.theta, generated.theta),
     )
     physics = dict(_physics(truth, generated, seed))
     progress(0.15, "all observables together")

@@ -8,33 +8,34 @@ from collections.abc import Iterator, Mapping, Sequence
 from caloforge.classifiers.auc import Classified
 from caloforge.classifiers.importance import Importance
 from caloforge.classifiers.two_sample import Pairs, classifier_p_value, smallest_of
+from caloforge.metrics.bins import energy_label
 from caloforge.metrics.compared import Compared, PhysicsSummary
 from caloforge.metrics.freaks import Freaks
 from caloforge.metrics.measured import Measured
 from caloforge.metrics.permutation import PermutationTest
 from caloforge.metrics.response import ResponseSummary
-from caloforge.units import GeV
 from caloforge.validation.evidence import EACH_TEST, Evidence
-from caloforge.validation.key import ALL_SHOWERS, Key, Place
+from caloforge.validation.key import ALL_SHOWERS, Key, Place, Where
 
 _LISTED = 3
 _SURELY = 3.0  # standard errors that the loss of an input must have
 
 
 def of_response(response: ResponseSummary, n: int) -> Iterator[Evidence]:
-    """Bias and distance of the ratio of resolutions from one, in each energy bin with the floor of that bin.
+    """Bias and distance of the ratio of resolutions from one, in each bin of energy or theta with the bin's floor.
 
-    Over all showers stands the largest of the bins, with the floor of a largest.
+    Over all showers stands the largest of the energy bins, with the floor of a largest.
 
     Args:
-        response: of all energy bins.
+        response: of all bins.
         n: showers of the smaller sample.
     """
     worst = response.bias_bin, response.ratio_bin
     yield Evidence(Key("response_bias"), response.bias_max, n, f"{100 * worst[0].bias:+.2f} % in {worst[0].label}")
     yield Evidence(Key("resolution_ratio"), response.ratio_distance, n, f"{worst[1].ratio:.3f} in {worst[1].label}")
-    for b in response.bins:
-        place, size = Place("energy bin", b.label), min(b.n_truth, b.n_generated)
+    for b in (*response.bins, *response.angles):
+        kind: Where = "energy bin" if b.of == "energy" else "angle bin"
+        place, size = Place(kind, b.label), min(b.n_truth, b.n_generated)
         bias = Measured(abs(b.bias), b.bias_error, *_half_normal(b.bias_error))
         ratio = Measured(abs(b.ratio - 1), b.ratio_error, *_half_normal(b.ratio_error))
         yield Evidence(Key("response_bias", "", place), bias, size, f"{100 * b.bias:+.2f} %")
@@ -135,7 +136,7 @@ def of_physics(summaries: Mapping[str, PhysicsSummary], n: int) -> Iterator[Evid
             for parameter, compared in fit.parameters.items():
                 yield _compared(Key("physics", f"{law}.{parameter}", everywhere), compared, n)
         for b in summary.bins:
-            label = f"{f'{particle} ' if particle else ''}{b.low / GeV:.3g}–{b.high / GeV:.3g} GeV"
+            label = f"{particle} {energy_label(b.low, b.high)}".strip()
             for name, compared in b.quantities.items():
                 place = Place("energy bin", label)
                 yield _compared(Key("physics", name, place), compared, min(b.n_truth, b.n_generated))

@@ -31,7 +31,7 @@ def numbers(evidence: Mapping[Key, Evidence], response: ResponseSummary | None, 
 
 
 def response_table(response: ResponseSummary) -> Markup:
-    """Bias and resolution in each energy bin.
+    """Bias and resolution in each bin of energy, and of theta where it varies.
 
     Args:
         response: of one sample.
@@ -44,9 +44,15 @@ def response_table(response: ResponseSummary) -> Markup:
             number(f"{100 * b.resolution_truth:.2f} | {100 * b.resolution_generated:.2f} %"),
             number(f"{b.ratio:.3f} ± {b.ratio_error:.3f}"),
         )
-        for b in response.bins
+        for b in (*response.bins, *response.angles)
     )
-    head = ("Incident energy", "Showers (G4 | gen.)", "Response bias", "Resolution (G4 | gen.)", "Ratio of resolutions")
+    head = (
+        "Energy or angle",
+        "Showers (G4 | gen.)",
+        "Response bias",
+        "Resolution (G4 | gen.)",
+        "Ratio of resolutions",
+    )
     return table(head, rows)
 
 

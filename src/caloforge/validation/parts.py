@@ -15,15 +15,12 @@ from jaxtyping import Bool, Float
 from numpy import ndarray as Array
 
 from caloforge.errors import EmptySample
+from caloforge.metrics.bins import angle_edges, angle_label, energy_edges, energy_label
 from caloforge.metrics.particles import by_particle
-from caloforge.metrics.response import energy_edges
-from caloforge.units import GeV
 from caloforge.validation.key import ALL_SHOWERS, Place
 from caloforge.validation.sample import Sample
 
 _FEWEST = 100
-_ANGLE_BINS = 4
-_SAME_ANGLE = 1e-4  # rad
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +76,7 @@ def _energies(truth: Sample, generated: Sample) -> Iterator[Subsample]:
     if len(edges) == 2:
         return
     for low, high, inside in _bins(pair, edges):
-        yield Subsample(Place("energy bin", f"{low / GeV:.3g}–{high / GeV:.3g} GeV"), *inside)
+        yield Subsample(Place("energy bin", energy_label(low, high)), *inside)
 
 
 def _bins(pair: tuple[Array, Array], edges: Float[Array, " e"]) -> Iterator[tuple[float, float, list[Array]]]:
@@ -92,22 +89,9 @@ def _bins(pair: tuple[Array, Array], edges: Float[Array, " e"]) -> Iterator[tupl
 def _angles(truth: Sample, generated: Sample) -> Iterator[Subsample]:
     for name, symbol in (("theta", "θ"), ("phi", "φ")):
         pair = (getattr(truth, name), getattr(generated, name))
-        if np.ptp(pair[0]) < _SAME_ANGLE:
-            continue
-        for low, high, inside in _bins(pair, _angle_edges(pair[0])):
-            label = f"{symbol} {np.degrees(low):.3g}°–{np.degrees(high):.3g}°"
-            yield Subsample(Place("angle bin", label), *inside)
-
-
-def _angle_edges(angles: Float[Array, " n"]) -> Float[Array, " e"]:
-    """Bins with equal numbers of true showers, or one bin an angle where few are discrete."""
-    values = np.unique(angles).astype(float)
-    inner = (
-        (values[1:] + values[:-1]) / 2
-        if len(values) <= _ANGLE_BINS
-        else np.unique(np.quantile(angles, np.arange(1, _ANGLE_BINS) / _ANGLE_BINS))
-    )
-    return np.array([values[0] - _SAME_ANGLE, *inner, values[-1] + _SAME_ANGLE])
+        edges = angle_edges(*pair, fewest=_FEWEST)
+        for low, high, inside in [] if edges is None else _bins(pair, edges):
+            yield Subsample(Place("angle bin", angle_label(symbol, low, high)), *inside)
 
 
 def _particles(truth: Sample, generated: Sample) -> Iterator[Subsample]:

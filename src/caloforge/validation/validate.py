@@ -13,7 +13,7 @@ from caloforge.classifiers.protocol import CALOCHALLENGE, STANDARD, Protocol
 from caloforge.data.source import Source
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import require_one_mesh
-from caloforge.metrics.response import energy_edges
+from caloforge.metrics.bins import energy_edges
 from caloforge.physics.observables import OBSERVABLES, Observable, select
 from caloforge.units import format_energy
 from caloforge.validation.checklist import Checklist, load_checklist

@@ -138,10 +138,7 @@ def draw_quantities(summaries: Mapping[str, PhysicsSummary]) -> Figure:
 def _values(upper: Axes, lower: Axes, summaries: Mapping[str, PhysicsSummary], quantity: str, joined: bool) -> None:
     """Points of every sample above, pulls below."""
     first = next(iter(summaries.values()))
-    energy_axis(upper)
-    upper.set_xlim(first.bins[0].low / GeV, first.bins[-1].high / GeV)
-    if upper.get_xlim()[1] / upper.get_xlim()[0] < 1.01:
-        upper.set_xlim(first.bins[0].low / GeV / 1.5, first.bins[-1].high / GeV * 1.5)
+    energy_axis(upper, (first.bins[0].low / GeV, first.bins[-1].high / GeV))
     _points(upper, first, quantity, "truth", ("Geant4", TRUTH, "s", "-" if joined else ""), 1.0)
     pulls = []
     for position, (name, summary) in enumerate(summaries.items()):

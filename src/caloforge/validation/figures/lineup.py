@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray as Array
 
 from caloforge.geometry.binning import Binning
+from caloforge.metrics.bins import energy_label
 from caloforge.reporting.style import plain_label
 from caloforge.units import GeV
 from caloforge.validation.sample import Sample
@@ -63,5 +64,4 @@ class Lineup:
         energies = np.unique(self.truth.incident_energy[self._inside(self.truth, i)])
         if len(energies) == 1:
             return f"{energies[0] / GeV:.4g} GeV"
-        low, high = self.energy_edges[i : i + 2] / GeV
-        return f"{low:.3g}–{high:.3g} GeV"
+        return energy_label(*self.energy_edges[i : i + 2])

@@ -1,6 +1,6 @@
-"""The energy measurement against incident energy: mean response and resolution of each sample, with their ratios."""
+"""The energy measurement against energy or angle: mean response and resolution of each sample, with their ratios."""
 
-__all__ = ["response_against_energy"]
+__all__ = ["draw_response"]
 
 from collections.abc import Mapping
 
@@ -14,19 +14,20 @@ from caloforge.metrics.response import ResponseBin
 from caloforge.reporting.curve import Curve
 from caloforge.reporting.panels import draw_band, draw_points, energy_axis, reach_of
 from caloforge.reporting.style import TRUTH, figure, look, subfigures
-from caloforge.units import GeV
+from caloforge.units import GeV, deg
 
+_ONE_ENERGY, _ROOM = 1.001, 1.2
 _LABELS = {
     "mean": r"Mean response $\langle E_\mathrm{tot}/E_\mathrm{inc}\rangle$",
     "resolution": r"Resolution $\sigma/\langle E_\mathrm{tot}/E_\mathrm{inc}\rangle$",
 }
 
 
-def response_against_energy(responses: Mapping[str, tuple[ResponseBin, ...]]) -> Figure:
-    """Mean response (left) and resolution (right) in each energy bin; all have the same truth and bins.
+def draw_response(responses: Mapping[str, tuple[ResponseBin, ...]]) -> Figure:
+    """Mean response (left) and resolution (right) in each bin of energy or of theta; all samples have the same truth.
 
     Args:
-        responses: energy bins of each sample, by name.
+        responses: bins of each sample, by name.
     """
     with figure(11.0, 4.6) as fig:
         for half, what in zip(subfigures(fig, 1, 2), _LABELS, strict=True):
@@ -45,32 +46,49 @@ def _quantity(upper: Axes, lower: Axes, what: str, responses: Mapping[str, tuple
         if position == 0:
             _points(upper, truths[0], bins, ("Geant4", TRUTH, "s"), 0.0)
         _points(upper, generated[-1], bins, (name, style.colour, style.marker), shift)
-    energy_axis(upper)
+    bins = next(iter(responses.values()))
+    span = float(_scaled(bins[0].low, bins[0])), float(_scaled(bins[-1].high, bins[0]))
+    if bins[0].of == "energy":
+        energy_axis(upper, span)
+    else:
+        upper.set_xlim(span)
     upper.set_ylabel(_LABELS[what])
     _limits(upper, what, truths[0], generated)
     upper.legend(loc="upper right", ncols=2, handletextpad=0.2)
-    _ratios(lower, truths, generated)
+    energies = bins[0].of == "energy"
+    _ratios(lower, truths, generated, "x" if energies else "")
+    lower.set_xlabel(r"Incident energy $E_\mathrm{inc}$ [GeV]" if energies else r"Angle to the normal $\theta$ [deg]")
 
 
-def _ratios(axes: Axes, truths: list[Curve], generated: list[Curve]) -> None:
+def _scaled(x: float, of: ResponseBin) -> float:
+    """In GeV or degrees."""
+    return x / GeV if of.of == "energy" else x / deg
+
+
+def _ratios(axes: Axes, truths: list[Curve], generated: list[Curve], scale: str) -> None:
     pairs = list(zip(truths, generated, strict=True))
     reach = reach_of(pairs)
     draw_band(axes, truths[0], reach)
     for position, (truth, curve) in enumerate(pairs):
-        draw_points(axes, truth, curve, (position, len(pairs)), "x", reach)
+        draw_points(axes, truth, curve, (position, len(pairs)), scale, reach)
     axes.set_ylabel("ratio to G4", loc="center")
-    axes.set_xlabel(r"Incident energy $E_\mathrm{inc}$ [GeV]")
 
 
 def _curve(bins: tuple[ResponseBin, ...], what: str, of: str) -> Curve:
-    edges = np.array([bins[0].low, *(b.high for b in bins)]) / GeV
+    edges = np.array([_scaled(x, bins[0]) for x in (bins[0].low, *(b.high for b in bins))])
+    if bins[0].of == "energy" and edges[-1] / edges[0] < _ONE_ENERGY:  # room for a point and its band
+        edges = edges * np.array([1 / _ROOM, _ROOM])
     y, error = (_finite([getattr(b, f"{what}_{of}{end}") for b in bins]) for end in ("", "_error"))
     return Curve(edges, y, error)
 
 
 def _points(axes: Axes, curve: Curve, bins: tuple[ResponseBin, ...], marks: tuple[str, str, str], shift: float) -> None:
     """Draw one sample's points, moved by a part of the bin so that they do not cover each other."""
-    x = np.array([b.energy for b in bins]) / GeV * (curve.edges[1:] / curve.edges[:-1]) ** shift
+    x = np.array([_scaled(b.energy, b) for b in bins])
+    if bins[0].of == "energy":
+        x *= (curve.edges[1:] / curve.edges[:-1]) ** shift
+    else:
+        x += (curve.edges[1:] - curve.edges[:-1]) * shift
     name, colour, marker = marks
     axes.errorbar(x, curve.content, curve.error, fmt=marker, ms=4, lw=1.2, color=colour, label=name)
 

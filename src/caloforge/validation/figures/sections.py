@@ -24,7 +24,7 @@ from caloforge.validation.figures.lineup import Lineup
 from caloforge.validation.figures.observables import SHOWN_BINS, draw_observable
 from caloforge.validation.figures.pictures import pictures
 from caloforge.validation.figures.radar import radar
-from caloforge.validation.figures.response import response_against_energy
+from caloforge.validation.figures.response import draw_response
 from caloforge.validation.key import Key
 from caloforge.validation.report import Report
 from caloforge.validation.spokes import spokes
@@ -96,8 +96,17 @@ def _energy(models: Sequence[Report]) -> Iterator[Plot]:
             f"response_energy{numbered}",
             f"Response and resolution against energy{of}",
             f"Mean response and relative resolution in bins of incident energy. {_ERRORS}",
-            partial(response_against_energy, responses),
+            partial(draw_response, responses),
         )
+        angles = {n: tuple(b for b in d.response.angles if b.particle == particle) for n, d in details.items()}
+        if all(angles.values()):
+            yield Plot(
+                f"response_theta{numbered}",
+                f"Response and resolution against angle{of}",
+                "Mean response and its relative spread in bins of the angle to the normal, showers of all energies "
+                f"together. {_ERRORS}",
+                partial(draw_response, angles),
+            )
         yield from _laws({name: d.physics[particle] for name, d in details.items()}, numbered, of)
 
 
