@@ -13,7 +13,7 @@ from caloforge.validation.decision import decide, deviations
 from caloforge.validation.evidence import Evidence
 from caloforge.validation.judgement import judge, require_known
 from caloforge.validation.judgement import outcome as outcome_of
-from caloforge.validation.key import Key
+from caloforge.validation.key import Key, Place
 from caloforge.validation.verdict import headline
 
 SIZES = (1000, 1000)
@@ -281,3 +281,11 @@ def test_a_misspelt_metric_is_refused():
 def test_ones_own_file_takes_its_name(tmp_path):
     (tmp_path / "taus.yaml").write_text("requirements:\n  - {metric: fpd, times: 3}\n")
     assert load_checklist(tmp_path / "taus.yaml").name == "taus"
+
+
+def test_a_law_that_one_energy_has_not_has_no_finding():
+    """Where laws were fitted and this one is missing; where none was fitted it cannot be told."""
+    checklist = Checklist(name="x", requirements=(Requirement(metric="physics/linearity.slope", within=0.01),))
+    of_a_bin = replace(number(1.0), key=Key("physics", "mean_depth", Place("energy bin", "50 GeV")))
+    assert judge(checklist, [number(1.0), of_a_bin], SIZES) == ()
+    assert [finding.status for finding in judge(checklist, [number(1.0)], SIZES)] == ["cannot tell"]

@@ -10,15 +10,17 @@ from caloforge.data.showers import Showers
 from caloforge.metrics.bins import energy_edges
 from caloforge.metrics.measured import Measured
 from caloforge.metrics.physics_summary import summarise_physics
+from caloforge.metrics.response import compare_response
 from caloforge.physics.observables import OBSERVABLES
 from caloforge.reporting.curve import Curve
-from caloforge.reporting.panels import reach_of
+from caloforge.reporting.panels import depth_axis, reach_of
 from caloforge.reporting.style import figure, look, pdf, png, power_label
 from caloforge.validation.figures.laws import draw_laws, draw_quantities, laws_in
 from caloforge.validation.figures.lineup import Lineup
 from caloforge.validation.figures.matrices import correlations, layer_correlations
 from caloforge.validation.figures.observables import SHOWN_BINS, draw_observable
 from caloforge.validation.figures.radar import radar
+from caloforge.validation.figures.response import draw_response
 from caloforge.validation.sample import read_sample
 from caloforge.validation.spokes import Spoke
 
@@ -209,3 +211,27 @@ def test_files_of_a_figure():
     assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
     assert pdf(fig).startswith(b"%PDF")
     assert pdf(draw()) == pdf(draw())
+
+
+def test_one_energy_is_one_tick_and_angles_are_in_degrees():
+    rng = np.random.default_rng(4)
+    energy, theta = np.full(400, 5e4), rng.uniform(0, 0.5, 400)
+    sample = energy, 1 + 0.1 * rng.normal(size=400)
+    summary = compare_response(sample, sample, rng, repeats=3, theta=(theta, theta))
+    upper = draw_response({"model": summary.bins}).axes[0]
+    assert upper.get_xticks(minor=False).tolist() == pytest.approx([50])
+    assert len(upper.get_xticks(minor=True)) == 0
+    lower = draw_response({"model": summary.angles}).axes[1]
+    assert lower.get_xlabel().endswith("[deg]")
+    assert lower.get_xlim() == pytest.approx((np.degrees(theta.min()), np.degrees(theta.max())), abs=0.01)
+
+
+def test_a_depth_axis_on_top_is_the_one_below_over_the_radiation_length():
+    with figure(3, 3) as fig:
+        axes = fig.subplots()
+        axes.set_xlim(0, 150)
+        depth_axis(axes, 15.0)
+        png(fig)
+        assert axes.child_axes[0].get_xlim() == pytest.approx((0, 10))
+        depth_axis(axes, None)
+        assert len(axes.child_axes) == 1

@@ -27,8 +27,9 @@ def judge(
 ) -> tuple[Finding, ...]:
     """Hold every requirement against the evidence; a finding each.
 
-    A requirement about a place that does not exist (angle bins of showers at one angle) has none. One about a number
-    that was not measured cannot be told, unless that was wanted.
+    A requirement about a place that does not exist (angle bins of showers at one angle) has none, nor has one about a
+    law that showers at one energy have not. One about a number that was not measured cannot be told, unless that was
+    wanted.
 
     Args:
         checklist: what is asked.
@@ -40,7 +41,12 @@ def judge(
     places = {item.key.place.kind for item in numbers}
     covered = [(r, [item for item in numbers if r.covers(item.key)]) for r in checklist.requirements]
     showers = 2 / sum(1 / n for n in sizes)  # of two equal samples that tell as much
-    return tuple(_finding(r, items, showers) for r, items in covered if items or (r.where in places and not narrowed))
+    fitted = any(item.key.metric == "physics" for item in numbers)
+    return tuple(
+        _finding(r, items, showers)
+        for r, items in covered
+        if items or (r.where in places and not narrowed and not (fitted and r.metric.startswith("physics/")))
+    )
 
 
 def outcome(findings: Sequence[Finding], checklist: Checklist) -> Status:
