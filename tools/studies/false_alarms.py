@@ -1,0 +1,158 @@
+"""How often the shipped checklists fail truth against truth: disjoint random samples of one file, pair after pair.
+
+Every pair is a line of a JSONL file, written at once; a second call goes on where the first one stopped, and --part
+divides the pairs among processes. Each file is tabulated once a process. --spoil changes the second sample of each
+pair, which must fail at least as many lines as the true one.
+
+    python tools/studies/false_alarms.py bundled --sizes 500 2000 5000 --pairs 100 40 10 --out pairs.jsonl
+    python tools/studies/false_alarms.py bundled --sizes 250 --pairs 20 --spoil "cells smeared by 10 %" --out pairs.jsonl
+    python tools/studies/false_alarms.py --out pairs.jsonl
+
+The last only prints the tables of what is there.
+"""
+
+import argparse
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import beta
+
+from caloforge.data.bundled import showers_path
+from caloforge.data.store import ShowerFile
+from caloforge.rng import stream
+from caloforge.validation.checklist import CHECKLISTS, load_checklist
+from caloforge.validation.compare import compare
+from caloforge.validation.judgement import judge, outcome
+from caloforge.validation.key import Key
+from caloforge.validation.sample import Sample, read_sample
+from caloforge.validation.spoils import SPOILS
+
+P_VALUES = ("two_sample", "permutation", "classifier_test")
+LEVELS = (0.01, 0.05, 0.2)
+Line = dict[str, Any]
+
+
+def part_of(sample: Sample, rows: np.ndarray) -> Sample:
+    """Some showers of a sample that holds all its cells, with theirs."""
+    thinned = sample.thinned(rows)
+    return replace(thinned, cells=sample.cells[rows], cell_rows=np.arange(len(rows)))
+
+
+def pair_of(sample: Sample, size: int, number: int, spoil: str) -> tuple[Sample, Sample]:
+    """Two disjoint random samples, the second one spoiled."""
+    rows = stream(number, f"pair of {size}").permutation(len(sample))[: 2 * size]
+    first, second = (part_of(sample, np.sort(part)) for part in (rows[:size], rows[size:]))
+    if spoil == "nothing":
+        return first, second
+    edges = {name: histograms.edges[0] for name, histograms in first.pooled.items()}
+    return first, read_sample(SPOILS[spoil](second.cells, number), pooled_edges=edges, keep=size)
+
+
+def judged(first: Sample, second: Sample, seed: int) -> Line:
+    """Outcome of every list and of every line, and the p-values."""
+    start = time.process_time()
+    evidence, _ = compare(first, second, seed)
+    lists = {}
+    for name in CHECKLISTS:
+        checklist = load_checklist(name)
+        findings = judge(checklist, evidence.values(), (len(first), len(second)))
+        lists[name] = {
+            "outcome": str(outcome(findings, checklist)),
+            "lines": {finding.test: str(finding.status) for finding in findings},
+            "reasons": [finding.reason for finding in findings if finding.status == "fail"],
+        }
+    p_values = {name: evidence[Key(name)].measured.value for name in P_VALUES}
+    areas = {key.text: item.measured.to_dict() for key, item in evidence.items() if key.text in ("auc/high", "auc/low")}
+    return {"lists": lists, **p_values, "auc": areas, "seconds": time.process_time() - start}
+
+
+def lines_of(path: Path) -> list[Line]:
+    """The pairs judged so far; a line that was cut off does not count."""
+    text = path.read_text() if path.exists() else ""
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+
+def run(options: argparse.Namespace) -> None:
+    """Judge the pairs that are not there."""
+    part, parts = map(int, options.part.split("/"))
+    wanted = list(zip(options.sizes, options.pairs, strict=True))
+    for name in options.files:
+        with ShowerFile(showers_path(name)) as file:
+            sample = read_sample(file, keep=len(file))
+        label = Path(name).stem
+        there = {(x["file"], x["size"], x["number"], x["spoil"]) for x in lines_of(options.out)}
+        for size, pairs in wanted:
+            for number in range(part, pairs, parts):
+                key = (label, size, number, options.spoil)
+                if key in there or 2 * size > len(sample):
+                    continue
+                first, second = pair_of(sample, size, number, options.spoil)
+                line = {"file": label, "size": size, "number": number, "spoil": options.spoil}
+                line |= judged(first, second, number)
+                with options.out.open("a") as out:
+                    out.write(json.dumps(line) + "\n")
+
+
+def interval(count: int, of: int) -> str:
+    """Clopper and Pearson's, 95 %."""
+    low = beta.ppf(0.025, count, of - count + 1) if count else 0.0
+    high = beta.ppf(0.975, count + 1, of - count) if count < of else 1.0
+    return f"{100 * count / of:.1f} % ({100 * low:.1f}–{100 * high:.1f} %)"
+
+
+def groups(lines: Sequence[Line]) -> Iterator[tuple[str, list[Line]]]:
+    """By spoil, file and size; then all pairs of the truth."""
+    keys = sorted({(x["spoil"], x["file"], x["size"]) for x in lines}, key=lambda k: (k[0] != "nothing", *k))
+    for spoil, file, size in keys:
+        members = [x for x in lines if (x["spoil"], x["file"], x["size"]) == (spoil, file, size)]
+        yield f"{file}, {size:,}" + ("" if spoil == "nothing" else f", {spoil}"), members
+    if true := [x for x in lines if x["spoil"] == "nothing"]:
+        yield "all of the truth", true
+
+
+def print_tables(lines: Sequence[Line]) -> None:
+    """Outcomes of each list, lines that failed, and how often each p-value is small."""
+    for name in CHECKLISTS:
+        print(
+            f"\n{name}\n\n| showers of each | pairs | pass | cannot tell | fail | 95 % interval | lines that failed |"
+        )
+        print("|---|---|---|---|---|---|---|")
+        for label, members in groups(lines):
+            lists = [x["lists"][name] for x in members]
+            outcomes = Counter(x["outcome"] for x in lists)
+            failed = Counter(line for x in lists for line, status in x["lines"].items() if status == "fail")
+            words = ", ".join(f"{line} {count}" for line, count in failed.most_common()) or "none"
+            row = (len(members), *(outcomes[status] for status in ("pass", "cannot tell", "fail")))
+            print(f"| {label} | {' | '.join(map(str, row))} | {interval(row[-1], row[0])} | {words} |")
+    print(f"\n| p-value | pairs |{'|'.join(f' up to {level:g} ' for level in LEVELS)}|")
+    print("|---|---|" + "---|" * len(LEVELS))
+    true = [x for x in lines if x["spoil"] == "nothing"]
+    for name in P_VALUES if true else ():
+        shares = (interval(sum(x[name] <= level for x in true), len(true)) for level in LEVELS)
+        print(f"| {name} | {len(true)} | {' | '.join(shares)} |")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="*", help="files of showers of the truth, or bundled")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[500, 2000, 5000], help="showers of each sample")
+    parser.add_argument("--pairs", type=int, nargs="+", default=[100, 40, 10], help="how many of each size")
+    parser.add_argument("--spoil", default="nothing", choices=SPOILS, help="done to the second sample")
+    parser.add_argument("--part", default="0/1", metavar="I/K", help="every K-th pair, from I on")
+    parser.add_argument("--out", type=Path, required=True, help="JSONL, added to")
+    options = parser.parse_args()
+    if len(options.sizes) != len(options.pairs):
+        parser.error("give a number of pairs for each size")
+    run(options)
+    print_tables(lines_of(options.out))
+
+
+if __name__ == "__main__":
+    main()
