@@ -4,8 +4,8 @@ Every pair is a line of a JSONL file, written at once; a second call goes on whe
 divides the pairs among processes. Each file is tabulated once a process. --spoil changes the second sample of each
 pair, which must fail at least as many lines as the true one.
 
-    python tools/studies/false_alarms.py bundled --sizes 500 2000 5000 --pairs 100 40 10 --out pairs.jsonl
-    python tools/studies/false_alarms.py bundled --sizes 250 --pairs 20 --spoil "cells smeared by 10 %" --out pairs.jsonl
+    python tools/studies/false_alarms.py bundled --out pairs.jsonl
+    python tools/studies/false_alarms.py bundled --out pairs.jsonl --sizes 250 --pairs 20 --spoil "response +2 %"
     python tools/studies/false_alarms.py --out pairs.jsonl
 
 The last only prints the tables of what is there.
@@ -16,6 +16,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,15 +24,27 @@ from typing import Any
 import numpy as np
 from scipy.stats import beta
 
+from caloforge.classifiers.protocol import STANDARD, measure
 from caloforge.data.bundled import showers_path
 from caloforge.data.store import ShowerFile
+from caloforge.errors import EmptySample
+from caloforge.metrics.correlation import measure_correlation_distance
+from caloforge.metrics.distances import kolmogorov_smirnov
+from caloforge.metrics.manifold import measure_manifold
+from caloforge.metrics.physics_summary import summarise_physics
+from caloforge.metrics.response import compare_response
+from caloforge.physics.observables import OBSERVABLES
 from caloforge.rng import stream
 from caloforge.validation.checklist import CHECKLISTS, load_checklist
-from caloforge.validation.compare import compare
+from caloforge.validation.evidence import Evidence, collect
+from caloforge.validation.gather import of_permutation, of_physics, of_response, of_two_samples
 from caloforge.validation.judgement import judge, outcome
 from caloforge.validation.key import Key
+from caloforge.validation.multivariate import permuted, seen_together
+from caloforge.validation.parts import subsamples
 from caloforge.validation.sample import Sample, read_sample
 from caloforge.validation.spoils import SPOILS
+from caloforge.validation.univariate import mean_and_columns
 
 P_VALUES = ("two_sample", "permutation", "classifier_test")
 LEVELS = (0.01, 0.05, 0.2)
@@ -54,10 +67,40 @@ def pair_of(sample: Sample, size: int, number: int, spoil: str) -> tuple[Sample,
     return first, read_sample(SPOILS[spoil](second.cells, number), pooled_edges=edges, keep=size)
 
 
+def numbers(first: Sample, second: Sample, seed: int) -> Iterator[Evidence]:
+    """What the shipped lists ask for, as `compare` measures it; what no line of them asks for takes half of the time."""
+    n, pair, pieces = min(len(first), len(second)), (first, second), subsamples(first, second)
+    of_energy = [(s.incident_energy, s.table["response"][:, 0].astype(np.float64)) for s in pair]
+    pdg = (first.pdg, second.pdg)
+    yield from of_response(compare_response(*of_energy, stream(seed, "response"), pdg=pdg), n)
+    for name, observable in OBSERVABLES.items():
+        if observable.per != "cell":
+            tests = kolmogorov_smirnov(*(s.table[name] for s in pair))
+            yield Evidence(Key("ks", name), mean_and_columns(tests)[0], n)
+    for piece in pieces:
+        (test,) = kolmogorov_smirnov(first.table["response"][piece.truth], second.table["response"][piece.generated])
+        yield Evidence(Key("ks", "response", piece.place), test.measured, min(piece.sizes))
+    seen = [seen_together(OBSERVABLES, s).values for s in pair]
+    yield Evidence(Key("correlation"), measure_correlation_distance(*seen, stream(seed, "correlation")), n)
+    with suppress(EmptySample):
+        for name, measured in measure_manifold(*seen, stream(seed, "manifold")).items():
+            yield Evidence(Key(name), measured, n)
+    yield from of_physics({"": summarise_physics(*pair, tuple(s.table for s in pair), stream(seed, "physics"))}, n)
+    histograms = of_permutation(permuted(OBSERVABLES, *pair, seed), n, [])
+    scored = {
+        name: measure(STANDARD, name, *((s.cells, s.table_of_cells) for s in pair), seed)[0]
+        for name in STANDARD.inputs_for(first.binning)
+    }
+    yield histograms
+    yield from of_two_samples(histograms, scored, None)
+    for name, classified in scored.items():
+        yield Evidence(Key("auc", name), classified.auc, classified.size)
+
+
 def judged(first: Sample, second: Sample, seed: int) -> Line:
     """Outcome of every list and of every line, and the p-values."""
     start = time.process_time()
-    evidence, _ = compare(first, second, seed)
+    evidence = collect(numbers(first, second, seed))
     lists = {}
     for name in CHECKLISTS:
         checklist = load_checklist(name)
@@ -68,7 +111,7 @@ def judged(first: Sample, second: Sample, seed: int) -> Line:
             "reasons": [finding.reason for finding in findings if finding.status == "fail"],
         }
     p_values = {name: evidence[Key(name)].measured.value for name in P_VALUES}
-    areas = {key.text: item.measured.to_dict() for key, item in evidence.items() if key.text in ("auc/high", "auc/low")}
+    areas = {key.text: item.measured.to_dict() for key, item in evidence.items() if key.metric == "auc"}
     return {"lists": lists, **p_values, "auc": areas, "seconds": time.process_time() - start}
 
 
@@ -119,9 +162,7 @@ def groups(lines: Sequence[Line]) -> Iterator[tuple[str, list[Line]]]:
 def print_tables(lines: Sequence[Line]) -> None:
     """Outcomes of each list, lines that failed, and how often each p-value is small."""
     for name in CHECKLISTS:
-        print(
-            f"\n{name}\n\n| showers of each | pairs | pass | cannot tell | fail | 95 % interval | lines that failed |"
-        )
+        print(f"\n{name}\n\n| showers of each | pairs | pass | cannot tell | fail | 95 % interval | lines failed |")
         print("|---|---|---|---|---|---|---|")
         for label, members in groups(lines):
             lists = [x["lists"][name] for x in members]

@@ -20,6 +20,7 @@ from caloforge.validation.key import ALL_SHOWERS
 from caloforge.validation.univariate import UNIVARIATE
 
 _WORST_FIRST = (Status.FAIL, Status.CANNOT_TELL, Status.PASS)
+_SOME_SHOWERS = ("energy bin", "angle bin", "particle")
 
 
 def judge(
@@ -73,7 +74,7 @@ def _finding(requirement: Requirement, items: Sequence[Evidence], showers: float
         required = requirement.limit_text(False)
         reason = f"{requirement.metric} not measured, required {required}"
         return Finding(name, Status.CANNOT_TELL, "not measured", "–", required, reason, why, numbers={"checked": 0})
-    members = len(items)
+    members, in_floors = len(items), requirement.tolerance[0] in ("sigma", "times")
     decided = [(decide(requirement, item, members), item) for item in items]
     status = next(status for status in _WORST_FIRST if any(d.status is status for d, _ in decided))
     alike = sorted(((d, item) for d, item in decided if d.status is status), key=lambda pair: -pair[0].stress)
@@ -90,11 +91,16 @@ def _finding(requirement: Requirement, items: Sequence[Evidence], showers: float
         "key": worst.key.text,
         "limit": decision.limit,
         "checked": members,
-        "deviations": deviations(members),
+        **({"deviations": deviations(members)} if worst.reading.sense != "p-value" and not in_floors else {}),
         "failing": [item.key.text for d, item in decided if d.status is Status.FAIL],
         **worst.to_dict(),
     }
-    return Finding(name, status, evidence, worst.floor, required, reason, why, needed=needed, numbers=numbers)
+    return Finding(name, status, evidence, _floor(worst), required, reason, why, needed=needed, numbers=numbers)
+
+
+def _floor(item: Evidence) -> str:
+    """With its reason where it is not that of all showers."""
+    return item.floor + (f" in this {item.key.place.kind}" if item.key.place.kind in _SOME_SHOWERS else "")
 
 
 def _where(item: Evidence) -> str:

@@ -18,7 +18,7 @@ from caloforge.metrics.compared import PhysicsSummary
 from caloforge.metrics.measured import Measured
 from caloforge.metrics.permutation import Culprit, PermutationTest
 from caloforge.reporting.markup import Cell, number, paragraphs, table, text
-from caloforge.validation.evidence import Evidence, columns_of
+from caloforge.validation.evidence import EACH_TEST, Evidence, columns_of
 from caloforge.validation.finding import Finding, Status
 from caloforge.validation.key import ALL_SHOWERS, Key
 from caloforge.validation.spokes import Spoke
@@ -40,13 +40,20 @@ def checklist_table(findings: Sequence[Finding]) -> Markup:
         findings: of one sample.
     """
     rows = (
-        [Cell(f.test, note=f.why), text(f.evidence), number(f.floor), number(f.required), _outcome(f)] for f in findings
+        [Cell(f.test, note=f.why), text(f.evidence), number(f.floor), _limit(f), _outcome(f)] for f in findings
     )
     return table(("Requirement", "Found", "Floor", "Limit", "Outcome"), rows)
 
 
+def _limit(finding: Finding) -> Cell:
+    """The limit, and beyond it the standard deviations from which on a number fails, more where it is one of many."""
+    sigmas, members = finding.numbers.get("deviations"), finding.numbers.get("checked", 0)
+    many = f", one of {members}" if members > 1 else ""
+    return Cell(finding.required, "n", note=f"fails {sigmas:.1f} σ beyond{many}" if sigmas else "")
+
+
 def _outcome(finding: Finding) -> Cell:
-    showers = f"{finding.needed:,} showers would tell" if finding.needed else ""
+    showers = f"{finding.needed:,} showers in each sample would tell" if finding.needed else ""
     return Cell(*_OUTCOMES[finding.status], note=showers)
 
 
@@ -188,7 +195,7 @@ def culprits_list(test: PermutationTest, evidence: Mapping[Key, Evidence], name:
     )
     caption = caption[0].upper() + caption[1:]
     if not rows:
-        return paragraphs(f"{caption} No difference is beyond chance.")
+        return paragraphs(f"{caption} None is named: that takes {EACH_TEST:g}, half of what the two-sample test takes.")
     return table(("Observable", "Place", "How", "Standard deviations", "p, corrected"), rows, caption)
 
 

@@ -1,6 +1,6 @@
 """One observable at a time: separation power, Wasserstein and Kolmogorov-Smirnov of each, in a part of both samples."""
 
-__all__ = ["MOST_SORTED", "UNIVARIATE", "distances", "fill", "fill_alike"]
+__all__ = ["MOST_SORTED", "UNIVARIATE", "distances", "fill", "fill_alike", "mean_and_columns"]
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -59,7 +59,7 @@ def distances(
         most, rng = MOST_SORTED[subsample.place == ALL_SHOWERS], stream(seed, f"wasserstein {place} {name}")
         yield from numbers("wasserstein", *measure_wasserstein(t[:most], g[:most], rng), min(n, most))
         tests = kolmogorov_smirnov(t, g)
-        for item, p in zip(numbers("ks", *_mean_and_columns(tests), n), _p_values(tests), strict=False):
+        for item, p in zip(numbers("ks", *mean_and_columns(tests), n), _p_values(tests), strict=False):
             yield replace(item, p_value=p)
 
 
@@ -67,8 +67,12 @@ def _part_of_shower(per: str) -> Where:
     return "layer" if per == "layer" else "ring" if per == "ring" else "column"
 
 
-def _mean_and_columns(tests: Sequence[KolmogorovSmirnov]) -> tuple[Measured, tuple[Measured, ...]]:
-    """The mean over columns has the mean of their errors, as if they rose and fell together: an upper bound."""
+def mean_and_columns(tests: Sequence[KolmogorovSmirnov]) -> tuple[Measured, tuple[Measured, ...]]:
+    """The mean over columns has the mean of their errors, as if they rose and fell together: an upper bound.
+
+    Args:
+        tests: of each column of an observable.
+    """
     columns = tuple(test.measured for test in tests)
     numbers = np.array([[m.value, m.error, m.floor, m.floor_spread] for m in columns]).mean(axis=0)
     return Measured(*(float(x) for x in numbers)), columns
