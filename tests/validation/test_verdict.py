@@ -2,10 +2,12 @@
 
 import pytest
 
+from caloforge.metrics.freaks import Freak, Freaks
 from caloforge.metrics.measured import Measured
 from caloforge.validation.checklist import load_checklist
 from caloforge.validation.evidence import Evidence, collect
-from caloforge.validation.gather import of_two_samples
+from caloforge.validation.gather import of_freaks, of_two_samples
+from caloforge.validation.judgement import judge
 from caloforge.validation.key import Key
 from caloforge.validation.verdict import paragraph
 
@@ -54,3 +56,31 @@ def test_without_classifiers_the_histograms_stand_alone():
     assert together.key == Key("two_sample")
     assert together.measured.value == 0.03
     assert together.detail == "histograms p = 0.03"
+
+
+@pytest.mark.parametrize(("p", "named"), [(0.0001, True), (0.05, False)])
+def test_freaks_are_named_where_chance_does_not_make_as_many(p, named):
+    """One freak in a sample of the truth has p = 0.05."""
+    item = Evidence(Key("freaks"), Measured(0.0006, 0.0002, 2.5e-6, 1e-5), 20_000, "12 of 20,000: rows 3, 5", p)
+    text = paragraph(load_checklist("analysis"), (), collect([item]))
+    assert ("Freak showers, outside anything that Geant4 made: 12 of 20,000: rows 3, 5." in text) == named
+
+
+@pytest.mark.parametrize(
+    ("count", "of", "status"),
+    [
+        (0, 2000, "pass"),
+        (0, 500, "cannot tell"),
+        (5, 4000, "cannot tell"),
+        (21, 20_000, "fail"),
+        (1, 500, "cannot tell"),
+        (3, 500, "cannot tell"),
+    ],
+)
+def test_the_rate_of_freaks_is_judged_with_its_interval(count, of, status):
+    """A few freaks among few showers fail nothing; 21 of the quickstart's 20,000 do."""
+    none = Freak(0, 1e4, 0.01, ())
+    item = of_freaks(Freaks((none,) * count, of, of))
+    for name in ("strict", "analysis"):
+        findings = judge(load_checklist(name), [item], (of, of))
+        assert next(f.status for f in findings if f.test == "freaks") == status

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import beta
 
-from caloforge.classifiers.protocol import STANDARD, measure
+from caloforge.classifiers.protocol import PROTOCOLS, measure
 from caloforge.data.bundled import showers_path
 from caloforge.data.store import ShowerFile
 from caloforge.errors import EmptySample
@@ -37,15 +37,16 @@ from caloforge.physics.observables import OBSERVABLES
 from caloforge.rng import stream
 from caloforge.validation.checklist import CHECKLISTS, load_checklist
 from caloforge.validation.evidence import Evidence, collect
-from caloforge.validation.gather import of_permutation, of_physics, of_response, of_two_samples
+from caloforge.validation.gather import of_freaks, of_permutation, of_physics, of_response, of_two_samples
 from caloforge.validation.judgement import judge, outcome
 from caloforge.validation.key import Key
-from caloforge.validation.multivariate import permuted, seen_together
+from caloforge.validation.multivariate import freaks, permuted, seen_together
 from caloforge.validation.parts import subsamples
 from caloforge.validation.sample import Sample, read_sample
 from caloforge.validation.spoils import SPOILS
 from caloforge.validation.univariate import mean_and_columns
 
+PROTOCOL = next(iter(PROTOCOLS.values()))  # that of `caloforge validate`
 P_VALUES = ("two_sample", "permutation", "classifier_test")
 LEVELS = (0.01, 0.05, 0.2)
 Line = dict[str, Any]
@@ -68,28 +69,33 @@ def pair_of(sample: Sample, size: int, number: int, spoil: str) -> tuple[Sample,
 
 
 def numbers(first: Sample, second: Sample, seed: int) -> Iterator[Evidence]:
-    """What the shipped lists ask for, as `compare` measures it; what no line of them asks for takes half of the time."""
+    """What the shipped lists ask for, as `compare` measures it; what they do not takes half of the time."""
     n, pair, pieces = min(len(first), len(second)), (first, second), subsamples(first, second)
     of_energy = [(s.incident_energy, s.table["response"][:, 0].astype(np.float64)) for s in pair]
     pdg = (first.pdg, second.pdg)
-    yield from of_response(compare_response(*of_energy, stream(seed, "response"), pdg=pdg), n)
+    response = compare_response(of_energy[0], of_energy[1], stream(seed, "response"), pdg=pdg)
+    yield from of_response(response, n)
     for name, observable in OBSERVABLES.items():
         if observable.per != "cell":
-            tests = kolmogorov_smirnov(*(s.table[name] for s in pair))
+            tests = kolmogorov_smirnov(first.table[name], second.table[name])
             yield Evidence(Key("ks", name), mean_and_columns(tests)[0], n)
     for piece in pieces:
         (test,) = kolmogorov_smirnov(first.table["response"][piece.truth], second.table["response"][piece.generated])
         yield Evidence(Key("ks", "response", piece.place), test.measured, min(piece.sizes))
     seen = [seen_together(OBSERVABLES, s).values for s in pair]
-    yield Evidence(Key("correlation"), measure_correlation_distance(*seen, stream(seed, "correlation")), n)
+    yield Evidence(Key("correlation"), measure_correlation_distance(seen[0], seen[1], stream(seed, "correlation")), n)
     with suppress(EmptySample):
-        for name, measured in measure_manifold(*seen, stream(seed, "manifold")).items():
+        for name, measured in measure_manifold(seen[0], seen[1], stream(seed, "manifold")).items():
             yield Evidence(Key(name), measured, n)
-    yield from of_physics({"": summarise_physics(*pair, tuple(s.table for s in pair), stream(seed, "physics"))}, n)
-    histograms = of_permutation(permuted(OBSERVABLES, *pair, seed), n, [])
+    outside = freaks(OBSERVABLES, first, second, seed)
+    if outside is not None:
+        yield of_freaks(outside)
+    physics = summarise_physics(first, second, (first.table, second.table), stream(seed, "physics"))
+    yield from of_physics({"": physics}, n)
+    histograms = of_permutation(permuted(OBSERVABLES, first, second, seed), n, [])
+    seen_by = [(s.cells, s.table_of_cells) for s in pair]
     scored = {
-        name: measure(STANDARD, name, *((s.cells, s.table_of_cells) for s in pair), seed)[0]
-        for name in STANDARD.inputs_for(first.binning)
+        name: measure(PROTOCOL, name, seen_by[0], seen_by[1], seed)[0] for name in PROTOCOL.inputs_for(first.binning)
     }
     yield histograms
     yield from of_two_samples(histograms, scored, None)

@@ -1,6 +1,7 @@
 """The verdict in plain words: what the numbers support, requirement by requirement, and no more than that.
 
-Every sentence comes from a test that stands on the page: the checklist, the two-sample test and its two parts.
+Every sentence comes from a test that stands on the page: the checklist, the two-sample test and its two parts, the
+freak showers.
 """
 
 __all__ = ["Speed", "headline", "paragraph"]
@@ -55,7 +56,7 @@ def paragraph(
         cautions: what the reader must know, a clause each.
         speed: times of one shower, where they were measured.
     """
-    sentences = [headline(checklist, findings), _difference(evidence), _classifiers(evidence)]
+    sentences = [headline(checklist, findings), _difference(evidence), _classifiers(evidence), _freaks(evidence)]
     if cautions:
         sentences.append(f"Caution: {'; '.join(cautions)}.")
     if speed is not None:
@@ -117,6 +118,14 @@ def _classifiers(evidence: Mapping[Key, Evidence]) -> str:
     if test.measured.value > EACH_TEST:
         return f"Classifiers trained on {test.n:,} showers of each kind cannot tell them from Geant4 ({numbers})."
     return f"Classifiers tell them from Geant4 ({numbers}; 0.5 would be no difference, 1 certainty)."
+
+
+def _freaks(evidence: Mapping[Key, Evidence]) -> str:
+    """Showers unlike any of the truth, where there are more than chance makes."""
+    item = evidence.get(Key("freaks"))
+    if item is None or item.p_value is None or item.p_value > DIFFERENT:
+        return ""
+    return f"Freak showers, outside anything that Geant4 made: {item.detail}."
 
 
 def _auc(item: Evidence) -> str:
