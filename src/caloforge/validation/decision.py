@@ -138,7 +138,10 @@ def _without_floor(distance: float, floor: float, item: Evidence) -> float:
 
 
 def factor_needed(requirement: Requirement, item: Evidence, members: int = 1) -> float | None:
-    """How many times as many showers would decide, if the same difference stayed; none where no number helps.
+    """How many times as many showers would decide; none where no number helps.
+
+    Those with which truth itself would pass, its largest number of so many included. Where it does so already, those
+    that decide if the same difference stays.
 
     Args:
         requirement: that could not be decided.
@@ -148,22 +151,34 @@ def factor_needed(requirement: Requirement, item: Evidence, members: int = 1) ->
     m = item.measured
     if requirement.above is not None or item.n == 0 or not all(map(math.isfinite, (m.floor, m.floor_spread, m.error))):
         return None
-    factor = 1.0
-    while factor < _FAR:
-        factor *= _STEP
-        if decide(requirement, _with_more(requirement, item, factor), members).status is not Status.CANNOT_TELL:
-            return factor
+    largest = replace(item, measured=replace(m, value=m.floor + deviations(members) * m.floor_spread))
+    for number in (largest, item):
+        factor = 1.0
+        while factor < _FAR:
+            scaled = _truth_with_more if number is largest else _with_more
+            if decide(requirement, scaled(number, factor), members).status is not Status.CANNOT_TELL:
+                break
+            factor *= _STEP
+        if factor > 1:
+            return factor if factor < _FAR else None
     return None
 
 
-def _with_more(requirement: Requirement, item: Evidence, factor: float) -> Evidence:
+def _truth_with_more(item: Evidence, factor: float) -> Evidence:
+    """Truth against truth with so many times as many showers: all of it shrinks to what equal distributions tend to."""
+    m, (sense, origin, power, _) = item.measured, item.reading
+    centre, error, falls = (m.floor if sense == "agreement" else origin), m.error * factor**-0.5, factor**-power
+    value, floor = (centre + (x - centre) * falls for x in (m.value, m.floor))
+    return replace(item, measured=Measured(value, error, floor, m.floor_spread * falls))
+
+
+def _with_more(item: Evidence, factor: float) -> Evidence:
     """The number to expect from so many times as many showers: errors shrink, the floor's part of it shrinks."""
-    m, (_, origin, power, _) = item.measured, item.reading
+    m, (sense, origin, power, _) = item.measured, item.reading
     error, falls = m.error * factor**-0.5, factor**-power
-    if item.reading.sense == "agreement":
+    if sense == "agreement":
         return replace(item, measured=Measured(m.value, error, m.floor, m.floor_spread * falls))
     floor = origin + (m.floor - origin) * falls
     real, above = ((max(x - origin, 0.0)) ** (1 / power) for x in (_without_floor(m.value, m.floor, item), floor))
-    return replace(
-        item, measured=Measured(origin + float((real + above) ** power), error, floor, m.floor_spread * falls)
-    )
+    value = origin + float((real + above) ** power)
+    return replace(item, measured=Measured(value, error, floor, m.floor_spread * falls))
