@@ -45,7 +45,7 @@ def test_what_does_not_belong_together_is_refused_and_leaves_nothing(showers, pa
         (other_mesh, BinningMismatch, "siw-1080"),
         (other_detector, BadFile, "detector differs .coffee against tea."),
         (overlap, BadFile, "2 of its showers lie in .*first.h5 too"),
-        (parts[0], BadFile, "1500 showers twice|1500 of its showers"),
+        (parts[0], BadFile, "1500 showers twice"),
         (tmp_path / "missing.h5", BadFile, "no such file"),
     ):
         with pytest.raises(error, match=words) as caught:
