@@ -11,6 +11,7 @@ __all__ = [
     "EmptySample",
     "Geant4Failed",
     "Geant4Missing",
+    "NotMeasured",
     "OutsideTraining",
     "TrainingDiverged",
     "UnknownModel",
@@ -74,7 +75,7 @@ class OutsideTraining(BadValue):
     """A condition outside what a model was trained on; ``warning`` says so where one goes on all the same."""
 
     def __init__(self, what: str, value: str, trained: str) -> None:
-        remedy = "generate and expect go on with --extrapolate"
+        remedy = "extrapolate=True, or --extrapolate of generate and expect, goes on"
         super().__init__(what, value, f"the model was trained on {trained}; {remedy}")
         self.warning = f"{what} {value} lies outside the training, {trained}: what the model makes there is a guess"
 
@@ -143,9 +144,9 @@ class UnknownModel(UnknownName):
         defined = f", which was defined in {source} when it was trained" if source else _meant(self.similar)
         CaloforgeError.__init__(
             self,
-            f"unknown model {name!r}{defined}; give the file that defines it with --models FILE.py (it is run, so it "
-            f"must be trusted), install the package that announces it, or choose one of {', '.join(choices)}; "
-            "docs/models.md lists them",
+            f"unknown model {name!r}{defined}; give the file that defines it with models=FILE.py, or --models FILE.py "
+            "(it is run, so it must be trusted), install the package that announces it, or choose one of "
+            f"{', '.join(choices)}; docs/models.md lists them",
         )
 
 
@@ -161,6 +162,13 @@ class EmptySample(CaloforgeError):
 
     def __init__(self, what: str, *sizes: int) -> None:
         super().__init__(f"{what}; got {' and '.join(map(str, sizes))}; give more showers")
+
+
+class NotMeasured(CaloforgeError):
+    """A number that a report could have and does not."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(f"{what} was not measured: {reason}")
 
 
 class Geant4Missing(CaloforgeError):

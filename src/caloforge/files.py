@@ -65,7 +65,7 @@ def require_new(path: str | Path, overwrite: bool, inputs: Iterable[str | Path |
     if any(source is not None and Path(source).resolve() == path.resolve() for source in inputs):
         raise UnwritablePath(path, "it is an input of this command")
     if path.exists() and not overwrite:
-        raise UnwritablePath(path, "the file exists (--overwrite replaces it)")
+        raise UnwritablePath(path, "the file exists (overwrite=True, or --overwrite, replaces it)")
     return path
 
 

@@ -102,7 +102,7 @@ def test_nothing_is_replaced_unasked(call, place, run, tmp_path):
         assert call(*words)[0] == 0
         before = result.read_bytes()
         code, out, err = call(*words)
-        assert (code, out, "--overwrite replaces it" in err) == (1, "", True), err
+        assert (code, out, "--overwrite, replaces it" in err) == (1, "", True), err
         assert result.read_bytes() == before
         assert call(*words, "--overwrite")[0] == 0
 
@@ -124,7 +124,7 @@ def test_a_folder_with_an_earlier_report_is_refused(call, place, run, tmp_path, 
     (tmp_path / name).write_text("earlier")
     files = {"GEN": place / "plain.h5", "TRUTH": place / "truth.h5", "RUN": run}
     code, out, err = call(*(files.get(word, word) for word in words), "-o", tmp_path)
-    assert (code, out, "--overwrite replaces it" in err) == (1, "", True), err
+    assert (code, out, "--overwrite, replaces it" in err) == (1, "", True), err
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 

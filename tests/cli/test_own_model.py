@@ -98,7 +98,7 @@ def test_a_run_never_loads_its_file_by_itself(files, call):
     forget()
     code, _, err = call("generate", run, "--energy", "5GeV", "-n", 10, "-o", files / "none.h5")
     assert code == 1
-    assert "defined in linear.py when it was trained; give the file that defines it with --models FILE.py" in err
+    assert "defined in linear.py when it was trained; give the file that defines it with models=FILE.py, or" in err
     assert "linear" not in MODELS
     assert not (files / "none.h5").exists()
     with pytest.raises(UnknownModel, match=r"linear\.py"):

@@ -254,7 +254,10 @@ def test_the_shipped_model_for_extrapolation_says_its_range(call, tmp_path):
     words = ["generate", "vae-siw-1080-physics", "--energy", "150GeV", "-n", 5, "-o", tmp_path / "x.h5"]
     code, _, err = call(*words)
     assert code == 1
-    assert "the model was trained on 10GeV to 99.98GeV; generate and expect go on with --extrapolate" in err
+    assert (
+        "the model was trained on 10GeV to 99.98GeV; extrapolate=True, or --extrapolate of generate and expect, goes on"
+        in err
+    )
     assert not (tmp_path / "x.h5").exists()
     code, _, err = call(*words, "--extrapolate")
     assert code == 0

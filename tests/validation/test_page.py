@@ -15,6 +15,7 @@ from PIL import Image
 
 from caloforge.classifiers.protocol import PERCEPTRON
 from caloforge.data.showers import Showers
+from caloforge.errors import NotMeasured, UnknownName, UnwritablePath
 from caloforge.metrics.measured import Measured
 from caloforge.physics.observables import OBSERVABLES
 from caloforge.reporting.markup import Cell, plain_words, table, text
@@ -186,6 +187,21 @@ def test_a_gallery_marks_what_stands_out(report, images):
     assert changed.to_dict()["sections"] == {"own": {"a": None}}
 
 
+def test_the_verdict_says_how_many_showers_were_left_out(report, several):
+    assert "left out: the model" not in report.verdict
+    trained = {"truth": {"left_out": 12}}
+    for each in (report, several):
+        last = "12 showers of the truth left out: the model was trained on them."
+        assert replace(each, provenance=trained).verdict.endswith(last)
+
+
+def test_numbers_that_quick_leaves_out_are_not_unknown(report):
+    with pytest.raises(NotMeasured, match="auc/high was not measured: quick leaves the classifiers out"):
+        report["auc/high"]
+    with pytest.raises(UnknownName, match=r"unknown number of the report 'ks/responce'.*ks/response"):
+        report["ks/responce"]
+
+
 @pytest.mark.slow
 def test_files_are_complete_and_an_old_pdf_goes(report, tmp_path):
     with figure(1.0, 1.0) as drawn:
@@ -195,7 +211,10 @@ def test_files_are_complete_and_an_old_pdf_goes(report, tmp_path):
     small.write(tmp_path, progress=lambda done, name: steps.append((done, name)))
     assert {file.name for file in (tmp_path / "plots").iterdir()} == {"one.png", "one.pdf"}
     assert steps == [(0.0, "one")]
-    small.write(tmp_path, pdf=False)
+    with pytest.raises(UnwritablePath, match=r"report\.json: the file exists \(overwrite=True, or --overwrite,"):
+        small.write(tmp_path, pdf=False)
+    assert {file.name for file in (tmp_path / "plots").iterdir()} == {"one.png", "one.pdf"}
+    small.write(tmp_path, pdf=False, overwrite=True)
     assert {file.name for file in (tmp_path / "plots").iterdir()} == {"one.png"}
     assert sorted(file.name for file in tmp_path.iterdir()) == ["plots", "report.html", "report.json"]
 

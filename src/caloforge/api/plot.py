@@ -30,7 +30,7 @@ def plot_dataset(dataset: Dataset, folder: str | Path, seed: int = 1, overwrite:
     """
     folder = Path(folder)
     if (folder / "overview.json").exists() and not overwrite:
-        raise UnwritablePath(folder / "overview.json", "the file exists (--overwrite replaces it)")
+        raise UnwritablePath(folder / "overview.json", "the file exists (overwrite=True, or --overwrite, replaces it)")
     require_writable(folder)
     overview = dataset.overview(seed)
     facts: dict[str, Any] = finite_json({**overview.to_dict(), "seed": seed, "provenance": dataset.origin()})

@@ -64,7 +64,7 @@ def open_truth(
         BinningMismatch: a file has another mesh than the judged showers.
     """
     if len({showers_path(path).resolve() for path in paths}) < len(paths):
-        raise BadValue("--truth", [str(path) for path in paths], "give each file once")
+        raise BadValue("truth", [str(path) for path in paths], "give each file once")
     parts: list[Source] = []
     facts = []
     for path in paths:

@@ -11,6 +11,7 @@ from caloforge.api.dataset import Dataset, open_dataset
 from caloforge.api.truth import truth_split
 from caloforge.classifiers.protocol import PROTOCOLS
 from caloforge.data.showers import Showers
+from caloforge.device import Device, choose_device
 from caloforge.errors import BadValue, UnknownName
 from caloforge.geometry.binning import Binning
 from caloforge.physics.plugins import load_file, load_plugins
@@ -39,6 +40,7 @@ def validate(
     split: Literal["auto", "test", "all"] = "auto",
     seed: int = 1,
     allow_different_conditions: bool = False,
+    device: Device = "cpu",
     progress: Progress = lambda done, text: None,
 ) -> Report:
     """Compare generated showers with truth that the generator never saw, and judge them by a checklist.
@@ -58,6 +60,7 @@ def validate(
         split: showers of the truth to compare with; ``"auto"``: those that no model was trained on.
         seed: of bootstrap and classifiers; same seed, same report.
         allow_different_conditions: go on, with a caution, where particles, energies or angles differ.
+        device: where the classifiers run: ``cpu``, ``cuda``, or ``auto`` for a graphics card if there is one.
         progress: called with the share of the work that is done and what comes next.
 
     Returns:
@@ -66,7 +69,7 @@ def validate(
     Raises:
         BadFile: a file cannot be read.
         BadValue: no generated sample, a file given twice, what is neither file, `Dataset` nor `Showers`, or a
-            threshold that is no energy or leaves nothing of the truth.
+            threshold that is no energy or leaves nothing of the truth; PyTorch finds no such device.
         BinningMismatch: the meshes differ.
         ConditionsDiffer: particles, energies or angles differ, and that was not allowed.
         EmptySample: too few showers.
@@ -75,7 +78,7 @@ def validate(
     for what, name, names in (("protocol", protocol, PROTOCOLS), ("split", split, _SPLITS)):
         if name not in names:
             raise UnknownName(what, name, names)
-    lowest = parse_threshold(threshold)
+    lowest, place = parse_threshold(threshold), str(choose_device(device))
     load_plugins()
     if observables is not None:
         load_file(observables)
@@ -102,7 +105,7 @@ def validate(
             seed,
             facts,
             allow_different_conditions,
-            PROTOCOLS[protocol],
+            PROTOCOLS[protocol].on(place),
             asked,
             sufficient,
             quick,

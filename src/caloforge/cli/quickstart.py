@@ -98,7 +98,7 @@ def quickstart(
         before=[_story(origin, live, run, output / "run", cost)], title="caloforge quickstart"
     )
     with track("drawing", 1.0) as progress:
-        page = report.write(output, pdf=False, progress=progress)
+        page = report.write(output, pdf=False, progress=progress, overwrite=overwrite)
     say("5/5  validated against showers that the model never saw\n")
     if json_only:
         print(json.dumps(report.to_dict()))

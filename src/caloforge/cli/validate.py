@@ -3,25 +3,16 @@
 __all__ = ["validate"]
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from caloforge.api.truth import left_out_text, truth_split
-from caloforge.classifiers.protocol import PROTOCOLS
+from caloforge.api.validate import validate as run_validation
 from caloforge.cli.models import DeviceName
-from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables
+from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption
 from caloforge.cli.progress import track
-from caloforge.data.opening import find_binning, open_showers
-from caloforge.device import choose_device
-from caloforge.errors import BadValue
 from caloforge.files import require_new, require_writable
-from caloforge.units import parse_threshold
-from caloforge.validation.checklist import load_checklist
-from caloforge.validation.validate import validate as run_validation
 
 
 def validate(
@@ -62,51 +53,28 @@ def validate(
     if output:
         require_new(output / "report.json", overwrite, [truth, *generated])
         require_writable(output)
-    load_observables(observables)
-    asked = load_checklist(checklist)
-    lowest = 0.0 if threshold is None else parse_threshold(threshold)
-    chosen = [name.strip() for name in sufficient.split(",")] if sufficient else []
-    mesh = find_binning(binning)
-    with ExitStack() as stack, track("validating", 1.0) as progress:
-        reference = stack.enter_context(open_showers(truth, mesh))
-        judged = {name: stack.enter_context(open_showers(path, mesh)) for name, path in _named(generated)}
-        source, part = truth_split(split, reference, list(judged.values()))
-        facts = {
-            "truth": {**reference.origin(reference.path), **part},
-            **{name: f.origin(f.path) for name, f in judged.items()},
-        }
-        several = dict(judged) if len(judged) > 1 else judged["generated"]
+    with track("validating", 1.0) as progress:
         report = run_validation(
-            source,
-            several,
-            seed,
-            facts,
-            allow_different_conditions,
-            PROTOCOLS[protocol].on(str(choose_device(device))),
-            asked,
-            chosen,
-            quick,
-            progress,
-            lowest,
+            generated,
+            truth,
+            checklist=checklist,
+            sufficient=[name.strip() for name in sufficient.split(",")] if sufficient else [],
+            observables=observables,
+            protocol=protocol,
+            quick=quick,
+            threshold=threshold or 0.0,
+            binning=binning,
+            split=split,
+            seed=seed,
+            allow_different_conditions=allow_different_conditions,
+            device=device,
+            progress=progress,
         )
-    print(json.dumps(report.to_dict()) if json_only else "\n".join([*left_out_text([part]), report.verdict]))
+    print(json.dumps(report.to_dict()) if json_only else report.verdict)
     if output:
         with track("drawing", 1.0) as progress:
-            path = report.write(output, progress=progress)
+            path = report.write(output, progress=progress, overwrite=overwrite)
         if not json_only:
             print(path)
     if strict and not report.passed:
         raise typer.Exit(1)
-
-
-def _named(paths: Sequence[Path]) -> Iterator[tuple[str, Path]]:
-    """``generated`` for one file; for several the shortest ends of their paths that differ."""
-    if len(paths) == 1:
-        yield "generated", paths[0]
-        return
-    for depth in range(1, max(len(path.parts) for path in paths) + 1):
-        names = ["-".join(path.with_suffix("").parts[-depth:]) for path in paths]
-        if len({*names, "truth"}) > len(names):
-            yield from zip(names, paths, strict=True)
-            return
-    raise BadValue("generated files", [str(path) for path in paths], "give each file once")

@@ -35,7 +35,9 @@ class NoBinning(BadFile):
     """A plain CaloChallenge file, which does not carry its mesh."""
 
     def __init__(self, path: str | Path) -> None:
-        super().__init__(path, "the file names no binning", "give --binning NAME or --binning FILE.xml")
+        super().__init__(
+            path, "the file names no binning", "give binning=NAME or FILE.xml (--binning NAME or --binning FILE.xml)"
+        )
 
 
 class ShowerFile:

@@ -40,13 +40,13 @@ def load_state(folder: Path, state: TrainingState, data: str) -> None:
     """
     path = folder / "state.pt"
     if not path.is_file():
-        raise BadFile(path, "nothing to resume from", "train without --resume")
+        raise BadFile(path, "nothing to resume from", "train anew, without resume")
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         same = saved.pop(_DATA) == data
         if same:
             state.load_state_dict(saved)
     except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        raise BadFile(path, "damaged, or of another configuration", "train without --resume") from error
+        raise BadFile(path, "damaged, or of another configuration", "train anew, without resume") from error
     if not same:
         raise BadFile(path, "the run was started with other showers", "resume with the same file, or train anew")

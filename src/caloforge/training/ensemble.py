@@ -112,7 +112,11 @@ def load_ensemble(name: str | Path) -> Ensemble:
     unfinished = [k for k in range(1, wanted + 1) if not _finished(_member(folder, k))]
     if unfinished:
         numbers = ", ".join(map(str, unfinished))
-        raise BadFile(folder, f"of {wanted} members these are not finished: {numbers}", "train it on with --resume")
+        raise BadFile(
+            folder,
+            f"of {wanted} members these are not finished: {numbers}",
+            "train it on with resume=True, or --resume",
+        )
     return Ensemble(tuple(load_run(_member(folder, k)) for k in range(1, wanted + 1)), "ensemble")
 
 
@@ -202,9 +206,15 @@ def train_ensemble(
 def _prepare(folder: Path, members: int, resume: bool) -> None:
     if folder.exists() and any(folder.iterdir()):
         if not resume:
-            raise BadValue("output folder", str(folder), "it is not empty; give another, or --resume the run in it")
+            raise BadValue(
+                "output folder",
+                str(folder),
+                "it is not empty; give another, or resume=True, or --resume, to go on with its run",
+            )
         if not (folder / "members").is_dir():
-            raise BadFile(folder, "not the folder of an ensemble", "resume it without --members, or give another")
+            raise BadFile(
+                folder, "not the folder of an ensemble", "resume it as one model, without members, or give another"
+            )
         if members < _wanted(folder):
             raise BadValue(
                 "members", members, f"the ensemble in {folder} has {_wanted(folder)}; ask for as many or more"

@@ -73,7 +73,11 @@ def _prepare_folder(folder: Path, config_yaml: str, resume: bool) -> None:
     if resume and config.is_file() and config.read_text() != config_yaml:
         raise BadFile(config, "the run was started with another configuration", "resume with the same one")
     if not resume and folder.exists() and any(folder.iterdir()):
-        raise BadValue("output folder", str(folder), "it is not empty; give another, or --resume the run in it")
+        raise BadValue(
+            "output folder",
+            str(folder),
+            "it is not empty; give another, or resume=True, or --resume, to go on with its run",
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         config.write_text(config_yaml)
@@ -165,7 +169,7 @@ def train_run(
                 save_state(folder, state, data_digest)
             if stop.is_set():
                 raise TrainingInterrupted(
-                    f"stopped at step {state.step}; its state is saved in {folder}: --resume goes on"
+                    f"stopped at step {state.step}; its state is saved in {folder}: resume=True, or --resume, goes on"
                 )
         if training.swag:
             save_state(folder, state, data_digest)
@@ -173,7 +177,9 @@ def train_run(
             def between(record: dict[str, float]) -> None:
                 report({"step": record["step"]})
                 if stop.is_set():
-                    raise TrainingInterrupted(f"stopped among the snapshots of SWAG; --resume {folder} takes them anew")
+                    raise TrainingInterrupted(
+                        f"stopped among the snapshots of SWAG; resume=True, or --resume, takes those of {folder} anew"
+                    )
 
             taken = snapshots(state, data["train"], training, seed, augment, balance, between)
             save_snapshots(folder, taken)

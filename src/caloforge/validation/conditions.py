@@ -37,7 +37,10 @@ _FLOAT32 = 1e-6  # relative; values closer than this are equal in float32
 PERPENDICULAR = 1e-4  # rad; below, the azimuth has no meaning
 FEWEST = 100
 _REPEATED = 0.01  # share of repeated showers from which on it is said
-_REMEDY = "generate at the truth's conditions (caloforge generate --like) or pass --allow-different-conditions"
+_REMEDY = (
+    "generate at the truth's conditions (like=..., or generate --like), or go on with allow_different_conditions=True, "
+    "or --allow-different-conditions"
+)
 
 
 @runtime_checkable

@@ -10,8 +10,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from caloforge.errors import UnknownName, UnwritablePath
-from caloforge.files import finite_json, require_writable, write_files
+from caloforge.data.unseen import left_out_sentences
+from caloforge.errors import NotMeasured, UnknownName, UnwritablePath
+from caloforge.files import finite_json, require_new, require_writable, write_files
 from caloforge.metrics.measured import Measured
 from caloforge.reporting.document import counted
 from caloforge.reporting.markup import listing, page
@@ -27,6 +28,7 @@ from caloforge.validation.numbers import numbers
 from caloforge.validation.verdict import Speed, headline, paragraph
 
 SCHEMA = 3
+_OF_CLASSIFIERS = ("auc", "jsd")  # metrics
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +71,13 @@ class Report:
         """A number by its key or the key's text form, ``auc/high`` or ``ks/response @ energy bin: 1–5 GeV``.
 
         Raises:
-            UnknownName: nothing was measured there.
+            UnknownName: there is no such number.
+            NotMeasured: it is that of a classifier, and ``quick`` has left these out.
         """
         wanted = Key.parse(key) if isinstance(key, str) else key
         if wanted not in self.evidence:
+            if wanted.metric in _OF_CLASSIFIERS and not any(k.metric == wanted.metric for k in self.evidence):
+                raise NotMeasured(wanted.text, "quick leaves the classifiers out; validate without it")
             alike = [k.text for k in self.evidence if k.metric == wanted.metric and k.place == ALL_SHOWERS]
             raise UnknownName("number of the report", wanted.text, alike or {k.metric for k in self.evidence})
         return self.evidence[wanted].measured
@@ -96,9 +101,15 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """The numbers in plain words; one line for each where there are several."""
+        """The numbers in plain words, one line for each sample where there are several; and what was left out."""
+        truth = self.provenance.get("truth")
+        count = truth.get("left_out", 0) if isinstance(truth, Mapping) else 0
+        left_out = [f"{sentence}." for sentence in left_out_sentences(count)]
         if self.several:
-            return "\n".join(f"{model.name}: {model.headline}" for model in self.several)
+            return "\n".join([*(f"{model.name}: {model.headline}" for model in self.several), *left_out])
+        return " ".join([self._in_words(), *left_out])
+
+    def _in_words(self) -> str:
         return paragraph(self.checklist, self.findings, self.evidence, self.cautions, self.speed)
 
     @property
@@ -174,7 +185,11 @@ class Report:
         return _page(self, images)
 
     def write(
-        self, folder: str | Path, pdf: bool = True, progress: Callable[[float, str], None] = lambda done, text: None
+        self,
+        folder: str | Path,
+        pdf: bool = True,
+        progress: Callable[[float, str], None] = lambda done, text: None,
+        overwrite: bool = False,
     ) -> Path:
         """Write ``report.json``, ``report.html`` and ``plots/`` into the folder; each appears only when complete.
 
@@ -182,11 +197,13 @@ class Report:
             folder: made if it is not there.
             pdf: each plot as PDF beside its PNG; costs about as much time again.
             progress: called with the share of the plots drawn and the name of the next.
+            overwrite: replace a report that the folder holds.
 
         Raises:
-            UnwritablePath: the folder cannot be made or written.
+            UnwritablePath: the folder holds a report and ``overwrite`` is off, or it cannot be made or written.
         """
         folder = Path(folder)
+        require_new(folder / "report.json", overwrite)
         require_writable(folder)
         files = {}
         for i, plot in enumerate(self.plots):

@@ -56,7 +56,9 @@ class Recalibration:
         if observable in factors:
             return factors[observable]
         measured = ", ".join(factors)
-        raise BadValue("--recalibration", observable, f"this observable has no factor; those that have: {measured}")
+        raise BadValue(
+            "observable to recalibrate", observable, f"this observable has no factor; those that have: {measured}"
+        )
 
     def by_observable(self) -> dict[str, float]:
         """The factor of every observable that was measured."""

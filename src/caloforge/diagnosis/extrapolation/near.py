@@ -46,7 +46,7 @@ def showers_near(run: Run, sources: Mapping[str, Source], energy: float) -> Show
 
 def _remedy(sources: Mapping[str, Source], energy: float, ends: list[float]) -> str:
     has = f"{', '.join(sources)} holds {format_energy(min(ends))} to {format_energy(max(ends))}"
-    return f"{has}; give a file with --truth that caloforge simulate --energy {format_energy(energy)} makes"
+    return f"{has}; give a file that `caloforge simulate --energy {format_energy(energy)}` makes"
 
 
 def _require_known(condition: ConditionEncoder, showers: Showers) -> None:

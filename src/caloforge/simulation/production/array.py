@@ -113,7 +113,8 @@ def simulate_task(
         facts = request.facts
         shards = request.shards(folder, size, facts)
         if part.count > len(shards):
-            raise BadValue("shard", f"{part.index}/{part.count}", f"there are only {len(shards)}; give --shard-size")
+            remedy = f"there are only {len(shards)}; give a smaller shard_size (--shard-size)"
+            raise BadValue("shard", f"{part.index}/{part.count}", remedy)
         _write_manifest(folder, shards, facts | {"command": command, "mantissa_bits": mantissa_bits})
         complete(shards[part.index - 1 :: part.count], workers, progress)
         return _status(folder / f"{shards[0].label}.json")

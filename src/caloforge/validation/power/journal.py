@@ -37,7 +37,10 @@ class Journal:
             self.trials = self._read(subject)
             return
         if path.exists() and not overwrite:
-            raise UnwritablePath(path, "the file exists (--resume goes on with it, --overwrite begins anew)")
+            raise UnwritablePath(
+                path,
+                "the file exists (resume=True, or --resume, goes on; overwrite=True, or --overwrite, begins anew)",
+            )
         self._write("w", subject)
 
     def keep(self, key: TrialKey, scores: Scores) -> None:
@@ -68,10 +71,16 @@ class Journal:
             first, *lines = map(json.loads, complete.splitlines())
             trials = {TrialKey(t["spoil"], t["size"], t["number"]): t["scores"] for t in lines}
         except (ValueError, KeyError, TypeError) as error:
-            raise BadFile(self.path, "it holds no trials of a study", "--overwrite begins anew") from error
+            raise BadFile(
+                self.path, "it holds no trials of a study", "overwrite=True, or --overwrite, begins anew"
+            ) from error
         different = [name for name in subject if first.get(name) != json.loads(json.dumps(subject[name]))]
         if different:
-            raise BadFile(self.path, f"its trials have another {', '.join(different)}", "--overwrite begins anew")
+            raise BadFile(
+                self.path,
+                f"its trials have another {', '.join(different)}",
+                "overwrite=True, or --overwrite, begins anew",
+            )
         if complete != text:
             self.path.write_text(complete)
         return trials
