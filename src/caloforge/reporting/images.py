@@ -1,8 +1,8 @@
 """Pictures of showers on their mesh: mean images with their ratios, and single showers side by side."""
 
-__all__ = ["draw_across", "draw_side", "paired_showers", "scored_showers", "side_views", "single_showers"]
+__all__ = ["beside_truth", "draw_across", "draw_side", "paired_showers", "side_views", "single_showers"]
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -134,19 +134,19 @@ def single_showers(truth: Showers, generated: Showers, shown: int = 4) -> Figure
     return paired_showers(truth[np.array(first)], generated[np.array(second)], [above, below])
 
 
-def scored_showers(truth: Showers, generated: Showers, scores: Float[Array, " s"]) -> Figure:
-    """These generated showers from the side, titled by their scores, each under the true one of nearest energy.
+def beside_truth(truth: Showers, generated: Showers, notes: Sequence[str]) -> Figure:
+    """These generated showers from the side, titled by energy and a note, each under the true one of nearest energy.
 
     Args:
         truth: showers of the reference.
         generated: the showers to show, on the same mesh.
-        scores: of each of them.
+        notes: a word or two on each of them.
     """
     log_truth, taken = np.log(truth.incident_energy.astype(float)), list[int]()
     for energy in generated.incident_energy.astype(float):
         taken.append(_nearest(log_truth, np.log(energy), taken))
     above = [f"Geant4, {_energy(truth, i)}" for i in taken]
-    below = [f"{_energy(generated, i)}, score {score:.2f}" for i, score in enumerate(scores)]
+    below = [f"{_energy(generated, i)}, {note}" for i, note in enumerate(notes)]
     return paired_showers(truth[np.array(taken)], generated, [above, below])
 
 

@@ -6,7 +6,7 @@ float32. The subset is drawn by reservoir sampling (Vitter, ACM Trans. Math. Sof
 file has the same chance to be in it.
 """
 
-__all__ = ["Sample", "read_sample", "cell_edges"]
+__all__ = ["Sample", "cell_edges", "read_rows", "read_sample"]
 
 import itertools
 from collections.abc import Callable, Mapping
@@ -185,6 +185,29 @@ def read_sample(
         cells=cells,
         cell_rows=rows,
     )
+
+
+def read_rows(source: Source, rows: Int[Array, " r"], like: Sample, threshold: float = 0.0) -> Showers:
+    """Some showers of a source with their cells, in the order of ``rows``.
+
+    Args:
+        source: that ``like`` was read from; read again only as far as it must be.
+        rows: which showers.
+        like: what was kept of the source, the mesh and perhaps the showers themselves.
+        threshold: of cells, MeV, as ``like`` was read.
+    """
+    if np.isin(rows, like.cell_rows).all():
+        order = np.argsort(like.cell_rows)
+        return like.cells[order[np.searchsorted(like.cell_rows, rows, sorter=order)]]
+    parts: list[Showers] = []
+    start = 0
+    for batch in source.batches(_BATCH):
+        inside = (rows >= start) & (rows < start + len(batch))
+        parts.append(replace(batch[np.sort(rows[inside]) - start], binning=like.binning).above(threshold))
+        start += len(batch)
+        if start > rows.max():
+            break
+    return Showers.concatenate([part for part in parts if len(part)])[np.argsort(np.argsort(rows))]
 
 
 def _join(tables: list[dict[str, Array]], name: str) -> Array:

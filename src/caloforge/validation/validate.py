@@ -10,6 +10,7 @@ from caloforge import __version__
 from caloforge.classifiers.features import Features, high
 from caloforge.classifiers.posterior import log_posterior
 from caloforge.classifiers.protocol import CALOCHALLENGE, STANDARD, Protocol
+from caloforge.data.showers import Showers
 from caloforge.data.source import Source
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import require_one_mesh
@@ -23,7 +24,7 @@ from caloforge.validation.figures.lineup import Lineup
 from caloforge.validation.figures.sections import draw
 from caloforge.validation.judgement import judge, require_known
 from caloforge.validation.report import Report
-from caloforge.validation.sample import Sample, read_sample
+from caloforge.validation.sample import Sample, read_rows, read_sample
 
 _CELLS = 33_000_000  # cells of one sample that the fast classifiers look at
 _FEWEST_KEPT = 500
@@ -83,6 +84,7 @@ def validate(
     models: list[Report] = []
     samples: dict[str, Sample] = {}
     features: dict[str, Features] = {}
+    freaks: dict[str, Showers] = {}
     for i, (name, source) in enumerate(sources.items()):
         start = share * (i + 1)
         progress(start, f"reading {name}")
@@ -95,12 +97,14 @@ def validate(
         findings = judge(asked, evidence.values(), (len(reference), len(sample)), len(judged) < len(OBSERVABLES))
         models.append(Report(name, asked, evidence, findings, details, cautions=(*cautions, *origins)))
         samples[name] = sample
+        if details.freaks is not None and len(details.freaks):
+            freaks[name] = read_rows(source, details.freaks.rows, sample, threshold)
         features[name] = _features(sample, judged)
     progress(0.98, "telling models apart")
     posterior = log_posterior(_features(reference, judged), features, seed) if len(models) > 1 and not quick else {}
     progress(1.0, "done")
     energies = [s.incident_energy for s in (reference, next(iter(samples.values())))]
-    lineup = Lineup(reference, samples, energy_edges(energies[0], energies[1]))
+    lineup = Lineup(reference, samples, energy_edges(energies[0], energies[1]), freaks)
     whole = models[0] if len(models) == 1 else Report("", asked, several=tuple(models), posterior=posterior)
     return replace(
         whole,

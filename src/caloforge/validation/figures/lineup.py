@@ -3,12 +3,13 @@
 __all__ = ["Lineup"]
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray as Array
 
+from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning
 from caloforge.metrics.bins import energy_label
 from caloforge.reporting.style import plain_label
@@ -24,11 +25,13 @@ class Lineup:
         truth: of full simulation.
         generated: name for the legend -> sample, in the order of their colours.
         energy_edges: of the bins of incident energy, MeV.
+        freaks: of generated samples by name, the showers outside the truth, the oddest first.
     """
 
     truth: Sample
     generated: Mapping[str, Sample]
     energy_edges: Float[Array, " e"]
+    freaks: Mapping[str, Showers] = field(default_factory=dict)
 
     @property
     def binning(self) -> Binning:
@@ -44,6 +47,11 @@ class Lineup:
     def names(self) -> Sequence[str]:
         """What the legend calls the samples."""
         return ("Geant4", *map(plain_label, self.generated))
+
+    @property
+    def means(self) -> Sequence[Float[Array, " V"]]:
+        """Mean energy of each cell of each sample, without its freaks."""
+        return (self.truth.mean_cells, *(_without(s, self.freaks.get(name)) for name, s in self.generated.items()))
 
     def energy_bins(self, most: int) -> list[tuple[str, list[Bool[Array, " _"]]]]:
         """At most so many of the energy bins, evenly spaced: label, and which showers of each sample are in it.
@@ -65,3 +73,12 @@ class Lineup:
         if len(energies) == 1:
             return f"{energies[0] / GeV:.4g} GeV"
         return energy_label(*self.energy_edges[i : i + 2])
+
+
+def _without(sample: Sample, freaks: Showers | None) -> Float[Array, " V"]:
+    """Mean cells of the showers that are no freaks; no number is below zero by rounding."""
+    if freaks is None or len(freaks) == len(sample):
+        return sample.mean_cells
+    total = sample.mean_cells * len(sample) - freaks.energy.sum(axis=0, dtype=np.float64)
+    left = np.where(total > 1e-9 * total.max(), total, 0)
+    return left / (len(sample) - len(freaks))

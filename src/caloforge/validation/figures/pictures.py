@@ -1,6 +1,6 @@
-"""Which showers are shown: the mean, some at random, and those that a classifier finds best and worst."""
+"""Which showers are shown: the mean, some at random, freaks, and those that a classifier finds best and worst."""
 
-__all__ = ["pictures", "mean_images"]
+__all__ = ["freak_pictures", "mean_images", "pictures"]
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -38,7 +38,7 @@ def pictures(lineup: Lineup, models: Sequence[Report]) -> Iterator[Plot]:
         "mean_images",
         "Mean shower",
         "Mean energy per shower from the side, and across the layer that holds most of it; ratios to Geant4. Radii are "
-        "negative below the axis.",
+        f"negative below the axis.{_left_out(lineup)}",
         partial(mean_images, lineup),
     )
     for i, model in enumerate(models):
@@ -73,7 +73,36 @@ def _scored(lineup: Lineup, name: str, scores: Float[Array, " s"], sign: int) ->
     """Showers of lowest (``sign`` 1) or highest score; those without one are never chosen."""
     chosen = np.argsort(np.where(np.isnan(scores), np.inf, sign * scores))[:_SHOWN]
     cells = lineup.generated[name].cells[chosen]
-    return images.scored_showers(lineup.truth.cells, cells, expit(scores[chosen]))
+    notes = [f"score {score:.2f}" for score in expit(scores[chosen])]
+    return images.beside_truth(lineup.truth.cells, cells, notes)
+
+
+def _left_out(lineup: Lineup) -> str:
+    """How many freaks the means do without: each could outweigh all other showers in a faint cell."""
+    counts = [f"{len(freaks)} of {name}" for name, freaks in lineup.freaks.items() if len(freaks)]
+    return f" Freak showers are left out: {', '.join(counts)}." if counts else ""
+
+
+def freak_pictures(lineup: Lineup) -> Iterator[Plot]:
+    """The oddest freaks of each sample that has some.
+
+    Args:
+        lineup: truth and generated samples, with freaks.
+    """
+    for i, name in enumerate(lineup.generated):
+        numbered, of = (f"_{i + 1}", f": {name}") if len(lineup.generated) > 1 else ("", "")
+        if len(lineup.freaks.get(name, ())):
+            yield Plot(
+                f"freaks{numbered}",
+                f"The oddest freaks{of}",
+                f"Below; above, showers of Geant4 at nearly the same energy. {_SIDE}",
+                partial(_freaks, lineup, name),
+            )
+
+
+def _freaks(lineup: Lineup, name: str) -> Figure:
+    shown = lineup.freaks[name][:_SHOWN]
+    return images.beside_truth(lineup.truth.cells, shown, ["freak"] * len(shown))
 
 
 def mean_images(lineup: Lineup) -> Figure:
@@ -86,8 +115,8 @@ def mean_images(lineup: Lineup) -> Figure:
     """
     binning, samples = lineup.binning, lineup.samples
     hottest = int(lineup.truth.mean_layer_energy.argmax())
-    side = [patches_from_side(binning, s.mean_cells) for s in samples]
-    across = [patches_across(binning, hottest, s.mean_cells) for s in samples]
+    side = [patches_from_side(binning, mean) for mean in lineup.means]
+    across = [patches_across(binning, hottest, mean) for mean in lineup.means]
     shown = 2 if len(samples) == 2 else 1
     titles = [*lineup.names[:shown], *(f"{name} / Geant4" for name in lineup.names[1:])]
     with figure(3.9 * len(titles) + 0.6, 7.4) as fig:

@@ -22,10 +22,11 @@ from caloforge.validation.figures import laws as physics_plots
 from caloforge.validation.figures import matrices
 from caloforge.validation.figures.lineup import Lineup
 from caloforge.validation.figures.observables import SHOWN_BINS, draw_observable
-from caloforge.validation.figures.pictures import pictures
+from caloforge.validation.figures.pictures import freak_pictures, pictures
 from caloforge.validation.figures.radar import radar
 from caloforge.validation.figures.response import draw_response
 from caloforge.validation.key import Key
+from caloforge.validation.outside import freaks_text
 from caloforge.validation.report import Report
 from caloforge.validation.spokes import spokes
 
@@ -52,6 +53,7 @@ def draw(lineup: Lineup, models: Sequence[Report], posterior: Mapping[str, Measu
         _glance(models, posterior),
         Section("Energy measurement", _laws_tables(models), tuple(_energy(models))),
         Section("Where the differences are", _culprits(models), tuple(_differences(lineup, models))),
+        Section("Freak showers", _freaks(models, lineup), tuple(freak_pictures(lineup))),
         Section("Observables", paragraphs(_GALLERY), tuple(_observables(lineup, models)), gallery=True),
         Section("Correlations", plots=tuple(_correlations(lineup))),
         Section("Pictures of showers", plots=tuple(pictures(lineup, models))),
@@ -69,6 +71,11 @@ def _culprits(models: Sequence[Report]) -> Markup:
         for m in models
         if m.details
     )
+
+
+def _freaks(models: Sequence[Report], lineup: Lineup) -> Markup:
+    named = [(m.details.freaks, m.name if len(models) > 1 else "") for m in models if m.details]
+    return Markup().join(freaks_text(freaks, lineup.binning, name) for freaks, name in named)
 
 
 def _glance(models: Sequence[Report], posterior: Mapping[str, Measured]) -> Section:
