@@ -37,7 +37,6 @@ from caloforge.metrics.measured import Measured, standard_error
 Progress = Callable[[float, str], None]
 
 FAST = ClassifierSettings()
-_TOGETHER = np.sqrt(2)  # folds that rise and fall together
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,9 +121,7 @@ class Classified:
 def cross_validate(training: ClassifierTraining) -> Run:
     """Each fold scored by a network trained on the others, of which 15 % decide when to stop.
 
-    The AUC is the mean over folds, its error the larger of Hanley and McNeil's and the spread of the folds, times the
-    root of two: every shower trains the judges of the others, so where there is nothing to learn the folds' areas are
-    correlated by 1/(K - 1), which doubles the variance of their mean for any number K of them.
+    The AUC is the mean over folds, its error the larger of Hanley and McNeil's and the spread of the folds.
 
     Args:
         training: two classes, folds and settings.
@@ -137,7 +134,7 @@ def cross_validate(training: ClassifierTraining) -> Run:
         [auc(scores[(folds == k) & (labels == 0)], scores[(folds == k) & (labels == 1)]) for k in range(n)]
     )
     area = float(areas.mean())
-    error = _TOGETHER * max(auc_error(area, *np.bincount(labels).tolist()), standard_error(areas))
+    error = max(auc_error(area, *np.bincount(labels).tolist()), standard_error(areas))
     return Run((area, error), _divergence(scores, labels, folds), scores, tuple(held_out))
 
 

@@ -1,8 +1,8 @@
 r"""Protocols: which classifiers judge a sample, on which inputs, trained and evaluated how.
 
-``standard`` cross-validates boosted trees on the observables and a network on the cells: strong on a few thousand
-showers. ``perceptron`` has a small perceptron for each of *high*, *low* and *low-normed*, as many papers do.
-``calochallenge`` is that of the CaloChallenge (arXiv:2410.21611): three hidden layers of 2048 units with LeakyReLU,
+``standard`` cross-validates boosted trees on the observables and a network on the cells that knows the mesh: strong on
+a few thousand showers. ``perceptron`` has a small perceptron for each of *high*, *low* and *low-normed*, as many papers
+do. ``calochallenge`` is that of the CaloChallenge (arXiv:2410.21611): three hidden layers of 2048 units with LeakyReLU,
 binary cross-entropy, Adam with :math:`2\cdot10^{-4}`, 50 epochs, batches of 1000; 60 % of the showers to train, 20 %
 to test (the epoch with the best accuracy, isotonic calibration with probabilities in :math:`[10^{-6}, 1 - 10^{-6}]`),
 20 % to validate (AUC and divergence, from calibrated scores); inputs *high*, *low*, *low-normed*, and a 3-D ResNet on
@@ -24,8 +24,10 @@ from caloforge.classifiers import features
 from caloforge.classifiers.auc import FAST, Classified, Fold, Procedure, Progress, Run, classify, cross_validate
 from caloforge.classifiers.calibration import Calibration, information
 from caloforge.classifiers.features import Features, Table
+from caloforge.classifiers.mesh_network import mesh_sums
 from caloforge.classifiers.network import Build, ClassifierSettings, ClassifierTraining, perceptron, predict
 from caloforge.classifiers.resnet import ResNet, mesh_shape
+from caloforge.classifiers.ridge import ridge
 from caloforge.classifiers.roc import auc, auc_error
 from caloforge.classifiers.trees import boosted_trees
 from caloforge.data.showers import Showers
@@ -166,8 +168,6 @@ def _resnet(binning: Binning) -> Build:
     return build
 
 
-_CELLS = Input("a perceptron on the cells", lambda showers, table: features.low(showers))
-
 STANDARD = Protocol(
     "standard",
     {
@@ -176,7 +176,9 @@ STANDARD = Protocol(
             lambda showers, table: features.high(table, showers.incident_energy),
             procedure=boosted_trees,
         ),
-        "low": _CELLS,
+        "low": Input(
+            "a network on the cells and their neighbours", lambda showers, table: mesh_sums(showers), procedure=ridge
+        ),
     },
 )
 
@@ -186,7 +188,7 @@ PERCEPTRON = Protocol(
         "high": Input(
             "a perceptron on {n} observables", lambda showers, table: features.high(table, showers.incident_energy)
         ),
-        "low": _CELLS,
+        "low": Input("a perceptron on the cells", lambda showers, table: features.low(showers)),
         "low_normed": Input(
             "a perceptron on the cells within layers", lambda showers, table: features.low_normed(showers)
         ),
