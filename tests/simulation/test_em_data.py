@@ -350,5 +350,5 @@ def test_every_element_loads(cache: Path) -> None:
     """One run with all elements Z = 1..98; a G4Exception or an abort of the process would show."""
     needs_geant4()
     result = calculate(",".join(ELEMENTS), find_data(cache))
-    assert len(result) == 98
+    assert set(ELEMENTS) <= set(result)
     assert all(min(values["photons"]) > 0.01 and min(values["eBrem"]) > 0 for values in result.values())
