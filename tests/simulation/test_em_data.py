@@ -350,5 +350,4 @@ def test_every_element_loads(cache: Path) -> None:
     """One run with all elements Z = 1..98; a G4Exception or an abort of the process would show."""
     needs_geant4()
     result = calculate(",".join(ELEMENTS), find_data(cache))
-    assert set(ELEMENTS) <= set(result)
-    assert all(min(values["photons"]) > 0.01 and min(values["eBrem"]) > 0 for values in result.values())
+    assert all(min(result[name]["photons"]) > 0.01 and min(result[name]["eBrem"]) > 0 for name in ELEMENTS)
