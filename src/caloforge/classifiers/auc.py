@@ -27,7 +27,7 @@ from numpy import ndarray as Array
 from torch import nn
 
 from caloforge.classifiers.calibration import Calibration, information
-from caloforge.classifiers.cross_fit import cross_fit
+from caloforge.classifiers.cross_fit import cross_fit, error_of_mean
 from caloforge.classifiers.data import ClassifierData, draw, halves
 from caloforge.classifiers.features import Features
 from caloforge.classifiers.network import Build, ClassifierSettings, ClassifierTraining, perceptron, threads
@@ -121,7 +121,8 @@ class Classified:
 def cross_validate(training: ClassifierTraining) -> Run:
     """Each fold scored by a network trained on the others, of which 15 % decide when to stop.
 
-    The AUC is the mean over folds, its error the larger of Hanley and McNeil's and the spread of the folds.
+    The AUC is the mean over folds. Its error and that of the divergence know that the folds share showers:
+    `caloforge.classifiers.cross_fit.error_of_mean` of Hanley and McNeil's, and of that of a mean.
 
     Args:
         training: two classes, folds and settings.
@@ -134,7 +135,7 @@ def cross_validate(training: ClassifierTraining) -> Run:
         [auc(scores[(folds == k) & (labels == 0)], scores[(folds == k) & (labels == 1)]) for k in range(n)]
     )
     area = float(areas.mean())
-    error = max(auc_error(area, *np.bincount(labels).tolist()), standard_error(areas))
+    error = error_of_mean(auc_error(area, *np.bincount(labels).tolist()), areas)
     return Run((area, error), _divergence(scores, labels, folds), scores, tuple(held_out))
 
 
@@ -146,7 +147,7 @@ def _divergence(scores: Float[Array, " N"], labels: Int[Array, " N"], folds: Int
         calibration = Calibration.fit(scores[~here], labels[~here], smooth=True)
         bits[here] = information(calibration(scores[here]), labels[here])
     per_fold = np.array([bits[folds == k].mean() for k in np.unique(folds)])
-    return float(bits.mean()), max(standard_error(bits), standard_error(per_fold))
+    return float(bits.mean()), error_of_mean(standard_error(bits), per_fold)
 
 
 def classify(

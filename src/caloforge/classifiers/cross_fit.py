@@ -1,6 +1,17 @@
-"""Cross-validation: a network for each fold, trained on the others, and its scores of the fold that it never saw."""
+r"""Cross-validation: a network for each fold, trained on the others, and its scores of the fold that it never saw.
 
-__all__ = ["cross_fit"]
+A mean over folds is less sure than a mean over so many showers: each shower is judged in one fold and judges in all
+others. Take a linear classifier, with :math:`d_k` the difference of the classes' means in fold k: it scores fold k
+along :math:`\sum_{j \ne k} d_j`, and so the mean over folds is
+
+.. math:: \sum_k d_k \cdot \sum_{j \ne k} d_j = 2 \sum_{k < j} d_k \cdot d_j .
+
+Each pair of folds enters twice with the same value. Where nothing differs (:math:`\langle d_k \rangle = 0`) the pairs
+are uncorrelated, and the variance is **twice** that of as many showers judged by a classifier from elsewhere, however
+many folds there are. Where the classes are far apart it is once that.
+"""
+
+__all__ = ["cross_fit", "error_of_mean"]
 
 import numpy as np
 from jaxtyping import Float
@@ -10,6 +21,7 @@ from torch import nn
 from caloforge.classifiers.network import ClassifierTraining, predict
 from caloforge.rng import stream
 
+_SHARED = np.sqrt(2)  # see the module
 _STOP = 0.15  # of the showers of the other folds decide when to stop
 
 
@@ -31,3 +43,20 @@ def cross_fit(training: ClassifierTraining, stop: str = "stop") -> tuple[tuple[n
         index = np.flatnonzero(folds == k)
         scores[index] = predict(networks[-1], training.classes, index)[:, 0]
     return tuple(networks), scores
+
+
+def error_of_mean(of_showers: float, values: Float[Array, " K"]) -> float:
+    r"""Standard error of a mean over folds, whose classifiers share showers.
+
+    The larger of :math:`\sqrt2` times that of as many independent showers (see the module; up to :math:`\sqrt2` too large
+    where the classes are far apart) and, for what training adds, :math:`\sqrt{1/K + 1/(K - 1)}` times the spread of
+    the folds: a fold is 1/(K - 1) of the showers that train its classifier.
+
+    Args:
+        of_showers: standard error if the classifier came from elsewhere.
+        values: of each fold.
+
+    Source: Nadeau and Bengio, Machine Learning 52 (2003) 239, for the spread.
+    """
+    k = len(values)
+    return float(max(_SHARED * of_showers, np.sqrt(1 / k + 1 / (k - 1)) * values.std(ddof=1)))
