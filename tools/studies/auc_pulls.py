@@ -28,8 +28,9 @@ def sets(n: int, size: int, pairs: int) -> Iterator[np.ndarray]:
         yield order[2 * size * (number % each) :][: 2 * size]
 
 
-def pulls(protocol: str, name: str, showers: Showers, table: Table, size: int, pairs: int) -> np.ndarray:
+def pulls(classifier: str, showers: Showers, table: Table, size: int, pairs: int) -> np.ndarray:
     """AUC and its error for each pair."""
+    protocol, name = classifier.split("/")
     given = PROTOCOLS[protocol].inputs[name]
     features, results = given.features(showers, table), []
     for number, rows in enumerate(sets(len(showers), size, pairs)):
@@ -53,7 +54,7 @@ def main() -> None:
     table = tabulate(showers)
     print("| classifier | pairs | mean AUC | width of the pulls |\n|---|---|---|---|")
     for classifier in options.classifiers:
-        results = pulls(*classifier.split("/"), showers, table, options.showers, options.pairs)
+        results = pulls(classifier, showers, table, options.showers, options.pairs)
         pull, n = (results[:, 0] - 0.5) / results[:, 1], len(results)
         mean = f"{results[:, 0].mean():.4f} +- {results[:, 0].std(ddof=1) / n**0.5:.4f}"
         width = np.sqrt(np.mean(pull**2))

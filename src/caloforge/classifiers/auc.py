@@ -18,16 +18,16 @@ __all__ = [
     "cross_validate",
 ]
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray as Array
 from torch import nn
 
 from caloforge.classifiers.calibration import Calibration, information
-from caloforge.classifiers.cross_fit import cross_fit, error_of_mean
+from caloforge.classifiers.cross_fit import cross_fit, error_of_mean, shared_error
 from caloforge.classifiers.data import ClassifierData, draw, halves
 from caloforge.classifiers.features import Features
 from caloforge.classifiers.network import Build, ClassifierSettings, ClassifierTraining, perceptron, threads
@@ -37,6 +37,7 @@ from caloforge.metrics.measured import Measured, standard_error
 Progress = Callable[[float, str], None]
 
 FAST = ClassifierSettings()
+_FEWEST = 10  # showers of a class that have an AUC with an error
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +101,8 @@ class Classified:
         floor_size: showers of each class in truth against truth.
         folds: the networks, for the importance of their inputs.
         words: what the classifier is and sees.
+        floor_scores: of the showers of the truth where one half is told from the other; NaN where one was left out.
+        floor_folds: the networks of truth against truth; the second half is in the place of generated showers.
     """
 
     auc: Measured
@@ -110,6 +113,22 @@ class Classified:
     floor_size: int
     folds: tuple[Fold, ...]
     words: str = ""
+    floor_scores: Float[Array, " n"] = field(default_factory=lambda: np.zeros(0))
+    floor_folds: tuple[Fold, ...] = ()
+
+    def area(self, truth: Bool[Array, " n"], generated: Bool[Array, " m"]) -> Measured | None:
+        """AUC of some showers, from the scores that they have, and of the same true showers in truth against truth.
+
+        The mean over folds, each with the weight of its pairs of showers: scores of different networks do not compare.
+        None where either has fewer than ten showers of a class.
+
+        Args:
+            truth: which true showers.
+            generated: which generated ones.
+        """
+        found = _area(self.folds, (self.scores_truth, self.scores_generated), (truth, generated), self.size)
+        floor = _area(self.floor_folds, (self.floor_scores, self.floor_scores), (truth, truth), self.floor_size)
+        return None if found is None or floor is None else Measured(*found, *floor)
 
     @property
     def ranking(self) -> Int[Array, " _"]:
@@ -189,8 +208,36 @@ def classify(
             ClassifierTraining(*same, seed, settings, build, lambda done: progress((1 + done) / 2, "floor"))
         )
     scores = np.full(len(truth), np.nan), np.full(len(generated), np.nan)
+    of_floor = np.full(len(truth), np.nan)
     for label in (0, 1):
         scores[label][sample[0].rows[label]] = run.scores[sample[0].labels == label]
+        of_floor[same[0].rows[label]] = floor.scores[same[0].labels == label]
     return Classified(
-        Measured(*run.auc, *floor.auc), Measured(*run.jsd, *floor.jsd), *scores, size, floor_size, run.folds
+        Measured(*run.auc, *floor.auc),
+        Measured(*run.jsd, *floor.jsd),
+        *scores,
+        size,
+        floor_size,
+        run.folds,
+        floor_scores=of_floor,
+        floor_folds=floor.folds,
     )
+
+
+def _area(
+    folds: Sequence[Fold], scores: tuple[Array, Array], chosen: tuple[Array, Array], size: int
+) -> tuple[float, float] | None:
+    """AUC of the chosen showers and its error; ``size`` showers of each class took part in all."""
+    parts = [
+        [s[rows[of[rows]]] for s, rows, of in zip(scores, (fold.truth, fold.generated), chosen, strict=True)]
+        for fold in folds
+    ]
+    n, m = (sum(len(part[i]) for part in parts) for i in (0, 1))
+    if min(n, m) < _FEWEST:
+        return None
+    pairs = np.array([len(t) * len(g) for t, g in parts])
+    if not pairs.any():
+        return None
+    areas = [auc(*part) for part, count in zip(parts, pairs, strict=True) if count]
+    area, judges = float(np.average(areas, weights=pairs[pairs > 0])), len(folds) > 1
+    return area, shared_error(auc_error(area, n, m), (n + m) / (2 * size) if judges else 0.0)

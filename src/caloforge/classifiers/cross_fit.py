@@ -8,10 +8,11 @@ along :math:`\sum_{j \ne k} d_j`, and so the mean over folds is
 
 Each pair of folds enters twice with the same value. Where nothing differs (:math:`\langle d_k \rangle = 0`) the pairs
 are uncorrelated, and the variance is **twice** that of as many showers judged by a classifier from elsewhere, however
-many folds there are. Where the classes are far apart it is once that.
+many folds there are. Where the classes are far apart it is once that. Of a part of the showers, a share f of them all,
+the variance is 1 + f times: judges from outside the part come from elsewhere.
 """
 
-__all__ = ["cross_fit", "error_of_mean"]
+__all__ = ["cross_fit", "error_of_mean", "shared_error"]
 
 import numpy as np
 from jaxtyping import Float
@@ -21,7 +22,6 @@ from torch import nn
 from caloforge.classifiers.network import ClassifierTraining, predict
 from caloforge.rng import stream
 
-_SHARED = np.sqrt(2)  # see the module
 _STOP = 0.15  # of the showers of the other folds decide when to stop
 
 
@@ -45,12 +45,23 @@ def cross_fit(training: ClassifierTraining, stop: str = "stop") -> tuple[tuple[n
     return tuple(networks), scores
 
 
-def error_of_mean(of_showers: float, values: Float[Array, " K"]) -> float:
-    r"""Standard error of a mean over folds, whose classifiers share showers.
+def shared_error(of_showers: float, share: float = 1.0) -> float:
+    r"""Standard error of a mean over folds whose classifiers share showers, :math:`\sqrt{1 + f}` times the one given.
 
-    The larger of :math:`\sqrt2` times that of as many independent showers (see the module; up to :math:`\sqrt2` too large
-    where the classes are far apart) and, for what training adds, :math:`\sqrt{1/K + 1/(K - 1)}` times the spread of
-    the folds: a fold is 1/(K - 1) of the showers that train its classifier.
+    Exact for a linear classifier where nothing differs, too large where the classes are far apart; see the module.
+
+    Args:
+        of_showers: standard error if the classifier came from elsewhere.
+        share: f, of all showers that took part.
+    """
+    return float(np.sqrt(1 + share) * of_showers)
+
+
+def error_of_mean(of_showers: float, values: Float[Array, " K"]) -> float:
+    r"""Standard error of a mean over the folds of all showers.
+
+    The larger of `shared_error` and, for what training adds, :math:`\sqrt{1/K + 1/(K - 1)}` times the spread of the
+    folds: a fold is 1/(K - 1) of the showers that train its classifier.
 
     Args:
         of_showers: standard error if the classifier came from elsewhere.
@@ -59,4 +70,4 @@ def error_of_mean(of_showers: float, values: Float[Array, " K"]) -> float:
     Source: Nadeau and Bengio, Machine Learning 52 (2003) 239, for the spread.
     """
     k = len(values)
-    return float(max(_SHARED * of_showers, np.sqrt(1 / k + 1 / (k - 1)) * values.std(ddof=1)))
+    return float(max(shared_error(of_showers), np.sqrt(1 / k + 1 / (k - 1)) * values.std(ddof=1)))

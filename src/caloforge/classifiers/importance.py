@@ -67,6 +67,7 @@ def permutation_importance(
     seed: int,
     groups: Groups | None = None,
     repeats: int = 5,
+    most: int = 1000,
     n_threads: int | None = 1,
 ) -> tuple[Importance, ...]:
     """Importance of each group of inputs, the largest loss first; the mean over the networks.
@@ -79,12 +80,14 @@ def permutation_importance(
         groups: columns of each group; by default those of each observable (`Features.by_observable`).
             `Features.by_name` asks layer by layer.
         repeats: exchanges to average over.
+        most: showers of each class in each fold that are exchanged, at random.
         n_threads: of PyTorch; None: as it is set.
     """
     columns = groups or truth.by_observable()
     tables = (truth.values, generated.values)
+    folds = [_some(fold, most, stream(seed, "importance of", k)) for k, fold in enumerate(classified.folds)]
     with threads(n_threads):
-        parts = [_one_fold(fold, tables, columns, repeats, seed, k) for k, fold in enumerate(classified.folds)]
+        parts = [_one_fold(fold, tables, columns, repeats, seed, k) for k, fold in enumerate(folds)]
     losses, variances = (np.array([[p[name][i] for name in columns] for p in parts]) for i in (0, 1))
     errors = np.sqrt(variances.sum(axis=0)) / len(parts)
     importances = [
@@ -92,6 +95,12 @@ def permutation_importance(
         for name, loss, error in zip(columns, losses.mean(axis=0), errors, strict=True)
     ]
     return tuple(sorted(importances, key=lambda importance: -importance.loss_of_auc))
+
+
+def _some(fold: Fold, most: int, rng: np.random.Generator) -> Fold:
+    """At most so many showers of each class of a fold."""
+    truth, generated = (np.sort(rng.permutation(rows)[:most]) for rows in (fold.truth, fold.generated))
+    return Fold(fold.network, truth, generated)
 
 
 def _one_fold(

@@ -7,6 +7,8 @@ the energy per depth. Depths are in mm where the mesh knows them, else in ids of
 __all__ = [
     "START_SHARE",
     "LAST_LAYERS",
+    "response",
+    "total_energy",
     "layer_energy",
     "longitudinal_profile",
     "layer_ratio",
@@ -30,6 +32,24 @@ from caloforge.physics.sums import Sums
 
 START_SHARE = 0.05
 LAST_LAYERS = 0.1  # part of the layers
+
+
+def response(s: Sums) -> Float[Array, " N"]:
+    """Visible over incident energy.
+
+    Args:
+        s: N showers and their sums.
+    """
+    return s.total_energy / s.incident_energy
+
+
+def total_energy(s: Sums) -> Float[Array, " N"]:
+    """Energy in all cells, MeV.
+
+    Args:
+        s: N showers and their sums.
+    """
+    return s.total_energy
 
 
 def layer_energy(s: Sums) -> Float[Array, "N L"]:

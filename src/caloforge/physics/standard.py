@@ -8,13 +8,11 @@ __all__ = ["STANDARD"]
 from collections.abc import Callable
 from functools import partial
 
-from jaxtyping import Float
 from numpy import ndarray as Array
 
 from caloforge.physics import cells, lateral, longitudinal
 from caloforge.physics.axes import integer_edges, linear_edges, logarithmic_edges
 from caloforge.physics.definition import Observable
-from caloforge.physics.sums import Sums
 from caloforge.units import MeV
 
 _CHALLENGE = "CaloChallenge, arXiv:2410.21611"
@@ -41,27 +39,16 @@ def _in_layers(name: str, function: Callable[..., Array], coordinate: str, quant
     return Observable(name, partial(function, coordinate=coordinate), quantity, "mm", per="layer", source=_CHALLENGE)
 
 
-def response(s: Sums) -> Float[Array, " N"]:
-    """Visible over incident energy.
-
-    Args:
-        s: N showers and their sums.
-    """
-    return s.total_energy / s.incident_energy
-
-
-def total_energy(s: Sums) -> Float[Array, " N"]:
-    """Energy in all cells, MeV.
-
-    Args:
-        s: N showers and their sums.
-    """
-    return s.total_energy
-
-
 _ALL = (
-    Observable("response", response, rf"Response ${_TOTAL}/E_\mathrm{{inc}}$", source=_CHALLENGE),
-    Observable("total_energy", total_energy, f"Visible energy ${_TOTAL}$", "MeV", logarithmic_edges, source=_CHALLENGE),
+    Observable("response", longitudinal.response, rf"Response ${_TOTAL}/E_\mathrm{{inc}}$", source=_CHALLENGE),
+    Observable(
+        "total_energy",
+        longitudinal.total_energy,
+        f"Visible energy ${_TOTAL}$",
+        "MeV",
+        logarithmic_edges,
+        source=_CHALLENGE,
+    ),
     Observable(
         "layer_energy", longitudinal.layer_energy, "Layer energy", "MeV", logarithmic_edges, "layer", source=_CHALLENGE
     ),

@@ -11,10 +11,9 @@ import numpy as np
 from caloforge.classifiers.auc import Classified
 from caloforge.classifiers.importance import Importance, permutation_importance
 from caloforge.classifiers.protocol import STANDARD, Protocol, measure
-from caloforge.classifiers.roc import auc, auc_error
+from caloforge.classifiers.trees import families
 from caloforge.metrics.compared import PhysicsSummary
 from caloforge.metrics.freaks import Freaks
-from caloforge.metrics.measured import Measured
 from caloforge.metrics.particles import by_particle
 from caloforge.metrics.permutation import PermutationTest
 from caloforge.metrics.physics_summary import summarise_physics
@@ -31,6 +30,8 @@ from caloforge.validation.univariate import distances
 
 Progress = Callable[[float, str], None]
 
+_MIXED = 300  # showers of each class and fold whose observables are exchanged
+
 
 @dataclass(frozen=True, eq=False)
 class Details:
@@ -42,6 +43,7 @@ class Details:
         permutation: two-sample test of everything at once.
         classifiers: by the name of what they see, ``high`` or ``low``; their scores belong to `Sample.cells`.
         importance: which observable gives the generated showers away to the classifier on observables.
+        families: the same of families of observables, named by the module that defines them.
         freaks: generated showers outside the truth; None where there were too few showers to tell.
     """
 
@@ -50,6 +52,7 @@ class Details:
     permutation: PermutationTest
     classifiers: Mapping[str, Classified] = field(default_factory=dict)
     importance: tuple[Importance, ...] = ()
+    families: tuple[Importance, ...] = ()
     freaks: Freaks | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -64,6 +67,7 @@ class Details:
             "permutation_test": self.permutation.to_dict(),
             "classifiers": sizes,
             "importance": [i.to_dict() for i in self.importance],
+            "importance_of_families": [i.to_dict() for i in self.families],
             **({"freaks": self.freaks.to_dict()} if self.freaks is not None else {}),
         }
 
@@ -117,7 +121,9 @@ def compare(
     permutation = permuted(observables, truth, generated, seed)
     progress(0.3, "classifiers")
     part = part_of(progress, 0.3, 0.6)
-    scored, importance = ({}, ()) if quick else _classify(observables, truth, generated, seed, protocol, part)
+    scored, importance, of_families = (
+        ({}, (), ()) if quick else _classify(observables, truth, generated, seed, protocol, part)
+    )
     progress(0.9, "energy bins")
     n = min(len(truth), len(generated))
     evidence = [*of_response(response, n)] if "response" in observables else []
@@ -173,8 +179,10 @@ def _classify(
     seed: int,
     protocol: Protocol,
     progress: Progress,
-) -> tuple[dict[str, Classified], tuple[Importance, ...]]:
+) -> tuple[dict[str, Classified], tuple[Importance, ...], tuple[Importance, ...]]:
     """Every classifier of the protocol that the mesh allows; on chosen observables only the one that sees those.
+
+    With them the importance of each observable and of each family to the classifier on observables.
 
     What a classifier saw is given up before the next one starts: the features of cells are the largest of all tables.
     """
@@ -184,18 +192,22 @@ def _classify(
         for s in (truth, generated)
     ]
     if not pairs[0][1]:  # cells were to be judged, and nothing else
-        return {}, ()
+        return {}, (), ()
     classified: dict[str, Classified] = {}
     importance: tuple[Importance, ...] = ()
+    of_families: tuple[Importance, ...] = ()
     for i, name in enumerate(names):
         share = part_of(progress, i / len(names), 1 / len(names))
         classified[name], *features = measure(
             protocol, name, pairs[0], pairs[1], seed, _under(f"classifier {name}", share)
         )
         if name == "high":
-            importance = permutation_importance(classified[name], features[0], features[1], seed)
+            importance, of_families = (
+                permutation_importance(classified[name], features[0], features[1], seed, groups, repeats=1, most=_MIXED)
+                for groups in (None, families(features[0]))
+            )
         del features
-    return classified, importance
+    return classified, importance, of_families
 
 
 def _areas(
@@ -203,10 +215,6 @@ def _areas(
 ) -> Iterator[Evidence]:
     """The AUC of each classifier from the showers of one part of the samples."""
     for name, classified in classifiers.items():
-        t = classified.scores_truth[subsample.truth[truth.cell_rows]]
-        g = classified.scores_generated[subsample.generated[generated.cell_rows]]
-        t, g = t[~np.isnan(t)], g[~np.isnan(g)]
-        if min(len(t), len(g)) > 1:
-            area = auc(t, g)
-            measured = Measured(area, auc_error(area, len(t), len(g)), 0.5, auc_error(0.5, len(t), len(g)))
-            yield Evidence(Key("auc", name, subsample.place), measured, min(subsample.sizes))
+        masks = subsample.truth[truth.cell_rows], subsample.generated[generated.cell_rows]
+        if measured := classified.area(*masks):
+            yield Evidence(Key("auc", name, subsample.place), measured, min(subsample.sizes), by=classified.words)

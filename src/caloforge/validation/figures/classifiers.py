@@ -45,22 +45,29 @@ def scores(classified: Classified, name: str, position: int) -> Figure:
         return fig
 
 
-def importances(inputs: Sequence[Importance]) -> Figure:
-    """Loss of AUC when one observable is shuffled among the showers, largest first.
+def importances(observables: Sequence[Importance], families: Sequence[Importance]) -> Figure:
+    """Loss of AUC when one observable, or one family of them, is shuffled among the showers, largest first.
 
     Args:
-        inputs: of one classifier.
+        observables: to one classifier.
+        families: to the same, named by the module that defines them.
     """
-    shown = sorted(inputs, key=lambda i: -i.loss_of_auc)[:_SHOWN]
-    places = np.arange(len(shown))
-    with figure(9.0, 1.2 + 0.27 * len(shown)) as fig:
-        axes = fig.add_subplot()
-        losses, errors = ([getattr(i, what) for i in shown] for what in ("loss_of_auc", "error"))
-        axes.barh(places, losses, xerr=errors, color=look(0).colour, height=0.7, error_kw={"ecolor": TRUTH, "lw": 1})
-        axes.set_yticks(places, [i.name for i in shown])
-        axes.invert_yaxis()
-        axes.margins(x=0.05)
-        axes.axvline(0, color=TRUTH, lw=0.8)
-        axes.tick_params(axis="y", which="both", length=0)
-        axes.set_xlabel("Loss of AUC when the observable is shuffled")
+    shown = [sorted(inputs, key=lambda i: -i.loss_of_auc)[:_SHOWN] for inputs in (families, observables)]
+    rows = [max(1, len(inputs)) for inputs in shown]
+    with figure(9.0, 1.9 + 0.27 * sum(rows)) as fig:
+        for axes, inputs, title in zip(
+            fig.subplots(2, 1, height_ratios=rows), shown, ("Families of observables", "Observables"), strict=True
+        ):
+            places = np.arange(len(inputs))
+            losses, errors = ([getattr(i, what) for i in inputs] for what in ("loss_of_auc", "error"))
+            axes.barh(
+                places, losses, xerr=errors, color=look(0).colour, height=0.7, error_kw={"ecolor": TRUTH, "lw": 1}
+            )
+            axes.set_yticks(places, [i.name for i in inputs])
+            axes.invert_yaxis()
+            axes.margins(x=0.05)
+            axes.axvline(0, color=TRUTH, lw=0.8)
+            axes.tick_params(axis="y", which="both", length=0)
+            axes.set_title(title, loc="left")
+            axes.set_xlabel("Loss of AUC when shuffled")
         return fig

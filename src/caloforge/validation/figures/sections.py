@@ -171,15 +171,16 @@ def _classifiers(details: Details, name: str, place: int, numbered: str, of: str
         yield Plot(
             f"importance{numbered}",
             f"What gives the showers away{of}",
-            "AUC that the classifier on observables loses when one observable is exchanged between showers of "
-            "nearly the same energy. Kindred observables share their importance.",
-            partial(classifier_plots.importances, details.importance),
+            "AUC that the classifier on observables loses when one observable, or all of a family (the module that "
+            "defines them), are exchanged between showers of nearly the same energy. Kindred observables share their "
+            "importance; a family has it together.",
+            partial(classifier_plots.importances, details.importance, details.families),
         )
     for inputs, classified in details.classifiers.items():
         yield Plot(
             f"scores_{inputs}{numbered}",
-            f"Scores of the classifier {inputs}{of}",
-            "Each shower is scored by a network that never saw it. Right: the curve of which the AUC is the area.",
+            f"Scores of {classified.words or inputs}{of}",
+            "Each shower is scored by a classifier that never saw it. Right: the curve of which the AUC is the area.",
             partial(classifier_plots.scores, classified, name, place),
         )
 
