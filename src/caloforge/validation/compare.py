@@ -143,7 +143,7 @@ def compare(
         evidence += _areas(piece, truth, generated, scored)
     if set(observables) >= set(OBSERVABLES):
         evidence += of_physics(physics, n)
-    return collect(evidence), Details(response, physics, permutation, scored, importance, outside)
+    return collect(evidence), Details(response, physics, permutation, scored, importance, of_families, outside)
 
 
 def part_of(progress: Progress, start: float, share: float) -> Progress:
