@@ -8,6 +8,7 @@ import pytest
 from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.physics.adjacency import DIRECTIONS, around, neighbours, overlap, pairs, ring_means
+from caloforge.physics.hit_spectrum import QUANTILES
 from caloforge.physics.observables import OBSERVABLES, tabulate
 from caloforge.physics.standard import STANDARD
 from caloforge.physics.structure import STRUCTURE
@@ -26,6 +27,7 @@ IRREGULAR = Binning(
 )
 LINES = Binning(tuple(Layer(i, (0.0, 5.0 + i), 1) for i in range(4)), "one cell a layer")
 MESHES = pytest.mark.parametrize("mesh", [REGULAR, IRREGULAR, LINES], ids=lambda mesh: mesh.name)
+PAIR = ("product", "hits", "correlation", "covariance", "difference")
 
 
 def cell(mesh, layer, ring, sector):
@@ -133,7 +135,7 @@ def test_sums_over_pairs_against_loops(mesh, direction):
         ]
         column = columns.index(f"{direction} {distance}")
         for row in range(3):
-            results = [table[name][row, column] for name in ("pair_product", "pair_hits", "pair_correlation")]
+            results = [table[f"pair_{name}"][row, column] for name in PAIR]
             if not chosen:
                 assert np.isnan(results).all()
                 continue
@@ -143,6 +145,30 @@ def test_sums_over_pairs_against_loops(mesh, direction):
             square = (y[row, first] ** 2 + y[row, second] ** 2).sum()
             expected = 2 * (y[row, first] * y[row, second]).sum() / square if square > 1e-9 else np.nan
             assert results[2] == pytest.approx(expected, nan_ok=True)
+            assert results[3] == pytest.approx((y[row, first] * y[row, second]).mean())
+            assert results[4] == pytest.approx(root_mean_square_difference(x[row, first], x[row, second]), nan_ok=True)
+
+
+def root_mean_square_difference(first, second):
+    both = (first > 0) & (second > 0)
+    return np.sqrt(((first - second)[both] ** 2).mean()) if both.any() else np.nan
+
+
+@MESHES
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_pairs_of_each_ring_against_loops(mesh, direction):
+    showers = random_showers(mesh, n=3)
+    covariance, difference = (STRUCTURE[f"{direction}_ring_{name}"](showers) for name in ("covariance", "difference"))
+    x = np.log1p(showers.energy.astype(float) / 0.1)
+    y = x - x @ ring_means(mesh).toarray().T
+    pairs_of = np.argwhere(pairs(mesh, direction).toarray())
+    for ring in range(covariance.shape[1]):
+        first, second = pairs_of[mesh.ring_of_voxel[pairs_of[:, 0]] == ring].T
+        for row in range(3):
+            expected = (y[row, first] * y[row, second]).mean() if len(first) else np.nan
+            assert covariance[row, ring] == pytest.approx(expected, nan_ok=True)
+            expected = root_mean_square_difference(x[row, first], x[row, second])
+            assert difference[row, ring] == pytest.approx(expected, nan_ok=True)
 
 
 @MESHES
@@ -171,10 +197,49 @@ def test_isolated_hits_and_gaps_against_loops(mesh):
             count = sum(hits[i] and bool(near[name][i]) and not hits[near[name][i]].any() for i in range(mesh.n_voxels))
             expected = count if any(near[name]) else np.nan
             assert table["isolated_hits"][row, column] == pytest.approx(expected, nan_ok=True)
+        alone = [i for i in np.flatnonzero(hits) if near["all"][i] and not hits[near["all"][i]].any()]
+        energies = showers.energy[row, alone].astype(float)
+        for ring in range(mesh.ring_of_voxel.max() + 1):
+            able = [i for i in range(mesh.n_voxels) if mesh.ring_of_voxel[i] == ring and near["all"][i]]
+            expected = len({*able} & {*alone}) if able else np.nan
+            assert table["ring_isolated_hits"][row, ring] == pytest.approx(expected, nan_ok=True)
+        mean, highest = (np.log10(energies).mean(), energies.max()) if alone else (np.nan, np.nan)
+        assert table["isolated_log_energy"][row, 0] == pytest.approx(mean, nan_ok=True)
+        assert table["isolated_energy"][row, 0] == pytest.approx(highest, nan_ok=True)
         before = [[j for j in near["depth"][i] if where[j][0] < where[i][0]] for i in range(mesh.n_voxels)]
         after = [[j for j in near["depth"][i] if where[j][0] > where[i][0]] for i in range(mesh.n_voxels)]
         count = sum(not hits[i] and hits[before[i]].any() and hits[after[i]].any() for i in range(mesh.n_voxels))
         assert table["gaps"][row, 0] == count
+
+
+@MESHES
+def test_energies_of_the_hits_against_numpy(mesh):
+    showers = random_showers(mesh, n=6, share=0.3)
+    showers = Showers.perpendicular(showers.energy * np.float32([0, 1, 1, 1, 1, 1])[:, None], showers.incident_energy, mesh)
+    table = tabulate(showers, STRUCTURE)
+    places_of = {
+        "": np.zeros(mesh.n_voxels, int),
+        "layer_": mesh.layer_of_voxel,
+        "ring_": mesh.ring_of_voxel,
+    }
+    for row, energy in enumerate(showers.energy.astype(float)):
+        hits = energy[energy > 0]
+        expected = np.quantile(hits, QUANTILES, method="lower") if hits.size else np.full(len(QUANTILES), np.nan)
+        assert np.array_equal(table["hit_quantile"][row], expected, equal_nan=True)
+        for prefix, place in places_of.items():
+            for k in range(place.max() + 1):
+                u = np.log10(energy[(energy > 0) & (place == k)])
+                mean, spread = (u.mean(), u.std()) if u.size else (np.nan, np.nan)
+                assert table[f"{prefix}log_energy_mean"][row, k] == pytest.approx(mean, nan_ok=True)
+                assert table[f"{prefix}log_energy_spread"][row, k] == pytest.approx(spread, abs=1e-9, nan_ok=True)
+
+
+def test_hits_of_one_energy_do_not_differ():
+    """Rounding of sums of squares is no spread."""
+    even = Showers.perpendicular(np.full((1, REGULAR.n_voxels), 0.3, np.float32), np.array([10.0], np.float32), REGULAR)
+    assert value("log_energy_spread", even)[0] == 0
+    assert value("log_energy_mean", even)[0] == pytest.approx(np.log10(0.3))
+    assert np.array_equal(value("pair_difference", even), [0, 0, np.nan, 0, 0, 0, 0, 0, 0], equal_nan=True)
 
 
 def flooded(energy, near):
@@ -285,7 +350,7 @@ def test_nothing_is_counted_in_an_empty_shower():
     for name, o in STRUCTURE.items():
         values = o(nothing)
         is_count = "hits" in name or name in ("gaps", "clusters", "largest_cluster") or name.endswith("_length")
-        assert np.isnan(values).all() != (is_count or name.endswith("_product")), name
+        assert np.isnan(values).all() != (is_count or name.endswith(("_product", "_covariance"))), name
 
 
 def test_cells_of_a_constant_shower_do_not_correlate():

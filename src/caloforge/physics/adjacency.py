@@ -7,13 +7,13 @@ axis. Every pair enters once, as the entry (first, second) of the matrix. A ring
 to n/2; one without sectors has none.
 """
 
-__all__ = ["DIRECTIONS", "Direction", "pairs", "neighbours", "overlap", "around", "ring_means"]
+__all__ = ["DIRECTIONS", "Direction", "pairs", "neighbours", "overlap", "around", "ring_means", "ring_sums", "highest"]
 
 from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from numpy import ndarray as Array
 from scipy import sparse
 
@@ -136,3 +136,29 @@ def ring_means(binning: Binning) -> sparse.csr_array:
     """
     blocks = [_product(np.full((x.n_alpha, x.n_alpha), 1 / x.n_alpha), np.eye(x.n_r)) for x in binning.layers]
     return sparse.csr_array(sparse.block_diag(blocks))
+
+
+@lru_cache(maxsize=8)
+def ring_sums(binning: Binning) -> sparse.csr_array:
+    """The matrix that adds up the cells of the first, second, ... ring of all layers, (R, V) of zeros and ones.
+
+    Args:
+        binning: the mesh.
+    """
+    rings = binning.ring_of_voxel
+    shape = int(rings.max()) + 1, binning.n_voxels
+    return sparse.csr_array((np.ones(len(rings)), (rings, np.arange(len(rings)))), shape=shape)
+
+
+def highest(graph: sparse.csr_array, values: Float[Array, "v n"]) -> Float[Array, "w n"]:
+    """Highest value among the neighbours of each cell, 0 for a cell without any.
+
+    Args:
+        graph: (w, v) of zeros and ones, a row a cell.
+        values: not negative, of the v cells of n showers.
+    """
+    result = np.zeros((graph.shape[0], values.shape[1]))
+    filled = np.diff(graph.indptr) > 0
+    if filled.any():
+        result[filled] = np.maximum.reduceat(values[graph.indices], graph.indptr[:-1][filled], axis=0)
+    return result

@@ -1,4 +1,4 @@
-r"""Observables of neighbouring cells: products, pairs of hits, correlations, lonely hits, gaps, the hottest cell.
+r"""Observables of neighbouring cells: products, pairs of hits, correlations, differences, gaps, the hottest cell.
 
 Means of products and shares of pairs are those of `pair_sums`, over pairs a distance d apart along r, alpha or the
 depth. A hit is a cell with energy. What a mesh has no pairs for (alpha, without sectors) is NaN.
@@ -6,15 +6,17 @@ depth. A hit is a cell with energy. What a mesh has no pairs for (alpha, without
 
 __all__ = [
     "PAIR_COLUMNS",
-    "COMPANY",
     "MAXIMUM_SHARES",
     "pair_product",
     "pair_hits",
     "pair_correlation",
+    "pair_covariance",
+    "pair_difference",
     "layer_pair_product",
     "layer_pair_hits",
     "layer_pair_correlation",
-    "isolated_hits",
+    "ring_pair_covariance",
+    "ring_pair_difference",
     "gaps",
     "hottest_neighbours",
     "hits_above_maximum_share",
@@ -26,18 +28,12 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from caloforge.physics.adjacency import DIRECTIONS, Direction, around, neighbours, pairs
+from caloforge.physics.adjacency import DIRECTIONS, Direction, around, pairs
 from caloforge.physics.moments import ratio
 from caloforge.physics.pair_sums import DISTANCES, PairSums, blocks
 from caloforge.physics.sums import Sums
 
 PAIR_COLUMNS = tuple(f"{direction} {d}" for direction in DIRECTIONS for d in DISTANCES)
-COMPANY: dict[str, tuple[Direction, ...]] = {
-    "in r": ("r",),
-    "in alpha": ("alpha",),
-    "in depth": ("depth",),
-    "at all": DIRECTIONS,
-}
 MAXIMUM_SHARES = (0.5, 0.1, 0.01, 0.001)
 
 
@@ -74,6 +70,24 @@ def pair_correlation(s: Sums) -> Float[Array, "N 9"]:
     return _at_distances(s.once(PairSums).correlation)
 
 
+def pair_covariance(s: Sums) -> Float[Array, "N 9"]:
+    r"""Mean of :math:`y_i y_j`, of log energies less the mean of their ring: the numerator of `pair_correlation`.
+
+    Args:
+        s: N showers and their sums.
+    """
+    return _at_distances(s.once(PairSums).covariance)
+
+
+def pair_difference(s: Sums) -> Float[Array, "N 9"]:
+    """Root mean square difference of the log energies ln(1 + E / 0.1 MeV) of two cells that are both hit.
+
+    Args:
+        s: N showers and their sums.
+    """
+    return _at_distances(s.once(PairSums).difference)
+
+
 def layer_pair_product(s: Sums, direction: Direction) -> Float[Array, "N L"]:
     """`pair_product` of nearest neighbours, by the layer of the first cell.
 
@@ -104,23 +118,24 @@ def layer_pair_correlation(s: Sums, direction: Direction) -> Float[Array, "N L"]
     return s.once(PairSums).correlation(direction, 1, by_layer=True)
 
 
-def isolated_hits(s: Sums) -> Float[Array, "N 4"]:
-    """Hits without a hit neighbour along r, along alpha, along the depth, and along none of them.
-
-    Only cells that have neighbours count; NaN where none has.
+def ring_pair_covariance(s: Sums, direction: Direction) -> Float[Array, "N R"]:
+    """`pair_covariance` of nearest neighbours, by the ring of the first cell, all layers together.
 
     Args:
         s: N showers and their sums.
+        direction: ``r``, ``alpha`` or ``depth``.
     """
-    graphs = [neighbours(s.binning, directions) for directions in COMPANY.values()]
-    able = [graph.sum(axis=1) > 0 for graph in graphs]
-    counts = np.full((len(s), len(graphs)), np.nan)
-    for rows, energy in blocks(s):
-        hit = (energy > 0).astype(np.float32)
-        for k, (graph, cells) in enumerate(zip(graphs, able, strict=True)):
-            if cells.any():
-                counts[rows, k] = ((hit > 0) & (graph @ hit == 0) & cells[:, None]).sum(axis=0)
-    return counts
+    return s.once(PairSums).ring_covariance(direction)
+
+
+def ring_pair_difference(s: Sums, direction: Direction) -> Float[Array, "N R"]:
+    """`pair_difference` of nearest neighbours, by the ring of the first cell, all layers together.
+
+    Args:
+        s: N showers and their sums.
+        direction: ``r``, ``alpha`` or ``depth``.
+    """
+    return s.once(PairSums).ring_difference(direction)
 
 
 def gaps(s: Sums) -> Float[Array, " N"]:

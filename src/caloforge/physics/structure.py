@@ -2,7 +2,7 @@ r"""The observables of local structure by name: what a shower looks like from on
 
 The observables of `standard` look at one cell, one layer or one sum at a time: cells that are drawn independently
 with the right marginals pass all of them. These look at two or more cells at once. Definitions stand in `neighbours`,
-`clusters`, `tracks` and `shower_axis`.
+`isolated`, `clusters`, `tracks` and `shower_axis`; `hit_spectrum` has the energies of the hits as a distribution.
 """
 
 __all__ = ["STRUCTURE"]
@@ -12,10 +12,10 @@ from functools import partial
 
 from numpy import ndarray as Array
 
-from caloforge.physics import clusters, neighbours, shower_axis, tracks
+from caloforge.physics import clusters, hit_spectrum, isolated, neighbours, shower_axis, tracks
 from caloforge.physics.adjacency import DIRECTIONS, Direction
-from caloforge.physics.axes import integer_edges, linear_edges
-from caloforge.physics.definition import Observable
+from caloforge.physics.axes import integer_edges, linear_edges, logarithmic_edges
+from caloforge.physics.definition import Observable, Per
 
 _OWN = "caloforge"
 _MAXIMUM_COLUMNS = tuple(f"> {share:g} E1" for share in neighbours.MAXIMUM_SHARES)
@@ -43,12 +43,64 @@ def _in_layers(direction: Direction) -> tuple[Observable, ...]:
     )
 
 
+def _in_rings(direction: Direction) -> tuple[Observable, ...]:
+    along = f"neighbours along {direction}"
+    functions = {
+        "covariance": (neighbours.ring_pair_covariance, f"Covariance within rings, {along}"),
+        "difference": (neighbours.ring_pair_difference, f"Difference of log energies, {along}"),
+    }
+    return tuple(
+        Observable(f"{direction}_ring_{name}", partial(function, direction=direction), text, per="ring", source=_OWN)
+        for name, (function, text) in functions.items()
+    )
+
+
+def _spectrum() -> tuple[Observable, ...]:
+    places: dict[str, tuple[Per, str]] = {
+        "": ("shower", ""),
+        "layer_": ("layer", " in layer"),
+        "ring_": ("ring", " in ring"),
+    }
+    moments = {"mean": "Mean log energy of hits", "spread": "Spread of log energy of hits"}
+    return tuple(
+        Observable(
+            f"{prefix}log_energy_{moment}",
+            getattr(hit_spectrum, f"{prefix}log_energy_{moment}"),
+            text + where,
+            per=per,
+            source=_OWN,
+        )
+        for prefix, (per, where) in places.items()
+        for moment, text in moments.items()
+    )
+
+
 _ALL = (
+    Observable(
+        "hit_quantile",
+        hit_spectrum.hit_quantile,
+        "Energy below which a share of the hits lies",
+        "MeV",
+        logarithmic_edges,
+        "column",
+        hit_spectrum.QUANTILE_COLUMNS,
+        _OWN,
+    ),
+    *_spectrum(),
     _columns("pair_product", neighbours.pair_product, "Mean product of log energies", neighbours.PAIR_COLUMNS),
     _columns("pair_hits", neighbours.pair_hits, "Share of pairs of cells both hit", neighbours.PAIR_COLUMNS),
     _columns("pair_correlation", neighbours.pair_correlation, "Correlation within rings", neighbours.PAIR_COLUMNS),
-    *(o for direction in DIRECTIONS for o in _in_layers(direction)),
-    _counts("isolated_hits", neighbours.isolated_hits, "Hits without a hit neighbour", tuple(neighbours.COMPANY)),
+    _columns("pair_covariance", neighbours.pair_covariance, "Covariance within rings", neighbours.PAIR_COLUMNS),
+    _columns("pair_difference", neighbours.pair_difference, "Difference of log energies", neighbours.PAIR_COLUMNS),
+    *(o for direction in DIRECTIONS for o in (*_in_layers(direction), *_in_rings(direction))),
+    _counts("isolated_hits", isolated.isolated_hits, "Hits without a hit neighbour", tuple(isolated.COMPANY)),
+    Observable(
+        "ring_isolated_hits", isolated.ring_isolated_hits, "Isolated hits", "", integer_edges, "ring", source=_OWN
+    ),
+    Observable("isolated_log_energy", isolated.isolated_log_energy, "Mean log energy of isolated hits", source=_OWN),
+    Observable(
+        "isolated_energy", isolated.isolated_energy, "Hottest isolated hit", "MeV", logarithmic_edges, source=_OWN
+    ),
     _counts("gaps", neighbours.gaps, "Gaps between hits along the depth"),
     _counts(
         "hits_above_maximum_share",

@@ -17,9 +17,8 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray as Array
-from scipy import sparse
 
-from caloforge.physics.adjacency import neighbours, overlap
+from caloforge.physics.adjacency import highest, neighbours, overlap
 from caloforge.physics.pair_sums import blocks
 from caloforge.physics.sums import Sums
 
@@ -50,19 +49,10 @@ def _runs(s: Sums, hit: Bool[Array, "V n"], share: Float[Array, "V n"]) -> Float
     best, before = np.zeros(hit.shape[1]), np.zeros((cells[0][1], hit.shape[1]))
     for i, (a, b) in enumerate(cells):
         if i > 0:
-            before = _highest(overlap(layers[i], layers[i - 1]), before)
+            before = highest(overlap(layers[i], layers[i - 1]), before)
         before = hit[a:b] * (1 + share[a:b] + before)
         best = np.maximum(best, before.max(axis=0))
     return best
-
-
-def _highest(graph: sparse.csr_array, values: Float[Array, "v n"]) -> Float[Array, "w n"]:
-    """Highest value among the columns of each row of a graph, 0 for a row without any."""
-    result = np.zeros((graph.shape[0], values.shape[1]))
-    filled = np.diff(graph.indptr) > 0
-    if filled.any():
-        result[filled] = np.maximum.reduceat(values[graph.indices], graph.indptr[:-1][filled], axis=0)
-    return result
 
 
 def track_length(s: Sums) -> Float[Array, " N"]:
