@@ -215,7 +215,9 @@ def test_isolated_hits_and_gaps_against_loops(mesh):
 @MESHES
 def test_energies_of_the_hits_against_numpy(mesh):
     showers = random_showers(mesh, n=6, share=0.3)
-    showers = Showers.perpendicular(showers.energy * np.float32([0, 1, 1, 1, 1, 1])[:, None], showers.incident_energy, mesh)
+    showers = Showers.perpendicular(
+        showers.energy * np.float32([0, 1, 1, 1, 1, 1])[:, None], showers.incident_energy, mesh
+    )
     table = tabulate(showers, STRUCTURE)
     places_of = {
         "": np.zeros(mesh.n_voxels, int),

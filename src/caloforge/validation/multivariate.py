@@ -34,7 +34,7 @@ MULTIVARIATE = ("correlation", "fpd", "kpd", "precision", "recall", "density", "
 _MOST = 25_000  # showers of each sample
 _MOST_TESTED = 25_000
 _IN_BINS = 50  # pooled showers to a histogram bin within an energy bin
-_IN_LAYERS = frozenset(name for name, o in STRUCTURE.items() if o.per == "layer")
+_IN_PLACES = frozenset(name for name, o in STRUCTURE.items() if o.per in ("layer", "ring"))
 
 
 _MEASURES: dict[str, Callable[..., dict[str, Measured]]] = {
@@ -82,14 +82,14 @@ def multivariate(
 def seen_together(observables: Mapping[str, Observable], sample: Sample) -> Features:
     """What the metrics of all observables together see.
 
-    Where all are judged, those of local structure in each layer are left out: they double the features, and with them
-    the noise of FPD, and what they tell is in the pairs of the whole mesh.
+    Where all are judged, those of local structure in each layer or ring are left out: they double the features, and
+    with them the noise of FPD, and what they tell is in the pairs of the whole mesh.
 
     Args:
         observables: those judged, by name.
         sample: of showers.
     """
-    left_out = _IN_LAYERS if observables.keys() >= OBSERVABLES.keys() else ()
+    left_out = _IN_PLACES if observables.keys() >= OBSERVABLES.keys() else ()
     names = (name for name in sample.table if name in observables and name not in left_out)
     return high({name: sample.table[name] for name in names}, sample.incident_energy)
 
