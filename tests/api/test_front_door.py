@@ -315,9 +315,19 @@ class TestValidate:
 
 
 class TestTrain:
-    def test_trains_and_generates(self, tmp_path, showers):
+    @pytest.mark.parametrize("terminal", [False, True])
+    def test_trains_and_generates(self, tmp_path, showers, capsys, monkeypatch, terminal):
+        """With a bar on a terminal, in silence elsewhere."""
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
         small = {"latent": 2, "width": 8, "depth": 1, "flow_transforms": 1, "flow_width": 8}
         run = cf.train(cf.VAE(**small), showers[:1500], tmp_path / "run", seed=3, steps=5, batch=32, log_every=5)
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert ("training" in shown.err, "validation" in shown.err, shown.err == "") == (
+            terminal,
+            terminal,
+            not terminal,
+        )
         assert isinstance(run, cf.Model)
         assert len(run.generate("20GeV", n=4)) == 4
         assert "seed: 3" in (tmp_path / "run" / "config.yaml").read_text()

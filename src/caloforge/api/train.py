@@ -1,6 +1,6 @@
 """Training from Python: a model, showers and a folder in, a trained `Model` out."""
 
-__all__ = ["train", "train_config"]
+__all__ = ["load_plugins", "shown_by", "train", "train_config"]
 
 from collections.abc import Callable
 from functools import partial
@@ -10,9 +10,12 @@ from typing import Any
 from caloforge.api.calls import warn_in_python
 from caloforge.api.dataset import Dataset, open_dataset
 from caloforge.api.model import Model, load_model
+from caloforge.api.progress import bar
 from caloforge.config import FIELDS, RunConfig, load_config
 from caloforge.data.showers import Showers
+from caloforge.device import Device, choose_device
 from caloforge.errors import BadValue
+from caloforge.geometry.binning import Binning
 from caloforge.models import ModelConfig
 from caloforge.models.plugins import PLUGINS as MODELS
 from caloforge.training.ensemble import train_ensemble
@@ -24,13 +27,21 @@ from caloforge.yaml_model import checked
 Report = Callable[[int, dict[str, float]], None]
 
 
-def no_report(member: int, record: dict[str, float]) -> None:
-    """What to do with the record of a step when nobody asks.
+def shown_by(progress: Callable[..., None], steps: int) -> Report:
+    """A report that tells how many of all steps are done, and the last loss on held-out showers.
 
     Args:
-        member: of the ensemble, from 0.
-        record: what is logged of the step.
+        progress: called with the number of steps and a text.
+        steps: of each member.
     """
+    losses = [""]
+
+    def report(member: int, record: dict[str, float]) -> None:
+        if "validation" in record:
+            losses[0] = f"validation {record['validation']:.2f}"
+        progress(member * steps + record["step"], losses[0])
+
+    return report
 
 
 def train(
@@ -44,7 +55,9 @@ def train(
     models: str | Path | None = None,
     laws: str | Path | None = None,
     resume: bool = False,
-    report: Report = no_report,
+    binning: str | Binning | None = None,
+    device: Device = "cpu",
+    report: Report | None = None,
     warn: Callable[[str], None] = warn_in_python,
     **training: Any,
 ) -> Model:
@@ -61,7 +74,9 @@ def train(
         models: Python file with models of your own; it is run, so it must be trusted.
         laws: Python file with laws of your own; it is run, so it must be trusted.
         resume: go on with an interrupted run in the same folder.
-        report: called with the member (from 0) and the record of each step.
+        binning: mesh of a file that carries none.
+        device: where it is computed: ``cpu``, ``cuda``, or ``auto`` for a graphics card if there is one.
+        report: called with the member (from 0) and the record of each step; a bar on a terminal when not given.
         warn: called with doubts about penalties and with alarms; a Python warning when not given.
         training: fields of `caloforge.training.loop.TrainingConfig`, such as ``steps=2000``.
 
@@ -90,8 +105,10 @@ def train(
     elif data is None and isinstance(model, ModelConfig):
         raise BadValue("data", None, "give showers to train on")
     run = checked(RunConfig, run.model_copy(update=changes).model_dump(), FIELDS)
-    train_config(run, Path(output), data, members, bootstrap, resume, report, warn)
-    return load_model(output)
+    with bar("training", (members or 1) * run.training.all_steps) as shown:
+        asked = report or shown_by(shown, run.training.all_steps)
+        train_config(run, Path(output), data, members, bootstrap, resume, asked, warn, binning, device)
+    return load_model(output, device=device)
 
 
 def load_plugins(models: str | Path | None = None, laws: str | Path | None = None) -> None:
@@ -118,8 +135,10 @@ def train_config(
     members: int | None = None,
     bootstrap: bool = True,
     resume: bool = False,
-    report: Report = no_report,
+    report: Report = lambda member, record: None,
     warn: Callable[[str], None] = warn_in_python,
+    binning: str | Binning | None = None,
+    device: Device = "cpu",
 ) -> None:
     """Train as a whole configuration says; errors as of `train`.
 
@@ -132,6 +151,8 @@ def train_config(
         resume: go on with an interrupted run in the same folder.
         report: called with the member (from 0) and the record of each step.
         warn: called with doubts about penalties and with alarms.
+        binning: mesh of a file that carries none.
+        device: where it is computed.
 
     Raises:
         BadValue: a folder that is not empty, or data that the model cannot take.
@@ -139,13 +160,14 @@ def train_config(
         EmptySample: too few showers.
         TrainingInterrupted, TrainingDiverged, TrainingAlarm: the training stopped before its end.
     """
+    place = choose_device(device)
     provenance: dict[str, Any]
     if isinstance(data, Showers):
         showers, provenance = data, {"file": run.data, "detector": data.detector, **data.provenance.facts}
     elif isinstance(data, Dataset):
         showers, provenance = _read(data)
     else:
-        with open_dataset(run.data if data is None else data) as dataset:
+        with open_dataset(run.data if data is None else data, binning) as dataset:
             showers, provenance = _read(dataset)
     if run.energies is not None:
         provenance |= {"energies": list(run.energies), "file_digest": showers.digest}
@@ -153,10 +175,10 @@ def train_config(
     options = (run.model, run.training, run.seed)
     if members is None:
         alone = partial(report, 0)
-        train_run(showers, *options, output, run.to_yaml(), provenance, resume, alone, warn)
+        train_run(showers, *options, output, run.to_yaml(), provenance, resume, alone, warn, place)
     else:
         text = partial(_member, run)
-        train_ensemble(showers, *options, members, output, text, provenance, bootstrap, resume, report, warn)
+        train_ensemble(showers, *options, members, output, text, provenance, bootstrap, resume, report, warn, place)
 
 
 def _read(dataset: Dataset) -> tuple[Showers, dict[str, Any]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from caloforge.api.dataset import Dataset, open_dataset
+from caloforge.api.progress import bar
 from caloforge.api.truth import truth_split
 from caloforge.classifiers.protocol import PROTOCOLS
 from caloforge.data.showers import Showers
@@ -41,7 +42,7 @@ def validate(
     seed: int = 1,
     allow_different_conditions: bool = False,
     device: Device = "cpu",
-    progress: Progress = lambda done, text: None,
+    progress: Progress | None = None,
 ) -> Report:
     """Compare generated showers with truth that the generator never saw, and judge them by a checklist.
 
@@ -61,7 +62,7 @@ def validate(
         seed: of bootstrap and classifiers; same seed, same report.
         allow_different_conditions: go on, with a caution, where particles, energies or angles differ.
         device: where the classifiers run: ``cpu``, ``cuda``, or ``auto`` for a graphics card if there is one.
-        progress: called with the share of the work that is done and what comes next.
+        progress: called with the share of the work that is done and what is next; a bar on a terminal when not given.
 
     Returns:
         The report: ``report.verdict``, ``report.passed``, ``report["auc/high"].value``, ``report.write(folder)``.
@@ -84,6 +85,7 @@ def validate(
         load_file(observables)
     asked = load_checklist(checklist)
     with ExitStack() as stack:
+        shown = progress or stack.enter_context(bar("validating", 1.0))
 
         def opened(sample: Sample) -> Dataset | Showers:
             if isinstance(sample, str | Path):
@@ -109,7 +111,7 @@ def validate(
             asked,
             sufficient,
             quick,
-            progress,
+            shown,
             lowest,
         )
 

@@ -4,33 +4,19 @@ __all__ = ["track"]
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from caloforge.api.progress import Report, bar
 
 _LOG_INTERVAL = 30.0  # seconds
-
-Report = Callable[..., None]
 
 
 @contextmanager
 def track(title: str, total: float) -> Iterator[Report]:
     """Yield ``report(done, text)``, to be called with the work done so far (same unit as ``total``)."""
     if sys.stderr.isatty():
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[text]}"),
-        )
-        with Progress(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task(title, total=total, text="")
-
-            def report(done: float, text: str = "") -> None:
-                bar.update(task, completed=done, text=text)
-
+        with bar(title, total) as report:
             yield report
     else:
         yield _Log(title, total)

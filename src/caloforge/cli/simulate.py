@@ -12,31 +12,17 @@ from typing import Annotated, Any
 
 import typer
 
+from caloforge.api.simulate import APPROXIMATE, check_engine, request_of, run_engine, share_of_energy
 from caloforge.cli.options import OverwriteOption
 from caloforge.cli.progress import track
-from caloforge.data.opening import find_binning
 from caloforge.data.store import ShowerFile
-from caloforge.errors import BadValue, UnknownName
-from caloforge.geometry.detector import detector as find_detector
-from caloforge.geometry.readouts import default_readout
-from caloforge.simulation.beam import Beam, parse_beam_particles, parse_spectrum
-from caloforge.simulation.directions import parse_angles
-from caloforge.simulation.gflash import produce as gflash_file
-from caloforge.simulation.physics_lists import PHYSICS_LISTS, Physics, default_physics
-from caloforge.simulation.primaries import Mesh
+from caloforge.errors import BadValue
+from caloforge.simulation.physics_lists import PHYSICS_LISTS
 from caloforge.simulation.production.array import ArrayStatus, ArrayTask, parse_task, simulate_task
-from caloforge.simulation.production.progress import Progress
-from caloforge.simulation.production.request import Request, produce
+from caloforge.simulation.production.request import Request
 from caloforge.simulation.production.workers import dask_executor
-from caloforge.units import parse_energy, parse_length
 
 LISTS = ", ".join(PHYSICS_LISTS)
-APPROXIMATE = (
-    "built-in approximate hadronic tables below 20 MeV (neutrons) and 130 MeV (photonuclear); "
-    "official datasets, where found, are used instead"
-)
-
-ENGINES = ("geant4", "gflash")
 
 
 def simulate(
@@ -77,40 +63,25 @@ def simulate(
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Simulate showers with Geant4; called again after an interruption, it simulates what is missing."""
-    _check_engine(engine, dask, shard, physics or cut or max_step or tracking_cut)
+    if dask and shard:
+        raise BadValue("--shard", shard, "give --shard to the jobs of an array or --dask to one call, not both")
+    check_engine(engine, [physics, cut, max_step, tracking_cut], bool(dask or shard))
     part = parse_task(shard) if shard else None
-    beam = Beam(parse_beam_particles(particle), parse_spectrum(energy), parse_angles(theta), parse_angles(phi))
-    stack = find_detector(detector)
-    mesh = find_binning(binning) or default_readout(stack)
-    setting = _physics(physics or default_physics(*beam.particles), cut, max_step, tracking_cut)
-    request = Request(stack, beam, mesh, n, seed, mesh=_frame(frame), physics=setting)
+    beam = (energy, n, particle, theta, phi)
+    request = request_of(detector, *beam, binning, frame, physics, cut, max_step, tracking_cut, seed)
     if engine == "geant4":
         _announce(request, chosen=physics is None)
     command = " ".join(["caloforge", *sys.argv[1:]])
     answer: dict[str, Any] | None = None
     with track("simulating", 1.0) as report, _resumable(output), _executor(dask) as executor:
-        share = _Share(report)
-        if engine == "gflash":
-            gflash_file.produce(request, output, mantissa_bits, overwrite, share, command)
-        elif part is not None:
-            options = (workers, shard_size, mantissa_bits, overwrite, share)
+        options = (workers, shard_size, mantissa_bits, overwrite, share_of_energy(report))
+        if part is not None:
             answer = _task_summary(simulate_task(request, part, output, *options, command=command), part, output)
         else:
-            produce(request, output, workers, shard_size, mantissa_bits, overwrite, share, executor, command)
+            run_engine(request, output, engine, *options, executor, command)
     if answer is None:
         answer = _summary(output)
     print(json.dumps(answer) if json_only else _sentence(answer))
-
-
-def _check_engine(engine: str, dask: str | None, shard: str | None, physics: str | None) -> None:
-    if engine not in ENGINES:
-        raise UnknownName("engine", engine, ENGINES)
-    if engine == "gflash" and physics:
-        raise BadValue("engine", engine, f"it knows no physics lists, cuts or steps: leave out {physics}")
-    if engine == "gflash" and (dask or shard):
-        raise BadValue("engine", engine, "it makes a thousand showers in seconds: leave out --dask and --shard")
-    if dask and shard:
-        raise BadValue("shard", shard, "give --shard to the jobs of an array or --dask to one call, not both")
 
 
 @contextmanager
@@ -128,19 +99,6 @@ def _executor(dask: str | None) -> AbstractContextManager[Executor | None]:
     return dask_executor(dask) if dask else nullcontext()
 
 
-def _frame(name: str) -> Mesh:
-    if name == "axis":
-        return "axis"
-    if name == "detector":
-        return "detector"
-    raise UnknownName("frame", name, ["axis", "detector"])
-
-
-def _physics(name: str, cut: str | None, max_step: str | None, tracking_cut: str | None) -> Physics:
-    range_cut, step = (None if text is None else parse_length(text) for text in (cut, max_step))
-    return Physics(name, range_cut, step, None if tracking_cut is None else parse_energy(tracking_cut))
-
-
 def _announce(request: Request, chosen: bool) -> None:
     """Once, on stderr: the physics list if it was chosen for the user, and that hadronic tables are approximate."""
     facts = request.facts
@@ -148,21 +106,6 @@ def _announce(request: Request, chosen: bool) -> None:
         print(f"caloforge: {request.physics.name} for {request.beam.particle_name}", file=sys.stderr)
     if facts["hadronic_data_kind"] == "built-in":
         print(f"caloforge: {APPROXIMATE}", file=sys.stderr)
-
-
-class _Share:
-    """Turns progress in energy into the share of what this call had to do."""
-
-    def __init__(self, report: Any) -> None:
-        self.report = report
-        self.before: float | None = None
-
-    def __call__(self, progress: Progress) -> None:
-        if self.before is None:
-            self.before = progress.energy
-        to_do = progress.total_energy - self.before
-        share = (progress.energy - self.before) / to_do if to_do > 0 else 1.0
-        self.report(share, f"{progress.showers} of {progress.n} showers")
 
 
 def _summary(path: Path) -> dict[str, Any]:

@@ -4,22 +4,16 @@ __all__ = ["train"]
 
 import json
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from caloforge.cli.models import DeviceName, ModelsFile, load_models
+from caloforge.api.train import load_plugins, shown_by, train_config
+from caloforge.cli.models import DeviceName, ModelsFile
 from caloforge.cli.options import BinningOption
 from caloforge.cli.progress import track
-from caloforge.config import RunConfig, load_config
-from caloforge.data.opening import open_showers
-from caloforge.device import choose_device
-from caloforge.training.ensemble import train_ensemble
-from caloforge.training.laws import PLUGINS
-from caloforge.training.options import TrainingConfig
-from caloforge.training.train import train_run
+from caloforge.config import load_config
 
 
 def train(
@@ -42,55 +36,23 @@ def train(
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Train a generative model on the training split of a file of showers."""
-    load_models(models_file)
-    place = choose_device(device)
-    PLUGINS.load_installed()
-    if laws:
-        PLUGINS.load_file(laws)
+    load_plugins(models_file, laws)
     run = load_config(config, (override or []) + ([f"seed={seed}"] if seed is not None else []))
-    with open_showers(run.data, binning) as file:
-        showers, provenance = file.read(), file.origin(run.data)
-    if run.energies is not None:
-        provenance |= {"energies": list(run.energies), "file_digest": showers.digest}
-        showers = run.chosen(showers)
     last: dict[str, float] = {}
     with track("training", (members or 1) * run.training.all_steps) as progress:
+        show = shown_by(progress, run.training.all_steps)
 
         def report(member: int, record: dict[str, float]) -> None:
             last.update(record)
-            loss = f"validation {last['validation']:.2f}" if "validation" in last else ""
-            progress(member * run.training.all_steps + record["step"], loss)
+            show(member, record)
 
-        if members:
-            train_ensemble(
-                showers,
-                run.model,
-                run.training,
-                run.seed,
-                members,
-                output,
-                partial(_member, run),
-                provenance,
-                bootstrap,
-                resume,
-                report,
-                _warn,
-                place,
-            )
-        else:
-            text, alone = run.to_yaml(), partial(report, 0)
-            train_run(showers, run.model, run.training, run.seed, output, text, provenance, resume, alone, _warn, place)
+        train_config(run, output, None, members, bootstrap, resume, report, _warn, binning, device)
     if json_only:
         print(json.dumps({"run": str(output), **last}))
     else:
         each = f"{members} members, each " if members else ""
         print(f"trained {each}{last.get('step', 0):.0f} steps, validation {last.get('validation', 0):.2f}: {output}")
     sys.stdout.flush()
-
-
-def _member(run: RunConfig, seed: int, training: TrainingConfig) -> str:
-    """The configuration of a member, with which `caloforge train` makes it again."""
-    return run.model_copy(update={"seed": seed, "training": training}).to_yaml()
 
 
 def _warn(text: str) -> None:
