@@ -14,7 +14,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from caloforge.simulation.tables import hadron_tables
+from caloforge.simulation.tables import em_data, hadron_tables
 from caloforge.simulation.tables.em_data import DATASETS, find_data, write_hadron_tables
 from caloforge.simulation.tables.hadron_tables import (
     NEUTRON_GRID,
@@ -164,6 +164,33 @@ def test_folder_has_every_file(tmp_path):
             assert float(rows[0].split()[0]) == pytest.approx(float(head.split()[0]))
     assert sorted(path.name for path in folder.iterdir()) == ["gamma", "neutron"]
     assert write_hadron_tables(tmp_path) == folder.parent
+
+
+CODE = b'''"""What."""
+X = 1  # barn
+
+
+class A:
+    """Only words."""
+
+
+def f(x):
+    """Doubles.
+
+    Args:
+        x: anything.
+    """
+    return 2 * x
+'''
+
+
+def test_words_do_not_change_which_tables_these_are():
+    """Docstrings, comments and line breaks may be rewritten; numbers, code and text that is used may not."""
+    same = CODE.replace(b"Doubles", b"Twice the value").replace(b"  # barn", b"").replace(b"Only words", b"None")
+    assert em_data._code_alone(same) == em_data._code_alone(CODE)
+    assert b"barn" not in em_data._code_alone(CODE)
+    for old, new in ((b"X = 1", b"X = 2"), (b"2 * x", b"x * 2"), (b"def f", b"def g")):
+        assert em_data._code_alone(CODE.replace(old, new)) != em_data._code_alone(CODE)
 
 
 def test_hadronic_data_are_the_official_ones_where_found(monkeypatch, tmp_path):

@@ -113,8 +113,13 @@ def incident_particles(
     names = int(conditions.particles[0]) if particle is None else particle
     lists = {"energy": energy, "particle": names, "theta": thetas, "phi": phis}
     lengths = {name: len(items) for name, value in lists.items() if (items := _items(value)) is not None}
-    if len(set(lengths.values())) > 1 or 0 in lengths.values():
-        raise BadValue("lists of incident particles", lengths, "give one value of each for every particle")
+    for name, count in lengths.items():
+        if count == 0:
+            raise BadValue(name, lists[name], "the list is empty: give a value for every shower")
+    if len(set(lengths.values())) > 1:
+        raise BadValue(
+            "lengths of the lists of incident particles", lengths, "give one value of each for every particle"
+        )
     length = next(iter(lengths.values()), n or _DEFAULT_SHOWERS)
     incident = Incident(
         _drawn("energy", energy, spectrum_of, length, stream(seed, "beam")),

@@ -5,6 +5,7 @@ __all__ = ["Model", "load_model"]
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any, TypedDict, Unpack, overload
 
@@ -148,8 +149,12 @@ class Model:
             >>> len(showers), showers.energy.shape, showers.incident_energy.tolist()
             (3, (3, 1080), [50000.0, 50000.0, 50000.0])
         """
+        if isinstance(batch, bool) or not isinstance(batch, Integral) or batch < 1:
+            raise BadValue("batch", batch, "keep at least one shower in memory")
         if output is not None:
             require_new(output, overwrite, [path_of(like)])
+        if energy is None and like is None:
+            raise BadValue("energy", None, "give energies to generate at, or like, showers whose particles to repeat")
         if energy is not None and like is None:
             if split is not None:
                 raise BadValue("split", split, "it chooses among the showers of like")
@@ -159,7 +164,7 @@ class Model:
                 raise BadValue("particle, theta, phi", (particle, theta, phi), "like has its own: leave them out")
             asked = particles_like(like, self.binning, split, binning, n)
         else:
-            raise BadValue("energy and like", (energy, like and str(like)), "give one of the two")
+            raise BadValue("energy", energy, "like has energies of its own: give one of the two")
         for outside in self.conditions.outside(asked):
             if not extrapolate:
                 raise outside
