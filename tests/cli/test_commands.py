@@ -81,7 +81,7 @@ def test_generate_from_a_spectrum(call, config, tmp_path):
         (["--energy", "200GeV"], "--extrapolate"),
         (["--energy", "20GeV", "--particle", "gamma"], "trained on"),
         (["--energy", "20GeV", "--like", "x.h5"], "one of the two"),
-        ([], "one of the two"),
+        ([], "give energies to generate at, or like"),
     ):
         code, out, err = call("generate", tmp_path / "run", "-o", tmp_path / "c.h5", *extra)
         assert (code, out) == (1, "")

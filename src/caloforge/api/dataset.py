@@ -16,6 +16,7 @@ from caloforge.api.lazy import LazyShowers
 from caloforge.api.observable_table import ObservableTable
 from caloforge.data.opening import open_showers
 from caloforge.geometry.binning import Binning
+from caloforge.metrics.measured import standard_error
 from caloforge.metrics.overview import Overview, measure_overview
 from caloforge.metrics.particles import particle_name
 from caloforge.reporting.overview import draw_overview
@@ -107,7 +108,7 @@ class Dataset(LazyShowers):
         if len(first) > 1:
             response = first.observables("response")
             of = "" if len(first) == len(self) else f", first {len(first):,} showers"
-            error = response.std(ddof=1) / np.sqrt(len(first))
+            error = standard_error(response)
             facts["mean response"] = f"{100 * response.mean():.3f} ± {100 * error:.3f} %{of}"
         return facts
 

@@ -24,7 +24,7 @@ from caloforge.classifiers.data import ClassifierData, draw
 from caloforge.classifiers.features import Features
 from caloforge.classifiers.network import Build, ClassifierSettings, ClassifierTraining, perceptron, predict, threads
 from caloforge.errors import BadValue
-from caloforge.metrics.measured import Measured
+from caloforge.metrics.measured import Measured, standard_error
 from caloforge.rng import stream
 
 
@@ -82,6 +82,6 @@ def _means(training: ClassifierTraining, truth: ClassifierData) -> list[tuple[fl
 
 
 def _mean_and_error(values: Float[Array, "folds N"]) -> tuple[float, float]:
-    showers = values.mean(axis=0).std(ddof=1) / np.sqrt(values.shape[1])
+    showers = standard_error(values.mean(axis=0))
     training = values.mean(axis=1).std(ddof=0) * np.sqrt(len(values) - 1)
     return float(values.mean()), float(np.hypot(showers, training))

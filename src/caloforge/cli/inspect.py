@@ -14,6 +14,7 @@ from caloforge.cli.inspect_observables import inspect_observables
 from caloforge.cli.options import OverwriteOption
 from caloforge.data.opening import open_showers
 from caloforge.data.store import ShowerFile
+from caloforge.metrics.measured import standard_error
 from caloforge.metrics.particles import particle_name
 from caloforge.units import format_angle, format_energy
 from caloforge.validation.conditions import repeated
@@ -80,7 +81,7 @@ def _facts(file: ShowerFile) -> dict[str, Any]:
         "directions": f"theta up to {format_angle(steepest)}" if steepest else "perpendicular",
         "detector": file.detector,
         "readout": f"{file.binning.name}: {file.binning.n_layers} layers, {file.binning.n_voxels} cells",
-        "mean_response": f"{response.mean():.5f} +- {response.std() / np.sqrt(len(response)):.5f} (E_cells/E_incident)",
+        "mean_response": f"{response.mean():.5f} +- {standard_error(response):.5f} (E_cells/E_incident)",
         "cells_hit": f"{np.concatenate(hits).mean() / file.binning.n_voxels:.1%}",
         **({"cautions": cautions} if cautions else {}),
         "provenance": file.provenance.facts,

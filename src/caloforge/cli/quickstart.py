@@ -34,6 +34,7 @@ from caloforge.errors import CaloforgeError
 from caloforge.files import require_new, require_writable
 from caloforge.generation.sampler import BLOCK, sample_batches
 from caloforge.geometry.detector import detector
+from caloforge.metrics.measured import standard_error
 from caloforge.reporting.markup import paragraphs
 from caloforge.reporting.section import Plot, Section
 from caloforge.rng import integer_seeds
@@ -133,7 +134,7 @@ def _simulate_live(sample: Showers, origin: dict[str, Any], n: int, seed: int) -
     return Live(
         n,
         float(response.mean()),
-        float(response.std(ddof=1) / np.sqrt(len(response))),
+        standard_error(response),
         seconds,
         core_ms / CORES / (float(showers.incident_energy.sum()) / GeV),
     )

@@ -26,6 +26,7 @@ from scipy.special import digamma, ndtri
 from scipy.stats import norm
 
 from caloforge.errors import EmptySample
+from caloforge.metrics.measured import standard_error
 from caloforge.rng import stream
 
 _NEIGHBOURS = 20  # few scatter much, many blur: 20 of 5,000 cost less than 0.01 nats
@@ -128,7 +129,7 @@ def mutual_information(
     within = np.nextafter(distance[:, -1], 0)
     terms = digamma(_closer(x, within) + 1) + digamma(_closer(y, within) + 1)
     value = digamma(neighbours) + digamma(len(x)) - terms.mean()
-    return float(value), float(terms.std(ddof=1) / np.sqrt(len(x)))
+    return float(value), standard_error(terms)
 
 
 def _closer(v: Float[Array, " n"], within: Float[Array, " n"]) -> Int[Array, " n"]:

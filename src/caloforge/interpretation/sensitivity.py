@@ -29,6 +29,7 @@ from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.generation.sampler import sample_showers
 from caloforge.interpretation.latents import at_energy, draw_noise
+from caloforge.metrics.measured import standard_error
 from caloforge.models.cascade import TwoStage
 from caloforge.physics.definition import Observable
 from caloforge.physics.depth import layer_depths
@@ -82,7 +83,7 @@ def _slope(below: Float[Array, " n"], above: Float[Array, " n"]) -> Slope:
     defined = difference[np.isfinite(difference)]
     if len(defined) < 2:
         return Slope(np.nan, np.nan)
-    return Slope(float(defined.mean()), float(defined.std(ddof=1) / np.sqrt(len(defined))))
+    return Slope(float(defined.mean()), standard_error(defined))
 
 
 def _resolution_terms(showers: Showers) -> Float[Array, " n"]:
@@ -111,10 +112,9 @@ def pathwise(run: Run, particles: Incident, energy: float, n: int, seed: int) ->
             return {}
         parts.append(part)
     values = np.concatenate(parts)
-    errors = values.std(axis=0, ddof=1) / np.sqrt(n)
     return {
-        name: Slope(float(value), float(error))
-        for name, value, error in zip(("response", "centre_z", VISIBLE), values.mean(axis=0), errors, strict=True)
+        name: Slope(float(column.mean()), standard_error(column))
+        for name, column in zip(("response", "centre_z", VISIBLE), values.T, strict=True)
     }
 
 

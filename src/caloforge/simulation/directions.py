@@ -15,9 +15,11 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from caloforge.errors import BadValue, UnknownName
+from caloforge.simulation.ranges import check_range, parse_range, range_text
 from caloforge.units import format_angle, parse_angle
 
 AngleShape = Literal["fixed", "uniform", "solid-angle"]
+_SHAPES: tuple[AngleShape, ...] = get_args(AngleShape)
 
 
 @dataclass(frozen=True)
@@ -39,20 +41,16 @@ class Angles:
     shape: AngleShape = "fixed"
 
     def __post_init__(self) -> None:
-        if self.shape not in get_args(AngleShape):
-            raise UnknownName("shape of an angle", self.shape, get_args(AngleShape))
+        if self.shape not in _SHAPES:
+            raise UnknownName("shape of an angle", self.shape, _SHAPES)
         if not (math.isfinite(self.low) and math.isfinite(self.high)):
             raise BadValue("angle", (self.low, self.high), "give finite angles in rad")
-        if self.shape == "fixed" and self.low != self.high:
-            raise BadValue("angle range", (self.low, self.high), "a fixed angle has equal ends, in rad")
-        if self.shape != "fixed" and not self.low < self.high:
-            raise BadValue("angle range", self.text, "give the lower angle first")
+        check_range("angle", (self.low, self.high), self.shape, lambda: self.text, "rad")
 
     @property
     def text(self) -> str:
         """As on the command line: ``30deg`` or ``0deg:30deg:solid-angle``."""
-        low, high = format_angle(self.low), format_angle(self.high)
-        return low if self.shape == "fixed" else f"{low}:{high}:{self.shape}"
+        return range_text(format_angle(self.low), format_angle(self.high), self.shape)
 
     def sample(self, n: int, generator: np.random.Generator) -> Float[Array, " n"]:
         """``n`` angles in rad; the first of them do not depend on ``n``.
@@ -80,17 +78,7 @@ def parse_angles(text: str) -> Angles:
         BadValue: not of that form, an angle without a unit, an empty range.
         UnknownName: a shape other than uniform and solid-angle.
     """
-    parts = text.split(":")
-    if len(parts) == 1:
-        return Angles(parse_angle(text), parse_angle(text))
-    if len(parts) != 3:
-        raise BadValue("angle", text, "write one angle (30deg) or a range with its shape (0deg:30deg:solid-angle)")
-    low, high, shape = parse_angle(parts[0]), parse_angle(parts[1]), parts[2].strip()
-    if shape == "uniform":
-        return Angles(low, high, "uniform")
-    if shape == "solid-angle":
-        return Angles(low, high, "solid-angle")
-    raise UnknownName("shape of an angle", shape, ["uniform", "solid-angle"])
+    return Angles(*parse_range(text, parse_angle, "angle", ("30deg", "0deg:30deg:solid-angle"), _SHAPES))
 
 
 def direction(theta: float, phi: float) -> tuple[float, float, float]:

@@ -10,9 +10,11 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from caloforge.errors import BadValue, UnknownName
+from caloforge.simulation.ranges import check_range, parse_range, range_text
 from caloforge.units import GeV, format_energy, keV, parse_energy
 
 Shape = Literal["fixed", "log", "uniform"]
+_SHAPES: tuple[Shape, ...] = get_args(Shape)
 LOWEST, HIGHEST = 1 * keV, 1e5 * GeV  # range of Geant4's physics lists
 
 
@@ -35,12 +37,9 @@ class Spectrum:
     shape: Shape = "fixed"
 
     def __post_init__(self) -> None:
-        if self.shape not in get_args(Shape):
-            raise UnknownName("shape of a spectrum", self.shape, get_args(Shape))
-        if self.shape == "fixed" and self.low != self.high:
-            raise BadValue("energy range", (self.low, self.high), "a fixed energy has equal ends, in MeV")
-        if self.shape != "fixed" and not self.low < self.high:
-            raise BadValue("energy range", self.text, "give the lower energy first")
+        if self.shape not in _SHAPES:
+            raise UnknownName("shape of a spectrum", self.shape, _SHAPES)
+        check_range("energy", (self.low, self.high), self.shape, lambda: self.text, "MeV")
         for energy in (self.low, self.high):
             if not LOWEST <= energy <= HIGHEST:
                 raise BadValue("energy", format_energy(energy), "stay between 1keV and 100TeV, as Geant4 does")
@@ -48,8 +47,7 @@ class Spectrum:
     @property
     def text(self) -> str:
         """As on the command line: ``50GeV`` or ``1GeV:100GeV:log``."""
-        low, high = format_energy(self.low), format_energy(self.high)
-        return low if self.shape == "fixed" else f"{low}:{high}:{self.shape}"
+        return range_text(format_energy(self.low), format_energy(self.high), self.shape)
 
     def sample(self, n: int, generator: np.random.Generator) -> Float[Array, " n"]:
         """``n`` energies in MeV; the first of them do not depend on ``n``.
@@ -74,14 +72,4 @@ def parse_spectrum(text: str) -> Spectrum:
         BadValue: not of that form, an energy without a unit, an empty range, an energy out of range.
         UnknownName: a shape other than log and uniform.
     """
-    parts = text.split(":")
-    if len(parts) == 1:
-        return Spectrum(parse_energy(text), parse_energy(text))
-    if len(parts) != 3:
-        raise BadValue("energy", text, "write one energy (50GeV) or a range with its shape (1GeV:100GeV:log)")
-    low, high, shape = parse_energy(parts[0]), parse_energy(parts[1]), parts[2].strip()
-    if shape == "log":
-        return Spectrum(low, high, "log")
-    if shape == "uniform":
-        return Spectrum(low, high, "uniform")
-    raise UnknownName("shape of a spectrum", shape, ["log", "uniform"])
+    return Spectrum(*parse_range(text, parse_energy, "energy", ("50GeV", "1GeV:100GeV:log"), _SHAPES))
