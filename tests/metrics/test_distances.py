@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.stats import kstest, wasserstein_distance
+from scipy.stats import kstest, kstwo, wasserstein_distance
 
 from caloforge.errors import BadValue, EmptySample
 from caloforge.metrics.distances import kolmogorov_smirnov, measure_wasserstein, wasserstein
@@ -83,3 +83,15 @@ def test_what_cannot_be_compared_is_refused():
         kolmogorov_smirnov(x, x[:0])
     with pytest.raises(BadValue, match="a feature is inf"):
         measure_wasserstein(x, x + np.inf, rng)
+
+
+@pytest.mark.parametrize("size", [35, 125, 2500])
+@pytest.mark.parametrize("p", [0.5, 0.05, 1e-3])
+def test_the_quick_p_value_is_that_of_the_exact_distribution(size, p):
+    """Two samples of 2 ``size`` that differ by the distance whose exact p-value is p."""
+    n = 2 * size
+    steps = round(kstwo.isf(p, size) * n)
+    x = np.arange(n, dtype=float)
+    (result,) = kolmogorov_smirnov(x[:, None], (x + steps)[:, None])
+    assert result.distance == pytest.approx(steps / n)
+    assert result.p_value == pytest.approx(kstwo.sf(steps / n, size), rel=0.03)

@@ -6,7 +6,8 @@ With the empirical distribution functions :math:`F` of n truth and :math:`G` of 
 
 :math:`W_1` is given in units of the truth's standard deviation: the mean distance that an observable must be moved. A
 pure shift by d standard deviations has :math:`W_1 = d`. Both need no bins. Sources: Villani, Topics in Optimal
-Transportation (2003), section 2.2; Kolmogorov (1933), Smirnov (1948).
+Transportation (2003), section 2.2; Kolmogorov (1933), Smirnov (1948); p-values in few showers: Stephens, J. R. Stat.
+Soc. B 32 (1970) 115.
 """
 
 __all__ = ["KolmogorovSmirnov", "kolmogorov_smirnov", "measure_wasserstein", "wasserstein"]
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
+from scipy.special import kolmogorov
 from scipy.stats import kstwo
 
 from caloforge.metrics.measured import Measured, need_showers, summarise
@@ -25,6 +27,8 @@ from caloforge.metrics.separation import Resamples
 
 _NULL_MEAN = np.sqrt(np.pi / 2) * np.log(2)
 _NULL_SPREAD = np.sqrt(np.pi**2 / 12 - np.pi / 2 * np.log(2) ** 2)
+
+_EXACT_BELOW = 30  # nm / (n + m); above, Stephens' formula is right to 2 %, and far quicker
 
 
 @dataclass(frozen=True)
@@ -77,10 +81,21 @@ def _kolmogorov_smirnov(truth: Float[Array, " n"], generated: Float[Array, " m"]
     at = int(np.abs(f - h).argmax())
     distance, size = abs(float(f[at] - h[at])), n * m / (n + m)
     error = float(np.sqrt(f[at] * (1 - f[at]) / n + h[at] * (1 - h[at]) / m))
-    p_value = float(kstwo.sf(distance, max(round(size), 1)))
+    root = np.sqrt(size)
+    exact = size < _EXACT_BELOW
+    p_value = float(
+        kstwo.sf(distance, max(round(size), 1)) if exact else kolmogorov(distance * (root + 0.12 + 0.11 / root))
+    )
     return KolmogorovSmirnov(
         distance, p_value, error, float(_NULL_MEAN / np.sqrt(size)), float(_NULL_SPREAD / np.sqrt(size))
     )
+
+
+def _p_value(distance: float, size: float) -> float:
+    if size < _EXACT_BELOW:
+        return float(kstwo.sf(distance, max(round(size), 1)))
+    root = np.sqrt(size)
+    return float(kolmogorov(distance * (root + 0.12 + 0.11 / root)))
 
 
 def wasserstein(truth: Float[Array, " n"], generated: Float[Array, " m"]) -> float:
