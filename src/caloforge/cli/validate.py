@@ -13,6 +13,7 @@ from caloforge.cli.models import DeviceName
 from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption
 from caloforge.cli.progress import track
 from caloforge.files import require_new, require_writable
+from caloforge.validation.trust import share
 
 
 def validate(
@@ -33,6 +34,7 @@ def validate(
         Literal["standard", "perceptron", "calochallenge"],
         typer.Option(help="classifiers: boosted trees and a network, perceptrons, or the CaloChallenge's"),
     ] = "standard",
+    trust: Annotated[str | None, typer.Option(help="say which observables are within so much of Geant4: 2%")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="leave out the classifiers, which take most time")] = False,
     threshold: Annotated[str | None, typer.Option(help="cells below count as empty on both sides: 0.1MeV")] = None,
     binning: BinningOption = None,
@@ -50,6 +52,7 @@ def validate(
     json_only: Annotated[bool, typer.Option("--json", help="print only the JSON of the report")] = False,
 ) -> None:
     """Compare generated showers with Geant4."""
+    limit = share(trust) if trust else None
     if output:
         require_new(output / "report.json", overwrite, [truth, *generated])
         require_writable(output)
@@ -71,6 +74,8 @@ def validate(
             progress=progress,
         )
     print(json.dumps(report.to_dict()) if json_only else report.verdict)
+    if limit and not json_only:
+        print(*(f"{f'{m.name}: ' if report.several else ''}{m.trust(limit)}" for m in report.models), sep="\n")
     if output:
         with track("drawing", 1.0) as progress:
             path = report.write(output, progress=progress, overwrite=overwrite)

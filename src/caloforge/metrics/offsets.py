@@ -4,11 +4,11 @@ r"""How far mean and width of an observable are off, relative to the truth and w
           \Delta_\sigma = \frac{\sigma_g - \sigma_t}{\sigma_t}
 
 with means :math:`\mu` and standard deviations :math:`\sigma`: a mean is off in percent of itself, or of the standard
-deviation where that is larger (the centre of a shower lies at zero). The error of :math:`\mu` is :math:`\sigma/\sqrt n`,
-that of :math:`\sigma` is :math:`\sigma \sqrt{(k - 1)/4n}` with the kurtosis k, the fourth central moment over
-:math:`\sigma^4`, of the sample that has the larger one: the other may only lack the tail. Of N offsets that are looked
-at together the largest says little by itself; its significance is that of a single one with the same chance
-:math:`1 - (1 - p)^N` (Šidák, J. Am. Stat. Assoc. 62 (1967) 626).
+deviation where that is larger (the centre of a shower lies at zero). The error of :math:`\mu` is
+:math:`\sigma/\sqrt n`, that of :math:`\sigma` is :math:`\sigma \sqrt{(k - 1)/4n}` with the kurtosis k, the fourth
+central moment over :math:`\sigma^4`, of the sample that has the larger one: the other may only lack the tail. Of N
+offsets that are looked at together the largest says little by itself; its significance is that of a single one with the
+same chance :math:`1 - (1 - p)^N` (Šidák, J. Am. Stat. Assoc. 62 (1967) 626).
 """
 
 __all__ = ["Offset", "furthest", "offsets"]
@@ -60,7 +60,7 @@ class Offset:
 
 
 class _Moments(NamedTuple):
-    count: Int[Array, " k"]
+    showers: Int[Array, " k"]
     mean: Float[Array, " k"]
     width: Float[Array, " k"]
     kurtosis: Float[Array, " k"]
@@ -80,8 +80,8 @@ def _moments(values: Float[Array, "n k"]) -> _Moments:
 def offsets(truth: Float[Array, "n k"], generated: Float[Array, "m k"], place: str = "") -> tuple[Offset, ...]:
     """Mean and width of every column with a value in at least 100 showers of both samples.
 
-    A column that is constant in the truth has none, and a width that is not known to 12 % is left out: a few showers
-    make it.
+    A column that is constant in the truth has none, and the error of a width that is not known to 12 % is infinite: a
+    few showers make it.
 
     Args:
         truth: an observable of the reference showers; NaN where undefined.
@@ -93,15 +93,15 @@ def offsets(truth: Float[Array, "n k"], generated: Float[Array, "m k"], place: s
     spread = np.maximum(np.maximum(t.kurtosis, g.kurtosis) - 1, 0) / 4
     moving = t.width > np.maximum(ROUNDING, 1e-6 * np.abs(t.mean))
     listed: list[Offset] = []
-    for i in np.flatnonzero(moving & (np.minimum(t.count, g.count) >= _FEWEST)):
-        n, m = int(t.count[i]), int(g.count[i])
+    for i in np.flatnonzero(moving & (np.minimum(t.showers, g.showers) >= _FEWEST)):
+        n, m = int(t.showers[i]), int(g.showers[i])
         error = np.hypot(t.width[i] / np.sqrt(n), g.width[i] / np.sqrt(m)) / unit[i]
         shift = (g.mean[i] - t.mean[i]) / unit[i]
         listed.append(Offset("mean", int(i), float(shift), float(error), min(n, m), place))
         ratio = g.width[i] / t.width[i]
         error = np.sqrt(spread[i]) * np.hypot(ratio / np.sqrt(m), 1 / np.sqrt(n))
-        if error < _UNSURE * max(ratio, 1):
-            listed.append(Offset("width", int(i), float(ratio - 1), float(error), min(n, m), place))
+        error = error if error < _UNSURE * max(ratio, 1) else np.inf
+        listed.append(Offset("width", int(i), float(ratio - 1), float(error), min(n, m), place))
     return tuple(listed)
 
 

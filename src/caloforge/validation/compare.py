@@ -26,6 +26,7 @@ from caloforge.validation.key import Key
 from caloforge.validation.multivariate import freaks, multivariate, permuted, same_conditions
 from caloforge.validation.parts import Subsample, subsamples, whole
 from caloforge.validation.sample import Sample
+from caloforge.validation.trust import Trusted, trust_in
 from caloforge.validation.univariate import distances
 
 Progress = Callable[[float, str], None]
@@ -45,6 +46,7 @@ class Details:
         importance: which observable gives the generated showers away to the classifier on observables.
         families: the same of families of observables, named by the module that defines them.
         freaks: generated showers outside the truth; None where there were too few showers to tell.
+        trust: how far each observable is off, the furthest first.
     """
 
     response: ResponseSummary
@@ -54,6 +56,7 @@ class Details:
     importance: tuple[Importance, ...] = ()
     families: tuple[Importance, ...] = ()
     freaks: Freaks | None = None
+    trust: tuple[Trusted, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Its entries of ``report.json``."""
@@ -67,7 +70,11 @@ class Details:
             "permutation_test": self.permutation.to_dict(),
             "classifiers": sizes,
             "importance": [i.to_dict() for i in self.importance],
+<<<<<<< HEAD
             "importance_of_families": [i.to_dict() for i in self.families],
+=======
+            "trust": [row.to_dict() for row in self.trust],
+>>>>>>> 255f5d4 (Trust table on the page, in report.json, Report.trust and validate --trust)
             **({"freaks": self.freaks.to_dict()} if self.freaks is not None else {}),
         }
 
@@ -117,6 +124,8 @@ def compare(
     progress(0.15, "all observables together")
     together = multivariate(observables, truth, generated, protocol, seed)
     outside = freaks(observables, truth, generated, seed)
+    odd = np.zeros(0, np.int64) if outside is None else outside.rows
+    trust = trust_in(observables, truth, generated, pieces, odd)
     progress(0.2, "permutation test")
     permutation = permuted(observables, truth, generated, seed)
     progress(0.3, "classifiers")
@@ -143,7 +152,11 @@ def compare(
         evidence += _areas(piece, truth, generated, scored)
     if set(observables) >= set(OBSERVABLES):
         evidence += of_physics(physics, n)
+<<<<<<< HEAD
     return collect(evidence), Details(response, physics, permutation, scored, importance, of_families, outside)
+=======
+    return collect(evidence), Details(response, physics, permutation, scored, importance, outside, trust)
+>>>>>>> 255f5d4 (Trust table on the page, in report.json, Report.trust and validate --trust)
 
 
 def part_of(progress: Progress, start: float, share: float) -> Progress:

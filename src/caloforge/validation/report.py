@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from caloforge.data.unseen import left_out_sentences
-from caloforge.errors import NotMeasured, UnknownName, UnwritablePath
+from caloforge.errors import BadValue, NotMeasured, UnknownName, UnwritablePath
 from caloforge.files import finite_json, require_new, require_writable, write_files
 from caloforge.metrics.measured import Measured
 from caloforge.reporting.document import counted
@@ -25,6 +25,7 @@ from caloforge.validation.finding import Finding, Status
 from caloforge.validation.judgement import outcome
 from caloforge.validation.key import ALL_SHOWERS, Key
 from caloforge.validation.numbers import numbers
+from caloforge.validation.trust import Trust, share
 from caloforge.validation.verdict import Speed, headline, paragraph
 
 SCHEMA = 3
@@ -116,6 +117,19 @@ class Report:
     def passed(self) -> bool:
         """Whether every sample passes its checklist."""
         return all(outcome(model.findings, model.checklist) is Status.PASS for model in self.models)
+
+    def trust(self, limit: float | str) -> Trust:
+        """Which observables lie within a limit of Geant4: print it, or ask for ``within``, ``off``, ``undecided``.
+
+        Args:
+            limit: largest offset of a mean or width, relative: 0.02, or ``"2 %"``.
+
+        Raises:
+            BadValue: the limit is no positive share, or there are several samples: ask one of ``models``.
+        """
+        if self.details is None:
+            raise BadValue("report of several samples", len(self.several), "ask each of report.models")
+        return Trust.to(share(limit), self.details.trust)
 
     def with_speed(self, geant4_ms_per_shower: float, generator_ms_per_shower: float) -> "Report":
         """The report with the two times of one shower, ms.

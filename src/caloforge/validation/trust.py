@@ -1,6 +1,6 @@
 """Which observables may be trusted to so many percent? Offsets of mean and width, the furthest first."""
 
-__all__ = ["Trust", "Trusted", "trust_in", "trust_table"]
+__all__ = ["Trust", "Trusted", "share", "trust_in", "trust_table"]
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from markupsafe import Markup
 from numpy import ndarray as Array
 from scipy.stats import norm
 
+from caloforge.errors import BadValue
 from caloforge.metrics.offsets import Offset, furthest, offsets
 from caloforge.physics.observables import Observable
 from caloforge.reporting.markup import Cell, number, paragraphs, table, text
@@ -23,6 +24,25 @@ _SURE = 0.05  # chance of an error, of all offsets of an observable together
 _SIGMAS = 2.0  # within which an offset lies
 _NOTICEABLE = 3.0
 _FAR = 100.0  # times as many showers: no number that helps
+
+
+def share(text: float | str) -> float:
+    """A limit as a number: ``2%`` is 0.02.
+
+    Args:
+        text: a positive number, or one with a percent sign.
+
+    Raises:
+        BadValue: neither.
+    """
+    words = str(text).strip()
+    try:
+        value = float(words.removesuffix("%")) / (100 if words.endswith("%") else 1)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < np.inf:
+        raise BadValue("limit of trust", text, "give a positive share, such as 2% or 0.02")
+    return value
 
 
 @dataclass(frozen=True)
@@ -79,7 +99,8 @@ class Trusted:
         if not self.overall or max(abs(o.value) for o in self.overall) >= limit:
             return None
         factors = [(_SIGMAS * o.error / (limit - abs(o.value))) ** 2 for o in self.overall]
-        return round_up(max(o.n * f for o, f in zip(self.overall, factors, strict=True))) if max(factors) < _FAR else None
+        showers = max(o.n * f for o, f in zip(self.overall, factors, strict=True))
+        return int(float(f"{1.05 * showers:.1e}")) if max(factors) < _FAR else None
 
     def words(self, offset: Offset) -> str:
         """An offset as text.
@@ -117,8 +138,8 @@ class Trust:
         limit: relative.
         within: those whose means and widths over all showers surely are, without a sign of more in an energy bin.
         off: those of which one surely is not, there or in an energy bin, each with the furthest.
-        undecided: those that so few showers cannot tell of, each with the showers that would; None where an offset is
-            over the limit already, but within its error.
+        undecided: those that so few showers cannot tell of, each with the showers that would; None where an offset
+            lies too near the limit or, within its error, over it.
     """
 
     limit: float

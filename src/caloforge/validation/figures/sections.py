@@ -29,6 +29,7 @@ from caloforge.validation.key import Key
 from caloforge.validation.outside import freaks_text
 from caloforge.validation.report import Report
 from caloforge.validation.spokes import spokes
+from caloforge.validation.trust import trust_table
 
 _PARTS = ("energy bin", "angle bin", "particle")
 _ERRORS = "Bars and the grey band are statistical errors (one standard deviation)."
@@ -51,6 +52,7 @@ def draw(lineup: Lineup, models: Sequence[Report], posterior: Mapping[str, Measu
     """
     return (
         _glance(models, posterior),
+        Section("Which observables to trust", _trust(models)),
         Section("Energy measurement", _laws_tables(models), tuple(_energy(models))),
         Section("Where the differences are", _culprits(models), tuple(_differences(lineup, models))),
         Section("Freak showers", _freaks(models, lineup), tuple(freak_pictures(lineup))),
@@ -71,6 +73,11 @@ def _culprits(models: Sequence[Report]) -> Markup:
         for m in models
         if m.details
     )
+
+
+def _trust(models: Sequence[Report]) -> Markup:
+    named = [(m.details, m.name if len(models) > 1 else "") for m in models if m.details]
+    return Markup().join(trust_table(d.trust, len(d.freaks) if d.freaks is not None else 0, name) for d, name in named)
 
 
 def _freaks(models: Sequence[Report], lineup: Lineup) -> Markup:
