@@ -70,11 +70,8 @@ class Details:
             "permutation_test": self.permutation.to_dict(),
             "classifiers": sizes,
             "importance": [i.to_dict() for i in self.importance],
-<<<<<<< HEAD
             "importance_of_families": [i.to_dict() for i in self.families],
-=======
             "trust": [row.to_dict() for row in self.trust],
->>>>>>> 255f5d4 (Trust table on the page, in report.json, Report.trust and validate --trust)
             **({"freaks": self.freaks.to_dict()} if self.freaks is not None else {}),
         }
 
@@ -152,11 +149,7 @@ def compare(
         evidence += _areas(piece, truth, generated, scored)
     if set(observables) >= set(OBSERVABLES):
         evidence += of_physics(physics, n)
-<<<<<<< HEAD
-    return collect(evidence), Details(response, physics, permutation, scored, importance, of_families, outside)
-=======
-    return collect(evidence), Details(response, physics, permutation, scored, importance, outside, trust)
->>>>>>> 255f5d4 (Trust table on the page, in report.json, Report.trust and validate --trust)
+    return collect(evidence), Details(response, physics, permutation, scored, importance, of_families, outside, trust)
 
 
 def part_of(progress: Progress, start: float, share: float) -> Progress:
