@@ -19,7 +19,7 @@ A mesh that reaches less than 100 mm from its axis counts as one of datasets 2 a
 arXiv:2410.21611, and its evaluation code.
 """
 
-__all__ = ["CHALLENGE_OBSERVABLES", "challenge_edges"]
+__all__ = ["CHALLENGE_OBSERVABLES", "challenge_edges", "challenge_threshold"]
 
 import numpy as np
 from jaxtyping import Float
@@ -31,6 +31,7 @@ from caloforge.geometry.binning import Binning, Layer
 _BINS = 100
 _NARROW_MESH = 100.0  # mm
 _WIDE_LAYERS = (12, 13)
+_NARROW_THRESHOLD, _WIDE_THRESHOLD = 0.5e-3 / 0.033, 1.0  # MeV
 # Low and high edge in mm: datasets 2 and 3, dataset 1, layers 12 and 13 of dataset 1.
 _RANGES = {
     "centre_x": ((-30, 30), (-100, 100), (-500, 500)),
@@ -66,10 +67,23 @@ def challenge_edges(
         columns = truth.T if name == "layer_energy" else truth.reshape(1, -1)
         return tuple(_logarithmic(column, threshold, _LOGARITHMIC[name]) for column in columns)
     if name in _RANGES:
-        narrow = max(layer.r_edges[-1] for layer in binning.layers) < _NARROW_MESH
+        narrow = _is_narrow(binning)
         ranges = (_RANGES[name][_which(layer, narrow)] for layer in binning.layers)
         return tuple(np.linspace(low, high, _BINS + 1) for low, high in ranges)
     raise UnknownName("observable with a binning of the CaloChallenge", name, CHALLENGE_OBSERVABLES)
+
+
+def challenge_threshold(binning: Binning) -> float:
+    """Readout threshold of a cell, MeV: 0.5 keV over the sampling fraction 0.033 of datasets 2 and 3, else 1 MeV.
+
+    Args:
+        binning: the mesh.
+    """
+    return _NARROW_THRESHOLD if _is_narrow(binning) else _WIDE_THRESHOLD
+
+
+def _is_narrow(binning: Binning) -> bool:
+    return max(layer.r_edges[-1] for layer in binning.layers) < _NARROW_MESH
 
 
 def _which(layer: Layer, narrow: bool) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 
 from caloforge.classifiers.auc import Classified
 from caloforge.classifiers.importance import Importance, permutation_importance
-from caloforge.classifiers.protocol import STANDARD, Protocol, measure
+from caloforge.classifiers.protocol import CALOCHALLENGE, STANDARD, Protocol, measure
 from caloforge.classifiers.trees import families
 from caloforge.metrics.compared import PhysicsSummary
 from caloforge.metrics.freaks import Freaks
@@ -20,6 +20,7 @@ from caloforge.metrics.physics_summary import summarise_physics
 from caloforge.metrics.response import ResponseSummary, compare_response
 from caloforge.physics.observables import OBSERVABLES, Observable
 from caloforge.rng import stream
+from caloforge.validation.challenge import ChallengeNumber, challenge_numbers
 from caloforge.validation.evidence import Evidence, collect
 from caloforge.validation.gather import of_freaks, of_permutation, of_physics, of_response, of_two_samples, told_by
 from caloforge.validation.key import Key
@@ -47,6 +48,7 @@ class Details:
         families: the same of families of observables, named by the module that defines them.
         freaks: generated showers outside the truth; None where there were too few showers to tell.
         trust: how far each observable is off, the furthest first.
+        challenge: the numbers of the CaloChallenge's tables; empty under another protocol.
     """
 
     response: ResponseSummary
@@ -57,6 +59,7 @@ class Details:
     families: tuple[Importance, ...] = ()
     freaks: Freaks | None = None
     trust: tuple[Trusted, ...] = ()
+    challenge: tuple[ChallengeNumber, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Its entries of ``report.json``."""
@@ -73,6 +76,7 @@ class Details:
             "importance_of_families": [i.to_dict() for i in self.families],
             "trust": [row.to_dict() for row in self.trust],
             **({"freaks": self.freaks.to_dict()} if self.freaks is not None else {}),
+            **({"calochallenge": {n.name: n.to_dict() for n in self.challenge}} if self.challenge else {}),
         }
 
 
@@ -149,7 +153,11 @@ def compare(
         evidence += _areas(piece, truth, generated, scored)
     if set(observables) >= set(OBSERVABLES):
         evidence += of_physics(physics, n)
-    return collect(evidence), Details(response, physics, permutation, scored, importance, of_families, outside, trust)
+    challenge: tuple[ChallengeNumber, ...] = ()
+    if protocol.name == CALOCHALLENGE.name and set(observables) >= set(OBSERVABLES):
+        challenge = challenge_numbers(truth, generated, seed, scored)
+    details = Details(response, physics, permutation, scored, importance, of_families, outside, trust, challenge)
+    return collect(evidence), details
 
 
 def part_of(progress: Progress, start: float, share: float) -> Progress:
