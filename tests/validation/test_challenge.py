@@ -11,7 +11,7 @@ from caloforge.classifiers.features import challenge_high
 from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.metrics.challenge import published_fpd, published_kpd
-from caloforge.validation.challenge import challenge_numbers, challenge_table
+from caloforge.validation.challenge import challenge_numbers, challenge_section
 from caloforge.validation.sample import read_sample
 
 NARROW = Binning(tuple(Layer(i, (0.0, 4.65, 9.3, 13.95), 8) for i in range(4)))
@@ -164,6 +164,23 @@ def test_frechet_and_kernel_distance_are_those_of_the_definitions(mesh):
     assert kpd == pytest.approx(1000 * np.median(distances), rel=1e-6)
 
 
+def test_what_lies_outside_the_bins_is_not_called_equal():
+    """Responses beyond 1.5 fill no bin; a layer that only one sample fills is told apart for certain."""
+    truth = make_showers(NARROW, 30, 1)
+    truth = replace(truth, incident_energy=truth.incident_energy / 10)
+    energy = truth.energy.copy()
+    energy[:, NARROW.layer_starts[2] : NARROW.layer_starts[3]] = 0
+    samples = [read_sample(x, seed=1) for x in (truth, replace(truth, energy=energy))]
+    rows = {n.name: n for n in challenge_numbers(*samples, seed=1, classifiers={})}
+    assert rows["separation/response"].value is None
+    assert rows["separation/layer_energy"].layers == (0, 0, 1, 0)
+    assert rows["separation/layer_energy"].value == 0.25
+    both = [read_sample(replace(truth, energy=energy), seed=1)] * 2
+    layers = {n.name: n for n in challenge_numbers(*both, seed=1, classifiers={})}["separation/layer_energy"].layers
+    assert np.isnan(layers[2])
+    assert "nothing within its bins" in challenge_section({"model": tuple(rows.values())})[0].html
+
+
 def test_what_needs_more_showers_is_not_measured():
     sample = read_sample(make_showers(NARROW, 30, 1), seed=1)
     numbers = challenge_numbers(sample, sample, 1, {})
@@ -172,8 +189,9 @@ def test_what_needs_more_showers_is_not_measured():
         assert rows[name].value is None
         assert rows[name].to_dict()["needs"] == 50_000
     assert all(n.value == 0 for name, n in rows.items() if name.startswith("separation/"))
-    page = challenge_table({"model": numbers, "again": numbers})
-    assert page.count("not measured, needs 50,000 showers") == 4
+    (section,) = challenge_section({"model": numbers, "again": numbers})
+    assert section.html.count("not measured, needs 50,000 showers") == 4
+    assert challenge_section({"model": ()}) == ()
 
 
 def test_enough_showers_are_measured(monkeypatch):

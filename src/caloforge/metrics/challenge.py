@@ -11,6 +11,8 @@ arXiv:2410.21611; Kansal et al., arXiv:2211.10295.
 
 __all__ = ["LARGEST_BATCH", "published_fpd", "published_kpd", "published_separation", "separation_of_counts"]
 
+import math
+
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
@@ -31,7 +33,7 @@ Numbers = tuple[float, float]
 
 
 def published_separation(truth: Float[Array, " n"], generated: Float[Array, " m"], edges: Float[Array, " e"]) -> float:
-    """Separation power within the edges; 0 where both histograms are empty.
+    """Separation power within the edges, see `separation_of_counts`.
 
     Args:
         truth: values of the reference showers.
@@ -43,13 +45,16 @@ def published_separation(truth: Float[Array, " n"], generated: Float[Array, " m"
 
 
 def separation_of_counts(truth: Float[Array, " b"], generated: Float[Array, " b"]) -> float:
-    """Separation power of two histograms.
+    """Separation power of two histograms: NaN where both are empty, 1 where one of them is.
 
     Args:
         truth: contents of the bins.
         generated: contents of the same bins.
     """
-    h, g = (counts / max(counts.sum(), 1) for counts in (truth, generated))
+    sums = truth.sum(), generated.sum()
+    if not all(sums):
+        return 1.0 if any(sums) else math.nan
+    h, g = truth / sums[0], generated / sums[1]
     return float(0.5 * np.divide((h - g) ** 2, h + g, out=np.zeros(len(h)), where=h + g > 0).sum())
 
 

@@ -5,15 +5,15 @@ AUC of its classifiers. What was published of larger samples than there are is n
 arXiv:2410.21611.
 """
 
-__all__ = ["ChallengeNumber", "challenge_numbers", "challenge_table"]
+__all__ = ["ChallengeNumber", "challenge_numbers", "challenge_section"]
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from markupsafe import Markup
 from numpy import ndarray as Array
 
 from caloforge.classifiers.auc import Classified
@@ -30,6 +30,7 @@ from caloforge.metrics.manifold import manifold_metrics
 from caloforge.metrics.measured import Measured
 from caloforge.physics.challenge import challenge_edges, challenge_threshold
 from caloforge.reporting.markup import number, table, text
+from caloforge.reporting.section import Section
 from caloforge.rng import stream
 from caloforge.units import MeV
 from caloforge.validation.sample import Sample
@@ -59,11 +60,11 @@ class ChallengeNumber:
     Args:
         name: key in ``report.json``.
         words: what it is.
-        value: None where it was not measured.
+        value: None where it was not measured: too few showers, or nothing within the bins.
         error: standard error, None where the challenge quotes none.
-        showers: of each sample that took part, or of the smaller one.
-        published: showers of each sample behind the published numbers; 0 where it does not matter.
-        layers: the value of each layer, where it is their mean.
+        showers: of each sample that took part, of the smaller one where all of both did.
+        published: showers of each sample behind the published numbers; 0 where that is not told.
+        layers: the value of each layer, where it is their mean; NaN where neither sample has anything within the bins.
     """
 
     name: str
@@ -76,7 +77,7 @@ class ChallengeNumber:
 
     def to_dict(self) -> dict[str, Any]:
         """Its entry of ``report.json``."""
-        needs = {"needs": self.published} if self.value is None else {}
+        needs = {"needs": self.published} if self.value is None and self.published else {}
         layers = {"layers": list(self.layers)} if self.layers else {}
         return {"value": self.value, "error": self.error, "showers": self.showers, **needs, **layers}
 
@@ -115,20 +116,27 @@ def _separations(truth: Sample, generated: Sample) -> Iterator[ChallengeNumber]:
         chosen = [i for i, layer in enumerate(mesh.layers) if layer.n_alpha > 1 or name not in _WITH_SECTORS]
         layers = tuple(published_separation(columns[0][:, i], columns[1][:, i], edges[i]) for i in chosen)
         if layers:
-            value = float(np.mean(layers))
-            yield ChallengeNumber(f"separation/{name}", f"separation, {words}", value, None, n, 0, layers)
+            yield _separation(name, words, n, layers)
     responses = [values["response"][:, 0].astype(np.float64) for values in tables]
     (edges_of,) = challenge_edges("response", mesh, responses[0][:, None], threshold)
     response = published_separation(responses[0], responses[1], edges_of)
-    yield ChallengeNumber("separation/response", "separation, total over incident energy", response, None, n)
+    yield _separation("response", "total over incident energy", n, (response,))
     empty = [(mesh.n_voxels - values["hits"][:, 0].astype(np.float64)) / mesh.n_voxels for values in tables]
     (edges_of,) = challenge_edges("sparsity", mesh, empty[0][:, None], threshold)
     sparsity = published_separation(empty[0], empty[1], edges_of)
-    yield ChallengeNumber("separation/sparsity", "separation, sparsity", sparsity, None, n)
+    yield _separation("sparsity", "sparsity", n, (sparsity,))
     brightest = np.array([[truth.cells.energy.max()]], np.float64)
     (edges_of,) = challenge_edges("voxel_energy", mesh, brightest, threshold)
     voxels = separation_of_counts(*(_voxels(sample.cells, edges_of) for sample in (truth, generated)))
-    yield ChallengeNumber("separation/voxel_energy", "separation, energy of voxels", voxels, None, n)
+    yield _separation("voxel_energy", "energy of voxels", n, (voxels,))
+
+
+def _separation(name: str, words: str, showers: int, layers: tuple[float, ...]) -> ChallengeNumber:
+    """The mean over the layers that have anything within the bins."""
+    measured = [value for value in layers if math.isfinite(value)]
+    value = sum(measured) / len(measured) if measured else None
+    of_layers = layers if len(layers) > 1 else ()
+    return ChallengeNumber(f"separation/{name}", f"separation, {words}", value, None, showers, 0, of_layers)
 
 
 def _voxels(showers: Showers, edges: Float[Array, " e"]) -> Float[Array, " b"]:
@@ -174,12 +182,14 @@ def _classifier_row(name: str, words: str, measured: Measured, size: int) -> Cha
     return ChallengeNumber(name, words, measured.value, measured.error, size, _CLASSIFIED)
 
 
-def challenge_table(numbers: Mapping[str, Sequence[ChallengeNumber]]) -> Markup:
-    """The table of the page: a row for each number, a column for each sample.
+def challenge_section(numbers: Mapping[str, Sequence[ChallengeNumber]]) -> tuple[Section, ...]:
+    """The section of the page with the table: a row for each number, a column for each sample; none without numbers.
 
     Args:
         numbers: of each sample by name, the same rows in all.
     """
+    if not any(numbers.values()):
+        return ()
     rows = []
     for of_all in zip(*numbers.values(), strict=True):
         first = of_all[0]
@@ -189,12 +199,13 @@ def challenge_table(numbers: Mapping[str, Sequence[ChallengeNumber]]) -> Markup:
         )
     caption = (
         "By the definitions of the challenge, to stand beside its tables. Separation powers of layers are means over "
-        "the layers. All but FPD and KPD depend on the number of showers."
+        "the layers that have anything within the bins. All but FPD and KPD depend on the number of showers."
     )
-    return table(("Quantity", *numbers, "Showers of each sample", "Published with"), rows, caption)
+    head = ("Quantity", *numbers, "Showers of each sample", "Published with")
+    return (Section("CaloChallenge, arXiv:2410.21611", table(head, rows, caption)),)
 
 
 def _quoted(row: ChallengeNumber) -> str:
     if row.value is None:
-        return f"not measured, needs {row.published:,} showers"
+        return f"not measured, needs {row.published:,} showers" if row.published else "nothing within its bins"
     return f"{row.value:.4g}" if row.error is None else f"{row.value:.4g} ± {row.error:.2g}"

@@ -15,7 +15,7 @@ from caloforge.reporting.markup import paragraphs, plain_words
 from caloforge.reporting.section import Plot, Section
 from caloforge.reporting.style import plain_label
 from caloforge.validation import tables
-from caloforge.validation.challenge import challenge_table
+from caloforge.validation.challenge import challenge_section
 from caloforge.validation.compare import Details
 from caloforge.validation.evidence import Evidence, columns_of, numbers_of
 from caloforge.validation.figures import classifiers as classifier_plots
@@ -57,7 +57,7 @@ def draw(lineup: Lineup, models: Sequence[Report], posterior: Mapping[str, Measu
         Section("Energy measurement", _laws_tables(models), tuple(_energy(models))),
         Section("Where the differences are", _culprits(models), tuple(_differences(lineup, models))),
         Section("Freak showers", _freaks(models, lineup), tuple(freak_pictures(lineup))),
-        *_challenge(models),
+        *challenge_section({m.name: m.details.challenge for m in models if m.details}),
         Section("Observables", paragraphs(_GALLERY), tuple(_observables(lineup, models)), gallery=True),
         Section("Correlations", plots=tuple(_correlations(lineup))),
         Section("Pictures of showers", plots=tuple(pictures(lineup, models))),
@@ -85,13 +85,6 @@ def _trust(models: Sequence[Report]) -> Markup:
 def _freaks(models: Sequence[Report], lineup: Lineup) -> Markup:
     named = [(m.details.freaks, m.name if len(models) > 1 else "") for m in models if m.details]
     return Markup().join(freaks_text(freaks, lineup.binning, name) for freaks, name in named)
-
-
-def _challenge(models: Sequence[Report]) -> Iterator[Section]:
-    """Where the protocol is the CaloChallenge's."""
-    numbers = {m.name: m.details.challenge for m in models if m.details and m.details.challenge}
-    if numbers:
-        yield Section("CaloChallenge, arXiv:2410.21611", challenge_table(numbers))
 
 
 def _glance(models: Sequence[Report], posterior: Mapping[str, Measured]) -> Section:
