@@ -34,6 +34,7 @@ from caloforge.classifiers.roc import auc_error
 from caloforge.data.bundled import showers_path
 from caloforge.data.store import ShowerFile
 from caloforge.errors import EmptySample
+from caloforge.geometry.readouts import readout
 from caloforge.metrics.correlation import measure_correlation_distance
 from caloforge.metrics.distances import kolmogorov_smirnov
 from caloforge.metrics.manifold import measure_manifold
@@ -172,7 +173,7 @@ def run(options: argparse.Namespace) -> None:
     part, parts = map(int, options.part.split("/"))
     wanted = list(zip(options.sizes, options.pairs, strict=True))
     for name in options.files:
-        with ShowerFile(showers_path(name)) as file:
+        with ShowerFile(showers_path(name), readout(options.binning) if options.binning else None) as file:
             whole = Half.of(read_sample(file, keep=len(file)))
         label = Path(name).stem
         there = {(x["file"], x["size"], x["number"], x["spoil"]) for x in lines_of(options.out)}
@@ -230,6 +231,7 @@ def main() -> None:
     parser.add_argument("files", nargs="*", help="files of showers of the truth, or bundled")
     parser.add_argument("--sizes", type=int, nargs="+", default=[500, 2000, 5000], help="showers of each sample")
     parser.add_argument("--pairs", type=int, nargs="+", default=[100, 40, 10], help="how many of each size")
+    parser.add_argument("--binning", help="mesh by name, for files that carry none")
     parser.add_argument("--spoil", default="nothing", choices=SPOILS, help="done to the second sample")
     parser.add_argument("--part", default="0/1", metavar="I/K", help="every K-th pair, from I on")
     parser.add_argument("--out", type=Path, required=True, help="JSONL, added to")
