@@ -24,7 +24,7 @@ from caloforge.validation.challenge import ChallengeNumber, challenge_numbers
 from caloforge.validation.evidence import Evidence, collect
 from caloforge.validation.gather import of_freaks, of_permutation, of_physics, of_response, of_two_samples, told_by
 from caloforge.validation.key import Key
-from caloforge.validation.multivariate import freaks, multivariate, permuted, same_conditions
+from caloforge.validation.multivariate import freaks, in_part, multivariate, permuted, same_conditions
 from caloforge.validation.parts import Subsample, subsamples, whole
 from caloforge.validation.sample import Sample
 from caloforge.validation.trust import Trusted, trust_in
@@ -150,6 +150,7 @@ def compare(
         evidence.append(Evidence(Key("jsd", name), classified.jsd, classified.size, by=classified.words))
     for piece in pieces:
         evidence += distances(observables, truth, generated, piece, seed)
+        evidence += in_part(observables, truth, generated, piece, odd, seed)
         evidence += _areas(piece, truth, generated, scored)
     if set(observables) >= set(OBSERVABLES):
         evidence += of_physics(physics, n)

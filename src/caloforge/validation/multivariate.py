@@ -1,6 +1,6 @@
 """All observables together: correlations, FPD and KPD, precision and recall, freaks, the permutation test."""
 
-__all__ = ["MULTIVARIATE", "freaks", "multivariate", "permuted", "same_conditions", "seen_together"]
+__all__ = ["MULTIVARIATE", "freaks", "in_part", "multivariate", "permuted", "same_conditions", "seen_together"]
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -24,7 +24,7 @@ from caloforge.metrics.separation import Histograms
 from caloforge.physics.observables import OBSERVABLES, Observable
 from caloforge.physics.structure import STRUCTURE
 from caloforge.rng import stream
-from caloforge.validation.evidence import EACH_TEST, PERMUTATIONS
+from caloforge.validation.evidence import EACH_TEST, PERMUTATIONS, Evidence
 from caloforge.validation.key import Key
 from caloforge.validation.parts import Subsample, subsamples
 from caloforge.validation.sample import Sample
@@ -92,6 +92,42 @@ def seen_together(observables: Mapping[str, Observable], sample: Sample) -> Feat
     left_out = _IN_PLACES if observables.keys() >= OBSERVABLES.keys() else ()
     names = (name for name in sample.table if name in observables and name not in left_out)
     return high({name: sample.table[name] for name in names}, sample.incident_energy)
+
+
+def in_part(
+    observables: Mapping[str, Observable],
+    truth: Sample,
+    generated: Sample,
+    part: Subsample,
+    freaks: Int[Array, " f"],
+    seed: int,
+) -> Iterator[Evidence]:
+    """FPD and KPD in one part of the samples, where it has showers enough: 300 and 100.
+
+    They see the observables of whole showers, since a part has too few showers for all layers and rings.
+
+    Args:
+        observables: those judged, by name.
+        truth: reference showers.
+        generated: showers to judge.
+        part: of both.
+        freaks: generated showers to leave out: they stand by themselves, and FPD would see little else in their part.
+        seed: of resamples.
+    """
+    names = [name for name, o in observables.items() if o.per == "shower" and name in truth.table]
+    if not names:
+        return
+    rows = [np.flatnonzero(part.truth), np.setdiff1d(np.flatnonzero(part.generated), freaks)]
+    t, g = (
+        high({name: s.table[name][r] for name in names}, s.incident_energy[r]).values
+        for s, r in zip((truth, generated), rows, strict=True)
+    )
+    left_out = int(part.generated[freaks].sum())
+    detail = f"without {left_out} freak{'s' if left_out > 1 else ''}" if left_out else ""
+    for metric, measure in (("fpd", measure_fpd), ("kpd", measure_kpd)):
+        with suppress(EmptySample):  # the page says how many it needs
+            measured = measure(t, g, stream(seed, f"{metric} {part.place.kind} {part.place.label}"))
+            yield Evidence(Key(metric, "", part.place), measured, min(map(len, rows)), detail)
 
 
 def freaks(observables: Mapping[str, Observable], truth: Sample, generated: Sample, seed: int) -> Freaks | None:

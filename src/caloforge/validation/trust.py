@@ -20,7 +20,7 @@ from caloforge.validation.parts import Subsample
 from caloforge.validation.sample import Sample
 
 _SHOWN = 20
-_SURE = 0.05  # chance of an error, of all offsets of an observable together
+_SURE = 0.05  # chance of an error, of all offsets of all observables together
 _SIGMAS = 2.0  # within which an offset lies
 _NOTICEABLE = 3.0
 _FAR = 100.0  # times as many showers: no number that helps
@@ -80,15 +80,15 @@ class Trusted:
         """Every mean and width over all showers lies within this of the truth's, two standard errors included."""
         return max((abs(o.value) + _SIGMAS * o.error for o in self.overall), default=float("inf"))
 
-    def off(self, limit: float) -> bool:
+    def off(self, limit: float, looked_at: int) -> bool:
         """Whether anything is surely further off than a limit.
 
         Args:
             limit: relative.
+            looked_at: offsets in all, of this and the other observables.
         """
-        every = (*self.overall, *self.in_bins)
-        sure = norm.isf(_SURE / max(len(every), 1))
-        return any(abs(o.value) - sure * o.error > limit for o in every)
+        sure = norm.isf(_SURE / max(looked_at, 1))
+        return any(abs(o.value) - sure * o.error > limit for o in (*self.overall, *self.in_bins))
 
     def needed(self, limit: float) -> int | None:
         """Showers in each sample with which the errors would let every offset stay within a limit; None if none would.
@@ -155,7 +155,8 @@ class Trust:
             limit: relative.
             rows: of one sample.
         """
-        off = {row.observable: row for row in rows if row.off(limit)}
+        looked_at = sum(len(row.overall) + len(row.in_bins) for row in rows)
+        off = {row.observable: row for row in rows if row.off(limit, looked_at)}
         within = tuple(row.observable for row in rows if row.observable not in off and row.trusted(limit))
         unsure = {r.observable: r.needed(limit) for r in rows if r.observable not in off and r.observable not in within}
         worst = {name: furthest((*row.overall, *row.in_bins)) for name, row in off.items()}

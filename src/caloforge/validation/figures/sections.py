@@ -28,6 +28,7 @@ from caloforge.validation.figures.radar import radar
 from caloforge.validation.figures.response import draw_response
 from caloforge.validation.key import Key
 from caloforge.validation.outside import freaks_text
+from caloforge.validation.places import places_table
 from caloforge.validation.report import Report
 from caloforge.validation.spokes import spokes
 from caloforge.validation.trust import trust_table
@@ -55,7 +56,7 @@ def draw(lineup: Lineup, models: Sequence[Report], posterior: Mapping[str, Measu
         _glance(models, posterior),
         Section("Which observables to trust", _trust(models)),
         Section("Energy measurement", _laws_tables(models), tuple(_energy(models))),
-        Section("Where the differences are", _culprits(models), tuple(_differences(lineup, models))),
+        Section("Where the differences are", _culprits(models) + _places(models), tuple(_differences(lineup, models))),
         Section("Freak showers", _freaks(models, lineup), tuple(freak_pictures(lineup))),
         *challenge_section({m.name: m.details.challenge for m in models if m.details}),
         Section("Observables", paragraphs(_GALLERY), tuple(_observables(lineup, models)), gallery=True),
@@ -75,6 +76,10 @@ def _culprits(models: Sequence[Report]) -> Markup:
         for m in models
         if m.details
     )
+
+
+def _places(models: Sequence[Report]) -> Markup:
+    return Markup().join(places_table(m.evidence, m.name if len(models) > 1 else "") for m in models)
 
 
 def _trust(models: Sequence[Report]) -> Markup:
