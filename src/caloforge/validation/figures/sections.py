@@ -2,7 +2,7 @@
 
 __all__ = ["draw"]
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -54,10 +54,14 @@ def draw(lineup: Lineup, models: Sequence[Report], posterior: Mapping[str, Measu
     """
     return (
         _glance(models, posterior),
-        Section("Which observables to trust", _trust(models)),
+        Section("Which observables to trust", _each(models, _trust)),
         Section("Energy measurement", _laws_tables(models), tuple(_energy(models))),
-        Section("Where the differences are", _culprits(models) + _places(models), tuple(_differences(lineup, models))),
-        Section("Freak showers", _freaks(models, lineup), tuple(freak_pictures(lineup))),
+        Section("Where the differences are", _each(models, _culprits), tuple(_differences(lineup, models))),
+        Section(
+            "Freak showers",
+            _each(models, lambda m, d, name: freaks_text(d.freaks, lineup.binning, name)),
+            tuple(freak_pictures(lineup)),
+        ),
         *challenge_section({m.name: m.details.challenge for m in models if m.details}),
         Section("Observables", paragraphs(_GALLERY), tuple(_observables(lineup, models)), gallery=True),
         Section("Correlations", plots=tuple(_correlations(lineup))),
@@ -70,26 +74,17 @@ def _laws_tables(models: Sequence[Report]) -> Markup:
     return Markup().join(tables.laws_table(s, name, particle) for d, name in named for particle, s in d.physics.items())
 
 
-def _culprits(models: Sequence[Report]) -> Markup:
-    return Markup().join(
-        tables.culprits_list(m.details.permutation, m.evidence, m.name if len(models) > 1 else "")
-        for m in models
-        if m.details
-    )
+def _each(models: Sequence[Report], words: Callable[[Report, Details, str], Markup]) -> Markup:
+    """What there is to say of each sample, by name where there are several."""
+    return Markup().join(words(m, m.details, m.name if len(models) > 1 else "") for m in models if m.details)
 
 
-def _places(models: Sequence[Report]) -> Markup:
-    return Markup().join(places_table(m.evidence, m.name if len(models) > 1 else "") for m in models)
+def _culprits(model: Report, details: Details, name: str) -> Markup:
+    return tables.culprits_list(details.permutation, model.evidence, name) + places_table(model.evidence, name)
 
 
-def _trust(models: Sequence[Report]) -> Markup:
-    named = [(m.details, m.name if len(models) > 1 else "") for m in models if m.details]
-    return Markup().join(trust_table(d.trust, len(d.freaks) if d.freaks is not None else 0, name) for d, name in named)
-
-
-def _freaks(models: Sequence[Report], lineup: Lineup) -> Markup:
-    named = [(m.details.freaks, m.name if len(models) > 1 else "") for m in models if m.details]
-    return Markup().join(freaks_text(freaks, lineup.binning, name) for freaks, name in named)
+def _trust(model: Report, details: Details, name: str) -> Markup:
+    return trust_table(details.trust, len(details.freaks or ()), name)
 
 
 def _glance(models: Sequence[Report], posterior: Mapping[str, Measured]) -> Section:
