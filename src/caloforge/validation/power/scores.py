@@ -14,9 +14,11 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
+from caloforge.classifiers.auc import Classified
 from caloforge.classifiers.data import draw
 from caloforge.classifiers.network import ClassifierTraining, threads
 from caloforge.classifiers.protocol import PROTOCOLS
+from caloforge.classifiers.two_sample import classifier_p_value
 from caloforge.errors import EmptySample
 from caloforge.metrics.correlation import measure_correlation_distance
 from caloforge.metrics.frechet import measure_fpd
@@ -26,7 +28,7 @@ from caloforge.metrics.measured import Measured
 from caloforge.metrics.response import compare_response
 from caloforge.physics.observables import OBSERVABLES
 from caloforge.rng import stream
-from caloforge.validation.multivariate import permuted, seen_together
+from caloforge.validation.multivariate import freaks, permuted, seen_together
 from caloforge.validation.parts import whole
 from caloforge.validation.sample import Sample
 from caloforge.validation.univariate import UNIVARIATE, distances
@@ -40,7 +42,7 @@ CLASSIFIERS = MappingProxyType(
     }
 )
 _FEW = 2  # resamples where only the value is wanted, not its floor
-_PERMUTATIONS = 199
+_PERMUTATIONS = 99
 
 Scores = dict[str, float]
 Measure = Callable[[Sample, Sample, int], Scores]
@@ -79,8 +81,13 @@ def _permutation(truth: Sample, judged: Sample, seed: int) -> Scores:
     return {"permutation": permuted(OBSERVABLES, truth, judged, seed, _PERMUTATIONS).p_value}
 
 
+def _freaks(truth: Sample, judged: Sample, seed: int) -> Scores:
+    outside = freaks(OBSERVABLES, truth, judged, seed)
+    return {} if outside is None else {"freaks": outside.measured.value}
+
+
 def _area(metric: str) -> Measure:
-    """The area under the ROC curve alone, without the second training that its floor takes."""
+    """Area under the ROC curve and p-value, without the second training that the floor takes."""
     name, seen = CLASSIFIERS[metric]
 
     def measure(truth: Sample, judged: Sample, seed: int) -> Scores:
@@ -91,7 +98,13 @@ def _area(metric: str) -> Measure:
         data = draw(tables, rows, size, settings.folds, seed)
         with threads(settings.threads):
             training = ClassifierTraining(*data, seed, settings, given.network(truth.binning), lambda done: None)
-            return {metric: given.procedure(training).auc[0]}
+            run = given.procedure(training)
+        classes, scores = data[0], [np.full(len(t), np.nan) for t in tables]
+        for label in (0, 1):
+            scores[label][classes.rows[label]] = run.scores[classes.labels == label]
+        measured = [Measured(*number, np.nan, np.nan) for number in (run.auc, run.jsd)]
+        classified = Classified(measured[0], measured[1], scores[0], scores[1], size, 0, run.folds)
+        return {metric: run.auc[0], "classifier_test": classifier_p_value([classified])}
 
     return measure
 
@@ -103,8 +116,10 @@ _MEASURES: tuple[tuple[tuple[str, ...], Measure], ...] = (
     (("fpd",), _together("fpd", measure_fpd)),
     (("kpd",), _together("kpd", measure_kpd)),
     (("precision", "recall", "density", "coverage"), _manifold),
+    (("freaks",), _freaks),
     (("permutation",), _permutation),
-    *(((metric,), _area(metric)) for metric in CLASSIFIERS),
+    (("auc/high", "classifier_test"), _area("auc/high")),
+    *(((metric,), _area(metric)) for metric in CLASSIFIERS if metric != "auc/high"),
 )
 METRICS = tuple(name for names, _ in _MEASURES for name in names)
 DEFAULT = tuple(name for name in METRICS if name not in CLASSIFIERS or name == "auc/high")
