@@ -19,10 +19,11 @@ from caloforge.errors import NotMeasured, UnknownName, UnwritablePath
 from caloforge.metrics.measured import Measured
 from caloforge.physics.observables import OBSERVABLES
 from caloforge.reporting.markup import Cell, plain_words, table, text
+from caloforge.reporting.quoting import quoted
 from caloforge.reporting.section import Plot, Section
 from caloforge.reporting.style import figure
 from caloforge.validation.spokes import spokes
-from caloforge.validation.tables import posterior_table, quoted
+from caloforge.validation.tables import posterior_table
 from caloforge.validation.validate import validate
 
 SMALL = PERCEPTRON.having(epochs=2, folds=2)

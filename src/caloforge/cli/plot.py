@@ -3,13 +3,15 @@
 __all__ = ["plot"]
 
 import json
+import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from caloforge.api.dataset import open_dataset
 from caloforge.api.plot import plot_dataset
+from caloforge.reporting.quoting import parameter_words, quality_words
 
 
 def plot(
@@ -27,9 +29,20 @@ def plot(
         print(json.dumps(facts))
         return
     for particle in facts["particles"]:
-        terms = particle["laws"].get("resolution", {}).get("parameters", {})
-        fit = " (+) ".join(f"{name} {t['value']:.4f} ± {t['error']:.4f}" for name, t in terms.items())
-        print(
-            f"PDG {particle['pdg']}: {sum(particle['showers'])} showers; resolution {fit or 'not fitted: too few bins'}"
-        )
+        print(f"PDG {particle['pdg']}: {sum(particle['showers'])} showers; {_resolution(particle['laws'])}")
+        for sentence in particle["misfits"]:
+            print(f"  {sentence}")
     print(output / "plots" / "overview.png")
+
+
+def _resolution(laws: dict[str, Any]) -> str:
+    """The fitted resolution with its chi2."""
+    if "resolution" not in laws:
+        return "resolution not fitted: too few energies"
+    fit = laws["resolution"]
+    chi2 = math.nan if fit["chi2"] is None else fit["chi2"]
+    terms = (
+        f"{name} {parameter_words('resolution', name, p['value'], p['error'], fit['limits_95'].get(name))}"
+        for name, p in fit["parameters"].items()
+    )
+    return f"resolution {', '.join(terms)}; {quality_words(chi2, fit['degrees_of_freedom'])}".rstrip("; ")

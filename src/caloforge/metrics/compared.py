@@ -3,12 +3,13 @@ r"""What `caloforge.metrics.physics_summary` measures: quantities of two samples
 __all__ = ["Compared", "EnergyBin", "Law", "PhysicsSummary"]
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from caloforge.files import finite_json
+from caloforge.metrics.fits import ProfileFit
 from caloforge.metrics.measured import Measured
 
 
@@ -67,6 +68,8 @@ class Law:
         chi2_truth: of the fit to the truth.
         chi2_generated: of the fit to the generated showers.
         degrees_of_freedom: energy bins less parameters.
+        limits_truth: upper limits at 95 % of those parameters of the truth that lie at their bound.
+        limits_generated: the same of the generated showers.
     """
 
     formula: str
@@ -74,6 +77,8 @@ class Law:
     chi2_truth: float
     chi2_generated: float
     degrees_of_freedom: int
+    limits_truth: Mapping[str, float] = field(default_factory=dict)
+    limits_generated: Mapping[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON."""
@@ -83,6 +88,7 @@ class Law:
             "parameters": {name: p.to_dict() for name, p in self.parameters.items()},
             "chi2": finite_json(chi2),
             "degrees_of_freedom": self.degrees_of_freedom,
+            "limits_95": finite_json({"truth": dict(self.limits_truth), "generated": dict(self.limits_generated)}),
         }
 
 
@@ -119,12 +125,14 @@ class PhysicsSummary:
     Args:
         bins: by rising energy.
         laws: by name.
-        notes: what could not be had, and why.
+        notes: what could not be had, and why; which laws do not describe the showers.
+        profiles: how well gamma distributions describe the mean profiles of truth and generated showers.
     """
 
     bins: tuple[EnergyBin, ...]
     laws: Mapping[str, Law]
     notes: tuple[str, ...]
+    profiles: tuple[ProfileFit, ProfileFit] | None = None
 
     @property
     def quantities(self) -> dict[str, Compared]:
@@ -136,4 +144,7 @@ class PhysicsSummary:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON."""
         laws = {name: law.to_dict() for name, law in self.laws.items()}
-        return {"bins": [b.to_dict() for b in self.bins], "laws": laws, "notes": list(self.notes)}
+        names = ("truth", "generated")
+        profiles = {n: p.to_dict() for n, p in zip(names, self.profiles or (), strict=False)}
+        bins = [b.to_dict() for b in self.bins]
+        return {"bins": bins, "laws": laws, "gamma_profiles": profiles, "notes": list(self.notes)}

@@ -23,6 +23,8 @@ from caloforge.data.source import Source
 from caloforge.errors import EmptySample
 from caloforge.geometry.binning import Binning
 from caloforge.metrics.bins import energy_edges
+from caloforge.metrics.fits import LAW_NAMES, misfit
+from caloforge.metrics.particles import particle_name
 from caloforge.metrics.shower_laws import NEEDED, BinMeans, Depths, ShowerLaws, columns_of, measure_laws
 from caloforge.physics.observables import select, tabulate
 from caloforge.physics.sums import Sums
@@ -93,6 +95,13 @@ class ParticleOverview:
         draws = self.laws.laws[law].parameters
         return {name: (float(values[0]), float(values[1:].std(ddof=1))) for name, values in draws.items()}
 
+    @property
+    def misfits(self) -> tuple[str, ...]:
+        """A sentence on each law that does not describe these showers."""
+        of = particle_name(self.pdg)
+        fits = (misfit(LAW_NAMES[n], of, fit.chi2, fit.degrees_of_freedom) for n, fit in self.laws.laws.items())
+        return tuple(filter(None, [*fits, self.laws.profile.misfit(of) if self.laws.profile else ""]))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON; ``null`` there where a value is undefined."""
         quantities = {name: self.quantity(name) for name in self.laws.bins}
@@ -101,6 +110,7 @@ class ParticleOverview:
                 "parameters": {p: {"value": v, "error": e} for p, (v, e) in self.parameters(name).items()},
                 "chi2": float(fit.chi2),
                 "degrees_of_freedom": fit.degrees_of_freedom,
+                "limits_95": dict(fit.limits),
             }
             for name, fit in self.laws.laws.items()
         }
@@ -111,6 +121,8 @@ class ParticleOverview:
             "showers": self.counts.tolist(),
             "quantities": {n: {"value": v.tolist(), "error": e.tolist()} for n, (v, e) in quantities.items()},
             "laws": laws,
+            "gamma_profiles": None if self.laws.profile is None else self.laws.profile.to_dict(),
+            "misfits": list(self.misfits),
             "unit_of_depth": self.depths.unit,
             "longitudinal_profile": self.longitudinal.to_dict(),
             "lateral_profile": self.lateral.to_dict(),

@@ -14,7 +14,7 @@ knows. Depths count along the shower's axis from the face of the mesh.
 
 __all__ = ["summarise_physics"]
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
 
@@ -25,6 +25,7 @@ from numpy import ndarray as Array
 from caloforge.geometry.binning import Binning, require_one_mesh
 from caloforge.metrics.bins import energy_edges
 from caloforge.metrics.compared import Compared, EnergyBin, Law, PhysicsSummary
+from caloforge.metrics.fits import LAW_NAMES, misfit
 from caloforge.metrics.shower_laws import BinMeans, Conditions, Depths, ShowerLaws, columns_of, measure_laws
 from caloforge.physics.depth import depth_unit
 
@@ -79,7 +80,9 @@ def summarise_physics(
         for i, (low, high) in enumerate(pairwise(edges))
     )
     laws = {name: _law(samples, name, units) for name in samples[0].laws}
-    summary = PhysicsSummary(bins, laws, ())
+    profiles = (samples[0].profile, samples[1].profile)
+    both = None if profiles[0] is None or profiles[1] is None else (profiles[0], profiles[1])
+    summary = PhysicsSummary(bins, laws, (), both)
     return replace(summary, notes=_notes(summary, mesh))
 
 
@@ -108,7 +111,9 @@ def _law(samples: list[ShowerLaws], name: str, units: dict[str, str]) -> Law:
     parameters = {
         p: _compared([fit.parameters[p] for fit in fits], units.get(f"{name}.{p}", "")) for p in fits[0].parameters
     }
-    return Law(_FORMULAS[name], parameters, float(fits[0].chi2), float(fits[1].chi2), fits[0].degrees_of_freedom)
+    first, second, _ = fits
+    chi2 = float(first.chi2), float(second.chi2)
+    return Law(_FORMULAS[name], parameters, *chi2, first.degrees_of_freedom, first.limits, second.limits)
 
 
 def _compared(draws: list[Float[Array, " S"]], unit: str) -> Compared:
@@ -120,9 +125,20 @@ def _compared(draws: list[Float[Array, " S"]], unit: str) -> Compared:
     )  # fmt: skip
 
 
+def _misfits(summary: PhysicsSummary) -> Iterator[str]:
+    """A sentence on each law that does not describe a sample."""
+    for name, law in summary.laws.items():
+        for of, chi2 in (("Geant4", law.chi2_truth), ("the generated showers", law.chi2_generated)):
+            if sentence := misfit(LAW_NAMES[name], of, chi2, law.degrees_of_freedom):
+                yield sentence
+    for of, fit in zip(("Geant4", "the generated showers"), summary.profiles or (), strict=False):
+        if sentence := fit.misfit(of):
+            yield sentence
+
+
 def _notes(summary: PhysicsSummary, binning: Binning) -> tuple[str, ...]:
-    """What could not be had, and why."""
-    notes = []
+    """What could not be had, and why; what does not describe the showers."""
+    notes = list(_misfits(summary))
     if len(summary.bins) < 3:
         notes.append(f"no resolution fit: {len(summary.bins)} energy bins, three parameters")
     if len(summary.bins) < 2:

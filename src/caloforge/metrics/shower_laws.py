@@ -5,7 +5,6 @@ __all__ = [
     "BinMeans",
     "Conditions",
     "Depths",
-    "Fit",
     "ShowerLaws",
     "Table",
     "columns_of",
@@ -23,9 +22,17 @@ from numpy import ndarray as Array
 
 from caloforge.errors import BadValue, EmptySample
 from caloforge.geometry.binning import Binning
+from caloforge.metrics.fits import Fit, ProfileFit, fit_of_profiles
 from caloforge.metrics.measured import resample
 from caloforge.physics.depth import layer_edges
-from caloforge.physics.laws import fit_gamma, fit_line, fit_resolution, gamma_maximum
+from caloforge.physics.laws import (
+    fit_gamma,
+    fit_line,
+    fit_resolution,
+    gamma_maximum,
+    gamma_shares,
+    resolution_limits,
+)
 from caloforge.physics.moments import ratio
 from caloforge.units import GeV
 
@@ -79,31 +86,18 @@ class BinMeans:
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
-    """A law fitted to the sample and to each of its resamples.
-
-    Args:
-        parameters: by name, in row 0 those of the sample itself.
-        chi2: of the fit to the sample itself.
-        degrees_of_freedom: bins less parameters.
-    """
-
-    parameters: Mapping[str, Float[Array, " S"]]
-    chi2: float
-    degrees_of_freedom: int
-
-
-@dataclass(frozen=True, eq=False)
 class ShowerLaws:
     """Quantities of bins and laws; row 0 of every array is the sample, the others are its resamples.
 
     Args:
         bins: each quantity in each energy bin.
         laws: fitted over the bins, by name.
+        profile: how well the gamma distributions of the bins describe the mean profiles; None without profiles.
     """
 
     bins: Mapping[str, Float[Array, "S B"]]
     laws: Mapping[str, Fit]
+    profile: ProfileFit | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +166,7 @@ def measure_laws(means: BinMeans, depths: Depths) -> ShowerLaws:
     of_bins = {name: v[..., _POWERS + i] for i, name in enumerate(_MEANS)}
     response = _response_laws(*np.moveaxis(v[..., : _POWERS - 1], -1, 0))
     profile = _profile_laws(v[..., _POWERS - 1], v[..., _POWERS + len(_MEANS) :], depths)
-    return ShowerLaws({**response.bins, **of_bins, **profile.bins}, {**response.laws, **profile.laws})
+    return ShowerLaws({**response.bins, **of_bins, **profile.bins}, {**response.laws, **profile.laws}, profile.profile)
 
 
 def _response_laws(
@@ -190,8 +184,10 @@ def _response_laws(
         bins["nonlinearity"] = response / (coefficients[:, [1]] + coefficients[:, [0]] * inverse) - 1
     if n >= 3:
         coefficients, chi2 = fit_resolution(inverse, inverse_square, variance, _errors(variance))
-        terms = zip(("stochastic", "constant", "noise"), coefficients.T, strict=True)
-        laws["resolution"] = Fit(dict(terms), chi2[0], n - 3)
+        terms = dict(zip(("stochastic", "constant", "noise"), coefficients.T, strict=True))
+        most = resolution_limits(inverse[0], inverse_square[0], variance[0], _errors(variance))
+        limits = {name: float(limit) for (name, x), limit in zip(terms.items(), most, strict=True) if x[0] == 0}
+        laws["resolution"] = Fit(terms, chi2[0], n - 3, limits)
     return ShowerLaws(bins, laws)
 
 
@@ -203,11 +199,13 @@ def _profile_laws(logarithm: Float[Array, "S B"], profile: Float[Array, "S B L"]
     alpha, beta = fitted[..., 0], fitted[..., 1]
     deepest = gamma_maximum(alpha, beta)
     bins = {"alpha": alpha, "beta": beta, "shower_max": deepest}
+    expected = gamma_shares(alpha.reshape(-1), beta.reshape(-1), depths.edges).reshape(profile.shape)
+    quality = fit_of_profiles(profile, expected)
     if logarithm.shape[1] < 2:
-        return ShowerLaws(bins, {})
+        return ShowerLaws(bins, {}, quality)
     coefficients, chi2 = fit_line(logarithm, deepest, _errors(deepest))
     law = Fit({"slope": coefficients[:, 0], "offset": coefficients[:, 1]}, chi2[0], logarithm.shape[1] - 2)
-    return ShowerLaws(bins, {"shower_maximum": law})
+    return ShowerLaws(bins, {"shower_maximum": law}, quality)
 
 
 def _errors(draws: Float[Array, "S B"]) -> Float[Array, " B"]:

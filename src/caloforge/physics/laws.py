@@ -12,12 +12,21 @@ Particle Physics 2024, sections 34.5 (gamma distribution: Longo and Sestili, NIM
 take many samples at once: one row a sample (the data and its resamples), one column a bin.
 """
 
-__all__ = ["line", "fit_line", "resolution", "fit_resolution", "gamma_shares", "fit_gamma", "gamma_maximum"]
+__all__ = [
+    "line",
+    "fit_line",
+    "resolution",
+    "fit_resolution",
+    "resolution_limits",
+    "gamma_shares",
+    "fit_gamma",
+    "gamma_maximum",
+]
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
-from scipy.optimize import nnls
+from scipy.optimize import brentq, nnls
 from scipy.special import gammainc
 
 from caloforge.errors import BadValue
@@ -25,6 +34,7 @@ from caloforge.errors import BadValue
 _STEPS = 100
 _TOLERANCE = 1e-6
 _DERIVATIVE = 1e-4
+_ONE_SIDED = 2.7055  # growth of chi2 at a one-sided limit of 95 %
 
 
 def line(x: Float[Array, "..."], slope: float, offset: float) -> Float[Array, "..."]:
@@ -105,6 +115,43 @@ def fit_resolution(
         squares[i], residual = nnls(terms, variance[i] / error)
         chi2[i] = residual**2
     return np.sqrt(squares), chi2
+
+
+def resolution_limits(
+    inverse: Float[Array, " B"],
+    inverse_square: Float[Array, " B"],
+    variance: Float[Array, " B"],
+    error: Float[Array, " B"],
+) -> Float[Array, " 3"]:
+    r"""Upper limits at 95 % on stochastic, constant and noise term of one sample; NaN where a bin has no error.
+
+    A term is raised, the two others following, until :math:`\chi^2` has grown by 2.71: one-sided 95 % of a normal
+    distribution. Source: PDG, Review of Particle Physics 2024, section 40.4.2.
+
+    Args:
+        inverse: mean of 1/E in each bin, 1/GeV.
+        inverse_square: mean of 1/E^2, 1/GeV^2.
+        variance: :math:`(\sigma/E)^2`.
+        error: its standard error in each bin.
+    """
+    if not (np.isfinite(error).all() and (error > 0).all() and np.isfinite(variance).all()):
+        return np.full(3, np.nan)
+    terms = np.stack([inverse, np.ones_like(inverse), inverse_square], axis=1) / error[:, None]
+    points = variance / error
+    best = nnls(terms, points)[1] ** 2
+
+    def growth(square: float, term: int) -> float:
+        others = np.delete(terms, term, axis=1)
+        return float(nnls(others, points - square * terms[:, term])[1] ** 2 - best - _ONE_SIDED)
+
+    limits = np.empty(3)
+    for term in range(3):
+        high = float(1 / np.linalg.norm(terms[:, term]))
+        while growth(high, term) < 0:
+            high *= 2
+        low = float(nnls(terms, points)[0][term])
+        limits[term] = brentq(growth, low, high, args=(term,))
+    return np.sqrt(limits)
 
 
 def gamma_shares(

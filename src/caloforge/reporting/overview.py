@@ -17,6 +17,7 @@ from caloforge.metrics.overview import Overview, ParticleOverview
 from caloforge.metrics.particles import particle_name
 from caloforge.physics.laws import gamma_shares, resolution
 from caloforge.reporting.panels import energy_axis
+from caloforge.reporting.quoting import parameter_words, quality_words
 from caloforge.reporting.section import Plot
 from caloforge.reporting.style import TRUTH, figure, look
 from caloforge.units import GeV
@@ -96,7 +97,7 @@ def _response(axes: Axes, particle: ParticleOverview, position: int) -> None:
         (slope, _), (offset, _) = (particle.parameters("linearity")[name] for name in ("slope", "offset"))
         energy = np.geomspace(particle.edges[0], particle.edges[-1], 100)
         axes.plot(energy / GeV, slope + offset / energy, color=colour, ls="--")
-        label += f": {slope:.4g} {'-' if offset < 0 else '+'} {abs(offset):.2g} MeV / E"
+        label += _words(particle, "linearity")
     _points(axes, particle, (mean, error), position, label)
     middle = float(np.nanmean(mean))
     reach = max(0.05 * middle, 2.2 * float(np.nanmax(np.abs(mean - middle) + error)))
@@ -109,17 +110,23 @@ def _resolution(axes: Axes, particle: ParticleOverview, position: int) -> None:
     spread, error = particle.quantity("resolution")
     label, colour = particle_name(particle.pdg), _colour(position)
     if "resolution" in particle.laws.laws:
-        fit = particle.parameters("resolution")
-        (a, da), (b, db), (c, dc) = (fit[name] for name in ("stochastic", "constant", "noise"))
+        a, b, c = (particle.parameters("resolution")[name][0] for name in ("stochastic", "constant", "noise"))
         energy = np.geomspace(particle.edges[0], particle.edges[-1], 100) / GeV
         axes.plot(energy, resolution(energy, a, b, c), color=colour, ls="--")
-        label += (
-            f": ({100 * a:.2f} ± {100 * da:.2f}) % / √(E/GeV)\n"
-            f"$\\oplus$ ({100 * b:.2f} ± {100 * db:.2f}) % $\\oplus$ ({1e3 * c:.0f} ± {1e3 * dc:.0f}) MeV / E"
-        )
+        label += _words(particle, "resolution")
     _points(axes, particle, (spread, error), position, label)
     axes.set_ylim(0, max(1.3 * float(np.nanmax(spread + error)), axes.get_ylim()[1] if position else 0.0))
     axes.set_ylabel(r"Resolution $\sigma/\langle E_\mathrm{tot}/E_\mathrm{inc}\rangle$")
+
+
+def _words(particle: ParticleOverview, law: str) -> str:
+    """The fit of a law for the legend: its parameters, then chi2/ndf."""
+    fit = particle.laws.laws[law]
+    texts = [
+        f"{name} {parameter_words(law, name, value, error, fit.limits.get(name))}"
+        for name, (value, error) in particle.parameters(law).items()
+    ]
+    return "\n".join([":", *texts, *filter(None, [quality_words(fit.chi2, fit.degrees_of_freedom)])])
 
 
 def _colour(position: int) -> str:

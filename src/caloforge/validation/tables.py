@@ -10,14 +10,16 @@ __all__ = [
 ]
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
-from caloforge.metrics.compared import PhysicsSummary
+from caloforge.metrics.bins import energy_label
+from caloforge.metrics.compared import Law, PhysicsSummary
 from caloforge.metrics.measured import Measured
 from caloforge.metrics.permutation import Culprit, PermutationTest
 from caloforge.reporting.markup import Cell, number, paragraphs, table, text
+from caloforge.reporting.quoting import parameter_words, quality_words, quoted
 from caloforge.validation.evidence import EACH_TEST, Evidence, columns_of
 from caloforge.validation.finding import Finding, Status
 from caloforge.validation.key import ALL_SHOWERS, Key
@@ -107,23 +109,6 @@ def _bar(spoke: Spoke) -> Cell:
     return Cell(f"{spoke.value:.3g} ± {spoke.error:.2g}", "n", bar=length)
 
 
-def quoted(value: float, error: float) -> str:
-    """Value and error with as many places as the error's two leading digits have.
-
-    Args:
-        value: any number.
-        error: its standard error; where it is not finite or not positive, four digits of the value stand alone.
-    """
-    if not (math.isfinite(value) and math.isfinite(error)) or error <= 0:
-        return f"{value:.4g}"
-    places = min(max(1 - math.floor(math.log10(error)), 0), 12)
-    if max(abs(value), error) < 1e-3:
-        power = math.floor(math.log10(max(abs(value), error)))
-        places = max(places + power, 0)
-        return f"({value / 10.0**power:.{places}f} ± {error / 10.0**power:.{places}f})e{power}"
-    return f"{value:.{places}f} ± {error:.{places}f}"
-
-
 def posterior_table(posterior: Mapping[str, Measured]) -> Markup:
     """Several models by their mean log posterior on showers of the truth, the best first.
 
@@ -147,21 +132,41 @@ def laws_table(summary: PhysicsSummary, name: str = "generated", particle: str =
         name: of the sample.
         particle: its name; empty where there is only one.
     """
-    rows = [
-        [
-            text(f"{law}: {parameter}{f' [{q.unit}]' if q.unit else ''}"),
-            number(quoted(q.truth, q.truth_error)),
-            number(quoted(q.generated, q.generated_error)),
-            _pull(q.pull),
-            number(f"{q.floor:.2g} ± {q.floor_spread:.1g}"),
-        ]
-        for law, fit in summary.laws.items()
-        for parameter, q in fit.parameters.items()
-    ]
+    rows = [row for law, fit in summary.laws.items() for row in _law_rows(law, fit)]
+    rows += _profile_rows(summary)
     formulas = "; ".join(fit.formula for fit in summary.laws.values())
     head = ("Parameter", "Geant4", name, "Pull", "Floor of the difference")
-    of = f" of {particle}" if particle else ""
-    return table(head, rows, f"Fitted laws{of}: {formulas}.", summary.notes) if rows else paragraphs(*summary.notes)
+    title = "Fitted laws" + (f" of {particle}" if particle else "") + (f": {formulas}" if formulas else "")
+    return table(head, rows, f"{title}.", summary.notes) if rows else paragraphs(*summary.notes)
+
+
+def _law_rows(law: str, fit: Law) -> Iterator[list[Cell]]:
+    """The parameters, and how well the law describes either sample."""
+    for parameter, q in fit.parameters.items():
+        limits = fit.limits_truth.get(parameter), fit.limits_generated.get(parameter)
+        yield [
+            text(f"{law}: {parameter}"),
+            number(parameter_words(law, parameter, q.truth, q.truth_error, limits[0], q.unit)),
+            number(parameter_words(law, parameter, q.generated, q.generated_error, limits[1], q.unit)),
+            _pull(q.pull),
+            number(parameter_words(law, parameter, q.floor, q.floor_spread, unit=q.unit)),
+        ]
+    if fit.degrees_of_freedom > 0:
+        qualities = (quality_words(chi2, fit.degrees_of_freedom) for chi2 in (fit.chi2_truth, fit.chi2_generated))
+        yield [text(f"{law}: quality of the fit"), *map(number, qualities), text(""), text("")]
+
+
+def _profile_rows(summary: PhysicsSummary) -> list[list[Cell]]:
+    """How well gamma distributions describe the mean profiles, bin by bin."""
+    return [
+        [
+            text(f"gamma distribution, {energy_label(b.low, b.high)}: quality of the fit"),
+            *(number(quality_words(fit.chi2[i], fit.degrees_of_freedom)) for fit in summary.profiles or ()),
+            text(""),
+            text(""),
+        ]
+        for i, b in enumerate(summary.bins if summary.profiles else ())
+    ]
 
 
 def _pull(pull: float) -> Cell:

@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy import ndarray as Array
 
-from caloforge.metrics.compared import Compared, PhysicsSummary
+from caloforge.metrics.compared import Law, PhysicsSummary
 from caloforge.physics.laws import line, resolution
 from caloforge.reporting.panels import energy_axis
+from caloforge.reporting.quoting import parameter_words, quality_words
 from caloforge.reporting.style import BAND, MUTED, TRUTH, Look, figure, look, subfigures
 from caloforge.units import GeV
 
@@ -75,7 +76,7 @@ def draw_laws(summaries: Mapping[str, PhysicsSummary]) -> Figure:
             _values(upper, lower, summaries, quantity, joined=False)
             _fits(upper, summaries, name)
             upper.set_ylabel(label.replace("{unit}", unit))
-            _headroom(upper, 0.18 * (1 + len(summaries)))
+            _headroom(upper, 0.22 * (1 + len(summaries)))
             upper.legend(loc="upper right", fontsize=8, handlelength=1.6)
             lower.set_xlabel(r"Incident energy $E_\mathrm{inc}$ [GeV]")
             lower.set_ylabel("pull", loc="center")
@@ -83,26 +84,26 @@ def draw_laws(summaries: Mapping[str, PhysicsSummary]) -> Figure:
 
 
 def _fits(axes: Axes, summaries: Mapping[str, PhysicsSummary], name: str) -> None:
-    """Each sample's curve, with its parameters in the legend."""
+    """Each sample's curve, with its parameters and its chi2 in the legend."""
     law = next(iter(summaries.values())).laws[name]
-    _fit(axes, name, law.parameters, "truth", ("Geant4", TRUTH, "-"))
+    _fit(axes, name, law, "truth", ("Geant4", TRUTH, "-"))
     for position, (label, summary) in enumerate(summaries.items()):
         style = look(position)
-        _fit(axes, name, summary.laws[name].parameters, "generated", (label, style.colour, style.line))
+        _fit(axes, name, summary.laws[name], "generated", (label, style.colour, style.line))
 
 
-def _fit(axes: Axes, name: str, parameters: Mapping[str, Compared], of: str, marks: tuple[str, str, Any]) -> None:
+def _fit(axes: Axes, name: str, law: Law, of: str, marks: tuple[str, str, Any]) -> None:
     energy = np.geomspace(*axes.get_xlim(), 100)
-    numbers = {p: getattr(q, of) for p, q in parameters.items()}
+    numbers = {p: getattr(q, of) for p, q in law.parameters.items()}
+    limits: Mapping[str, float] = getattr(law, f"limits_{of}")
     label, colour, style = marks
-    texts = (
-        f"{p} {getattr(q, of):.3g} ± {getattr(q, of + '_error'):.1g} {_short(q.unit)}" for p, q in parameters.items()
-    )
-    axes.plot(energy, _LAWS[name][2](energy, numbers), color=colour, ls=style, label=f"{label}: " + "\n".join(texts))
-
-
-def _short(unit: str) -> str:
-    return unit.replace("sqrt(GeV)", "√GeV")
+    texts = [
+        f"{p} {parameter_words(name, p, getattr(q, of), getattr(q, f'{of}_error'), limits.get(p), q.unit)}"
+        for p, q in law.parameters.items()
+    ]
+    texts.append(quality_words(getattr(law, f"chi2_{of}"), law.degrees_of_freedom))
+    words = f"{label}: " + "\n".join(filter(None, texts))
+    axes.plot(energy, _LAWS[name][2](energy, numbers), color=colour, ls=style, label=words)
 
 
 def draw_quantities(summaries: Mapping[str, PhysicsSummary]) -> Figure:
