@@ -14,6 +14,7 @@ from caloforge.metrics.response import compare_response
 from caloforge.physics.observables import OBSERVABLES
 from caloforge.reporting.curve import Curve
 from caloforge.reporting.panels import depth_axis, reach_of
+from caloforge.reporting.quoting import parameter_words
 from caloforge.reporting.style import figure, look, pdf, png, power_label
 from caloforge.validation.figures.laws import draw_laws, draw_quantities, laws_in
 from caloforge.validation.figures.lineup import Lineup
@@ -173,8 +174,9 @@ def test_the_physics_summary_is_drawn_with_its_parameters(two):
     fig = draw_laws(found)
     legends = [a.get_legend() for a in fig.axes if a.get_legend()]
     assert len(legends) == len(laws_in(found)) == 3
-    slope = found["second"].laws["linearity"].parameters["slope"].generated
-    assert any(f"{slope:.3g}" in text.get_text() for legend in legends for text in legend.get_texts())
+    slope = found["second"].laws["linearity"].parameters["slope"]
+    words = f"slope {parameter_words('linearity', 'slope', slope.generated, slope.generated_error)}"
+    assert any(words in text.get_text() for legend in legends for text in legend.get_texts())
     labelled = [a.get_xlabel() for a in (*fig.axes, *draw_quantities(found).axes) if a.get_ylabel() == "pull"]
     assert labelled
     assert all("GeV" in label for label in labelled)

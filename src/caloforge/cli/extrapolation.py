@@ -17,9 +17,9 @@ from caloforge.data.opening import open_showers
 from caloforge.diagnosis.extrapolation.near import showers_near
 from caloforge.diagnosis.extrapolation.page import write_extrapolation
 from caloforge.diagnosis.extrapolation.study import Extrapolation, extrapolate
-from caloforge.errors import BadValue, UnknownName
+from caloforge.errors import BadValue
 from caloforge.files import require_new, require_writable
-from caloforge.geometry.detector import detector
+from caloforge.geometry.detector import radiation_length_of
 from caloforge.training.run import load_run
 from caloforge.units import format_energy, parse_energy
 
@@ -78,10 +78,7 @@ def _radiation_length(names: set[str]) -> float | None:
     """
     if len(names) > 1:
         raise BadValue("--truth", sorted(names), "give showers of one detector")
-    try:
-        return detector(next(iter(names))).radiation_length
-    except UnknownName:
-        return None
+    return radiation_length_of(next(iter(names)))
 
 
 def _text(result: Extrapolation) -> str:

@@ -1,6 +1,6 @@
 """Detectors by name, or from a YAML file: what `--detector` accepts. The presets are YAML files beside this module."""
 
-__all__ = ["Slab", "Detector", "DETECTORS", "detector", "is_preset"]
+__all__ = ["Slab", "Detector", "DETECTORS", "detector", "is_preset", "radiation_length_of"]
 
 from importlib.resources import files
 from pathlib import Path
@@ -41,6 +41,15 @@ def is_preset(stack: Detector) -> bool:
         stack: any detector.
     """
     return stack.name in DETECTORS and stack == _preset(stack.name)
+
+
+def radiation_length_of(name: str) -> float | None:
+    """Mean X0 of a detector, mm; None where files do not say which detector it is, or caloforge does not know it.
+
+    Args:
+        name: as files of showers have it.
+    """
+    return _preset(name).radiation_length if name in DETECTORS else None
 
 
 def _preset(name: str) -> Detector:

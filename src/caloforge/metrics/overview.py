@@ -12,16 +12,18 @@ are standard errors of means, all others standard deviations over bootstrap resa
 __all__ = ["Overview", "ParticleOverview", "measure_overview"]
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
+from caloforge.data.origins import HasOrigin
 from caloforge.data.source import Source
 from caloforge.errors import EmptySample
 from caloforge.geometry.binning import Binning
+from caloforge.geometry.detector import radiation_length_of
 from caloforge.metrics.bins import energy_edges
 from caloforge.metrics.fits import LAW_NAMES, misfit
 from caloforge.metrics.particles import particle_name
@@ -66,6 +68,7 @@ class ParticleOverview:
         depths: edges of the layers for the fitted gamma distributions, and their unit.
         longitudinal: density along the axis.
         lateral: density across the axis.
+        radiation_length: mean X0 of the detector, mm; None where it is not known, or depths are not in mm.
     """
 
     pdg: int
@@ -76,6 +79,7 @@ class ParticleOverview:
     depths: Depths
     longitudinal: Profile
     lateral: Profile
+    radiation_length: float | None = None
 
     def quantity(self, name: str) -> tuple[Float[Array, " B"], Float[Array, " B"]]:
         """A quantity of the bins, such as ``response``, and its standard error.
@@ -124,6 +128,7 @@ class ParticleOverview:
             "gamma_profiles": None if self.laws.profile is None else self.laws.profile.to_dict(),
             "misfits": list(self.misfits),
             "unit_of_depth": self.depths.unit,
+            "radiation_length": self.radiation_length,
             "longitudinal_profile": self.longitudinal.to_dict(),
             "lateral_profile": self.lateral.to_dict(),
         }
@@ -177,11 +182,13 @@ def measure_overview(source: Source, seed: int = 1) -> Overview:
     table = {name: np.concatenate([part[name] for part in tables]) for name in wanted}
     energies, shares = np.concatenate(incident), np.concatenate(rings)
     kinds = np.concatenate(pdg)
+    length = radiation_length_of(source.detector) if isinstance(source, HasOrigin) else None
     measured = []
     for number in particles[enough]:
         rows = kinds == number
         own = {name: values[rows] for name, values in table.items()}
-        measured.append(_particle(int(number), source.binning, energies[rows], own, (shares[rows], radii), seed))
+        particle = _particle(int(number), source.binning, energies[rows], own, (shares[rows], radii), seed)
+        measured.append(replace(particle, radiation_length=length if particle.depths.unit == "mm" else None))
     few = {int(p): int(n) for p, n in zip(particles[~enough], counts[~enough], strict=True)}
     return Overview(tuple(measured), few)
 

@@ -138,19 +138,18 @@ def resolution_limits(
         return np.full(3, np.nan)
     terms = np.stack([inverse, np.ones_like(inverse), inverse_square], axis=1) / error[:, None]
     points = variance / error
-    best = nnls(terms, points)[1] ** 2
+    squares, residual = nnls(terms, points)
 
     def growth(square: float, term: int) -> float:
         others = np.delete(terms, term, axis=1)
-        return float(nnls(others, points - square * terms[:, term])[1] ** 2 - best - _ONE_SIDED)
+        return float(nnls(others, points - square * terms[:, term])[1] ** 2 - residual**2 - _ONE_SIDED)
 
     limits = np.empty(3)
     for term in range(3):
-        high = float(1 / np.linalg.norm(terms[:, term]))
-        while growth(high, term) < 0:
-            high *= 2
-        low = float(nnls(terms, points)[0][term])
-        limits[term] = brentq(growth, low, high, args=(term,))
+        step = float(1 / np.linalg.norm(terms[:, term]))
+        while growth(squares[term] + step, term) < 0:
+            step *= 2
+        limits[term] = brentq(growth, squares[term], squares[term] + step, args=(term,))
     return np.sqrt(limits)
 
 

@@ -16,7 +16,7 @@ from caloforge.metrics.bins import energy_label
 from caloforge.metrics.overview import Overview, ParticleOverview
 from caloforge.metrics.particles import particle_name
 from caloforge.physics.laws import gamma_shares, resolution
-from caloforge.reporting.panels import energy_axis
+from caloforge.reporting.panels import depth_axis, energy_axis
 from caloforge.reporting.quoting import parameter_words, quality_words
 from caloforge.reporting.section import Plot
 from caloforge.reporting.style import TRUTH, figure, look
@@ -147,6 +147,9 @@ def _longitudinal(axes: Axes, particle: ParticleOverview) -> None:
     fine = np.stack([knots[:-1], knots[1:]], axis=1)
     bins = zip(_colours(len(profile.density)), _labels(particle), profile.density, profile.error, strict=True)
     for i, (colour, label, density, error) in enumerate(bins):
+        if particle.laws.profile:
+            quality = quality_words(float(particle.laws.profile.chi2[i]), particle.laws.profile.degrees_of_freedom)
+            label = f"{label}: {quality.partition(',')[0]}" if quality else label
         axes.errorbar(profile.edges.mean(axis=1), density, error, fmt="o", ms=3.5, lw=1, color=colour, label=label)
         if "alpha" in particle.laws.bins:
             alpha, beta = (particle.quantity(name)[0][[i]] for name in ("alpha", "beta"))
@@ -154,6 +157,7 @@ def _longitudinal(axes: Axes, particle: ParticleOverview) -> None:
     axes.set_xlim(low, high)
     axes.set_ylim(0, 1.2 * float(np.nanmax(profile.density + profile.error)))
     axes.set_xlabel(f"Depth [{unit}]")
+    depth_axis(axes, particle.radiation_length)
     axes.set_ylabel(f"Share of the energy per {unit}")
     fitted = "; lines: gamma distributions" if "alpha" in particle.laws.bins else ""
     axes.set_title(f"{particle_name(particle.pdg)}, along the axis{fitted}", fontsize=9)

@@ -148,7 +148,7 @@ def _law_rows(law: str, fit: Law) -> Iterator[list[Cell]]:
             text(f"{law}: {parameter}"),
             number(parameter_words(law, parameter, q.truth, q.truth_error, limits[0], q.unit)),
             number(parameter_words(law, parameter, q.generated, q.generated_error, limits[1], q.unit)),
-            _pull(q.pull),
+            _pull(q.pull) if limits == (None, None) else text("–"),
             number(parameter_words(law, parameter, q.floor, q.floor_spread, unit=q.unit)),
         ]
     if fit.degrees_of_freedom > 0:
@@ -156,17 +156,14 @@ def _law_rows(law: str, fit: Law) -> Iterator[list[Cell]]:
         yield [text(f"{law}: quality of the fit"), *map(number, qualities), text(""), text("")]
 
 
-def _profile_rows(summary: PhysicsSummary) -> list[list[Cell]]:
+def _profile_rows(summary: PhysicsSummary) -> Iterator[list[Cell]]:
     """How well gamma distributions describe the mean profiles, bin by bin."""
-    return [
-        [
-            text(f"gamma distribution, {energy_label(b.low, b.high)}: quality of the fit"),
-            *(number(quality_words(fit.chi2[i], fit.degrees_of_freedom)) for fit in summary.profiles or ()),
-            text(""),
-            text(""),
-        ]
-        for i, b in enumerate(summary.bins if summary.profiles else ())
-    ]
+    fits = summary.profiles or ()
+    for i, b in enumerate(summary.bins):
+        qualities = [quality_words(float(fit.chi2[i]), fit.degrees_of_freedom) for fit in fits]
+        if any(qualities):
+            title = f"gamma distribution, {energy_label(b.low, b.high)}: quality of the fit"
+            yield [text(title), *map(number, qualities), text(""), text("")]
 
 
 def _pull(pull: float) -> Cell:

@@ -10,10 +10,12 @@ from caloforge import __version__
 from caloforge.classifiers.features import Features, high
 from caloforge.classifiers.posterior import log_posterior
 from caloforge.classifiers.protocol import CALOCHALLENGE, STANDARD, Protocol
+from caloforge.data.origins import HasOrigin
 from caloforge.data.showers import Showers
 from caloforge.data.source import Source
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import require_one_mesh
+from caloforge.geometry.detector import radiation_length_of
 from caloforge.metrics.bins import energy_edges
 from caloforge.physics.observables import OBSERVABLES, Observable, select
 from caloforge.units import format_energy
@@ -104,7 +106,8 @@ def validate(
     posterior = log_posterior(_features(reference, judged), features, seed) if len(models) > 1 and not quick else {}
     progress(1.0, "done")
     energies = [s.incident_energy for s in (reference, next(iter(samples.values())))]
-    lineup = Lineup(reference, samples, energy_edges(energies[0], energies[1]), freaks)
+    length = radiation_length_of(truth.detector) if isinstance(truth, HasOrigin) else None
+    lineup = Lineup(reference, samples, energy_edges(energies[0], energies[1]), freaks, length)
     whole = models[0] if len(models) == 1 else Report("", asked, several=tuple(models), posterior=posterior)
     return replace(
         whole,

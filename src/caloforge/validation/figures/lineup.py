@@ -26,12 +26,14 @@ class Lineup:
         generated: name for the legend -> sample, in the order of their colours.
         energy_edges: of the bins of incident energy, MeV.
         freaks: of generated samples by name, the showers outside the truth, the oddest first.
+        radiation_length: mean X0 of the detector, mm; None where it is not known.
     """
 
     truth: Sample
     generated: Mapping[str, Sample]
     energy_edges: Float[Array, " e"]
     freaks: Mapping[str, Showers] = field(default_factory=dict)
+    radiation_length: float | None = None
 
     @property
     def binning(self) -> Binning:

@@ -18,7 +18,7 @@ from caloforge.metrics.separation import Histograms
 from caloforge.physics.axes import integer_edges, linear_edges, logarithmic_edges
 from caloforge.physics.observables import Observable, depth_unit
 from caloforge.reporting.curve import Curve
-from caloforge.reporting.panels import ratio_panel, reach_of
+from caloforge.reporting.panels import depth_axis, ratio_panel, reach_of
 from caloforge.reporting.style import BAND, TRUTH, figure, look, power_label
 from caloforge.validation.figures.lineup import Lineup
 
@@ -27,6 +27,7 @@ _ROWS, _COLUMNS = 2, 3
 _WIDTH, _HEIGHT = 12.5, 5.0
 SHOWN_BINS = _ROWS * _COLUMNS
 _SHARE = "Share of showers"
+_DEPTH = "Depth [{}]"
 
 Panel = tuple[str, list[Curve]]  # title, and the curve of each sample
 
@@ -49,7 +50,9 @@ def draw_observable(observable: Observable, lineup: Lineup, columns: Sequence[in
         return _draw(lineup, (left, texts), small, (label, "Cells"), _scale_of(observable) + "y")
     left, where = _profile(observable, lineup)
     small = _by_column(observable, lineup, columns)
-    fig = _draw(lineup, (left, (where, f"Mean of {_lower(label)}")), small, (label, "Share"), _scale_of(observable), "")
+    texts = (where, f"Mean of {_lower(label)}")
+    along = lineup.radiation_length if where == _DEPTH.format("mm") else None
+    fig = _draw(lineup, (left, texts), small, (label, "Share"), _scale_of(observable), "", along)
     if observable.per == "column":
         fig.axes[0].set_xticks(range(len(observable.columns)), list(observable.columns))
     return fig
@@ -109,7 +112,7 @@ def _profile(observable: Observable, lineup: Lineup) -> tuple[list[Curve], str]:
 def _column_axis(observable: Observable, lineup: Lineup) -> tuple[Float[Array, " e"], str]:
     binning, count = lineup.binning, lineup.truth.table[observable.name].shape[1]
     if observable.per == "layer" and count == binning.n_layers:
-        return _depth_edges(binning), f"Depth [{depth_unit(binning)}]"
+        return _depth_edges(binning), _DEPTH.format(depth_unit(binning))
     if observable.per == "ring":
         edges, unit = _ring_edges(binning)
         return edges, f"Radius [{unit}]"
@@ -156,10 +159,13 @@ def _draw(
     labels: tuple[str, str],
     scale: str,
     left_scale: str | None = None,
+    radiation_length: float | None = None,
 ) -> Figure:
     with figure(_WIDTH if small else 6.0, _HEIGHT, arranged=False) as fig:
-        width = fig.get_figwidth()
-        _panel(fig, (0.75 / width, 0.115, 4.2 / width, 0.815), *left, scale if left_scale is None else left_scale)
+        width, height = fig.get_figwidth(), 0.815 if radiation_length is None else 0.76
+        box = (0.75 / width, 0.115, 4.2 / width, height)
+        upper, _ = _panel(fig, box, *left, scale if left_scale is None else left_scale)
+        depth_axis(upper, radiation_length)
         _legend(fig.axes[1], lineup)
         _multiples(fig, small, labels, scale)
         return fig
