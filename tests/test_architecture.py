@@ -1,6 +1,7 @@
 """The direction of imports: a package may use only packages above it, plus those that are free to all."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,13 @@ def imported(path: Path) -> set[str]:
     return found - {"__version__"}
 
 
+def rows_of_the_map() -> list[list[str]]:
+    """Room and what it holds, from the first table of the page of the architecture."""
+    page = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text()
+    table = page[page.index("| room | holds |") : page.index("## Objects that cross a wall")]
+    return [line.strip("| ").split(" | ", 1) for line in table.splitlines()[2:] if line.startswith("|")]
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_point_upwards(path):
     room = path.relative_to(ROOT).parts[0].removesuffix(".py")
@@ -63,10 +71,29 @@ def test_every_room_is_in_the_order():
     assert rooms - FREE - {"__init__"} == set(ORDER)
 
 
+def test_the_map_has_these_rooms_in_this_order():
+    free, *rooms = (row[0] for row in rows_of_the_map())
+    assert set(re.findall(r"`(\w+)\.py`", free)) == FREE
+    assert [re.sub(r"[`/ ]|\.py", "", room) for room in rooms] == ORDER
+
+
+def test_the_map_names_only_what_there_is():
+    for room, holds in rows_of_the_map()[1:]:
+        place = ROOT / re.sub(r"[` ]", "", room)
+        names = re.findall(r"`([\w/]+(?:\.py|/))`", holds)
+        assert not [name for name in names if not (place / name).exists()], f"{room} of docs/architecture.md"
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_modules_say_what_they_are(path):
-    tree = ast.parse(path.read_text())
+def test_modules_keep_the_house_rules(path):
+    """They say what they are and what they offer, are short, and do one thing."""
+    text = path.read_text()
+    tree = ast.parse(text)
     assert ast.get_docstring(tree), f"{path} has no docstring"
+    assert path.stem not in ("utils", "helpers", "misc", "common")
+    assert len(text.splitlines()) <= 250
+    offered = [node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"]
+    assert offered or path.stem == "__init__"
 
 
 def test_only_the_engine_imports_geant4():

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
+from caloforge.api.calls import require_one
 from caloforge.data.incident import Incident
 from caloforge.errors import BadValue
 from caloforge.preprocessing.conditions import ConditionEncoder
@@ -104,8 +105,8 @@ def incident_particles(
         >>> incident_particles(conditions, ["10GeV", 20_000.0], n=3).energy.tolist()
         [10000.0, 20000.0, 10000.0]
     """
-    if n is not None and (isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1):
-        raise BadValue("number of showers", n, "ask for at least one")
+    if n is not None:
+        require_one("number of showers", n, "ask for at least one")
     if particle is None and conditions.n_particles > 1:
         raise BadValue("particle", None, f"the model was trained on PDG {conditions.particles.tolist()}; say which")
     thetas = _trained_angle("theta", theta, conditions.columns.cos_theta, conditions.theta_range.tolist())

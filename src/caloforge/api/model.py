@@ -5,12 +5,11 @@ __all__ = ["Model", "load_model"]
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from numbers import Integral
 from pathlib import Path
 from typing import Any, TypedDict, Unpack, overload
 
 from caloforge import __version__
-from caloforge.api.calls import ignore, warn_in_python
+from caloforge.api.calls import Progress, ignore, require_one, warn_in_python
 from caloforge.api.dataset import Dataset, open_dataset
 from caloforge.api.glance import html_of, mesh_in_words
 from caloforge.api.incident import Angle, Energy, Particle, incident_particles
@@ -30,8 +29,6 @@ from caloforge.models.plugins import PLUGINS
 from caloforge.preprocessing.conditions import ConditionEncoder
 from caloforge.training.ensemble import Ensemble, load_ensemble
 from caloforge.units import format_angle, format_energy
-
-Progress = Callable[[int, int], None]
 
 
 class Options(TypedDict, total=False):
@@ -149,8 +146,7 @@ class Model:
             >>> len(showers), showers.energy.shape, showers.incident_energy.tolist()
             (3, (3, 1080), [50000.0, 50000.0, 50000.0])
         """
-        if isinstance(batch, bool) or not isinstance(batch, Integral) or batch < 1:
-            raise BadValue("batch", batch, "keep at least one shower in memory")
+        require_one("batch", batch, "keep at least one shower in memory")
         if output is not None:
             require_new(output, overwrite, [path_of(like)])
         if energy is None and like is None:

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from caloforge.api.simulate import APPROXIMATE, check_engine, request_of, run_engine, share_of_energy
+from caloforge.api.engines import APPROXIMATE, check_engine, run_engine, share_of_energy
+from caloforge.api.simulate import request_of
 from caloforge.cli.options import OverwriteOption
 from caloforge.cli.progress import track
 from caloforge.data.store import ShowerFile

@@ -1,15 +1,16 @@
 """A page of findings with pictures: one HTML file that needs nothing else, and the same as JSON."""
 
-__all__ = ["Document", "counted"]
+__all__ = ["Document", "counted", "remove_outdated_pdfs"]
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
+from caloforge.errors import UnwritablePath
 from caloforge.files import finite_json, write_files
 from caloforge.reporting.markup import listing, page
 from caloforge.reporting.section import Plot
@@ -85,3 +86,23 @@ def counted(sizes: Mapping[str, int]) -> str:
         sizes: of each sample by name.
     """
     return "; ".join(f"{name}: {size:,}" for name, size in sizes.items())
+
+
+def remove_outdated_pdfs(folder: Path, names: Iterable[str]) -> None:
+    """The PDF of an earlier report would contradict the new PNG beside it.
+
+    Args:
+        folder: of the report.
+        names: of the files that were written.
+
+    Raises:
+        UnwritablePath: it cannot be removed.
+    """
+    written = set(names)
+    try:
+        for name in written:
+            outdated = Path(name).with_suffix(".pdf")
+            if name.endswith(".png") and str(outdated) not in written:
+                (folder / outdated).unlink(missing_ok=True)
+    except OSError as error:
+        raise UnwritablePath(folder, error.strerror or "writing failed") from error

@@ -206,15 +206,11 @@ def train_ensemble(
 def _prepare(folder: Path, members: int, resume: bool) -> None:
     if folder.exists() and any(folder.iterdir()):
         if not resume:
-            raise BadValue(
-                "output folder",
-                str(folder),
-                "it is not empty; give another, or resume=True, or --resume, to go on with its run",
-            )
+            remedy = "it is not empty; give another, or resume=True, or --resume, to go on with its run"
+            raise BadValue("output folder", str(folder), remedy)
         if not (folder / "members").is_dir():
-            raise BadFile(
-                folder, "not the folder of an ensemble", "resume it as one model, without members, or give another"
-            )
+            remedy = "resume it as one model, without members, or give another"
+            raise BadFile(folder, "not the folder of an ensemble", remedy)
         if members < _wanted(folder):
             raise BadValue(
                 "members", members, f"the ensemble in {folder} has {_wanted(folder)}; ask for as many or more"

@@ -10,6 +10,7 @@ __all__ = [
     "Sense",
     "collect",
     "columns_of",
+    "number_at",
     "numbers_of",
 ]
 
@@ -17,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from caloforge.errors import NotMeasured, UnknownName
 from caloforge.metrics.measured import Measured
 from caloforge.validation.key import ALL_SHOWERS, Key
 
@@ -61,6 +63,7 @@ METRICS: Mapping[str, Reading] = {
     "jsd": Reading(),
 }
 """Every metric that validation measures."""
+_OF_CLASSIFIERS = ("auc", "jsd", "classifier_test")
 
 
 @dataclass(frozen=True)
@@ -150,3 +153,23 @@ def columns_of(evidence: Mapping[Key, Evidence], metric: str, observable: str) -
     parts = ("layer", "ring", "column")
     columns = [item for k, item in evidence.items() if k[:2] == (metric, observable) and k.place.kind in parts]
     return columns or [evidence[Key(metric, observable)]]
+
+
+def number_at(evidence: Mapping[Key, Evidence], key: str | Key) -> Measured:
+    """A number by its key or the key's text form.
+
+    Args:
+        evidence: numbers by key.
+        key: ``auc/high`` or ``ks/response @ energy bin: 1–5 GeV``, say.
+
+    Raises:
+        UnknownName: there is no such number.
+        NotMeasured: it is that of a classifier, and ``quick`` has left these out.
+    """
+    wanted = Key.parse(key) if isinstance(key, str) else key
+    if wanted in evidence:
+        return evidence[wanted].measured
+    if wanted.metric in _OF_CLASSIFIERS and not any(k.metric == wanted.metric for k in evidence):
+        raise NotMeasured(wanted.text, "quick leaves the classifiers out; validate without it")
+    alike = [k.text for k in evidence if k.metric == wanted.metric and k.place == ALL_SHOWERS]
+    raise UnknownName("number of the report", wanted.text, alike or {k.metric for k in evidence})

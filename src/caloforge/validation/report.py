@@ -10,26 +10,24 @@ from typing import Any
 
 from markupsafe import Markup
 
-from caloforge.data.unseen import left_out_sentences
-from caloforge.errors import BadValue, NotMeasured, UnknownName, UnwritablePath
+from caloforge.errors import BadValue
 from caloforge.files import finite_json, require_new, require_writable, write_files
 from caloforge.metrics.measured import Measured
-from caloforge.reporting.document import counted
+from caloforge.reporting.document import counted, remove_outdated_pdfs
 from caloforge.reporting.markup import listing, page
 from caloforge.reporting.section import Plot, Section
 from caloforge.validation import tables
 from caloforge.validation.checklist import Checklist
 from caloforge.validation.compare import Details
-from caloforge.validation.evidence import Evidence
+from caloforge.validation.evidence import Evidence, number_at
 from caloforge.validation.finding import Finding, Status
 from caloforge.validation.judgement import outcome
-from caloforge.validation.key import ALL_SHOWERS, Key
+from caloforge.validation.key import Key
 from caloforge.validation.numbers import numbers
 from caloforge.validation.trust import Trust, share
-from caloforge.validation.verdict import Speed, headline, paragraph
+from caloforge.validation.verdict import Speed, headline, left_out, paragraph
 
 SCHEMA = 3
-_OF_CLASSIFIERS = ("auc", "jsd")  # metrics
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,13 +73,7 @@ class Report:
             UnknownName: there is no such number.
             NotMeasured: it is that of a classifier, and ``quick`` has left these out.
         """
-        wanted = Key.parse(key) if isinstance(key, str) else key
-        if wanted not in self.evidence:
-            if wanted.metric in _OF_CLASSIFIERS and not any(k.metric == wanted.metric for k in self.evidence):
-                raise NotMeasured(wanted.text, "quick leaves the classifiers out; validate without it")
-            alike = [k.text for k in self.evidence if k.metric == wanted.metric and k.place == ALL_SHOWERS]
-            raise UnknownName("number of the report", wanted.text, alike or {k.metric for k in self.evidence})
-        return self.evidence[wanted].measured
+        return number_at(self.evidence, key)
 
     @property
     def models(self) -> tuple["Report", ...]:
@@ -103,15 +95,11 @@ class Report:
     @property
     def verdict(self) -> str:
         """The numbers in plain words, one line for each sample where there are several; and what was left out."""
-        truth = self.provenance.get("truth")
-        count = truth.get("left_out", 0) if isinstance(truth, Mapping) else 0
-        left_out = [f"{sentence}." for sentence in left_out_sentences(count)]
         if self.several:
-            return "\n".join([*(f"{model.name}: {model.headline}" for model in self.several), *left_out])
-        return " ".join([self._in_words(), *left_out])
-
-    def _in_words(self) -> str:
-        return paragraph(self.checklist, self.findings, self.evidence, self.cautions, self.speed)
+            lines = [f"{model.name}: {model.headline}" for model in self.several]
+            return "\n".join([*lines, *left_out(self.provenance)])
+        words = paragraph(self.checklist, self.findings, self.evidence, self.cautions, self.speed)
+        return " ".join([words, *left_out(self.provenance)])
 
     @property
     def passed(self) -> bool:
@@ -196,7 +184,27 @@ class Report:
         Args:
             images: PNG of each plot, by its name.
         """
-        return _page(self, images)
+        all_numbers = (
+            numbers(
+                model.evidence, model.details.response if model.details else None, model.name if self.several else ""
+            )
+            for model in self.models
+        )
+        sections = (
+            *self.sections,
+            Section("All numbers", Markup().join(all_numbers)),
+            Section("Provenance", listing(self.provenance)),
+        )
+        return page(
+            "report.html",
+            self.title,
+            [("main", "Verdict"), *((part.name, part.title) for part in sections)],
+            counted=counted(self.samples),
+            verdicts=[(_words(model, bool(self.several)), not model.passed) for model in self.models],
+            checklist=_checklist(self),
+            sections=sections,
+            images=images,
+        )
 
     def write(
         self,
@@ -227,41 +235,8 @@ class Report:
         files["report.html"] = self.to_html({p.name: files[f"plots/{p.name}.png"] for p in self.plots}).encode()
         files["report.json"] = json.dumps(self.to_dict(), indent=2, allow_nan=False).encode() + b"\n"
         write_files(folder, files)
-        try:
-            _remove_outdated(folder, files)
-        except OSError as error:
-            raise UnwritablePath(folder, error.strerror or "writing failed") from error
+        remove_outdated_pdfs(folder, files)
         return folder / "report.html"
-
-
-def _remove_outdated(folder: Path, files: Mapping[str, bytes]) -> None:
-    """An earlier report's PDF would contradict the PNG beside it."""
-    for name in files:
-        outdated = Path(name).with_suffix(".pdf")
-        if name.endswith(".png") and str(outdated) not in files:
-            (folder / outdated).unlink(missing_ok=True)
-
-
-def _page(report: Report, images: Mapping[str, bytes]) -> str:
-    all_numbers = (
-        numbers(model.evidence, model.details.response if model.details else None, model.name if report.several else "")
-        for model in report.models
-    )
-    sections = (
-        *report.sections,
-        Section("All numbers", Markup().join(all_numbers)),
-        Section("Provenance", listing(report.provenance)),
-    )
-    return page(
-        "report.html",
-        report.title,
-        [("main", "Verdict"), *((part.name, part.title) for part in sections)],
-        counted=counted(report.samples),
-        verdicts=[(_words(model, bool(report.several)), not model.passed) for model in report.models],
-        checklist=_checklist(report),
-        sections=sections,
-        images=images,
-    )
 
 
 def _words(model: Report, named: bool) -> str:

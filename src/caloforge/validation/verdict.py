@@ -4,11 +4,13 @@ Every sentence comes from a test that stands on the page: the checklist, the two
 freak showers.
 """
 
-__all__ = ["Speed", "headline", "paragraph"]
+__all__ = ["Speed", "headline", "left_out", "paragraph"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
+from caloforge.data.unseen import left_out_sentences
 from caloforge.validation.checklist import Checklist
 from caloforge.validation.evidence import DIFFERENT, EACH_TEST, Evidence, numbers_of
 from caloforge.validation.finding import Finding, Status, with_status
@@ -65,6 +67,17 @@ def paragraph(
             f"{speed.geant4_ms_per_shower:.3g} ms in Geant4: {_round(speed.ratio)} times faster."
         )
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def left_out(provenance: Mapping[str, Any]) -> list[str]:
+    """A sentence on the showers of the truth that the model was trained on; none where there were none.
+
+    Args:
+        provenance: of a report; its entry ``truth`` has their number.
+    """
+    truth = provenance.get("truth")
+    count = truth.get("left_out", 0) if isinstance(truth, Mapping) else 0
+    return [f"{sentence}." for sentence in left_out_sentences(count)]
 
 
 def headline(checklist: Checklist, findings: Sequence[Finding]) -> str:
