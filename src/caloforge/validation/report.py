@@ -25,7 +25,7 @@ from caloforge.validation.judgement import outcome
 from caloforge.validation.key import Key
 from caloforge.validation.numbers import numbers
 from caloforge.validation.trust import Trust, share
-from caloforge.validation.verdict import Speed, headline, left_out, paragraph
+from caloforge.validation.verdict import Speed, headline, left_out, named, paragraph
 
 SCHEMA = 3
 
@@ -96,8 +96,7 @@ class Report:
     def verdict(self) -> str:
         """The numbers in plain words, one line for each sample where there are several; and what was left out."""
         if self.several:
-            lines = [f"{model.name}: {model.headline}" for model in self.several]
-            return "\n".join([*lines, *left_out(self.provenance)])
+            return "\n".join([*(f"{m.name}: {m.headline}" for m in self.several), *left_out(self.provenance)])
         words = paragraph(self.checklist, self.findings, self.evidence, self.cautions, self.speed)
         return " ".join([words, *left_out(self.provenance)])
 
@@ -200,7 +199,10 @@ class Report:
             self.title,
             [("main", "Verdict"), *((part.name, part.title) for part in sections)],
             counted=counted(self.samples),
-            verdicts=[(_words(model, bool(self.several)), not model.passed) for model in self.models],
+            verdicts=[
+                (named(m.name, m.headline, m.cautions) if self.several else m.verdict, not m.passed)
+                for m in self.models
+            ],
             checklist=_checklist(self),
             sections=sections,
             images=images,
@@ -239,17 +241,9 @@ class Report:
         return folder / "report.html"
 
 
-def _words(model: Report, named: bool) -> str:
-    if not named:
-        return model.verdict
-    return f"{model.name}: {model.headline}" + (f" Caution: {'; '.join(model.cautions)}." if model.cautions else "")
-
-
 def _checklist(report: Report) -> Markup:
     """Every requirement, line by line; of several samples a column for each."""
     if not report.several:
         return tables.checklist_table(report.findings)
     findings = {model.name: model.findings for model in report.several}
-    return tables.models_table(
-        findings, {model.name: outcome(model.findings, model.checklist) for model in report.several}
-    )
+    return tables.models_table(findings, {m.name: outcome(m.findings, m.checklist) for m in report.several})

@@ -4,7 +4,7 @@ Every sentence comes from a test that stands on the page: the checklist, the two
 freak showers.
 """
 
-__all__ = ["Speed", "headline", "left_out", "paragraph"]
+__all__ = ["Speed", "headline", "left_out", "named", "paragraph"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -67,6 +67,17 @@ def paragraph(
             f"{speed.geant4_ms_per_shower:.3g} ms in Geant4: {_round(speed.ratio)} times faster."
         )
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def named(name: str, line: str, cautions: Sequence[str]) -> str:
+    """The headline of one of several samples, with what weakens it.
+
+    Args:
+        name: of the sample.
+        line: its headline.
+        cautions: a clause each.
+    """
+    return f"{name}: {line}" + (f" Caution: {'; '.join(cautions)}." if cautions else "")
 
 
 def left_out(provenance: Mapping[str, Any]) -> list[str]:

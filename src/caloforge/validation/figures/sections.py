@@ -37,10 +37,9 @@ _PARTS = ("energy bin", "angle bin", "particle")
 _ERRORS = "Bars and the grey band are statistical errors (one standard deviation)."
 _GALLERY = (
     "At the left all showers together, or the mean of each layer or ring; at the right bins of incident energy, or "
-    "single layers or rings. Below each: generated over Geant4, with the statistical error of Geant4 as a grey band; "
-    "triangles are points beyond the axis. Percentages in a corner say what lies outside the axis, for Geant4 and then "
-    "each generated sample. The number beside a name is its separation power, in floors: what two samples of Geant4 "
-    "of the same sizes give."
+    "single layers or rings. Below each: generated over Geant4, with Geant4's statistical error as a grey band; "
+    "triangles are points beyond the axis. Percentages in a corner say what lies outside it, for Geant4, then each "
+    "generated sample. The number beside a name is its separation power, in floors: two samples of Geant4 as large."
 )
 
 
