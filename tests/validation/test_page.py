@@ -241,7 +241,7 @@ def test_every_figure_outside_the_gallery_is_drawn(halves, sufficient):
 def test_a_browser_filters_the_gallery(report, images, tmp_path):
     page = report.to_html(images)
     check = (
-        "<script>const words = document.querySelector('input[type=search]'); words.value = 'layer hits';"
+        "<script>const words = document.querySelector('input[type=search]'); words.value = 'cells hit in layer';"
         "words.dispatchEvent(new Event('input'));"
         "document.title = [...document.querySelectorAll('.gallery details')].filter(d => !d.hidden).map(d => d.id);"
         "</script></body>"
