@@ -15,7 +15,7 @@ from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOpt
 from caloforge.cli.progress import track
 from caloforge.data.opening import open_showers
 from caloforge.data.showers import Showers
-from caloforge.data.unseen import unseen_showers
+from caloforge.data.unseen import left_out_sentences, unseen_showers
 from caloforge.diagnosis.coverage.plots import draw_coverage, draw_growth
 from caloforge.diagnosis.coverage.recalibration import ONE_SIGMA, TWO_SIGMA
 from caloforge.diagnosis.coverage.study import GROWTH, CoverageStudy, measure_coverage
@@ -77,9 +77,8 @@ def coverage(
         "coverage.json": json.dumps(answer, indent=1).encode() + b"\n",
     }
     write_files(output, contents)
-    if left_out and not json_only:
-        print(f"{left_out} showers of the truth left out: a model was trained on them")
-    print(json.dumps(answer) if json_only else f"{_text(studies, len(held_out))}\n{output / 'coverage.json'}")
+    lines = [*left_out_sentences(left_out), _text(studies, len(held_out)), str(output / "coverage.json")]
+    print(json.dumps(answer) if json_only else "\n".join(lines))
 
 
 def _read(paths: Sequence[Path], binning: str | None) -> Showers:

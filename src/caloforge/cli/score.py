@@ -20,7 +20,7 @@ from caloforge.data.incident import Incident
 from caloforge.data.opening import open_showers
 from caloforge.data.showers import Showers
 from caloforge.data.splits import Split, take_split
-from caloforge.data.unseen import unseen_showers
+from caloforge.data.unseen import left_out_sentences, unseen_showers
 from caloforge.errors import BadValue, EmptySample
 from caloforge.files import replace_when_complete, require_new
 from caloforge.generation.likelihood import (
@@ -88,11 +88,8 @@ def score(
     answer = {**facts, "summary": summary}
     text = json.dumps({**answer, "incident_energy": given.incident_energy.tolist(), "scores": _plain(scores)})
     replace_when_complete(output, lambda beside: beside.write_text(text))
-    print(json.dumps(answer) if json_only else f"{_left_out(left_out)}{_table(summary, level)}\n{output}")
-
-
-def _left_out(count: int) -> str:
-    return f"{count} showers left out: the model was trained on them\n" if count else ""
+    lines = [*left_out_sentences(left_out), _table(summary, level), str(output)]
+    print(json.dumps(answer) if json_only else "\n".join(lines))
 
 
 def _names(observable: list[str] | None) -> list[str]:
