@@ -48,9 +48,9 @@ class TreeSettings:
         bins: at most, of the values of each feature.
     """
 
-    trees: int = 120
+    trees: int = 100
     leaves: int = 10
-    learning_rate: float = 0.1
+    learning_rate: float = 0.12
     penalty: float = 1.0
     features: float = 0.2
     bins: int = 63

@@ -113,7 +113,7 @@ def _jackknife_error(first: _Pieces, second: _Pieces, groups: int = 20) -> float
 
 
 def measure_fpd(
-    truth: Float[Array, "n f"], generated: Float[Array, "m f"], rng: np.random.Generator, repeats: int = 30
+    truth: Float[Array, "n f"], generated: Float[Array, "m f"], rng: np.random.Generator, repeats: int = 20
 ) -> Measured:
     """Fréchet physics distance with error and floor.
 

@@ -12,6 +12,7 @@ from caloforge.classifiers.auc import Classified
 from caloforge.classifiers.importance import Importance, permutation_importance
 from caloforge.classifiers.protocol import CALOCHALLENGE, STANDARD, Protocol, measure
 from caloforge.classifiers.trees import families
+from caloforge.errors import EmptySample
 from caloforge.metrics.compared import PhysicsSummary
 from caloforge.metrics.freaks import Freaks
 from caloforge.metrics.particles import by_particle
@@ -32,7 +33,7 @@ from caloforge.validation.univariate import distances
 
 Progress = Callable[[float, str], None]
 
-_MIXED = 300  # showers of each class and fold whose observables are exchanged
+_MIXED = 200  # showers of each class and fold whose observables are exchanged
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,7 +198,8 @@ def _classify(
 ) -> tuple[dict[str, Classified], tuple[Importance, ...], tuple[Importance, ...]]:
     """Every classifier of the protocol that the mesh allows; on chosen observables only the one that sees those.
 
-    With them the importance of each observable and of each family to the classifier on observables.
+    With them the importance of each observable and of each family to the classifier on observables. One that needs more
+    showers than there are is left out.
 
     What a classifier saw is given up before the next one starts: the features of cells are the largest of all tables.
     """
@@ -213,9 +215,12 @@ def _classify(
     of_families: tuple[Importance, ...] = ()
     for i, name in enumerate(names):
         share = part_of(progress, i / len(names), 1 / len(names))
-        classified[name], *features = measure(
-            protocol, name, pairs[0], pairs[1], seed, _under(f"classifier {name}", share)
-        )
+        try:
+            classified[name], *features = measure(
+                protocol, name, pairs[0], pairs[1], seed, _under(f"classifier {name}", share)
+            )
+        except EmptySample:  # a checklist that asks for it cannot tell
+            continue
         if name == "high":
             importance, of_families = (
                 permutation_importance(classified[name], features[0], features[1], seed, groups, repeats=1, most=_MIXED)
