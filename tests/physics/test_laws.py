@@ -75,6 +75,13 @@ def test_what_has_no_profile_is_undefined():
     assert np.isnan(fit_gamma(np.concatenate([nothing, one_layer]), EDGES)).all()
 
 
+def test_a_profile_without_a_maximum_inside_is_undefined():
+    """Nearly all energy in the last of three layers, or in the middle one: the shares no longer move with both parameters."""
+    edges = np.array([[0.0, 10.0], [10.0, 20.0], [20.0, 30.0]])
+    shares = np.array([[0.001, 0.002, 0.997], [1e-9, 1 - 2e-9, 1e-9]])
+    assert np.isnan(fit_gamma(shares, edges)).all()
+
+
 def test_fits_refuse_too_few_bins_and_bins_without_error():
     one, two = np.ones((1, 1)), np.ones((1, 2))
     with pytest.raises(BadValue, match="straight line"):

@@ -32,6 +32,7 @@ from scipy.special import gammainc
 from caloforge.errors import BadValue
 
 _STEPS = 100
+_FLAT = 1e-14
 _TOLERANCE = 1e-6
 _DERIVATIVE = 1e-4
 _ONE_SIDED = 2.7055  # growth of chi2 at a one-sided limit of 95 %
@@ -228,4 +229,7 @@ def _scoring_step(
     expected = np.exp(log_shares((0.0, 0.0)))
     score = np.einsum("rl,rlk->rk", shares - expected, gradient)
     information = np.einsum("rl,rlj,rlk->rjk", expected, gradient, gradient)
-    return np.linalg.solve(information, score[..., None])[..., 0]
+    scale = np.einsum("rjj->r", information) ** 2
+    flat = ~(np.linalg.det(information) > _FLAT * scale)  # the profile no longer depends on both parameters
+    step = np.linalg.solve(np.where(flat[:, None, None], np.eye(2), information), score[..., None])[..., 0]
+    return np.where(flat[:, None], np.nan, step)
