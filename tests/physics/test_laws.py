@@ -76,7 +76,7 @@ def test_what_has_no_profile_is_undefined():
 
 
 def test_a_profile_without_a_maximum_inside_is_undefined():
-    """Nearly all energy in the last of three layers, or in the middle one: the shares no longer move with both parameters."""
+    """Nearly all energy in the last of three layers, or in the middle one: two parameters are too many."""
     edges = np.array([[0.0, 10.0], [10.0, 20.0], [20.0, 30.0]])
     shares = np.array([[0.001, 0.002, 0.997], [1e-9, 1 - 2e-9, 1e-9]])
     assert np.isnan(fit_gamma(shares, edges)).all()

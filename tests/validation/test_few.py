@@ -17,7 +17,7 @@ def line_showers(n, seed):
 
 
 def test_too_few_showers_leave_the_classifiers_out():
-    """A hundred showers of each kind: half of the truth is too small for five folds. The mesh has no neighbours in r."""
+    """Half of a hundred true showers is too few for five folds. The mesh has no neighbours in r or alpha."""
     report = validate(line_showers(100, 0), line_showers(100, 1))
     (finding,) = [f for f in report.findings if f.name.startswith("auc/high")]
     assert finding.status is Status.CANNOT_TELL

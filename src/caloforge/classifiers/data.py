@@ -1,6 +1,6 @@
 """Showers of several classes that a network is to tell apart: which ones take part, and in which fold each is."""
 
-__all__ = ["ClassifierData", "draw", "fold_numbers", "halves"]
+__all__ = ["SMALLEST", "ClassifierData", "draw", "fold_numbers", "halves"]
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ from numpy import ndarray as Array
 from caloforge.errors import EmptySample
 from caloforge.rng import stream
 
-_SMALLEST = 20  # showers of a class in a fold
+SMALLEST = 20
+"""Showers of a class in a fold, at least."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +93,8 @@ def draw(
     Raises:
         EmptySample: fewer than 20 showers a fold and class.
     """
-    if size < _SMALLEST * folds:
-        raise EmptySample(f"the classifier needs {_SMALLEST * folds} showers of each class", *map(len, rows))
+    if size < SMALLEST * folds:
+        raise EmptySample(f"the classifier needs {SMALLEST * folds} showers of each class", *map(len, rows))
     rng = stream(seed, "classifier")
     chosen = tuple(r[np.sort(rng.permutation(len(r))[:size])] for r in rows)
     energies = np.concatenate([table[r, 0] for table, r in zip(tables, chosen, strict=True)])
@@ -111,7 +112,7 @@ def fold_numbers(condition: Float[Array, " N"], folds: int, rng: np.random.Gener
         rng: of the choice.
     """
     values, group = np.unique(condition, return_inverse=True)
-    if len(values) < _SMALLEST * folds:
+    if len(values) < SMALLEST * folds:
         group = np.arange(len(condition))
     return rng.permutation(group.max() + 1)[group] % folds
 

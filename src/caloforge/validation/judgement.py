@@ -9,6 +9,8 @@ import math
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
+from caloforge.classifiers.auc import FAST
+from caloforge.classifiers.data import SMALLEST
 from caloforge.classifiers.protocol import PROTOCOLS
 from caloforge.errors import UnknownName
 from caloforge.physics.observables import OBSERVABLES
@@ -20,6 +22,8 @@ from caloforge.validation.key import ALL_SHOWERS
 from caloforge.validation.univariate import UNIVARIATE
 
 _WORST_FIRST = (Status.FAIL, Status.CANNOT_TELL, Status.PASS)
+_OF_CLASSIFIERS = ("auc/", "jsd/")
+_FEWEST = SMALLEST * FAST.folds  # showers of each class that a classifier takes; its floor halves the truth
 _SOME_SHOWERS = ("energy bin", "angle bin", "particle")
 
 
@@ -44,7 +48,7 @@ def judge(
     showers = 2 / sum(1 / n for n in sizes)  # of two equal samples that tell as much
     fitted = any(item.key.metric == "physics" for item in numbers)
     return tuple(
-        _finding(r, items, showers)
+        _finding(r, items, showers) if items else _not_measured(r, sizes)
         for r, items in covered
         if items or (r.where in places and not narrowed and not (fitted and r.metric.startswith("physics/")))
     )
@@ -70,10 +74,6 @@ def outcome(findings: Sequence[Finding], checklist: Checklist) -> Status:
 def _finding(requirement: Requirement, items: Sequence[Evidence], showers: float) -> Finding:
     """Fail if any number fails; else cannot tell if any cannot be told; else pass; the worst number decides."""
     name, why = requirement.name, requirement.why
-    if not items:
-        required = requirement.limit_text(False)
-        reason = f"{requirement.metric} not measured, required {required}"
-        return Finding(name, Status.CANNOT_TELL, "not measured", "–", required, reason, why, numbers={"checked": 0})
     members, in_floors = len(items), requirement.tolerance[0] in ("sigma", "times")
     decided = [(decide(requirement, item, members), item) for item in items]
     status = next(status for status in _WORST_FIRST if any(d.status is status for d, _ in decided))
@@ -96,6 +96,20 @@ def _finding(requirement: Requirement, items: Sequence[Evidence], showers: float
         **worst.to_dict(),
     }
     return Finding(name, status, evidence, _floor(worst), required, reason, why, needed=needed, numbers=numbers)
+
+
+def _not_measured(requirement: Requirement, sizes: tuple[int, int]) -> Finding:
+    """Cannot be told; a classifier says how many showers it needs, where there are fewer."""
+    required = requirement.limit_text(False)
+    reason = f"{requirement.metric} not measured, required {required}"
+    needed = None
+    if requirement.metric.startswith(_OF_CLASSIFIERS) and (sizes[0] < 2 * _FEWEST or sizes[1] < _FEWEST):
+        needed = 2 * _FEWEST
+        reason += f"; a classifier needs {needed} showers of the truth and {_FEWEST} generated"
+    why, numbers = requirement.why, {"checked": 0}
+    return Finding(
+        requirement.name, Status.CANNOT_TELL, "not measured", "–", required, reason, why, "", needed, numbers
+    )
 
 
 def _floor(item: Evidence) -> str:
