@@ -19,7 +19,7 @@ def line_showers(n, seed):
 def test_too_few_showers_leave_the_classifiers_out():
     """Half of a hundred true showers is too few for five folds. The mesh has no neighbours in r or alpha."""
     report = validate(line_showers(100, 0), line_showers(100, 1))
-    (finding,) = [f for f in report.findings if f.name.startswith("auc/high")]
+    (finding,) = [f for f in report.findings if f.test.startswith("auc/high")]
     assert finding.status is Status.CANNOT_TELL
     assert "200 showers of the truth" in finding.reason
     assert report.details.classifiers == {}
