@@ -25,7 +25,7 @@ from caloforge.validation.challenge import ChallengeNumber, challenge_numbers
 from caloforge.validation.evidence import Evidence, collect
 from caloforge.validation.gather import of_freaks, of_permutation, of_physics, of_response, of_two_samples, told_by
 from caloforge.validation.key import Key
-from caloforge.validation.multivariate import freaks, in_part, multivariate, permuted, same_conditions
+from caloforge.validation.multivariate import MOMENTS, freaks, in_part, multivariate, permuted, same_conditions, without
 from caloforge.validation.parts import Subsample, subsamples, whole
 from caloforge.validation.sample import Sample
 from caloforge.validation.trust import Trusted, trust_in
@@ -124,9 +124,9 @@ def compare(
     )
     physics = dict(_physics(truth, generated, seed))
     progress(0.15, "all observables together")
-    together = multivariate(observables, truth, generated, protocol, seed)
     outside = freaks(observables, truth, generated, seed)
     odd = np.zeros(0, np.int64) if outside is None else outside.rows
+    together = multivariate(observables, truth, generated, protocol, odd, seed)
     trust = trust_in(observables, truth, generated, pieces, odd)
     progress(0.2, "permutation test")
     permutation = permuted(observables, truth, generated, seed)
@@ -139,7 +139,9 @@ def compare(
     n = min(len(truth), len(generated))
     evidence = [*of_response(response, n)] if "response" in observables else []
     evidence += overall
-    evidence += [Evidence(Key(metric), measured, n) for metric, measured in together.items()]
+    left_out = without(0 if protocol.name == CALOCHALLENGE.name else len(odd))
+    for metric, measured in together.items():
+        evidence.append(Evidence(Key(metric), measured, n, left_out if metric in MOMENTS else ""))
     histograms = of_permutation(permutation, n, [item.key for item in overall])
     pairs = (truth.cell_rows, generated.cell_rows) if same_conditions(truth, generated) else None
     tests = list(of_two_samples(histograms, scored, pairs))

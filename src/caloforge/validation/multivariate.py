@@ -1,6 +1,15 @@
 """All observables together: correlations, FPD and KPD, precision and recall, freaks, the permutation test."""
 
-__all__ = ["MULTIVARIATE", "freaks", "in_part", "multivariate", "permuted", "same_conditions", "seen_together"]
+__all__ = [
+    "MOMENTS",
+    "MULTIVARIATE",
+    "freaks",
+    "in_part",
+    "multivariate",
+    "permuted",
+    "same_conditions",
+    "seen_together",
+]
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -31,6 +40,7 @@ from caloforge.validation.sample import Sample
 from caloforge.validation.univariate import fill_alike
 
 MULTIVARIATE = ("correlation", "fpd", "kpd", "precision", "recall", "density", "coverage")
+MOMENTS = ("fpd", "kpd")
 _MOST = 25_000  # showers of each sample
 _MOST_TESTED = 25_000
 _IN_BINS = 50  # pooled showers to a histogram bin within an energy bin
@@ -46,18 +56,25 @@ _MEASURES: dict[str, Callable[..., dict[str, Measured]]] = {
 
 
 def multivariate(
-    observables: Mapping[str, Observable], truth: Sample, generated: Sample, protocol: Protocol, seed: int
+    observables: Mapping[str, Observable],
+    truth: Sample,
+    generated: Sample,
+    protocol: Protocol,
+    freaks: Int[Array, " f"],
+    seed: int,
 ) -> dict[str, Measured]:
     """Every metric that sees all judged observables at once, from at most 25,000 showers of each sample.
 
-    Under the CaloChallenge's protocol its own features, of the showers kept with their cells. What needs more showers
-    than there are is left out.
+    Under the CaloChallenge's protocol its own features, of the showers kept with their cells. FPD and KPD are moments,
+    of which a handful of freaks would leave nothing but their own: they are left out, though not under that protocol.
+    What needs more showers than there are is not measured.
 
     Args:
         observables: those judged, by name.
         truth: reference showers.
         generated: showers to judge.
         protocol: of the classifiers; decides on the features.
+        freaks: generated showers outside the truth.
         seed: of resamples and choices.
 
     Raises:
@@ -66,16 +83,15 @@ def multivariate(
     if protocol is CALOCHALLENGE:
         t, g = (protocol.inputs["high"].features(s.cells, s.table_of_cells).values for s in (truth, generated))
     else:
-        t, g = (
-            seen_together(observables, s).values[some(len(s), _MOST, stream(seed, f"features {len(s)}"))]
-            for s in (truth, generated)
-        )
+        chosen = [some(len(s), _MOST, stream(seed, f"features {len(s)}")) for s in (truth, generated)]
+        t, g = (seen_together(observables, s).values[rows] for s, rows in zip((truth, generated), chosen, strict=True))
     if t.shape[1] < 2:  # cells were judged, and nothing else
         return {}
+    ordinary = g if protocol is CALOCHALLENGE else g[~np.isin(chosen[1], freaks)]
     measured: dict[str, Measured] = {}
     for name, measure in _MEASURES.items():
         with suppress(EmptySample):  # a checklist that asks for it cannot tell
-            measured |= measure(t, g, stream(seed, name))
+            measured |= measure(t, ordinary if name in MOMENTS else g, stream(seed, name))
     return measured
 
 
@@ -122,12 +138,20 @@ def in_part(
         high({name: s.table[name][r] for name in names}, s.incident_energy[r]).values
         for s, r in zip((truth, generated), rows, strict=True)
     )
-    left_out = int(part.generated[freaks].sum())
-    detail = f"without {left_out} freak{'s' if left_out > 1 else ''}" if left_out else ""
+    detail = without(int(part.generated[freaks].sum()))
     for metric, measure in (("fpd", measure_fpd), ("kpd", measure_kpd)):
         with suppress(EmptySample):  # the page says how many it needs
             measured = measure(t, g, stream(seed, f"{metric} {part.place.kind} {part.place.label}"))
             yield Evidence(Key(metric, "", part.place), measured, min(map(len, rows)), detail)
+
+
+def without(freaks: int) -> str:
+    """What was left out, in words.
+
+    Args:
+        freaks: how many showers.
+    """
+    return f"without {freaks} freak{'s' if freaks > 1 else ''}" if freaks else ""
 
 
 def freaks(observables: Mapping[str, Observable], truth: Sample, generated: Sample, seed: int) -> Freaks | None:

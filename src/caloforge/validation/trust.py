@@ -231,4 +231,4 @@ def _row(row: Trusted) -> Iterator[Cell]:
         worst = furthest(part)
         yield text(row.words(worst[0]) if worst else "–")
         yield Cell(f"{worst[1]:.1f}", "n fail" if worst[1] > _NOTICEABLE else "n") if worst else text("–")
-    yield number(f"{100 * row.within:.2g} %" if np.isfinite(row.within) else "–")
+    yield number(f"{float(f'{100 * row.within:.2g}'):g} %" if np.isfinite(row.within) else "–")
