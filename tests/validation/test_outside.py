@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from caloforge.classifiers.protocol import STANDARD
 from caloforge.data.showers import Showers
 from caloforge.physics.observables import select
 from caloforge.validation.figures.lineup import Lineup
-from caloforge.validation.multivariate import freaks
+from caloforge.validation.multivariate import freaks, multivariate, without
 from caloforge.validation.outside import freaks_text
 from caloforge.validation.sample import read_rows, read_sample
 
@@ -58,3 +59,14 @@ def test_too_few_showers_cannot_tell(samples):
     assert freaks(CHOSEN, truth.thinned(np.arange(150)), generated, 1) is None
     assert freaks(select(["voxel_energy"]), truth, generated, 1) is None
     assert "Too few showers" in freaks_text(None, truth.binning)
+
+
+def test_moments_are_those_of_ordinary_showers(samples):
+    """FPD of a truth in which three showers are freaks: with them far above its floor, without them at it."""
+    truth, generated, _ = samples
+    with_freaks, without_them = (
+        multivariate(CHOSEN, truth, generated, STANDARD, np.array(rows, int), 1)["fpd"] for rows in ([], ROWS)
+    )
+    assert with_freaks.value > 10 * abs(without_them.value)
+    assert abs(without_them.significance) < 4
+    assert (without(0), without(1), without(3)) == ("", "without 1 freak", "without 3 freaks")
