@@ -36,6 +36,7 @@ _FEWEST = 200
 _FOLDS = 5
 _SHARE = 0.05  # of the values in a tail
 _ODDEST = 3
+_EXPLAINED = 100  # freaks of which it is said what makes them odd
 _ONE_SIGMA = 0.6827
 
 Table = Mapping[str, Float[Array, "_ _"]]
@@ -68,7 +69,7 @@ class Freak:
         row: of the generated showers.
         energy: incident, MeV.
         expected: showers as odd among as many showers of the truth.
-        odd: the observables that make it odd, the oddest first.
+        odd: the observables that make it odd, the oddest first; of the 100 oddest freaks only.
     """
 
     row: int
@@ -186,6 +187,8 @@ def find_freaks(
 
     def why(row: int) -> Iterator[Odd]:
         for i in np.argsort(-surprises[1][row], kind="stable")[:_ODDEST]:
+            if surprises[1][row, i] == 0:
+                return
             name, column = list(truth)[i], int(columns[row, i])
             fitted = scale.fit(truth[name][:, [column]].astype(np.float64))
             usual, _ = scale.at(fitted, *(condition[[row]] for condition in of_generated))
@@ -194,12 +197,9 @@ def find_freaks(
 
     freaks = (
         Freak(
-            int(row),
-            float(of_generated[0][row]),
-            float(expected[row]),
-            tuple(odd for odd in why(int(row)) if odd.surprise),
+            int(row), float(of_generated[0][row]), float(expected[row]), tuple(why(int(row))) if i < _EXPLAINED else ()
         )
-        for row in rows
+        for i, row in enumerate(rows)
     )
     return Freaks(tuple(freaks), n, m)
 

@@ -30,6 +30,7 @@ from caloforge.validation.sample import Sample, read_rows, read_sample
 
 _CELLS = 33_000_000  # cells of one sample that the fast classifiers look at
 _FEWEST_KEPT = 500
+_MOST_FREAKS = 500  # left out of mean images, with all their cells in memory
 
 
 def validate(
@@ -100,7 +101,7 @@ def validate(
         models.append(Report(name, asked, evidence, findings, details, cautions=(*cautions, *origins)))
         samples[name] = sample
         if details.freaks is not None and len(details.freaks):
-            freaks[name] = read_rows(source, details.freaks.rows, sample, threshold)
+            freaks[name] = read_rows(source, details.freaks.rows[:_MOST_FREAKS], sample, threshold)
         features[name] = _features(sample, judged)
     progress(0.98, "telling models apart")
     posterior = log_posterior(_features(reference, judged), features, seed) if len(models) > 1 and not quick else {}
