@@ -10,7 +10,6 @@ import pytest
 
 from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile
-from caloforge.data.writer import trim_mantissa
 from caloforge.errors import BadValue, UnknownName
 from caloforge.geometry.detector import Detector, Slab, detector
 from caloforge.geometry.materials import Material, symbols
@@ -110,8 +109,8 @@ def test_physics_is_part_of_the_digest(tmp_path):
 
 
 @pytest.mark.geant4
-def test_default_engine_reproduces_the_bundled_sample(request_of, tmp_path):
-    """The three softest of the first 50 showers of the file that comes with caloforge, bit for bit."""
+def test_default_engine_makes_showers_like_the_bundled_sample(request_of, tmp_path):
+    """The 25 softest of its first 50 particles again; not the same cells, since the bremsstrahlung is another."""
     del request_of
     code = """
 import sys
@@ -122,10 +121,9 @@ from caloforge.simulation.geant4 import simulate as geant4
 from caloforge.simulation.beam import Beam, parse_spectrum
 
 primaries = Beam(11, parse_spectrum(sys.argv[1])).primaries(50, int(sys.argv[2]))
-softest = np.argsort(primaries.energy)[:3]
-stack, mesh = detector("par04-siw"), readout("siw-1080")
-cells = [geant4.simulate(stack, primaries[i : i + 1], mesh)[0].energy[0] for i in softest]
-np.savez(sys.argv[3], softest=softest, energy=primaries.energy[softest], cells=cells)
+softest = np.argsort(primaries.energy)[:25]
+cells, _ = geant4.simulate(detector("par04-siw"), primaries[softest], readout("siw-1080"))
+np.savez(sys.argv[3], softest=softest, energy=primaries.energy[softest], cells=cells.energy)
 """
     with ShowerFile(showers_path(BUNDLED)) as file:
         facts, bundled = file.provenance.facts, next(iter(file.batches()))
@@ -134,8 +132,10 @@ np.savez(sys.argv[3], softest=softest, energy=primaries.energy[softest], cells=c
     assert done.returncode == 0, done.stderr[-2000:]
     new = np.load(tmp_path / "new.npz")
     np.testing.assert_array_equal(new["energy"], bundled.incident_energy[new["softest"]])
-    trimmed = trim_mantissa(new["cells"], facts["mantissa_bits"])
-    np.testing.assert_array_equal(trimmed, bundled.energy[new["softest"]])
+    for quantity in (lambda cells: cells.sum(axis=1), lambda cells: (cells > 0.1).sum(axis=1)):
+        ratio = np.log(quantity(new["cells"]) / quantity(bundled.energy[new["softest"]]))
+        assert abs(ratio.mean()) < 4 * ratio.std(ddof=1) / 5
+        assert ratio.std() < 0.35
 
 
 @pytest.mark.geant4
