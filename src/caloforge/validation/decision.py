@@ -6,9 +6,9 @@ numbers under one limit the largest is far out oftener than a single one is, whi
 **Fail** claims that one of them is over its limit. So that a family raises no more false alarms than a single number,
 each must be over by
 
-.. math:: z_m = \Phi^{-1}(1 - \alpha/m), \qquad \alpha = 1 - \Phi(2) = 2.3\,\%
+.. math:: z_m = \Phi^{-1}(1 - \alpha/m), \qquad \alpha = 1 - \Phi(3) = 0.13\,\%
 
-standard deviations (Bonferroni: valid however the numbers depend on each other): 2 for one number, 3.4 for 71. And by
+standard deviations (Bonferroni: valid however the numbers depend on each other): 3 for one number, 4.1 for 71. And by
 more than its floor explains: distances raised to :math:`1/p` rise by the same amount for every sample, if their floor
 falls as :math:`n^{-p}`; so what must exceed the limit is
 
@@ -22,7 +22,7 @@ error, and truth itself must keep the limit with showers as few as these, :math:
 themselves: always pass or fail, at a limit that rises with m.
 """
 
-__all__ = ["SURE", "Decision", "decide", "deviations", "factor_needed"]
+__all__ = ["BEYOND", "SURE", "Decision", "decide", "deviations", "factor_needed"]
 
 import math
 from dataclasses import replace
@@ -35,7 +35,8 @@ from caloforge.validation.checklist import Requirement
 from caloforge.validation.evidence import Evidence
 from caloforge.validation.finding import Status
 
-SURE = 2.0  # standard deviations, one-sided, beyond which one number is surely over a limit
+BEYOND = 3.0  # standard deviations, one-sided, by which one number is over a limit to fail
+SURE = 2.0  # standard deviations of truth against truth that must fit under a limit
 _FAR = 1000.0  # times as many showers: no number that helps
 _STEP = 1.01  # between the numbers of showers that are tried
 
@@ -54,7 +55,7 @@ class Decision(NamedTuple):
     stress: float
 
 
-def deviations(members: int, single: float = SURE) -> float:
+def deviations(members: int, single: float = BEYOND) -> float:
     r"""Standard deviations that the largest of m numbers exceeds as rarely as one exceeds ``single``.
 
     Args:
@@ -63,7 +64,7 @@ def deviations(members: int, single: float = SURE) -> float:
 
     Example:
         >>> deviations(1), round(deviations(71), 2)
-        (2.0, 3.41)
+        (3.0, 4.12)
     """
     return single if members <= 1 else float(-ndtri(ndtr(-single) / members))
 
@@ -110,7 +111,7 @@ def _limit(requirement: Requirement, item: Evidence, members: int) -> float:
     if kind == "sigma":
         return deviations(members, size) * m.floor_spread + (0.0 if around else m.floor)
     if kind == "times":
-        return size * abs(m.floor) + (deviations(members) - SURE) * m.floor_spread
+        return size * abs(m.floor) + (deviations(members) - BEYOND) * m.floor_spread
     return size * abs(m.floor) if around else size
 
 
@@ -151,7 +152,7 @@ def factor_needed(requirement: Requirement, item: Evidence, members: int = 1) ->
     m = item.measured
     if requirement.above is not None or item.n == 0 or not all(map(math.isfinite, (m.floor, m.floor_spread, m.error))):
         return None
-    largest = replace(item, measured=replace(m, value=m.floor + deviations(members) * m.floor_spread))
+    largest = replace(item, measured=replace(m, value=m.floor + deviations(members, SURE) * m.floor_spread))
     for number in (largest, item):
         factor = 1.0
         while factor < _FAR:
