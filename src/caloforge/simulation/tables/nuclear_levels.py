@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
-SOURCES = "RIPL-3 (Nucl. Data Sheets 110 (2009) 3107), from ENSDF"
+SOURCES = "ENSDF decay data (paceENSDF), captures (EGAF), TUNL evaluations below A = 17"
 FILE = "nuclear_levels.npz.xz"
 ENERGY_STEP = 0.1  # keV
 DECADE = 100  # steps of a half-life per decade
