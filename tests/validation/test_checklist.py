@@ -240,6 +240,21 @@ def test_what_was_not_measured_cannot_be_told_unless_that_was_wanted():
     assert [finding.test for finding in judge(analysis, evidence, SIZES, narrowed=True)] == ["ks/*"]
 
 
+def test_what_is_not_taken_again_in_the_only_bin_has_no_finding():
+    """Showers of one energy: the response has a bias in their bin, the distances are those of all showers."""
+    place = Place("energy bin", "49–51 GeV")
+    evidence = [Evidence(Key("response_bias", "", place), Measured(0.001, 0.001, 0.002, 0.001), 1000)]
+    lines = [Requirement(metric=metric, where="energy bin", below=0.1) for metric in ("response_bias", "ks/response")]
+    checklist = Checklist(name="one energy", requirements=tuple(lines))
+    assert [finding.test for finding in judge(checklist, evidence, SIZES)] == ["response_bias, each energy bin"]
+
+
+def test_an_undefined_number_is_called_so():
+    finding = outcome(number(math.nan, error=math.inf), below=0.02)
+    assert finding.status == "fail"
+    assert finding.evidence == "ks/response undefined"
+
+
 def test_requirements_on_places_that_do_not_exist_have_no_finding():
     checklist = Checklist(name="x", requirements=(Requirement(metric="*", where="each angle bin", sigma=3),))
     assert judge(checklist, [number(1.0)], SIZES) == ()

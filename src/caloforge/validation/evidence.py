@@ -14,6 +14,7 @@ __all__ = [
     "numbers_of",
 ]
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -98,6 +99,8 @@ class Evidence:
         reading, m = self.reading, self.measured
         if reading.sense == "p-value":
             return f"p = {m.value:.2g}"
+        if not math.isfinite(m.value):
+            return "undefined"
         truth = f" (truth {self._number(m.floor)})" if reading.sense == "agreement" else ""
         return f"{self._number(m.value)} ± {self._number(m.error)}{' %' if reading.percent else ''}{truth}"
 
@@ -110,6 +113,8 @@ class Evidence:
         return f"{self._number(m.floor)} ± {self._number(m.floor_spread)}{unit}"
 
     def _number(self, value: float) -> str:
+        if not math.isfinite(value):
+            return "unknown"
         return f"{100 * value:.2f}" if self.reading.percent else f"{value:.3g}"
 
     def to_dict(self) -> dict[str, Any]:

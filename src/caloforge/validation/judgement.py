@@ -6,6 +6,7 @@ A requirement over many observables or places is judged as a family, see `calofo
 __all__ = ["judge", "outcome", "require_known"]
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
@@ -33,8 +34,8 @@ def judge(
     """Hold every requirement against the evidence; a finding each.
 
     A requirement about a place that does not exist (angle bins of showers at one angle) has none, nor has one about a
-    law that showers at one energy have not. One about a number that was not measured cannot be told, unless that was
-    wanted.
+    law that showers at one energy have not, or about a number that was not taken again in the only bin, which is the
+    whole. One about a number that was not measured cannot be told, unless that was wanted.
 
     Args:
         checklist: what is asked.
@@ -43,7 +44,8 @@ def judge(
         narrowed: only chosen observables were to be judged, so requirements about others have no finding, either.
     """
     numbers = tuple(evidence)
-    places = {item.key.place.kind for item in numbers}
+    bins = Counter(place.kind for place in {item.key.place for item in numbers})
+    places = {kind for kind, n in bins.items() if n > 1 or kind not in _SOME_SHOWERS}
     covered = [(r, [item for item in numbers if r.covers(item.key)]) for r in checklist.requirements]
     showers = 2 / sum(1 / n for n in sizes)  # of two equal samples that tell as much
     fitted = any(item.key.metric == "physics" for item in numbers)
