@@ -98,7 +98,10 @@ def test_expect_of_one_model_and_of_swag(call, place):
         (["--energy", "20GeV", "--observable", "nonsense"], "unknown observable 'nonsense'"),
         (["--energy", "20GeV", "--observable", "voxel_energy"], "a value for every cell"),
         (["--energy", "20GeV", "--observable", "layer_ratio"], "is undefined for the model's showers at 20GeV"),
-        (["--energy", "1TeV", "--observable", "response"], "go on with --extrapolate"),
+        (
+            ["--energy", "1TeV", "--observable", "response"],
+            "extrapolate=True, or --extrapolate of generate and expect, goes on",
+        ),
         (["--energy", "20GeV:30GeV:log", "--observable", "response"], "taken at one condition"),
         (["--energy", "20GeV", "--theta", "0deg:9deg:uniform", "--observable", "response"], "taken at one condition"),
         (["--energy", "20GeV", "--particle", "mu-", "--observable", "response"], "PDG [11]"),

@@ -130,7 +130,7 @@ def test_too_few_showers_are_counted():
     with pytest.raises(EmptySample, match="50 showers in each sample; got 49 and 60"):
         energy_edges(np.full(49, 1e3), np.full(60, 1e3))
     assert len(energy_edges(np.full(5, 1e3), np.full(5, 1e3), fewest=5)) == 2
-    with pytest.raises(EmptySample, match=r"in 1000-1e\+04 MeV.*got 1 and 2"):
+    with pytest.raises(EmptySample, match=r"from 1000 to 1e\+04 needs showers.*got 1 and 2"):
         compare_response(pair([1.0], [1.0, 2.0]), pair([1.0, 2.0], [1.0, 2.0]), np.random.default_rng(0), EDGES)
 
 

@@ -75,7 +75,8 @@ for i in (5, 0, 7, 5):
     alone, _ = geant4.simulate(stack, primaries[i : i + 1], mesh)
     assert np.array_equal(alone.energy[0], together.energy[i]), i
 assert np.isclose(facts.cell_energy, together.total_energy.sum())
-assert facts.cell_energy <= facts.sensitive_energy <= primaries.energy.sum()
+assert facts.cell_energy <= (1 + 1e-6) * facts.sensitive_energy  # cells are float32
+assert facts.sensitive_energy <= primaries.energy.sum()
 try:
     geant4.simulate(stack, primaries, readout("siw-6480"))
 except Geant4Failed as error:

@@ -181,7 +181,7 @@ def _compare_bin(
     inside = [(energy >= low) & (energy < high) for energy, _ in (truth, generated)]
     t, g = truth[1][inside[0]], generated[1][inside[1]]
     if min(len(t), len(g)) < 2:
-        raise EmptySample(f"response in {low:.4g}-{high:.4g} needs showers in both samples", len(t), len(g))
+        raise EmptySample(f"response from {low:.4g} to {high:.4g} needs showers in both samples", len(t), len(g))
     draws_t, null = bootstrap(t, _moments, repeats, rng), bootstrap(t, _moments, repeats, rng, len(g))
     draws_g = bootstrap(g, _moments, repeats, rng)
     mean_energy = float(truth[0][inside[0]].mean(dtype=np.float64))
