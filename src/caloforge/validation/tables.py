@@ -41,7 +41,7 @@ def checklist_table(findings: Sequence[Finding]) -> Markup:
     Args:
         findings: of one sample.
     """
-    rows = ([Cell(f.test, note=f.why), text(f.evidence), number(f.floor), _limit(f), _outcome(f)] for f in findings)
+    rows = ([Cell(f.test, note=f.why), text(f.evidence), text(f.floor), _limit(f), _outcome(f)] for f in findings)
     return table(("Requirement", "Found", "Floor", "Limit", "Outcome"), rows)
 
 
