@@ -109,14 +109,15 @@ def test_a_file_that_names_a_training_without_ids_is_cautioned_of(call, place, s
     with h5py.File(tmp_path / "g.h5", "r+") as file:
         del file["training_ids"]
         file.attrs["detector"] = "another stack"  # origins are compared whatever part of the truth judges
-    report = validate(tmp_path / "g.h5", place / "all.h5", quick=True)
+    few = {"quick": True, "sufficient": ("response",)}
+    report = validate(tmp_path / "g.h5", place / "all.h5", **few)
     assert "detector differs" in report.verdict
     assert (
         "the generated file does not say which showers its model was trained on: the truth may hold some"
         in report.verdict
     )
     assert report.samples["truth"] == len(showers)
-    held_out = validate(tmp_path / "g.h5", place / "all.h5", quick=True, split="test")
+    held_out = validate(tmp_path / "g.h5", place / "all.h5", **few, split="test")
     assert "does not say" not in held_out.verdict
 
 

@@ -218,7 +218,8 @@ def test_command(files, halves):
 def test_strict_command_exits_with_one(files, halves):
     bad = like(halves[1], 1.1 * halves[1].energy)
     write_showers(files / "bad.h5", bad, "a stack", {})
-    result = run(files / "bad.h5", "--truth", files / "truth.h5", "-o", files / "out", "--strict", "--quick")
+    words = ("-o", files / "out", "--strict", "--quick", "--sufficient", "response")
+    result = run(files / "bad.h5", "--truth", files / "truth.h5", *words)
     assert result.exit_code == 1
     assert result.stdout.startswith("FAIL analysis: response_bias")
     assert (files / "out" / "report.json").exists()
