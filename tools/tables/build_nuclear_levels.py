@@ -9,7 +9,8 @@ licence file):
 
 Levels of several datasets within 0.5 keV of each other are one level; its transitions are those of the dataset that has
 most of them, and a conversion coefficient that it lacks is taken from the others. Up to A = 16 all comes from
-``light_nuclei.csv``, levels under 20 MeV typed in from the evaluations named in it.
+``light_nuclei.csv``, levels under 20 MeV of nuclides in the evaluations named in it,
+typed in and not yet compared with them line by line.
 
 What is kept: the ground state, levels with a transition, levels that a transition ends on, isomers above 10 ns and,
 up to A = 16, every level. Left out: levels whose energy is not fixed (``+X``), transitions below 1/1000 of the
