@@ -23,12 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import beta
 
-from caloforge.classifiers.auc import Classified
-from caloforge.classifiers.data import draw
+from caloforge.classifiers.auc import Classified, classify
 from caloforge.classifiers.features import Features
-from caloforge.classifiers.network import ClassifierTraining, threads
 from caloforge.classifiers.protocol import STANDARD as PROTOCOL
 from caloforge.classifiers.roc import auc_error
 from caloforge.data.bundled import showers_path
@@ -37,6 +34,7 @@ from caloforge.errors import EmptySample
 from caloforge.geometry.readouts import readout
 from caloforge.metrics.correlation import measure_correlation_distance
 from caloforge.metrics.distances import kolmogorov_smirnov
+from caloforge.metrics.freaks import clopper_pearson
 from caloforge.metrics.manifold import measure_manifold
 from caloforge.metrics.measured import Measured
 from caloforge.metrics.physics_summary import summarise_physics
@@ -97,18 +95,12 @@ def pair_of(whole: Half, size: int, number: int, spoil: str) -> tuple[Half, Half
 def told_apart(first: Half, second: Half, seed: int) -> Iterator[tuple[str, Classified]]:
     """Scores, folds and AUC of every classifier, as `classify` has them; truth against truth is not trained again."""
     for name, given in PROTOCOL.inputs_for(first.sample.binning).items():
-        t, g = (half.seen[name].values for half in (first, second))
-        size = min(len(t), len(g), given.settings.max_showers)
-        classes, folds = draw((t, g), (np.arange(len(t)), np.arange(len(g))), size, given.settings.folds, seed)
+        t, g = (half.seen[name] for half in (first, second))
         build = given.network(first.sample.binning)
-        training = ClassifierTraining(classes, folds, seed, given.settings, build, lambda done: None)
-        with threads(given.settings.threads):
-            judged_by = given.procedure(training)
-        scores = np.full(len(t), np.nan), np.full(len(g), np.nan)
-        for label in (0, 1):
-            scores[label][classes.rows[label]] = judged_by.scores[classes.labels == label]
-        floor = Measured(*judged_by.auc, 0.5, auc_error(0.5, size, size))
-        yield name, Classified(floor, floor, scores[0], scores[1], size, size, judged_by.folds)
+        found = classify(t, g, seed, given.settings, procedure=given.procedure, build=build, floor=False)
+        auc = found.auc
+        floor = auc_error(0.5, found.size, found.size)
+        yield name, replace(found, auc=Measured(auc.value, auc.error, 0.5, floor))
 
 
 def numbers(halves: tuple[Half, Half], seed: int) -> Iterator[Evidence]:
@@ -190,8 +182,7 @@ def run(options: argparse.Namespace) -> None:
 
 def interval(count: int, of: int) -> str:
     """Clopper and Pearson's, 95 %."""
-    low = beta.ppf(0.025, count, of - count + 1) if count else 0.0
-    high = beta.ppf(0.975, count + 1, of - count) if count < of else 1.0
+    low, high = clopper_pearson(count, of)
     return f"{100 * count / of:.1f} % ({100 * low:.1f}–{100 * high:.1f} %)"
 
 

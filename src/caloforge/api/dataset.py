@@ -1,10 +1,10 @@
 """A file of showers as one works with it in Python: opened at once, read when it is needed, shown by itself."""
 
-__all__ = ["Dataset", "open_dataset"]
+__all__ = ["Dataset", "open_dataset", "origin_of"]
 
 from functools import cached_property
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from jaxtyping import Float
@@ -15,6 +15,7 @@ from caloforge.api.glance import html_of, mesh_in_words
 from caloforge.api.lazy import LazyShowers
 from caloforge.api.observable_table import ObservableTable
 from caloforge.data.opening import open_showers
+from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning
 from caloforge.metrics.measured import standard_error
 from caloforge.metrics.overview import Overview, measure_overview
@@ -137,6 +138,17 @@ def open_dataset(path: str | Path, binning: str | Binning | None = None) -> Data
         <Dataset bundled: 500 showers, e-, 1.002GeV to 98.58GeV, siw-1080>
     """
     return Dataset(open_showers(path, binning), str(path))
+
+
+def origin_of(sample: Dataset | Showers) -> dict[str, Any]:
+    """Where showers come from, for the provenance of what is made of them.
+
+    Args:
+        sample: an open file, or showers in memory.
+    """
+    if isinstance(sample, Dataset):
+        return sample.origin()
+    return {"detector": sample.detector, **sample.provenance.facts}
 
 
 def _energy_range(energy: Float[Array, " N"]) -> str:

@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from caloforge import __version__
-from caloforge.api.dataset import Dataset, open_dataset
+from caloforge.api.dataset import Dataset, open_dataset, origin_of
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue, UnknownName
 from caloforge.files import require_new, require_writable
 from caloforge.geometry.binning import Binning
-from caloforge.physics.plugins import load_file, load_plugins
+from caloforge.physics.plugins import load_observables
 from caloforge.validation.compare import Progress
 from caloforge.validation.mixing import MIXED_CELLS, MIXED_SHOWERS, foreign_spoils
 from caloforge.validation.power.journal import Journal
@@ -75,9 +75,7 @@ def power(
         UnknownName: no such metric or spoil.
         UnwritablePath: ``output`` holds an earlier result, or cannot be written.
     """
-    load_plugins()
-    if observables is not None:
-        load_file(observables)
+    load_observables(observables)
     folder = None if output is None else Path(output)
     if folder is not None:
         inputs = [s for s in (truth, foreign, model) if isinstance(s, str | Path)]
@@ -88,10 +86,9 @@ def power(
         origins = {}
         for name, given in (("truth", truth), ("foreign", foreign), ("model", model)):
             sample = stack.enter_context(open_dataset(given, binning)) if isinstance(given, str | Path) else given
-            if isinstance(sample, Dataset):
-                samples[name], origins[name] = sample.read(), sample.origin()
-            elif sample is not None:
-                samples[name], origins[name] = sample, {"detector": sample.detector, **sample.provenance.facts}
+            if sample is not None:
+                samples[name] = sample.read() if isinstance(sample, Dataset) else sample
+                origins[name] = origin_of(sample)
     subject = {"seed": seed, "caloforge": __version__, **{name: s.digest for name, s in samples.items()}}
     chosen, notes = _chosen(spoils, samples)
     journal = Journal(folder / "trials.jsonl", subject, resume, overwrite) if folder else None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from caloforge.api.calls import warn_in_python
-from caloforge.api.dataset import Dataset, open_dataset
+from caloforge.api.dataset import Dataset, open_dataset, origin_of
 from caloforge.api.model import Model, load_model
 from caloforge.api.progress import bar
 from caloforge.config import FIELDS, RunConfig, load_config
@@ -123,9 +123,7 @@ def load_plugins(models: str | Path | None = None, laws: str | Path | None = Non
         BrokenPlugin: something cannot be loaded.
     """
     for plugins, path in ((MODELS, models), (LAWS, laws)):
-        plugins.load_installed()
-        if path is not None:
-            plugins.load_file(path)
+        plugins.load(path)
 
 
 def train_config(
@@ -163,7 +161,7 @@ def train_config(
     place = choose_device(device)
     provenance: dict[str, Any]
     if isinstance(data, Showers):
-        showers, provenance = data, {"file": run.data, "detector": data.detector, **data.provenance.facts}
+        showers, provenance = data, {"file": run.data, **origin_of(data)}
     elif isinstance(data, Dataset):
         showers, provenance = _read(data)
     else:

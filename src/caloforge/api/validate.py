@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
-from caloforge.api.dataset import Dataset, open_dataset
+from caloforge.api.dataset import Dataset, open_dataset, origin_of
 from caloforge.api.progress import bar
 from caloforge.api.truth import truth_split
 from caloforge.classifiers.protocol import PROTOCOLS
@@ -15,7 +15,7 @@ from caloforge.data.showers import Showers
 from caloforge.device import Device, choose_device
 from caloforge.errors import BadValue, UnknownName
 from caloforge.geometry.binning import Binning
-from caloforge.physics.plugins import load_file, load_plugins
+from caloforge.physics.plugins import load_observables
 from caloforge.units import parse_threshold
 from caloforge.validation.checklist import load_checklist
 from caloforge.validation.compare import Progress
@@ -80,9 +80,7 @@ def validate(
         if name not in names:
             raise UnknownName(what, name, names)
     lowest, place = parse_threshold(threshold), str(choose_device(device))
-    load_plugins()
-    if observables is not None:
-        load_file(observables)
+    load_observables(observables)
     asked = load_checklist(checklist)
     with ExitStack() as stack:
         shown = progress or stack.enter_context(bar("validating", 1.0))
@@ -98,8 +96,8 @@ def validate(
         judged = {name: opened(sample) for name, sample in _named(generated)}
         source, part = truth_split(split, reference, list(judged.values()))
         facts: dict[str, Any] = {
-            "truth": {**_origin(reference), **part},
-            **{name: _origin(sample) for name, sample in judged.items()},
+            "truth": {**origin_of(reference), **part},
+            **{name: origin_of(sample) for name, sample in judged.items()},
         }
         return run_validation(
             source,
@@ -114,12 +112,6 @@ def validate(
             shown,
             lowest,
         )
-
-
-def _origin(sample: Dataset | Showers) -> dict[str, Any]:
-    if isinstance(sample, Dataset):
-        return sample.origin()
-    return {"detector": sample.detector, **sample.provenance.facts}
 
 
 def _named(generated: Sample | Sequence[str | Path] | Mapping[str, Sample]) -> Iterator[tuple[str, Sample]]:

@@ -18,8 +18,9 @@ __all__ = [
     "cross_validate",
 ]
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -177,6 +178,7 @@ def classify(
     progress: Progress = lambda done, text: None,
     procedure: Procedure = cross_validate,
     build: Build = perceptron,
+    floor: bool = True,
 ) -> Classified:
     """AUC, divergence and scores, with the floor that one half of the truth against the other gives.
 
@@ -190,38 +192,44 @@ def classify(
         progress: called after each epoch with the share of the work done.
         procedure: how networks are trained and judged.
         build: makes a network from the numbers of its inputs and outputs.
+        floor: train truth against truth, too; its numbers are NaN where not, in half of the time.
 
     Raises:
         EmptySample: fewer than 20 showers a fold and class.
     """
     size = min(len(truth), len(generated), settings.max_showers)
     first, second = halves(len(truth), seed)
-    floor_size = min(len(first), len(second), size)
-    everything = (np.arange(len(truth)), np.arange(len(generated)))
+    floor_size = min(len(first), len(second), size) if floor else 0
+    everything, parts = (np.arange(len(truth)), np.arange(len(generated))), 1 + floor
     sample = draw((truth.values, generated.values), everything, size, settings.folds, seed)
-    same = draw((truth.values, truth.values), (first, second), floor_size, settings.folds, seed)
-    with threads(settings.threads):
-        run = procedure(
-            ClassifierTraining(*sample, seed, settings, build, lambda done: progress(done / 2, "against truth"))
-        )
-        floor = procedure(
-            ClassifierTraining(*same, seed, settings, build, lambda done: progress((1 + done) / 2, "floor"))
-        )
+    same = draw((truth.values, truth.values), (first, second), floor_size, settings.folds, seed) if floor else None
+
+    def run_on(data: tuple[ClassifierData, Array], number: int, text: str) -> Run:
+        def report(done: float) -> None:
+            progress((number + done) / parts, text)
+
+        with threads(settings.threads):
+            return procedure(ClassifierTraining(*data, seed, settings, build, report))
+
+    run = run_on(sample, 0, "against truth")
     scores = np.full(len(truth), np.nan), np.full(len(generated), np.nan)
-    of_floor = np.full(len(truth), np.nan)
-    for label in (0, 1):
-        scores[label][sample[0].rows[label]] = run.scores[sample[0].labels == label]
-        of_floor[same[0].rows[label]] = floor.scores[same[0].labels == label]
-    return Classified(
-        Measured(*run.auc, *floor.auc),
-        Measured(*run.jsd, *floor.jsd),
-        *scores,
-        size,
-        floor_size,
-        run.folds,
-        floor_scores=of_floor,
-        floor_folds=floor.folds,
+    _spread(run, sample[0], scores)
+    undefined = (math.nan, math.nan)
+    classified = Classified(
+        Measured(*run.auc, *undefined), Measured(*run.jsd, *undefined), *scores, size, floor_size, run.folds
     )
+    if same is None:
+        return classified
+    null, of_floor = run_on(same, 1, "floor"), np.full(len(truth), np.nan)
+    _spread(null, same[0], (of_floor, of_floor))
+    measured = Measured(*run.auc, *null.auc), Measured(*run.jsd, *null.jsd)
+    return replace(classified, auc=measured[0], jsd=measured[1], floor_scores=of_floor, floor_folds=null.folds)
+
+
+def _spread(run: Run, classes: ClassifierData, scores: tuple[Array, Array]) -> None:
+    """Scores of the showers that took part to their rows in both samples."""
+    for label in (0, 1):
+        scores[label][classes.rows[label]] = run.scores[classes.labels == label]
 
 
 def _area(

@@ -26,6 +26,4 @@ def load_models(path: Path | None) -> None:
         BadFile: no such file.
         BrokenPlugin: something that was asked for cannot be loaded.
     """
-    PLUGINS.load_installed()
-    if path is not None:
-        PLUGINS.load_file(path)
+    PLUGINS.load(path)

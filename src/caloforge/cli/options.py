@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from caloforge.physics.observables import select
-from caloforge.physics.plugins import load_file, load_plugins
+from caloforge.physics.plugins import load_observables
 
 BinningOption = Annotated[
     str | None,
@@ -19,23 +19,6 @@ ObservablesOption = Annotated[
     Path | None, typer.Option(help="Python file with observables of your own; it is run, so it must be trusted")
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="replace an earlier result; never an input")]
-
-
-def load_observables(file: Path | None) -> tuple[str, ...]:
-    """Make the observables of installed packages known, and those of a file of one's own.
-
-    Args:
-        file: Python file; it is run.
-
-    Returns:
-        Names of those of the file; none where no file was given.
-
-    Raises:
-        BadFile: no such file.
-        BrokenPlugin: code from outside that fails, or defines no observable.
-    """
-    load_plugins()
-    return () if file is None else load_file(file)
 
 
 def one_a_shower(names: Iterable[str]) -> tuple[str, ...]:

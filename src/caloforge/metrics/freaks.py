@@ -170,7 +170,6 @@ def find_freaks(
     n, m = len(energy), len(of_generated[0])
     need_showers(n, m, _FEWEST, "a search for freak showers")
     scale = Scale.of(energy, pdg)
-    scale = Scale.of(energy, pdg)
     folds = rng.permutation(n) % _FOLDS, rng.permutation(m) % _FOLDS
     surprises = [np.zeros((size, len(truth)), np.float32) for size in (n, m)]
     columns = np.zeros((m, len(truth)), np.int16)

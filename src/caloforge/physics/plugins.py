@@ -1,6 +1,6 @@
 """Objects from outside by name: entry points of installed packages, and Python files of one's own."""
 
-__all__ = ["Plugins", "load_file", "load_plugins"]
+__all__ = ["Plugins", "load_file", "load_observables", "load_plugins"]
 
 import importlib.util
 import sys
@@ -36,6 +36,22 @@ class Plugins:
     @property
     def _one(self) -> str:
         return f"{'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind}"
+
+    def load(self, path: str | Path | None = None) -> tuple[str, ...]:
+        """Those of installed packages, and those of a file of one's own.
+
+        Args:
+            path: Python file; it is run.
+
+        Returns:
+            Names of what the file defined; none where no file was given.
+
+        Raises:
+            BadFile: no such file.
+            BrokenPlugin: code from outside that fails, or defines nothing of the kind.
+        """
+        self.load_installed()
+        return () if path is None else self.load_file(path)
 
     def load_installed(self) -> tuple[str, ...]:
         """Load what installed packages announce in the group. Nothing is loaded before this is called.
@@ -113,4 +129,4 @@ _OBSERVABLES = Plugins(
     OBSERVABLES,
     _accept_observable,
 )
-load_plugins, load_file = _OBSERVABLES.load_installed, _OBSERVABLES.load_file
+load_plugins, load_file, load_observables = _OBSERVABLES.load_installed, _OBSERVABLES.load_file, _OBSERVABLES.load

@@ -27,7 +27,6 @@ from caloforge.metrics.challenge import (
     separation_of_counts,
 )
 from caloforge.metrics.manifold import manifold_metrics
-from caloforge.metrics.measured import Measured
 from caloforge.physics.challenge import challenge_edges, challenge_threshold
 from caloforge.reporting.markup import number, table, text
 from caloforge.reporting.section import Section
@@ -175,11 +174,8 @@ def _log_voxels(energy: Float[Array, "n V"]) -> Float[Array, "n V"]:
 
 def _of_classifier(name: str, classified: Classified) -> Iterator[ChallengeNumber]:
     for metric, measured in (("auc", classified.auc), ("jsd", classified.jsd)):
-        yield _classifier_row(f"{metric}/{name}", f"{metric.upper()}, {classified.words}", measured, classified.size)
-
-
-def _classifier_row(name: str, words: str, measured: Measured, size: int) -> ChallengeNumber:
-    return ChallengeNumber(name, words, measured.value, measured.error, size, _CLASSIFIED)
+        words = f"{metric.upper()}, {classified.words}"
+        yield ChallengeNumber(f"{metric}/{name}", words, measured.value, measured.error, classified.size, _CLASSIFIED)
 
 
 def challenge_section(numbers: Mapping[str, Sequence[ChallengeNumber]]) -> tuple[Section, ...]:

@@ -8,15 +8,14 @@ __all__ = ["CLASSIFIERS", "DEFAULT", "METRICS", "score"]
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from caloforge.classifiers.auc import Classified
-from caloforge.classifiers.data import draw
-from caloforge.classifiers.network import ClassifierTraining, threads
+from caloforge.classifiers.auc import classify
 from caloforge.classifiers.protocol import PROTOCOLS
 from caloforge.classifiers.two_sample import classifier_p_value
 from caloforge.errors import EmptySample
@@ -91,20 +90,18 @@ def _area(metric: str) -> Measure:
     name, seen = CLASSIFIERS[metric]
 
     def measure(truth: Sample, judged: Sample, seed: int) -> Scores:
-        given = PROTOCOLS[name].inputs[seen]
-        settings = given.settings
-        tables = [given.features(s.cells, s.table_of_cells).values for s in (truth, judged)]
-        rows, size = [np.arange(len(t)) for t in tables], min(map(len, tables))
-        data = draw(tables, rows, size, settings.folds, seed)
-        with threads(settings.threads):
-            training = ClassifierTraining(*data, seed, settings, given.network(truth.binning), lambda done: None)
-            run = given.procedure(training)
-        classes, scores = data[0], [np.full(len(t), np.nan) for t in tables]
-        for label in (0, 1):
-            scores[label][classes.rows[label]] = run.scores[classes.labels == label]
-        measured = [Measured(*number, np.nan, np.nan) for number in (run.auc, run.jsd)]
-        classified = Classified(measured[0], measured[1], scores[0], scores[1], size, 0, run.folds)
-        return {metric: run.auc[0], "classifier_test": classifier_p_value([classified])}
+        given, size = PROTOCOLS[name].inputs[seen], min(len(truth), len(judged))
+        t, g = (given.features(s.cells, s.table_of_cells) for s in (truth, judged))
+        classified = classify(
+            t,
+            g,
+            seed,
+            replace(given.settings, max_showers=size),
+            procedure=given.procedure,
+            build=given.network(truth.binning),
+            floor=False,
+        )
+        return {metric: classified.auc.value, "classifier_test": classifier_p_value([classified])}
 
     return measure
 
