@@ -84,7 +84,7 @@ def multivariate(
         t, g = (protocol.inputs["high"].features(s.cells, s.table_of_cells).values for s in (truth, generated))
     else:
         chosen = [some(len(s), _MOST, stream(seed, f"features {len(s)}")) for s in (truth, generated)]
-        t, g = (seen_together(observables, s).values[rows] for s, rows in zip((truth, generated), chosen, strict=True))
+        t, g = (seen_together(observables, s, rows).values for s, rows in zip((truth, generated), chosen, strict=True))
     if t.shape[1] < 2:  # cells were judged, and nothing else
         return {}
     ordinary = g if protocol is CALOCHALLENGE else g[~np.isin(chosen[1], freaks)]
@@ -95,7 +95,9 @@ def multivariate(
     return measured
 
 
-def seen_together(observables: Mapping[str, Observable], sample: Sample) -> Features:
+def seen_together(
+    observables: Mapping[str, Observable], sample: Sample, rows: Int[Array, " r"] | slice = slice(None)
+) -> Features:
     """What the metrics of all observables together see.
 
     Where all are judged, those of local structure in each layer or ring are left out: they double the features, and
@@ -104,10 +106,11 @@ def seen_together(observables: Mapping[str, Observable], sample: Sample) -> Feat
     Args:
         observables: those judged, by name.
         sample: of showers.
+        rows: which of them; all when not given.
     """
     left_out = _IN_PLACES if observables.keys() >= OBSERVABLES.keys() else ()
     names = (name for name in sample.table if name in observables and name not in left_out)
-    return high({name: sample.table[name] for name in names}, sample.incident_energy)
+    return high({name: sample.table[name][rows] for name in names}, sample.incident_energy[rows])
 
 
 def in_part(
