@@ -11,6 +11,7 @@ __all__ = [
     "EmptySample",
     "Geant4Failed",
     "Geant4Missing",
+    "MissingExtra",
     "NotMeasured",
     "OutsideTraining",
     "TrainingDiverged",
@@ -176,6 +177,18 @@ class Geant4Missing(CaloforgeError):
 
     def __init__(self) -> None:
         super().__init__("Geant4 is not installed; run: pip install 'caloforge[geant4]'")
+
+
+class MissingExtra(CaloforgeError):
+    """An optional package that is not installed.
+
+    Args:
+        package: what is missing.
+        extra: of caloforge that installs it.
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed; run: pip install 'caloforge[{extra}]'")
 
 
 class Geant4Failed(CaloforgeError):

@@ -1,0 +1,94 @@
+"""What a user says of a file where the file itself is silent: units, mesh, particle, columns; and how to write."""
+
+__all__ = ["ReadOptions", "Units", "WriteOptions", "parse_units"]
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+from caloforge.errors import BadValue
+from caloforge.geometry.binning import Binning
+from caloforge.units import GeV, MeV, TeV, keV
+
+_ENERGIES = {"eV": 1e-3 * keV, "keV": keV, "MeV": MeV, "GeV": GeV, "TeV": TeV}
+_LENGTHS = {"um": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1000.0}
+_TIMES = {"ps": 1e-3, "ns": 1.0, "us": 1e3}
+_EXAMPLE = "write GeV for all energies, or what each is: incident=GeV,cells=MeV,length=mm,time=ns"
+
+
+@dataclass(frozen=True)
+class Units:
+    """What the numbers of a file are multiplied by; None where nobody said it.
+
+    Args:
+        incident: MeV of one unit of incident energies.
+        cells: MeV of one unit of deposited energies, of cells, hits or points.
+        length: mm of one unit of lengths.
+        time: ns of one unit of times.
+    """
+
+    incident: float | None = None
+    cells: float | None = None
+    length: float | None = None
+    time: float | None = None
+
+
+def parse_units(text: str) -> Units:
+    """Units as ``--units`` takes them: ``GeV`` is for all energies, ``incident=GeV,cells=MeV,length=mm`` for each.
+
+    Args:
+        text: names of units, with what they are for.
+
+    Raises:
+        BadValue: no unit, or one of another dimension.
+    """
+    factors: dict[str, float] = {}
+    kinds = {"incident": _ENERGIES, "cells": _ENERGIES, "length": _LENGTHS, "time": _TIMES}
+    for part in text.split(","):
+        quantity, equals, unit = (word.strip() for word in part.rpartition("="))
+        if not equals:
+            names = [name for name, table in kinds.items() if unit in table]
+        else:
+            names = [name for name in (quantity,) if unit in kinds.get(name, {})]
+        if not names or factors.keys() & set(names):
+            raise BadValue("units", text, _EXAMPLE)
+        factors |= {name: kinds[name][unit] for name in names}
+    return Units(**factors)
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What the user says of a file; a format that has no use for one of these refuses it.
+
+    Args:
+        units: of its numbers.
+        binning: its mesh; of points, the mesh to voxelise on.
+        particle: PDG number of the incident particle.
+        sampling_fraction: factor that takes a rescaled file back to deposited energy.
+        columns: of a table: what is meant (``x``, ``energy`` ...) -> name of the column.
+        collections: of an event file: the hit collections to read, all that are one calorimeter.
+    """
+
+    units: Units | None = None
+    binning: Binning | None = None
+    particle: int | None = None
+    sampling_fraction: float | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    collections: tuple[str, ...] = ()
+
+    @property
+    def given(self) -> frozenset[str]:
+        """Names of those that were given."""
+        return frozenset(f.name for f in fields(self) if getattr(self, f.name))
+
+
+@dataclass(frozen=True)
+class WriteOptions:
+    """How to write.
+
+    Args:
+        mantissa_bits: of cell energies to keep; 23 changes nothing.
+        columns: of a table: what is meant -> name of the column.
+    """
+
+    mantissa_bits: int = 23
+    columns: Mapping[str, str] = field(default_factory=dict)

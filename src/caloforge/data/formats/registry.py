@@ -1,0 +1,45 @@
+"""All formats by name, and which of them a file is."""
+
+__all__ = ["FORMATS", "detect", "format_named"]
+
+from pathlib import Path
+
+from caloforge.data.checks import describe_file
+from caloforge.data.formats.base import Format
+from caloforge.data.formats.calochallenge import CaloChallenge, Native
+from caloforge.data.formats.peek import Peek
+from caloforge.errors import BadFile, UnknownName
+
+FORMATS: dict[str, Format] = {fmt.name: fmt for fmt in (Native(), CaloChallenge())}
+
+
+def format_named(name: str) -> Format:
+    """The format of that name.
+
+    Args:
+        name: as ``--from`` and ``--to`` take it.
+
+    Raises:
+        UnknownName: there is none.
+    """
+    if name not in FORMATS:
+        raise UnknownName("format", name, FORMATS, "docs/formats.md")
+    return FORMATS[name]
+
+
+def detect(path: Path) -> Format:
+    """The format of a file, by its content.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        BadFile: missing, or of no format that is known; the sentence says what it looks like.
+    """
+    if not path.exists():
+        raise BadFile(path, "no such file", "give a file of showers")
+    peek = None if path.is_dir() else Peek(path)
+    for candidate in FORMATS.values():
+        if peek is not None and candidate.recognises(peek):
+            return candidate
+    raise BadFile(path, f"{describe_file(path)}, in no layout that caloforge knows", "docs/formats.md lists them")

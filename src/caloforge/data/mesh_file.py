@@ -1,0 +1,153 @@
+"""An open file of showers on a mesh, whatever its format: sliced, streamed, its energies judged on opening."""
+
+__all__ = ["MeshFile"]
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from jaxtyping import Float, UInt64
+from numpy import ndarray as Array
+
+from caloforge.data.checks import doubts_of_response, excess_of_response
+from caloforge.data.ids import digest_of
+from caloforge.data.incident import Incident
+from caloforge.data.provenance import Provenance
+from caloforge.data.showers import NO_IDS, Showers
+from caloforge.errors import BadFile, BadValue
+from caloforge.geometry.binning import Binning
+
+_PLACES, AT_A_PLACE = 8, 25  # showers by which the unit of energy is judged: 25 at each of 8 places of the file
+_SAMPLE_BYTES = 2**28  # of cells that are unpacked for that at most, but for one place
+_PERPENDICULAR = 1e-4  # rad; below, a direction is that of the normal
+
+
+class MeshFile(ABC):
+    """A file of showers on a mesh, read by slices: ``file[a:b]`` is a `Showers`.
+
+    A format gives `__len__`, `cells`, `incident`, `close`, and calls `check_energies` at the end of its constructor.
+
+    Attributes:
+        path: of the file.
+        binning: the mesh.
+        provenance: how the file was made; empty for a file that does not say.
+        detector: name of the detector, or "unknown".
+        doubts: sentences on what is odd about its energies, though possible.
+    """
+
+    path: Path
+    binning: Binning
+    provenance: Provenance
+    detector: str = "unknown"
+    doubts: tuple[str, ...] = ()
+    rows_at_once: int = 1  # showers that are unpacked together at the least: of a chunk on disk
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of showers."""
+
+    @abstractmethod
+    def cells(self, rows: slice) -> Float[Array, "n V"]:
+        """Deposited energies of these showers, float32, MeV, in flat order of the mesh.
+
+        Args:
+            rows: of the file, forwards.
+        """
+
+    @abstractmethod
+    def incident(self, rows: slice = slice(None)) -> Incident:
+        """The particles that made these showers, without reading their cells.
+
+        Args:
+            rows: of the file; all if not given.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the file."""
+
+    def bad(self, problem: str, remedy: str = "make it again or give another file") -> BadFile:
+        """The error for this file.
+
+        Args:
+            problem: what is wrong.
+            remedy: what to do.
+        """
+        return BadFile(self.path, problem, remedy)
+
+    def check_energies(self) -> None:
+        """Refuse units that cannot be MeV, judged place by place; a model may make any energies, so of those say it.
+
+        Raises:
+            BadFile: cells that hold more than their particles brought, NaN or negative energies.
+        """
+        doubts: list[str] = []
+        for start in self._places():
+            showers = self[start : start + AT_A_PLACE]
+            energies = showers.total_energy, showers.incident_energy, showers.pdg
+            excess = excess_of_response(*energies)
+            if excess and not self.provenance.values("generator"):
+                raise self.bad(f"from shower {start}, {excess}", "write a file with both in MeV")
+            doubts += [excess] if excess else doubts_of_response(*energies)
+        self.doubts = tuple(doubts[:1])
+
+    def _places(self) -> list[int]:
+        """First showers of the places at which energies are judged: the first, the last and evenly between."""
+        rows = max(AT_A_PLACE, self.rows_at_once)  # chunks are unpacked whole
+        affordable = max(1, _SAMPLE_BYTES // (rows * self.binning.n_voxels * 4))
+        places = min(_PLACES, affordable, -(-len(self) // AT_A_PLACE))
+        return np.linspace(0, max(0, len(self) - AT_A_PLACE), places).astype(int).tolist()
+
+    def __getitem__(self, rows: slice) -> Showers:
+        incident = self.incident(rows)
+        try:
+            columns = incident.energy, incident.pdg, incident.theta, incident.phi
+            return Showers(self.cells(rows), *columns, self.binning, self.detector, self.provenance, self.training_ids)
+        except BadValue as error:
+            raise self.bad(str(error)) from error
+
+    def batches(self, size: int = 1000) -> Iterator[Showers]:
+        """The file in order, ``size`` showers at a time.
+
+        Args:
+            size: showers in a batch; the last may have fewer.
+
+        Raises:
+            BadFile: truncated or damaged, NaN or negative energies.
+        """
+        return (self[start : start + size] for start in range(0, len(self), size))
+
+    def read(self) -> Showers:
+        """All showers."""
+        return self[:]
+
+    @property
+    def digest(self) -> str:
+        """Hash of all showers, whatever their order, as of `Showers`; reads the file in batches."""
+        return digest_of(np.concatenate([batch.ids for batch in self.batches()]))
+
+    @property
+    def training_ids(self) -> UInt64[Array, " k"]:
+        """Ids of the showers that the generator of these was trained on; none where the file does not say."""
+        return NO_IDS
+
+    @property
+    def oblique(self) -> bool:
+        """Whether any shower comes from elsewhere than straight ahead."""
+        return bool(np.max(self.incident().theta, initial=0.0) > _PERPENDICULAR)
+
+    def origin(self, name: str | Path) -> dict[str, Any]:
+        """Where its showers come from: the name it was asked for by, its detector and its provenance.
+
+        Args:
+            name: what the file was asked for by.
+        """
+        return {"file": str(name), "detector": self.detector, **self.provenance.facts}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
