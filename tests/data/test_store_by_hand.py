@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from caloforge.data import store
+from caloforge.data import mesh_file
 from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
 from caloforge.data.store import ShowerFile
@@ -71,11 +71,11 @@ def test_fewer_places_of_large_meshes(tmp_path, monkeypatch):
     """Chunks are unpacked whole: of 65 showers with 1,000 cells of 4 bytes, 260 kB a place."""
     responses = np.full(400, 0.9)
     responses[150:250] = 900.0
-    monkeypatch.setattr(store, "_SAMPLE_BYTES", 3 * 65 * 4000)
+    monkeypatch.setattr(mesh_file, "_SAMPLE_BYTES", 3 * 65 * 4000)
     assert not opens(tmp_path / "a.h5", responses, 1000)  # first, middle, last
-    monkeypatch.setattr(store, "_SAMPLE_BYTES", 3 * 65 * 4000 - 1)
+    monkeypatch.setattr(mesh_file, "_SAMPLE_BYTES", 3 * 65 * 4000 - 1)
     assert opens(tmp_path / "a.h5", responses, 1000)  # first and last
-    monkeypatch.setattr(store, "_SAMPLE_BYTES", 1)
+    monkeypatch.setattr(mesh_file, "_SAMPLE_BYTES", 1)
     assert opens(tmp_path / "a.h5", responses, 1000)
     assert not opens(tmp_path / "a.h5", responses[::-1] * 0 + 9.0, 1000)
 

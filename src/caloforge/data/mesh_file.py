@@ -5,7 +5,7 @@ __all__ = ["MeshFile"]
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float, UInt64
@@ -22,6 +22,9 @@ from caloforge.geometry.binning import Binning
 _PLACES, AT_A_PLACE = 8, 25  # showers by which the unit of energy is judged: 25 at each of 8 places of the file
 _SAMPLE_BYTES = 2**28  # of cells that are unpacked for that at most, but for one place
 _PERPENDICULAR = 1e-4  # rad; below, a direction is that of the normal
+
+
+Opened = TypeVar("Opened", bound="MeshFile")
 
 
 class MeshFile(ABC):
@@ -146,7 +149,7 @@ class MeshFile(ABC):
         """
         return {"file": str(name), "detector": self.detector, **self.provenance.facts}
 
-    def __enter__(self) -> Self:
+    def __enter__(self: Opened) -> Opened:
         return self
 
     def __exit__(self, *_: object) -> None:

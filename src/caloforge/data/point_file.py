@@ -5,11 +5,13 @@ __all__ = ["PointFile"]
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import TypeVar
 
 from caloforge.data.hits import Hits
 from caloforge.data.provenance import Provenance
 from caloforge.errors import BadFile
+
+Opened = TypeVar("Opened", bound="PointFile")
 
 
 class PointFile(ABC):
@@ -60,7 +62,7 @@ class PointFile(ABC):
         """
         return (self[start : start + size] for start in range(0, len(self), size))
 
-    def __enter__(self) -> Self:
+    def __enter__(self: Opened) -> Opened:
         return self
 
     def __exit__(self, *_: object) -> None:
