@@ -96,15 +96,15 @@ def _likely_slip(name: str, angle: float) -> str:
     return "; are these degrees?"
 
 
-def excess_of_response(total: Float[Array, " n"], incident: Float[Array, " n"], pdg: Int[Array, " n"]) -> str | None:
+def excess_of_response(total: Float[Array, " n"], incident: Float[Array, " n"], pdg: Int[Array, " k"]) -> str | None:
     """Why these showers are hardly in MeV throughout, or None.
 
     A particle may leave its kinetic energy and, where it annihilates or is captured, twice its mass.
 
     Args:
         total: energy in all cells of each shower, MeV.
-        incident: kinetic energy of the incident particle, MeV.
-        pdg: its PDG particle number.
+        incident: kinetic energy of the incident particle, or of all particles of an event, MeV.
+        pdg: PDG particle numbers of all of them.
     """
     if total.sum() <= _MOST * incident.sum():
         return None

@@ -21,6 +21,7 @@ from caloforge.files import require_new
 from caloforge.geometry.binning import Binning
 
 _REMEDY = "merge only showers of one detector whose meshes lie in one frame"
+_APART = "merge files of events by themselves"
 _SUMS = ("n", "core_seconds")
 
 
@@ -47,8 +48,8 @@ def merge_files(
 
     Raises:
         BadValue: no file.
-        BadFile: a file cannot be read, has another detector or frame of the mesh, or shares showers with one before
-            it, be they rounded.
+        BadFile: a file cannot be read, has another detector or frame of the mesh, holds events where others do not, or
+            shares showers with one before it, be they rounded.
         BinningMismatch: the files do not share one mesh.
         UnwritablePath: the output exists, is an input, or cannot be written.
     """
@@ -84,6 +85,9 @@ def _compare(sources: Sequence[Path], binning: Binning | None) -> tuple[Binning,
             with open_showers(source, binning) as file:
                 if not file.binning.same_cells(first.binning):
                     raise BinningMismatch(*(f"{f.binning.name} in {f.path}" for f in (first, file)))
+                if file.holds_events != first.holds_events:
+                    kinds = ["events" if f.holds_events else "single particles" for f in (file, first)]
+                    raise BadFile(source, f"showers of {kinds[0]}, those of {sources[0]} are of {kinds[1]}", _APART)
                 mesh = mesh.with_depths_of(file.binning)
                 differences = compare_origins(first, file, first.oblique or file.oblique)
                 for text in (*differences.detectors, *differences.frames):

@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt64
 from numpy import ndarray as Array
 
 from caloforge.data.checks import doubts_of_response, excess_of_response
+from caloforge.data.event_particles import EventParticles
 from caloforge.data.ids import digest_of
 from caloforge.data.incident import Incident
 from caloforge.data.provenance import Provenance
@@ -67,6 +68,19 @@ class MeshFile(ABC):
             rows: of the file; all if not given.
         """
 
+    @property
+    def holds_events(self) -> bool:
+        """Whether several particles made each shower together."""
+        return False
+
+    def events(self, rows: slice = slice(None)) -> EventParticles | None:
+        """All particles of these showers, where several made each together; else None.
+
+        Args:
+            rows: of the file; all if not given.
+        """
+        return None
+
     @abstractmethod
     def close(self) -> None:
         """Close the file."""
@@ -89,11 +103,11 @@ class MeshFile(ABC):
         doubts: list[str] = []
         for start in self._places():
             showers = self[start : start + AT_A_PLACE]
-            energies = showers.total_energy, showers.incident_energy, showers.pdg
-            excess = excess_of_response(*energies)
+            energies = showers.total_energy, showers.incident_energy
+            excess = excess_of_response(*energies, showers.pdg if showers.events is None else showers.events.pdg)
             if excess and not self.provenance.values("generator"):
                 raise self.bad(f"from shower {start}, {excess}", "write a file with both in MeV")
-            doubts += [excess] if excess else doubts_of_response(*energies)
+            doubts += [excess] if excess else doubts_of_response(*energies, showers.pdg)
         self.doubts = tuple(doubts[:1])
 
     def _places(self) -> list[int]:
@@ -107,7 +121,8 @@ class MeshFile(ABC):
         incident = self.incident(rows)
         try:
             columns = incident.energy, incident.pdg, incident.theta, incident.phi
-            return Showers(self.cells(rows), *columns, self.binning, self.detector, self.provenance, self.training_ids)
+            origin = self.binning, self.detector, self.provenance, self.training_ids
+            return Showers(self.cells(rows), *columns, *origin, self.events(rows))
         except BadValue as error:
             raise self.bad(str(error)) from error
 

@@ -13,6 +13,7 @@ from numpy import ndarray as Array
 from particle import Particle
 
 from caloforge.data.checks import check_angles
+from caloforge.data.event_particles import EventParticles
 from caloforge.data.ids import digest_of, shower_ids
 from caloforge.data.provenance import Provenance
 from caloforge.errors import BadValue
@@ -37,6 +38,8 @@ class Showers:
         detector: name of the detector, or "unknown".
         provenance: how the showers were made; empty where unknown.
         training_ids: of generated showers: ids of those that their model was trained on.
+        events: where several particles made each shower together: all of them. ``incident_energy`` is then the sum of
+            their kinetic energies, ``pdg`` is 0, and ``theta`` and ``phi`` are 0.
 
     Raises:
         BadValue: wrong shapes, NaN or infinite values, negative cell energies, incident energies that are not
@@ -52,6 +55,7 @@ class Showers:
     detector: str = "unknown"
     provenance: Provenance = field(default_factory=Provenance, repr=False)
     training_ids: UInt64[Array, " k"] = field(default_factory=NO_IDS.copy, repr=False)
+    events: EventParticles | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self._check_shapes()
@@ -77,6 +81,10 @@ class Showers:
             shape = getattr(self, name).shape
             if shape != (len(self.energy),):
                 raise BadValue(f"shape of {name}", shape, f"one value for each of {len(self.energy)} showers is needed")
+        if self.events is not None and len(self.events) != len(self.energy):
+            raise BadValue(
+                "number of events", len(self.events), f"one for each of {len(self.energy)} showers is needed"
+            )
 
     def _worst(self, index: int) -> float:
         row = self.energy[index]
@@ -111,13 +119,14 @@ class Showers:
         """Number, particles, range of incident energies and mesh."""
         if not len(self):
             return f"<Showers: none, {self.binning.name}>"
-        particles = ", ".join(Particle.from_pdgid(pdg).name for pdg in np.unique(self.pdg))
+        kinds = np.unique(self.pdg).tolist()
+        particles = ", ".join(str(Particle.from_pdgid(pdg).name) if pdg else "events" for pdg in kinds)
         ends = dict.fromkeys(format_energy(float(e)) for e in (self.incident_energy.min(), self.incident_energy.max()))
         return f"<Showers: {len(self):,}, {particles}, {' to '.join(ends)}, {self.binning.name}>"
 
     def __getitem__(self, index: slice | Int[Array, " n"] | Bool[Array, " N"]) -> "Showers":
         arrays = {name: getattr(self, name)[index] for name in _ARRAYS}
-        return replace(self, **arrays)
+        return replace(self, **arrays, events=None if self.events is None else self.events[index])
 
     def batches(self, size: int = 1000) -> Iterator["Showers"]:
         """The showers in order, ``size`` at a time, as a file gives them.
@@ -136,6 +145,7 @@ class Showers:
 
         Raises:
             BinningMismatch: the parts do not share it.
+            BadValue: some are of events, others of single particles.
         """
         first, binning = parts[0], parts[0].binning
         for part in parts[1:]:
@@ -146,6 +156,11 @@ class Showers:
             fields |= {"detector": first.detector, "provenance": first.provenance}
         if any(len(part.training_ids) for part in parts):
             fields["training_ids"] = np.unique(np.concatenate([part.training_ids for part in parts]))
+        events = [part.events for part in parts if part.events is not None]
+        if events and len(events) < len(parts):
+            raise BadValue("showers to join", "of events and of single particles", "keep them apart")
+        if events:
+            fields["events"] = EventParticles.concatenate(events)
         return cls(binning=binning, **fields)
 
     def above(self, threshold: float) -> "Showers":

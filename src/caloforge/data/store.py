@@ -2,7 +2,7 @@
 
 Every CaloChallenge tool reads it: ``incident_energies`` (N, 1) and ``showers`` (N, V) in MeV, gzip, chunked by shower.
 caloforge adds ``incident_pdg``, ``incident_theta``, ``incident_phi`` and the attributes ``schema``, ``binning_xml``,
-``detector`` and ``provenance`` (JSON).
+``detector`` and ``provenance`` (JSON). A file of events also holds the tables of `caloforge.data.event_particles`.
 """
 
 __all__ = ["NoBinning", "ShowerFile"]
@@ -17,6 +17,7 @@ from jaxtyping import Float, UInt64
 from numpy import ndarray as Array
 
 from caloforge.data.checks import describe_open_error
+from caloforge.data.event_particles import EventParticles, check_events, holds_events, read_events
 from caloforge.data.incident import Incident
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.provenance import Provenance, parse_provenance
@@ -105,6 +106,8 @@ class ShowerFile(MeshFile):
         for name in ("incident_energies", *(c for c in COLUMNS if c in self._file)):
             if self._file[name].shape[:1] != shape[:1] or self._file[name].size != shape[0]:
                 raise self.bad(f"{name} has shape {self._file[name].shape} for {shape[0]} showers")
+        if self.holds_events and (problem := check_events(self._file, shape[0])):
+            raise self.bad(problem)
 
     def __len__(self) -> int:
         return int(self._file["showers"].shape[0])
@@ -147,6 +150,25 @@ class ShowerFile(MeshFile):
             return Incident(energy, **(plain | columns))
         except BadValue as error:
             raise self.bad(str(error)) from error
+
+    @property
+    def holds_events(self) -> bool:
+        """Whether several particles made each shower together."""
+        return holds_events(self._file)
+
+    def events(self, rows: slice = slice(None)) -> EventParticles | None:
+        """All particles of these showers, where several made each together; else None.
+
+        Args:
+            rows: of the file; all if not given.
+
+        Raises:
+            BadFile: truncated or damaged.
+        """
+        try:
+            return read_events(self._file, rows) if self.holds_events else None
+        except OSError as error:
+            raise self.bad("truncated or damaged") from error
 
     @cached_property
     def training_ids(self) -> UInt64[Array, " k"]:

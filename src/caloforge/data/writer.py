@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, UInt64
 from numpy import ndarray as Array
 
+from caloforge.data.event_particles import append_events, holds_events
 from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue, UnwritablePath
@@ -105,8 +106,13 @@ class ShowerWriter:
 
         Raises:
             BinningMismatch: they have another mesh.
+            BadValue: they are of events, and those before them of single particles, or the reverse.
         """
         require_one_mesh(self.binning, showers.binning)
+        if len(self._file["showers"]) and holds_events(self._file) != (showers.events is not None):
+            raise BadValue("showers of one file", "of events and of single particles", "keep them apart")
+        if showers.events is not None and len(showers):
+            append_events(self._file, showers.events)
         self._extend("showers", trim_mantissa(showers.energy, self.mantissa_bits))
         self._extend("incident_energies", showers.incident_energy[:, None])
         for name, (attribute, _) in COLUMNS.items():
