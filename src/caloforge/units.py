@@ -4,6 +4,7 @@ __all__ = [
     "parse_energy",
     "parse_threshold",
     "parse_length",
+    "parse_depth",
     "parse_angle",
     "format_energy",
     "format_angle",
@@ -86,6 +87,21 @@ def parse_length(text: str) -> float:
         BadValue: no number, no unit, an unknown unit, or a length that is not positive and finite.
     """
     return _positive(_quantity("length", text, _LENGTH, "0.7mm"), "length", text, "a length")
+
+
+def parse_depth(text: str) -> float:
+    """Depth in mm from text with a unit, such as ``1250mm``; zero and negative depths are depths.
+
+    Args:
+        text: a number and its unit.
+
+    Raises:
+        BadValue: no number, no unit, an unknown unit, or not finite.
+    """
+    depth = _quantity("depth", text, _LENGTH, "1250mm")
+    if not math.isfinite(depth):
+        raise BadValue("depth", text, "a depth is finite")
+    return depth
 
 
 def format_energy(energy: float) -> str:
