@@ -97,7 +97,7 @@ def test_a_given_axis_is_the_normal_and_the_particle_enters_where_its_line_meets
     theta = 0.4
     direction = np.array([[math.sin(theta), math.cos(theta), 0.0]])  # normal along y
     start = direction * 1000 / math.cos(theta)
-    hits = cloud(start + [[0, 5, 0], [0, 15, 0]], direction=direction, vertex=np.zeros((1, 3)))
+    hits = cloud(start + np.array([[0, 5, 0], [0, 15, 0]]), direction=direction, vertex=np.zeros((1, 3)))
     showers, outside = voxelise(hits, binning, Placement(parse_axis("y"), parse_origin("1m")))
     assert not outside.any()
     np.testing.assert_array_equal(showers.layer_energy, [[1, 1, 0]])
@@ -108,7 +108,7 @@ def test_a_given_axis_is_the_normal_and_the_particle_enters_where_its_line_meets
 def test_layer_numbers_are_asked_about(binning):
     flat = Binning(tuple(replace(layer, z_edges=None) for layer in binning.layers), "flat")
     hits = cloud([[0, 0, 0], [0, 0, 0]], layer=np.array([1, 2]))
-    with pytest.raises(BadValue, match="layers 1 to 2.*--first-layer N"):
+    with pytest.raises(BadValue, match=r"layers 1 to 2.*--first-layer N"):
         voxelise(hits, flat, Z)
     showers, _ = voxelise(hits, flat, Placement(first_layer=1))
     np.testing.assert_array_equal(showers.layer_energy, [[1, 1, 0]])

@@ -1,7 +1,7 @@
-r"""Points to cells and back: `voxelise` sums the energy of points in a mesh, `devoxelise` puts a point into every cell hit.
+r"""Points to cells and back: `voxelise` sums the energy of points in a mesh, `devoxelise` puts a point into each cell.
 
-In the frame of the mesh, where z is its axis, a point lies in the ring of :math:`r = \sqrt{x^2 + y^2}`, in the sector of
-:math:`\alpha = \mathrm{atan2}(y, x)` and in the layer of its depth z or of its number.
+In the frame of the mesh, where z is its axis, a point lies in the ring of :math:`r = \sqrt{x^2 + y^2}`, in the sector
+of :math:`\alpha = \mathrm{atan2}(y, x)` and in the layer of its depth z or of its number.
 ``voxelise(devoxelise(showers))`` gives the same cells bit for bit.
 """
 
@@ -11,7 +11,7 @@ import math
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float64, Int
 from numpy import ndarray as Array
 
 from caloforge.data.hits import Hits

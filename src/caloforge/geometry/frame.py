@@ -1,7 +1,7 @@
 r"""Frames about an axis: a direction as angles, and points turned so that the axis becomes z.
 
-A point is turned by :math:`-\phi` about z and then by :math:`-\theta` about y, as in Geant4's example Par04; for an axis
-along z nothing turns.
+A point is turned by :math:`-\phi` about z and then by :math:`-\theta` about y, as in Geant4's example Par04; for an
+axis along z nothing turns.
 """
 
 __all__ = ["angles_of", "from_axis_frame", "to_axis_frames", "unit_vectors"]
