@@ -134,7 +134,6 @@ def test_what_the_file_does_not_say_is_asked_for(binning, change, sentence):
         ({"offsets": np.array([0, 3])}, "offsets is .*number of points, 2"),
         ({"offsets": np.array([0, 2, 1, 2])}, "offsets"),
         ({"offsets": np.array([], int)}, "offsets"),
-        ({"time": np.array([1.0])}, "length of time is 1"),
         ({"time": np.array([1.0, np.nan])}, "time of point 1 of shower 0"),
         ({"incident_energy": np.array([0.0])}, "incident energy is 0.0"),
         ({"direction": np.array([[0.0, 0.0, 2.0]])}, "direction of shower 0"),

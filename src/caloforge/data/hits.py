@@ -180,4 +180,4 @@ class Hits:
     @property
     def total_energy(self) -> Float[Array, " N"]:
         """Energy of all points of each shower, MeV, summed in float64."""
-        return np.bincount(self.shower_of_point, self.energy.astype(float), len(self))
+        return np.bincount(self.shower_of_point, self.energy.astype(float), len(self)).astype(float)

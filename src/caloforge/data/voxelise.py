@@ -11,7 +11,7 @@ import math
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 from caloforge.data.hits import Hits
@@ -26,7 +26,7 @@ Place = Literal["centre", "uniform"]
 _MARGIN = 1e-3  # of a cell's size, at each face: no rounding of a file of float32 moves a point into the next cell
 
 
-def voxelise(hits: Hits, binning: Binning, placement: Placement) -> tuple[Showers, Float64[Array, " N"]]:
+def voxelise(hits: Hits, binning: Binning, placement: Placement) -> tuple[Showers, Float[Array, " N"]]:
     """The energy of points in the cells of a mesh.
 
     Args:
@@ -54,7 +54,7 @@ def voxelise(hits: Hits, binning: Binning, placement: Placement) -> tuple[Shower
     inside, energy = cell >= 0, hits.energy.astype(float)
     flat = shower[inside] * binning.n_voxels + cell[inside]
     cells = np.bincount(flat, energy[inside], len(hits) * binning.n_voxels).reshape(len(hits), binning.n_voxels)
-    outside = np.bincount(shower[~inside], energy[~inside], len(hits))
+    outside = np.bincount(shower[~inside], energy[~inside], len(hits)).astype(float)
     theta, phi = _angles(hits, placement)
     provenance = hits.provenance.with_facts(readout=binning.name, mesh=_frame(placement))
     incident = hits.incident_energy.astype(np.float32), hits.pdg.astype(np.int32), theta, phi
@@ -129,8 +129,11 @@ def devoxelise(showers: Showers, place: Place = "centre", seed: int = 0, first: 
     if binning.z_edges is not None and _follows_axis(showers):
         points = from_axis_frame(points, directions[shower])
     ids = np.array([layer.id for layer in binning.layers])
+    x, y, z = np.ascontiguousarray(points.T)
     return Hits(
-        *np.ascontiguousarray(points.T),
+        x=x,
+        y=y,
+        z=z,
         energy=showers.energy[shower, cell],
         offsets=offsets,
         incident_energy=showers.incident_energy,
