@@ -3,7 +3,7 @@
 __all__ = ["MeshFile"]
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -140,6 +140,11 @@ class MeshFile(ABC):
     def read(self) -> Showers:
         """All showers."""
         return self[:]
+
+    @property
+    def final_facts(self) -> Mapping[str, Any]:
+        """Facts for the provenance that are known only when all showers were read."""
+        return {}
 
     @property
     def digest(self) -> str:

@@ -43,8 +43,8 @@ def parse_axis(text: str) -> Literal["incident"] | Vector:
     return (vector[0] / length, vector[1] / length, vector[2] / length)
 
 
-def parse_origin(text: str) -> Literal["entrance"] | float | Vector:
-    """An origin from text: ``entrance``, a depth such as ``1250mm``, or a point in mm such as ``0,1250,0``.
+def parse_origin(text: str) -> Literal["entrance", "vertex"] | float | Vector:
+    """An origin from text: ``entrance``, ``vertex``, a depth such as ``1250mm``, or a point in mm such as ``0,1250,0``.
 
     Args:
         text: as on the command line.
@@ -54,8 +54,12 @@ def parse_origin(text: str) -> Literal["entrance"] | float | Vector:
     """
     if text == "entrance":
         return "entrance"
+    if text == "vertex":
+        return "vertex"
     if "," in text:
-        return _three(text, "origin", "write entrance, a depth such as 1250mm, or a point in mm such as 0,1250,0")
+        return _three(
+            text, "origin", "write entrance, vertex, a depth such as 1250mm, or a point in mm such as 0,1250,0"
+        )
     return parse_depth(text)
 
 
@@ -77,13 +81,13 @@ class Placement:
         axis: each shower's own incident direction, or one direction for all, which then is the calorimeter's normal.
         origin: of depth and radius. A point (mm), for all. A depth (mm) along the axis from the origin of the frame:
             there the particle's line meets the plane across the axis. ``entrance``: that depth is the least of all
-            points about the particle's line, as far as the mesh reaches. None: the origin of points that are in the
-            frame of the face, the entrance of others.
+            points about the particle's line, as far as the mesh reaches. ``vertex``: where the particle starts.
+            None: the origin of points that are in the frame of the face, the entrance of others.
         first_layer: number of the layer that the mesh calls 0; None where the depth of a point decides its layer.
     """
 
     axis: Literal["incident"] | Vector = "incident"
-    origin: Literal["entrance"] | float | Vector | None = None
+    origin: Literal["entrance", "vertex"] | float | Vector | None = None
     first_layer: int | None = None
 
     def resolved(self, hits: Hits, radius: float) -> "Placement":
@@ -136,6 +140,10 @@ class Placement:
         """
         if isinstance(self.origin, tuple):
             return np.tile(np.array(self.origin, float), (len(hits), 1))
+        if self.origin == "vertex":
+            if hits.vertex is None or not np.isfinite(hits.vertex).all():
+                raise BadValue("origin", "vertex", "the file does not say every vertex; give --origin X,Y,Z in mm")
+            return hits.vertex.astype(float)
         if not isinstance(self.origin, float | int):
             raise BadValue("origin", self.origin, "resolve the placement with the first points")
         start, step = self._lines(hits, axes)

@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
+from caloforge.data.checks import doubts_of_response, excess_of_response
 from caloforge.data.hits import Hits
 from caloforge.data.provenance import Provenance
 from caloforge.errors import BadFile
 
+_AT_A_PLACE = 25  # showers by which the unit of energy is judged
 Opened = TypeVar("Opened", bound="PointFile")
 
 
@@ -28,6 +32,7 @@ class PointFile(ABC):
     provenance: Provenance
     detector: str = "unknown"
     doubts: tuple[str, ...] = ()
+    showers_at_once: int = 1000  # that are unpacked together: fewer where showers have many points
 
     @abstractmethod
     def __len__(self) -> int:
@@ -54,13 +59,37 @@ class PointFile(ABC):
         """
         return BadFile(self.path, problem, remedy)
 
-    def batches(self, size: int = 1000) -> Iterator[Hits]:
-        """The file in order, ``size`` showers at a time.
+    def check_energies(self) -> None:
+        """Refuse units that cannot be MeV, judged by the first, middle and last showers; say what is odd.
+
+        Raises:
+            BadFile: points that hold more than their particles brought, NaN or negative energies.
+        """
+        doubts: list[str] = []
+        n = min(_AT_A_PLACE, self.showers_at_once)
+        for start in sorted({0, max(0, len(self) // 2 - n), max(0, len(self) - n)}):
+            hits = self[start : start + n]
+            energies = hits.total_energy, hits.incident_energy, hits.pdg
+            if not np.isfinite(hits.incident_energy).all() or not len(hits):
+                continue
+            excess = excess_of_response(*energies)
+            if excess and not self.provenance.values("generator"):
+                raise self.bad(f"from shower {start}, {excess}", "say the units that it is in, or write it again")
+            doubts += [excess] if excess else doubts_of_response(*energies)
+        self.doubts = (*self.doubts, *doubts[:1])
+
+    def batches(self, size: int | None = None) -> Iterator[Hits]:
+        """The file in order.
 
         Args:
-            size: showers in a batch; the last may have fewer.
+            size: showers in a batch, the last may have fewer; as many as memory holds easily if not given.
         """
+        size = size or self.showers_at_once
         return (self[start : start + size] for start in range(0, len(self), size))
+
+    def read(self) -> Hits:
+        """All showers."""
+        return self[:]
 
     def __enter__(self: Opened) -> Opened:
         return self

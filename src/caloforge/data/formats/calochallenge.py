@@ -36,6 +36,7 @@ class Native(Format):
             for batch in source.batches():
                 writer.append(batch)
             writer.keep_training_ids(source.training_ids)
+            writer.note(**source.final_facts)
 
 
 class CaloChallenge(Format):
