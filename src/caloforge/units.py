@@ -13,6 +13,8 @@ __all__ = [
     "MeV",
     "keV",
     "mm",
+    "cm",
+    "ns",
     "deg",
 ]
 
@@ -20,7 +22,7 @@ import math
 import re
 from numbers import Real
 
-from hepunits import GeV, MeV, TeV, cm, deg, eV, keV, m, micrometer, mm, mrad, rad
+from hepunits import GeV, MeV, TeV, cm, deg, eV, keV, m, micrometer, mm, mrad, ns, rad
 
 from caloforge.errors import BadValue
 

@@ -13,7 +13,7 @@ from numpy import ndarray as Array
 from caloforge.data.provenance import Provenance
 from caloforge.errors import BadValue
 
-_POINTS = ("x", "y", "z", "energy", "time", "layer", "cell")
+_POINTS = ("x", "y", "z", "energy", "time", "layer", "cell", "part")
 _SHOWERS = ("incident_energy", "pdg", "direction", "vertex")
 _UNIT_LENGTH = 1e-3  # how far a direction's length may be from 1, of float32 and of texts with few digits
 
@@ -35,6 +35,7 @@ class Hits:
         time: of every point, ns; None where the file has none.
         layer: number of the layer of every point, as the file counts; None where the file has none.
         cell: identifier of the cell of every point; None where the file has none.
+        part: number of the part of the calorimeter (barrel, endcap ...) of every point; None where the file has none.
         depth: whether z is a length or the number of a layer.
         first_layer: number of the first layer, as the file counts; None where the file does not say.
         normal: the calorimeter's normal, inwards, where the origin is the place of its face that the particle hits;
@@ -59,6 +60,7 @@ class Hits:
     time: Float[Array, " P"] | None = None
     layer: Int[Array, " P"] | None = None
     cell: UInt64[Array, " P"] | None = None
+    part: Int[Array, " P"] | None = None
     depth: Literal["mm", "layer"] = "mm"
     first_layer: int | None = None
     normal: tuple[float, float, float] | None = None

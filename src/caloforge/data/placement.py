@@ -118,15 +118,23 @@ class Placement:
         Raises:
             BadValue: directions that the file does not say, or an axis across which depths are no lengths.
         """
+        if hits.depth == "layer":
+            return self._across_layers(hits)
         if self.axis == "incident":
             if not np.isfinite(hits.direction).all():
                 raise BadValue("axis", "incident", "the file does not say every direction; give --axis X,Y,Z")
             axes = hits.direction.astype(float)
         else:
             axes = np.tile(np.array(self.axis, float), (len(hits), 1))
-        if hits.depth == "layer" and len(axes) and axes[:, 2].min() < np.cos(_ALONG_Z):
-            raise BadValue("axis", self.axis, "depths are numbers of layers, so the mesh stands along z; give --axis z")
         return axes
+
+    def _across_layers(self, hits: Hits) -> Float[Array, "N 3"]:
+        """The axis where depths are numbers: it stands on the layers, whatever the directions."""
+        if self.axis != "incident" and self.axis[2] < np.cos(_ALONG_Z):
+            raise BadValue(
+                "axis", self.axis, "depths are numbers of layers, so the mesh stands on them; leave --axis out"
+            )
+        return np.tile([0.0, 0.0, 1.0], (len(hits), 1))
 
     def origins(self, hits: Hits, axes: Float[Array, "N 3"]) -> Float[Array, "N 3"]:
         """Where the mesh of each shower begins, mm.

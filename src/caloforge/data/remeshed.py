@@ -14,7 +14,7 @@ from caloforge.data.mesh_file import MeshFile
 from caloforge.data.placement import Placement
 from caloforge.data.point_file import PointFile
 from caloforge.data.showers import Showers
-from caloforge.data.voxelise import Place, devoxelise, voxelise
+from caloforge.data.voxelise import Place, devoxelise, frame_of, voxelise
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
 
@@ -43,8 +43,7 @@ class VoxelisedFile(MeshFile):
         first = points[: min(_FIRST, points.showers_at_once)]
         self.placement = (placement or Placement()).resolved(first, max(layer.r_edges[-1] for layer in binning.layers))
         self._energy = np.zeros(2)  # of all points, and of those outside, MeV, of the blocks that were read
-        frame = "axis" if self.placement.axis == "incident" else "detector"
-        self.provenance = points.provenance.with_facts(readout=binning.name, mesh=frame)
+        self.provenance = points.provenance.with_facts(readout=binning.name, mesh=frame_of(first, self.placement))
 
     def __len__(self) -> int:
         return len(self.points)

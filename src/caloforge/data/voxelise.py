@@ -5,7 +5,7 @@ of :math:`\alpha = \mathrm{atan2}(y, x)` and in the layer of its depth z or of i
 ``voxelise(devoxelise(showers))`` gives the same cells bit for bit.
 """
 
-__all__ = ["Place", "devoxelise", "voxelise"]
+__all__ = ["Place", "devoxelise", "frame_of", "voxelise"]
 
 import math
 from typing import Literal
@@ -56,7 +56,7 @@ def voxelise(hits: Hits, binning: Binning, placement: Placement) -> tuple[Shower
     cells = np.bincount(flat, energy[inside], len(hits) * binning.n_voxels).reshape(len(hits), binning.n_voxels)
     outside = np.bincount(shower[~inside], energy[~inside], len(hits)).astype(float)
     theta, phi = _angles(hits, placement)
-    provenance = hits.provenance.with_facts(readout=binning.name, mesh=_frame(placement))
+    provenance = hits.provenance.with_facts(readout=binning.name, mesh=frame_of(hits, placement))
     incident = hits.incident_energy.astype(np.float32), hits.pdg.astype(np.int32), theta, phi
     return Showers(cells.astype(np.float32), *incident, binning, hits.detector, provenance), outside
 
@@ -68,8 +68,14 @@ def _require_incident(hits: Hits) -> None:
         raise BadValue("incident particle", "not in the file", "give it with --particle, for example --particle gamma")
 
 
-def _frame(placement: Placement) -> str:
-    return "axis" if placement.axis == "incident" else "detector"
+def frame_of(hits: Hits, placement: Placement) -> Literal["axis", "detector"]:
+    """Whether the mesh follows each shower's axis or stays with the detector.
+
+    Args:
+        hits: some of the points.
+        placement: of the mesh.
+    """
+    return "axis" if placement.axis == "incident" and hits.depth == "mm" else "detector"
 
 
 def _layers(hits: Hits, depth: Float[Array, " P"], binning: Binning, first: int | None) -> Int[Array, " P"]:
@@ -85,6 +91,9 @@ def _layers(hits: Hits, depth: Float[Array, " P"], binning: Binning, first: int 
         low, high = (int(hits.layer.min()), int(hits.layer.max())) if len(hits.layer) else (0, 0)
         numbers = f"the points have layers {low} to {high}, the mesh has {binning.n_layers}"
         raise BadValue("first layer", None, f"{numbers}; say which number is its first: --first-layer N")
+    if hits.part is not None and len(parts := np.unique(hits.part[hits.energy > 0])) > 1:
+        problem = "each counts its layers by itself: choose one with --collections, or a mesh with z_edges"
+        raise BadValue("parts of the calorimeter", parts.tolist(), problem)
     ids = np.array([layer.id for layer in binning.layers])
     number = hits.layer.astype(np.int64) - first
     position = np.minimum(np.searchsorted(ids, number), len(ids) - 1)
@@ -93,7 +102,7 @@ def _layers(hits: Hits, depth: Float[Array, " P"], binning: Binning, first: int 
 
 def _angles(hits: Hits, placement: Placement) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
     """Angles of the particles to the calorimeter's normal; 0 where the normal or the direction is not known."""
-    normal = hits.normal if placement.axis == "incident" else placement.axis
+    normal = hits.normal if placement.axis == "incident" or hits.depth == "layer" else placement.axis
     if normal is None or not np.isfinite(hits.direction).all():
         return np.zeros(len(hits)), np.zeros(len(hits))
     theta, phi = angles_of(to_axis_frames(hits.direction, np.tile(np.array(normal, float), (len(hits), 1))))

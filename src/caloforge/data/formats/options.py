@@ -4,6 +4,7 @@ __all__ = ["ReadOptions", "Units", "WriteOptions", "parse_units"]
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import Literal
 
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
@@ -65,7 +66,9 @@ class ReadOptions:
         particle: PDG number of the incident particle.
         sampling_fraction: factor that takes a rescaled file back to deposited energy.
         columns: of a table: what is meant (``x``, ``energy`` ...) -> name of the column.
-        collections: of an event file: the hit collections to read, all that are one calorimeter.
+        collections: of an event file: the hit collections to read, names or patterns such as ``ECalBarrelSi*``.
+        points: of an event file: every deposit (``steps``) or one point a cell (``hits``).
+        incident: kinetic energy of the incident particles, MeV, for files that do not say it.
     """
 
     units: Units | None = None
@@ -74,6 +77,8 @@ class ReadOptions:
     sampling_fraction: float | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     collections: tuple[str, ...] = ()
+    points: Literal["steps", "hits"] | None = None
+    incident: float | None = None
 
     @property
     def given(self) -> frozenset[str]:
