@@ -7,10 +7,24 @@ from pathlib import Path
 from caloforge.data.checks import describe_file
 from caloforge.data.formats.base import Format
 from caloforge.data.formats.calochallenge import CaloChallenge, Native
+from caloforge.data.formats.caloclouds import CaloClouds
+from caloforge.data.formats.edm4hep import Edm4hep
 from caloforge.data.formats.peek import Peek
+from caloforge.data.formats.showerdata import ShowerData
+from caloforge.data.formats.step2point import Step2Point
 from caloforge.errors import BadFile, UnknownName
 
-FORMATS: dict[str, Format] = {fmt.name: fmt for fmt in (Native(), CaloChallenge())}
+FORMATS: dict[str, Format] = {
+    fmt.name: fmt
+    for fmt in (
+        Native(),
+        CaloChallenge(),
+        Edm4hep(),
+        Step2Point(),
+        ShowerData(),
+        CaloClouds(),
+    )
+}
 
 
 def format_named(name: str) -> Format:
