@@ -10,8 +10,10 @@ import numpy as np
 import typer
 
 from caloforge.cli.inspect_detector import inspect_detector, is_detector
+from caloforge.cli.inspect_events import inspect_events, multiplicity_facts, multiplicity_rows
 from caloforge.cli.inspect_observables import inspect_observables
 from caloforge.cli.options import OverwriteOption
+from caloforge.data.formats.hepmc import is_hepmc
 from caloforge.data.opening import open_showers
 from caloforge.data.store import ShowerFile
 from caloforge.metrics.measured import standard_error
@@ -22,7 +24,7 @@ from caloforge.validation.conditions import repeated
 
 def inspect(
     file: Annotated[
-        Path | None, typer.Argument(help="HDF5 file of showers, detector.yaml, or the name of a detector")
+        Path | None, typer.Argument(help="HDF5 file of showers, HepMC events, detector.yaml, or a detector's name")
     ] = None,
     binning: Annotated[
         str | None,
@@ -33,18 +35,22 @@ def inspect(
         ),
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="PNG of the detector; default NAME.png")] = None,
+    units: Annotated[str | None, typer.Option(help="of HepMC events that do not say them, as GEV,MM")] = None,
     observables: Annotated[
         bool, typer.Option("--observables", help="list every observable, plug-ins included")
     ] = False,
     overwrite: OverwriteOption = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
-    """Say what a file of showers holds (reads all of it), or what a detector is made of, and draw it to a PNG."""
+    """Say what a file of showers or events holds (reads all of it), or what a detector is made of, and draw it."""
     if observables:
         inspect_observables(json_only)
         return
     if file is None:
         raise typer.BadParameter("give a file, the name of a detector, or --observables", param_hint="FILE")
+    if is_hepmc(file):
+        inspect_events(file, units, json_only)
+        return
     if is_detector(file):
         inspect_detector(str(file), binning, output, overwrite, json_only)
         return
@@ -54,11 +60,13 @@ def inspect(
         print(json.dumps(facts))
         return
     for name, value in facts.items():
-        if name != "provenance":
+        if name not in ("provenance", "by_particle"):
             print(f"{name:>20}  {'; '.join(value) if isinstance(value, list) else value}")
     for name, value in facts["provenance"].items():
         text = str(value).strip().replace("\n", "\n" + 22 * " ")
         print(f"{'made with' if name == 'caloforge' else name:>20}  {text}")
+    if "by_particle" in facts:
+        print("\n".join(["", *multiplicity_rows(facts["by_particle"])]))
 
 
 def _facts(file: ShowerFile) -> dict[str, Any]:
@@ -76,7 +84,7 @@ def _facts(file: ShowerFile) -> dict[str, Any]:
     return {
         "file": str(file.path),
         "showers": len(file),
-        "particles": ", ".join(sorted(map(particle_name, kinds))),
+        **_particles(file, kinds),
         "incident_energy": f"{format_energy(float(energy.min()))} to {format_energy(float(energy.max()))}",
         "directions": f"theta up to {format_angle(steepest)}" if steepest else "perpendicular",
         "detector": file.detector,
@@ -86,3 +94,11 @@ def _facts(file: ShowerFile) -> dict[str, Any]:
         **({"cautions": cautions} if cautions else {}),
         "provenance": file.provenance.facts,
     }
+
+
+def _particles(file: ShowerFile, kinds: set[int]) -> dict[str, Any]:
+    """Names of the particles that made the showers one by one, or how many of each kind made them together."""
+    events = file.events()
+    if events is None:
+        return {"particles": ", ".join(sorted(map(particle_name, kinds)))}
+    return multiplicity_facts(events.multiplicity, events.pdg, events.energy)
