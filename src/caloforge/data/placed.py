@@ -12,7 +12,7 @@ from caloforge.data.point_file import PointFile
 from caloforge.errors import BadValue
 from caloforge.geometry.frame import to_axis_frames
 
-_NO_RADIUS = np.inf  # an entrance is looked for among all points
+_NEAR = 50.0  # mm from the particle's line, within which the entrance is looked for
 
 
 def placed(hits: Hits, placement: Placement) -> Hits:
@@ -25,7 +25,7 @@ def placed(hits: Hits, placement: Placement) -> Hits:
     Raises:
         BadValue: as of `Placement`.
     """
-    placement = placement.resolved(hits, _NO_RADIUS)
+    placement = placement.resolved(hits, _NEAR)
     axes = placement.axes(hits)
     origins = placement.origins(hits, axes)
     shower = hits.shower_of_point
@@ -61,7 +61,7 @@ class PlacedFile(PointFile):
     def __init__(self, points: PointFile, placement: Placement) -> None:
         self.points, self.path, self.provenance = points, points.path, points.provenance
         self.detector, self.doubts, self.showers_at_once = points.detector, points.doubts, points.showers_at_once
-        self.placement = placement.resolved(points[: points.showers_at_once], _NO_RADIUS)
+        self.placement = placement.resolved(points[: points.showers_at_once], _NEAR)
 
     def __len__(self) -> int:
         return len(self.points)

@@ -13,10 +13,13 @@ from numpy import ndarray as Array
 
 from caloforge.data.formats.base import Format, Opened
 from caloforge.data.formats.edm4hep_blocks import HitPoints, Primaries, read_hits, read_primaries
-from caloforge.data.formats.options import ReadOptions
+from caloforge.data.formats.edm4hep_writer import write_edm4hep
+from caloforge.data.formats.options import ReadOptions, WriteOptions
+from caloforge.data.formats.origin import ORIGIN, parse_origin_note
 from caloforge.data.formats.peek import Peek, reading, require_extra
 from caloforge.data.formats.podio import Events, Metadata
 from caloforge.data.hits import Hits
+from caloforge.data.mesh_file import MeshFile
 from caloforge.data.point_file import PointFile
 from caloforge.data.provenance import Provenance
 from caloforge.errors import BadFile, BadValue
@@ -93,7 +96,14 @@ class Edm4hepFile(PointFile):
         podio = self.metadata.version
         facts: dict[str, Any] = {"format": "edm4hep", "collections": list(self.collections)}
         facts |= {"podio": podio} if podio else {}
-        return Provenance.model_validate(facts | {"points": "steps" if self.steps else "hits"})
+        encodings = [self.metadata.encodings.get(name) for name in self.collections]
+        alike = {tuple(e.fields.get(name) for name in ("system", "layer")) if e else None for e in encodings}
+        if len(alike) == 1 and None not in alike:  # x and z of an endcap may be x and y of a barrel
+            facts["cell_encoding"] = self.metadata.encoding_texts[self.collections[0]]
+        facts |= {"points": "steps" if self.steps else "hits"}
+        note = str(self._file[ORIGIN]) if ORIGIN in self._file else "{}"
+        self.detector, origin, self._frame = parse_origin_note(note, "edm4hep")
+        return origin.with_facts(**facts)
 
     def _ask_about_readouts(self) -> None:
         """Refuse to add up collections that hold the same layers of one part of the calorimeter."""
@@ -168,6 +178,7 @@ class Edm4hepFile(PointFile):
             part=_all_of(systems, order),
             detector=self.detector,
             provenance=self.provenance,
+            **self._frame,
         )
 
     def close(self) -> None:
@@ -193,7 +204,9 @@ class Edm4hep(Format):
     """Events of Key4hep."""
 
     name, title, holds = "edm4hep", "EDM4hep (ROOT)", "points"
+    lacks = frozenset({"mesh"})
     takes = frozenset({"collections", "points", "binning"})
+    writes = True
 
     def recognises(self, peek: Peek) -> bool:
         """ROOT with ``events`` whose collections are those of podio."""
@@ -206,3 +219,8 @@ class Edm4hep(Format):
             return Edm4hepFile(path, options)
         except BadValue as error:  # an encoding of cells that is none
             raise BadFile(path, str(error)) from error
+
+    def write(self, source: MeshFile | PointFile, path: Path, options: WriteOptions) -> None:
+        """Stream points into the file, see `write_edm4hep`."""
+        assert isinstance(source, PointFile)
+        write_edm4hep(source, path)

@@ -1,6 +1,6 @@
-"""What HDF5 files of points have no place for: detector, provenance and frame, in one attribute ``caloforge``."""
+"""What files of points have no place for: detector, provenance and frame, as one note ``caloforge``, in JSON."""
 
-__all__ = ["read_origin", "write_origin"]
+__all__ = ["ORIGIN", "origin_note", "parse_origin_note", "read_origin", "write_origin"]
 
 import json
 from typing import Any
@@ -10,14 +10,13 @@ import h5py
 from caloforge.data.hits import Hits
 from caloforge.data.provenance import Provenance, parse_provenance
 
-_NAME = "caloforge"
+ORIGIN = "caloforge"
 
 
-def write_origin(file: h5py.File, hits: Hits) -> None:
-    """Note where points come from and how they lie.
+def origin_note(hits: Hits) -> str:
+    """The note as JSON.
 
     Args:
-        file: open for writing.
         hits: the first block.
     """
     facts = {
@@ -27,22 +26,45 @@ def write_origin(file: h5py.File, hits: Hits) -> None:
         "first_layer": hits.first_layer,
         "normal": hits.normal,
     }
-    file.attrs[_NAME] = json.dumps(facts)
+    return json.dumps(facts)
+
+
+def write_origin(file: h5py.File, hits: Hits) -> None:
+    """Note in an HDF5 file where points come from and how they lie.
+
+    Args:
+        file: open for writing.
+        hits: the first block.
+    """
+    file.attrs[ORIGIN] = origin_note(hits)
 
 
 def read_origin(file: h5py.File, name: str) -> tuple[str, Provenance, dict[str, Any]]:
-    """Detector, provenance and the frame's fields of `Hits`; of a file that has no such note, what its format says.
+    """The note of an HDF5 file, as `parse_origin_note`.
 
     Args:
         file: open for reading.
         name: of the format.
 
     Raises:
+        ValueError: as `parse_origin_note`.
+    """
+    return parse_origin_note(str(file.attrs.get(ORIGIN, "{}")), name)
+
+
+def parse_origin_note(text: str, name: str) -> tuple[str, Provenance, dict[str, Any]]:
+    """Detector, provenance and the frame's fields of `Hits`; of an empty note, what the format says.
+
+    Args:
+        text: JSON.
+        name: of the format.
+
+    Raises:
         ValueError: a note of another kind.
     """
-    facts = json.loads(file.attrs.get(_NAME, "{}"))
+    facts = json.loads(text)
     if not isinstance(facts, dict):
-        raise ValueError(f"its attribute {_NAME} is no JSON object")
+        raise ValueError(f"its note {ORIGIN} is no JSON object")
     provenance = parse_provenance(json.dumps(facts.get("provenance", {}))).with_facts(format=name)
     frame: dict[str, Any] = {}
     if facts.get("depth") in ("mm", "layer"):

@@ -142,6 +142,11 @@ class Metadata:
     @cached_property
     def encodings(self) -> Mapping[str, CellEncoding]:
         """Name of a collection -> the layout of its cell identifiers."""
+        return {name: CellEncoding.parse(text) for name, text in self.encoding_texts.items()}
+
+    @cached_property
+    def encoding_texts(self) -> Mapping[str, str]:
+        """Name of a collection -> the layout of its cell identifiers as text."""
         # before podio 1.0 the parameters are a map in one branch, which uproot reads only by its two ends
         parameters = "metadata/PARAMETERS/_stringMap/_stringMap"
         keys = self._texts("metadata/GPStringKeys", f"{parameters}.first")
@@ -149,7 +154,7 @@ class Metadata:
         if len(keys) != len(values):
             return {}
         pairs = zip(keys, values, strict=True)
-        return {key.removesuffix(_ENCODING): CellEncoding.parse(v) for key, v in pairs if key.endswith(_ENCODING)}
+        return {key.removesuffix(_ENCODING): text for key, text in pairs if key.endswith(_ENCODING)}
 
     @cached_property
     def units(self) -> Mapping[tuple[str, str], str]:

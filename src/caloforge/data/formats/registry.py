@@ -9,9 +9,12 @@ from caloforge.data.formats.base import Format
 from caloforge.data.formats.calochallenge import CaloChallenge, Native
 from caloforge.data.formats.caloclouds import CaloClouds
 from caloforge.data.formats.edm4hep import Edm4hep
+from caloforge.data.formats.hit_tables import CsvPoints, NpzPoints, ParquetPoints, RootPoints
+from caloforge.data.formats.par04_root import Par04Root
 from caloforge.data.formats.peek import Peek
 from caloforge.data.formats.showerdata import ShowerData
 from caloforge.data.formats.step2point import Step2Point
+from caloforge.data.formats.unread import Ddg4Root, Slcio
 from caloforge.errors import BadFile, UnknownName
 
 FORMATS: dict[str, Format] = {
@@ -23,6 +26,13 @@ FORMATS: dict[str, Format] = {
         Step2Point(),
         ShowerData(),
         CaloClouds(),
+        Par04Root(),
+        ParquetPoints(),
+        CsvPoints(),
+        NpzPoints(),
+        RootPoints(),
+        Slcio(),
+        Ddg4Root(),
     )
 }
 

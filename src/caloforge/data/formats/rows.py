@@ -1,6 +1,6 @@
 """Flat tables of points: where the rows of each event lie, and what an incident particle of a PDG number weighs."""
 
-__all__ = ["RowIndex", "kinetic_energy", "total_momentum"]
+__all__ = ["RowIndex", "kinetic_energy", "masses", "total_momentum"]
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -73,8 +73,12 @@ class RowIndex:
         return RowIndex(ids, starts, stops)
 
 
-def _masses(pdg: Int[Array, " n"]) -> Float[Array, " n"]:
-    """MeV; 0 for particles that no table knows."""
+def masses(pdg: Int[Array, " n"]) -> Float[Array, " n"]:
+    """Masses of particles, MeV; 0 for those that no table knows.
+
+    Args:
+        pdg: PDG particle numbers.
+    """
     kinds, where = np.unique(pdg, return_inverse=True)
     masses = []
     for kind in kinds.tolist():
@@ -92,7 +96,7 @@ def kinetic_energy(momentum: Float[Array, " n"], pdg: Int[Array, " n"]) -> Float
         momentum: its size, MeV.
         pdg: PDG particle numbers.
     """
-    mass = _masses(pdg)
+    mass = masses(pdg)
     size = np.where(momentum > 0, momentum, np.nan)
     return size**2 / (np.sqrt(size**2 + mass**2) + mass)
 
@@ -104,4 +108,4 @@ def total_momentum(kinetic: Float[Array, " n"], pdg: Int[Array, " n"]) -> Float[
         kinetic: energy, MeV.
         pdg: PDG particle numbers.
     """
-    return np.sqrt(kinetic * (kinetic + 2 * _masses(pdg)))
+    return np.sqrt(kinetic * (kinetic + 2 * masses(pdg)))
