@@ -13,8 +13,10 @@ __all__ = [
     "Geant4Missing",
     "MissingExtra",
     "NotMeasured",
+    "OddShowers",
     "OutsideTraining",
     "TrainingDiverged",
+    "UnitsUnknown",
     "UnknownModel",
     "UnknownName",
     "UnwritablePath",
@@ -22,7 +24,7 @@ __all__ = [
 ]
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 _FEW = 12  # names that one sentence can hold
@@ -30,6 +32,10 @@ _FEW = 12  # names that one sentence can hold
 
 class CaloforgeError(Exception):
     """Anything that went wrong in a way a user can mend; ``str(error)`` is one clear sentence."""
+
+
+class OddShowers(UserWarning):
+    """What is odd about showers of a file, though possible."""
 
 
 class BadFile(CaloforgeError):
@@ -43,6 +49,22 @@ class BadFile(CaloforgeError):
 
     def __init__(self, path: str | Path, problem: str, remedy: str | None = None) -> None:
         super().__init__(f"{path}: {problem}; {remedy}" if remedy else f"{path}: {problem}")
+
+
+class UnitsUnknown(BadFile):
+    """A file whose units nobody said, or that are hardly what its layout says.
+
+    Args:
+        path: of the file.
+        problem: what is wrong.
+        readings: units as the option takes them -> what the file would then say; "" for the units as they are taken.
+    """
+
+    def __init__(self, path: str | Path, problem: str, readings: Mapping[str, str]) -> None:
+        choices = [units for units in readings if units]
+        options = " or ".join(f"--units {units}" for units in choices)
+        remedy = f"say units={choices[0]!r} ..., or caloforge convert {path} OUT.h5 with {options}"
+        super().__init__(path, f"{problem}; {', '.join(readings.values())}", remedy)
 
 
 class UnwritablePath(CaloforgeError):

@@ -143,7 +143,7 @@ def test_the_xml_names_the_particle_of_a_plain_file(tmp_path, pid, pdg):
     assert Binning.from_xml(mesh.to_xml()) == mesh
     assert Binning.from_xml(mesh.to_xml()).pdg == pdg
     with h5py.File(tmp_path / "plain.h5", "w") as file:
-        file["showers"], file["incident_energies"] = np.ones((3, 4)), np.full((3, 1), 100.0)
+        file["showers"], file["incident_energies"] = np.ones((3, 4)), np.full((3, 1), 2000.0)
     with ShowerFile(tmp_path / "plain.h5", mesh) as file:
         assert file.read().pdg.tolist() == [pdg] * 3
         assert file.incident().pdg.tolist() == [pdg] * 3

@@ -13,10 +13,10 @@ from jaxtyping import Bool, Int, UInt64
 from numpy import ndarray as Array
 
 from caloforge.data.incident import Incident
+from caloforge.data.mesh_file import MeshFile
 from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
 from caloforge.data.splits import Split, take_split
-from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
 
@@ -32,7 +32,7 @@ class LazyShowers:
         rows: of the file; all of them when not given.
     """
 
-    def __init__(self, file: ShowerFile, name: str, rows: range | None = None) -> None:
+    def __init__(self, file: MeshFile, name: str, rows: range | None = None) -> None:
         self._file, self.name = file, name
         self._rows = range(len(file)) if rows is None else rows
 

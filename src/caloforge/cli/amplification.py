@@ -15,8 +15,8 @@ from caloforge import __version__
 from caloforge.api.truth import left_out_text, open_truth
 from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables, one_a_shower
 from caloforge.cli.progress import track
+from caloforge.data.mesh_file import MeshFile
 from caloforge.data.opening import find_binning, open_showers
-from caloforge.data.store import ShowerFile
 from caloforge.diagnosis.amplification.plots import draw_factors, draw_saturation
 from caloforge.diagnosis.amplification.worth import Amplification
 from caloforge.diagnosis.amplification.worth import amplification as amplify
@@ -89,7 +89,7 @@ def _chosen(names: Sequence[str]) -> dict[str, Observable]:
     return chosen
 
 
-def _training_showers(showers: ShowerFile) -> int:
+def _training_showers(showers: MeshFile) -> int:
     training = showers.provenance.training
     if training is None or training.training_showers is None:
         raise BadValue("--training-showers", None, f"{showers.path} does not say how many its model was trained on")

@@ -14,8 +14,8 @@ from caloforge.cli.inspect_events import inspect_events, multiplicity_facts, mul
 from caloforge.cli.inspect_observables import inspect_observables
 from caloforge.cli.options import OverwriteOption
 from caloforge.data.formats.hepmc import is_hepmc
+from caloforge.data.mesh_file import MeshFile
 from caloforge.data.opening import open_showers
-from caloforge.data.store import ShowerFile
 from caloforge.metrics.measured import standard_error
 from caloforge.metrics.particles import particle_name
 from caloforge.units import format_angle, format_energy
@@ -69,7 +69,7 @@ def inspect(
         print("\n".join(["", *multiplicity_rows(facts["by_particle"])]))
 
 
-def _facts(file: ShowerFile) -> dict[str, Any]:
+def _facts(file: MeshFile) -> dict[str, Any]:
     """Summary of a file, in one pass."""
     incident, total, ids, hits, kinds, steepest = [], [], [], [], set(), 0.0
     for batch in file.batches():

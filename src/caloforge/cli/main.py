@@ -3,14 +3,15 @@
 __all__ = ["app", "run"]
 
 import sys
+import warnings
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
 
 from caloforge import __version__
-from caloforge.errors import CaloforgeError, UnknownName
+from caloforge.errors import CaloforgeError, OddShowers, UnknownName
 
 # command A-NAME is the function a_name of the module caloforge.cli.a_name
 COMMANDS = (
@@ -78,10 +79,25 @@ def version(show: Annotated[bool, typer.Option("--version", help="print the vers
         raise typer.Exit
 
 
+def _show(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A warning about showers is one line; others are as Python shows them."""
+    text = str(message) if category is OddShowers else warnings.formatwarning(message, category, filename, lineno)
+    print(f"caloforge: warning: {text}", file=sys.stderr)
+
+
 def run() -> None:
     """Entry point of the ``caloforge`` command."""
     try:
-        app()
+        with warnings.catch_warnings(action="default", category=OddShowers):
+            warnings.showwarning = _show
+            app()
     except CaloforgeError as error:
         print(f"caloforge: {error}", file=sys.stderr)
         sys.exit(1)

@@ -15,9 +15,9 @@ from caloforge.api.truth import left_out_text, open_truth
 from caloforge.classifiers.auc import FAST
 from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables
 from caloforge.cli.progress import track
+from caloforge.data.mesh_file import MeshFile
 from caloforge.data.opening import find_binning, open_showers
 from caloforge.data.source import Source
-from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue, UnwritablePath
 from caloforge.files import require_new, require_writable, write_files
 from caloforge.geometry.binning import require_one_mesh
@@ -102,7 +102,7 @@ def _chosen(names: Sequence[str] | None) -> dict[str, Observable]:
 
 
 def _fit(
-    showers: ShowerFile,
+    showers: MeshFile,
     truth: Source,
     origin: dict[str, Any],
     output: Path,
@@ -131,7 +131,7 @@ def _fit(
     return answer
 
 
-def _extend(showers: ShowerFile, fitted: Path, origin: dict[str, Any], output: Path) -> dict[str, Any]:
+def _extend(showers: MeshFile, fitted: Path, origin: dict[str, Any], output: Path) -> dict[str, Any]:
     """Weights of new showers from networks fitted before."""
     reweighter = load_reweighter(fitted)
     require_one_mesh(reweighter.binning, showers.binning)
@@ -145,11 +145,11 @@ def _extend(showers: ShowerFile, fitted: Path, origin: dict[str, Any], output: P
     return {"weights": str(output), **facts}
 
 
-def _training(showers: ShowerFile) -> dict[str, Any]:
+def _training(showers: MeshFile) -> dict[str, Any]:
     return showers.provenance.training.facts if showers.provenance.training else {}
 
 
-def _draw(showers: ShowerFile, path: Path, output: Path, seed: int) -> dict[str, Any]:
+def _draw(showers: MeshFile, path: Path, output: Path, seed: int) -> dict[str, Any]:
     weights = read_weights(path)
     with track("drawing showers", len(showers)) as progress:
         accepted = unweight(weights, path, showers, output, seed, progress)

@@ -6,6 +6,7 @@ __all__ = [
     "describe_open_error",
     "doubts_of_response",
     "excess_of_response",
+    "rest_energies",
 ]
 
 import math
@@ -108,14 +109,22 @@ def excess_of_response(total: Float[Array, " n"], incident: Float[Array, " n"], 
     """
     if total.sum() <= _MOST * incident.sum():
         return None
-    kinds, counts = np.unique(pdg, return_counts=True)
-    masses = sum(n * _mass(int(kind)) for kind, n in zip(kinds, counts, strict=True))
-    if total.sum() <= _MOST * (incident.sum() + 2 * masses):
+    if total.sum() <= _MOST * (incident.sum() + 2 * rest_energies(pdg).sum()):
         return None
     return (
         f"the cells hold {total.sum() / incident.sum():.3g} times the incident energy; "
         "are incident energies in GeV, or cells in keV?"
     )
+
+
+def rest_energies(pdg: Int[Array, " n"]) -> Float[Array, " n"]:
+    """Mass of each particle, MeV; 0 for particles that no table knows.
+
+    Args:
+        pdg: PDG particle numbers.
+    """
+    kinds, places = np.unique(pdg, return_inverse=True)
+    return np.array([_mass(int(kind)) for kind in kinds], float)[places]
 
 
 def doubts_of_response(total: Float[Array, " n"], incident: Float[Array, " n"], pdg: Int[Array, " n"]) -> list[str]:

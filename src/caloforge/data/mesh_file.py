@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Float, UInt64
 from numpy import ndarray as Array
 
-from caloforge.data.checks import doubts_of_response, excess_of_response
 from caloforge.data.event_particles import EventParticles
 from caloforge.data.ids import digest_of
 from caloforge.data.incident import Incident
 from caloforge.data.provenance import Provenance
+from caloforge.data.sanity import Look, doubts_of, question_of_excess, refuse_small_energies, refuse_swapped_axes
 from caloforge.data.showers import NO_IDS, Showers
 from caloforge.errors import BadFile, BadValue
 from caloforge.geometry.binning import Binning
@@ -46,6 +46,9 @@ class MeshFile(ABC):
     provenance: Provenance
     detector: str = "unknown"
     doubts: tuple[str, ...] = ()
+    units_certain: bool = False  # the user gave the units of its energies
+    states_units: bool = False  # the file says what its numbers and axes are, as those of caloforge do
+    axes_checked: bool = True
     rows_at_once: int = 1  # showers that are unpacked together at the least: of a chunk on disk
 
     @abstractmethod
@@ -95,20 +98,29 @@ class MeshFile(ABC):
         return BadFile(self.path, problem, remedy)
 
     def check_energies(self) -> None:
-        """Refuse units that cannot be MeV, judged place by place; a model may make any energies, so of those say it.
+        """Look at showers from the first to the last: refuse what cannot be, and note as `doubts` what is odd.
+
+        A model may make any energies, and a user may be sure of the units: then odd energies are only noted.
 
         Raises:
-            BadFile: cells that hold more than their particles brought, NaN or negative energies.
+            UnitsUnknown: energies that are hardly in MeV.
+            BadFile: NaN or negative energies, cells in another order than the mesh's.
         """
-        doubts: list[str] = []
+        looks, shares = [], []
         for start in self._places():
             showers = self[start : start + AT_A_PLACE]
-            energies = showers.total_energy, showers.incident_energy
-            excess = excess_of_response(*energies, showers.pdg if showers.events is None else showers.events.pdg)
-            if excess and not self.provenance.values("generator"):
-                raise self.bad(f"from shower {start}, {excess}", "write a file with both in MeV")
-            doubts += [excess] if excess else doubts_of_response(*energies, showers.pdg)
-        self.doubts = tuple(doubts[:1])
+            looks.append(_look(start, showers))
+            shares.append(showers.energy / np.maximum(showers.total_energy, np.finfo(float).tiny)[:, None])
+        certain = self.units_certain or bool(self.provenance.values("generator"))
+        if question := next(filter(None, (question_of_excess(self.path, look) for look in looks)), None):
+            if not certain:
+                raise question
+        elif not (certain or self.states_units):
+            everything = (np.concatenate([getattr(look, name) for look in looks]) for name in ("incident", "total"))
+            refuse_small_energies(self.path, *everything)
+        if not self.states_units and self.axes_checked:
+            refuse_swapped_axes(self.path, np.concatenate(shares), self.binning)
+        self.doubts = (*self.doubts, *doubts_of(looks))
 
     def _places(self) -> list[int]:
         """First showers of the places at which energies are judged: the first, the last and evenly between."""
@@ -174,3 +186,10 @@ class MeshFile(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _look(start: int, showers: Showers) -> Look:
+    particles = showers.pdg if showers.events is None else showers.events.pdg
+    hits = (showers.energy > 0).sum(axis=1)
+    energies = showers.total_energy, showers.incident_energy
+    return Look(start, *energies, showers.pdg, hits, showers.binning.n_voxels, particles)

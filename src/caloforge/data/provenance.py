@@ -91,6 +91,8 @@ class Provenance(_Facts):
         data_kind: whether electromagnetic tables are Geant4's own or built in.
         hadronic_data_kind: the same of hadronic tables.
         data_tables: which tables, in words.
+        energy_scale: factor that energies of cells carry over the deposited ones, such as 1/0.033.
+        format: layout of another project that the showers were read from.
         energy_outside_mesh: share of the deposited energy that no cell holds.
         tuning: response and resolution that a parametrisation was given.
         generator: run folder or name of the model that generated the showers.
@@ -131,6 +133,8 @@ class Provenance(_Facts):
     data_kind: str | None = None
     hadronic_data_kind: str | None = None
     data_tables: str | None = None
+    energy_scale: float | None = None
+    format: str | None = None
     energy_outside_mesh: float | None = None
     tuning: dict[str, Any] | None = None
     generator: str | None = None

@@ -7,6 +7,7 @@ caloforge adds ``incident_pdg``, ``incident_theta``, ``incident_phi`` and the at
 
 __all__ = ["NoBinning", "ShowerFile"]
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,12 +31,17 @@ _PERPENDICULAR = 1e-4  # rad; below, a direction is that of the normal
 
 
 class NoBinning(BadFile):
-    """A plain CaloChallenge file, which does not carry its mesh."""
+    """A plain CaloChallenge file, which does not carry its mesh.
 
-    def __init__(self, path: str | Path) -> None:
-        super().__init__(
-            path, "the file names no binning", "give binning=NAME or FILE.xml (--binning NAME or --binning FILE.xml)"
-        )
+    Args:
+        path: of the file.
+        meshes: by name, that have as many cells.
+    """
+
+    def __init__(self, path: str | Path, meshes: Sequence[str] = ()) -> None:
+        fitting = f"; its number of cells is that of {' and '.join(meshes)}" if meshes else ""
+        remedy = f"give binning=NAME or FILE.xml (--binning NAME or --binning FILE.xml){fitting}"
+        super().__init__(path, "the file names no binning", remedy)
 
 
 class ShowerFile(MeshFile):
@@ -64,6 +70,7 @@ class ShowerFile(MeshFile):
         self.path = Path(path)
         self._file = self._open()
         try:
+            self.states_units = "schema" in self._file.attrs
             self.binning = binning or self._stored_binning()
             self.provenance = self._stored_provenance()
             self._check_shapes()

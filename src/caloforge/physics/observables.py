@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
+from caloforge.data.mesh_file import MeshFile
 from caloforge.data.showers import Showers
-from caloforge.data.store import ShowerFile
 from caloforge.errors import BadObservable, EmptySample, UnknownName
 from caloforge.physics.axes import linear_edges
 from caloforge.physics.definition import Edges, Observable, Per
@@ -98,7 +98,7 @@ def select(names: Iterable[str]) -> dict[str, Observable]:
 
 
 def tabulate(
-    showers: Showers | ShowerFile, observables: Mapping[str, Observable] = OBSERVABLES, batch: int = 500
+    showers: Showers | MeshFile, observables: Mapping[str, Observable] = OBSERVABLES, batch: int = 500
 ) -> dict[str, Float[Array, "N _"]]:
     """Values of every observable but those of cells, ``batch`` showers at a time.
 

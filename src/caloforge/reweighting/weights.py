@@ -19,7 +19,7 @@ from jaxtyping import Float, UInt64
 from numpy import ndarray as Array
 
 from caloforge.data.ids import digest_of
-from caloforge.data.store import ShowerFile
+from caloforge.data.mesh_file import MeshFile
 from caloforge.data.writer import ShowerWriter
 from caloforge.errors import BadFile, CaloforgeError
 from caloforge.files import replace_when_complete
@@ -162,7 +162,7 @@ def read_weights(path: Path) -> Weights:
 def unweight(
     weights: Weights,
     weights_path: Path,
-    showers: ShowerFile,
+    showers: MeshFile,
     output: Path,
     seed: int,
     progress: Callable[[int], None] = lambda done: None,

@@ -12,9 +12,8 @@ from caloforge.data.formats.peek import Peek
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.point_file import PointFile
 from caloforge.errors import BadValue
-from caloforge.geometry.binning import Binning
 
-Opened = MeshFile | PointFile | Binning
+Opened = MeshFile | PointFile
 Fact = Literal["particle", "angles", "provenance", "mesh", "depth", "units", "time", "layer", "cell_id", "positions"]
 
 
@@ -24,7 +23,7 @@ class Format(ABC):
     Attributes:
         name: as ``--from`` and ``--to`` take it.
         title: as a sentence calls it.
-        holds: showers on a mesh, points, or a mesh without showers.
+        holds: showers on a mesh, or points.
         lacks: what no file of this layout says.
         takes: names of the `ReadOptions` that it has a use for; others are refused.
         writes: whether `write` works.
@@ -32,7 +31,7 @@ class Format(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    holds: ClassVar[Literal["mesh", "points", "geometry"]]
+    holds: ClassVar[Literal["mesh", "points"]]
     lacks: ClassVar[frozenset[Fact]] = frozenset()
     takes: ClassVar[frozenset[str]] = frozenset()
     writes: ClassVar[bool] = False

@@ -1,6 +1,6 @@
 """What a user says of a file where the file itself is silent: units, mesh, particle, columns; and how to write."""
 
-__all__ = ["ReadOptions", "Units", "WriteOptions", "parse_units"]
+__all__ = ["AXES", "NO_OPTIONS", "ReadOptions", "Units", "WriteOptions", "parse_axes", "parse_units"]
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -10,6 +10,7 @@ from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
 from caloforge.units import GeV, MeV, TeV, keV
 
+AXES = ("layer", "alpha", "r")  # of cells in flat order, the slowest first
 _ENERGIES = {"eV": 1e-3 * keV, "keV": keV, "MeV": MeV, "GeV": GeV, "TeV": TeV}
 _LENGTHS = {"um": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1000.0}
 _TIMES = {"ps": 1e-3, "ns": 1.0, "us": 1e3}
@@ -65,25 +66,52 @@ class ReadOptions:
         binning: its mesh; of points, the mesh to voxelise on.
         particle: PDG number of the incident particle.
         sampling_fraction: factor that takes a rescaled file back to deposited energy.
+        axes: of cells on disk, the slowest first, such as ``("r", "alpha", "layer")``; none for the layout's own.
         columns: of a table: what is meant (``x``, ``energy`` ...) -> name of the column.
         collections: of an event file: the hit collections to read, names or patterns such as ``ECalBarrelSi*``.
         points: of an event file: every deposit (``steps``) or one point a cell (``hits``).
         incident: kinetic energy of the incident particles, MeV, for files that do not say it.
+
+    Raises:
+        BadValue: a sampling fraction that is not between 0 and 1.
     """
 
     units: Units | None = None
     binning: Binning | None = None
     particle: int | None = None
     sampling_fraction: float | None = None
+    axes: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
     collections: tuple[str, ...] = ()
     points: Literal["steps", "hits"] | None = None
     incident: float | None = None
 
+    def __post_init__(self) -> None:
+        if self.sampling_fraction is not None and not 0 < self.sampling_fraction < 1:
+            raise BadValue("sampling fraction", self.sampling_fraction, "give a number between 0 and 1, such as 0.033")
+
     @property
     def given(self) -> frozenset[str]:
         """Names of those that were given."""
         return frozenset(f.name for f in fields(self) if getattr(self, f.name))
+
+
+NO_OPTIONS = ReadOptions()
+
+
+def parse_axes(text: str) -> tuple[str, ...]:
+    """Order of cells as ``--axes`` takes it, the slowest first: ``r,alpha,layer``.
+
+    Args:
+        text: layer, alpha and r in any order.
+
+    Raises:
+        BadValue: other names, or not all three.
+    """
+    axes = tuple(word.strip() for word in text.split(","))
+    if sorted(axes) != sorted(AXES):
+        raise BadValue("axes", text, "give layer, alpha and r, the slowest first, such as r,alpha,layer")
+    return axes
 
 
 @dataclass(frozen=True)
