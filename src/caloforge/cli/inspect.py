@@ -96,7 +96,7 @@ def _facts(file: MeshFile) -> dict[str, Any]:
     }
 
 
-def _particles(file: ShowerFile, kinds: set[int]) -> dict[str, Any]:
+def _particles(file: MeshFile, kinds: set[int]) -> dict[str, Any]:
     """Names of the particles that made the showers one by one, or how many of each kind made them together."""
     events = file.events()
     if events is None:
