@@ -97,7 +97,7 @@ def _layers_into(fine: Binning, coarse: Binning) -> list[int]:
     for layer, (front, back), position in zip(fine.layers, fine.z_edges, positions, strict=True):
         if position < 0 or front < ends[position, 0] or back > ends[position, 1]:
             raise _no_union(fine, coarse, f"layer {layer.id} lies in no layer of it as a whole")
-    return list(positions)
+    return positions.tolist()
 
 
 def _no_union(fine: Binning, coarse: Binning, problem: str) -> BadValue:
