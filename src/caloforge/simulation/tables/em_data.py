@@ -25,8 +25,6 @@ from caloforge.simulation.tables.em_tables import SOURCES, packed_tables, write_
 
 WRITER = b"2"  # raise it when the same tables are written differently
 MARKER = "caloforge-tables.txt"
-# all that decides the hadronic tables
-HADRON_FILES = ("hadron_elements.csv", "hadron_tables.py", "neutron_values.py", "neutron_values.csv")
 LEVEL_FILES = (nuclear_levels.FILE, "nuclear_levels.py")
 ELECTROMAGNETIC = ("brem_SB", "epics2017", "ion_stopping_data")  # folders of G4EMLOW that options 0, 1 and 3 read
 DATASETS = {
@@ -97,7 +95,9 @@ def find_data(cache: Path | None = None, hadrons: bool = False) -> DataSource:
     environment["GEANT4_DATA_DIR"] = os.environ.get("GEANT4_DATA_DIR") or str(Path(environment["G4LEDATA"]).parent)
     kind: Literal["official", "built-in"] = "official" if "G4LEDATA" in official else "built-in"
     description = _describe(kind, [path.name for path in official.values()])
-    description += _built_in("approximate hadronic tables", hadron_tables.SOURCES, HADRON_FILES) if missing else ""
+    description += (
+        _built_in("approximate hadronic tables", hadron_tables.SOURCES, hadron_tables.FILES) if missing else ""
+    )
     description += _built_in("levels of nuclei", nuclear_levels.SOURCES, LEVEL_FILES) if no_levels else ""
     return DataSource(kind, description, environment, ("built-in" if missing else "official") if hadrons else "none")
 
@@ -125,7 +125,7 @@ def write_hadron_tables(cache: Path | None = None) -> Path:
     Raises:
         UnwritablePath: the cache cannot be written.
     """
-    folder = (cache or _default_cache()) / f"geant4-hadron-{_digest(HADRON_FILES)[:16]}"
+    folder = (cache or _default_cache()) / f"geant4-hadron-{_digest(hadron_tables.FILES)[:16]}"
     return _cached(folder, lambda new: hadron_tables.write_hadron_folder(new / "G4PARTICLEXS"))
 
 

@@ -7,10 +7,20 @@ last value of a neutron table is that of the model (V. M. Grichine, Nucl. Instru
           \sigma_{tot} = S \ln\Bigl(1 + \frac{\sigma_A}{S}\Bigr), \quad \sigma_A = Z\sigma_{np} + N\sigma_{nn}
 
 with :math:`S` from the inelastic cross section above 2 GeV (Letaw, Silberberg and Tsao, Astrophys. J. Suppl. 51 (1983)
-271). Cross sections are in barn, energies in MeV, until they are written in mm^2. Fast neutrons: `neutron_values`.
+271). Cross sections are in barn, energies in MeV, until they are written in mm^2. Below 14 MeV:
+`neutron_resonances` for the elements that it has, else the smooth `neutron_values`.
 """
 
-__all__ = ["SOURCES", "Element", "elements", "photonuclear", "neutron", "write_hadron_folder"]
+__all__ = [
+    "FILES",
+    "SOURCES",
+    "Element",
+    "elements",
+    "average_capture",
+    "photonuclear",
+    "neutron",
+    "write_hadron_folder",
+]
 
 import csv
 from dataclasses import dataclass
@@ -23,18 +33,24 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 from scipy.optimize import brentq
 
-from caloforge.simulation.tables import neutron_values
+from caloforge.simulation.tables import neutron_resonances, neutron_values
+from caloforge.simulation.tables.neutron_resonances import END, FULL_GRID, GRID, Resonances, resonances
 
-SOURCES = f"{neutron_values.SOURCES}; photonuclear: giant dipole (TRK sum), quasi-deuteron; joined to Glauber-Gribov"
+OTHERS = "photonuclear: giant dipole (TRK sum), quasi-deuteron; joined to Glauber-Gribov"
+SOURCES = f"{neutron_resonances.SOURCES}; {neutron_values.SOURCES}; {OTHERS}"
+FILES = (  # all that decides these tables
+    *("hadron_elements.csv", "hadron_tables.py", "neutron_values.py", "neutron_values.csv"),
+    *(neutron_resonances.FILE, "neutron_resonances.py"),
+)
 BARN = 1e-22  # in mm^2 (Geant4's unit is mm)
 MILLIBARN = 1e-3
 THERMAL = 2.53e-8  # MeV, 2200 m/s
-END = 20.0  # MeV, end of the neutron tables
-NEUTRON_GRID = np.geomspace(1e-10, END, 340)
+NEUTRON_GRID = FULL_GRID[::16]
 PHOTON_GRID = np.linspace(1.0, 130.0, 259)  # Geant4 reads these as equidistant, the others as logarithmic
 NP, NN = 0.422, 0.155  # barn: nucleon-nucleon at 20 MeV, as Geant4's Glauber-Gribov model takes them
 NUCLEON_ABOVE_GEV = 0.042  # barn: mean nucleon-nucleon cross section at 2 GeV
 RESONANCES = ((1e-3, 0.1), (0.1, 1.0))  # MeV, where scattering goes from thermal to averages: A above 24, below
+FREE_BELOW = 1e-7  # MeV: to here scattering is that of the free atom at rest, also where the evaluated one goes on
 BEFORE_END = 14.0  # MeV: from here a straight line to the model at the end
 Values = Float[Array, " n"]
 
@@ -60,6 +76,16 @@ class Element:
     not_captured: float
     capture: float
     separation: float
+
+    @property
+    def free(self) -> float:
+        """Scattering of slow neutrons by the free atom, barn."""
+        return self.scattering * (self.a / (self.a + 1)) ** 2
+
+    @property
+    def captured(self) -> float:
+        """Capture of thermal neutrons, barn."""
+        return max(self.absorption - self.not_captured, 1e-6)
 
     @cached_property
     def area(self) -> float:
@@ -93,7 +119,32 @@ def neutron(element: Element, energy: Values) -> dict[str, Values]:
         element: the target.
         energy: kinetic energies in the laboratory, MeV.
     """
-    return {"el": _elastic(element, energy), "inel": _nonelastic(element, energy), "cap": _capture(element, energy)}
+    evaluated = resonances().get(element.z)
+    if evaluated is not None:
+        return _evaluated(element, evaluated, energy)
+    elastic, nonelastic = _elastic(element, energy), _nonelastic(element, energy)
+    return {"el": elastic, "inel": nonelastic, "cap": average_capture(element, energy)}
+
+
+def _evaluated(element: Element, evaluated: Resonances, energy: Values) -> dict[str, Values]:
+    """The evaluated total and its capture; the models say which share of the total is non-elastic."""
+    fast = neutron_values.fast_neutrons()[element.z]
+    share = np.interp(np.log(GRID), np.log(fast.energy), fast.nonelastic / fast.total)
+    speed, inside = np.sqrt(THERMAL / energy), GRID < BEFORE_END
+    nodes = np.concatenate([[FREE_BELOW], GRID[inside], [END]])
+    slow = element.not_captured * np.sqrt(THERMAL / GRID) * (GRID < 1)
+    nonelastic, ends = share * evaluated.total, element.at_end()
+    elastic = evaluated.total - nonelastic - slow - evaluated.capture
+
+    def joined(first: float, sigma: Float[Array, " grid"], last: float) -> Values:
+        return np.interp(energy, nodes, np.concatenate([[first], sigma[inside], [last]]))
+
+    capture = np.interp(energy, GRID, evaluated.capture)
+    return {
+        "el": joined(element.free, elastic, ends[1]),
+        "inel": joined(0.0, nonelastic, ends[0]) + element.not_captured * speed * (energy < 1),
+        "cap": np.where(energy < GRID[0], element.captured * speed, capture),
+    }
 
 
 def _log_interp(energy: Values, points: list[tuple[float, float]]) -> Values:
@@ -103,7 +154,7 @@ def _log_interp(energy: Values, points: list[tuple[float, float]]) -> Values:
 
 def _elastic(element: Element, energy: Values) -> Values:
     """Free-atom thermal value up to the resonances, the averages above them, Geant4's model at 20 MeV."""
-    free = element.scattering * (element.a / (element.a + 1)) ** 2
+    free = element.free
     fast = neutron_values.fast_neutrons()[element.z]
     low, high = RESONANCES[element.a < 24] if element.z > 1 else (0.0, 0.0)
     model = [(e, s) for e, s in zip(fast.energy, fast.total - fast.nonelastic, strict=True) if high < e < BEFORE_END]
@@ -120,10 +171,14 @@ def _nonelastic(element: Element, energy: Values) -> Values:
     return np.interp(np.log(energy), np.log(x), y) + slow
 
 
-def _capture(element: Element, energy: Values) -> Values:
-    """1/v up to 1 eV, a straight line (log-log) through the average at 30 keV, E^-0.8 above: no resonances."""
-    thermal = max(element.absorption - element.not_captured, 1e-6)
-    line = [(1e-10, thermal * np.sqrt(THERMAL / 1e-10)), (1e-6, thermal * np.sqrt(THERMAL / 1e-6))]
+def average_capture(element: Element, energy: Values) -> Values:
+    """1/v up to 1 eV, a straight line (log-log) through the average at 30 keV, E^-0.8 above: no resonances.
+
+    Args:
+        element: the target.
+        energy: kinetic energies in the laboratory, MeV.
+    """
+    line = [(e, element.captured * np.sqrt(THERMAL / e)) for e in (1e-10, 1e-6)]
     return _log_interp(energy, [*line, (0.03, element.capture), (END, element.capture * (END / 0.03) ** -0.8)])
 
 
@@ -175,8 +230,9 @@ def write_hadron_folder(folder: Path) -> None:
     for name in ("neutron", "gamma"):
         (folder / name).mkdir(parents=True)
     for element in elements():
-        for process, sigma in neutron(element, NEUTRON_GRID).items():
-            _write(folder / "neutron" / f"{process}{element.z}", NEUTRON_GRID, sigma)
+        grid = FULL_GRID if element.z in resonances() else NEUTRON_GRID
+        for process, sigma in neutron(element, grid).items():
+            _write(folder / "neutron" / f"{process}{element.z}", grid, sigma)
         _write(folder / "gamma" / f"inel{element.z}", PHOTON_GRID, photonuclear(element, PHOTON_GRID))
 
 

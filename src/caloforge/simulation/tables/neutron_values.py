@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-SOURCES = "neutrons below 20 MeV: optical model (Koning and Delaroche) with Hauser-Feshbach, Sears, Bao et al."
+SOURCES = "shares and other neutrons: optical model (Koning and Delaroche), Hauser-Feshbach, Sears, Bao et al."
 
 
 @dataclass(frozen=True, eq=False)
