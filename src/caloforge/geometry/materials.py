@@ -11,7 +11,7 @@ With mass fractions :math:`w_j` of elements of charge Z and mass A (g/mol),
 Particle Physics 2024, "Passage of particles through matter". The interaction length is Geant4's estimate.)
 """
 
-__all__ = ["Bulk", "Material", "bulk", "find_material", "nist_names", "symbols"]
+__all__ = ["Bulk", "Material", "atomic_number_and_mass", "bulk", "find_material", "nist_names", "symbols"]
 
 import json
 import math
@@ -141,6 +141,16 @@ def nist_names() -> list[str]:
 def symbols() -> list[str]:
     """Symbols of the elements that materials consist of, hydrogen to californium."""
     return list(_tables()["elements"])
+
+
+def atomic_number_and_mass(symbol: str) -> tuple[int, float]:
+    """Z and A (g/mol) of an element, as Geant4's NIST elements have them.
+
+    Args:
+        symbol: of an element, hydrogen to californium.
+    """
+    z, mass = _tables()["elements"][symbol]
+    return int(z), float(mass)
 
 
 def find_material(name: str, own: tuple[Material, ...] = ()) -> Material:

@@ -7,7 +7,7 @@ Depth is measured from the face inwards, along the normal where the beam enters.
 (PDG, Review of Particle Physics 2024, section "Passage of particles through matter", equations for mixtures).
 """
 
-__all__ = ["Slab", "Detector"]
+__all__ = ["SCATTERING_ENERGY", "Detector", "Slab"]
 
 import math
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from caloforge.errors import BadValue
 from caloforge.geometry.materials import Bulk, Material, bulk, find_material, nist_names
 from caloforge.units import MeV
 
-_SCATTERING_ENERGY = 21.2052 * MeV  # m_e c^2 sqrt(4 pi / alpha)
+SCATTERING_ENERGY = 21.2052 * MeV  # m_e c^2 sqrt(4 pi / alpha)
 
 
 @dataclass(frozen=True)
@@ -114,12 +114,12 @@ class Detector:
     @property
     def moliere_radius(self) -> float:
         """Mean Molière radius of the stack, mm."""
-        return _SCATTERING_ENERGY / self._mean(lambda bulk: bulk.critical_energy / bulk.radiation_length)
+        return SCATTERING_ENERGY / self._mean(lambda bulk: bulk.critical_energy / bulk.radiation_length)
 
     @property
     def critical_energy(self) -> float:
         """Mean critical energy, MeV: :math:`E_s X_0 / R_M`."""
-        return _SCATTERING_ENERGY * self.radiation_length / self.moliere_radius
+        return SCATTERING_ENERGY * self.radiation_length / self.moliere_radius
 
     @property
     def interaction_length(self) -> float:

@@ -1,0 +1,88 @@
+"""GDML read as XML and nothing else: no entity, no other file and no network is asked for; then written out anew.
+
+What Geant4 is given is the text that this module wrote: without DTD, comments and schema location. Geant4 itself would
+end its process where the file is at fault, or go on without what is missing, so that is looked for here.
+"""
+
+__all__ = ["GdmlText", "read_gdml_text"]
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+from xml.parsers import expat
+
+from caloforge.errors import BadFile
+
+_PARTS = ("solids", "structure", "setup")  # without which there is no world
+_ONE_FILE = "write the geometry into one file, as G4GDMLParser::Write does"
+
+
+@dataclass(frozen=True)
+class GdmlText:
+    """A GDML file that was read.
+
+    Args:
+        path: of the file.
+        text: clean XML.
+        digest: SHA-256 of the file's bytes.
+    """
+
+    path: Path
+    text: str
+    digest: str
+
+
+def read_gdml_text(path: Path) -> GdmlText:
+    """Read a GDML file.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        BadFile: missing, not XML, not GDML, entities, modules in other files, a material without density.
+    """
+    if not path.is_file():
+        raise BadFile(path, "no such file", "give a GDML file")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadFile(path, f"cannot be read ({error.strerror})", "give a GDML file") from error
+    root = _parsed(path, content)
+    _check_form(path, root)
+    for key in [key for key in root.attrib if "schemaLocation" in key or "SchemaLocation" in key]:
+        del root.attrib[key]
+    text = ElementTree.tostring(root, encoding="unicode")
+    return GdmlText(path, text, hashlib.sha256(content).hexdigest())
+
+
+def _parsed(path: Path, content: bytes) -> Element:
+    """The tree of the file; entities are refused before any is expanded."""
+
+    def refuse(name: str, *_: object) -> None:
+        raise BadFile(path, f"it declares the entity {name!r}, which is not read", _ONE_FILE)
+
+    scout = expat.ParserCreate()
+    scout.EntityDeclHandler = refuse
+    try:
+        scout.Parse(content, True)
+        return ElementTree.fromstring(content)
+    except (expat.ExpatError, ElementTree.ParseError, ValueError, LookupError) as error:
+        raise BadFile(path, f"not XML ({error})", "give a GDML file that is complete") from error
+
+
+def _check_form(path: Path, root: Element) -> None:
+    if root.tag != "gdml":
+        raise BadFile(path, f"not GDML: its root is <{root.tag}>", "give a file that begins with <gdml>")
+    lacking = [part for part in _PARTS if root.find(part) is None]
+    if lacking:
+        raise BadFile(path, f"it lacks <{lacking[0]}>", "give a GDML file with solids, structure and setup")
+    module = next(root.iter("file"), None)
+    if module is not None:
+        raise BadFile(path, f"it takes volumes from {module.get('name')!r}, which is not read", _ONE_FILE)
+    for material in root.iter("material"):
+        if material.find("D") is None and material.find("Dref") is None:
+            problem = f"material {material.get('name')!r} has no density, and Geant4 would take it for a vacuum"
+            raise BadFile(path, problem, "give it <D value= unit=>")
+
