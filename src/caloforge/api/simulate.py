@@ -3,23 +3,24 @@
 __all__ = ["request_of", "simulate"]
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TypedDict, Unpack, overload
 
 from caloforge.api.calls import warn_in_python
+from caloforge.api.calorimeter import find_calorimeter
 from caloforge.api.dataset import Dataset, open_dataset
 from caloforge.api.engines import APPROXIMATE, check_engine, run_engine, share_of_energy
 from caloforge.api.incident import angles_of, pdg_of, spectrum_of
 from caloforge.api.progress import bar
 from caloforge.data.showers import Showers
-from caloforge.errors import UnknownName
+from caloforge.errors import BadValue, UnknownName
 from caloforge.geometry.binning import Binning
-from caloforge.geometry.detector import detector as find_detector
+from caloforge.geometry.face import Face
+from caloforge.geometry.gdml import Calorimeter
 from caloforge.geometry.readouts import default_readout
 from caloforge.geometry.readouts import readout as find_readout
-from caloforge.geometry.stack import Detector
 from caloforge.simulation.beam import Beam, Mixture, parse_beam_particles
 from caloforge.simulation.physics_lists import Physics, default_physics
 from caloforge.simulation.primaries import Mesh
@@ -38,6 +39,9 @@ class Options(TypedDict, total=False):
     theta: Quantity
     phi: Quantity
     binning: str | Binning | None
+    sensitive: str | Sequence[str] | None
+    face: str | Face | None
+    cells: str
     frame: str
     physics: str | None
     cut: Quantity | None
@@ -57,18 +61,28 @@ class Options(TypedDict, total=False):
 
 @overload
 def simulate(
-    detector: str | Detector = ..., *, energy: Quantity, n: int = ..., output: None = ..., **options: Unpack[Options]
+    detector: str | Path | Calorimeter = ...,
+    *,
+    energy: Quantity,
+    n: int = ...,
+    output: None = ...,
+    **options: Unpack[Options],
 ) -> Showers: ...
 
 
 @overload
 def simulate(
-    detector: str | Detector = ..., *, energy: Quantity, n: int = ..., output: str | Path, **options: Unpack[Options]
+    detector: str | Path | Calorimeter = ...,
+    *,
+    energy: Quantity,
+    n: int = ...,
+    output: str | Path,
+    **options: Unpack[Options],
 ) -> Dataset: ...
 
 
 def simulate(
-    detector: str | Detector = "par04-siw",
+    detector: str | Path | Calorimeter = "par04-siw",
     *,
     energy: Quantity,
     n: int = 1000,
@@ -76,6 +90,9 @@ def simulate(
     theta: Quantity = "0deg",
     phi: Quantity = "0deg",
     binning: str | Binning | None = None,
+    sensitive: str | Sequence[str] | None = None,
+    face: str | Face | None = None,
+    cells: str = "mesh",
     frame: str = "axis",
     physics: str | None = None,
     cut: Quantity | None = None,
@@ -96,13 +113,17 @@ def simulate(
     """Simulate showers with Geant4, in processes of their own.
 
     Args:
-        detector: name of a calorimeter, a YAML file, or a `Detector`.
+        detector: name of a calorimeter, a YAML or GDML file, a `Detector` or a `GdmlDetector`.
         energy: ``"50GeV"``, ``"1GeV:100GeV:log"``, ``"1GeV:100GeV:uniform"``, or a number in MeV.
         n: number of showers.
         particle: name, PDG number, or a mixture, ``"e-:0.99,mu-:0.01"``.
         theta: angle to the normal, ``"30deg"``, ``"0deg:30deg:solid-angle"``, or a number in rad.
         phi: azimuth about the normal, likewise.
         binning: name of the mesh, XML file or `Binning`; the detector's own when not given.
+        sensitive: of a GDML file: names of the volumes that are read, ``*`` and ``?`` allowed, text with commas or a
+            list; those tagged ``SensDet`` when not given.
+        face: of a GDML file: where the beam enters and its direction, ``"0,0,-10cm:z"``, or a `Face`.
+        cells: ``"mesh"`` about the axis, or of a GDML file ``"volumes"``: each placed sensitive volume is a cell.
         frame: whether it follows the ``"axis"`` of the shower or stays with the ``"detector"``.
         physics: name of the physics list; FTFP_BERT for hadrons, else em0, when not given.
         cut: range cut for secondaries, ``"0.7mm"`` or a number in mm.
@@ -135,7 +156,22 @@ def simulate(
         (5, 1080)
     """
     request = request_of(
-        detector, energy, n, particle, theta, phi, binning, frame, physics, cut, max_step, tracking_cut, seed
+        detector,
+        energy,
+        n,
+        particle,
+        theta,
+        phi,
+        binning,
+        sensitive,
+        face,
+        cells,
+        frame,
+        physics,
+        cut,
+        max_step,
+        tracking_cut,
+        seed,
     )
     check_engine(engine, [physics, cut, max_step, tracking_cut], executor is not None)
     if engine == "geant4" and request.facts["hadronic_data_kind"] == "built-in":
@@ -151,13 +187,16 @@ def simulate(
 
 
 def request_of(
-    detector: str | Detector,
+    detector: str | Path | Calorimeter,
     energy: Quantity,
     n: int = 1000,
     particle: str | int = "e-",
     theta: Quantity = "0deg",
     phi: Quantity = "0deg",
     binning: str | Binning | None = None,
+    sensitive: str | Sequence[str] | None = None,
+    face: str | Face | None = None,
+    cells: str = "mesh",
     frame: str = "axis",
     physics: str | None = None,
     cut: Quantity | None = None,
@@ -168,13 +207,17 @@ def request_of(
     """What `simulate` is asked for, checked before anything is simulated; errors as there.
 
     Args:
-        detector: name of a calorimeter, a YAML file, or a `Detector`.
+        detector: name of a calorimeter, a YAML or GDML file, a `Detector` or a `GdmlDetector`.
         energy: text with a unit, or a number in MeV.
         n: number of showers.
         particle: name, PDG number, or a mixture.
         theta: angle to the normal, text with a unit or a number in rad.
         phi: azimuth about the normal, likewise.
         binning: name of the mesh, XML file or `Binning`; the detector's own when not given.
+        sensitive: of a GDML file: names of the volumes that are read, ``*`` and ``?`` allowed, text with commas or a
+            list; those tagged ``SensDet`` when not given.
+        face: of a GDML file: where the beam enters and its direction, ``"0,0,-10cm:z"``, or a `Face`.
+        cells: ``"mesh"`` about the axis, or of a GDML file ``"volumes"``: each placed sensitive volume is a cell.
         frame: whether it follows the ``"axis"`` of the shower or stays with the ``"detector"``.
         physics: name of the physics list; FTFP_BERT for hadrons, else em0, when not given.
         cut: range cut for secondaries, text with a unit or a number in mm.
@@ -185,20 +228,24 @@ def request_of(
     Raises:
         BadValue: a value that is not of these forms, or that detector and physics list do not cover.
         UnknownName: no such detector, mesh, frame, particle or physics list.
+        BadFile, Geant4Missing: a GDML file at fault, or without Geant4.
     """
     if frame not in MESHES:
         raise UnknownName("frame", frame, MESHES)
     beam = Beam(_particles(particle), spectrum_of(energy), angles_of("theta", theta), angles_of("phi", phi))
-    stack = find_detector(detector) if isinstance(detector, str) else detector
+    stack = find_calorimeter(detector, sensitive, face, cells)
+    if cells == "volumes" and binning is not None:
+        raise BadValue("cells", cells, "a mesh by --binning has no volumes for cells: give the one or the other")
     own = default_readout(stack) if binning is None else binning
     mesh = find_readout(own) if isinstance(own, str) else own
+    along_axis = frame == "axis" and cells == "mesh"  # volumes stay where they are
     setting = Physics(
         physics or default_physics(*beam.particles),
         None if cut is None else _in_mm(cut),
         None if max_step is None else _in_mm(max_step),
         None if tracking_cut is None else _in_mev(tracking_cut),
     )
-    return Request(stack, beam, mesh, n, seed, mesh="axis" if frame == "axis" else "detector", physics=setting)
+    return Request(stack, beam, mesh, n, seed, mesh="axis" if along_axis else "detector", physics=setting)
 
 
 def _particles(particle: str | int) -> int | Mixture:

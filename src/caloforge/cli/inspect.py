@@ -9,8 +9,10 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from caloforge.api.calorimeter import names_gdml
 from caloforge.cli.inspect_detector import inspect_detector, is_detector
 from caloforge.cli.inspect_events import inspect_events, multiplicity_facts, multiplicity_rows
+from caloforge.cli.inspect_gdml import inspect_gdml
 from caloforge.cli.inspect_observables import inspect_observables
 from caloforge.cli.options import OverwriteOption
 from caloforge.data.formats.hepmc import is_hepmc
@@ -24,7 +26,8 @@ from caloforge.validation.conditions import repeated
 
 def inspect(
     file: Annotated[
-        Path | None, typer.Argument(help="HDF5 file of showers, HepMC events, detector.yaml, or a detector's name")
+        Path | None,
+        typer.Argument(help="HDF5 file of showers, HepMC events, detector.yaml, detector.gdml, or a detector's name"),
     ] = None,
     binning: Annotated[
         str | None,
@@ -36,6 +39,14 @@ def inspect(
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="PNG of the detector; default NAME.png")] = None,
     units: Annotated[str | None, typer.Option(help="of HepMC events that do not say them, as GEV,MM")] = None,
+    gdml: Annotated[Path | None, typer.Option(help="also write the detector as GDML")] = None,
+    sensitive: Annotated[
+        str | None, typer.Option(help="of a GDML file: volumes that are read; default: those tagged SensDet")
+    ] = None,
+    face: Annotated[
+        str | None,
+        typer.Option(help="of a GDML file: where the beam enters, POINT:DIRECTION; default: along z into the world"),
+    ] = None,
     observables: Annotated[
         bool, typer.Option("--observables", help="list every observable, plug-ins included")
     ] = False,
@@ -51,8 +62,11 @@ def inspect(
     if is_hepmc(file):
         inspect_events(file, units, json_only)
         return
+    if names_gdml(file):
+        inspect_gdml(file, sensitive, face, binning, output, overwrite, json_only)
+        return
     if is_detector(file):
-        inspect_detector(str(file), binning, output, overwrite, json_only)
+        inspect_detector(str(file), binning, output, gdml, overwrite, json_only)
         return
     with open_showers(file, binning) as showers:
         facts = _facts(showers)

@@ -1,18 +1,19 @@
 """The part of `caloforge inspect` for detectors: a table of what it is made of, and a drawing."""
 
-__all__ = ["inspect_detector", "is_detector"]
+__all__ = ["inspect_detector", "is_detector", "table", "write_png"]
 
 import json
 from pathlib import Path
 from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from caloforge.errors import similar_names
 from caloforge.files import replace_when_complete, require_new
-from caloforge.geometry.binning import Binning
-from caloforge.geometry.detector import DETECTORS, Detector, detector
+from caloforge.geometry.detector import DETECTORS, detector
 from caloforge.geometry.drawing import draw, properties
+from caloforge.geometry.gdml_writer import detector_to_gdml
 from caloforge.geometry.readouts import readout
 from caloforge.simulation.readout_fit import check_readout
 
@@ -33,27 +34,38 @@ def is_detector(file: Path) -> bool:
     return not file.exists() and not file.suffix and bool(similar_names(str(file), DETECTORS))
 
 
-def inspect_detector(name: str, mesh: str | None, output: Path | None, overwrite: bool, json_only: bool) -> None:
-    """Print the table and write the drawing.
+def inspect_detector(
+    name: str, mesh: str | None, output: Path | None, gdml: Path | None, overwrite: bool, json_only: bool
+) -> None:
+    """Print the table and write the drawing, and the GDML file if one is asked for.
 
     Raises:
         BadFile: a YAML file that does not describe a detector.
         BadValue: a mesh that does not fit it.
         UnknownName: no such detector or readout.
-        UnwritablePath: the drawing cannot be written.
+        UnwritablePath: a file cannot be written.
     """
     stack = detector(name)
     binning = readout(mesh) if mesh else None
     if binning is not None:
         check_readout(stack, binning)
     path = require_new(output or Path(f"{stack.name}.png"), overwrite, [name])
-    _write_png(path, stack, binning)
+    if gdml is not None:
+        text = detector_to_gdml(stack)
+        replace_when_complete(require_new(gdml, overwrite, [name]), lambda beside: beside.write_text(text, "utf-8"))
+    write_png(path, draw(stack, binning))
     facts = properties(stack) | {"readout": binning.name if binning else None, "drawing": str(path)}
+    facts |= {} if gdml is None else {"gdml": str(gdml)}
     print(json.dumps(facts) if json_only else _table(facts))
 
 
-def _write_png(path: Path, stack: Detector, binning: Binning | None) -> None:
-    figure = draw(stack, binning)
+def write_png(path: Path, figure: Figure) -> None:
+    """A drawing as PNG, whole or not at all.
+
+    Args:
+        path: of the file.
+        figure: the drawing.
+    """
     FigureCanvasAgg(figure)
     replace_when_complete(path, lambda beside: figure.savefig(beside, format="png", dpi=130))
 
@@ -71,16 +83,25 @@ def _table(facts: dict[str, Any]) -> str:
         ("sensitive part", f"{facts['sampling_fraction_by_thickness']:.1%} of the thickness"),
         ("", f"{facts['ionisation_fraction']:.2%} of the ionisation of relativistic electrons"),
         ("drawing", facts["drawing"]),
+        *([("GDML", facts["gdml"])] if "gdml" in facts else []),
     ]
     head = [f"{name:>20}  {value}" for name, value in lines]
     return "\n".join([*head, "", *_rows(facts["materials"])])
 
 
 def _rows(materials: list[dict[str, Any]]) -> list[str]:
-    rows = [list(_COLUMNS.values())]
-    for facts in materials:
-        shown = facts | {"material": f"{facts['material']}{' *' if facts['sensitive'] else ''}"}
-        rows.append([str(v) if isinstance(v := shown[key], str | int) else f"{v:.4g}" for key in _COLUMNS])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    text = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return [*text, "* sensitive"]
+    shown = [facts | {"material": f"{facts['material']}{' *' if facts['sensitive'] else ''}"} for facts in materials]
+    return [*table(shown, _COLUMNS), "* sensitive"]
+
+
+def table(rows: list[dict[str, Any]], columns: dict[str, str]) -> list[str]:
+    """Lines of a table, numbers to four digits.
+
+    Args:
+        rows: what to show.
+        columns: keys of the rows, and their headings.
+    """
+    cells = [list(columns.values())]
+    cells += [[str(v) if isinstance(v := row[key], str | int) else f"{v:.4g}" for key in columns] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]

@@ -29,7 +29,17 @@ LISTS = ", ".join(PHYSICS_LISTS)
 def simulate(
     output: Annotated[Path, typer.Option("-o", "--output", help="HDF5 file to make")],
     energy: Annotated[str, typer.Option(help="50GeV, 1GeV:100GeV:log or 1GeV:100GeV:uniform")],
-    detector: Annotated[str, typer.Option(help="name of the calorimeter, or a YAML file")] = "par04-siw",
+    detector: Annotated[str, typer.Option(help="name of the calorimeter, or a YAML or GDML file")] = "par04-siw",
+    sensitive: Annotated[
+        str | None,
+        typer.Option(help="of a GDML file: volumes to read, as ECAL,strip*; default: those tagged SensDet"),
+    ] = None,
+    face: Annotated[
+        str | None, typer.Option(help="of a GDML file: where the beam enters, POINT:DIRECTION, as 0,0,-10cm:z")
+    ] = None,
+    cells: Annotated[
+        str, typer.Option(help="`mesh` about the axis, or of a GDML file `volumes`: each sensitive volume a cell")
+    ] = "mesh",
     binning: Annotated[
         str | None,
         typer.Option(
@@ -69,7 +79,9 @@ def simulate(
     check_engine(engine, [physics, cut, max_step, tracking_cut], bool(dask or shard))
     part = parse_task(shard) if shard else None
     beam = (energy, n, particle, theta, phi)
-    request = request_of(detector, *beam, binning, frame, physics, cut, max_step, tracking_cut, seed)
+    request = request_of(
+        detector, *beam, binning, sensitive, face, cells, frame, physics, cut, max_step, tracking_cut, seed
+    )
     if engine == "geant4":
         _announce(request, chosen=physics is None)
     command = " ".join(["caloforge", *sys.argv[1:]])

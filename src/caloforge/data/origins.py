@@ -64,7 +64,12 @@ def _detectors(first: HasOrigin, second: HasOrigin) -> tuple[str, ...]:
         return (f"detector differs ({names[1]} against {names[0]})",)
     if _differ(first.provenance, second.provenance, "detector_yaml", ""):
         return (f"slabs of detector {names[0]} differ",)
-    return ()
+    if _differ(first.provenance, second.provenance, "detector_gdml", ""):
+        return (f"GDML files of detector {names[0]} differ",)
+    read = {"sensitive_volumes": "sensitive volumes", "face": "face of the detector"}
+    return tuple(
+        text for field, name in read.items() for text in _differ(first.provenance, second.provenance, field, name)
+    )
 
 
 def _settings(first: Provenance, second: Provenance) -> tuple[str, ...]:

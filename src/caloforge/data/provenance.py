@@ -77,6 +77,9 @@ class Provenance(_Facts):
         detector: name of the calorimeter.
         detector_origin: a preset or the user's own.
         detector_yaml: the stack, slab by slab.
+        detector_gdml: digest of the GDML file.
+        sensitive_volumes: names of the volumes in it that were read, or the tag that marks them.
+        face: point and direction where the beam entered, in the coordinates of that file, mm.
         readout: name of the mesh.
         mesh: frame of the mesh: it follows the shower's ``axis`` or stays with the ``detector``.
         particle: incident particles, by name.
@@ -119,6 +122,9 @@ class Provenance(_Facts):
     detector: str | None = None
     detector_origin: str | None = None
     detector_yaml: str | None = None
+    detector_gdml: str | None = None
+    sensitive_volumes: str | None = None
+    face: str | None = None
     readout: str | None = None
     mesh: str | None = None
     particle: str | None = None

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float, UInt64
 from numpy import ndarray as Array
 
+from caloforge.data.cell_table import read_cells
 from caloforge.data.checks import describe_open_error
 from caloforge.data.event_particles import EventParticles, check_events, holds_events, read_events
 from caloforge.data.incident import Incident
@@ -92,7 +93,10 @@ class ShowerFile(MeshFile):
     def _stored_binning(self) -> Binning:
         if "binning_xml" not in self._file.attrs:
             raise NoBinning(self.path)
-        return Binning.from_xml(str(self._file.attrs["binning_xml"]), self.path)
+        try:
+            return read_cells(self._file, Binning.from_xml(str(self._file.attrs["binning_xml"]), self.path))
+        except BadValue as error:
+            raise self.bad(f"its cells cannot be read: {error}") from error
 
     def _stored_provenance(self) -> Provenance:
         try:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, UInt64
 from numpy import ndarray as Array
 
+from caloforge.data.cell_table import write_cells
 from caloforge.data.event_particles import append_events, holds_events
 from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
@@ -90,6 +91,7 @@ class ShowerWriter:
         self._create_datasets()
 
     def _create_datasets(self) -> None:
+        write_cells(self._file, self.binning)
         cells = self.binning.n_voxels
         rows = max(1, _CHUNK_BYTES // (4 * cells))
         packed = {"compression": "gzip", "compression_opts": 6, "shuffle": True}

@@ -30,29 +30,44 @@ class NoRings(CaloforgeError):
         )
 
 
-@dataclass(frozen=True)
 class CellLayer(Layer):
-    """Cells at about one depth; to tools that know rings only it is one ring of as many sectors.
+    """Cells at about one depth, without rings and sectors.
 
     Args:
+        number: its id, from 0 on.
         cells: how many.
-        mesh: name of the readout.
+        z_edges: depths between which they lie, mm.
+        mesh: name of the readout, for errors.
     """
 
-    cells: int = 1
-    mesh: str = "cells"
-
-    def __getattribute__(self, name: str) -> object:
-        if name in ("n_r", "n_alpha", "r_edges"):
-            raise NoRings(object.__getattribute__(self, "mesh"))
-        return object.__getattribute__(self, name)
-
-    def __post_init__(self) -> None:
-        """Nothing to check: its numbers are counted."""
+    def __init__(self, number: int, cells: int, z_edges: tuple[float, float], mesh: str) -> None:
+        self.__dict__.update(id=number, cells=cells, z_edges=z_edges, mesh=mesh)
 
     @property
     def n_voxels(self) -> int:
-        return self.cells
+        return int(self.__dict__["cells"])
+
+    @property
+    def r_edges(self) -> Never:
+        raise NoRings(self.__dict__["mesh"])
+
+    @property
+    def n_alpha(self) -> Never:
+        raise NoRings(self.__dict__["mesh"])
+
+    @property
+    def n_r(self) -> Never:
+        raise NoRings(self.__dict__["mesh"])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CellLayer) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.__dict__.values()))
+
+    def __repr__(self) -> str:
+        """Number, cells and depths."""
+        return f"<CellLayer {self.id}: {self.n_voxels} cells, {self.z_edges} mm>"
 
 
 @dataclass(frozen=True)
@@ -120,9 +135,13 @@ class CellMesh(Binning):
 
 
 def cell_mesh(
-    name: str, names: Sequence[str], centres: Float[Array, "V 3"], sizes: Float[Array, " V"], depths: Float[Array, "V 2"]
-) -> tuple[CellMesh, Int[Array, " V"]]:
-    """Cells put into layers by depth; and, for each as given, its place in the flat order.
+    name: str,
+    names: Sequence[str],
+    centres: Float[Array, "V 3"],
+    sizes: Float[Array, " V"],
+    depths: Float[Array, "V 2"],
+) -> CellMesh:
+    """Cells put into layers by depth.
 
     Args:
         name: of the readout.
@@ -148,10 +167,6 @@ def cell_mesh(
     for i in range(number + 1):
         inside = depths[layer == i]
         z = float(inside[:, 0].min()), float(inside[:, 1].max())
-        layers.append(CellLayer(i, (), 0, z, cells=len(inside), mesh=name))
-    place = np.empty(len(names), int)
-    place[flat] = np.arange(len(names))
-    mesh = CellMesh(
-        tuple(layers), name, None, tuple(names[i] for i in flat), centres[flat], sizes[flat], depths[flat]
-    )
-    return mesh, place
+        layers.append(CellLayer(i, len(inside), z, name))
+    columns = tuple(names[i] for i in flat), centres[flat], sizes[flat], depths[flat]
+    return CellMesh(tuple(layers), name, None, *columns)

@@ -1,7 +1,8 @@
 """A detector drawn to scale: the side view along the beam, its materials, and the readout mesh over it."""
 
-__all__ = ["draw", "properties"]
+__all__ = ["add_mesh", "draw", "palette", "properties"]
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from caloforge.geometry.stack import Detector
 _MESH = "black"
 _GAS = 0.01  # g/cm3: less is a gas
 _PALE = (0.93, 0.96, 1.0, 1.0)
+Kind = tuple[str, bool]  # a material, and whether it is sensitive
 _FIRST = 12  # slabs in the view of the first layers
 
 
@@ -89,7 +91,7 @@ def draw(detector: Detector, binning: Binning | None = None) -> Figure:
     for axes, title, depth, half, behind in views:
         _add_slabs(axes, detector, colours)
         if binning is not None and axes is not whole:
-            _add_mesh(axes, binning, half)
+            add_mesh(axes, binning, half)
         margin = 0.08 * depth
         axes.set(xlim=(-behind - 2 * margin, depth + margin), ylim=(-half - margin, half + margin), aspect="equal")
         axes.set(xlabel="depth z (mm)", ylabel="x (mm)", title=title)
@@ -107,10 +109,19 @@ def _extent(detector: Detector) -> float:
     return detector.half_width if detector.inner_radius is None else detector.inner_radius + detector.depth
 
 
-def _colours(detector: Detector) -> dict[tuple[str, bool], Any]:
-    """Absorbers in browns, gases that are not read nearly white, sensitive materials in bright colours."""
+def _colours(detector: Detector) -> dict[Kind, Any]:
     kinds = _kinds(detector)
     gases = [k for k in kinds if not k[1] and find_material(k[0], detector.materials).density < _GAS]
+    return palette(kinds, gases)
+
+
+def palette(kinds: Sequence[Kind], gases: Sequence[Kind]) -> dict[Kind, Any]:
+    """Absorbers in browns, gases that are not read nearly white, sensitive materials in bright colours.
+
+    Args:
+        kinds: materials, each with whether it is sensitive.
+        gases: those of them that are gases and not sensitive.
+    """
     passive, active = [k for k in kinds if not k[1] and k not in gases], [k for k in kinds if k[1]]
     browns = colormaps["copper"](np.linspace(0.35, 0.95, len(passive)))
     bright = colormaps["winter"](np.linspace(0.9, 0.1, len(active)))
@@ -119,7 +130,7 @@ def _colours(detector: Detector) -> dict[tuple[str, bool], Any]:
     )
 
 
-def _add_slabs(axes: Axes, detector: Detector, colours: dict[tuple[str, bool], Any]) -> None:
+def _add_slabs(axes: Axes, detector: Detector, colours: dict[Kind, Any]) -> None:
     """Each slab is painted from its face to the back and the next one over it: thin slabs blend, with no seams."""
     shapes = [_behind(detector, float(face)) for face in detector.faces[:-1]]
     faces = [colours[slab.material, slab.sensitive] for slab in detector.slabs]
@@ -134,8 +145,14 @@ def _behind(detector: Detector, face: float) -> Patch:
     return Wedge((-detector.inner_radius, 0), outer, -90, 90, width=detector.depth - face)
 
 
-def _add_mesh(axes: Axes, binning: Binning, half: float) -> None:
-    """Layer by layer, the edges of the rings and of the layer."""
+def add_mesh(axes: Axes, binning: Binning, half: float) -> None:
+    """Layer by layer, the edges of the rings and of the layer.
+
+    Args:
+        axes: depth against x, mm.
+        binning: the mesh.
+        half: of the height of the view, mm.
+    """
     segments: list[Float[Array, "2 2"]] = []
     for layer in binning.layers:
         if layer.z_edges is None:
@@ -147,9 +164,7 @@ def _add_mesh(axes: Axes, binning: Binning, half: float) -> None:
     axes.add_collection(LineCollection(segments, colors=_MESH, linewidths=0.4))
 
 
-def _add_legend(
-    figure: Figure, detector: Detector, colours: dict[tuple[str, bool], Any], binning: Binning | None
-) -> None:
+def _add_legend(figure: Figure, detector: Detector, colours: dict[Kind, Any], binning: Binning | None) -> None:
     patches = [
         Patch(facecolor=colours[kind], label=f"{kind[0]}{' (sensitive)' if kind[1] else ''}")
         for kind in _kinds(detector)

@@ -46,18 +46,19 @@ class Face:
     @property
     def text(self) -> str:
         """As on the command line, in mm."""
-        point, direction = (",".join(f"{value:.12g}" for value in v) for v in (self.point, self.direction))
+        point, direction = (",".join(f"{value + 0.0:.12g}" for value in v) for v in (self.point, self.direction))
         return f"{point}:{direction}"
 
     @cached_property
     def rotation(self) -> Float[Array, "3 3"]:
         """The frame's x, y and z as rows, in the coordinates of the world."""
-        d = np.array(self.direction) / math.hypot(*self.direction)
-        if d[2] <= -1 + 1e-15:
+        x, y, z = (np.array(self.direction) / math.hypot(*self.direction)).tolist()
+        across = x * x + y * y
+        if z < 0 and across == 0:
             return np.diag([-1.0, 1.0, -1.0])
-        x, y, z = d
+        inverse = 1 / (1 + z) if z > 0 else (1 - z) / across  # the same, without the loss of digits
         return np.array(
-            [[1 - x * x / (1 + z), -x * y / (1 + z), -x], [-x * y / (1 + z), 1 - y * y / (1 + z), -y], [x, y, z]]
+            [[1 - x * x * inverse, -x * y * inverse, -x], [-x * y * inverse, 1 - y * y * inverse, -y], [x, y, z]]
         )
 
     def from_world(self, points: Float[Array, "n 3"]) -> Float[Array, "n 3"]:
@@ -84,15 +85,14 @@ def parse_face(text: str) -> Face:
         text: ``POINT:DIRECTION``.
 
     Raises:
-        BadValue: not of that form.
+        BadValue: not of that form, or as `Face`.
     """
     point, _, direction = text.partition(":")
     try:
-        x, y, z = map(_coordinate, point.split(","))
-        return Face((x, y, z), _direction(direction.strip()))
-    except (BadValue, ValueError) as error:
-        problem = f"{error}; {_FORM}" if isinstance(error, BadValue) else _FORM
-        raise BadValue("face", text, problem) from None
+        (x, y, z), way = map(_coordinate, point.split(",")), _direction(direction.strip())
+    except (BadValue, ValueError):
+        raise BadValue("face", text, _FORM) from None
+    return Face((x, y, z), way)
 
 
 def _coordinate(text: str) -> float:

@@ -1,6 +1,6 @@
 """A calorimeter that a GDML file describes, with what Geant4 saw in it: the line of the beam, materials, cells."""
 
-__all__ = ["GdmlDetector", "Stretch"]
+__all__ = ["Calorimeter", "GdmlDetector", "Stretch"]
 
 import math
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from caloforge.geometry.binning import Binning
 from caloforge.geometry.cell_mesh import CellMesh
 from caloforge.geometry.face import Face
 from caloforge.geometry.materials import Bulk, Material, bulk, find_material, nist_names
-from caloforge.geometry.stack import SCATTERING_ENERGY
+from caloforge.geometry.stack import SCATTERING_ENERGY, Detector
 
 _SAME = 1e-3  # relative difference of densities
 GAS = 0.01  # g/cm3: less is a gas
@@ -159,3 +159,6 @@ class GdmlDetector:
         if self.reach is not None and (high <= self.reach[0] or low >= self.reach[1]):
             reach = f"they lie between {self.reach[0]:g} and {self.reach[1]:g} mm behind the face"
             raise BadValue("readout", binning.name, f"no sensitive volume of {self.name} lies inside it: {reach}")
+
+
+Calorimeter = Detector | GdmlDetector

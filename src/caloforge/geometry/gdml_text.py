@@ -85,4 +85,3 @@ def _check_form(path: Path, root: Element) -> None:
         if material.find("D") is None and material.find("Dref") is None:
             problem = f"material {material.get('name')!r} has no density, and Geant4 would take it for a vacuum"
             raise BadFile(path, problem, "give it <D value= unit=>")
-

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from caloforge.errors import BadFile, UnknownName
+from caloforge.errors import BadFile, BadValue, UnknownName
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.geometry.detector import is_preset
-from caloforge.geometry.stack import Detector
+from caloforge.geometry.gdml import Calorimeter, GdmlDetector
 
 _DEFAULT = {
     "par04-siw": "siw-1080",
@@ -92,13 +92,19 @@ READOUTS: dict[str, Callable[[], Binning]] = {
 }
 
 
-def default_readout(detector: Detector) -> Binning:
+def default_readout(detector: Calorimeter) -> Binning:
     """The mesh of a preset; for a detector of one's own, layers of whole planes and rings of 0.4 Molière radii.
 
     Args:
-        detector: a preset, or one's own.
+        detector: a preset, one's own, or a GDML file, whose planes are those on the line of the beam.
+
+    Raises:
+        BadValue: nothing on the line of the beam of a GDML file is sensitive.
     """
-    if is_preset(detector):
+    if isinstance(detector, GdmlDetector):
+        if detector.cells is not None:
+            return detector.cells
+    elif is_preset(detector):
         return readout(_DEFAULT[detector.name])
     r_edges = tuple(round(0.4 * i * detector.moliere_radius, 3) for i in range(10))
     edges = _layer_edges(detector)
@@ -106,16 +112,22 @@ def default_readout(detector: Detector) -> Binning:
     return Binning(tuple(layers), f"{detector.name}-default")
 
 
-def _layer_edges(detector: Detector) -> list[float]:
-    """Depths between layers: behind sensitive slabs, or every radiation length where there is only one slab."""
-    n = len(detector.sensitive)
+def _layer_edges(detector: Calorimeter) -> list[float]:
+    """Depths between layers: behind sensitive planes, or every radiation length where there is only one plane."""
+    if isinstance(detector, GdmlDetector):
+        start, planes = detector.first, np.array([[s.low, s.high] for s in detector.line if s.sensitive])
+    else:
+        start, planes = 0.0, np.stack([detector.faces[detector.sensitive + i] for i in (0, 1)], axis=1)
+    n = len(planes)
+    if n == 0:
+        remedy = "a line from there meets nothing sensitive: give --binning, --cells volumes, or move it"
+        raise BadValue("face", detector.face.text if isinstance(detector, GdmlDetector) else "", remedy)
     if n == 1:
-        first, last = detector.faces[detector.sensitive[0]], detector.faces[detector.sensitive[0] + 1]
-        slices = min(_MOST_LAYERS, max(1, round((last - first) / detector.radiation_length)))
-        return [round(edge, 6) for edge in np.linspace(first, last, slices + 1).tolist()]
+        slices = min(_MOST_LAYERS, max(1, round((planes[0, 1] - planes[0, 0]) / detector.radiation_length)))
+        return [round(edge, 6) for edge in np.linspace(planes[0, 0], planes[0, 1], slices + 1).tolist()]
     merged = -(-n // _MOST_LAYERS)
-    behind = detector.faces[detector.sensitive + 1]
-    return [0.0, *(round(edge, 6) for edge in [*behind[merged - 1 : -1 : merged], behind[-1]])]
+    behind = planes[:, 1].tolist()
+    return [round(edge, 6) for edge in (start, *behind[merged - 1 : -1 : merged], behind[-1])]
 
 
 def readout(name: str) -> Binning:

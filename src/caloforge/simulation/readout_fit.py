@@ -1,28 +1,33 @@
 """Does a mesh fit a detector? Which mesh layer holds each sensitive slab, and where slabs are thicker than layers."""
 
 __all__ = ["check_readout", "needs_points"]
+import numpy as np
 from jaxtyping import Bool, Int
 from numpy import ndarray as Array
 
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import Detector
+from caloforge.geometry.gdml import Calorimeter, GdmlDetector
 from caloforge.simulation.primaries import Primaries
 from caloforge.units import mm
 
 _TOUCH = 1e-6 * mm  # depths nearer than this are equal
 
 
-def check_readout(detector: Detector, binning: Binning) -> Int[Array, " n"]:
-    """Position of the mesh layer that holds the middle of each sensitive slab, or -1.
+def check_readout(detector: Calorimeter, binning: Binning) -> Int[Array, " n"]:
+    """Position of the mesh layer that holds the middle of each sensitive slab, or -1; nothing for a GDML file.
 
     Args:
-        detector: with n sensitive slabs.
+        detector: with n sensitive slabs, or a GDML file.
         binning: the mesh, with depths.
 
     Raises:
         BadValue: the mesh has no depth, or no sensitive slab lies in it.
     """
+    if isinstance(detector, GdmlDetector):
+        detector.check_readout(binning)
+        return np.empty(0, int)
     middles = (detector.faces[:-1] + detector.faces[1:])[detector.sensitive] / 2
     layers = binning.layer_at_depth(middles)
     if (layers < 0).all() and not _overlap(detector, binning).any():
@@ -40,7 +45,7 @@ def _overlap(detector: Detector, binning: Binning) -> Bool[Array, "n L"]:
     return thicker & (front < high - _TOUCH) & (back > low + _TOUCH)
 
 
-def needs_points(detector: Detector, primaries: Primaries, binning: Binning) -> bool:
+def needs_points(detector: Calorimeter, primaries: Primaries, binning: Binning) -> bool:
     """Whether the depth of each step, not its slab, decides its layer: inclined mesh, or slabs thicker than layers.
 
     Args:
@@ -51,4 +56,6 @@ def needs_points(detector: Detector, primaries: Primaries, binning: Binning) -> 
     Raises:
         BadValue: the mesh has no depth.
     """
+    if isinstance(detector, GdmlDetector):
+        return True
     return (primaries.angles is not None and primaries.mesh == "axis") or bool(_overlap(detector, binning).any())

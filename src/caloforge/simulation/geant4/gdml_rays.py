@@ -17,6 +17,7 @@ from caloforge.geometry.face import Face
 
 _MOST = 100_000  # stretches of one line
 _END = 1e12  # mm
+_INSIDE = 1e-3  # mm: so far behind a surface a point lies inside for sure
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,12 +91,16 @@ class Rays:
         """Where the line through a point enters the world; None if it does not."""
         position, back = self._vector(point), self.direction * -1.0
         if self.inside_world(point):
-            return point - [0, 0, self.solid.DistanceToOut(position, back)]
+            return self._moved(point, -self.solid.DistanceToOut(position, back))
         ahead = self.solid.DistanceToIn(position, self.direction)
         if ahead < _END:
-            return point + [0, 0, ahead]
+            return self._moved(point, ahead)
         behind = self.solid.DistanceToIn(position, back)
-        return None if behind > _END else self._entry(point - [0, 0, behind * (1 + 1e-12) + 1e-6])
+        return None if behind > _END else self._entry(self._moved(point, -behind - _INSIDE))
+
+    @staticmethod
+    def _moved(point: Float[Array, " 3"], depth: float) -> Float[Array, " 3"]:
+        return point + np.array([0.0, 0.0, depth])
 
     def _vector(self, point: Float[Array, " 3"]) -> Any:
         return g4.G4ThreeVector(*self.face.to_world(point[None])[0].tolist())

@@ -61,7 +61,9 @@ def survey(
     }
     n = sum(v["placements"] for v in facts["volumes"] if v["sensitive"])
     if with_cells and n > MOST_CELLS:
-        raise BadValue("number of sensitive volumes", n, f"at most {MOST_CELLS} can be cells; leave out --cells volumes")
+        raise BadValue(
+            "number of sensitive volumes", n, f"at most {MOST_CELLS} can be cells; leave out --cells volumes"
+        )
     wanted = lambda logical: gdml_tree.base_name(logical) in names  # noqa: E731
     placed = list(gdml_tree.placements(world, wanted)) if n <= MOST_CELLS else []
     gdml_tree.numbered(world)
@@ -224,7 +226,6 @@ def _section(rays: Rays, world: Any, line: list[Stretch], names: list[str]) -> l
         _view(rays, "whole", 1.05 * half, names),
         _view(rays, "middle", min(half, 0.4 * (high - low)), names) | {"low": low, "high": high},
     ]
-
 
 
 def _view(rays: Rays, title: str, half: float, names: list[str]) -> dict[str, Any]:

@@ -5,7 +5,16 @@ Points of a daughter are :math:`R^{-1} p + t` in its mother, R and t as Geant4 h
 `engine` may be imported.
 """
 
-__all__ = ["Placement", "count_placements", "daughters", "logical_volumes", "numbered", "placements", "read_world", "transform"]
+__all__ = [
+    "Placement",
+    "count_placements",
+    "daughters",
+    "logical_volumes",
+    "numbered",
+    "placements",
+    "read_world",
+    "transform",
+]
 
 import os
 import tempfile

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from caloforge.data.showers import Showers
-from caloforge.errors import Geant4Missing
+from caloforge.errors import BadValue, Geant4Missing
 from caloforge.geometry.binning import Binning
-from caloforge.geometry.detector import Detector
+from caloforge.geometry.gdml import Calorimeter, GdmlDetector
 from caloforge.simulation.physics_lists import OPTION_0, Physics
 from caloforge.simulation.primaries import Primaries
 from caloforge.simulation.readout_fit import check_readout, needs_points
@@ -49,18 +49,22 @@ class Facts:
 
 
 @lru_cache(maxsize=1)
-def _engine(detector: Detector, binning: Binning, physics: Physics, points: bool) -> "Engine":
+def _engine(detector: Calorimeter, binning: Binning, physics: Physics, points: bool) -> "Engine":
     """This process's Geant4, started on the first call; the data must be known before the import."""
     if importlib.util.find_spec("geant4_pybind") is None:
         raise Geant4Missing
     os.environ.update(find_data(hadrons=physics.list.hadronic).environment)
     from caloforge.simulation.geant4.engine import Engine
 
+    if isinstance(detector, GdmlDetector):
+        raise BadValue("detector", detector.name, "not yet")
+    if isinstance(detector, GdmlDetector):
+        raise BadValue("detector", detector.name, "showers in GDML files are not simulated yet")
     return Engine(detector, binning, check_readout(detector, binning), physics, points)
 
 
 def simulate(
-    detector: Detector,
+    detector: Calorimeter,
     primaries: Primaries,
     binning: Binning,
     each: Callable[[int], None] = lambda index: None,

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from caloforge.data.writer import ShowerWriter
+from caloforge.errors import BadValue
 from caloforge.files import require_new
+from caloforge.geometry.gdml import GdmlDetector
 from caloforge.simulation.gflash import showers as gflash
 from caloforge.simulation.production.progress import Progress, ignore
 from caloforge.simulation.production.request import Request
@@ -45,16 +47,19 @@ def produce(
     """
     output = Path(output)
     require_new(output, overwrite)
-    tuning = tuning or gflash.tuning_of(request.detector)
+    detector = request.detector
+    if isinstance(detector, GdmlDetector):
+        raise BadValue("engine", "gflash", f"it knows stacks of slabs, not the GDML of {detector.name}")
+    tuning = tuning or gflash.tuning_of(detector)
     primaries, start = request.beam.primaries(request.n, request.seed), time.process_time()
-    gflash.check(request.detector, primaries)
+    gflash.check(detector, primaries)
     facts = _facts(request, tuning) | {"command": command, "mantissa_bits": mantissa_bits}
     total = float(primaries.energy.sum(dtype=float))
     with ShowerWriter(output, request.binning, request.detector.name, facts, mantissa_bits) as writer:
         progress(Progress(0, request.n, 0.0, total))
         for first in range(0, request.n, _BATCH):
             part = primaries[first : first + _BATCH]
-            writer.append(gflash.simulate(request.detector, part, request.binning, tuning=tuning))
+            writer.append(gflash.simulate(detector, part, request.binning, tuning=tuning))
             done = first + len(part)
             progress(Progress(done, request.n, float(primaries.energy[:done].sum(dtype=float)), total))
         seconds = time.process_time() - start

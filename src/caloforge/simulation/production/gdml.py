@@ -57,9 +57,7 @@ class GdmlSurvey:
     section: list[dict[str, Any]] = field(repr=False)
 
 
-def open_gdml(
-    path: str | Path, sensitive: Sequence[str] | None, face: Face, with_cells: bool = False
-) -> GdmlDetector:
+def open_gdml(path: str | Path, sensitive: Sequence[str] | None, face: Face, with_cells: bool = False) -> GdmlDetector:
     """The calorimeter of a GDML file, looked through by Geant4.
 
     Args:
@@ -162,5 +160,4 @@ def _detector(file: GdmlText, facts: dict[str, Any], sensitive: Sequence[str] | 
 
 def _cells(name: str, columns: dict[str, Any]) -> CellMesh:
     arrays = (np.array(columns[key], dtype=float) for key in ("centre", "volume", "depth"))
-    mesh, _ = cell_mesh(name, columns["name"], *arrays)
-    return mesh
+    return cell_mesh(name, columns["name"], *arrays)

@@ -27,7 +27,8 @@ from caloforge.data.store import ShowerFile
 from caloforge.data.writer import trim_mantissa
 from caloforge.errors import BadValue, Geant4Missing, UnknownName
 from caloforge.geometry.binning import Binning
-from caloforge.geometry.detector import Detector, is_preset
+from caloforge.geometry.detector import is_preset
+from caloforge.geometry.gdml import Calorimeter, GdmlDetector
 from caloforge.geometry.layout import detector_to_yaml
 from caloforge.simulation.beam import Beam, particle_name
 from caloforge.simulation.physics_lists import OPTION_0, Physics
@@ -45,7 +46,7 @@ class Request:
     """What is asked for; two equal requests have the same showers.
 
     Args:
-        detector: the stack.
+        detector: the stack, or a GDML file.
         beam: particles, energies and angles.
         binning: the mesh, with depths.
         n: showers.
@@ -59,7 +60,7 @@ class Request:
             that the physics list does not cover.
     """
 
-    detector: Detector
+    detector: Calorimeter
     beam: Beam
     binning: Binning
     n: int
@@ -86,8 +87,7 @@ class Request:
             self.physics.check_data(data, pdg, self.beam.spectrum.low)
         return {
             "detector": self.detector.name,
-            "detector_origin": "preset" if is_preset(self.detector) else "user's own",
-            "detector_yaml": detector_to_yaml(self.detector),
+            **_origin(self.detector),
             "readout": self.binning.name,
             "particle": self.beam.particle_name,
             "energy": self.beam.spectrum.text,
@@ -121,6 +121,14 @@ class Request:
             Shard(i, path, self.detector, self.binning, part, digest, self.physics)
             for i, (path, part) in enumerate(zip(paths, parts, strict=True))
         ]
+
+
+def _origin(detector: Calorimeter) -> dict[str, Any]:
+    """What a detector is, whole or by its digest."""
+    if isinstance(detector, GdmlDetector):
+        return detector.facts
+    origin = "preset" if is_preset(detector) else "user's own"
+    return {"detector_origin": origin, "detector_yaml": detector_to_yaml(detector)}
 
 
 def produce(

@@ -24,7 +24,7 @@ from typing import IO, Any
 from caloforge.data.writer import write_showers
 from caloforge.errors import CaloforgeError, Geant4Failed
 from caloforge.geometry.binning import Binning
-from caloforge.geometry.detector import Detector
+from caloforge.geometry.gdml import Calorimeter
 from caloforge.simulation.geant4.simulate import simulate as simulate_showers
 from caloforge.simulation.physics_lists import OPTION_0, PHYSICS_LISTS, Physics
 from caloforge.simulation.primaries import Primaries
@@ -42,7 +42,7 @@ class Shard:
     Args:
         index: of the part, from 0.
         path: of the file to write.
-        detector: the stack.
+        detector: the stack, or a GDML file.
         binning: the mesh.
         primaries: particles, energies, seeds.
         label: digest of the request.
@@ -51,7 +51,7 @@ class Shard:
 
     index: int
     path: Path
-    detector: Detector
+    detector: Calorimeter
     binning: Binning
     primaries: Primaries
     label: str
