@@ -46,6 +46,33 @@ def test_every_list_has_a_constructor(request_of, name):
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.geant4
+def test_fluorescence_is_geant4s_own_where_the_data_have_it(request_of, tmp_path):
+    """Option 3 makes X-rays, option 0 does not; without data for them a start would end the process."""
+    del request_of
+    (tmp_path / "whole" / "fluor").mkdir(parents=True)
+    code = """
+import json, os, sys
+from caloforge.simulation.tables.em_data import find_data
+os.environ.update(find_data().environment)
+from caloforge.simulation.geant4.physics_build import build_physics, g4
+from caloforge.simulation.physics_lists import Physics
+
+answer, keep = {}, []
+for name in ("em3", "em0"):
+    for data in ("whole", "built-in"):
+        os.environ["G4LEDATA"] = os.path.join(sys.argv[1], data)
+        keep.append(build_physics(Physics(name)))
+        answer[f"{name}, {data}"] = g4.G4EmParameters.Instance().Fluo()
+print("RESULT" + json.dumps(answer), flush=True)
+os._exit(0)
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    answer = json.loads(done.stdout.split("RESULT")[1])
+    assert answer == {"em3, whole": True, "em3, built-in": False, "em0, whole": False, "em0, built-in": False}
+
+
 def test_default_list():
     assert {name: default_physics(pdg) for name, pdg in PARTICLES.items()} == {
         name: "FTFP_BERT" if name in HADRONS else "em0" for name in PARTICLES

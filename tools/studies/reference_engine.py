@@ -136,8 +136,7 @@ def _start(build: Build, physics: Any, make: Callable[[], list[Any]], cut: str) 
     parts = [g4.G4RunManager(), _World(build), physics, _Actions(make)]
     for part in parts[1:]:
         parts[0].SetUserInitialization(part)
-    commands = ("/process/em/fluo false", "/process/em/verbose 0", "/run/verbose 0")
-    for command in commands:
+    for command in ("/process/em/verbose 0", "/run/verbose 0"):
         g4.G4UImanager.GetUIpointer().ApplyCommand(command)
     parts[0].Initialize()
     g4.G4UImanager.GetUIpointer().ApplyCommand(f"/run/setCut {cut}")

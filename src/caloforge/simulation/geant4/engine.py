@@ -24,7 +24,7 @@ from caloforge.simulation.physics_lists import Physics
 from caloforge.simulation.primaries import Primaries
 from caloforge.units import mm
 
-COMMANDS = ("/process/em/verbose 0", "/process/em/fluo false", "/run/verbose 0")
+COMMANDS = ("/process/em/verbose 0", "/run/verbose 0")
 
 
 class Engine:

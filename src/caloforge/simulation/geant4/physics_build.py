@@ -2,7 +2,9 @@
 
 __all__ = ["build_physics", "apply_limits"]
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import geant4_pybind as g4
@@ -18,6 +20,7 @@ CONSTRUCTORS: dict[str, Callable[[], Any]] = {
 }
 COMPLETE: dict[str, Callable[[], Any]] = {"FTFP_BERT": g4.FTFP_BERT, "QGSP_BERT": g4.QGSP_BERT}
 REGION = "DefaultRegionForTheWorld"
+FLUORESCENCE = "fluor"  # the folder of G4EMLOW with transitions of atoms; the built-in tables have none
 
 
 class _Electromagnetic(g4.G4VModularPhysicsList):  # type: ignore[misc]
@@ -32,10 +35,14 @@ class _Electromagnetic(g4.G4VModularPhysicsList):  # type: ignore[misc]
 def build_physics(physics: Physics) -> tuple[Any, list[Any]]:
     """The physics list, before the start, and what must stay referenced with it.
 
+    Lists that make characteristic X-rays (options 3 and 4) do so where the data have the transitions.
+
     Args:
         physics: list, cuts and limits.
     """
     built = COMPLETE[physics.name]() if physics.name in COMPLETE else _Electromagnetic(physics.name)
+    if not Path(os.environ["G4LEDATA"], FLUORESCENCE).is_dir():
+        g4.G4EmParameters.Instance().SetFluo(False)
     referenced = []
     if physics.max_step is not None:
         referenced.append(g4.G4StepLimiterPhysics())

@@ -1,8 +1,8 @@
 """Which Geant4 data files to use: the user's official datasets, else the built-in tables.
 
 The built-in tables hold what ``G4EmStandardPhysics`` (options 0, 1 and 3) reads for Z = 1..98. They are written out
-once, as a Geant4 data folder in the user's cache; fluorescence and Auger data are not among them
-(``/process/em/fluo false``). The approximate hadronic tables and the levels of nuclei are folders of their own,
+once, as a Geant4 data folder in the user's cache; fluorescence and Auger data are not among them, so the lists that
+would read them do without (`geant4.physics_build`). The approximate hadronic tables and the levels of nuclei are folders of their own,
 written when a list needs them.
 """
 
