@@ -67,7 +67,7 @@ def test_an_interrupted_line_goes_and_what_is_whole_stays(tmp_path):
     path = tmp_path / "testem3.jsonl"
     path.write_text(json.dumps({"tables": "these"}) + '\n{"gamma": 500.0}\n{"gam')
     assert reference.read(path, "these") == [{"gamma": 500.0}]
-    assert path.read_text().endswith('500.0}\n')
+    assert path.read_text().endswith("500.0}\n")
     assert reference.read(tmp_path / "none.jsonl", "these") == []
 
 

@@ -2,8 +2,8 @@
 
 The built-in tables hold what ``G4EmStandardPhysics`` (options 0, 1 and 3) reads for Z = 1..98. They are written out
 once, as a Geant4 data folder in the user's cache; fluorescence and Auger data are not among them, so the lists that
-would read them do without (`geant4.physics_build`). The approximate hadronic tables and the levels of nuclei are folders of their own,
-written when a list needs them.
+would read them do without (`geant4.physics_build`). The approximate hadronic tables and the levels of nuclei are
+folders of their own, written when a list needs them.
 """
 
 __all__ = ["DataSource", "find_data", "write_hadron_tables", "write_level_tables", "write_tables"]
