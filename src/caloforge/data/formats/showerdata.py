@@ -148,10 +148,8 @@ class ShowerData(Format):
                 time = np.zeros(len(z)) if hits.time is None else hits.time
                 points = np.stack([hits.x, hits.y, z, hits.energy / GeV, time], 1).astype(np.float32)
                 rows = slice(first, first + len(hits))
-                pieces = np.empty(len(hits), object)
                 for i, (start, stop) in enumerate(zip(hits.offsets[:-1], hits.offsets[1:], strict=True)):
-                    pieces[i] = points[start:stop].reshape(-1)
-                showers[rows] = pieces
+                    showers[first + i] = points[start:stop].reshape(-1)  # h5py takes equal lengths at once for a table
                 tables["energies"][rows] = hits.incident_energy[:, None] / GeV
                 tables["directions"][rows] = np.where(np.isfinite(hits.direction), hits.direction, [0.0, 0.0, 1.0])
                 tables["pdg"][rows], tables["num_points"][rows] = hits.pdg, hits.n_points
