@@ -13,11 +13,12 @@ from typer.core import TyperGroup
 from caloforge import __version__
 from caloforge.errors import CaloforgeError, OddShowers, UnknownName
 
-# command A-NAME is the function a_name of the module caloforge.cli.a_name
+# command A-NAME is the function, or the group of commands, a_name of the module caloforge.cli.a_name
 COMMANDS = (
     "quickstart",
     "simulate",
     "merge",
+    "data",
     "inspect",
     "plot",
     "train",
@@ -56,9 +57,12 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
-        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         name = cmd_name.replace("-", "_")
-        alone.command(cmd_name)(getattr(import_module(f"caloforge.cli.{name}"), name))
+        command = getattr(import_module(f"caloforge.cli.{name}"), name)
+        if isinstance(command, typer.Typer):  # a group of commands
+            return typer.main.get_command(command)
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        alone.command(cmd_name)(command)
         return typer.main.get_command(alone)
 
 

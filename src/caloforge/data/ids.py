@@ -16,7 +16,7 @@ __all__ = ["SURE_CELLS", "digest_of", "shower_ids"]
 import hashlib
 
 import numpy as np
-from jaxtyping import Float, UInt64
+from jaxtyping import Float, Int32, UInt64
 from numpy import ndarray as Array
 
 # Cells hit from which on two showers with one id are one shower; with fewer they may be equal by chance.
@@ -24,7 +24,8 @@ SURE_CELLS = 5
 
 _GROUPS = 23  # prime: the cells of one ring and sector in all layers fall into different groups
 _OCTAVE = 23  # bits of the mantissa: two float32 an octave apart differ by 2^23 when read as integers
-_BLOCK = 256  # showers hashed at a time: what fits into a processor's cache
+_BLOCK_CELLS = 2**18  # hashed at a time: what fits into a processor's cache
+_FOLDS = 16  # groups of 23 columns that are added up side by side
 _GOLDEN = 0.6180339887498949
 _STEP = np.uint64(0x9E3779B97F4A7C15)  # 2^64 times the golden ratio
 
@@ -38,8 +39,8 @@ def shower_ids(energy: Float[Array, "N V"], incident_energy: Float[Array, " N"])
 
     Source: the final mixing is that of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
     """
-    starts = range(0, len(energy), _BLOCK)
-    blocks = [_hash_block(energy[i : i + _BLOCK], incident_energy[i : i + _BLOCK]) for i in starts]
+    rows = max(1, _BLOCK_CELLS // max(1, energy.shape[1]))
+    blocks = [_hash_block(energy[i : i + rows], incident_energy[i : i + rows]) for i in range(0, len(energy), rows)]
     return np.concatenate([np.empty(0, np.uint64), *blocks])
 
 
@@ -55,22 +56,30 @@ def _hash_block(energy: Float[Array, "n V"], incident_energy: Float[Array, " n"]
 def _hit_words(cells: Float[Array, "n V"]) -> UInt64[Array, "n W"]:
     """One bit a cell: whether it holds energy."""
     packed = np.packbits(cells > 0, axis=1)
-    return np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8))).view(np.uint64)
+    words = np.zeros((len(cells), -(-packed.shape[1] // 8) * 8), np.uint8)
+    words[:, : packed.shape[1]] = packed
+    return words.view(np.uint64)
 
 
 def _coarse_energies(cells: Float[Array, "n V"], hits: UInt64[Array, "n W"]) -> UInt64[Array, "n 23"]:
     """Sums of the cells' logarithms over interleaved groups, rounded down to multiples of the bucket's width."""
-    n, n_cells = cells.shape
-    in_rows = n_cells // _GROUPS * _GROUPS
-    shift = int(n_cells // _GROUPS).bit_length()  # the sums stay within 31 bits
-    logarithms = cells.view(np.int32) >> shift
-    sums = logarithms[:, :in_rows].reshape(n, -1, _GROUPS).sum(axis=1, dtype=np.int32)
-    sums[:, : n_cells - in_rows] += logarithms[:, in_rows:]
+    shift = int(cells.shape[1] // _GROUPS).bit_length()  # the sums stay within 31 bits
+    sums = _sums_over_groups(cells.view(np.int32) >> shift)
     hits_per_group = np.bitwise_count(hits).sum(axis=1, dtype=np.float64) / _GROUPS
     width = 2.0 ** (_OCTAVE - shift) * np.minimum(hits_per_group, np.sqrt(hits_per_group))
     # The offsets keep the edges away from round numbers.
     buckets = np.floor(sums / np.maximum(width, 1.0)[:, None] + _GOLDEN * np.arange(1, _GROUPS + 1))
     return buckets.astype(np.int64).view(np.uint64)
+
+
+def _sums_over_groups(x: Int32[Array, "n V"]) -> Int32[Array, "n 23"]:
+    """Sum of every 23rd column from each of the first 23 on, by way of long rows; any order gives the same."""
+    n, width = x.shape
+    wide = np.zeros((n, _GROUPS * _FOLDS), np.int32)
+    for start in range(0, width, wide.shape[1]):
+        stop = min(start + wide.shape[1], width)
+        wide[:, : stop - start] += x[:, start:stop]
+    return wide.reshape(n, _FOLDS, _GROUPS).sum(axis=1, dtype=np.int32)
 
 
 def _mix(x: UInt64[Array, "..."]) -> UInt64[Array, "..."]:

@@ -32,6 +32,7 @@ def merge_files(
     overwrite: bool = False,
     binning: Binning | None = None,
     warn: Callable[[str], None] = lambda text: None,
+    copies: bool = False,
 ) -> Path:
     """Stream the showers of all files, in the order given, into one.
 
@@ -45,6 +46,7 @@ def merge_files(
         overwrite: replace an output that exists.
         binning: mesh of the files, where they do not know it.
         warn: called with each difference in physics list, cuts and tables.
+        copies: allow showers twice, turned copies say.
 
     Raises:
         BadValue: no file.
@@ -57,28 +59,33 @@ def merge_files(
     if not sources:
         raise BadValue("files to merge", 0, "give at least one")
     require_new(output, overwrite, sources)
-    mesh, parts, warnings = _compare(sources, binning)
+    mesh, parts, warnings, changed = _compare(sources, binning)
     for text in warnings:
         warn(text)
     with open_showers(sources[0], binning) as first:
         detector = first.detector
     ids, training_ids = [], []
-    with ShowerWriter(output, mesh, detector, _provenance(parts, warnings), mantissa_bits) as writer:
+    with ShowerWriter(output, mesh, detector, _provenance(parts, warnings), mantissa_bits, changed) as writer:
         for source in sources:
             with open_showers(source, binning) as file:
                 training_ids.append(file.training_ids)
                 for batch in file.batches():
                     writer.append(batch)
                     ids.append(_sure_ids(batch))
-        _refuse_twice(np.concatenate(ids), sources, parts)
+        if not copies:
+            _refuse_twice(np.concatenate(ids), sources, parts)
         writer.keep_training_ids(np.concatenate(training_ids))
     return output
 
 
-def _compare(sources: Sequence[Path], binning: Binning | None) -> tuple[Binning, list[Part], list[str]]:
-    """The mesh, what each file is and what differs, before anything is written; the first file is the measure."""
+def _compare(sources: Sequence[Path], binning: Binning | None) -> tuple[Binning, list[Part], list[str], bool]:
+    """The mesh, what each file is, what differs and whether any holds changed copies, before anything is written.
+
+    The first file is the measure.
+    """
     parts: list[Part] = []
     warnings: list[str] = []
+    changed = False
     with open_showers(sources[0], binning) as first:
         mesh = first.binning
         for source in sources:
@@ -88,18 +95,18 @@ def _compare(sources: Sequence[Path], binning: Binning | None) -> tuple[Binning,
                 if file.holds_events != first.holds_events:
                     kinds = ["events" if f.holds_events else "single particles" for f in (file, first)]
                     raise BadFile(source, f"showers of {kinds[0]}, those of {sources[0]} are of {kinds[1]}", _APART)
-                mesh = mesh.with_depths_of(file.binning)
+                mesh, changed = mesh.with_depths_of(file.binning), changed or file.has_source_ids
                 differences = compare_origins(first, file, first.oblique or file.oblique)
                 for text in (*differences.detectors, *differences.frames):
                     raise BadFile(source, f"{text} from {sources[0]}", _REMEDY)
                 warnings += [f"{source}: {text}" for text in differences.settings]
                 parts.append(Part(file=source.name, showers=len(file), provenance=file.provenance))
-    return mesh, parts, warnings
+    return mesh, parts, warnings, changed
 
 
 def _sure_ids(showers: Showers) -> UInt64[Array, " n"]:
     """Ids; 0 for showers with so few cells that two may be equal by chance."""
-    return np.where((showers.energy > 0).sum(axis=1) >= SURE_CELLS, showers.ids, np.uint64(0))
+    return np.where(np.count_nonzero(showers.energy, axis=1) >= SURE_CELLS, showers.ids, np.uint64(0))
 
 
 def _refuse_twice(ids: UInt64[Array, " N"], sources: Sequence[Path], parts: Sequence[Part]) -> None:

@@ -84,6 +84,19 @@ class MeshFile(ABC):
         """
         return None
 
+    @property
+    def has_source_ids(self) -> bool:
+        """Whether its showers are changed copies that know which showers they come from."""
+        return False
+
+    def source_ids(self, rows: slice = slice(None)) -> UInt64[Array, " n"] | None:
+        """Ids of the showers that these come from; None where no cell was changed.
+
+        Args:
+            rows: of the file; all if not given.
+        """
+        return None
+
     @abstractmethod
     def close(self) -> None:
         """Close the file."""
@@ -134,7 +147,7 @@ class MeshFile(ABC):
         try:
             columns = incident.energy, incident.pdg, incident.theta, incident.phi
             origin = self.binning, self.detector, self.provenance, self.training_ids
-            return Showers(self.cells(rows), *columns, *origin, self.events(rows))
+            return Showers(self.cells(rows), *columns, *origin, self.events(rows), self.source_ids(rows))
         except BadValue as error:
             raise self.bad(str(error)) from error
 
@@ -161,7 +174,7 @@ class MeshFile(ABC):
     @property
     def digest(self) -> str:
         """Hash of all showers, whatever their order, as of `Showers`; reads the file in batches."""
-        return digest_of(np.concatenate([batch.ids for batch in self.batches()]))
+        return digest_of(np.concatenate([batch.content_ids for batch in self.batches()]))
 
     @property
     def training_ids(self) -> UInt64[Array, " k"]:

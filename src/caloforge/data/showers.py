@@ -40,6 +40,7 @@ class Showers:
         training_ids: of generated showers: ids of those that their model was trained on.
         events: where several particles made each shower together: all of them. ``incident_energy`` is then the sum of
             their kinetic energies, ``pdg`` is 0, and ``theta`` and ``phi`` are 0.
+        source_ids: of showers whose cells were changed (merged, turned, cut): ids of the showers that they come from.
 
     Raises:
         BadValue: wrong shapes, NaN or infinite values, negative cell energies, incident energies that are not
@@ -56,6 +57,7 @@ class Showers:
     provenance: Provenance = field(default_factory=Provenance, repr=False)
     training_ids: UInt64[Array, " k"] = field(default_factory=NO_IDS.copy, repr=False)
     events: EventParticles | None = field(default=None, repr=False)
+    source_ids: UInt64[Array, " N"] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self._check_shapes()
@@ -85,6 +87,8 @@ class Showers:
             raise BadValue(
                 "number of events", len(self.events), f"one for each of {len(self.energy)} showers is needed"
             )
+        if self.source_ids is not None and len(self.source_ids) != len(self.energy):
+            raise BadValue("number of source_ids", len(self.source_ids), f"give one for each of {len(self)} showers")
 
     def _worst(self, index: int) -> float:
         row = self.energy[index]
@@ -126,7 +130,9 @@ class Showers:
 
     def __getitem__(self, index: slice | Int[Array, " n"] | Bool[Array, " N"]) -> "Showers":
         arrays = {name: getattr(self, name)[index] for name in _ARRAYS}
-        return replace(self, **arrays, events=None if self.events is None else self.events[index])
+        events = None if self.events is None else self.events[index]
+        source_ids = None if self.source_ids is None else self.source_ids[index]
+        return replace(self, **arrays, events=events, source_ids=source_ids)
 
     def batches(self, size: int = 1000) -> Iterator["Showers"]:
         """The showers in order, ``size`` at a time, as a file gives them.
@@ -161,6 +167,8 @@ class Showers:
             raise BadValue("showers to join", "of events and of single particles", "keep them apart")
         if events:
             fields["events"] = EventParticles.concatenate(events)
+        if any(part.source_ids is not None for part in parts):
+            fields["source_ids"] = np.concatenate([part.ids for part in parts])
         return cls(binning=binning, **fields)
 
     def above(self, threshold: float) -> "Showers":
@@ -170,6 +178,15 @@ class Showers:
             threshold: MeV; a cell with just this energy stays.
         """
         return replace(self, energy=np.where(self.energy < threshold, 0, self.energy)) if threshold > 0 else self
+
+    def with_cells(self, energy: Float[Array, "N W"], binning: Binning | None = None) -> "Showers":
+        """The same showers with other cells; they keep the ids that they have.
+
+        Args:
+            energy: MeV.
+            binning: mesh of these cells, where it is another one.
+        """
+        return replace(self, energy=energy, binning=binning or self.binning, source_ids=self.ids)
 
     @property
     def total_energy(self) -> Float[Array, " N"]:
@@ -181,12 +198,17 @@ class Showers:
         """Energy in each layer, MeV, summed in float64."""
         return np.add.reduceat(self.energy, self.binning.layer_starts[:-1], axis=1, dtype=np.float64)
 
-    @cached_property
+    @property
     def ids(self) -> UInt64[Array, " N"]:
-        """Id of each shower, a hash of incident energy and cells: equal in any file, see `caloforge.data.ids`."""
+        """Id of each shower: of the shower that it comes from, or of its own content where no cell was changed."""
+        return self.content_ids if self.source_ids is None else self.source_ids
+
+    @cached_property
+    def content_ids(self) -> UInt64[Array, " N"]:
+        """Hash of incident energy and cells of each shower: equal in any file, see `caloforge.data.ids`."""
         return shower_ids(self.energy, self.incident_energy)
 
     @property
     def digest(self) -> str:
         """Hash of all showers, whatever their order: equal for files that hold the same ones."""
-        return digest_of(self.ids)
+        return digest_of(self.content_ids)

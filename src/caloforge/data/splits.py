@@ -5,14 +5,14 @@ that a model has not seen a shower, since the rule or the file may have been ano
 that a run folder keeps the ids of its training showers.
 """
 
-__all__ = ["Split", "SPLITS", "SplitOf", "split_mask", "take_split"]
+__all__ = ["Split", "SPLITS", "SplitOf", "positions", "split_mask", "take_split"]
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from numpy import ndarray as Array
 
 from caloforge.data.provenance import Provenance
@@ -27,6 +27,15 @@ Split = Literal["train", "validation", "test"]
 SPLITS: dict[Split, tuple[float, float]] = {"train": (0.0, 0.7), "validation": (0.7, 0.75), "test": (0.75, 1.0)}
 
 
+def positions(showers: Showers) -> Float[Array, " N"]:
+    """Position of each shower in the unit interval: its id over 2^64.
+
+    Args:
+        showers: N of them.
+    """
+    return (showers.ids >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
 def split_mask(showers: Showers, split: Split) -> Bool[Array, " N"]:
     """Which showers belong to the split; the three masks are disjoint and cover every shower.
 
@@ -39,8 +48,8 @@ def split_mask(showers: Showers, split: Split) -> Bool[Array, " N"]:
     """
     if split not in SPLITS:
         raise UnknownName("split", split, SPLITS)
-    position = (showers.ids >> np.uint64(11)).astype(np.float64) * 2.0**-53
     low, high = SPLITS[split]
+    position = positions(showers)
     return (position >= low) & (position < high)
 
 

@@ -2,7 +2,8 @@
 
 Every CaloChallenge tool reads it: ``incident_energies`` (N, 1) and ``showers`` (N, V) in MeV, gzip, chunked by shower.
 caloforge adds ``incident_pdg``, ``incident_theta``, ``incident_phi`` and the attributes ``schema``, ``binning_xml``,
-``detector`` and ``provenance`` (JSON). A file of events also holds the tables of `caloforge.data.event_particles`.
+``detector`` and ``provenance`` (JSON). A file of events also holds the tables of `caloforge.data.event_particles`, one
+whose cells were changed after the simulation also ``source_ids``, of the showers that these come from.
 """
 
 __all__ = ["NoBinning", "ShowerFile"]
@@ -114,9 +115,14 @@ class ShowerFile(MeshFile):
             raise self.bad(f"showers have shape {shape}, not {expected}", "give the binning they were made with")
         if shape[0] == 0:
             raise self.bad("the file holds no shower")
-        for name in ("incident_energies", *(c for c in COLUMNS if c in self._file)):
-            if self._file[name].shape[:1] != shape[:1] or self._file[name].size != shape[0]:
-                raise self.bad(f"{name} has shape {self._file[name].shape} for {shape[0]} showers")
+        for name in ("incident_energies", *(c for c in (*COLUMNS, "source_ids") if c in self._file)):
+            column = self._file[name]
+            if not isinstance(column, h5py.Dataset):
+                raise self.bad(f"{name} is no dataset")
+            if column.shape[:1] != shape[:1] or column.size != shape[0]:
+                raise self.bad(f"{name} has shape {column.shape} for {shape[0]} showers")
+        if self.has_source_ids and self._file["source_ids"].dtype != np.uint64:
+            raise self.bad("source_ids are no ids (64-bit numbers without sign)", "delete that dataset of the file")
         if self.holds_events and (problem := check_events(self._file, shape[0])):
             raise self.bad(problem)
 
@@ -178,6 +184,25 @@ class ShowerFile(MeshFile):
         """
         try:
             return read_events(self._file, rows) if self.holds_events else None
+        except OSError as error:
+            raise self.bad("truncated or damaged") from error
+
+    @property
+    def has_source_ids(self) -> bool:
+        """Whether its showers are changed copies that know which showers they come from."""
+        return "source_ids" in self._file
+
+    def source_ids(self, rows: slice = slice(None)) -> UInt64[Array, " n"] | None:
+        """Ids of the showers that these come from; None where no cell was changed.
+
+        Args:
+            rows: of the file; all if not given.
+
+        Raises:
+            BadFile: truncated or damaged.
+        """
+        try:
+            return np.asarray(self._file["source_ids"][rows], np.uint64) if self.has_source_ids else None
         except OSError as error:
             raise self.bad("truncated or damaged") from error
 

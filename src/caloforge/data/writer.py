@@ -63,6 +63,7 @@ class ShowerWriter:
         detector: name of the calorimeter.
         provenance: where the showers come from; a mapping is checked and becomes a `Provenance`.
         mantissa_bits: bits of the mantissa of cell energies to keep.
+        source_ids: keep the ids of the showers beside them, since some are changed copies.
 
     Raises:
         UnwritablePath: the file cannot be created.
@@ -76,6 +77,7 @@ class ShowerWriter:
         detector: str,
         provenance: Provenance | Mapping[str, Any],
         mantissa_bits: int = 23,
+        source_ids: bool = False,
     ) -> None:
         self.path = Path(path)
         self.partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
@@ -89,6 +91,8 @@ class ShowerWriter:
         self._file.attrs.update(schema=SCHEMA, binning_xml=binning.to_xml(), detector=detector)
         self._file.attrs["provenance"] = self.provenance.to_json()
         self._create_datasets()
+        if source_ids:
+            self._file.create_dataset("source_ids", (0,), np.uint64, maxshape=(None,), chunks=(1024,))
 
     def _create_datasets(self) -> None:
         write_cells(self._file, self.binning)
@@ -119,6 +123,8 @@ class ShowerWriter:
         self._extend("incident_energies", showers.incident_energy[:, None])
         for name, (attribute, _) in COLUMNS.items():
             self._extend(name, getattr(showers, attribute))
+        if "source_ids" in self._file:
+            self._extend("source_ids", showers.ids)
 
     def _extend(self, name: str, rows: Array) -> None:
         dataset = self._file[name]
@@ -172,6 +178,7 @@ def write_showers(
     Raises:
         UnwritablePath: the file cannot be created.
     """
-    with ShowerWriter(path, showers.binning, detector, provenance, mantissa_bits) as writer:
+    copies = showers.source_ids is not None
+    with ShowerWriter(path, showers.binning, detector, provenance, mantissa_bits, copies) as writer:
         writer.append(showers)
         writer.keep_training_ids(showers.training_ids)

@@ -11,14 +11,14 @@ used.
 
 __all__ = ["AxialSymmetry"]
 
-import math
-
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning
+from caloforge.geometry.images import image, whole_turns
 from caloforge.preprocessing.parts import ConditionColumns, Features
 from caloforge.preprocessing.pipeline import Pipeline
 
@@ -36,11 +36,10 @@ class AxialSymmetry:
     """
 
     def __init__(self, binning: Binning, perpendicular: bool = True, columns: ConditionColumns | None = None) -> None:
-        divided = [layer.n_alpha for layer in binning.layers if layer.n_alpha > 1]
-        turns = math.gcd(*divided) if perpendicular and divided else 1
+        turns = whole_turns(binning) if perpendicular else 1
         self.n_layers = binning.n_layers
-        images = [self._image(binning, k / turns, mirror) for k in range(turns) for mirror in (False, True)]
-        self.permutations: Int[Tensor, "S V"] = torch.stack(images)
+        images = [image(binning, k / turns, mirror) for k in range(turns) for mirror in (False, True)]
+        self.permutations: Int[Tensor, "S V"] = torch.from_numpy(np.stack(images))
         self.columns = ConditionColumns() if columns is None else columns
 
     @classmethod
@@ -52,15 +51,6 @@ class AxialSymmetry:
             pipeline: the preprocessing, fitted.
         """
         return cls(showers.binning, not (showers.theta != 0).any(), pipeline.condition.columns)
-
-    @staticmethod
-    def _image(binning: Binning, turn: float, mirror: bool) -> Int[Tensor, " V"]:
-        parts = []
-        for layer, start in zip(binning.layers, binning.layer_starts, strict=False):
-            cells = int(start) + torch.arange(layer.n_voxels).view(layer.n_alpha, layer.n_r)
-            cells = cells.roll(round(turn * layer.n_alpha), 0)
-            parts.append((cells.flip(0) if mirror else cells).reshape(-1))
-        return torch.cat(parts)
 
     def apply(
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], generator: torch.Generator
@@ -76,5 +66,5 @@ class AxialSymmetry:
         parts = Features.split(x, self.n_layers)
         cells = parts.cells.gather(1, self.permutations[choice].to(x.device))
         mirror = (choice % 2 == 1)[:, None].to(x.device)
-        image = torch.where(mirror, self.columns.split(c).mirrored().tensor, c)
-        return parts._replace(cells=cells).tensor, image
+        turned = torch.where(mirror, self.columns.split(c).mirrored().tensor, c)
+        return parts._replace(cells=cells).tensor, turned

@@ -181,11 +181,12 @@ def unweight(
         OtherShowers: the weights belong to others.
         UnwritablePath: the output cannot be written.
     """
-    if digest_of(weights.ids) != showers.digest:
+    if digest_of(weights.ids) != digest_of(np.concatenate([batch.ids for batch in showers.batches()])):
         raise OtherShowers(weights_path, showers.path)
     rng, largest, accepted, done = stream(seed, "unweight"), float(weights.values.max()), 0, 0
     facts = {"unweighted": {"weights": str(weights_path), "seed": seed, "of": len(showers), **weights.provenance}}
-    with ShowerWriter(output, showers.binning, showers.detector, showers.provenance.with_facts(**facts)) as writer:
+    provenance, copies = showers.provenance.with_facts(**facts), showers.has_source_ids
+    with ShowerWriter(output, showers.binning, showers.detector, provenance, source_ids=copies) as writer:
         for batch in showers.batches():
             chosen = rng.random(len(batch)) * largest < weights.of(batch.ids)
             writer.append(batch[chosen])

@@ -16,8 +16,9 @@ from caloforge.data.formats.edm4hep_blocks import HitPoints, Primaries, read_hit
 from caloforge.data.formats.edm4hep_writer import write_edm4hep
 from caloforge.data.formats.options import ReadOptions, WriteOptions
 from caloforge.data.formats.origin import ORIGIN, parse_origin_note
-from caloforge.data.formats.peek import Peek, reading, require_extra
+from caloforge.data.formats.peek import Peek, reading
 from caloforge.data.formats.podio import Events, Metadata
+from caloforge.data.formats.root_file import open_root
 from caloforge.data.hits import Hits
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.point_file import PointFile
@@ -46,10 +47,8 @@ class Edm4hepFile(PointFile):
     """
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
-        uproot, self.path = require_extra("uproot"), path
-        require_extra("awkward")
+        self.path, self._file = path, open_root(path)
         with reading(path):
-            self._file = uproot.open(path)
             try:
                 self.events, self.metadata = Events(self._file["events"]), Metadata(self._file)
                 self.showers_at_once = int(np.clip(_BLOCK_BYTES / self.events.bytes_per_event, 1, 1000))

@@ -11,7 +11,8 @@ from numpy import ndarray as Array
 
 from caloforge.data.formats.base import Format, Opened
 from caloforge.data.formats.options import ReadOptions
-from caloforge.data.formats.peek import Peek, reading, require_extra
+from caloforge.data.formats.peek import Peek, reading
+from caloforge.data.formats.root_file import open_root
 from caloforge.data.incident import Incident
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.provenance import Provenance
@@ -37,16 +38,15 @@ class Par04RootFile(MeshFile):
     """
 
     def __init__(self, path: Path, binning: Binning, pdg: int) -> None:
-        uproot, self.path, self.binning, self.pdg = require_extra("uproot"), path, binning, pdg
-        require_extra("awkward")
+        self.path, self.binning, self.pdg = path, binning, pdg
         self.provenance = Provenance.model_validate(
             {"format": "par04-root", "mesh": "axis", "readout": binning.name, "cells_above_mev": _THRESHOLD}
         )
         shapes = {(layer.n_r, layer.n_alpha) for layer in binning.layers}
         if len(shapes) > 1:
             raise self.bad(f"the layers of mesh {binning.name} differ, those of Par04 do not", "give another --binning")
+        self._file = open_root(path)
         with reading(path):
-            self._file = uproot.open(path)
             try:
                 newer = "virtualReadout" in self._file
                 self._cells = self._file["virtualReadout" if newer else "events"]

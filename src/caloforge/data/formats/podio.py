@@ -131,12 +131,15 @@ class Metadata:
     def __init__(self, file: Any) -> None:
         self._file = file
 
-    def _texts(self, *names: str) -> list[str]:
-        """All strings of the first of some columns that there is, whatever they are nested in."""
-        for name in names:
-            tree_name, _, path = name.partition("/")
-            if tree_name in self._file and path in self._file[tree_name].keys(recursive=True):
-                return list(_strings(self._file[tree_name][path].array().to_list()))
+    def _column(self, tree: str, *paths: str) -> list[Any]:
+        """All values of the first of some branches that there is, whatever they are nested in."""
+        if tree not in self._file:
+            return []
+        keys = self._file[tree].keys(recursive=True)
+        for path in paths:
+            names = [key for key in keys if key == path or key.endswith(f"/{path}")]
+            if names:
+                return list(_leaves(self._file[tree][names[0]].array().to_list()))
         return []
 
     @cached_property
@@ -148,9 +151,8 @@ class Metadata:
     def encoding_texts(self) -> Mapping[str, str]:
         """Name of a collection -> the layout of its cell identifiers as text."""
         # before podio 1.0 the parameters are a map in one branch, which uproot reads only by its two ends
-        parameters = "metadata/PARAMETERS/_stringMap/_stringMap"
-        keys = self._texts("metadata/GPStringKeys", f"{parameters}.first")
-        values = self._texts("metadata/GPStringValues", f"{parameters}.second")
+        keys = self._column("metadata", "GPStringKeys", "_stringMap.first")
+        values = self._column("metadata", "GPStringValues", "_stringMap.second")
         if len(keys) != len(values):
             return {}
         pairs = zip(keys, values, strict=True)
@@ -160,8 +162,8 @@ class Metadata:
     def units(self) -> Mapping[tuple[str, str], str]:
         """(type, member) -> unit, such as ("SimCalorimeterHit", "energy") -> "GeV", as the definitions say."""
         units: dict[tuple[str, str], str] = {}
-        for text in self._texts("podio_metadata/EDMDefinitions", *_TUPLE):
-            if not text.lstrip().startswith("{"):
+        for text in self._column("podio_metadata", *_DEFINITIONS):
+            if not str(text).lstrip().startswith("{"):
                 continue  # the name of the model
             for name, datatype in json.loads(text).get("datatypes", {}).items():
                 matches = (_MEMBER.match(str(member)) for member in datatype.get("Members", ()))
@@ -171,32 +173,23 @@ class Metadata:
     @cached_property
     def collections(self) -> Mapping[int, str]:
         """Number of a collection -> its name."""
-        info = "podio_metadata/events___CollectionTypeInfo"
-        nested = f"{info}/events___CollectionTypeInfo"
-        ids = self._numbers(
-            f"{info}.collectionID", f"{nested}.collectionID", "podio_metadata/events___idTable/m_collectionIDs"
-        )
-        names = self._texts(f"{info}.name", f"{nested}.name", "podio_metadata/events___idTable/m_names")
+        info, table = "events___CollectionTypeInfo", "events___idTable"
+        ids = self._column("podio_metadata", f"{info}.collectionID", f"{table}/m_collectionIDs")
+        names = self._column("podio_metadata", f"{info}.name", f"{table}/m_names")
         return dict(zip(ids, names, strict=True)) if len(ids) == len(names) else {}
-
-    def _numbers(self, *names: str) -> list[int]:
-        for name in names:
-            tree_name, _, path = name.partition("/")
-            if tree_name in self._file and path in self._file[tree_name].keys(recursive=True):
-                return [int(number) for number in _leaves(self._file[tree_name][path].array().to_list())]
-        return []
 
     @cached_property
     def version(self) -> str | None:
         """Of podio, such as ``1.7.0``; None where the file does not say."""
-        numbers = self._numbers("podio_metadata/PodioBuildVersion", "podio_metadata/PodioBuildVersion/major")
+        numbers = self._column("podio_metadata", "PodioBuildVersion")
         return ".".join(map(str, numbers[:3])) or None
 
 
-_TUPLE = (
-    "podio_metadata/EDMDefinitions/EDMDefinitions._1",
-    "podio_metadata/EDMDefinitions.1",
-)
+_DEFINITIONS = (
+    "EDMDefinitions._1",
+    "EDMDefinitions.1",
+    "EDMDefinitions",
+)  # a pair of the model's name and this, or this
 
 
 def _leaves(value: Any) -> Iterator[Any]:
@@ -207,7 +200,3 @@ def _leaves(value: Any) -> Iterator[Any]:
             yield from _leaves(item)
     else:
         yield value
-
-
-def _strings(value: Any) -> Iterator[str]:
-    return (leaf for leaf in _leaves(value) if isinstance(leaf, str))

@@ -11,6 +11,7 @@ from numpy import ndarray as Array
 
 from caloforge.data.formats.origin import ORIGIN
 from caloforge.data.formats.peek import reading, require_extra
+from caloforge.data.formats.root_file import open_root
 from caloforge.errors import BadFile
 
 _ROWS = 2**17  # at once
@@ -160,9 +161,8 @@ class RootTable(Table):
 
     def __init__(self, path: Path, tree: str | None) -> None:
         super().__init__(path)
-        uproot = require_extra("uproot")
+        self._file = open_root(path)
         with reading(path):
-            self._file = uproot.open(path)
             kinds = self._file.classnames(recursive=True, cycle=False)
             names = [name for name, kind in kinds.items() if kind == "TTree"]
             if tree not in names and (tree is not None or len(names) > 1):
