@@ -6,6 +6,7 @@ __all__ = [
     "parse_length",
     "parse_depth",
     "parse_angle",
+    "parse_time",
     "format_energy",
     "format_angle",
     "TeV",
@@ -29,6 +30,7 @@ from caloforge.errors import BadValue
 _ENERGY = {"eV": eV, "keV": keV, "MeV": MeV, "GeV": GeV, "TeV": TeV}
 _LENGTH = {"um": micrometer, "mm": mm, "cm": cm, "m": m}
 _ANGLE = {"deg": deg, "rad": rad, "mrad": mrad}
+_TIME = {"ps": 1e-3 * ns, "ns": ns, "us": 1e3 * ns, "ms": 1e6 * ns}
 _QUANTITY = re.compile(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([a-zA-Z]*)\s*")
 
 
@@ -104,6 +106,18 @@ def parse_depth(text: str) -> float:
     if not math.isfinite(depth):
         raise BadValue("depth", text, "a depth is finite")
     return depth
+
+
+def parse_time(text: str) -> float:
+    """Time in ns from text with a unit, such as ``200ns``.
+
+    Args:
+        text: a number and its unit.
+
+    Raises:
+        BadValue: no number, no unit, an unknown unit, or a time that is not positive and finite.
+    """
+    return _positive(_quantity("time", text, _TIME, "200ns"), "time", text, "a time")
 
 
 def format_energy(energy: float) -> str:

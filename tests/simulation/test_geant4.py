@@ -103,18 +103,30 @@ from caloforge.geometry.detector import detector
 from caloforge.geometry.readouts import readout
 from caloforge.simulation.beam import Beam, parse_spectrum
 
-every, scorers = scored_stack.Steps(), scored_stack.Stack._scorers
+from caloforge.simulation.geant4.steps import StepBuffer, Steps
+
+every, scorers = [], scored_stack.Stack._scorers
 
 def with_one_more(self, layer, light):
     everything = scored_stack.g4.G4SDParticleWithEnergyFilter(f"everything{layer}", 0.0, float("inf"))
     for name in ("gamma", "e-", "e+"):
         everything.add(name)
-    return [*scorers(self, layer, light), scored_stack.Scorer(every, everything)]
+    one_more = scored_stack.Scorer(StepBuffer(layer, neutral=False), everything)
+    every.append(one_more.steps)
+    return [*scorers(self, layer, light), one_more]
 
 scored_stack.Stack._scorers = with_one_more
 primaries = Beam(11, parse_spectrum("1GeV")).primaries(4, 1)
+take = Steps.take
+deposits = []
+
+def take_every(buffers):
+    deposits.extend(take(every).deposit)
+    return take([buffer for buffer in buffers if not any(buffer is b for b in every)])
+
+Steps.take = take_every
 _, facts = geant4.simulate(detector("par04-siw"), primaries, readout("siw-1080"))
-print(len(every.deposit), sum(every.deposit), facts.sensitive_energy)
+print(len(deposits), sum(deposits), facts.sensitive_energy)
 """
 
 

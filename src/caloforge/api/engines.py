@@ -23,7 +23,7 @@ def check_engine(engine: str, settings: Iterable[str | float | None], elsewhere:
 
     Args:
         engine: its name.
-        settings: physics list, cuts and steps; None for each that was not chosen.
+        settings: physics list, cuts, steps and times; None for each that was not chosen.
         elsewhere: whether it shall run on a cluster or in parts.
 
     Raises:
@@ -34,7 +34,9 @@ def check_engine(engine: str, settings: Iterable[str | float | None], elsewhere:
         raise UnknownName("engine", engine, ENGINES)
     chosen = [str(value) for value in settings if value is not None]
     if engine == "gflash" and chosen:
-        raise BadValue("engine", engine, f"it knows no physics lists, cuts or steps: leave out {', '.join(chosen)}")
+        raise BadValue(
+            "engine", engine, f"it knows no physics lists, cuts, steps or times: leave out {', '.join(chosen)}"
+        )
     if engine == "gflash" and elsewhere:
         raise BadValue("engine", engine, "it makes a thousand showers in seconds: leave out cluster and shards")
 

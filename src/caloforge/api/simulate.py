@@ -2,6 +2,7 @@
 
 __all__ = ["request_of", "simulate"]
 
+import math
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -26,7 +27,8 @@ from caloforge.simulation.physics_lists import Physics, default_physics
 from caloforge.simulation.primaries import Mesh
 from caloforge.simulation.production.progress import Progress
 from caloforge.simulation.production.request import Request
-from caloforge.units import parse_energy, parse_length
+from caloforge.simulation.timing import Timing
+from caloforge.units import parse_energy, parse_length, parse_time
 
 MESHES: tuple[Mesh, ...] = ("axis", "detector")
 Quantity = str | float
@@ -47,6 +49,8 @@ class Options(TypedDict, total=False):
     cut: Quantity | None
     max_step: Quantity | None
     tracking_cut: Quantity | None
+    time: bool
+    gate: Quantity | None
     seed: int
     engine: str
     workers: int
@@ -98,6 +102,8 @@ def simulate(
     cut: Quantity | None = None,
     max_step: Quantity | None = None,
     tracking_cut: Quantity | None = None,
+    time: bool = False,
+    gate: Quantity | None = None,
     seed: int = 1,
     engine: str = "geant4",
     workers: int = 1,
@@ -129,6 +135,8 @@ def simulate(
         cut: range cut for secondaries, ``"0.7mm"`` or a number in mm.
         max_step: longest step of charged particles, likewise.
         tracking_cut: charged particles stop below, ``"10keV"`` or a number in MeV.
+        time: whether to keep the mean and the first time of every cell, see `Showers.time`.
+        gate: deposits later than this are not counted, ``"200ns"`` or a number in ns of the event's global time.
         seed: same seed, same showers.
         engine: ``"geant4"``, or ``"gflash"`` for the Grindhammer-Peters parametrisation.
         workers: processes on this machine.
@@ -172,8 +180,10 @@ def simulate(
         max_step,
         tracking_cut,
         seed,
+        time,
+        gate,
     )
-    check_engine(engine, [physics, cut, max_step, tracking_cut], executor is not None)
+    check_engine(engine, [physics, cut, max_step, tracking_cut, gate, "time" if time else None], executor is not None)
     if engine == "geant4" and request.facts["hadronic_data_kind"] == "built-in":
         warn(APPROXIMATE)
     options = (engine, workers, shard_size, mantissa_bits, overwrite)
@@ -203,6 +213,8 @@ def request_of(
     max_step: Quantity | None = None,
     tracking_cut: Quantity | None = None,
     seed: int = 1,
+    time: bool = False,
+    gate: Quantity | None = None,
 ) -> Request:
     """What `simulate` is asked for, checked before anything is simulated; errors as there.
 
@@ -224,6 +236,8 @@ def request_of(
         max_step: longest step of charged particles, likewise.
         tracking_cut: charged particles stop below, text with a unit or a number in MeV.
         seed: same seed, same showers.
+        time: whether to keep the mean and the first time of every cell.
+        gate: deposits later than this are not counted, text with a unit or a number in ns.
 
     Raises:
         BadValue: a value that is not of these forms, or that detector and physics list do not cover.
@@ -245,7 +259,8 @@ def request_of(
         None if max_step is None else _in_mm(max_step),
         None if tracking_cut is None else _in_mev(tracking_cut),
     )
-    return Request(stack, beam, mesh, n, seed, mesh="axis" if along_axis else "detector", physics=setting)
+    timing = Timing(time, math.inf if gate is None else _in_ns(gate))
+    return Request(stack, beam, mesh, n, seed, "axis" if along_axis else "detector", setting, timing)
 
 
 def _particles(particle: str | int) -> int | Mixture:
@@ -254,6 +269,10 @@ def _particles(particle: str | int) -> int | Mixture:
 
 def _in_mm(length: Quantity) -> float:
     return parse_length(length if isinstance(length, str) else f"{float(length)!r}mm")
+
+
+def _in_ns(time: Quantity) -> float:
+    return parse_time(time) if isinstance(time, str) else float(time)
 
 
 def _in_mev(energy: Quantity) -> float:

@@ -18,6 +18,7 @@ from caloforge.cli.options import OverwriteOption
 from caloforge.data.formats.hepmc import is_hepmc
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.opening import open_showers
+from caloforge.data.showers import Showers
 from caloforge.metrics.measured import standard_error
 from caloforge.metrics.particles import particle_name
 from caloforge.units import format_angle, format_energy
@@ -86,11 +87,13 @@ def inspect(
 def _facts(file: MeshFile) -> dict[str, Any]:
     """Summary of a file, in one pass."""
     incident, total, ids, hits, kinds, steepest = [], [], [], [], set(), 0.0
+    times = _Times()
     for batch in file.batches():
         incident.append(batch.incident_energy)
         total.append(batch.total_energy)
         ids.append(batch.ids)
         hits.append((batch.energy > 0).sum(axis=1))
+        times.add(batch)
         kinds.update(np.unique(batch.pdg).tolist())
         steepest = max(steepest, float(batch.theta.max()))
     cautions = [*file.doubts, *repeated(np.concatenate(ids), np.concatenate(hits), "")]
@@ -105,6 +108,7 @@ def _facts(file: MeshFile) -> dict[str, Any]:
         "readout": f"{file.binning.name}: {file.binning.n_layers} layers, {file.binning.n_voxels} cells",
         "mean_response": f"{response.mean():.5f} +- {standard_error(response):.5f} (E_cells/E_incident)",
         "cells_hit": f"{np.concatenate(hits).mean() / file.binning.n_voxels:.1%}",
+        **({"cell_times": str(times)} if times.energy else {}),
         **({"cautions": cautions} if cautions else {}),
         "provenance": file.provenance.facts,
     }
@@ -116,3 +120,23 @@ def _particles(file: MeshFile, kinds: set[int]) -> dict[str, Any]:
     if events is None:
         return {"particles": ", ".join(sorted(map(particle_name, kinds)))}
     return multiplicity_facts(events.multiplicity, events.pdg, events.energy)
+
+
+class _Times:
+    """Times of cells in words, added up batch by batch."""
+
+    def __init__(self) -> None:
+        self.energy, self.weighted, self.first, self.last = 0.0, 0.0, np.inf, -np.inf
+
+    def add(self, showers: Showers) -> None:
+        """Add a batch; nothing where it has no times, or no energy."""
+        if showers.times is None or not (hit := showers.energy > 0).any():
+            return
+        energy, mean, first = showers.energy[hit].astype(float), showers.times.mean[hit], showers.times.first[hit]
+        self.energy += float(energy.sum())
+        self.weighted += float(energy @ mean)
+        self.first, self.last = min(self.first, float(first.min())), max(self.last, float(first.max()))
+
+    def __str__(self) -> str:
+        mean, ends = self.weighted / self.energy, f"{self.first:.4g} to {self.last:.4g} ns"
+        return f"mean {mean:.4g} ns, weighted with energy; first deposits of cells from {ends}"

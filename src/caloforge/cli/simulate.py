@@ -62,6 +62,8 @@ def simulate(
     ] = None,
     max_step: Annotated[str | None, typer.Option(help="longest step of charged particles, as 0.1mm")] = None,
     tracking_cut: Annotated[str | None, typer.Option(help="charged particles stop below, as 10keV")] = None,
+    time: Annotated[bool, typer.Option("--time", help="keep the mean and the first time of every cell")] = False,
+    gate: Annotated[str | None, typer.Option(help="deposits later than this are not counted, as 200ns")] = None,
     n: Annotated[int, typer.Option("-n", help="number of showers")] = 1000,
     seed: Annotated[int, typer.Option(help="same seed, same showers")] = 1,
     engine: Annotated[str, typer.Option(help="geant4, or gflash: the Grindhammer-Peters parametrisation")] = "geant4",
@@ -76,12 +78,11 @@ def simulate(
     """Simulate showers with Geant4; called again after an interruption, it simulates what is missing."""
     if dask and shard:
         raise BadValue("--shard", shard, "give --shard to the jobs of an array or --dask to one call, not both")
-    check_engine(engine, [physics, cut, max_step, tracking_cut], bool(dask or shard))
+    check_engine(engine, [physics, cut, max_step, tracking_cut, gate, "--time" if time else None], bool(dask or shard))
     part = parse_task(shard) if shard else None
     beam = (energy, n, particle, theta, phi)
-    request = request_of(
-        detector, *beam, binning, sensitive, face, cells, frame, physics, cut, max_step, tracking_cut, seed
-    )
+    setting = (physics, cut, max_step, tracking_cut)
+    request = request_of(detector, *beam, binning, sensitive, face, cells, frame, *setting, seed, time, gate)
     if engine == "geant4":
         _announce(request, chosen=physics is None)
     command = " ".join(["caloforge", *sys.argv[1:]])

@@ -22,6 +22,7 @@ from caloforge.geometry.binning import Binning
 
 _REMEDY = "merge only showers of one detector whose meshes lie in one frame"
 _APART = "merge files of events by themselves"
+_TIMES = "merge only files that were simulated with --time, or only files without it"
 _SUMS = ("n", "core_seconds")
 
 
@@ -50,8 +51,8 @@ def merge_files(
 
     Raises:
         BadValue: no file.
-        BadFile: a file cannot be read, has another detector or frame of the mesh, holds events where others do not, or
-            shares showers with one before it, be they rounded.
+        BadFile: a file cannot be read, has another detector or frame of the mesh, holds events or times of cells
+            where others do not, has another gate, or shares showers with one before it, be they rounded.
         BinningMismatch: the files do not share one mesh.
         UnwritablePath: the output exists, is an input, or cannot be written.
     """
@@ -95,10 +96,15 @@ def _compare(sources: Sequence[Path], binning: Binning | None) -> tuple[Binning,
                 if file.holds_events != first.holds_events:
                     kinds = ["events" if f.holds_events else "single particles" for f in (file, first)]
                     raise BadFile(source, f"showers of {kinds[0]}, those of {sources[0]} are of {kinds[1]}", _APART)
+                if file.holds_times != first.holds_times:
+                    kinds = ["has" if f.holds_times else "lacks" for f in (file, first)]
+                    raise BadFile(source, f"{kinds[0]} times of cells, {sources[0]} {kinds[1]} them", _TIMES)
                 mesh, changed = mesh.with_depths_of(file.binning), changed or file.has_source_ids
                 differences = compare_origins(first, file, first.oblique or file.oblique)
                 for text in (*differences.detectors, *differences.frames):
                     raise BadFile(source, f"{text} from {sources[0]}", _REMEDY)
+                for text in differences.gates:
+                    raise BadFile(source, f"{text} of {sources[0]}", "merge only showers with one gate")
                 warnings += [f"{source}: {text}" for text in differences.settings]
                 parts.append(Part(file=source.name, showers=len(file), provenance=file.provenance))
     return mesh, parts, warnings, changed

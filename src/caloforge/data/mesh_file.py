@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, UInt64
 from numpy import ndarray as Array
 
+from caloforge.data.cell_times import CellTimes
 from caloforge.data.event_particles import EventParticles
 from caloforge.data.ids import digest_of
 from caloforge.data.incident import Incident
@@ -97,6 +98,19 @@ class MeshFile(ABC):
         """
         return None
 
+    @property
+    def holds_times(self) -> bool:
+        """Whether the times of cells were kept."""
+        return False
+
+    def times(self, rows: slice = slice(None)) -> CellTimes | None:
+        """Times of the cells of these showers, where they were kept; else None.
+
+        Args:
+            rows: of the file; all if not given.
+        """
+        return None
+
     @abstractmethod
     def close(self) -> None:
         """Close the file."""
@@ -147,7 +161,8 @@ class MeshFile(ABC):
         try:
             columns = incident.energy, incident.pdg, incident.theta, incident.phi
             origin = self.binning, self.detector, self.provenance, self.training_ids
-            return Showers(self.cells(rows), *columns, *origin, self.events(rows), self.source_ids(rows))
+            tables = self.events(rows), self.source_ids(rows), self.times(rows)
+            return Showers(self.cells(rows), *columns, *origin, *tables)
         except BadValue as error:
             raise self.bad(str(error)) from error
 

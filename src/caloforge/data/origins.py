@@ -38,11 +38,13 @@ class OriginDifferences:
         frames: frames of the mesh, where showers come at an angle: such cells cannot be compared or joined.
         detectors: names, or the slabs behind one name.
         settings: physics list, cuts, tables: showers that may differ a little.
+        gates: times after which deposits are not counted; a file that names none has none.
     """
 
     frames: tuple[str, ...] = ()
     detectors: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    gates: tuple[str, ...] = ()
 
 
 def compare_origins(first: HasOrigin, second: HasOrigin, oblique: bool) -> OriginDifferences:
@@ -55,7 +57,7 @@ def compare_origins(first: HasOrigin, second: HasOrigin, oblique: bool) -> Origi
     """
     simulations = first.provenance, second.provenance
     frames = _differ(*simulations, "mesh", "frame of the mesh") if oblique else ()
-    return OriginDifferences(frames, _detectors(first, second), _settings(*simulations))
+    return OriginDifferences(frames, _detectors(first, second), _settings(*simulations), _gates(*simulations))
 
 
 def _detectors(first: HasOrigin, second: HasOrigin) -> tuple[str, ...]:
@@ -74,6 +76,14 @@ def _detectors(first: HasOrigin, second: HasOrigin) -> tuple[str, ...]:
 
 def _settings(first: Provenance, second: Provenance) -> tuple[str, ...]:
     return tuple(text for field, name in _SETTINGS.items() for text in _differ(first, second, field, name))
+
+
+def _gates(first: Provenance, second: Provenance) -> tuple[str, ...]:
+    texts = [
+        " and ".join(f"{gate:g} ns" for gate in sorted(provenance.values("gate_ns"))) or "none"
+        for provenance in (first, second)
+    ]
+    return (f"gate differs ({texts[1]} against {texts[0]})",) if texts[0] != texts[1] else ()
 
 
 def _differ(first: Provenance, second: Provenance, field: str, name: str) -> tuple[str, ...]:

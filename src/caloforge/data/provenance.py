@@ -107,6 +107,8 @@ class Provenance(_Facts):
         production_cut_mm: range cut of secondaries, mm.
         max_step_mm: longest step of charged particles, mm.
         tracking_cut_mev: energy below which charged particles stop, MeV.
+        cell_times: what the times of cells are, where they were kept.
+        gate_ns: time after which deposits were not counted, ns.
         data_kind: whether electromagnetic tables are Geant4's own or built in.
         hadronic_data_kind: the same of hadronic tables.
         data_tables: which tables, in words.
@@ -153,6 +155,8 @@ class Provenance(_Facts):
     production_cut_mm: float | None = None
     max_step_mm: float | None = None
     tracking_cut_mev: float | None = None
+    cell_times: str | None = None
+    gate_ns: float | None = None
     data_kind: str | None = None
     hadronic_data_kind: str | None = None
     data_tables: str | None = None

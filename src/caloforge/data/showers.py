@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int, UInt64
 from numpy import ndarray as Array
 from particle import Particle
 
+from caloforge.data.cell_times import CellTimes
 from caloforge.data.checks import check_angles
 from caloforge.data.event_particles import EventParticles
 from caloforge.data.ids import digest_of, shower_ids
@@ -41,6 +42,7 @@ class Showers:
         events: where several particles made each shower together: all of them. ``incident_energy`` is then the sum of
             their kinetic energies, ``pdg`` is 0, and ``theta`` and ``phi`` are 0.
         source_ids: of showers whose cells were changed (merged, turned, cut): ids of the showers that they come from.
+        times: of the cells, where they were kept.
 
     Raises:
         BadValue: wrong shapes, NaN or infinite values, negative cell energies, incident energies that are not
@@ -58,6 +60,7 @@ class Showers:
     training_ids: UInt64[Array, " k"] = field(default_factory=NO_IDS.copy, repr=False)
     events: EventParticles | None = field(default=None, repr=False)
     source_ids: UInt64[Array, " N"] | None = field(default=None, repr=False)
+    times: CellTimes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self._check_shapes()
@@ -70,6 +73,8 @@ class Showers:
             worst = float(self.incident_energy[~legal][0])
             raise BadValue("incident energy", worst, "incident energies are positive MeV")
         check_angles(self.theta, self.phi)
+        if self.times is not None:
+            self.times.check(self.energy)
         for name in _ARRAYS:
             view = getattr(self, name).view()
             view.flags.writeable = False
@@ -132,7 +137,8 @@ class Showers:
         arrays = {name: getattr(self, name)[index] for name in _ARRAYS}
         events = None if self.events is None else self.events[index]
         source_ids = None if self.source_ids is None else self.source_ids[index]
-        return replace(self, **arrays, events=events, source_ids=source_ids)
+        times = None if self.times is None else self.times[index]
+        return replace(self, **arrays, events=events, source_ids=source_ids, times=times)
 
     def batches(self, size: int = 1000) -> Iterator["Showers"]:
         """The showers in order, ``size`` at a time, as a file gives them.
@@ -151,7 +157,7 @@ class Showers:
 
         Raises:
             BinningMismatch: the parts do not share it.
-            BadValue: some are of events, others of single particles.
+            BadValue: some are of events, others of single particles; or some have times of cells, others none.
         """
         first, binning = parts[0], parts[0].binning
         for part in parts[1:]:
@@ -169,6 +175,11 @@ class Showers:
             fields["events"] = EventParticles.concatenate(events)
         if any(part.source_ids is not None for part in parts):
             fields["source_ids"] = np.concatenate([part.ids for part in parts])
+        times = [part.times for part in parts if part.times is not None]
+        if times and len(times) < len(parts):
+            raise BadValue("showers to join", "with times of cells and without", "join showers that all have them")
+        if times:
+            fields["times"] = CellTimes.concatenate(times)
         return cls(binning=binning, **fields)
 
     def above(self, threshold: float) -> "Showers":
@@ -177,16 +188,29 @@ class Showers:
         Args:
             threshold: MeV; a cell with just this energy stays.
         """
-        return replace(self, energy=np.where(self.energy < threshold, 0, self.energy)) if threshold > 0 else self
+        if not threshold > 0:
+            return self
+        energy = np.where(self.energy < threshold, 0, self.energy)
+        return replace(self, energy=energy, times=None if self.times is None else self.times.of_hit(energy))
+
+    @property
+    def time(self) -> Float[Array, "N V"] | None:
+        """Mean time of each cell, weighted with the energy, ns; NaN in empty cells. None where no times were kept."""
+        return None if self.times is None else self.times.mean
+
+    @property
+    def first_time(self) -> Float[Array, "N V"] | None:
+        """Time of the first deposit in each cell, likewise."""
+        return None if self.times is None else self.times.first
 
     def with_cells(self, energy: Float[Array, "N W"], binning: Binning | None = None) -> "Showers":
-        """The same showers with other cells; they keep the ids that they have.
+        """The same showers with other cells; they keep the ids that they have, and lose the times of cells.
 
         Args:
             energy: MeV.
             binning: mesh of these cells, where it is another one.
         """
-        return replace(self, energy=energy, binning=binning or self.binning, source_ids=self.ids)
+        return replace(self, energy=energy, binning=binning or self.binning, source_ids=self.ids, times=None)
 
     @property
     def total_energy(self) -> Float[Array, " N"]:

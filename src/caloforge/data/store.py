@@ -3,7 +3,8 @@
 Every CaloChallenge tool reads it: ``incident_energies`` (N, 1) and ``showers`` (N, V) in MeV, gzip, chunked by shower.
 caloforge adds ``incident_pdg``, ``incident_theta``, ``incident_phi`` and the attributes ``schema``, ``binning_xml``,
 ``detector`` and ``provenance`` (JSON). A file of events also holds the tables of `caloforge.data.event_particles`, one
-whose cells were changed after the simulation also ``source_ids``, of the showers that these come from.
+whose cells were changed after the simulation also ``source_ids``, of the showers that these come from, one with times
+of cells the datasets ``time`` and ``first_time`` of `caloforge.data.cell_times`.
 """
 
 __all__ = ["NoBinning", "ShowerFile"]
@@ -19,6 +20,7 @@ from jaxtyping import Float, UInt64
 from numpy import ndarray as Array
 
 from caloforge.data.cell_table import read_cells
+from caloforge.data.cell_times import CellTimes, check_times, holds_times, read_times
 from caloforge.data.checks import describe_open_error
 from caloforge.data.event_particles import EventParticles, check_events, holds_events, read_events
 from caloforge.data.incident import Incident
@@ -125,6 +127,8 @@ class ShowerFile(MeshFile):
             raise self.bad("source_ids are no ids (64-bit numbers without sign)", "delete that dataset of the file")
         if self.holds_events and (problem := check_events(self._file, shape[0])):
             raise self.bad(problem)
+        if self.holds_times and (problem := check_times(self._file)):
+            raise self.bad(problem)
 
     def __len__(self) -> int:
         return int(self._file["showers"].shape[0])
@@ -203,6 +207,25 @@ class ShowerFile(MeshFile):
         """
         try:
             return np.asarray(self._file["source_ids"][rows], np.uint64) if self.has_source_ids else None
+        except OSError as error:
+            raise self.bad("truncated or damaged") from error
+
+    @property
+    def holds_times(self) -> bool:
+        """Whether the times of cells were kept."""
+        return holds_times(self._file)
+
+    def times(self, rows: slice = slice(None)) -> CellTimes | None:
+        """Times of the cells of these showers, where they were kept; else None.
+
+        Args:
+            rows: of the file; all if not given.
+
+        Raises:
+            BadFile: truncated or damaged.
+        """
+        try:
+            return read_times(self._file, rows) if self.holds_times else None
         except OSError as error:
             raise self.bad("truncated or damaged") from error
 

@@ -14,6 +14,7 @@ from jaxtyping import Float, UInt64
 from numpy import ndarray as Array
 
 from caloforge.data.cell_table import write_cells
+from caloforge.data.cell_times import append_times
 from caloforge.data.event_particles import append_events, holds_events
 from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
@@ -62,7 +63,7 @@ class ShowerWriter:
         binning: mesh of all showers.
         detector: name of the calorimeter.
         provenance: where the showers come from; a mapping is checked and becomes a `Provenance`.
-        mantissa_bits: bits of the mantissa of cell energies to keep.
+        mantissa_bits: bits of the mantissa of cell energies, and times, to keep.
         source_ids: keep the ids of the showers beside them, since some are changed copies.
 
     Raises:
@@ -112,7 +113,8 @@ class ShowerWriter:
 
         Raises:
             BinningMismatch: they have another mesh.
-            BadValue: they are of events, and those before them of single particles, or the reverse.
+            BadValue: they are of events, and those before them of single particles, or the reverse; or only some have
+                times of cells.
         """
         require_one_mesh(self.binning, showers.binning)
         if len(self._file["showers"]) and holds_events(self._file) != (showers.events is not None):
@@ -120,6 +122,7 @@ class ShowerWriter:
         if showers.events is not None and len(showers):
             append_events(self._file, showers.events)
         self._extend("showers", trim_mantissa(showers.energy, self.mantissa_bits))
+        append_times(self._file, showers.times, lambda times: trim_mantissa(times, self.mantissa_bits))
         self._extend("incident_energies", showers.incident_energy[:, None])
         for name, (attribute, _) in COLUMNS.items():
             self._extend(name, getattr(showers, attribute))

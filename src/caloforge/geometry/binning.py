@@ -133,6 +133,16 @@ class Binning:
         """
         return mesh if self.z_edges is None else self
 
+    @cached_property
+    def _kinds(self) -> tuple[tuple[tuple[float, ...], int], ...]:
+        """Rings and sectors of the layers, each kind once."""
+        return tuple(dict.fromkeys((layer.r_edges, layer.n_alpha) for layer in self.layers))
+
+    @cached_property
+    def _kind_of_layer(self) -> Int[Array, " L_and_none"]:
+        """Position of the rings and sectors of each layer in `_kinds`; last -1, for no layer."""
+        return np.array([*(self._kinds.index((layer.r_edges, layer.n_alpha)) for layer in self.layers), -1])
+
     def flat_index(self, layer: Int[Array, " n"], r: Float[Array, " n"], alpha: Float[Array, " n"]) -> Int[Array, " n"]:
         """Cell that contains each point, or -1 where no cell does.
 
@@ -142,13 +152,15 @@ class Binning:
             alpha: azimuth, rad.
         """
         index = np.full(len(layer), -1)
-        for position, (shape, start) in enumerate(zip(self.layers, self.layer_starts, strict=False)):
-            here = np.flatnonzero(layer == position)
-            ring = np.searchsorted(shape.r_edges, r[here], side="right") - 1
+        kind = self._kind_of_layer[layer]
+        for k, (r_edges, n_alpha) in enumerate(self._kinds):
+            here = np.flatnonzero(kind == k)
+            ring = np.searchsorted(r_edges, r[here], side="right") - 1
             turn = (alpha[here] + math.pi) / (2 * math.pi) % 1.0
-            sector = np.minimum((turn * shape.n_alpha).astype(int), shape.n_alpha - 1)
-            inside = (ring >= 0) & (ring < shape.n_r)
-            index[here[inside]] = start + sector[inside] * shape.n_r + ring[inside]
+            sector = np.minimum((turn * n_alpha).astype(int), n_alpha - 1)
+            inside = (ring >= 0) & (ring < len(r_edges) - 1)
+            cell = self.layer_starts[layer[here]] + sector * (len(r_edges) - 1) + ring
+            index[here[inside]] = cell[inside]
         return index
 
     def layer_at_depth(self, z: Float[Array, " n"]) -> Int[Array, " n"]:

@@ -139,7 +139,13 @@ def origin_cautions(truth: object, generated: object, oblique: bool, allow_diffe
     differences = compare_origins(truth, generated, oblique)
     if differences.frames and not allow_different:
         raise ConditionsDiffer(list(differences.frames), "use showers whose meshes lie in one frame")
-    return [*differences.frames, *differences.detectors, *differences.settings, *_unknown_training(truth, generated)]
+    return [
+        *differences.frames,
+        *differences.detectors,
+        *differences.settings,
+        *differences.gates,
+        *_unknown_training(truth, generated),
+    ]
 
 
 def _unknown_training(truth: object, generated: object) -> list[str]:

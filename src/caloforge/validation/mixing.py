@@ -55,7 +55,7 @@ def mix_showers(showers: Showers, seed: int, others: Showers, share: float = 0.0
     energy, incident = showers.energy.copy(), showers.incident_energy.copy()
     source = _nearest(incident[rows], others)
     energy[rows], incident[rows] = others.energy[source], others.incident_energy[source]
-    return replace(showers, energy=energy, incident_energy=incident)
+    return replace(showers, energy=energy, incident_energy=incident, times=None)
 
 
 def mix_cells(showers: Showers, seed: int, others: Showers, share: float = 0.05) -> Showers:
@@ -74,7 +74,7 @@ def mix_cells(showers: Showers, seed: int, others: Showers, share: float = 0.05)
     _need_others(showers, others)
     taken = stream(seed, "spoil-cells").random(showers.energy.shape, np.float32) < share
     source = _nearest(showers.incident_energy, others)
-    return replace(showers, energy=np.where(taken, others.energy[source], showers.energy))
+    return replace(showers, energy=np.where(taken, others.energy[source], showers.energy), times=None)
 
 
 def foreign_spoils(others: Showers) -> dict[str, Spoil]:

@@ -39,7 +39,7 @@ _LIKE = 20  # showers of nearly the same incident energy
 
 
 def _with_cells(showers: Showers, energy: Float[Array, "N V"]) -> Showers:
-    return replace(showers, energy=energy.astype(np.float32))
+    return replace(showers, energy=energy.astype(np.float32), times=None)
 
 
 def _alike(showers: Showers, size: int = _LIKE) -> Iterator[Int[Array, " k"]]:

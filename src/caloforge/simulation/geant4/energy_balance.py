@@ -83,7 +83,7 @@ class Ledger(g4.G4UserSteppingAction):  # type: ignore[misc]
             rows[index], self.sums = self.sums, [0.0] * 3
 
         self.sums = [0.0] * 3
-        _, sensitive = self.engine.shoot(primaries, close)
+        sensitive = self.engine.shoot(primaries, close).sensitive
         table = g4.G4ParticleTable.GetParticleTable()
         rest_energy = np.array([self._rest(table.FindParticle(int(pdg))) for pdg in primaries.pdg])
         deposited, leaked, neutrinos = rows.T

@@ -6,6 +6,7 @@ Points become cells in NumPy at the end of every event.
 
 __all__ = ["Engine", "Actions", "EventEnd", "Gun"]
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -20,8 +21,11 @@ from caloforge.geometry.detector import Detector
 from caloforge.simulation.directions import direction, to_axis_frame
 from caloforge.simulation.geant4.physics_build import apply_limits, build_physics
 from caloforge.simulation.geant4.scored_stack import Stack
+from caloforge.simulation.geant4.scores import Scores
+from caloforge.simulation.geant4.steps import Steps
 from caloforge.simulation.physics_lists import Physics
 from caloforge.simulation.primaries import Primaries
+from caloforge.simulation.timing import NO_TIMING, Timing
 from caloforge.units import mm
 
 COMMANDS = ("/process/em/verbose 0", "/run/verbose 0")
@@ -36,18 +40,25 @@ class Engine:
         layers: position of the mesh layer of each sensitive slab, or -1.
         physics: list, cuts and limits.
         points: whether the depth of a step, not its slab, decides its layer (`geant4.needs_points`).
+        timing: whether to keep times, and the gate.
 
     Raises:
         Geant4Failed: this process has a run manager already.
     """
 
     def __init__(
-        self, detector: Detector, binning: Binning, layers: Int[Array, " n"], physics: Physics, points: bool
+        self,
+        detector: Detector,
+        binning: Binning,
+        layers: Int[Array, " n"],
+        physics: Physics,
+        points: bool,
+        timing: Timing = NO_TIMING,
     ) -> None:
         if g4.G4RunManager.GetRunManager() is not None:
             raise Geant4Failed("this process runs Geant4 with another detector or readout; use a process for each")
-        self.detector, self.binning, self.points = detector, binning, points
-        self.stack, self.actions = Stack(detector, layers, points), Actions()
+        self.detector, self.binning, self.points, self.timing = detector, binning, points, timing
+        self.stack, self.actions = Stack(detector, layers), Actions()
         self.manager = g4.G4RunManagerFactory.CreateRunManager(g4.G4RunManagerType.SerialOnly)
         self.stack.hadronic = physics.list.hadronic
         self.physics, self.referenced = build_physics(physics)
@@ -64,48 +75,42 @@ class Engine:
         number = g4.G4VERSION_NUMBER
         return f"{number // 100}.{number // 10 % 10}.{number % 10}"
 
-    def shoot(
-        self, primaries: Primaries, each: Callable[[int], None]
-    ) -> tuple[Float[Array, "n V"], Float[Array, " n"]]:
-        """Cell energies (float32) and the energy in all sensitive slabs, in the mesh or not, of every shot; MeV.
+    def shoot(self, primaries: Primaries, each: Callable[[int], None]) -> Scores:
+        """What every shot leaves in the cells, and in all sensitive slabs, in the mesh or not.
 
         Args:
             primaries: n of them.
             each: called with the index of every finished shower.
         """
-        cells = np.zeros((len(primaries), self.binning.n_voxels), np.float32)
-        total = np.zeros(len(primaries))
+        scores = Scores.empty(len(primaries), self.binning.n_voxels, self.timing.times)
 
         def finish(index: int) -> None:
-            cells[index], total[index] = self._collect(primaries, index)
+            scores.fill(index, *self._collect(primaries, index))
             each(index)
 
         self.actions.gun.load(primaries)
         self.actions.end.call = finish
         self.manager.BeamOn(len(primaries))
-        return cells, total
+        return scores
 
-    def _collect(self, primaries: Primaries, index: int) -> tuple[Float[Array, " V"], float]:
-        """Turn the event's steps into cells."""
-        steps = self.stack.steps
-        layer = np.repeat(list(steps), [len(s.deposit) for s in steps.values()])
-        deposit, x, y = (np.concatenate([getattr(s, name) for s in steps.values()]) for name in ("deposit", "x", "y"))
-        if self.points:
-            x, y, layer = self._place(x, y, np.concatenate([s.z for s in steps.values()]), primaries, index)
-        for s in steps.values():
-            s.clear()
-        cell = self.binning.flat_index(layer, np.hypot(x, y) / 2, np.arctan2(y, x))
-        inside = cell >= 0
-        cells = np.bincount(cell[inside], deposit[inside], self.binning.n_voxels)
-        return cells, float(deposit.sum())
+    def _collect(self, primaries: Primaries, index: int) -> tuple[Steps, Int[Array, " n"]]:
+        """The event's steps before the gate, and the cell of each."""
+        steps = Steps.take(self.stack.steps)
+        if math.isfinite(self.timing.gate):
+            steps = steps.until(self.timing.gate)
+        x, y, layer = self._place(steps, primaries, index)
+        return steps, self.binning.flat_index(layer, np.hypot(x, y) / 2, np.arctan2(y, x))
 
     def _place(
-        self, x: Float[Array, " n"], y: Float[Array, " n"], z: Float[Array, " n"], primaries: Primaries, index: int
+        self, steps: Steps, primaries: Primaries, index: int
     ) -> tuple[Float[Array, " n"], Float[Array, " n"], Int[Array, " n"]]:
-        """Twice x and y of steps in the frame of the mesh, and their layers by depth, from twice their positions."""
+        """Twice x and y of steps in the frame of the mesh, and their layers, by depth where that decides."""
+        x, y = steps.twice_x, steps.twice_y
+        if not self.points:
+            return x, y, steps.layer
         if primaries.angles is None or primaries.mesh == "detector":
-            return x, y, self.binning.layer_at_depth(self.detector.depth_at(x / 2, z / 2))
-        x, y, z = to_axis_frame(x, y, z, *primaries.angles[index].tolist())
+            return x, y, self.binning.layer_at_depth(self.detector.depth_at(x / 2, steps.twice_z / 2))
+        x, y, z = to_axis_frame(x, y, steps.twice_z, *primaries.angles[index].tolist())
         return x, y, self.binning.layer_at_depth(z / 2)
 
 

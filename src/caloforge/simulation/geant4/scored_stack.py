@@ -5,10 +5,9 @@ filters pass only charged particles and photons below `PHOTON_LIMIT` (the other 
 about :math:`10^{-6}` of the signal of a light material). Import this module only where `engine` may be imported.
 """
 
-__all__ = ["PHOTON_LIMIT", "Scorer", "Stack", "Steps", "build_material", "slab_solid", "world_solid"]
+__all__ = ["PHOTON_LIMIT", "Scorer", "Stack", "build_material", "slab_solid", "world_solid"]
 
 import math
-from dataclasses import dataclass, field
 from typing import Any
 
 import geant4_pybind as g4
@@ -18,6 +17,7 @@ from numpy import ndarray as Array
 from caloforge.geometry.detector import Detector
 from caloforge.geometry.materials import Material
 from caloforge.simulation.geant4.step_reader import recorder
+from caloforge.simulation.geant4.steps import StepBuffer
 from caloforge.units import MeV, mm
 
 PHOTON_LIMIT = 0.1 * MeV  # photoelectric absorption in light materials lies below
@@ -28,31 +28,15 @@ NEUTRAL_HADRONS = ("neutron", "kaon0L", "kaon0S", "lambda")
 MARGIN = 10 * mm  # of vacuum around the stack
 
 
-@dataclass(frozen=True)
-class Steps:
-    """The event's steps in one layer.
+class Scorer(g4.G4VPrimitiveScorer):  # type: ignore[misc]
+    """Copies every step that its filter lets pass into a buffer, see `step_reader`.
 
     Args:
-        deposit: MeV.
-        x: twice that of the step's middle, mm.
-        y: likewise.
-        z: likewise, where it is needed.
+        steps: gets them.
+        selection: Geant4's filter.
     """
 
-    deposit: list[float] = field(default_factory=list)
-    x: list[float] = field(default_factory=list)
-    y: list[float] = field(default_factory=list)
-    z: list[float] = field(default_factory=list)
-
-    def clear(self) -> None:
-        for column in (self.deposit, self.x, self.y, self.z):
-            column.clear()
-
-
-class Scorer(g4.G4VPrimitiveScorer):  # type: ignore[misc]
-    """Adds every step that its filter lets pass to the steps of one layer."""
-
-    def __init__(self, steps: Steps, selection: Any) -> None:
+    def __init__(self, steps: StepBuffer, selection: Any) -> None:
         super().__init__(selection.GetName())
         self.steps, self.selection = steps, selection
         self.SetFilter(selection)
@@ -78,30 +62,10 @@ class Scorer(g4.G4VPrimitiveScorer):  # type: ignore[misc]
             step: Geant4's.
             history: Geant4's; not used.
         """
-        record: Any = recorder(step, self.steps.deposit, self.steps.x, self.steps.y)
+        record: Any = recorder(step, self.steps.data)
         self.referenced = step, step.GetPreStepPoint(), step.GetPostStepPoint()
         self.ProcessHits = record  # type: ignore[method-assign]
         return record(step, history)
-
-
-def _note_depth(scorer: Scorer) -> None:
-    """Let a scorer keep twice the z of every step too: from its first step on, around what it does then."""
-    add_z = scorer.steps.z.append
-
-    def first(step: Any, history: Any) -> bool:
-        type(scorer).ProcessHits(scorer, step, history)
-        record, before, after = scorer.ProcessHits, step.GetPreStepPoint(), step.GetPostStepPoint()
-        start, end = before.GetPosition, after.GetPosition
-
-        def process(step: Any, history: Any) -> bool:
-            add_z(start().z + end().z)
-            return record(step, history)
-
-        add_z(start().z + end().z)
-        scorer.ProcessHits = process  # type: ignore[method-assign]
-        return True
-
-    scorer.ProcessHits = first  # type: ignore[method-assign]
 
 
 class Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
@@ -112,11 +76,10 @@ class Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
 
     hadronic = False  # whether neutral hadrons leave recoils too soft for a track of their own
 
-    def __init__(self, detector: Detector, layers: Int[Array, " n"], points: bool) -> None:
+    def __init__(self, detector: Detector, layers: Int[Array, " n"]) -> None:
         super().__init__()
         self.detector, self.layers = detector, dict(zip(detector.sensitive.tolist(), layers.tolist(), strict=True))
-        self.steps = {layer: Steps() for layer in sorted(set(self.layers.values()))}
-        self.points = points
+        self.steps: list[StepBuffer] = []
         self.referenced: list[Any] = []
         self.read: list[tuple[int, Any]] = []
 
@@ -139,13 +102,12 @@ class Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
 
     def ConstructSDandField(self) -> None:  # noqa: N802 Geant4's name
         """One detector for each layer of the mesh: so the slab, not a rounded z, decides the layer of a step."""
-        for layer in self.steps:
+        for layer in sorted(set(self.layers.values())):
             volumes = [logical for at, logical in self.read if at == layer]
             sensitive = g4.G4MultiFunctionalDetector(f"layer{layer}")
             for scorer in self._scorers(layer, _is_light(volumes)):
                 sensitive.RegisterPrimitive(scorer)
-                if self.points:
-                    _note_depth(scorer)
+                self.steps.append(scorer.steps)
                 self.referenced.append(scorer)
             g4.G4SDManager.GetSDMpointer().AddNewDetector(sensitive)
             for logical in volumes:
@@ -160,7 +122,7 @@ class Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
             filters.append(g4.G4SDParticleWithEnergyFilter(f"neutrals{layer}", 0.0, float("inf")))
             for name in NEUTRAL_HADRONS:
                 filters[-1].add(name)
-        return [Scorer(self.steps[layer], selection) for selection in filters]
+        return [Scorer(StepBuffer(layer, neutral=i > 0), selection) for i, selection in enumerate(filters)]
 
 
 def _is_light(volumes: list[Any]) -> bool:

@@ -24,6 +24,7 @@ from caloforge.simulation.physics_lists import OPTION_0, Physics
 from caloforge.simulation.primaries import Primaries
 from caloforge.simulation.readout_fit import check_readout, needs_points
 from caloforge.simulation.tables.em_data import find_data
+from caloforge.simulation.timing import NO_TIMING, Timing
 
 if TYPE_CHECKING:
     from caloforge.simulation.geant4.engine import Engine
@@ -49,7 +50,7 @@ class Facts:
 
 
 @lru_cache(maxsize=1)
-def _engine(detector: Calorimeter, binning: Binning, physics: Physics, points: bool) -> "Engine":
+def _engine(detector: Calorimeter, binning: Binning, physics: Physics, points: bool, timing: Timing) -> "Engine":
     """This process's Geant4, started on the first call; the data must be known before the import."""
     if importlib.util.find_spec("geant4_pybind") is None:
         raise Geant4Missing
@@ -57,10 +58,8 @@ def _engine(detector: Calorimeter, binning: Binning, physics: Physics, points: b
     from caloforge.simulation.geant4.engine import Engine
 
     if isinstance(detector, GdmlDetector):
-        raise BadValue("detector", detector.name, "not yet")
-    if isinstance(detector, GdmlDetector):
         raise BadValue("detector", detector.name, "showers in GDML files are not simulated yet")
-    return Engine(detector, binning, check_readout(detector, binning), physics, points)
+    return Engine(detector, binning, check_readout(detector, binning), physics, points, timing)
 
 
 def simulate(
@@ -69,6 +68,7 @@ def simulate(
     binning: Binning,
     each: Callable[[int], None] = lambda index: None,
     physics: Physics = OPTION_0,
+    timing: Timing = NO_TIMING,
 ) -> tuple[Showers, Facts]:
     """Simulate every shot; shower i depends on its energy and seeds alone, not on what ran before it.
 
@@ -80,6 +80,7 @@ def simulate(
         binning: the mesh, with depths; the same in all calls of one process.
         each: called with the index of every finished shower.
         physics: list, cuts and limits; the same in all calls of one process.
+        timing: whether to keep times, and the gate; the same in all calls of one process.
 
     Raises:
         Geant4Missing: geant4-pybind is not installed.
@@ -87,12 +88,14 @@ def simulate(
         BadValue: the mesh does not fit the detector.
     """
     start = time.process_time()
-    engine = _engine(detector, binning, physics, needs_points(detector, primaries, binning))
+    engine = _engine(detector, binning, physics, needs_points(detector, primaries, binning), timing)
     ready = time.process_time()
-    cells, total = engine.shoot(primaries, each)
+    scores = engine.shoot(primaries, each)
     done = time.process_time()
-    facts = Facts(engine.version, done - ready, ready - start, float(total.sum()), float(cells.sum(dtype=np.float64)))
-    showers = Showers.perpendicular(cells, primaries.energy, binning, primaries.pdg)
+    sums = float(scores.sensitive.sum()), float(scores.cells.sum(dtype=np.float64))
+    facts = Facts(engine.version, done - ready, ready - start, *sums)
+    showers = Showers.perpendicular(scores.cells, primaries.energy, binning, primaries.pdg)
+    showers = replace(showers, times=scores.times)
     if primaries.angles is not None:
         showers = replace(showers, theta=primaries.angles[:, 0], phi=primaries.angles[:, 1])
     return showers, facts

@@ -39,6 +39,7 @@ from caloforge.simulation.production.worker import Shard
 from caloforge.simulation.production.workers import run_all
 from caloforge.simulation.readout_fit import check_readout
 from caloforge.simulation.tables.em_data import find_data
+from caloforge.simulation.timing import NO_TIMING, Timing
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Request:
         seed: same seed, same showers.
         mesh: whether the mesh follows the ``axis`` of each shower or stays with the ``detector``.
         physics: list, cuts and limits.
+        timing: whether to keep times of cells, and the gate.
 
     Raises:
         UnknownName: a frame of the mesh other than these two.
@@ -67,6 +69,7 @@ class Request:
     seed: int
     mesh: Mesh = "axis"
     physics: Physics = OPTION_0
+    timing: Timing = NO_TIMING
 
     def __post_init__(self) -> None:
         if self.mesh not in get_args(Mesh):
@@ -97,6 +100,7 @@ class Request:
             "n": self.n,
             "seed": self.seed,
             **self.physics.facts,
+            **self.timing.facts,
             "data_kind": data.kind,
             "hadronic_data_kind": data.hadronic,
             "data_tables": data.description,
@@ -118,7 +122,7 @@ class Request:
         parts = [primaries[start : start + size] for start in range(0, self.n, size)]
         paths = [folder / f"{digest}-{i:05d}.h5" for i in range(len(parts))]
         return [
-            Shard(i, path, self.detector, self.binning, part, digest, self.physics)
+            Shard(i, path, self.detector, self.binning, part, digest, self.physics, self.timing)
             for i, (path, part) in enumerate(zip(paths, parts, strict=True))
         ]
 

@@ -29,6 +29,7 @@ from caloforge.simulation.geant4.simulate import simulate as simulate_showers
 from caloforge.simulation.physics_lists import OPTION_0, PHYSICS_LISTS, Physics
 from caloforge.simulation.primaries import Primaries
 from caloforge.simulation.tables.em_data import find_data
+from caloforge.simulation.timing import NO_TIMING, Timing
 
 Listener = Callable[[int], None]
 _CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
@@ -47,6 +48,7 @@ class Shard:
         primaries: particles, energies, seeds.
         label: digest of the request.
         physics: list, cuts and limits.
+        timing: whether to keep times of cells, and the gate.
     """
 
     index: int
@@ -56,6 +58,7 @@ class Shard:
     primaries: Primaries
     label: str
     physics: Physics = OPTION_0
+    timing: Timing = NO_TIMING
 
     def simulate(self, each: Listener) -> None:
         """Simulate in this process and write the file; it appears under its name only when complete.
@@ -67,7 +70,7 @@ class Shard:
             Geant4Missing: geant4-pybind is not installed.
             UnwritablePath: the file cannot be written.
         """
-        showers, facts = simulate_showers(self.detector, self.primaries, self.binning, each, self.physics)
+        showers, facts = simulate_showers(self.detector, self.primaries, self.binning, each, self.physics, self.timing)
         write_showers(self.path, showers, self.detector.name, {"request": self.label, "cost": asdict(facts)})
 
 
