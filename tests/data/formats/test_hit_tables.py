@@ -178,6 +178,19 @@ def test_every_cut_file_is_a_sentence(table, tmp_path):
         np.testing.assert_array_equal(hits.x, good.x[: len(hits.x)])
 
 
+def test_damaged_bytes_are_a_sentence(table, tmp_path):
+    whole = table(ROWS).read_bytes()
+    path = tmp_path / "damaged"
+    refused = 0
+    for place in range(30, len(whole), len(whole) // 20):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            read(path, columns=COLUMNS, units=UNITS)
+        except (BadFile, BadValue):
+            refused += 1
+    assert refused
+
+
 def test_a_tree_is_chosen_by_name(tmp_path):
     uproot = pytest.importorskip("uproot")
     path = tmp_path / "two.root"

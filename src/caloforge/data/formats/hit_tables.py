@@ -84,12 +84,8 @@ class NpzPoints(_Points):
         """A zip of arrays."""
         if not peek.start.startswith(b"PK\x03\x04"):
             return False
-        with reading(peek.path):
-            try:
-                with zipfile.ZipFile(peek.path) as archive:
-                    names = archive.namelist()
-            except zipfile.BadZipFile as error:
-                raise ValueError(str(error)) from error
+        with reading(peek.path), zipfile.ZipFile(peek.path) as archive:
+            names = archive.namelist()
         return bool(names) and all(name.endswith(".npy") for name in names)
 
 
