@@ -39,11 +39,10 @@ class Known(Generator):
         k = torch.arange(self.pipeline.binning.n_layers)
         shares = torch.softmax(k * (self.slope * g.log() + 0.3 * noise[:, 1])[:, None] - 0.8 * k, 1)
         layers = total[:, None] * shares
-        ratios, _ = self.pipeline.chain(layers.double(), energy.double())
-        stretched, _ = self.pipeline.logit(ratios.float(), torch.zeros_like(ratios).float())
+        features, _ = self.pipeline.energies(layers.double(), energy.double(), torch_stream(1, "bands"))
         cells = torch.from_numpy(self.pipeline.binning.layer_of_voxel)
         alike = 1 / torch.bincount(cells).float()[cells]
-        return torch.cat([self.pipeline.scale(stretched)[0], alike.expand(len(noise), -1)], 1)
+        return torch.cat([features, alike.expand(len(noise), -1)], 1)
 
 
 @pytest.fixture(scope="package")

@@ -17,6 +17,7 @@ from caloforge.interpretation.sentences import summary
 from caloforge.models import model_config
 from caloforge.physics.definition import Observable
 from caloforge.physics.observables import OBSERVABLES, register
+from caloforge.rng import torch_stream
 from caloforge.training.options import TrainingConfig
 from caloforge.training.run import load_run
 from caloforge.training.train import train_run
@@ -148,8 +149,7 @@ def _one_cell(run, noise, c):
     energy = pipeline.condition.energies(c).double()
     layers = torch.zeros(len(c), pipeline.binning.n_layers, dtype=torch.float64)
     layers[:, 0] = 0.03 * energy
-    ratios = pipeline.chain(layers, energy)[0].float()
-    features = pipeline.scale(pipeline.logit(ratios, torch.full_like(ratios, 0.5))[0])[0]
+    features = pipeline.energies(layers, energy, torch_stream(1, "bands"))[0]
     shares = torch.zeros(len(c), pipeline.binning.n_voxels)
     shares[:, pipeline.binning.layer_starts[:-1]] = 1
     return torch.cat([features, shares], 1)

@@ -107,7 +107,7 @@ def test_log_normal_shares_of_two_cells():
 def test_mean_shares_are_a_blur(binning, showers):
     """Trained by squares, a decoder draws the same picture for every noise, without zeros."""
     density = MeanShares(binning)
-    shares = Pipeline(binning)._shares(torch.from_numpy(showers.energy.copy()))[0]
+    shares = Pipeline(binning).cell_maps(torch.from_numpy(showers.energy.copy()))[0]
     p = density.start(shares).expand(4, -1, -1)
     drawn = density.sample(torch.zeros(4, density.noise_width), p, torch.ones(4, 3, dtype=torch.bool))
     assert density.noise_width == 0

@@ -21,8 +21,9 @@ MEAN, STD = (0.5, -1.0), (2.0, 4.0)
 def pipeline():
     """Scales that are given: mean 0.5 and -1, standard deviation 2 and 4, log E of mean 3 and deviation 5."""
     pipeline = Pipeline(MESH)
-    pipeline.scale.mean.copy_(torch.tensor(MEAN))
-    pipeline.scale.std.copy_(torch.tensor(STD))
+    scale = pipeline.energies.steps[-1]
+    scale.mean.copy_(torch.tensor(MEAN))
+    scale.std.copy_(torch.tensor(STD))
     pipeline.condition.scale.mean[0], pipeline.condition.scale.std[0] = 3.0, 5.0
     pipeline.condition.particles[0] = 11
     return pipeline

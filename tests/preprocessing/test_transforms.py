@@ -5,7 +5,10 @@ import math
 import pytest
 import torch
 
-from caloforge.preprocessing.transforms import EnergyChain, LogitWithAtoms, Standardize
+from caloforge.preprocessing.chain import EnergyChain
+from caloforge.preprocessing.quantile import Quantile
+from caloforge.preprocessing.transform import Composed
+from caloforge.preprocessing.transforms import Dequantise, Log, Logit, Standardize
 from caloforge.rng import torch_stream
 
 
@@ -74,10 +77,27 @@ def test_the_chain_against_autograd_over_many_showers(unit):
 # --- to the real line --------------------------------------------------------------------------------------------
 
 
+class LogitWithAtoms(Composed):
+    """Log of the response, logit of shares, and bands for exact zeros and ones, as by default; noise is given."""
+
+    def __init__(self, features, width=2.0):
+        super().__init__([Log(features, "first"), Logit("others"), Dequantise(features, width)])
+        self.bands = self.steps[-1]
+        self.steps[0].highest.fill_(5.0)
+
+    def __call__(self, u, noise):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(torch, "rand", lambda *shape, generator: noise)
+            return super().__call__(u, torch.ones(len(u)), None)
+
+    def inverse(self, y):
+        return super().inverse(y, torch.ones(len(y)))
+
+
 def logit_with(low, high, width=2.0) -> LogitWithAtoms:
     logit = LogitWithAtoms(len(low), width).double()
-    logit.low.copy_(double(low))
-    logit.high.copy_(double(high))
+    logit.bands.low.copy_(double(low))
+    logit.bands.high.copy_(double(high))
     return logit
 
 
@@ -128,14 +148,16 @@ def test_the_density_of_an_atom_is_its_probability():
 def test_bands_keep_a_margin_of_two_for_the_response_and_one_for_shares():
     u = torch.tensor([[0.1, 0.2, 0.0], [1.6, 0.7, 0.0], [0.0, 1.0, 1.0], [0.4, 0.0, 1.0]])
     logit = LogitWithAtoms(3)
-    logit.fit(u)
-    assert logit.low.tolist() == pytest.approx([math.log(0.1) - 2, math.log(0.2 / 0.8) - 1, -15])
-    assert logit.high.tolist() == pytest.approx([math.log(1.6) + 2, math.log(0.7 / 0.3) + 1, 15])
+    logit.fit(u, torch.ones(4), torch_stream(1, "bands"))
+    bands = logit.bands
+    assert bands.low.tolist() == pytest.approx([math.log(0.1) - 2, math.log(0.2 / 0.8) - 1, -15])
+    assert bands.high.tolist() == pytest.approx([math.log(1.6) + 2, math.log(0.7 / 0.3) + 1, 15])
 
 
 def test_before_a_fit_the_bands_lie_at_fifteen():
     logit = LogitWithAtoms(2)
-    assert (logit.low.tolist(), logit.high.tolist(), logit.width.item()) == ([-15.0] * 2, [15.0] * 2, 2.0)
+    bands = logit.bands
+    assert (bands.low.tolist(), bands.high.tolist(), bands.width.item()) == ([-15.0] * 2, [15.0] * 2, 2.0)
 
 
 def test_values_beyond_the_bands_move_to_the_edge():
@@ -197,8 +219,8 @@ def test_before_a_fit_nothing_changes():
 
 
 def test_what_is_fitted_is_saved():
-    for module in (LogitWithAtoms(2, 0.5), Standardize(2)):
-        module.fit(torch.rand(50, 2, generator=torch_stream(1, "u")))
+    for module in (Dequantise(2, 0.5), Log(2), Quantile(2), Standardize(2)):
+        module.fit(torch.rand(50, 2, generator=torch_stream(1, "u")), torch.ones(50))
         again = type(module)(2)
         again.load_state_dict(module.state_dict())
         assert {k: v.tolist() for k, v in again.state_dict().items()} == {

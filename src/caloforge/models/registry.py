@@ -5,14 +5,17 @@ __all__ = ["MODELS", "ModelConfig", "model_config", "register"]
 from abc import ABC, abstractmethod
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from caloforge.errors import BadValue, UnknownModel
 from caloforge.geometry.binning import Binning
 from caloforge.models.base import Generator
 from caloforge.nn.conditioning import LinearExtrapolation
-from caloforge.preprocessing.pipeline import EnergyFeatures, Pipeline
+from caloforge.preprocessing.pipeline import Pipeline
+from caloforge.preprocessing.steps import Preprocessing
 from caloforge.yaml_model import checked
+
+_SHORT = ("cells", "energy_features")
 
 
 class ModelConfig(BaseModel, ABC):
@@ -21,7 +24,8 @@ class ModelConfig(BaseModel, ABC):
     Args:
         name: of the family.
         hide_particle: whether the networks are not told which particle it is.
-        energy_features: what the first energy feature is relative to.
+        preprocessing: steps from energies to what networks see. ``energy_features: absolute`` is short for a chain of
+            ratios with the unit 1 TeV, ``cells: spectrum`` for the one map of this name.
         tails: what networks do outside the training range of the energy.
     """
 
@@ -30,12 +34,22 @@ class ModelConfig(BaseModel, ABC):
     hide_particle: bool = Field(
         False, description="do not tell the networks which particle it is: they learn the mixture"
     )
-    energy_features: EnergyFeatures = Field(
-        "fractions", description="total energy over the incident energy, or in a fixed unit (knows no linearity)"
-    )
+    preprocessing: Preprocessing = Field(Preprocessing(), description="steps from energies to what networks see")
     tails: Literal["free", "linear"] = Field(
         "free", description="outside the training range networks go on as they will, or linearly in log energy"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, fields: Any) -> Any:
+        """The two options that stand for a whole list, where the family has no fields of these names."""
+        if not isinstance(fields, dict):
+            return fields
+        short = {name: fields[name] for name in _SHORT if name in fields and name not in cls.model_fields}
+        if short and "preprocessing" in fields:
+            raise ValueError(f"{' and '.join(short)} and preprocessing say the same thing; give one of them")
+        chosen = {"preprocessing": Preprocessing.of_choices(**short)} if short else {}
+        return {name: value for name, value in fields.items() if name not in short} | chosen
 
     def pipeline(self, binning: Binning) -> Pipeline:
         """The preprocessing that this family wants, not yet fitted.
@@ -43,7 +57,7 @@ class ModelConfig(BaseModel, ABC):
         Args:
             binning: the mesh.
         """
-        return Pipeline(binning, hide_particle=self.hide_particle, energies=self.energy_features)
+        return Pipeline(binning, self.preprocessing, self.hide_particle)
 
     def linear_tails(self, pipeline: Pipeline) -> LinearExtrapolation | None:
         """Where the networks of ``build`` go on linearly; None where they are free.

@@ -1,20 +1,18 @@
-"""Options that the families with two stages share: features of the cells, and the spline flow of the layer energies."""
+"""Options that the families with two stages share: conditioning and the spline flow of the layer energies."""
 
 __all__ = ["TwoStageConfig"]
 
 from pydantic import Field
 
-from caloforge.geometry.binning import Binning
 from caloforge.models.flow import LayerEnergyFlow
 from caloforge.models.registry import ModelConfig
 from caloforge.nn.conditioning import Conditioning, ParticleEmbedding
-from caloforge.preprocessing.pipeline import CellFeatures, Pipeline
+from caloforge.preprocessing.pipeline import Pipeline
 
 
 class TwoStageConfig(ModelConfig):
     """Options of a family whose layer energies may come from a `LayerEnergyFlow`."""
 
-    cells: CellFeatures = Field("shares", description="cells as shares of energy, or of weights with a smooth spectrum")
     conditioning: Conditioning = Field("film", description="how hidden layers hear of energy, particle and direction")
     flow_transforms: int = Field(6, ge=1, description="spline couplings of the layer-energy flow")
     flow_bins: int = Field(8, ge=2, description="bins of each spline")
@@ -24,14 +22,6 @@ class TwoStageConfig(ModelConfig):
     def flow(self) -> tuple[int, int, int]:
         """Couplings of a flow, bins of each spline, hidden units of each coupling."""
         return self.flow_transforms, self.flow_bins, self.flow_width
-
-    def pipeline(self, binning: Binning) -> Pipeline:
-        """The preprocessing, not yet fitted.
-
-        Args:
-            binning: the mesh.
-        """
-        return Pipeline(binning, self.cells, self.hide_particle, self.energy_features)
 
     def embedding(self, pipeline: Pipeline) -> ParticleEmbedding:
         """A new embedding of the particle, which both stages hear of.

@@ -1,16 +1,15 @@
 r"""Showers <-> (x, c): what a network sees, and the way back to MeV.
 
-``x`` (N, L + V) has the parts of `Features`: L energy features (chain of ratios, stretched to the real line,
-standardised) and V cells as shares of their layer, exact zeros kept: of its energy, or of weights whose spectrum is
-smooth (`CellSpectrum`). ``c`` (N, C) are the `Conditions` of the incident particles.
+``x`` (N, L + V) has the parts of `Features`: L energy features (by default a chain of ratios, stretched to the real
+line, standardised) and V cells as shares of their layer, exact zeros kept: of its energy, or of weights (`CellMaps`).
+Which steps there are is a list (`Preprocessing`). ``c`` (N, C) are the `Conditions` of the incident particles.
 The log-determinant makes a density of x a density of cell energies, with respect to counting measure for which cells
-are hit times Lebesgue measure (MeV) of their energies. With weights :math:`w_i = g(e_i)` of sum W and shares
-:math:`s_i`, each layer with n hits contributes :math:`\sum_i \ln g'(e_i) + \ln \sum_i s_i / g'(e_i) - (n - 1) \ln W`.
+are hit times Lebesgue measure (MeV) of their energies.
 """
 
-__all__ = ["CellFeatures", "EnergyFeatures", "Pipeline"]
+__all__ = ["Pipeline"]
 
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,15 +21,12 @@ from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue, BinningMismatch
 from caloforge.geometry.binning import Binning
+from caloforge.preprocessing.cell_maps import CellMaps
 from caloforge.preprocessing.conditions import ConditionEncoder
+from caloforge.preprocessing.earlier import renamed
 from caloforge.preprocessing.parts import Features
-from caloforge.preprocessing.spectrum import CellSpectrum
-from caloforge.preprocessing.transforms import EnergyChain, LogitWithAtoms, Standardize
-from caloforge.units import TeV
-
-CellFeatures = Literal["shares", "spectrum"]
-EnergyFeatures = Literal["fractions", "absolute"]
-_UNITS: dict[EnergyFeatures, float | None] = {"fractions": None, "absolute": 1 * TeV}
+from caloforge.preprocessing.steps import Preprocessing
+from caloforge.preprocessing.transform import Composed
 
 
 class Pipeline(nn.Module):
@@ -38,12 +34,12 @@ class Pipeline(nn.Module):
 
     Args:
         binning: the mesh.
-        cells: shares of a layer's energy, or of weights whose spectrum is smooth.
+        steps: what is done to layer energies and cells.
         hide_particle: see `ConditionEncoder`.
-        energies: the first energy feature is the total over the incident energy (``fractions``) or over a fixed unit
-            (``absolute``), see `EnergyChain`.
 
     Attributes:
+        energies: layer energies <-> energy features.
+        cell_maps: cell energies <-> shares.
         layer_of_voxel: (V,) number of the layer of each cell, from 0.
         condition: incident particles -> c.
 
@@ -53,21 +49,24 @@ class Pipeline(nn.Module):
 
     layer_of_voxel: Tensor
 
-    def __init__(
-        self,
-        binning: Binning,
-        cells: CellFeatures = "shares",
-        hide_particle: bool = False,
-        energies: EnergyFeatures = "fractions",
-    ) -> None:
+    def __init__(self, binning: Binning, steps: Preprocessing | None = None, hide_particle: bool = False) -> None:
         super().__init__()
+        steps = steps or Preprocessing()
         self.binning = binning
-        self.spectrum = CellSpectrum(binning) if cells == "spectrum" else None
-        self.chain = EnergyChain(_UNITS[energies])
-        self.logit = LogitWithAtoms(binning.n_layers)
-        self.scale = Standardize(binning.n_layers)
+        self.energies = Composed([step.build(binning.n_layers) for step in steps.energies])
+        self.cell_maps = CellMaps(binning, [step.build(binning) for step in steps.cells])
         self.condition = ConditionEncoder(hide_particle)
         self.register_buffer("layer_of_voxel", torch.from_numpy(binning.layer_of_voxel), persistent=False)
+
+    def load_state_dict(self, state_dict: Any, *options: Any, **named: Any) -> Any:
+        """As always; files from before the steps were a list are read, too.
+
+        Args:
+            state_dict: tensors by name.
+            options: of `torch.nn.Module.load_state_dict`.
+            named: likewise.
+        """
+        return super().load_state_dict(renamed(dict(state_dict), self.energies, self.cell_maps), *options, **named)
 
     @property
     def device(self) -> torch.device:
@@ -109,22 +108,19 @@ class Pipeline(nn.Module):
 
         Args:
             showers: training split.
-            generator: draws the dequantisation of empty layers.
+            generator: draws the places of atoms (empty layers) in their bands.
             energy_range: what the incident energies (MeV) were drawn from, if that is known.
         """
-        ratios, _ = self._ratios(showers)
-        self.logit.fit(ratios)
-        self.scale.fit(self.logit(ratios, torch.rand(ratios.shape, generator=generator).to(ratios))[0])
+        self.energies.fit(*self._layers(showers), generator)
         self.condition.fit(Incident.of(showers), energy_range)
-        if self.spectrum is not None:
-            self.spectrum.fit(showers.energy)
+        self.cell_maps.fit(showers.energy)
 
-    def _ratios(self, showers: Showers) -> tuple[Float[Tensor, "N L"], Float[Tensor, " N"]]:
+    def _layers(self, showers: Showers) -> tuple[Float[Tensor, "N L"], Float[Tensor, " N"]]:
+        """Layer energies and incident energies, MeV, in float64."""
         if not showers.binning.same_cells(self.binning):
             raise BinningMismatch(self.binning.name, showers.binning.name)
         layers = torch.tensor(showers.layer_energy, device=self.device)
-        ratios, log_det = self.chain(layers, torch.tensor(showers.incident_energy, device=self.device).double())
-        return ratios.float(), log_det.float()
+        return layers, torch.tensor(showers.incident_energy, device=self.device).double()
 
     def incident(self, energy: Float[Array, " N"]) -> Incident:
         """Particles of these energies (MeV), otherwise as all of the training showers were.
@@ -155,32 +151,20 @@ class Pipeline(nn.Module):
     def forward(
         self, showers: Showers, generator: torch.Generator
     ) -> tuple[Float[Tensor, "N F"], Float[Tensor, "N C"], Float[Tensor, " N"]]:
-        """(x, c, log|det|) of showers in MeV; ``generator`` draws the dequantisation of empty layers.
+        """(x, c, log|det|) of showers in MeV; ``generator`` draws the places of atoms in their bands.
 
         Args:
             showers: N, on the mesh of the pipeline.
-            generator: draws uniform numbers for ratios that are exactly 0 or 1.
+            generator: draws the places of atoms in their bands.
 
         Raises:
             BinningMismatch: showers of another mesh.
             BadValue: a particle that was not trained on.
         """
-        ratios, chain_det = self._ratios(showers)
-        stretched, logit_det = self.logit(ratios, torch.rand(ratios.shape, generator=generator).to(ratios))
-        features, scale_det = self.scale(stretched)
-        shares, shares_det = self._shares(torch.tensor(np.asarray(showers.energy, np.float32), device=self.device))
-        log_det = chain_det + logit_det + scale_det + shares_det
-        return Features(features, shares).tensor, self.conditions(Incident.of(showers)), log_det
-
-    def _shares(self, cells: Float[Tensor, "N V"]) -> tuple[Float[Tensor, "N V"], Float[Tensor, " N"]]:
-        """Shares of each layer's weights, and log|d(E, shares)/d cells|."""
-        weights, log_slope = self.spectrum(cells) if self.spectrum is not None else (cells, torch.zeros_like(cells))
-        total = self.layer_sum(weights)
-        shares = weights / total.clamp_min(1e-30)[:, self.layer_of_voxel]
-        hits = self.layer_sum((cells > 0).to(cells))
-        mixed = self.layer_sum(shares * (-log_slope).exp())
-        log_det = self.layer_sum(log_slope) + mixed.clamp_min(1e-30).log() - (hits - 1) * total.clamp_min(1e-30).log()
-        return shares, torch.where(hits > 0, log_det, 0.0).sum(1)
+        features, log_det = self.energies(*self._layers(showers), generator)
+        cells = torch.tensor(np.asarray(showers.energy, np.float32), device=self.device)
+        shares, shares_det = self.cell_maps(cells)
+        return Features(features, shares).tensor, self.conditions(Incident.of(showers)), log_det + shares_det
 
     def layer_sum(self, x: Float[Tensor, "N V"]) -> Float[Tensor, "N L"]:
         """Sums over the cells of each layer, in float64.
@@ -188,8 +172,7 @@ class Pipeline(nn.Module):
         Args:
             x: (N, V) a number for each cell.
         """
-        sums = x.new_zeros(x.shape[0], self.n_layers, dtype=torch.float64)
-        return sums.index_add_(1, self.layer_of_voxel, x.double()).to(x)
+        return self.cell_maps.layer_sum(x)
 
     def layer_energies(self, features: Float[Tensor, "N L"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N L"]:
         """Layer energies in MeV of energy features and conditions.
@@ -198,8 +181,7 @@ class Pipeline(nn.Module):
             features: (N, L) energy features.
             c: (N, C) conditions.
         """
-        ratios = self.logit.inverse(self.scale.inverse(features))
-        return self.chain.inverse(ratios, self.condition.energies(c))
+        return self.energies.inverse(features, self.condition.energies(c))
 
     def cells(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N V"]:
         """Cell energies in MeV of features and conditions.
@@ -209,10 +191,7 @@ class Pipeline(nn.Module):
             c: (N, C) conditions.
         """
         parts = self.parts(x)
-        layers = self.layer_energies(parts.energies, c)
-        if self.spectrum is not None:
-            return self.spectrum.cells(parts.cells, layers)
-        return parts.cells * layers[:, self.layer_of_voxel]
+        return self.cell_maps.cells(parts.cells, self.layer_energies(parts.energies, c))
 
     def inverse(
         self,

@@ -1,4 +1,4 @@
-r"""Weights of cells in which the spectrum of their energies is that of gamma variates; invertible, layer sums kept.
+r"""Weights of cells in which the spectrum of their energies is that of gamma variates, layer by layer.
 
 A sensitive slab has a spectrum of its own: a minimum-ionising particle leaves about the same energy wherever it passes,
 so the cell energies :math:`e` have an edge at a fixed number of MeV, which no smooth share of a layer's energy can
@@ -7,10 +7,7 @@ draw. A model that draws gamma variates would give a layer the spectrum
 .. math:: \bar p(\ln w) = \sum_g n_g \; \text{LogGamma}(\ln w; k_g, \theta_g),
 
 g: groups of cells in like conditions (ring, energy of the layer), each with the shape and scale of maximum likelihood.
-The weight :math:`w = g(e)` is the monotone map from the measured spectrum to this one, quantile to quantile. Models
-learn shares of the weights in their layer, :math:`s_i = w_i / \sum_j w_j`; the way back is the one
-:math:`\lambda` at which the cells sum to the layer's energy, :math:`\sum_i g^{-1}(\lambda s_i) = E`, whose left side
-rises with :math:`\lambda`. Zeros stay zeros.
+The weight :math:`w = g(e)` is the monotone map from the measured spectrum to this one, quantile to quantile.
 """
 
 __all__ = ["CellSpectrum"]
@@ -22,9 +19,10 @@ import torch
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 from scipy import special
-from torch import Tensor, nn
+from torch import Tensor
 
 from caloforge.geometry.binning import Binning
+from caloforge.preprocessing.cell_maps import CellMap
 
 _KNOTS = 256  # of ln g^-1, which is linear between them
 _LOWEST, _HIGHEST = math.log(1e-4), math.log(1e4)  # MeV; beyond them w is proportional to e
@@ -35,12 +33,16 @@ _FEWEST = 20  # hits that make a group
 _PRIOR = 30.0  # hits per bin added to both spectra: where there are few, the map is a straight line
 _ROUNDS = 3  # in weights the groups are closer to gamma variates than in energies, so they are fitted again
 _STEEPEST = 3.0  # of ln w against ln e, so that the way back is quick to find
-_STEPS = 5  # of Newton's method
-_TINY = 1e-30
 
 
-class CellSpectrum(nn.Module):
-    """Cell energies in MeV (N, V) <-> weights (N, V), layer by layer; ``fit`` before use."""
+class CellSpectrum(CellMap):
+    """Cell energies in MeV <-> weights, layer by layer; ``fit`` before use.
+
+    Args:
+        binning: the mesh.
+    """
+
+    steps = 5
 
     energies: Tensor  # ln g^-1 at the knots of each layer (L, K)
     start: Tensor  # first knot of each layer in ln w (L,)
@@ -70,14 +72,12 @@ class CellSpectrum(nn.Module):
             self.energies[i, 0] = self.energies[i, 1] - self.step[i]  # outside, energies and weights are proportional
             self.energies[i, -1] = self.energies[i, -2] + self.step[i]
 
-    def forward(self, cells: Float[Tensor, "N V"]) -> tuple[Float[Tensor, "N V"], Float[Tensor, "N V"]]:
-        """Weights, and ln dw/de of the cells that are hit (0 elsewhere).
+    def forward(self, log_energy: Float[Tensor, "N V"]) -> tuple[Float[Tensor, "N V"], Float[Tensor, "N V"]]:
+        """Logarithms of weights, and d ln w / d ln e.
 
         Args:
-            cells: (N, V) energies, MeV.
+            log_energy: (N, V) of energies in MeV.
         """
-        hit = cells > 0
-        log_energy = cells.clamp_min(_TINY).log()
         segment = torch.cat(
             [
                 torch.searchsorted(self.energies[i, 1:-1].contiguous(), log_energy[:, first:last].contiguous())
@@ -86,9 +86,7 @@ class CellSpectrum(nn.Module):
             1,
         )
         slope, offset = self._lines(segment + _KNOTS * self.layer_of_voxel)
-        log_weight = (log_energy - offset) / slope
-        log_slope = log_weight - log_energy - slope.log()
-        return torch.where(hit, log_weight.exp(), 0.0), torch.where(hit, log_slope, 0.0)
+        return (log_energy - offset) / slope, 1 / slope
 
     def _lines(self, segment: Int[Tensor, "..."]) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
         """Slope and offset of ln e against ln w in segments, numbered through all layers."""
@@ -97,46 +95,20 @@ class CellSpectrum(nn.Module):
         knots = self.start[:, None] + self.step[:, None] * number
         return slope.take(segment), (self.energies - slope * knots).take(segment)
 
-    def _inverse(
+    def inverse(
         self, log_weight: Float[Tensor, " h"], layer: Int[Tensor, " h"]
     ) -> tuple[Float[Tensor, " h"], Float[Tensor, " h"]]:
-        """Cell energies of logarithmic weights, and d ln e / d ln w."""
-        place = (log_weight - self.start[layer]) / self.step[layer]
-        slope, offset = self._lines(place.long().clamp(0, _KNOTS - 2) + _KNOTS * layer)
-        return (offset + slope * log_weight).exp(), slope
-
-    def cells(self, shares: Float[Tensor, "N V"], layers: Float[Tensor, "N L"]) -> Float[Tensor, "N V"]:
-        """Cell energies in MeV whose weights have these shares and which sum to the layer energies (MeV).
-
-        Newton's method for ln lambda in a bracket, with a bisection where a step leaves it; as many steps for every
-        shower. What is left of the sum's error is taken out by a common factor of the layer's cells.
+        """Logarithms of energies, and d ln e / d ln w.
 
         Args:
-            shares: (N, V) of the weights of the cell's layer.
-            layers: (N, L) MeV.
+            log_weight: of h hit cells.
+            layer: in which each of them lies.
         """
-        shower, voxel = shares.nonzero(as_tuple=True)  # a few cells of each shower are hit; the others are left out
-        layer = self.layer_of_voxel[voxel]
-        place = shower * layers.shape[1] + layer
-        log_share, log_layer = shares[shower, voxel].log(), layers.reshape(-1).clamp_min(_TINY).log()
+        place = (log_weight - self.start[layer]) / self.step[layer]
+        slope, offset = self._lines(place.long().clamp(0, _KNOTS - 2) + _KNOTS * layer)
+        return offset + slope * log_weight, slope
 
-        def layer_sum(x: Tensor) -> Tensor:
-            return torch.zeros_like(log_layer).index_add(0, place, x).clamp_min(_TINY)
-
-        low, high = (log_layer - bound.repeat(layers.shape[0]) for bound in self._bounds())
-        scale = log_layer
-        for _ in range(_STEPS):
-            energy, slope = self._inverse(log_share + scale[place], layer)
-            total = layer_sum(energy)
-            over = total.log() - log_layer
-            low, high = torch.where(over < 0, scale, low), torch.where(over > 0, scale, high)
-            newton = scale - over * total / layer_sum(energy * slope)
-            scale = torch.where((newton >= low) & (newton <= high), newton, 0.5 * (low + high))
-        energy, _ = self._inverse(log_share + scale[place], layer)
-        energy = energy * (layers.reshape(-1) / layer_sum(energy))[place]
-        return torch.zeros_like(shares).index_put((shower, voxel), energy)
-
-    def _bounds(self) -> tuple[Float[Tensor, " L"], Float[Tensor, " L"]]:
+    def bounds(self) -> tuple[Float[Tensor, " L"], Float[Tensor, " L"]]:
         """Largest and smallest ln e - ln w of each layer."""
         excess = (
             self.energies - self.start[:, None] - self.step[:, None] * torch.arange(_KNOTS, device=self.step.device)

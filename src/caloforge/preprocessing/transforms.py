@@ -1,143 +1,193 @@
-r"""Small invertible maps between physical quantities and what a network likes: fit, forward, inverse, log|det|.
+"""The steps between layer energies and features that come with caloforge, each with its determinant."""
 
-``forward(x)`` returns :math:`(y, \log|\partial y/\partial x|)` summed over features; ``inverse(y)`` returns x.
-Parameters found by ``fit`` are buffers, so they are saved with the weights.
-"""
+__all__ = ["Columns", "Dequantise", "Log", "Logit", "Standardize"]
 
-__all__ = ["EnergyChain", "LogitWithAtoms", "Standardize"]
+from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from jaxtyping import Float
+from torch import Tensor
+
+from caloforge.preprocessing.transform import Transform
+
+Columns = Literal["all", "first", "others"]
 
 _TINY = 1e-12
+_OFF = 1e-3  # of bands from their edge
+_BEYOND = 5.0  # logarithms beyond the largest of training that the way back allows
+_MARGIN = (2.0, 1.0)  # of bands beyond the extreme values: of the first feature (the response), of others
 
 
-class EnergyChain(nn.Module):
-    r"""Layer energies as a chain of ratios: :math:`u_0 = E_{tot}/E_0`, then each layer's share of what is left.
+class _OnColumns(Transform):
+    """A step on some features; the others pass."""
 
-    .. math:: u_i = E_i \Big/ \sum_{j \le i} E_j, \qquad i = L-1 \dots 1
+    def __init__(self, columns: Columns = "all") -> None:
+        super().__init__()
+        self.columns = columns
 
-    Layers are taken off from the back, so that a layer behind the end of the shower is simply a zero, and what is left
-    is never empty before the front. Where it is (a photon that has not converted), the ratio is 0. Determinant:
-    :math:`\prod_i 1/R_i` with :math:`R_0 = E_0` and :math:`R_i` what is left, over :math:`R_i > 0`. Nothing to fit.
-    Source of chained ratios: CaloFlow II, arXiv:2110.11377, and the CaloChallenge's flows.
+    def _split(self, x: Float[Tensor, "N L"]) -> tuple[Tensor, Tensor, Tensor]:
+        """Features before, those of the step, and features behind."""
+        first = 1 if self.columns == "others" else 0
+        last = 1 if self.columns == "first" else x.shape[1]
+        return x[:, :first], x[:, first:last], x[:, last:]
 
-    :math:`E_0` is the incident energy, so that a constant response is a constant, or a fixed ``unit`` of energy (MeV):
-    then nothing in the chain knows how a shower scales, and the network has to find it.
+
+class Log(_OnColumns):
+    r""":math:`y = \ln x`; an exact zero becomes :math:`-\infty`, which `Dequantise` takes.
+
+    The way back goes no further than 5 beyond the largest logarithm of training.
 
     Args:
-        unit: fixed :math:`E_0`, MeV; None for the incident energy.
+        features: of the steps before.
+        columns: which of them.
     """
 
-    def __init__(self, unit: float | None = None) -> None:
-        super().__init__()
-        self.unit = unit
+    highest: Tensor
 
-    def _scale(self, incident: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
-        return incident if self.unit is None else torch.full_like(incident, self.unit)
+    def __init__(self, features: int, columns: Columns = "all") -> None:
+        super().__init__(columns)
+        self.register_buffer("highest", self._split(torch.full((1, features), 2 * _BEYOND))[1][0].clone())
+
+    def fit(self, x: Float[Tensor, "N L"], incident: Float[Tensor, " N"]) -> None:
+        """How far the way back may go.
+
+        Args:
+            x: (N, L) numbers of 0 or more.
+            incident: of no consequence.
+        """
+        self.highest.copy_(self._split(x)[1].clamp_min(_TINY).log().amax(0) + _BEYOND)
 
     def forward(
-        self, layers: Float[Tensor, "N L"], incident: Float[Tensor, " N"]
+        self, x: Float[Tensor, "N L"], incident: Float[Tensor, " N"], generator: torch.Generator
     ) -> tuple[Float[Tensor, "N L"], Float[Tensor, " N"]]:
-        """Ratios (N, L) and log|det| (N,).
+        """Logarithms and log|det|.
 
         Args:
-            layers: (N, L) layer energies, MeV.
-            incident: (N,) incident energies, MeV.
+            x: (N, L) numbers of 0 or more.
+            incident: of no consequence.
+            generator: not needed.
         """
-        left = layers.cumsum(1)
-        whole = torch.cat([self._scale(incident)[:, None], left[:, 1:]], 1)
-        part = torch.cat([left[:, -1:], layers[:, 1:]], 1)
-        some = whole > 0
-        ratios = torch.where(some, part / whole.clamp_min(_TINY), 0.0)
-        return ratios, -torch.where(some, whole.clamp_min(_TINY).log(), 0.0).sum(1)
+        before, u, behind = self._split(x)
+        hit, log = u > 0, u.clamp_min(_TINY).log()
+        y = torch.cat([before, torch.where(hit, log, -torch.inf), behind], 1)
+        return y, torch.where(hit, -log, 0.0).sum(1)
 
-    def inverse(self, ratios: Float[Tensor, "N L"], incident: Float[Tensor, " N"]) -> Float[Tensor, "N L"]:
-        """Layer energies in the unit of ``incident``; they are non-negative for ratios in [0, 1].
+    def inverse(self, y: Float[Tensor, "N L"], incident: Float[Tensor, " N"]) -> Float[Tensor, "N L"]:
+        """Numbers of 0 or more.
 
         Args:
-            ratios: (N, L), the response first.
-            incident: (N,) incident energies, MeV.
+            y: (N, L) logarithms.
+            incident: of no consequence.
         """
-        ones = torch.ones_like(ratios[:, :1])
-        left = torch.cat([torch.cumprod((1 - ratios[:, 1:]).flip(1), 1).flip(1), ones], 1)
-        taken = torch.cat([ones, ratios[:, 1:]], 1)
-        return left * taken * (ratios[:, :1] * self._scale(incident)[:, None])
+        before, log, behind = self._split(y)
+        return torch.cat([before, torch.minimum(log, self.highest).exp(), behind], 1)
 
 
-class LogitWithAtoms(nn.Module):
-    r"""Ratios to the real line: log for the first (a response, any positive number), logit for shares in [0, 1].
+class Logit(_OnColumns):
+    r""":math:`y = \ln u - \ln(1-u)` of shares; exactly 0 and 1 become :math:`\mp\infty`, which `Dequantise` takes.
 
-    Exact zeros and ones (an empty layer, the last layer hit) are atoms of the distribution. They are spread uniformly
-    over a band of width :math:`w` below or above everything else (variational dequantisation, arXiv:1902.00275), and
-    the inverse maps the bands back to exactly 0 and 1. ``fit`` finds the bands' place from the extreme interior values;
-    a value that lies beyond them all the same is moved to the near edge of the band.
+    Args:
+        columns: which features.
+    """
+
+    def forward(
+        self, x: Float[Tensor, "N L"], incident: Float[Tensor, " N"], generator: torch.Generator
+    ) -> tuple[Float[Tensor, "N L"], Float[Tensor, " N"]]:
+        """Logits and log|det|.
+
+        Args:
+            x: (N, L) shares in [0, 1].
+            incident: of no consequence.
+            generator: not needed.
+        """
+        before, u, behind = self._split(x)
+        logit = u.clamp(_TINY, None).log() - torch.log1p(-u.clamp(0, 1 - 1e-7))
+        y = torch.where(u <= 0, -torch.inf, torch.where(u >= 1, torch.inf, logit))
+        slope = torch.where((u > 0) & (u < 1), -(u * (1 - u)).clamp_min(_TINY).log(), 0.0)
+        return torch.cat([before, y, behind], 1), slope.sum(1)
+
+    def inverse(self, y: Float[Tensor, "N L"], incident: Float[Tensor, " N"]) -> Float[Tensor, "N L"]:
+        """Shares in [0, 1].
+
+        Args:
+            y: (N, L) logits.
+            incident: of no consequence.
+        """
+        before, logit, behind = self._split(y)
+        return torch.cat([before, torch.sigmoid(logit), behind], 1)
+
+
+class Dequantise(Transform):
+    r"""Atoms spread uniformly over a band below or above everything else: :math:`\mp\infty` to finite features.
+
+    Exact zeros and ones of ratios (an empty layer, the last layer hit) are atoms of the distribution; a logarithm or
+    logit makes them infinite. Their bands have the width :math:`w` (variational dequantisation, arXiv:1902.00275), and
+    the inverse maps the bands back to the infinite values. ``fit`` finds the bands' place from the extreme finite
+    values; a value that lies beyond them all the same is moved to the near edge of the band.
+
+    Args:
+        features: of the steps before.
+        width: of the bands.
     """
 
     low: Tensor
     high: Tensor
     width: Tensor
+    upper: Tensor
 
     def __init__(self, features: int, width: float = 2.0) -> None:
         super().__init__()
         self.register_buffer("low", torch.full((features,), -15.0))
         self.register_buffer("high", torch.full((features,), 15.0))
         self.register_buffer("width", torch.tensor(width))
+        self.register_buffer("upper", torch.arange(features) > 0)  # the first is a response, until a fit says more
 
-    def _stretch(self, u: Float[Tensor, "N L"]) -> Float[Tensor, "N L"]:
-        inside = u.clamp(_TINY, None)
-        return torch.cat([inside[:, :1].log(), inside[:, 1:].log() - torch.log1p(-u[:, 1:].clamp(0, 1 - 1e-7))], 1)
-
-    @staticmethod
-    def _atoms(u: Float[Tensor, "N L"]) -> tuple[Bool[Tensor, "N L"], Bool[Tensor, "N L"]]:
-        ones = u >= 1
-        ones[:, 0] = False  # the response may be anything above zero
-        return u <= 0, ones
-
-    def fit(self, u: Float[Tensor, "N L"]) -> None:
-        """Place the bands beyond the extreme interior values of each feature: by 2 for the response, 1 for shares.
+    def fit(self, x: Float[Tensor, "N L"], incident: Float[Tensor, " N"]) -> None:
+        """Place the bands beyond the extreme finite values of each feature: by 2 for the first, 1 for others.
 
         Args:
-            u: (N, L) ratios, the response first.
+            x: (N, L) features with infinite atoms.
+            incident: of no consequence.
         """
-        zeros, ones = self._atoms(u)
-        inside, y = ~(zeros | ones), self._stretch(u)
-        some, margin = inside.any(0), torch.ones(u.shape[1], device=u.device)
-        margin[0] = 2.0
-        self.low.copy_(torch.where(some, y.masked_fill(~inside, torch.inf).amin(0) - margin, -15.0))
-        self.high.copy_(torch.where(some, y.masked_fill(~inside, -torch.inf).amax(0) + margin, 15.0))
+        inside, margin = x.isfinite(), torch.full_like(self.low, _MARGIN[1])
+        margin[0], some = _MARGIN[0], inside.any(0)
+        self.low.copy_(torch.where(some, x.masked_fill(~inside, torch.inf).amin(0) - margin, -15.0))
+        self.high.copy_(torch.where(some, x.masked_fill(~inside, -torch.inf).amax(0) + margin, 15.0))
+        self.upper.copy_((x == torch.inf).any(0))
 
     def forward(
-        self, u: Float[Tensor, "N L"], noise: Float[Tensor, "N L"]
+        self, x: Float[Tensor, "N L"], incident: Float[Tensor, " N"], generator: torch.Generator
     ) -> tuple[Float[Tensor, "N L"], Float[Tensor, " N"]]:
-        """``noise`` is uniform in [0, 1); it places the atoms in their bands, whose density enters log|det|.
+        """Finite features; the density of the bands enters log|det|.
 
         Args:
-            u: (N, L) ratios, the response first.
-            noise: (N, L) uniform numbers.
+            x: (N, L) features with infinite atoms.
+            incident: of no consequence.
+            generator: draws the places in the bands.
         """
-        zeros, ones = self._atoms(u)
-        y = torch.minimum(torch.maximum(self._stretch(u), self.low), self.high)
-        y = torch.where(zeros, self.low - self.width * noise - 1e-3, y)
-        y = torch.where(ones, self.high + self.width * noise + 1e-3, y)
-        slope = torch.cat([-u[:, :1].clamp_min(_TINY).log(), -(u * (1 - u))[:, 1:].clamp_min(_TINY).log()], 1)
-        return y, torch.where(zeros | ones, self.width.log(), slope).sum(1)
+        reach = self.width * torch.rand(x.shape, generator=generator).to(x)
+        y = torch.minimum(torch.maximum(x, self.low), self.high)
+        y = torch.where(x == -torch.inf, self.low - reach - _OFF, y)
+        y = torch.where(x == torch.inf, self.high + reach + _OFF, y)
+        return y, torch.where(x.isfinite(), 0.0, self.width.log()).sum(1)
 
-    def inverse(self, y: Float[Tensor, "N L"]) -> Float[Tensor, "N L"]:
-        """Ratios, exactly 0 below the lower band edge and (shares only) exactly 1 above the upper one.
+    def inverse(self, y: Float[Tensor, "N L"], incident: Float[Tensor, " N"]) -> Float[Tensor, "N L"]:
+        """Features with infinite atoms; above only where training had such.
 
         Args:
-            y: (N, L) stretched ratios.
+            y: (N, L) finite features.
+            incident: of no consequence.
         """
-        u = torch.cat([y[:, :1].clamp(max=5.0).exp(), torch.sigmoid(y[:, 1:])], 1)
-        below, above = y < self.low, y > self.high
-        above = torch.cat([torch.zeros_like(above[:, :1]), above[:, 1:]], 1)
-        return torch.where(above, 1.0, torch.where(below, 0.0, u))
+        above = torch.where((y > self.high) & self.upper, torch.inf, y)
+        return torch.where(y < self.low, -torch.inf, above)
 
 
-class Standardize(nn.Module):
-    r"""Zero mean and unit variance of each feature: :math:`y = (x - \mu)/\sigma`."""
+class Standardize(Transform):
+    r"""Zero mean and unit variance of each feature: :math:`y = (x - \mu)/\sigma`.
+
+    Args:
+        features: how many.
+    """
 
     mean: Tensor
     std: Tensor
@@ -147,28 +197,37 @@ class Standardize(nn.Module):
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("std", torch.ones(features))
 
-    def fit(self, x: Float[Tensor, "N F"]) -> None:
+    def fit(self, x: Float[Tensor, "N F"], incident: Float[Tensor, " N"] | None = None) -> None:
         """Mean and standard deviation of each feature; a constant feature keeps unit scale.
 
         Args:
             x: (N, F) features.
+            incident: of no consequence.
         """
         std = x.std(0, correction=0)
         self.mean.copy_(x.mean(0))
         self.std.copy_(torch.where(std > 1e-6, std, 1.0))
 
-    def forward(self, x: Float[Tensor, "N F"]) -> tuple[Float[Tensor, "N F"], Float[Tensor, " N"]]:
+    def forward(
+        self,
+        x: Float[Tensor, "N F"],
+        incident: Float[Tensor, " N"] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Float[Tensor, "N F"], Float[Tensor, " N"]]:
         r""":math:`(x - \mu)/\sigma` and log|det| (N,).
 
         Args:
             x: (N, F) features.
+            incident: of no consequence.
+            generator: not needed.
         """
         return (x - self.mean) / self.std, -self.std.log().sum().expand(x.shape[0])
 
-    def inverse(self, y: Float[Tensor, "N F"]) -> Float[Tensor, "N F"]:
+    def inverse(self, y: Float[Tensor, "N F"], incident: Float[Tensor, " N"] | None = None) -> Float[Tensor, "N F"]:
         r""":math:`y\,\sigma + \mu`.
 
         Args:
             y: (N, F) standardised features.
+            incident: of no consequence.
         """
         return y * self.std + self.mean

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from caloforge.data.provenance import TrainingProvenance, parse_training_provenance
 from caloforge.data.unseen import TrainingIds
-from caloforge.errors import BadFile, CaloforgeError, UnknownModel
+from caloforge.errors import BadFile, CaloforgeError, UnknownModel, UnknownName
 from caloforge.files import replace_when_complete
 from caloforge.geometry.binning import Binning
 from caloforge.models import MODELS, Generator, ModelConfig, model_config
@@ -163,6 +163,10 @@ def _model_options(folder: Path) -> ModelConfig:
         return model_config(options)
     except UnknownModel as error:
         raise UnknownModel(str(options["name"]), MODELS, _model_source(folder)) from error
+    except UnknownName as error:
+        source = _model_source(folder)
+        remedy = f"give {source}, with which it was trained: models=FILE.py, or --models FILE.py (it is run)"
+        raise BadFile(path, str(error), remedy if source else "train again") from error
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValidationError, CaloforgeError) as error:
         raise BadFile(path, f"no model configuration ({' '.join(str(error).split())})", "train again") from error
 
