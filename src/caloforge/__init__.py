@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from caloforge.api.dataset import Dataset
-    from caloforge.api.dataset import open_dataset as open  # noqa: A004
     from caloforge.api.families import GAN, VAE, WGAN
+    from caloforge.api.files import open_file as open  # noqa: A004
     from caloforge.api.model import Model
     from caloforge.api.model import load_model as load
     from caloforge.api.power import power
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {  # of each name: its module, and what it is called there
-    "open": ("api.dataset", "open_dataset"),
+    "open": ("api.files", "open_file"),
     "load": ("api.model", "load_model"),
     "validate": ("api.validate", "validate"),
     "power": ("api.power", "power"),

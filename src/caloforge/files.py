@@ -1,6 +1,13 @@
 """Files that replace nothing unasked, are written beside their place and renamed when complete; JSON without NaN."""
 
-__all__ = ["finite_json", "replace_when_complete", "require_new", "require_writable", "write_files"]
+__all__ = [
+    "finite_json",
+    "replace_all_when_complete",
+    "replace_when_complete",
+    "require_new",
+    "require_writable",
+    "write_files",
+]
 
 import math
 import os
@@ -88,6 +95,35 @@ def replace_when_complete(path: str | Path, write: Callable[[Path], object]) -> 
         raise UnwritablePath(path, error.strerror or "the folder is missing or read-only") from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def replace_all_when_complete(
+    path: str | Path, write: Callable[[Path], object], companions: Mapping[Path, bytes]
+) -> None:
+    """One file and small ones that belong to it, all written beside their places and renamed when all are complete.
+
+    Args:
+        path: the file; it is renamed last.
+        write: called with the path to write to, of this process alone.
+        companions: place of each small file -> content.
+
+    Raises:
+        UnwritablePath: a file cannot be written.
+    """
+
+    def write_both(beside: Path) -> None:
+        with tempfile.TemporaryDirectory(prefix=".companions-", dir=Path(path).parent) as folder:
+            ready = {Path(folder) / place.name: place for place in companions}
+            for place, content in zip(ready, companions.values(), strict=True):
+                place.write_bytes(content)
+            write(beside)
+            for place, target in ready.items():
+                place.replace(target)
+
+    if companions:
+        replace_when_complete(path, write_both)
+    else:
+        replace_when_complete(path, write)
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -19,6 +19,7 @@ COMMANDS = (
     "simulate",
     "merge",
     "data",
+    "convert",
     "inspect",
     "plot",
     "train",

@@ -14,7 +14,9 @@ from caloforge.data.point_file import PointFile
 from caloforge.errors import BadValue
 
 Opened = MeshFile | PointFile
-Fact = Literal["particle", "angles", "provenance", "mesh", "depth", "units", "time", "layer", "cell_id", "positions"]
+Fact = Literal[
+    "particle", "angles", "provenance", "mesh", "depth", "units", "time", "layer", "cell_id", "positions", "events"
+]
 
 
 class Format(ABC):
@@ -24,7 +26,8 @@ class Format(ABC):
         name: as ``--from`` and ``--to`` take it.
         title: as a sentence calls it.
         holds: showers on a mesh, or points.
-        lacks: what no file of this layout says.
+        lacks: what `write` loses, since the layout has no place for it.
+        aside: what it keeps where other programs do not look.
         takes: names of the `ReadOptions` that it has a use for; others are refused.
         writes: whether `write` works.
     """
@@ -33,6 +36,7 @@ class Format(ABC):
     title: ClassVar[str]
     holds: ClassVar[Literal["mesh", "points"]]
     lacks: ClassVar[frozenset[Fact]] = frozenset()
+    aside: ClassVar[frozenset[Fact]] = frozenset()
     takes: ClassVar[frozenset[str]] = frozenset()
     writes: ClassVar[bool] = False
 

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 from caloforge.data.formats.base import Format, Opened
+from caloforge.data.formats.blocks import rows_of_a_block
 from caloforge.data.formats.options import AXES, ReadOptions, WriteOptions
 from caloforge.data.formats.peek import Peek, reading
 from caloforge.data.incident import Incident
@@ -28,7 +29,6 @@ from caloforge.geometry.readouts import READOUTS
 
 SCALED, ENERGY_SCALE = ("calochallenge-2", "calochallenge-3"), 1 / 0.033
 _SCALED_RESPONSE = 0.2  # between 0.02 to 0.03 of deposited energies and 0.6 to 0.9 of those times 1/0.033
-_BLOCK_BYTES = 2**26
 
 
 class PlainFile(ShowerFile):
@@ -145,15 +145,6 @@ def cell_order(axes: tuple[str, ...], binning: Binning) -> Int[Array, " V"]:
     return on_disk.transpose([axes.index(axis) for axis in AXES]).reshape(-1)
 
 
-def rows_of_a_block(n_voxels: int) -> int:
-    """Showers that a conversion holds at a time.
-
-    Args:
-        n_voxels: cells of a shower.
-    """
-    return max(1, min(10_000, _BLOCK_BYTES // (4 * n_voxels)))
-
-
 class Native(Format):
     """caloforge's own: CaloChallenge layout that carries its mesh, particles, angles and provenance."""
 
@@ -184,7 +175,7 @@ class CaloChallenge(Native):
     """The plain file: energies in MeV, nothing else; the mesh is an XML file beside."""
 
     name, title = "calochallenge", "CaloChallenge HDF5"
-    lacks = frozenset({"angles", "particle", "provenance", "mesh", "depth", "units"})
+    aside = frozenset({"angles", "particle", "provenance", "depth"})
 
     def recognises(self, peek: Peek) -> bool:
         """HDF5 with ``showers`` of two axes and ``incident_energies``, without ``binning_xml``."""

@@ -1,6 +1,6 @@
 """What a user says of a file where the file itself is silent: units, mesh, particle, columns; and how to write."""
 
-__all__ = ["AXES", "NO_OPTIONS", "ReadOptions", "Units", "WriteOptions", "parse_axes", "parse_units"]
+__all__ = ["AXES", "NO_OPTIONS", "ReadOptions", "Units", "WriteOptions", "parse_axes", "parse_columns", "parse_units"]
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -112,6 +112,22 @@ def parse_axes(text: str) -> tuple[str, ...]:
     if sorted(axes) != sorted(AXES):
         raise BadValue("axes", text, "give layer, alpha and r, the slowest first, such as r,alpha,layer")
     return axes
+
+
+def parse_columns(text: str) -> dict[str, str]:
+    """Columns of a table as ``--columns`` takes them: ``x=hit_x,energy=edep``.
+
+    Args:
+        text: pairs of what is meant and the name of its column.
+
+    Raises:
+        BadValue: no pairs, or one twice.
+    """
+    parts = [part.partition("=") for part in text.split(",")]
+    columns = {meaning.strip(): name.strip() for meaning, _, name in parts}
+    if not all((*columns, *columns.values())) or len(columns) < len(parts):
+        raise BadValue("columns", text, "write what each is, as x=hit_x,y=hit_y,energy=edep")
+    return columns
 
 
 @dataclass(frozen=True)

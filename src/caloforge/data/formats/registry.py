@@ -10,6 +10,7 @@ from caloforge.data.formats.calochallenge import CaloChallenge, Native
 from caloforge.data.formats.caloclouds import CaloClouds
 from caloforge.data.formats.edm4hep import Edm4hep
 from caloforge.data.formats.hit_tables import CsvPoints, NpzPoints, ParquetPoints, RootPoints
+from caloforge.data.formats.par04 import Par04
 from caloforge.data.formats.par04_root import Par04Root
 from caloforge.data.formats.peek import Peek
 from caloforge.data.formats.showerdata import ShowerData
@@ -22,6 +23,7 @@ FORMATS: dict[str, Format] = {
     for fmt in (
         Native(),
         CaloChallenge(),
+        Par04(),
         Edm4hep(),
         Step2Point(),
         ShowerData(),
