@@ -162,3 +162,24 @@ def test_other_rings_sectors_ids_or_depths_are_other_cells():
     for change in others:
         assert not Binning((layer,)).same_cells(Binning((replace(layer, **change),)))
     assert not Binning((layer,)).same_cells(Binning((layer, replace(layer, id=1))))
+
+
+BOMB = '<!DOCTYPE Bins [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><Bins><Bin pid="11" name="&b;"/></Bins>'
+FETCH = '<!DOCTYPE Bins SYSTEM "file:///etc/hostname"><Bins><Bin pid="11" name="x"/></Bins>'
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (BOMB, "document type"),
+        (FETCH, "document type"),
+        ('<Bins><Bin><Layer id="0" r_edges="0,1" n_bin_alpha="1000000000000"/></Bin></Bins>', "more than"),
+        ('<Bins><Bin><Layer id="0" r_edges="0,1" n_bin_alpha="2" z_edges="1"/></Bin></Bins>', "not a CaloChallenge"),
+        ('<Bins><Bin><Layer id="0" r_edges="0,1" n_bin_alpha="2"/><Layer id="0" r_edges="0,1" n_bin_alpha="2"/>'
+         "</Bin></Bins>", "ids increasing"),
+        ('<Bins><Bin pid="11"><Layer id="0" r_edges="0,nan" n_bin_alpha="2"/></Bin></Bins>', "increasing radii"),
+    ],
+)  # fmt: skip
+def test_foreign_xml_is_refused_in_a_sentence(text, says):
+    with pytest.raises(BadFile, match=says):
+        Binning.from_xml(text)

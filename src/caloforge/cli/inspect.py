@@ -3,6 +3,7 @@
 __all__ = ["inspect"]
 
 import json
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,15 +11,19 @@ import numpy as np
 import typer
 
 from caloforge.api.calorimeter import names_gdml
+from caloforge.api.files import read_options
 from caloforge.cli.inspect_detector import inspect_detector, is_detector
 from caloforge.cli.inspect_events import inspect_events, multiplicity_facts, multiplicity_rows
 from caloforge.cli.inspect_gdml import inspect_gdml
 from caloforge.cli.inspect_observables import inspect_observables
+from caloforge.cli.inspect_points import point_facts
 from caloforge.cli.options import OverwriteOption
+from caloforge.data.bundled import showers_path
 from caloforge.data.formats.hepmc import is_hepmc
 from caloforge.data.mesh_file import MeshFile
-from caloforge.data.opening import open_showers
+from caloforge.data.opening import open_any
 from caloforge.data.showers import Showers
+from caloforge.errors import OddShowers
 from caloforge.metrics.measured import standard_error
 from caloforge.metrics.particles import particle_name
 from caloforge.units import format_angle, format_energy
@@ -28,7 +33,7 @@ from caloforge.validation.conditions import repeated
 def inspect(
     file: Annotated[
         Path | None,
-        typer.Argument(help="HDF5 file of showers, HepMC events, detector.yaml, detector.gdml, or a detector's name"),
+        typer.Argument(help="file of showers in any format, HepMC events, detector.yaml, detector.gdml, or a name"),
     ] = None,
     binning: Annotated[
         str | None,
@@ -39,7 +44,9 @@ def inspect(
         ),
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="PNG of the detector; default NAME.png")] = None,
-    units: Annotated[str | None, typer.Option(help="of HepMC events that do not say them, as GEV,MM")] = None,
+    units: Annotated[
+        str | None, typer.Option(help="of a file that does not say them: GeV, incident=GeV,cells=MeV; of HepMC GEV,MM")
+    ] = None,
     gdml: Annotated[Path | None, typer.Option(help="also write the detector as GDML")] = None,
     sensitive: Annotated[
         str | None, typer.Option(help="of a GDML file: volumes that are read; default: those tagged SensDet")
@@ -48,6 +55,11 @@ def inspect(
         str | None,
         typer.Option(help="of a GDML file: where the beam enters, POINT:DIRECTION; default: along z into the world"),
     ] = None,
+    particle: Annotated[str | None, typer.Option(help="incident particle of a file that names none")] = None,
+    incident: Annotated[str | None, typer.Option(help="incident energy of a file that does not say it")] = None,
+    axes: Annotated[str | None, typer.Option(help="order of cells on disk, as r,alpha,layer")] = None,
+    columns: Annotated[str | None, typer.Option(help="of a table of points: x=hit_x,energy=edep")] = None,
+    collections: Annotated[str | None, typer.Option(help="of EDM4hep: collections of hits to read")] = None,
     observables: Annotated[
         bool, typer.Option("--observables", help="list every observable, plug-ins included")
     ] = False,
@@ -69,8 +81,20 @@ def inspect(
     if is_detector(file):
         inspect_detector(str(file), binning, output, gdml, overwrite, json_only)
         return
-    with open_showers(file, binning) as showers:
-        facts = _facts(showers)
+    options = read_options(
+        units=units,
+        binning=binning,
+        particle=particle,
+        incident=incident,
+        axes=axes,
+        columns=columns,
+        collections=collections,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OddShowers)  # they stand among the facts
+        opened = open_any(showers_path(file), options)
+    with opened as showers:
+        facts = _facts(showers) if isinstance(showers, MeshFile) else point_facts(showers)
     if json_only:
         print(json.dumps(facts))
         return

@@ -22,6 +22,7 @@ from numpy import ndarray as Array
 from caloforge.errors import BadFile, BadValue, BinningMismatch
 from caloforge.geometry.layer import Layer
 
+_MOST_CELLS = 10**7  # of a mesh from a file
 _NO_LAYER = "0"  # how CaloChallenge XML writes the r edges of a layer without cells
 
 
@@ -202,14 +203,21 @@ class Binning:
             BadFile: not XML, or not a binning.
         """
         try:
-            root = ElementTree.fromstring(text)
+            root = ElementTree.fromstring(text, ElementTree.XMLParser(target=_NoDoctype()))
             table = next(iter(root.iter("Bin")))
             layers = tuple(_read_layers(table.iter("Layer")))
             pid = table.get("pid")
             return cls(layers, table.get("name", "custom"), None if pid is None else int(pid))
-        except (ElementTree.ParseError, StopIteration, KeyError, ValueError, BadValue) as error:
+        except (ElementTree.ParseError, StopIteration, LookupError, ValueError, BadValue) as error:
             problem = f"not a CaloChallenge binning ({error or 'no <Bin> element'})"
             raise BadFile(source, problem, "give XML with <Bins><Bin><Layer id r_edges n_bin_alpha/>") from error
+
+
+class _NoDoctype(ElementTree.TreeBuilder):
+    """Refuses a document type, and with it every entity: nothing of a foreign XML expands or is fetched."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        raise ValueError("it declares a document type, which a binning has no use for")
 
 
 def _number(value: float) -> str:
@@ -228,6 +236,7 @@ def _attributes(layer_id: int, layer: Layer | None) -> dict[str, str]:
 
 
 def _read_layers(elements: Iterable[ElementTree.Element]) -> Iterable[Layer]:
+    cells = 0
     for element in elements:
         edges = tuple(float(text) for text in element.attrib["r_edges"].split(","))
         if len(edges) < 2:
@@ -235,7 +244,11 @@ def _read_layers(elements: Iterable[ElementTree.Element]) -> Iterable[Layer]:
         z_text = element.get("z_edges")
         low_high = tuple(float(text) for text in z_text.split(",")) if z_text else None
         z_edges = None if low_high is None else (low_high[0], low_high[1])
-        yield Layer(int(element.attrib["id"]), edges, int(element.attrib["n_bin_alpha"]), z_edges)
+        n_alpha = int(element.attrib["n_bin_alpha"])
+        cells += n_alpha * (len(edges) - 1)
+        if cells > _MOST_CELLS:
+            raise ValueError(f"more than {_MOST_CELLS} cells")
+        yield Layer(int(element.attrib["id"]), edges, n_alpha, z_edges)
 
 
 def require_one_mesh(first: Binning, second: Binning) -> None:

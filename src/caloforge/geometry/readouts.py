@@ -147,4 +147,8 @@ def readout(name: str) -> Binning:
         raise UnknownName("readout", name, [*READOUTS, "a path ending in .xml"], "docs/detectors.md")
     if not path.is_file():
         raise BadFile(path, "no such file", f"give a CaloChallenge binning XML or one of {', '.join(READOUTS)}")
-    return Binning.from_xml(path.read_text(), path)
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadFile(path, f"it cannot be read as text ({error})", "give a CaloChallenge binning XML") from error
+    return Binning.from_xml(text, path)

@@ -4,7 +4,6 @@ __all__ = ["FORMATS", "detect", "format_named"]
 
 from pathlib import Path
 
-from caloforge.data.checks import describe_file
 from caloforge.data.formats.base import Format
 from caloforge.data.formats.calochallenge import CaloChallenge, Native
 from caloforge.data.formats.caloclouds import CaloClouds
@@ -15,6 +14,7 @@ from caloforge.data.formats.par04_root import Par04Root
 from caloforge.data.formats.peek import Peek
 from caloforge.data.formats.showerdata import ShowerData
 from caloforge.data.formats.step2point import Step2Point
+from caloforge.data.formats.unknown import unknown_file
 from caloforge.data.formats.unread import Ddg4Root, Slcio
 from caloforge.errors import BadFile, UnknownName
 
@@ -68,4 +68,4 @@ def detect(path: Path) -> Format:
     for candidate in FORMATS.values():
         if peek is not None and candidate.recognises(peek):
             return candidate
-    raise BadFile(path, f"{describe_file(path)}, in no layout that caloforge knows", "docs/formats.md lists them")
+    raise unknown_file(path, peek)

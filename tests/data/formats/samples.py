@@ -1,0 +1,59 @@
+"""Small files in the layouts of other projects, made with h5py and uproot themselves; a format joins by adding one."""
+
+__all__ = ["OPTIONS", "SAMPLES", "plain_energies"]
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from caloforge.data.formats.options import ReadOptions
+from caloforge.data.writer import write_showers
+from caloforge.geometry.binning import Binning, Layer
+
+N = 12
+MESH = Binning(tuple(Layer(i, (0.0, 5.0, 10.0, 20.0), 4, (10.0 * i, 10.0 * i + 10)) for i in range(5)), "small", 11)
+
+
+def plain_energies(rng: np.random.Generator, n: int = N) -> tuple[np.ndarray, np.ndarray]:
+    """Cells (n, 5, 4, 3) in layer, alpha, r that fall with depth and radius, a fifth of them empty; energies, MeV."""
+    incident = rng.uniform(2000, 90_000, n).astype(np.float32)
+    profile = np.array([1, 8, 3, 0.5, 0.1])[:, None, None] * np.array([12, 2, 0.3])
+    cells = rng.gamma(4, 0.25, (n, 5, 4, 3)) * profile * (rng.random((n, 5, 4, 3)) < 0.8)
+    cells *= 0.7 * incident[:, None, None, None] / profile.sum() / 4
+    return cells.astype(np.float32), incident
+
+
+def native(path: Path, rng: np.random.Generator) -> None:
+    from caloforge.data.showers import Showers
+
+    cells, incident = plain_energies(rng)
+    write_showers(path, Showers.perpendicular(cells.reshape(N, -1), incident, MESH), "tea", {"seed": 1})
+
+
+def calochallenge(path: Path, rng: np.random.Generator) -> None:
+    cells, incident = plain_energies(rng)
+    with h5py.File(path, "w") as file:
+        file["showers"], file["incident_energies"] = cells.reshape(N, -1), incident[:, None]
+
+
+def par04(path: Path, rng: np.random.Generator) -> None:
+    """As LEMURS has it, with angles."""
+    cells, incident = plain_energies(rng)
+    with h5py.File(path, "w") as file:
+        file["showers"], file["incident_energy"] = cells.transpose(0, 3, 2, 1), incident
+        file["incident_theta"] = rng.uniform(0.87, 2.27, N)
+        file["incident_phi"] = rng.uniform(0, 2 * math.pi, N)
+
+
+SAMPLES: dict[str, Callable[[Path, np.random.Generator], None]] = {
+    "caloforge": native,
+    "calochallenge": calochallenge,
+    "par04": par04,
+}
+OPTIONS: dict[str, ReadOptions] = {
+    "calochallenge": ReadOptions(binning=MESH),
+    "par04": ReadOptions(binning=MESH),
+}
