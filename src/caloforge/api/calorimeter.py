@@ -1,6 +1,6 @@
 """What `--detector` names: a preset, a YAML file or a GDML file with its sensitive volumes and its face."""
 
-__all__ = ["find_calorimeter", "names_gdml"]
+__all__ = ["find_calorimeter", "names_gdml", "of_gdml"]
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +21,15 @@ def names_gdml(name: str | Path) -> bool:
         name: of a detector.
     """
     return Path(name).suffix.lower() == ".gdml"
+
+
+def of_gdml(detector: str | Path | Calorimeter) -> bool:
+    """Whether this is a GDML file, or what was read of one.
+
+    Args:
+        detector: as of `find_calorimeter`.
+    """
+    return names_gdml(detector) if isinstance(detector, str | Path) else isinstance(detector, GdmlDetector)
 
 
 def find_calorimeter(

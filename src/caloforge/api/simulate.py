@@ -9,42 +9,41 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TypedDict, Unpack, overload
 
+from caloforge.api.beams import Quantity, beam_of, frame_of
 from caloforge.api.calls import warn_in_python
-from caloforge.api.calorimeter import find_calorimeter
+from caloforge.api.calorimeter import find_calorimeter, of_gdml
 from caloforge.api.dataset import Dataset, open_dataset
 from caloforge.api.engines import APPROXIMATE, check_engine, run_engine, share_of_energy
-from caloforge.api.incident import angles_of, pdg_of, spectrum_of
 from caloforge.api.progress import bar
 from caloforge.data.showers import Showers
-from caloforge.errors import BadValue, UnknownName
+from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.face import Face
 from caloforge.geometry.gdml import Calorimeter
 from caloforge.geometry.readouts import default_readout
 from caloforge.geometry.readouts import readout as find_readout
-from caloforge.simulation.beam import Beam, Mixture, parse_beam_particles
 from caloforge.simulation.physics_lists import Physics, default_physics
-from caloforge.simulation.primaries import Mesh
 from caloforge.simulation.production.progress import Progress
 from caloforge.simulation.production.request import Request
 from caloforge.simulation.timing import Timing
 from caloforge.units import parse_energy, parse_length, parse_time
 
-MESHES: tuple[Mesh, ...] = ("axis", "detector")
-Quantity = str | float
-
 
 class Options(TypedDict, total=False):
     """Options of `simulate`."""
 
-    particle: str | int
-    theta: Quantity
-    phi: Quantity
+    energy: Quantity | None
+    events: str | Path | None
+    units: str | None
+    face: str | Face | None
+    n: int | None
+    particle: str | int | None
+    theta: Quantity | None
+    phi: Quantity | None
     binning: str | Binning | None
     sensitive: str | Sequence[str] | None
-    face: str | Face | None
     cells: str
-    frame: str
+    frame: str | None
     physics: str | None
     cut: Quantity | None
     max_step: Quantity | None
@@ -65,39 +64,31 @@ class Options(TypedDict, total=False):
 
 @overload
 def simulate(
-    detector: str | Path | Calorimeter = ...,
-    *,
-    energy: Quantity,
-    n: int = ...,
-    output: None = ...,
-    **options: Unpack[Options],
+    detector: str | Path | Calorimeter = ..., *, output: None = ..., **options: Unpack[Options]
 ) -> Showers: ...
 
 
 @overload
 def simulate(
-    detector: str | Path | Calorimeter = ...,
-    *,
-    energy: Quantity,
-    n: int = ...,
-    output: str | Path,
-    **options: Unpack[Options],
+    detector: str | Path | Calorimeter = ..., *, output: str | Path, **options: Unpack[Options]
 ) -> Dataset: ...
 
 
 def simulate(
     detector: str | Path | Calorimeter = "par04-siw",
     *,
-    energy: Quantity,
-    n: int = 1000,
-    particle: str | int = "e-",
-    theta: Quantity = "0deg",
-    phi: Quantity = "0deg",
+    energy: Quantity | None = None,
+    events: str | Path | None = None,
+    units: str | None = None,
+    face: str | Face | None = None,
+    n: int | None = None,
+    particle: str | int | None = None,
+    theta: Quantity | None = None,
+    phi: Quantity | None = None,
     binning: str | Binning | None = None,
     sensitive: str | Sequence[str] | None = None,
-    face: str | Face | None = None,
     cells: str = "mesh",
-    frame: str = "axis",
+    frame: str | None = None,
     physics: str | None = None,
     cut: Quantity | None = None,
     max_step: Quantity | None = None,
@@ -121,16 +112,20 @@ def simulate(
     Args:
         detector: name of a calorimeter, a YAML or GDML file, a `Detector` or a `GdmlDetector`.
         energy: ``"50GeV"``, ``"1GeV:100GeV:log"``, ``"1GeV:100GeV:uniform"``, or a number in MeV.
-        n: number of showers.
-        particle: name, PDG number, or a mixture, ``"e-:0.99,mu-:0.01"``.
-        theta: angle to the normal, ``"30deg"``, ``"0deg:30deg:solid-angle"``, or a number in rad.
+        events: in place of energy, particle and angles: a file of HepMC events, all particles of one make one shower.
+        units: of events that do not say them, ``"GEV,MM"``.
+        face: of a GDML file: where the beam enters and its direction, ``"0,0,-10cm:z"``, or a `Face`; of others:
+            where their face stands in the coordinates of the events, at the origin along z when not given.
+        n: number of showers, 1000 when not given; of events, how many are read, all when not given.
+        particle: name, PDG number, or a mixture, ``"e-:0.99,mu-:0.01"``; electrons when not given.
+        theta: angle to the normal, ``"30deg"``, ``"0deg:30deg:solid-angle"``, or a number in rad; 0 when not given.
         phi: azimuth about the normal, likewise.
         binning: name of the mesh, XML file or `Binning`; the detector's own when not given.
         sensitive: of a GDML file: names of the volumes that are read, ``*`` and ``?`` allowed, text with commas or a
             list; those tagged ``SensDet`` when not given.
-        face: of a GDML file: where the beam enters and its direction, ``"0,0,-10cm:z"``, or a `Face`.
         cells: ``"mesh"`` about the axis, or of a GDML file ``"volumes"``: each placed sensitive volume is a cell.
-        frame: whether it follows the ``"axis"`` of the shower or stays with the ``"detector"``.
+        frame: whether it follows the ``"axis"`` of the shower, which is the rule, or stays with the ``"detector"``, as
+            that of events does.
         physics: name of the physics list; FTFP_BERT for hadrons, else em0, when not given.
         cut: range cut for secondaries, ``"0.7mm"`` or a number in mm.
         max_step: longest step of charged particles, likewise.
@@ -154,6 +149,7 @@ def simulate(
 
     Raises:
         BadValue: a value that is not of these forms, or that detector and physics list do not cover.
+        BadFile: no HepMC events, or at fault, or none of their particles reaches the calorimeter.
         UnknownName: no such detector, mesh, frame, particle, physics list or engine.
         UnwritablePath: the output exists or cannot be written.
         Geant4Missing, Geant4Failed: geant4-pybind is not installed, or its process died.
@@ -182,6 +178,8 @@ def simulate(
         seed,
         time,
         gate,
+        events=events,
+        units=units,
     )
     check_engine(engine, [physics, cut, max_step, tracking_cut, gate, "time" if time else None], executor is not None)
     if engine == "geant4" and request.facts["hadronic_data_kind"] == "built-in":
@@ -198,16 +196,16 @@ def simulate(
 
 def request_of(
     detector: str | Path | Calorimeter,
-    energy: Quantity,
-    n: int = 1000,
-    particle: str | int = "e-",
-    theta: Quantity = "0deg",
-    phi: Quantity = "0deg",
+    energy: Quantity | None = None,
+    n: int | None = None,
+    particle: str | int | None = None,
+    theta: Quantity | None = None,
+    phi: Quantity | None = None,
     binning: str | Binning | None = None,
     sensitive: str | Sequence[str] | None = None,
     face: str | Face | None = None,
     cells: str = "mesh",
-    frame: str = "axis",
+    frame: str | None = None,
     physics: str | None = None,
     cut: Quantity | None = None,
     max_step: Quantity | None = None,
@@ -215,13 +213,16 @@ def request_of(
     seed: int = 1,
     time: bool = False,
     gate: Quantity | None = None,
+    *,
+    events: str | Path | None = None,
+    units: str | None = None,
 ) -> Request:
     """What `simulate` is asked for, checked before anything is simulated; errors as there.
 
     Args:
         detector: name of a calorimeter, a YAML or GDML file, a `Detector` or a `GdmlDetector`.
         energy: text with a unit, or a number in MeV.
-        n: number of showers.
+        n: number of showers, or of events to read.
         particle: name, PDG number, or a mixture.
         theta: angle to the normal, text with a unit or a number in rad.
         phi: azimuth about the normal, likewise.
@@ -238,21 +239,24 @@ def request_of(
         seed: same seed, same showers.
         time: whether to keep the mean and the first time of every cell.
         gate: deposits later than this are not counted, text with a unit or a number in ns.
+        events: file of HepMC events, in place of energy, particle and angles.
+        units: of events that do not say them.
 
     Raises:
         BadValue: a value that is not of these forms, or that detector and physics list do not cover.
+        BadFile: events at fault, or none of them reaches the calorimeter.
         UnknownName: no such detector, mesh, frame, particle or physics list.
         BadFile, Geant4Missing: a GDML file at fault, or without Geant4.
     """
-    if frame not in MESHES:
-        raise UnknownName("frame", frame, MESHES)
-    beam = Beam(_particles(particle), spectrum_of(energy), angles_of("theta", theta), angles_of("phi", phi))
-    stack = find_calorimeter(detector, sensitive, face, cells)
+    mesh_frame = frame_of(frame, events is not None)
+    own_face = None if events is not None and not of_gdml(detector) else face  # else it is where events see it
+    stack = find_calorimeter(detector, sensitive, own_face, cells)
     if cells == "volumes" and binning is not None:
         raise BadValue("cells", cells, "a mesh by --binning has no volumes for cells: give the one or the other")
+    beam, showers = beam_of(stack, energy, n, particle, theta, phi, events, units, face)
     own = default_readout(stack) if binning is None else binning
     mesh = find_readout(own) if isinstance(own, str) else own
-    along_axis = frame == "axis" and cells == "mesh"  # volumes stay where they are
+    along_axis = cells == "mesh"  # volumes stay where they are
     setting = Physics(
         physics or default_physics(*beam.particles),
         None if cut is None else _in_mm(cut),
@@ -260,11 +264,7 @@ def request_of(
         None if tracking_cut is None else _in_mev(tracking_cut),
     )
     timing = Timing(time, math.inf if gate is None else _in_ns(gate))
-    return Request(stack, beam, mesh, n, seed, "axis" if along_axis else "detector", setting, timing)
-
-
-def _particles(particle: str | int) -> int | Mixture:
-    return parse_beam_particles(particle) if isinstance(particle, str) else pdg_of(particle)
+    return Request(stack, beam, mesh, showers, seed, mesh_frame if along_axis else "detector", setting, timing)
 
 
 def _in_mm(length: Quantity) -> float:

@@ -18,6 +18,7 @@ from caloforge.cli.options import OverwriteOption
 from caloforge.cli.progress import track
 from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue
+from caloforge.simulation.event_beam import EventBeam
 from caloforge.simulation.physics_lists import PHYSICS_LISTS
 from caloforge.simulation.production.array import ArrayStatus, ArrayTask, parse_task, simulate_task
 from caloforge.simulation.production.request import Request
@@ -28,14 +29,22 @@ LISTS = ", ".join(PHYSICS_LISTS)
 
 def simulate(
     output: Annotated[Path, typer.Option("-o", "--output", help="HDF5 file to make")],
-    energy: Annotated[str, typer.Option(help="50GeV, 1GeV:100GeV:log or 1GeV:100GeV:uniform")],
+    energy: Annotated[str | None, typer.Option(help="50GeV, 1GeV:100GeV:log or 1GeV:100GeV:uniform")] = None,
+    events: Annotated[
+        Path | None, typer.Option(help="HepMC events in place of --energy: all particles of one make one shower")
+    ] = None,
+    units: Annotated[str | None, typer.Option(help="of events that do not say them, as GEV,MM")] = None,
     detector: Annotated[str, typer.Option(help="name of the calorimeter, or a YAML or GDML file")] = "par04-siw",
     sensitive: Annotated[
         str | None,
         typer.Option(help="of a GDML file: volumes to read, as ECAL,strip*; default: those tagged SensDet"),
     ] = None,
     face: Annotated[
-        str | None, typer.Option(help="of a GDML file: where the beam enters, POINT:DIRECTION, as 0,0,-10cm:z")
+        str | None,
+        typer.Option(
+            help="POINT:DIRECTION, as 0,0,-10cm:z; of a GDML file: where the beam enters; of others: where the face "
+            "stands in the coordinates of --events"
+        ),
     ] = None,
     cells: Annotated[
         str, typer.Option(help="`mesh` about the axis, or of a GDML file `volumes`: each sensitive volume a cell")
@@ -49,13 +58,21 @@ def simulate(
         ),
     ] = None,
     particle: Annotated[
-        str, typer.Option(help="e-, e+, gamma, mu-, mu+, pi+, pi-, p, n, K+ or K-; or a mixture: e-:0.99,mu-:0.01")
-    ] = "e-",
-    theta: Annotated[str, typer.Option(help="0deg, 0deg:30deg:uniform or 0deg:30deg:solid-angle")] = "0deg",
-    phi: Annotated[str, typer.Option(help="0deg or 0deg:360deg:uniform")] = "0deg",
+        str | None,
+        typer.Option(help="e- (default), e+, gamma, mu-, mu+, pi+, pi-, p, n, K+ or K-; a mixture: e-:0.99,mu-:0.01"),
+    ] = None,
+    theta: Annotated[
+        str | None, typer.Option(help="0deg (default), 0deg:30deg:uniform or 0deg:30deg:solid-angle")
+    ] = None,
+    phi: Annotated[str | None, typer.Option(help="0deg (default) or 0deg:360deg:uniform")] = None,
     frame: Annotated[
-        str, typer.Option("--frame", "--mesh", help="the mesh follows the shower's `axis` or stays with the `detector`")
-    ] = "axis",
+        str | None,
+        typer.Option(
+            "--frame",
+            "--mesh",
+            help="the mesh follows the shower's `axis` (default), or stays with the `detector` (events: always)",
+        ),
+    ] = None,
     physics: Annotated[str | None, typer.Option(help=f"{LISTS}; default FTFP_BERT for hadrons, else em0")] = None,
     cut: Annotated[
         str | None, typer.Option(help="range cut for secondaries, as 0.7mm; default 1mm, hadronic lists 0.7mm")
@@ -64,7 +81,9 @@ def simulate(
     tracking_cut: Annotated[str | None, typer.Option(help="charged particles stop below, as 10keV")] = None,
     time: Annotated[bool, typer.Option("--time", help="keep the mean and the first time of every cell")] = False,
     gate: Annotated[str | None, typer.Option(help="deposits later than this are not counted, as 200ns")] = None,
-    n: Annotated[int, typer.Option("-n", help="number of showers")] = 1000,
+    n: Annotated[
+        int | None, typer.Option("-n", help="number of showers, default 1000; of events, those to read, default all")
+    ] = None,
     seed: Annotated[int, typer.Option(help="same seed, same showers")] = 1,
     engine: Annotated[str, typer.Option(help="geant4, or gflash: the Grindhammer-Peters parametrisation")] = "geant4",
     workers: Annotated[int, typer.Option(help="Geant4 processes on this machine")] = 1,
@@ -80,9 +99,30 @@ def simulate(
         raise BadValue("--shard", shard, "give --shard to the jobs of an array or --dask to one call, not both")
     check_engine(engine, [physics, cut, max_step, tracking_cut, gate, "--time" if time else None], bool(dask or shard))
     part = parse_task(shard) if shard else None
-    beam = (energy, n, particle, theta, phi)
-    setting = (physics, cut, max_step, tracking_cut)
-    request = request_of(detector, *beam, binning, sensitive, face, cells, frame, *setting, seed, time, gate)
+    request = request_of(
+        detector,
+        energy,
+        n,
+        particle,
+        theta,
+        phi,
+        binning,
+        sensitive,
+        face,
+        cells,
+        frame,
+        physics,
+        cut,
+        max_step,
+        tracking_cut,
+        seed,
+        time,
+        gate,
+        events=events,
+        units=units,
+    )
+    if isinstance(request.beam, EventBeam):
+        print(f"caloforge: {request.beam.sentence}", file=sys.stderr)
     if engine == "geant4":
         _announce(request, chosen=physics is None)
     command = " ".join(["caloforge", *sys.argv[1:]])

@@ -142,6 +142,14 @@ class GdmlDetector:
         scattered = sum(length * b.critical_energy / b.radiation_length for length, b in bulks)
         return SCATTERING_ENERGY * (self.depth - self.first) / scattered
 
+    def face_at(self, x: float) -> tuple[float, tuple[float, float, float]]:
+        """Where the face lies (z, mm) and its normal inwards: a plane.
+
+        Args:
+            x: across the normal, mm.
+        """
+        return 0.0, (0.0, 0.0, 1.0)
+
     def check_readout(self, binning: Binning) -> None:
         """That a mesh lies where sensitive volumes are.
 

@@ -150,3 +150,14 @@ class Detector:
         if self.inner_radius is None:
             return z
         return np.hypot(x, z + self.inner_radius) - self.inner_radius
+
+    def face_at(self, x: float) -> tuple[float, tuple[float, float, float]]:
+        """Where the face lies (z, mm) and its normal inwards, at a distance x (mm) from where the beam enters.
+
+        Args:
+            x: across the normal of the origin, mm; on a cylinder, at most its radius.
+        """
+        if self.inner_radius is None:
+            return 0.0, (0.0, 0.0, 1.0)
+        height = math.sqrt(max(self.inner_radius**2 - x**2, 0.0))
+        return height - self.inner_radius, (x / self.inner_radius, 0.0, height / self.inner_radius)

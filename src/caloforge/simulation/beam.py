@@ -15,9 +15,10 @@ from particle import Particle, ParticleNotFound
 from caloforge import rng
 from caloforge.errors import BadValue, UnknownName
 from caloforge.simulation.directions import PERPENDICULAR, Angles
-from caloforge.simulation.physics_lists import HADRONS
+from caloforge.simulation.physics_lists import HADRONS, Physics
 from caloforge.simulation.primaries import Primaries
 from caloforge.simulation.spectrum import Spectrum, parse_spectrum
+from caloforge.simulation.tables.em_data import DataSource
 from caloforge.units import deg
 
 PARTICLES = {"e-": 11, "e+": -11, "gamma": 22, "mu-": 13, "mu+": -13, **HADRONS}
@@ -153,6 +154,37 @@ class Beam:
     def particle_name(self) -> str:
         """As on the command line: ``e-`` or ``e-:0.99,mu-:0.01``."""
         return self.particle.text if isinstance(self.particle, Mixture) else particle_name(self.particle)
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """For the provenance of a file, as on the command line."""
+        angles = {"theta": self.theta.text, "phi": self.phi.text}
+        return {"particle": self.particle_name, "energy": self.spectrum.text, **angles}
+
+    def check(self, physics: Physics) -> None:
+        """That the list has these particles at these energies.
+
+        Args:
+            physics: list, cuts and limits.
+
+        Raises:
+            BadValue: a particle or energy that the list does not cover.
+        """
+        for pdg in self.particles:
+            physics.check_beam(pdg, particle_name(pdg), self.spectrum.low, self.spectrum.high)
+
+    def check_data(self, physics: Physics, data: DataSource) -> None:
+        """That these data files suffice.
+
+        Args:
+            physics: list, cuts and limits.
+            data: the files that Geant4 would read.
+
+        Raises:
+            BadValue: the list needs official datasets, or hadrons start where the built-in tables are all there is.
+        """
+        for pdg in self.particles:
+            physics.check_data(data, pdg, self.spectrum.low)
 
     def primaries(self, n: int, seed: int) -> Primaries:
         """The first ``n`` showers of a seed: shower i is the same in any ``n``, shard and process.

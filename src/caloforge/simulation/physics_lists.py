@@ -3,7 +3,7 @@
 Names only: Geant4's objects are made in `physics_build`, in the process that simulates.
 """
 
-__all__ = ["HADRONS", "PHYSICS_LISTS", "Physics", "PhysicsList", "default_physics", "OPTION_0"]
+__all__ = ["HADRONS", "PHYSICS_LISTS", "SECONDARY_HADRONS", "Physics", "PhysicsList", "default_physics", "OPTION_0"]
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,27 @@ from caloforge.simulation.tables.em_data import DataSource
 from caloforge.units import GeV, MeV, format_energy, keV, mm
 
 HADRONS = {"pi+": 211, "pi-": -211, "p": 2212, "n": 2112, "K+": 321, "K-": -321}
+# Hadrons of generators' events; beams have none, showers make them.
+SECONDARY_HADRONS = {
+    "p~": -2212,
+    "n~": -2112,
+    "K(L)0": 130,
+    "K(S)0": 310,
+    "Lambda": 3122,
+    "Lambda~": -3122,
+    "Sigma+": 3222,
+    "Sigma-": 3112,
+    "Sigma~-": -3222,
+    "Sigma~+": -3112,
+    "Xi0": 3322,
+    "Xi-": 3312,
+    "Xi~0": -3322,
+    "Xi~+": -3312,
+    "Omega-": 3334,
+    "Omega~+": -3334,
+    "pi0": 111,
+}
+_ALL_HADRONS = frozenset(HADRONS.values()) | frozenset(SECONDARY_HADRONS.values())
 TABLES_END = 20 * MeV  # below, hadrons rest on the data files alone
 
 
@@ -122,7 +143,7 @@ class Physics:
         Raises:
             BadValue: a hadron with a list of electromagnetic processes, or energies outside the range of the list.
         """
-        if pdg in HADRONS.values() and not self.list.hadronic:
+        if pdg in _ALL_HADRONS and not self.list.hadronic:
             lists = ", ".join(name for name, physics_list in PHYSICS_LISTS.items() if physics_list.hadronic)
             raise BadValue("particle", name, f"{self.name} has no hadronic processes; use one of {lists}")
         for energy in (low, high):
@@ -151,7 +172,7 @@ class Physics:
 
 def default_physics(*pdg: int) -> str:
     """FTFP_BERT if there are hadrons among them, option 0 for all others."""
-    return "FTFP_BERT" if set(pdg) & set(HADRONS.values()) else "em0"
+    return "FTFP_BERT" if set(pdg) & _ALL_HADRONS else "em0"
 
 
 OPTION_0 = Physics()

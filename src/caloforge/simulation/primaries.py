@@ -7,6 +7,8 @@ from typing import Literal
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
+from caloforge.data.event_particles import EventParticles
+
 Mesh = Literal["axis", "detector"]
 
 
@@ -20,6 +22,7 @@ class Primaries:
         seeds: two positive integers for every shower.
         angles: theta and phi, rad, float32; None if all are perpendicular to the face.
         mesh: whether the mesh follows the ``axis`` of each shower, as in Par04, or stays with the ``detector``.
+        events: all particles of each shower, where they are several; ``energy`` is then their sum, ``pdg`` 0.
     """
 
     pdg: Int[Array, " n"]
@@ -27,10 +30,13 @@ class Primaries:
     seeds: Int[Array, "n 2"]
     angles: Float[Array, "n 2"] | None = None
     mesh: Mesh = "axis"
+    events: EventParticles | None = None
 
     def __len__(self) -> int:
         return len(self.energy)
 
     def __getitem__(self, rows: slice) -> "Primaries":
         angles = None if self.angles is None else self.angles[rows]
-        return replace(self, pdg=self.pdg[rows], energy=self.energy[rows], seeds=self.seeds[rows], angles=angles)
+        events = None if self.events is None else self.events[rows]
+        columns = {name: getattr(self, name)[rows] for name in ("pdg", "energy", "seeds")}
+        return replace(self, **columns, angles=angles, events=events)

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
+from caloforge.data.event_particles import EventParticles
 from caloforge.errors import Geant4Failed
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import Detector
@@ -28,6 +29,7 @@ from caloforge.simulation.primaries import Primaries
 from caloforge.simulation.timing import NO_TIMING, Timing
 from caloforge.units import mm
 
+BACK = 5 * mm  # particles of an event begin at most so far before the face, so that steep ones begin in the world
 COMMANDS = ("/process/em/verbose 0", "/run/verbose 0")
 
 
@@ -58,7 +60,7 @@ class Engine:
         if g4.G4RunManager.GetRunManager() is not None:
             raise Geant4Failed("this process runs Geant4 with another detector or readout; use a process for each")
         self.detector, self.binning, self.points, self.timing = detector, binning, points, timing
-        self.stack, self.actions = Stack(detector, layers), Actions()
+        self.stack, self.actions = Stack(detector, layers), Actions(detector)
         self.manager = g4.G4RunManagerFactory.CreateRunManager(g4.G4RunManagerType.SerialOnly)
         self.stack.hadronic = physics.list.hadronic
         self.physics, self.referenced = build_physics(physics)
@@ -115,10 +117,15 @@ class Engine:
 
 
 class Gun(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
-    """Shoots at the origin from just before the face; seeds the engine first, so that a shower has no past."""
+    """Shoots at the face from just before it; seeds the engine first, so that a shower has no past.
 
-    def __init__(self) -> None:
+    Args:
+        detector: whose face it is.
+    """
+
+    def __init__(self, detector: Detector) -> None:
         super().__init__()
+        self.detector = detector
         self.gun = g4.G4ParticleGun(1)
         self.gun.SetParticlePosition(g4.G4ThreeVector(0, 0, -1 * mm))
         self.gun.SetParticleMomentumDirection(g4.G4ThreeVector(0, 0, 1))
@@ -133,7 +140,7 @@ class Gun(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
         self.primaries = primaries
 
     def GeneratePrimaries(self, event: Any) -> None:  # noqa: N802 Geant4's name
-        """Seed the engine and shoot the event's particle.
+        """Seed the engine and shoot the event's particle, or all of them.
 
         Args:
             event: Geant4's.
@@ -145,18 +152,33 @@ class Gun(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
             raise Geant4Failed("the gun is not loaded; call Engine.shoot")
         index = event.GetEventID()
         g4.G4Random.setTheSeeds([*self.primaries.seeds[index].tolist(), 0])  # zero ends CLHEP's list of seeds
-        self.gun.SetParticleDefinition(
-            g4.G4ParticleTable.GetParticleTable().FindParticle(int(self.primaries.pdg[index]))
-        )
+        if self.primaries.events is not None:
+            self._shoot_all(event, self.primaries.events[index : index + 1])
+            return
         if self.primaries.angles is not None:
-            self._aim(*self.primaries.angles[index].tolist())
-        self.gun.SetParticleEnergy(float(self.primaries.energy[index]))
+            theta, phi = self.primaries.angles[index].tolist()
+            self._aim(theta, phi, math.inf)
+        self._shoot(event, int(self.primaries.pdg[index]), float(self.primaries.energy[index]))
+
+    def _shoot(self, event: Any, pdg: int, energy: float) -> None:
+        self.gun.SetParticleDefinition(g4.G4ParticleTable.GetParticleTable().FindParticle(pdg))
+        self.gun.SetParticleEnergy(energy)
         self.gun.GeneratePrimaryVertex(event)
 
-    def _aim(self, theta: float, phi: float) -> None:
-        x, y, z = direction(theta, phi)
-        self.gun.SetParticlePosition(g4.G4ThreeVector(-x / z * mm, -y / z * mm, -1 * mm))
-        self.gun.SetParticleMomentumDirection(g4.G4ThreeVector(x, y, z))
+    def _shoot_all(self, event: Any, particles: EventParticles) -> None:
+        """Every particle of an event, each from just before its place on the face."""
+        columns = (particles.pdg, particles.energy, particles.theta, particles.phi, particles.x, particles.y)
+        for pdg, energy, theta, phi, x, y in zip(*(column.tolist() for column in columns), strict=True):
+            self._aim(theta, phi, BACK, x, y)
+            self._shoot(event, pdg, energy)
+
+    def _aim(self, theta: float, phi: float, most: float, x: float = 0.0, y: float = 0.0) -> None:
+        """Towards a point of the face, from 1 mm before it along the normal there, at most so much along the way."""
+        way, (z, normal) = direction(theta, phi), self.detector.face_at(x)
+        cosine = sum(a * b for a, b in zip(way, normal, strict=True))
+        back = [a / cosine * mm if most * cosine > 1 * mm else a * most for a in way]
+        self.gun.SetParticlePosition(g4.G4ThreeVector(x - back[0], y - back[1], z - back[2]))
+        self.gun.SetParticleMomentumDirection(g4.G4ThreeVector(*way))
 
 
 class EventEnd(g4.G4UserEventAction):  # type: ignore[misc]
@@ -176,12 +198,13 @@ class EventEnd(g4.G4UserEventAction):  # type: ignore[misc]
 
 
 class Actions(g4.G4VUserActionInitialization):  # type: ignore[misc]
-    def __init__(self) -> None:
+    def __init__(self, detector: Detector) -> None:
         super().__init__()
+        self.detector = detector
         self.gun: Gun
         self.end: EventEnd
 
     def Build(self) -> None:  # noqa: N802 Geant4's name
-        self.gun, self.end = Gun(), EventEnd()
+        self.gun, self.end = Gun(self.detector), EventEnd()
         self.SetUserAction(self.gun)
         self.SetUserAction(self.end)

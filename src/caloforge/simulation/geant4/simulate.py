@@ -98,4 +98,6 @@ def simulate(
     showers = replace(showers, times=scores.times)
     if primaries.angles is not None:
         showers = replace(showers, theta=primaries.angles[:, 0], phi=primaries.angles[:, 1])
+    if primaries.events is not None:
+        showers = replace(showers, events=primaries.events)
     return showers, facts

@@ -72,8 +72,7 @@ def _facts(request: Request, tuning: gflash.Tuning) -> dict[str, Any]:
         "engine": gflash.NAME,
         "detector": request.detector.name,
         "readout": request.binning.name,
-        "particle": request.beam.particle_name,
-        "energy": request.beam.spectrum.text,
+        **{name: request.beam.facts[name] for name in ("particle", "energy")},  # perpendicular
         "n": request.n,
         "seed": request.seed,
         "tuning": asdict(tuning),

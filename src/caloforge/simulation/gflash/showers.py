@@ -111,8 +111,10 @@ def check(detector: Detector, primaries: Primaries) -> None:
         primaries: particles, energies and angles.
 
     Raises:
-        BadValue: another particle than e- and e+, an energy outside `RANGE`, inclined showers, a cylinder.
+        BadValue: events, another particle than e- and e+, an energy outside `RANGE`, inclined showers, a cylinder.
     """
+    if primaries.events is not None:
+        raise BadValue("engine", "gflash", f"the {NAME} is for showers of one particle each, not for events")
     if primaries.angles is not None:
         raise BadValue("theta", "inclined", f"the {NAME} is for particles that arrive perpendicular to the face")
     if detector.inner_radius is not None:

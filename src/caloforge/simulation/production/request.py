@@ -30,7 +30,8 @@ from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import is_preset
 from caloforge.geometry.gdml import Calorimeter, GdmlDetector
 from caloforge.geometry.layout import detector_to_yaml
-from caloforge.simulation.beam import Beam, particle_name
+from caloforge.simulation.beam import Beam
+from caloforge.simulation.event_beam import EventBeam
 from caloforge.simulation.physics_lists import OPTION_0, Physics
 from caloforge.simulation.primaries import Mesh
 from caloforge.simulation.production.progress import Counter, Progress, ignore
@@ -48,7 +49,7 @@ class Request:
 
     Args:
         detector: the stack, or a GDML file.
-        beam: particles, energies and angles.
+        beam: particles, energies and angles, or events.
         binning: the mesh, with depths.
         n: showers.
         seed: same seed, same showers.
@@ -63,7 +64,7 @@ class Request:
     """
 
     detector: Calorimeter
-    beam: Beam
+    beam: Beam | EventBeam
     binning: Binning
     n: int
     seed: int
@@ -74,9 +75,7 @@ class Request:
     def __post_init__(self) -> None:
         if self.mesh not in get_args(Mesh):
             raise UnknownName("mesh", self.mesh, get_args(Mesh))
-        spectrum = self.beam.spectrum
-        for pdg in self.beam.particles:
-            self.physics.check_beam(pdg, particle_name(pdg), spectrum.low, spectrum.high)
+        self.beam.check(self.physics)
         check_readout(self.detector, self.binning)
         self.beam.primaries(1, self.seed)
         if self.n < 1:
@@ -86,16 +85,12 @@ class Request:
     def facts(self) -> dict[str, Any]:
         """The request, the physics and the software, for the provenance of a file."""
         data = find_data(hadrons=self.physics.list.hadronic)
-        for pdg in self.beam.particles:
-            self.physics.check_data(data, pdg, self.beam.spectrum.low)
+        self.beam.check_data(self.physics, data)
         return {
             "detector": self.detector.name,
             **_origin(self.detector),
             "readout": self.binning.name,
-            "particle": self.beam.particle_name,
-            "energy": self.beam.spectrum.text,
-            "theta": self.beam.theta.text,
-            "phi": self.beam.phi.text,
+            **self.beam.facts,
             "mesh": self.mesh,
             "n": self.n,
             "seed": self.seed,

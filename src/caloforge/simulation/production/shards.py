@@ -87,5 +87,10 @@ def _summary(facts: list[dict[str, Any]], n: int) -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "host_ms_per_shower": 1e3 * total["core_seconds"] / n,
         "core_seconds": total["core_seconds"] + total["start_seconds"],
-        "energy_outside_mesh": max(0.0, 1 - total["cell_energy"] / total["sensitive_energy"]),  # cells are float32
+        "energy_outside_mesh": _outside(total["cell_energy"], total["sensitive_energy"]),
     }
+
+
+def _outside(cells: float, sensitive: float) -> float:
+    """Share of the energy that no cell holds; cells are float32, and all particles may have flown through."""
+    return max(0.0, 1 - cells / sensitive) if sensitive > 0 else 0.0
