@@ -39,6 +39,10 @@ def test_text_for_geant4_has_no_schema_comments_or_dtd(tmp_path: Path) -> None:
         (SMALL.replace("<gdml>", '<!DOCTYPE gdml [<!ENTITY a SYSTEM "materials.xml">]><gdml>'), "entity 'a'"),
         (SMALL.replace("<gdml>", '<!DOCTYPE gdml [<!ENTITY % a "b">]><gdml>'), "entity 'a'"),
         (SMALL.replace("<structure/>", '<structure><file name="b.gdml"/></structure>'), "'b.gdml'"),
+        (
+            SMALL.replace("<structure/>", '<structure><assembly name="a"><loop/></assembly></structure>'),
+            "'a' holds <loop>",
+        ),
         (SMALL.replace("<gdml>", '<gdml><materials><material name="m"/></materials>'), "'m' has no density"),
     ],
 )

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from jaxtyping import Float
+from numpy import ndarray as Array
+
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.cell_mesh import CellMesh
@@ -149,6 +152,15 @@ class GdmlDetector:
             x: across the normal, mm.
         """
         return 0.0, (0.0, 0.0, 1.0)
+
+    def depth_at(self, x: Float[Array, " n"], z: Float[Array, " n"]) -> Float[Array, " n"]:
+        """Depth of points behind the face, mm; as of a `Detector` of planes.
+
+        Args:
+            x: across the normal, mm.
+            z: along the normal, mm.
+        """
+        return z
 
     def check_readout(self, binning: Binning) -> None:
         """That a mesh lies where sensitive volumes are.

@@ -81,6 +81,11 @@ def _check_form(path: Path, root: Element) -> None:
     module = next(root.iter("file"), None)
     if module is not None:
         raise BadFile(path, f"it takes volumes from {module.get('name')!r}, which is not read", _ONE_FILE)
+    for assembly in root.iter("assembly"):
+        passed_over = next((part.tag for part in assembly if part.tag != "physvol"), None)
+        if passed_over is not None:
+            problem = f"assembly {assembly.get('name')!r} holds <{passed_over}>, which Geant4 passes over"
+            raise BadFile(path, problem, "place volumes in it one by one, by <physvol>")
     for material in root.iter("material"):
         if material.find("D") is None and material.find("Dref") is None:
             problem = f"material {material.get('name')!r} has no density, and Geant4 would take it for a vacuum"

@@ -18,8 +18,10 @@ from numpy import ndarray as Array
 from caloforge.data.event_particles import EventParticles
 from caloforge.errors import Geant4Failed
 from caloforge.geometry.binning import Binning
-from caloforge.geometry.detector import Detector
+from caloforge.geometry.cell_mesh import CellMesh
+from caloforge.geometry.gdml import Calorimeter, GdmlDetector
 from caloforge.simulation.directions import direction, to_axis_frame
+from caloforge.simulation.geant4.gdml_stack import GdmlStack
 from caloforge.simulation.geant4.physics_build import apply_limits, build_physics
 from caloforge.simulation.geant4.scored_stack import Stack
 from caloforge.simulation.geant4.scores import Scores
@@ -30,6 +32,7 @@ from caloforge.simulation.timing import NO_TIMING, Timing
 from caloforge.units import mm
 
 BACK = 5 * mm  # particles of an event begin at most so far before the face, so that steep ones begin in the world
+Columns = tuple[Float[Array, " n"], Float[Array, " n"], Float[Array, " n"]]
 COMMANDS = ("/process/em/verbose 0", "/run/verbose 0")
 
 
@@ -37,8 +40,8 @@ class Engine:
     """Geant4 with one detector and one mesh, ready to shoot; one for each process.
 
     Args:
-        detector: the stack.
-        binning: the mesh.
+        detector: the stack, or a GDML file.
+        binning: the mesh, or cells that are volumes of a GDML file.
         layers: position of the mesh layer of each sensitive slab, or -1.
         physics: list, cuts and limits.
         points: whether the depth of a step, not its slab, decides its layer (`geant4.needs_points`).
@@ -50,7 +53,7 @@ class Engine:
 
     def __init__(
         self,
-        detector: Detector,
+        detector: Calorimeter,
         binning: Binning,
         layers: Int[Array, " n"],
         physics: Physics,
@@ -60,7 +63,7 @@ class Engine:
         if g4.G4RunManager.GetRunManager() is not None:
             raise Geant4Failed("this process runs Geant4 with another detector or readout; use a process for each")
         self.detector, self.binning, self.points, self.timing = detector, binning, points, timing
-        self.stack, self.actions = Stack(detector, layers), Actions(detector)
+        self.stack, self.actions = _geometry(detector, binning, layers), Actions(detector)
         self.manager = g4.G4RunManagerFactory.CreateRunManager(g4.G4RunManagerType.SerialOnly)
         self.stack.hadronic = physics.list.hadronic
         self.physics, self.referenced = build_physics(physics)
@@ -100,6 +103,8 @@ class Engine:
         steps = Steps.take(self.stack.steps)
         if math.isfinite(self.timing.gate):
             steps = steps.until(self.timing.gate)
+        if isinstance(self.binning, CellMesh):
+            return steps, steps.layer
         x, y, layer = self._place(steps, primaries, index)
         return steps, self.binning.flat_index(layer, np.hypot(x, y) / 2, np.arctan2(y, x))
 
@@ -107,13 +112,27 @@ class Engine:
         self, steps: Steps, primaries: Primaries, index: int
     ) -> tuple[Float[Array, " n"], Float[Array, " n"], Int[Array, " n"]]:
         """Twice x and y of steps in the frame of the mesh, and their layers, by depth where that decides."""
-        x, y = steps.twice_x, steps.twice_y
         if not self.points:
-            return x, y, steps.layer
+            return steps.twice_x, steps.twice_y, steps.layer
+        x, y, z = self._before_face(steps)
         if primaries.angles is None or primaries.mesh == "detector":
-            return x, y, self.binning.layer_at_depth(self.detector.depth_at(x / 2, steps.twice_z / 2))
-        x, y, z = to_axis_frame(x, y, steps.twice_z, *primaries.angles[index].tolist())
+            return x, y, self.binning.layer_at_depth(self.detector.depth_at(x / 2, z / 2))
+        x, y, z = to_axis_frame(x, y, z, *primaries.angles[index].tolist())
         return x, y, self.binning.layer_at_depth(z / 2)
+
+    def _before_face(self, steps: Steps) -> Columns:
+        """Twice x, y and z of steps in the frame of the face."""
+        columns = steps.twice_x, steps.twice_y, steps.twice_z
+        if not isinstance(self.detector, GdmlDetector):
+            return columns
+        x, y, z = 2 * self.detector.face.from_world(np.stack(columns, axis=1) / 2).T
+        return x, y, z
+
+
+def _geometry(detector: Calorimeter, binning: Binning, layers: Int[Array, " n"]) -> Stack | GdmlStack:
+    if isinstance(detector, GdmlDetector):
+        return GdmlStack(detector, binning if isinstance(binning, CellMesh) else None)
+    return Stack(detector, layers)
 
 
 class Gun(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
@@ -123,12 +142,11 @@ class Gun(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
         detector: whose face it is.
     """
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Calorimeter) -> None:
         super().__init__()
         self.detector = detector
         self.gun = g4.G4ParticleGun(1)
-        self.gun.SetParticlePosition(g4.G4ThreeVector(0, 0, -1 * mm))
-        self.gun.SetParticleMomentumDirection(g4.G4ThreeVector(0, 0, 1))
+        self._start(np.array([0.0, 0.0, -1 * mm]), np.array([0.0, 0.0, 1.0]))
         self.primaries: Primaries | None = None
 
     def load(self, primaries: Primaries) -> None:
@@ -177,8 +195,15 @@ class Gun(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
         way, (z, normal) = direction(theta, phi), self.detector.face_at(x)
         cosine = sum(a * b for a, b in zip(way, normal, strict=True))
         back = [a / cosine * mm if most * cosine > 1 * mm else a * most for a in way]
-        self.gun.SetParticlePosition(g4.G4ThreeVector(x - back[0], y - back[1], z - back[2]))
-        self.gun.SetParticleMomentumDirection(g4.G4ThreeVector(*way))
+        self._start(np.array([x - back[0], y - back[1], z - back[2]]), np.array(way))
+
+    def _start(self, before: Float[Array, " 3"], way: Float[Array, " 3"]) -> None:
+        """From a point before the face, in its frame; of a GDML file on the face, before which may be no world."""
+        if isinstance(self.detector, GdmlDetector):
+            face, at = self.detector.face, before - way * before[2] / way[2]
+            before, way = face.to_world(at[None])[0], way @ face.rotation
+        self.gun.SetParticlePosition(g4.G4ThreeVector(*before.tolist()))
+        self.gun.SetParticleMomentumDirection(g4.G4ThreeVector(*way.tolist()))
 
 
 class EventEnd(g4.G4UserEventAction):  # type: ignore[misc]
@@ -198,7 +223,7 @@ class EventEnd(g4.G4UserEventAction):  # type: ignore[misc]
 
 
 class Actions(g4.G4VUserActionInitialization):  # type: ignore[misc]
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Calorimeter) -> None:
         super().__init__()
         self.detector = detector
         self.gun: Gun

@@ -50,7 +50,7 @@ def survey(
     """
     parser, world = gdml_tree.read_world(text)
     logicals = gdml_tree.logical_volumes(world)
-    tagged = {logical.GetName() for logical in logicals if _is_tagged(parser, logical)}
+    tagged = {gdml_tree.base_name(logical) for logical in logicals if _is_tagged(parser, logical)}
     names = _sensitive(patterns, list(dict.fromkeys(map(gdml_tree.base_name, logicals))), tagged)
     counts = gdml_tree.count_placements(world)
     facts: dict[str, Any] = {
@@ -84,7 +84,9 @@ def survey(
 
 
 def _is_tagged(parser: Any, logical: Any) -> bool:
-    return any(tag.type == "SensDet" for tag in parser.GetVolumeAuxiliaryInformation(logical))
+    mirrored = g4.G4ReflectionFactory.Instance()
+    own = mirrored.GetConstituentLV(logical) if mirrored.IsReflected(logical) else logical
+    return any(tag.type == "SensDet" for tag in parser.GetVolumeAuxiliaryInformation(own))
 
 
 def _sensitive(patterns: list[str] | None, names: list[str], tagged: set[str]) -> list[str]:
@@ -109,7 +111,7 @@ def _volume(logical: Any, counts: dict[int, int], names: list[str], tagged: set[
         "material": material.GetName(),
         "placements": counts[logical.GetInstanceID()],
         "sensitive": gdml_tree.base_name(logical) in names,
-        "tagged": logical.GetName() in tagged,
+        "tagged": gdml_tree.base_name(logical) in tagged,
         "solid": logical.GetSolid().GetEntityType(),
         "volume_cm3": volume / g4.cm3,
         "mass_g": max(0.0, volume - inside) * material.GetDensity() / g4.g,

@@ -5,10 +5,11 @@ filters pass only charged particles and photons below `PHOTON_LIMIT` (the other 
 about :math:`10^{-6}` of the signal of a light material). Import this module only where `engine` may be imported.
 """
 
-__all__ = ["PHOTON_LIMIT", "Scorer", "Stack", "build_material", "slab_solid", "world_solid"]
+__all__ = ["PHOTON_LIMIT", "Scorer", "Stack", "build_material", "is_light", "scorers", "slab_solid", "world_solid"]
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import geant4_pybind as g4
 from jaxtyping import Int
@@ -68,6 +69,9 @@ class Scorer(g4.G4VPrimitiveScorer):  # type: ignore[misc]
         return record(step, history)
 
 
+Scored = TypeVar("Scored", bound=Scorer)
+
+
 class Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
     """The detector in Geant4: boxes, or half shells about an axis along y, in vacuum; the beam meets the face at z = 0.
 
@@ -105,7 +109,7 @@ class Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
         for layer in sorted(set(self.layers.values())):
             volumes = [logical for at, logical in self.read if at == layer]
             sensitive = g4.G4MultiFunctionalDetector(f"layer{layer}")
-            for scorer in self._scorers(layer, _is_light(volumes)):
+            for scorer in scorers(Scorer, layer, is_light(volumes), self.hadronic):
                 sensitive.RegisterPrimitive(scorer)
                 self.steps.append(scorer.steps)
                 self.referenced.append(scorer)
@@ -114,18 +118,32 @@ class Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
                 logical.SetSensitiveDetector(sensitive)
             self.referenced.append(sensitive)
 
-    def _scorers(self, layer: int, light: bool) -> list[Scorer]:
-        photons = g4.G4SDParticleWithEnergyFilter(f"photons{layer}", 0.0, PHOTON_LIMIT if light else float("inf"))
-        photons.add("gamma")
-        filters = [g4.G4SDChargedFilter(f"charged{layer}"), photons]
-        if self.hadronic:
-            filters.append(g4.G4SDParticleWithEnergyFilter(f"neutrals{layer}", 0.0, float("inf")))
-            for name in NEUTRAL_HADRONS:
-                filters[-1].add(name)
-        return [Scorer(StepBuffer(layer, neutral=i > 0), selection) for i, selection in enumerate(filters)]
+
+def scorers(kind: Callable[[StepBuffer, Any], Scored], layer: int, light: bool, hadronic: bool) -> list[Scored]:
+    """All that a sensitive detector needs: charged particles, soft photons and, in hadronic lists, neutral hadrons.
+
+    Args:
+        kind: of scorer.
+        layer: number of the sensitive detector.
+        light: whether it is of light materials.
+        hadronic: whether neutral hadrons leave recoils too soft for a track of their own.
+    """
+    photons = g4.G4SDParticleWithEnergyFilter(f"photons{layer}", 0.0, PHOTON_LIMIT if light else float("inf"))
+    photons.add("gamma")
+    filters = [g4.G4SDChargedFilter(f"charged{layer}"), photons]
+    if hadronic:
+        filters.append(g4.G4SDParticleWithEnergyFilter(f"neutrals{layer}", 0.0, float("inf")))
+        for name in NEUTRAL_HADRONS:
+            filters[-1].add(name)
+    return [kind(StepBuffer(layer, neutral=i > 0), selection) for i, selection in enumerate(filters)]
 
 
-def _is_light(volumes: list[Any]) -> bool:
+def is_light(volumes: list[Any]) -> bool:
+    """Whether nothing heavier than calcium is in any of them.
+
+    Args:
+        volumes: Geant4's logical volumes.
+    """
     materials = [volume.GetMaterial() for volume in volumes]
     return all(m.GetElement(i).GetZ() <= LIGHT for m in materials for i in range(m.GetNumberOfElements()))
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from caloforge.data.showers import Showers
-from caloforge.errors import BadValue, Geant4Missing
+from caloforge.errors import Geant4Missing
 from caloforge.geometry.binning import Binning
-from caloforge.geometry.gdml import Calorimeter, GdmlDetector
+from caloforge.geometry.gdml import Calorimeter
 from caloforge.simulation.physics_lists import OPTION_0, Physics
 from caloforge.simulation.primaries import Primaries
 from caloforge.simulation.readout_fit import check_readout, needs_points
@@ -57,8 +57,6 @@ def _engine(detector: Calorimeter, binning: Binning, physics: Physics, points: b
     os.environ.update(find_data(hadrons=physics.list.hadronic).environment)
     from caloforge.simulation.geant4.engine import Engine
 
-    if isinstance(detector, GdmlDetector):
-        raise BadValue("detector", detector.name, "showers in GDML files are not simulated yet")
     return Engine(detector, binning, check_readout(detector, binning), physics, points, timing)
 
 
@@ -75,7 +73,7 @@ def simulate(
     Energy in cells is what is deposited in sensitive slabs, MeV, without threshold, placed at the middle of each step.
 
     Args:
-        detector: the stack; the same in all calls of one process.
+        detector: the stack, or a GDML file; the same in all calls of one process.
         primaries: particles, energies and seeds.
         binning: the mesh, with depths; the same in all calls of one process.
         each: called with the index of every finished shower.

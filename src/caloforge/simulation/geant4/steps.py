@@ -20,11 +20,26 @@ class StepBuffer:
         layer: of the mesh.
         neutral: whether they are those of particles without charge.
         data: `WIDTH` doubles of each step, see `step_reader`.
+        cells: the cell of each step, where the readout is by volumes.
     """
 
     layer: int
     neutral: bool
     data: bytearray = field(default_factory=bytearray)
+    cells: list[int] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        return len(self.data) // (8 * WIDTH)
+
+    @property
+    def places(self) -> Int[Array, " n"]:
+        """Of each step the cell, where it is kept, else the layer."""
+        return np.array(self.cells, int) if self.cells else np.full(self.size, self.layer)
+
+    def clear(self) -> None:
+        self.data.clear()
+        self.cells.clear()
 
 
 @dataclass(frozen=True)
@@ -33,7 +48,7 @@ class Steps:
 
     Args:
         rows: of each: deposit, x, y, z and global time at its start, the same at its end; MeV, mm, ns.
-        layer: in which it lies.
+        layer: in which it lies, or in which cell, where the readout is by volumes.
         neutral: whether the particle has no charge.
     """
 
@@ -49,10 +64,10 @@ class Steps:
             buffers: one at least.
         """
         rows = np.frombuffer(b"".join(buffer.data for buffer in buffers)).reshape(-1, WIDTH)
-        sizes = [len(buffer.data) // (8 * WIDTH) for buffer in buffers]
+        layer = np.concatenate([buffer.places for buffer in buffers])
+        neutral = np.repeat([buffer.neutral for buffer in buffers], [buffer.size for buffer in buffers])
         for buffer in buffers:
-            buffer.data.clear()
-        layer, neutral = (np.repeat([getattr(b, name) for b in buffers], sizes) for name in ("layer", "neutral"))
+            buffer.clear()
         return cls(rows, layer, neutral)
 
     @property
