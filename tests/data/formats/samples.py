@@ -48,12 +48,25 @@ def par04(path: Path, rng: np.random.Generator) -> None:
         file["incident_phi"] = rng.uniform(0, 2 * math.pi, N)
 
 
+def calogan(path: Path, rng: np.random.Generator) -> None:
+    """Incident energies in GeV, cells in MeV, float64."""
+    incident = rng.uniform(2, 99, N)
+    shapes = {"layer_0": (3, 96), "layer_1": (12, 12), "layer_2": (12, 6)}
+    with h5py.File(path, "w") as file:
+        file["energy"], file["overflow"] = incident[:, None], np.full((N, 3), 3.0)
+        for (name, shape), share in zip(shapes.items(), (0.1, 0.85, 0.04), strict=True):
+            cells = rng.gamma(0.3, 1, (N, *shape)) * (rng.random((N, *shape)) < 0.7)
+            file[name] = cells * (1000 * share * incident / cells.sum((1, 2)))[:, None, None]
+
+
 SAMPLES: dict[str, Callable[[Path, np.random.Generator], None]] = {
     "caloforge": native,
     "calochallenge": calochallenge,
     "par04": par04,
+    "calogan": calogan,
 }
 OPTIONS: dict[str, ReadOptions] = {
     "calochallenge": ReadOptions(binning=MESH),
     "par04": ReadOptions(binning=MESH),
+    "calogan": ReadOptions(particle=-11),
 }

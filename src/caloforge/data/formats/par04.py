@@ -151,7 +151,7 @@ class Par04File(MeshFile):
             own = {key: self._file[name][rows] for key, name in _OWN.items() if name in self._file}
             plain = np.full(len(energy), self._options.particle or _ELECTRON, np.int32)
             pdg = np.asarray(self._file["incident_pdg"][rows], np.int32) if "incident_pdg" in self._file else plain
-        angles = {"theta": theta, "phi": phi} | own
+        angles = {"theta": theta.astype(np.float32), "phi": phi.astype(np.float32)} | own
         try:
             return Incident(energy.astype(np.float32), pdg, angles["theta"], angles["phi"])
         except BadValue as error:

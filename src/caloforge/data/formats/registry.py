@@ -7,6 +7,7 @@ from pathlib import Path
 from caloforge.data.formats.base import Format
 from caloforge.data.formats.calochallenge import CaloChallenge, Native
 from caloforge.data.formats.caloclouds import CaloClouds
+from caloforge.data.formats.calogan import CaloGan
 from caloforge.data.formats.edm4hep import Edm4hep
 from caloforge.data.formats.hit_tables import CsvPoints, NpzPoints, ParquetPoints, RootPoints
 from caloforge.data.formats.par04 import Par04
@@ -24,6 +25,7 @@ FORMATS: dict[str, Format] = {
         Native(),
         CaloChallenge(),
         Par04(),
+        CaloGan(),
         Edm4hep(),
         Step2Point(),
         ShowerData(),

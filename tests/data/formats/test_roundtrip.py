@@ -1,0 +1,114 @@
+"""Every pair of formats that can hold the same showers gives them back exactly."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from caloforge.data.convert import convert_file
+from caloforge.data.formats.options import NO_OPTIONS
+from caloforge.data.formats.registry import FORMATS
+from caloforge.data.mesh_file import MeshFile
+from caloforge.data.opening import open_any
+from caloforge.errors import BadFile, UnwritablePath
+
+MESHES = ["caloforge", "calochallenge", "par04"]
+WRITTEN_MESHES = [name for name, layout in FORMATS.items() if layout.writes and layout.holds == "mesh"]
+COLUMNS = ("energy", "incident_energy", "pdg", "theta", "phi")
+
+
+def same(first, second):
+    for name in COLUMNS:
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name), err_msg=name)
+    assert first.binning.same_cells(second.binning)
+    assert (first.detector, first.provenance.facts) == (second.detector, second.provenance.facts)
+
+
+def test_every_format_on_a_mesh_that_is_written_takes_part():
+    assert {*MESHES, "calogan"} == set(WRITTEN_MESHES)
+
+
+@pytest.mark.parametrize(("first", "second"), [*itertools.product(MESHES, MESHES), ("calogan", "calogan")])
+def test_there_and_back(first, second, samples, sample_files, tmp_path):
+    options = samples.OPTIONS.get(first, NO_OPTIONS)
+    with open_any(sample_files[first], options) as file:
+        original = file.read()
+    convert_file(sample_files[first], tmp_path / "second.h5", second, options)
+    convert_file(tmp_path / "second.h5", tmp_path / "third.h5", "caloforge")
+    convert_file(tmp_path / "third.h5", tmp_path / "fourth.h5", first)
+    for name in ("second.h5", "third.h5", "fourth.h5"):
+        with open_any(tmp_path / name) as file:
+            assert isinstance(file, MeshFile)
+            same(file.read(), original)
+
+
+def test_blocks_are_joined_in_order(sample_files, tmp_path, monkeypatch):
+    """Blocks of five showers: the last one has two."""
+    from caloforge.data.formats import calochallenge, par04
+
+    for module in (calochallenge, par04):
+        monkeypatch.setattr(module, "rows_of_a_block", lambda cells: 5)
+    convert_file(sample_files["caloforge"], tmp_path / "a.h5", "par04")
+    convert_file(tmp_path / "a.h5", tmp_path / "b.h5")
+    with open_any(sample_files["caloforge"]) as first, open_any(tmp_path / "b.h5") as second:
+        same(second.read(), first.read())
+
+
+def test_the_xml_is_written_beside_and_replaced_only_when_asked(sample_files, tmp_path):
+    output, xml = tmp_path / "plain.hdf5", tmp_path / "plain.xml"
+    xml.write_text("mine")
+    with pytest.raises(UnwritablePath, match=r"plain\.xml"):
+        convert_file(sample_files["caloforge"], output, "calochallenge")
+    assert [path.name for path in tmp_path.iterdir()] == ["plain.xml"]
+    assert xml.read_text() == "mine"
+    said = []
+    conversion = convert_file(sample_files["caloforge"], output, "calochallenge", overwrite=True, warn=said.append)
+    assert conversion.companions == [xml]
+    assert 'pid="11"' in xml.read_text()
+    assert said == conversion.warnings
+    assert "no place for depths of layers and provenance: kept where only caloforge reads them" in said[0]
+
+
+def test_a_source_that_breaks_half_way_leaves_nothing(samples, tmp_path, monkeypatch):
+    path = tmp_path / "source.h5"
+    samples.native(path, np.random.default_rng(1))
+    from caloforge.data.formats.calochallenge import PlainFile
+
+    cells = PlainFile.cells
+
+    def breaks(self, rows):
+        if self.path == path and rows.start == 0 and rows.stop > 100:
+            raise BadFile(path, "truncated or damaged", "make it again")
+        return cells(self, rows)
+
+    monkeypatch.setattr(PlainFile, "cells", breaks)
+    for to in ("caloforge", "calochallenge", "par04"):
+        with pytest.raises(BadFile, match="truncated"):
+            convert_file(path, tmp_path / "out.h5", to)
+        assert [place.name for place in tmp_path.iterdir()] == ["source.h5"]
+
+
+def test_an_input_is_never_replaced(sample_files, tmp_path):
+    path = tmp_path / "own.h5"
+    path.write_bytes(sample_files["caloforge"].read_bytes())
+    before = path.read_bytes()
+    with pytest.raises(UnwritablePath, match="input"):
+        convert_file(path, path, "par04", overwrite=True)
+    assert path.read_bytes() == before
+
+
+def test_the_command_line_converts_and_inspects(call, samples, sample_files, tmp_path):
+    mesh = tmp_path / "mesh.xml"
+    mesh.write_text(samples.MESH.to_xml())
+    code, out, err = call("convert", sample_files["par04"], tmp_path / "own.h5", "--binning", mesh)
+    assert (code, "12 showers, par04 to caloforge" in out) == (0, True)
+    assert "incident_phi" in err
+    code, out, _ = call("inspect", tmp_path / "own.h5")
+    assert code == 0
+    assert "par04" in out
+    code, _, err = call("convert", sample_files["par04"], tmp_path / "own.h5", "--binning", mesh)
+    assert code == 1
+    assert "--overwrite" in err
+    code, _, err = call("convert", sample_files["par04"], tmp_path / "new.h5", "--binning", mesh, "--axis", "w")
+    assert code == 1
+    assert "axis" in err
