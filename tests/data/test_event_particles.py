@@ -1,11 +1,15 @@
 """Ragged tables of the particles of events: sliced, joined, written and read; they stay with their showers."""
 
+import json
 from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
+import torch
 
+from caloforge.api.dataset import open_dataset
+from caloforge.api.like import particles_like
 from caloforge.data.event_particles import EVENT_COLUMNS, EventParticles
 from caloforge.data.merge import merge_files
 from caloforge.data.showers import Showers
@@ -13,6 +17,7 @@ from caloforge.data.splits import SPLITS, SplitOf
 from caloforge.data.store import ShowerFile
 from caloforge.data.writer import ShowerWriter, write_showers
 from caloforge.errors import BadFile, BadValue
+from caloforge.preprocessing.pipeline import Pipeline
 
 NAMES = [name for name, _ in EVENT_COLUMNS.values()]
 
@@ -139,3 +144,39 @@ def test_tables_that_do_not_fit_are_refused(events):
         replace(events.events, offsets=events.events.offsets[::-1].copy())
     with pytest.raises(BadValue, match="number of events"):
         replace(events, events=events.events[:3])
+
+
+@pytest.fixture
+def event_file(tmp_path, events):
+    path = tmp_path / "events.h5"
+    write_showers(path, events, "a stack", {})
+    return path
+
+
+def test_opened_from_python_they_say_what_they_are(event_file, events):
+    with open_dataset(event_file) as file:
+        assert "40 showers, events of 0 to 5 particles" in repr(file)
+        assert same(file[4:9].events, events[4:9].events)
+        assert same(file[[3, 30]].events, events[np.array([3, 30])].events)
+        assert repr(file[:2].read()).startswith("<Showers: 2, events, ")
+
+
+def test_inspect_counts_their_particles(event_file, events, call):
+    code, out, _ = call("inspect", event_file, "--json")
+    facts = json.loads(out)
+    assert code == 0
+    assert facts["particles"] == len(events.events.energy)
+    assert facts["multiplicity"].startswith("0 to 5, mean ")
+    assert sum(row["particles"] for row in facts["by_particle"]) == facts["particles"]
+    assert "per event" in call("inspect", event_file)[1]
+
+
+def test_models_refuse_them(event_file, events, binning, tmp_path, call):
+    with pytest.raises(BadValue, match="models know one a shower"):
+        Pipeline(binning).fit(events, torch.Generator())
+    with pytest.raises(BadValue, match="models know one a shower"):
+        particles_like(event_file, binning)
+    code, _, error = call("train", "vae-siw-1080", "--set", f"data={event_file}", "-o", tmp_path / "run")
+    assert code == 1
+    assert "models know one a shower" in error
+    assert not (tmp_path / "run" / "weights.safetensors").exists()

@@ -22,5 +22,5 @@ def test_one_particle_is_one_part_whatever_was_generated():
 
 def test_numbers_that_no_table_knows_are_names_too():
     assert particle_name(13) == "mu-"
-    assert particle_name(0) == "events"
+    assert particle_name(0) == "PDG 0"
     assert particle_name(123456789) == "PDG 123456789"

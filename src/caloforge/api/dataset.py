@@ -92,9 +92,16 @@ class Dataset(LazyShowers):
     @property
     def _kinds(self) -> dict[str, str]:
         return {
-            "particles": ", ".join(sorted(map(particle_name, np.unique(self.incident.pdg).tolist()))),
+            "particles": self._particles,
             "incident energy": _energy_range(self.incident.energy),
         }
+
+    @property
+    def _particles(self) -> str:
+        if self.events is None or not len(self):
+            return ", ".join(sorted(map(particle_name, np.unique(self.incident.pdg).tolist())))
+        low, high = int(self.events.multiplicity.min()), int(self.events.multiplicity.max())
+        return f"events of {low if low == high else f'{low} to {high}'} particles"
 
     @cached_property
     def summary(self) -> dict[str, str]:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Int, UInt64
 from numpy import ndarray as Array
 
+from caloforge.data.event_particles import EventParticles
 from caloforge.data.incident import Incident
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.provenance import Provenance
@@ -75,6 +76,11 @@ class LazyShowers:
     def incident(self) -> Incident:
         """The particles that made the showers, read without their cells."""
         return self._file.incident(_as_slice(self._rows))
+
+    @cached_property
+    def events(self) -> EventParticles | None:
+        """All particles of the showers, where several made each together, read without the cells; else None."""
+        return self._file.events(_as_slice(self._rows))
 
     def origin(self) -> dict[str, Any]:
         """Where its showers come from, for the provenance of what is made of them."""

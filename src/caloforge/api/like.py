@@ -6,6 +6,7 @@ from pathlib import Path
 
 from caloforge.api.dataset import Dataset
 from caloforge.data.bundled import showers_path
+from caloforge.data.event_particles import ONE_PARTICLE
 from caloforge.data.incident import Incident
 from caloforge.data.opening import open_like
 from caloforge.data.showers import Showers
@@ -41,7 +42,7 @@ def particles_like(
 
     Raises:
         BadFile: the file cannot be read.
-        BadValue: a mesh of other cells, or a split of particles without showers.
+        BadValue: a mesh of other cells, showers of events, or a split of particles without showers.
         EmptySample: no shower.
     """
     if isinstance(like, str | Path):
@@ -51,6 +52,8 @@ def particles_like(
         if split is not None:
             raise BadValue("split", split, "it goes by whole showers; give showers or their file")
         incident = like
+    elif like.events is not None:
+        raise BadValue("like", "showers of events", ONE_PARTICLE)
     elif not like.binning.same_cells(model):
         raise BadValue("like", like.binning.name, f"its mesh has other cells than the model's, {model.name}")
     elif split is not None:

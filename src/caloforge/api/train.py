@@ -12,6 +12,7 @@ from caloforge.api.dataset import Dataset, open_dataset, origin_of
 from caloforge.api.model import Model, load_model
 from caloforge.api.progress import bar
 from caloforge.config import FIELDS, RunConfig, load_config
+from caloforge.data.event_particles import ONE_PARTICLE
 from caloforge.data.showers import Showers
 from caloforge.device import Device, choose_device
 from caloforge.errors import BadValue
@@ -167,6 +168,8 @@ def train_config(
     else:
         with open_dataset(run.data if data is None else data, binning) as dataset:
             showers, provenance = _read(dataset)
+    if showers.events is not None:
+        raise BadValue("data", "showers of events", ONE_PARTICLE)
     if run.energies is not None:
         provenance |= {"energies": list(run.energies), "file_digest": showers.digest}
         showers = run.chosen(showers)

@@ -5,7 +5,7 @@ A shower that several particles made together has one row in ``showers``; its pa
 ``_x``, ``_y``. ``event_index`` is the place of the event in the file that it came from.
 """
 
-__all__ = ["EventParticles", "append_events", "check_events", "holds_events", "read_events"]
+__all__ = ["ONE_PARTICLE", "EventParticles", "append_events", "check_events", "holds_events", "read_events"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ EVENT_COLUMNS = {
     "event_incident_x": ("x", np.float32),
     "event_incident_y": ("y", np.float32),
 }
+ONE_PARTICLE = "several particles made each of them, and models know one a shower: give showers of single particles"
 _CHUNK = 1024
 
 

@@ -128,8 +128,7 @@ class Showers:
         """Number, particles, range of incident energies and mesh."""
         if not len(self):
             return f"<Showers: none, {self.binning.name}>"
-        kinds = np.unique(self.pdg).tolist()
-        particles = ", ".join(str(Particle.from_pdgid(pdg).name) if pdg else "events" for pdg in kinds)
+        particles = "events" if self.events is not None else ", ".join(map(_name, np.unique(self.pdg).tolist()))
         ends = dict.fromkeys(format_energy(float(e)) for e in (self.incident_energy.min(), self.incident_energy.max()))
         return f"<Showers: {len(self):,}, {particles}, {' to '.join(ends)}, {self.binning.name}>"
 
@@ -236,3 +235,7 @@ class Showers:
     def digest(self) -> str:
         """Hash of all showers, whatever their order: equal for files that hold the same ones."""
         return digest_of(self.content_ids)
+
+
+def _name(pdg: int) -> str:
+    return str(Particle.from_pdgid(pdg).name) if pdg else "PDG 0"

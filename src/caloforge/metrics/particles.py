@@ -33,14 +33,12 @@ def particle_name(pdg: int) -> str:
     """Usual name of a particle.
 
     Args:
-        pdg: PDG number; one that the PDG does not know is written as it is, 0 stands for events of several particles.
+        pdg: PDG number; one that the PDG does not know is written as it is.
 
     Example:
         >>> particle_name(-211)
         'pi-'
     """
-    if pdg == 0:
-        return "events"
     try:
         return str(Particle.from_pdgid(pdg).name)
     except (ParticleNotFound, InvalidParticle):

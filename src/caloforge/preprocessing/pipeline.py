@@ -17,6 +17,7 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 from torch import Tensor, nn
 
+from caloforge.data.event_particles import ONE_PARTICLE
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue, BinningMismatch
@@ -110,6 +111,10 @@ class Pipeline(nn.Module):
             showers: training split.
             generator: draws the places of atoms (empty layers) in their bands.
             energy_range: what the incident energies (MeV) were drawn from, if that is known.
+
+        Raises:
+            BinningMismatch: showers of another mesh.
+            BadValue: showers that several particles made together.
         """
         self.energies.fit(*self._layers(showers), generator)
         self.condition.fit(Incident.of(showers), energy_range)
@@ -117,6 +122,8 @@ class Pipeline(nn.Module):
 
     def _layers(self, showers: Showers) -> tuple[Float[Tensor, "N L"], Float[Tensor, " N"]]:
         """Layer energies and incident energies, MeV, in float64."""
+        if showers.events is not None:
+            raise BadValue("showers", "of events", ONE_PARTICLE)
         if not showers.binning.same_cells(self.binning):
             raise BinningMismatch(self.binning.name, showers.binning.name)
         layers = torch.tensor(showers.layer_energy, device=self.device)
@@ -159,7 +166,7 @@ class Pipeline(nn.Module):
 
         Raises:
             BinningMismatch: showers of another mesh.
-            BadValue: a particle that was not trained on.
+            BadValue: a particle that was not trained on, or showers that several particles made together.
         """
         features, log_det = self.energies(*self._layers(showers), generator)
         cells = torch.tensor(np.asarray(showers.energy, np.float32), device=self.device)
