@@ -23,6 +23,7 @@ from caloforge.data.cell_table import read_cells
 from caloforge.data.cell_times import CellTimes, check_times, holds_times, read_times
 from caloforge.data.checks import describe_open_error
 from caloforge.data.event_particles import EventParticles, check_events, holds_events, read_events
+from caloforge.data.formats.blocks import as_float32
 from caloforge.data.incident import Incident
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.provenance import Provenance, parse_provenance
@@ -143,7 +144,7 @@ class ShowerFile(MeshFile):
             BadFile: truncated or damaged.
         """
         try:
-            return np.asarray(self._file["showers"][rows], np.float32)
+            return as_float32(self._file["showers"][rows])
         except OSError as error:
             raise self.bad("truncated or damaged") from error
 
@@ -157,7 +158,7 @@ class ShowerFile(MeshFile):
             BadFile: truncated or damaged, or angles that are not radians.
         """
         try:
-            energy = np.asarray(self._file["incident_energies"][rows], np.float32).reshape(-1)
+            energy = as_float32(self._file["incident_energies"][rows]).reshape(-1)
             columns = {a: self._file[c][rows].reshape(-1) for c, (a, _) in COLUMNS.items() if c in self._file}
         except OSError as error:
             raise self.bad("truncated or damaged") from error

@@ -30,3 +30,9 @@ def sample_files(samples, tmp_path_factory):
         paths[name] = folder / f"{name}.data"
         make(paths[name], np.random.default_rng(number))
     return paths
+
+
+def pytest_generate_tests(metafunc):
+    """A test that asks for ``format_name`` runs for every format that has a sample."""
+    if "format_name" in metafunc.fixturenames:
+        metafunc.parametrize("format_name", list(load_samples().SAMPLES))

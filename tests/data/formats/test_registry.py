@@ -12,11 +12,10 @@ from caloforge.data.formats.registry import FORMATS, detect, format_named
 from caloforge.errors import BadFile, BadValue, UnknownName
 
 
-def test_each_sample_is_of_its_own_format_alone(sample_files):
-    for name, path in sample_files.items():
-        peek = Peek(path)
-        assert [fmt.name for fmt in FORMATS.values() if fmt.recognises(peek)] == [name]
-        assert detect(path) is FORMATS[name]
+def test_each_sample_is_of_its_own_format_alone(format_name, sample_files):
+    peek = Peek(sample_files[format_name])
+    assert [layout.name for layout in FORMATS.values() if layout.recognises(peek)] == [format_name]
+    assert detect(sample_files[format_name]) is FORMATS[format_name]
 
 
 def test_formats_go_by_name():

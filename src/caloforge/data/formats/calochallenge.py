@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 from caloforge.data.formats.base import Format, Opened
-from caloforge.data.formats.blocks import rows_of_a_block
+from caloforge.data.formats.blocks import as_float32, rows_of_a_block
 from caloforge.data.formats.options import AXES, ReadOptions, WriteOptions
 from caloforge.data.formats.peek import Peek, reading
 from caloforge.data.incident import Incident
@@ -108,7 +108,7 @@ class PlainFile(ShowerFile):
         cells = super().cells(rows)
         if self._order is not None:
             cells = cells[:, self._order]
-        return cells if self._factor == 1 else (cells * self._factor).astype(np.float32)
+        return as_float32(cells, self._factor)
 
     def incident(self, rows: slice = slice(None)) -> Incident:
         """The particles that made these showers, without reading their cells.
@@ -124,7 +124,7 @@ class PlainFile(ShowerFile):
             incident = replace(incident, pdg=np.full(len(incident), self._options.particle, np.int32))
         if self._incident_factor == 1:
             return incident
-        return replace(incident, energy=(incident.energy * self._incident_factor).astype(np.float32))
+        return replace(incident, energy=as_float32(incident.energy, self._incident_factor))
 
 
 def cell_order(axes: tuple[str, ...], binning: Binning) -> Int[Array, " V"]:

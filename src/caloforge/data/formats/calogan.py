@@ -15,7 +15,7 @@ from numpy import ndarray as Array
 
 from caloforge.data.checks import describe_open_error
 from caloforge.data.formats.base import Format, Opened
-from caloforge.data.formats.blocks import rows_of_a_block
+from caloforge.data.formats.blocks import as_float32, rows_of_a_block
 from caloforge.data.formats.mesh_note import read_mesh_note, write_mesh_note
 from caloforge.data.formats.options import ReadOptions, WriteOptions
 from caloforge.data.formats.peek import Peek, reading
@@ -107,7 +107,7 @@ class CaloGanFile(MeshFile):
         with reading(self.path):
             layers = [self._file[name][rows] for name in _LAYERS]
         flat = np.concatenate([layer.reshape(len(layer), -1) for layer in layers], axis=1)
-        return (flat if self._factors[1] == 1 else flat * self._factors[1]).astype(np.float32)
+        return as_float32(flat, self._factors[1])
 
     def incident(self, rows: slice = slice(None)) -> Incident:
         """The particles that made these showers.
@@ -124,7 +124,7 @@ class CaloGanFile(MeshFile):
             pdg = self._file[_PDG][rows] if _PDG in self._file else np.full(n, self._options.particle)
             theta, phi = (self._file[key][rows] if key in self._file else np.zeros(n) for key in _ANGLES.values())
         try:
-            return Incident(energy.astype(np.float32), np.asarray(pdg, np.int32), theta, phi)
+            return Incident(as_float32(energy), np.asarray(pdg, np.int32), theta, phi)
         except BadValue as error:
             raise self.bad(str(error)) from error
 

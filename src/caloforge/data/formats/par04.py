@@ -18,7 +18,7 @@ from numpy import ndarray as Array
 
 from caloforge.data.checks import describe_open_error
 from caloforge.data.formats.base import Format, Opened
-from caloforge.data.formats.blocks import rows_of_a_block
+from caloforge.data.formats.blocks import as_float32, rows_of_a_block
 from caloforge.data.formats.mesh_note import read_mesh_note, write_mesh_note
 from caloforge.data.formats.options import AXES, ReadOptions, WriteOptions
 from caloforge.data.formats.par04_keys import Segment, find_segments, recognises_par04
@@ -132,7 +132,7 @@ class Par04File(MeshFile):
         order = [0, *(1 + axes.index(axis) for axis in AXES)]
         flat = [block.transpose(order).reshape(len(block), self.binning.n_voxels) for block in blocks]
         cells = np.concatenate(flat) if len(flat) > 1 else flat[0]
-        return (cells if self._factors[1] == 1 else cells * self._factors[1]).astype(np.float32)
+        return as_float32(cells, self._factors[1])
 
     def incident(self, rows: slice = slice(None)) -> Incident:
         """The particles that made these showers, without reading their cells.
@@ -151,9 +151,9 @@ class Par04File(MeshFile):
             own = {key: self._file[name][rows] for key, name in _OWN.items() if name in self._file}
             plain = np.full(len(energy), self._options.particle or _ELECTRON, np.int32)
             pdg = np.asarray(self._file["incident_pdg"][rows], np.int32) if "incident_pdg" in self._file else plain
-        angles = {"theta": theta.astype(np.float32), "phi": phi.astype(np.float32)} | own
+        angles = {"theta": as_float32(theta), "phi": as_float32(phi)} | own
         try:
-            return Incident(energy.astype(np.float32), pdg, angles["theta"], angles["phi"])
+            return Incident(as_float32(energy), pdg, angles["theta"], angles["phi"])
         except BadValue as error:
             raise self.bad(str(error)) from error
 

@@ -17,6 +17,7 @@ from caloforge.data.checks import describe_open_error
 from caloforge.errors import BadFile, CaloforgeError, MissingExtra
 
 _MOST_DATASETS = 10_000
+_MOST_PACKED = 5000  # bytes that one byte of a file may stand for; gzip packs 1032
 
 
 @contextmanager
@@ -127,9 +128,15 @@ class Peek:
             return {}, {}
         datasets: dict[str, Dataset] = {}
 
-        def note(name: str, item: h5py.Dataset | h5py.Group) -> bool | None:
+        most = _MOST_PACKED * self.path.stat().st_size
+
+        def note(name: str | bytes, item: h5py.Dataset | h5py.Group) -> bool | None:
             if isinstance(item, h5py.Dataset):
-                datasets[name] = Dataset(tuple(item.shape or ()), item.dtype.kind)
+                text = name.decode(errors="replace") if isinstance(name, bytes) else name
+                datasets[text] = Dataset(tuple(item.shape or ()), item.dtype.kind)
+                if item.size is not None and item.size * item.dtype.itemsize > most:
+                    problem = f"dataset {name!r} of shape {item.shape} cannot lie in so small a file"
+                    raise BadFile(self.path, problem, "it is damaged or half-written: make it again")
             return True if len(datasets) >= _MOST_DATASETS else None
 
         try:
