@@ -169,6 +169,16 @@ class Hits:
         fields = {name: getattr(self, name)[keep] for name in _POINTS if getattr(self, name) is not None}
         return replace(self, offsets=np.concatenate([[0], np.cumsum(keep)])[self.offsets], **fields)
 
+    def require_one_part(self) -> None:
+        """Refuse to take numbers of layers for places where several parts of a calorimeter each count by themselves.
+
+        Raises:
+            BadValue: points with energy in more than one part.
+        """
+        if self.part is not None and len(parts := np.unique(self.part[self.energy > 0])) > 1:
+            remedy = "each counts its layers by itself: choose one with --collections, or a mesh with z_edges"
+            raise BadValue("parts of the calorimeter", parts.tolist(), remedy)
+
     @property
     def n_points(self) -> Int[Array, " N"]:
         """Points of each shower."""

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from caloforge.data.checks import doubts_of_response, excess_of_response
 from caloforge.data.hits import Hits
 from caloforge.data.provenance import Provenance
+from caloforge.data.sanity import Look, doubts_of
 from caloforge.errors import BadFile
 
 _AT_A_PLACE = 25  # showers by which the unit of energy is judged
@@ -65,18 +65,18 @@ class PointFile(ABC):
         Raises:
             BadFile: points that hold more than their particles brought, NaN or negative energies.
         """
-        doubts: list[str] = []
+        looks = []
         n = min(_AT_A_PLACE, self.showers_at_once)
         for start in sorted({0, max(0, len(self) // 2 - n), max(0, len(self) - n)}):
             hits = self[start : start + n]
-            energies = hits.total_energy, hits.incident_energy, hits.pdg
-            if not np.isfinite(hits.incident_energy).all() or not len(hits):
-                continue
-            excess = excess_of_response(*energies)
-            if excess and not self.provenance.values("generator"):
-                raise self.bad(f"from shower {start}, {excess}", "say the units that it is in, or write it again")
-            doubts += [excess] if excess else doubts_of_response(*energies)
-        self.doubts = (*self.doubts, *doubts[:1])
+            if len(hits) and np.isfinite(hits.incident_energy).all():
+                counts = np.bincount(hits.shower_of_point[hits.energy > 0], minlength=len(hits))
+                looks.append(Look(start, hits.total_energy, hits.incident_energy, hits.pdg, counts))
+        excess = next((f"from shower {look.start}, {look.excess}" for look in looks if look.excess), None)
+        if excess and not self.provenance.values("generator"):
+            raise self.bad(excess, "say the units that it is in, or write it again")
+        if looks:
+            self.doubts = (*self.doubts, *doubts_of(looks))
 
     def batches(self, size: int | None = None) -> Iterator[Hits]:
         """The file in order.

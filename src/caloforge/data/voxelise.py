@@ -91,9 +91,7 @@ def _layers(hits: Hits, depth: Float[Array, " P"], binning: Binning, first: int 
         low, high = (int(hits.layer.min()), int(hits.layer.max())) if len(hits.layer) else (0, 0)
         numbers = f"the points have layers {low} to {high}, the mesh has {binning.n_layers}"
         raise BadValue("first layer", None, f"{numbers}; say which number is its first: --first-layer N")
-    if hits.part is not None and len(parts := np.unique(hits.part[hits.energy > 0])) > 1:
-        problem = "each counts its layers by itself: choose one with --collections, or a mesh with z_edges"
-        raise BadValue("parts of the calorimeter", parts.tolist(), problem)
+    hits.require_one_part()
     ids = np.array([layer.id for layer in binning.layers])
     number = hits.layer.astype(np.int64) - first
     position = np.minimum(np.searchsorted(ids, number), len(ids) - 1)

@@ -1,14 +1,17 @@
 """Small files in the layouts of other projects, made with h5py and uproot themselves; a format joins by adding one."""
 
-__all__ = ["OPTIONS", "SAMPLES", "plain_energies"]
+__all__ = ["OPTIONS", "POINTS", "SAMPLES", "plain_energies"]
 
 import math
 from collections.abc import Callable
 from pathlib import Path
 
+import awkward
 import h5py
 import numpy as np
+import uproot
 
+from caloforge.data.convert import Remeshing, convert_file
 from caloforge.data.formats.options import ReadOptions
 from caloforge.data.writer import write_showers
 from caloforge.geometry.binning import Binning, Layer
@@ -59,14 +62,56 @@ def calogan(path: Path, rng: np.random.Generator) -> None:
             file[name] = cells * (1000 * share * incident / cells.sum((1, 2)))[:, None, None]
 
 
+def points(name: str) -> Callable[[Path, np.random.Generator], None]:
+    """The showers of `native` as points, by the format's own writer."""
+
+    def make(path: Path, rng: np.random.Generator) -> None:
+        mesh = path.with_suffix(".mesh")
+        native(mesh, rng)
+        convert_file(mesh, path, name, remeshing=Remeshing(place="uniform"))
+        mesh.unlink()
+
+    return make
+
+
+def hit_table(path: Path, rng: np.random.Generator) -> None:
+    """A flat ntuple of deposits, as Geant4's own writer makes it, in MeV and mm."""
+    rows = {name: rng.normal(0, 10, 60) for name in ("x_mm", "y_mm", "z_mm")}
+    rows |= {"event": np.repeat(np.arange(N), 5), "energy_MeV": rng.gamma(1, 1, 60)}
+    with uproot.recreate(path) as file:
+        file.mktree("deposits", {name: values.dtype for name, values in rows.items()})
+        file["deposits"].extend(rows)
+
+
+def par04_root(path: Path, rng: np.random.Generator) -> None:
+    """Cells by their indices, as Par04 writes them."""
+    cells, incident = plain_energies(rng)
+    z, phi, r = np.nonzero(cells.sum(0))
+    columns = {"rhoCell": r, "phiCell": phi, "zCell": z}
+    jagged = {name: awkward.Array(np.tile(values.astype(np.int32), (N, 1))) for name, values in columns.items()}
+    jagged["EnergyCell"] = awkward.Array(cells[:, z, phi, r].astype(float))
+    jagged = {name: awkward.from_regular(values) for name, values in jagged.items()}
+    with uproot.recreate(path) as file:
+        for tree, branches in (("global", {"EnergyMC": incident.astype(float)}), ("virtualReadout", jagged)):
+            kinds = {k: v.dtype if isinstance(v, np.ndarray) else v.type.content for k, v in branches.items()}
+            file.mktree(tree, kinds)
+            file[tree].extend(branches)
+
+
+POINTS = ("edm4hep", "step2point", "showerdata", "caloclouds", "parquet", "csv", "npz")
 SAMPLES: dict[str, Callable[[Path, np.random.Generator], None]] = {
     "caloforge": native,
     "calochallenge": calochallenge,
     "par04": par04,
     "calogan": calogan,
+    "par04-root": par04_root,
+    "root-table": hit_table,
+    **{name: points(name) for name in POINTS},
 }
 OPTIONS: dict[str, ReadOptions] = {
     "calochallenge": ReadOptions(binning=MESH),
     "par04": ReadOptions(binning=MESH),
     "calogan": ReadOptions(particle=-11),
+    "par04-root": ReadOptions(binning=MESH),
+    "caloclouds": ReadOptions(particle=11),
 }

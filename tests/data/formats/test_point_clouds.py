@@ -271,6 +271,9 @@ def test_points_of_a_detector_are_placed_first(steps, tmp_path, name):
     with pytest.raises(BadFile, match="--axis"):
         write(name, steps, tmp_path / "a.h5")
     local = placed(steps, Placement((0.0, 0.0, 1.0), 1250.0, first_layer=0))
+    with pytest.raises(BadValue, match=r"parts of the calorimeter is \[0, 1, 2\]; each counts its layers by itself"):
+        write(name, local, tmp_path / "b.h5")
+    local = replace(local, part=np.full(len(local.x), 2))
     back = read(write(name, local, tmp_path / "b.h5"))
     np.testing.assert_array_equal(back.layer, steps.layer[steps.energy > 0])
     entry = steps.direction[:, :2] / steps.direction[:, 2:] * 1250  # of the particle in the plane of the face

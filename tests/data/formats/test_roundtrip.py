@@ -1,15 +1,17 @@
 """Every pair of formats that can hold the same showers gives them back exactly."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from caloforge.data.convert import convert_file
+from caloforge.data.convert import Remeshing, convert_file
 from caloforge.data.formats.options import NO_OPTIONS
 from caloforge.data.formats.registry import FORMATS
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.opening import open_any
+from caloforge.data.placement import Placement
 from caloforge.errors import BadFile, UnwritablePath
 
 MESHES = ["caloforge", "calochallenge", "par04"]
@@ -112,3 +114,47 @@ def test_the_command_line_converts_and_inspects(call, samples, sample_files, tmp
     code, _, err = call("convert", sample_files["par04"], tmp_path / "new.h5", "--binning", mesh, "--axis", "w")
     assert code == 1
     assert "axis" in err
+
+
+@pytest.mark.parametrize("name", ["edm4hep", "step2point", "showerdata", "caloclouds", "parquet", "csv", "npz"])
+def test_points_come_back_as_the_cells_that_they_were(name, samples, sample_files, tmp_path):
+    """Those in GeV to the rounding of float32, those in MeV exactly."""
+    with open_any(sample_files["caloforge"]) as file:
+        original = file.read()
+    options = replace(samples.OPTIONS.get(name, NO_OPTIONS), binning=original.binning)
+    convert_file(sample_files["caloforge"], tmp_path / "points", name, remeshing=Remeshing(place="uniform", seed=4))
+    placement = Placement((0.0, 0.0, 1.0), (0.0, 0.0, 0.0)) if name == "csv" else None  # its frame is not in the file
+    conversion = convert_file(
+        tmp_path / "points", tmp_path / "mesh", options=options, remeshing=Remeshing(placement=placement)
+    )
+    assert conversion.energy_outside_mesh == 0
+    with open_any(tmp_path / "mesh") as file:
+        back = file.read()
+    exact = name in ("parquet", "csv", "npz")
+    np.testing.assert_allclose(back.energy, original.energy, rtol=0 if exact else 2e-7)
+    np.testing.assert_allclose(back.incident_energy, original.incident_energy, rtol=0 if exact else 3e-7)
+    np.testing.assert_array_equal(back.pdg, original.pdg)
+    assert back.detector == ("unknown" if name == "csv" else original.detector)
+
+
+def test_points_and_cells_by_command(call, sample_files, tmp_path):
+    """From cells to points, to other points, to cells; the share outside is said, an output is not replaced."""
+    mesh = ["--binning", str(tmp_path / "mesh.xml")]
+    with open_any(sample_files["caloforge"]) as file:
+        (tmp_path / "mesh.xml").write_text(file.binning.to_xml())
+    steps = [
+        ("a.root", ["--to", "edm4hep", "--place", "uniform", "--seed", "1"]),
+        ("b.h5", ["--to", "showerdata", "--axis", "z", "--origin", "0,0,0", "--first-layer", "0"]),
+        ("c.h5", mesh),
+    ]
+    source = sample_files["caloforge"]
+    for name, options in steps:
+        code, out, err = call("convert", source, tmp_path / name, *options)
+        assert code == 0, err
+        source = tmp_path / name
+    assert "; 0.00% of the energy lies outside the mesh" in out
+    code, _, err = call("convert", tmp_path / "b.h5", tmp_path / "c.h5", *mesh)
+    assert (code, "the file exists" in err) == (1, True)
+    code, _, err = call("convert", tmp_path / "a.root", tmp_path / "d.h5")
+    assert (code, "give the mesh with --binning" in err) == (1, True)
+    assert not (tmp_path / "d.h5").exists()

@@ -29,10 +29,12 @@ def layer_coordinate(hits: Hits, path: Path) -> Float[Array, " P"]:
 
     Raises:
         BadFile: points in another frame, or without numbers of layers, or whose first layer is not known.
+        BadValue: points in several parts of a calorimeter.
     """
     if hits.normal is None:
         problem = "its points are in the frame of the detector, and this layout wants them in that of the face"
         raise BadFile(path, problem, "say how the face lies: --axis incident or --axis X,Y,Z, and --origin")
+    hits.require_one_part()
     first = hits.first_layer
     if hits.depth == "layer":
         return hits.z.astype(float) - (first or 0)

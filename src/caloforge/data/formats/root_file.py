@@ -32,4 +32,5 @@ def open_root(path: Path) -> Any:
         size = path.stat().st_size
         if size < end:
             raise BadFile(path, f"truncated, {size} bytes of {end}", "copy or make it again")
-        return uproot.open(path, handler=uproot.source.file.MemmapSource)  # no thread of its own, as the default has
+        # no thread of its own and no arrays kept, as the default has
+        return uproot.open(path, handler=uproot.source.file.MemmapSource, array_cache=None)
