@@ -1,10 +1,12 @@
 """Operations on files of showers: energies, physics and ids that must stay, blocks that must not matter."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from caloforge.data.cell_times import CellTimes
 from caloforge.data.event_particles import EventParticles
 from caloforge.data.merge import merge_files
 from caloforge.data.operations import operation as machinery
@@ -21,6 +23,7 @@ from caloforge.data.unseen import unseen_showers
 from caloforge.data.writer import write_showers
 from caloforge.errors import BadFile, BadValue, EmptySample, UnwritablePath
 from caloforge.geometry.binning import Binning, Layer
+from caloforge.geometry.images import image
 from caloforge.geometry.readouts import readout
 
 RINGS = tuple(float(r) for r in range(0, 35, 5))
@@ -165,6 +168,32 @@ def test_particles_of_events_turn_with_the_cells(inclined):
     assert (float(turned.x[0]), float(turned.y[0])) == pytest.approx((-4, 3))
     assert float(turned.phi[0]) == pytest.approx(0.5 + math.pi / 2)
     assert (float(mirrored.x[0]), float(mirrored.y[0]), float(mirrored.phi[0])) == pytest.approx((3, -4, -0.5))
+
+
+@pytest.fixture
+def timed(inclined):
+    rng = np.random.default_rng(8)
+    first = np.where(inclined.energy > 0, rng.exponential(2, inclined.energy.shape), np.nan).astype(np.float32)
+    return replace(inclined, times=CellTimes(first + np.float32(0.5), first))
+
+
+def test_times_of_cells_go_where_their_energy_goes(timed, tmp_path):
+    def moments(showers):
+        """Sum of energy times mean time, and the first of all, of each shower."""
+        weighted = np.nan_to_num(showers.times.mean) * showers.energy.astype(np.float64)
+        return np.stack([weighted.sum(1), np.nanmin(showers.times.first, 1)])
+
+    write_showers(tmp_path / "in.h5", timed, "flat", {"mesh": "detector"})
+    for i, operation in enumerate((MergeCells(layers=2, rings=3), Rotate(sectors=3), Mirror())):
+        apply_to_file(operation, tmp_path / "in.h5", tmp_path / f"{i}.h5")
+        np.testing.assert_allclose(moments(read(tmp_path / f"{i}.h5")), moments(timed), rtol=1e-5)
+    turned, cut = read(tmp_path / "1.h5"), Threshold(energy=3.0).apply(timed)
+    permutation = image(MESH, 3 / 8)
+    np.testing.assert_array_equal(turned.times.first, timed.times.first[:, permutation])
+    np.testing.assert_array_equal(np.isfinite(cut.times.mean), cut.energy > 0)
+    shuffle_file(tmp_path / "in.h5", tmp_path / "shuffled.h5")
+    order = np.argsort(timed.ids)[np.argsort(np.argsort(read(tmp_path / "shuffled.h5").ids))]
+    np.testing.assert_array_equal(read(tmp_path / "shuffled.h5").times.mean, timed.times.mean[order])
 
 
 def test_threshold_and_mask(inclined):

@@ -202,14 +202,17 @@ class Showers:
         """Time of the first deposit in each cell, likewise."""
         return None if self.times is None else self.times.first
 
-    def with_cells(self, energy: Float[Array, "N W"], binning: Binning | None = None) -> "Showers":
-        """The same showers with other cells; they keep the ids that they have, and lose the times of cells.
+    def with_cells(
+        self, energy: Float[Array, "N W"], binning: Binning | None = None, times: CellTimes | None = None
+    ) -> "Showers":
+        """The same showers with other cells; they keep the ids that they have.
 
         Args:
             energy: MeV.
             binning: mesh of these cells, where it is another one.
+            times: of these cells, where they are known.
         """
-        return replace(self, energy=energy, binning=binning or self.binning, source_ids=self.ids, times=None)
+        return replace(self, energy=energy, binning=binning or self.binning, source_ids=self.ids, times=times)
 
     @property
     def total_energy(self) -> Float[Array, " N"]:

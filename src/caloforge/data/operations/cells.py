@@ -1,4 +1,4 @@
-"""Operations on cells: merged into a coarser mesh, below a threshold or masked and thus set to zero."""
+"""Operations on cells, their energies and times: merged into a coarser mesh, cut at a threshold, or masked."""
 
 __all__ = ["Mask", "MergeCells", "Threshold"]
 
@@ -6,10 +6,11 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from numpy import ndarray as Array
 from pydantic import Field
 
+from caloforge.data.cell_times import CellTimes
 from caloforge.data.operations.operation import Operation
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue
@@ -65,7 +66,7 @@ class MergeCells(Operation):
         coarse, order, starts = _merging(self, showers.binning)
         energy = np.zeros((len(showers), coarse.n_voxels), np.float32)
         energy[:, starts[0]] = np.add.reduceat(showers.energy[:, order], starts[1], axis=1, dtype=np.float64)
-        return showers.with_cells(energy, coarse)
+        return showers.with_cells(energy, coarse, _merged_times(showers, energy, order, starts))
 
     @property
     def options(self) -> dict[str, Any]:
@@ -73,6 +74,27 @@ class MergeCells(Operation):
         if self.target is None:
             return {"layers": self.layers, "sectors": self.sectors, "rings": self.rings}
         return {"target": self.target.name, "binning_xml": self.target.to_xml()}
+
+
+def _merged_times(
+    showers: Showers, merged: Float[Array, "N W"], order: Int[Array, " V"], starts: tuple[Array, Array]
+) -> CellTimes | None:
+    """Mean times weighted with the energy, and the first of all first deposits."""
+    if showers.times is None:
+        return None
+    weighted = np.nan_to_num(showers.times.mean).astype(np.float64) * showers.energy
+    mean, first = np.full((2, *merged.shape), np.nan, np.float32)
+    cells, begin = starts
+    with np.errstate(invalid="ignore"):  # empty cells: 0 / 0 is their NaN
+        energy = np.add.reduceat(showers.energy[:, order], begin, axis=1, dtype=np.float64)
+        mean[:, cells] = np.add.reduceat(weighted[:, order], begin, axis=1) / energy
+    first[:, cells] = np.fmin.reduceat(showers.times.first[:, order], begin, axis=1)
+    return CellTimes(np.maximum(mean, first), first)
+
+
+def _emptied(showers: Showers, energy: Float[Array, "N V"]) -> Showers:
+    """The showers with some cells empty now, which then have no time."""
+    return showers.with_cells(energy, times=None if showers.times is None else showers.times.of_hit(energy))
 
 
 @lru_cache(maxsize=4)
@@ -102,7 +124,7 @@ class Threshold(Operation):
             showers: of any mesh.
             first: of no consequence.
         """
-        return showers.with_cells(np.where(showers.energy < self.energy, np.float32(0), showers.energy))
+        return _emptied(showers, np.where(showers.energy < self.energy, np.float32(0), showers.energy))
 
 
 class Mask(Operation):
@@ -152,4 +174,4 @@ class Mask(Operation):
         ids = np.array([layer.id for layer in mesh.layers])[mesh.layer_of_voxel]
         dead = np.isin(ids, self.layers)
         dead[list(self.cells)] = True
-        return showers.with_cells(np.where(dead, np.float32(0), showers.energy))
+        return _emptied(showers, np.where(dead, np.float32(0), showers.energy))

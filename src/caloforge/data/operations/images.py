@@ -14,9 +14,10 @@ from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 from numpy import ndarray as Array
 
+from caloforge.data.cell_times import CellTimes
 from caloforge.data.event_particles import EventParticles
 from caloforge.data.operations.operation import Operation
 from caloforge.data.showers import Showers
@@ -72,11 +73,10 @@ class Rotate(Operation):
         turn = self.sectors / whole_turns(self.mesh(showers.binning))
         inclined = np.asarray(showers.theta > _PERPENDICULAR)
         cells_turn = ~inclined | (inclined.any() and self._frame(showers) == "detector")
-        turned = showers.energy[:, image(showers.binning, turn)]
-        energy = np.where(cells_turn[:, None], turned, showers.energy)
+        moved = _moved(showers, image(showers.binning, turn), cells_turn)
         phi = np.where(inclined, _wrapped(showers.phi + 2 * math.pi * turn), showers.phi)
         events = None if showers.events is None else _turned(showers.events, 2 * math.pi * turn)
-        return replace(showers.with_cells(energy), phi=phi.astype(showers.phi.dtype), events=events)
+        return replace(moved, phi=phi.astype(showers.phi.dtype), events=events)
 
     def _frame(self, showers: Showers) -> str:
         frames = showers.provenance.values("mesh") or {self.frame}
@@ -104,13 +104,22 @@ class Mirror(Operation):
             showers: of any directions.
             first: of no consequence.
         """
-        mirrored = showers.with_cells(showers.energy[:, image(showers.binning, 0.0, mirror=True)])
+        mirrored = _moved(showers, image(showers.binning, 0.0, mirror=True), np.ones(len(showers), bool))
         inclined: Bool[Array, " N"] = np.asarray(showers.theta > _PERPENDICULAR)
         phi = np.where(inclined, -showers.phi, showers.phi).astype(showers.phi.dtype)
         events = None
         if (particles := showers.events) is not None:
             events = replace(particles, phi=-particles.phi, y=-particles.y)
         return replace(mirrored, phi=phi, events=events)
+
+
+def _moved(showers: Showers, cells: Int[Array, " V"], which: Bool[Array, " N"]) -> Showers:
+    """The showers, of some of them each cell with what another one held."""
+    places = np.where(which[:, None], cells, np.arange(len(cells)))
+    times = None
+    if showers.times is not None:
+        times = CellTimes(*(np.take_along_axis(t, places, 1) for t in (showers.times.mean, showers.times.first)))
+    return showers.with_cells(np.take_along_axis(showers.energy, places, 1), times=times)
 
 
 def _turned(particles: EventParticles, angle: float) -> EventParticles:
