@@ -7,6 +7,7 @@ from collections.abc import Callable
 import typer
 
 from caloforge.cli.data.cells import mask, merge_cells, mirror, rotate, threshold
+from caloforge.cli.data.public import get, list_sets
 from caloforge.cli.data.rows import head, select, slice_rows, weight
 from caloforge.cli.data.several import concat, shuffle, split
 
@@ -30,6 +31,8 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "shuffle": shuffle,
     "split": split,
     "concat": concat,
+    "list": list_sets,
+    "get": get,
 }
 for name, command in _COMMANDS.items():
     data.command(name)(command)

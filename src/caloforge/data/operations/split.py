@@ -52,7 +52,7 @@ def split_file(
         UnwritablePath: an output exists, is the source, or cannot be written.
     """
     fractions = list(outputs.values())
-    if not fractions or min(fractions) <= 0 or sum(fractions) > 1 + _ROUNDING:
+    if not (fractions and all(f > 0 for f in fractions) and sum(fractions) <= 1 + _ROUNDING):  # NaN fails, too
         raise BadValue("fractions", fractions, "give positive numbers that are at most 1 together")
     edges = np.cumsum([0.0, *fractions])
     edges[edges > 1 - _ROUNDING] = 1.0
