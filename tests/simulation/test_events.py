@@ -17,7 +17,7 @@ from caloforge.geometry.face import Face, parse_face
 from caloforge.geometry.readouts import readout
 from caloforge.simulation.beam import Beam, parse_spectrum
 from caloforge.simulation.directions import Angles
-from caloforge.simulation.event_beam import event_beam
+from caloforge.simulation.event_selection import event_beam
 from caloforge.simulation.physics_lists import SECONDARY_HADRONS, Physics, default_physics
 from caloforge.simulation.production.request import Request, simulate
 

@@ -10,7 +10,8 @@ from caloforge.errors import BadValue, UnknownName
 from caloforge.geometry.face import Face, parse_face
 from caloforge.geometry.gdml import Calorimeter, GdmlDetector
 from caloforge.simulation.beam import Beam, Mixture, parse_beam_particles
-from caloforge.simulation.event_beam import EventBeam, event_beam
+from caloforge.simulation.event_beam import EventBeam
+from caloforge.simulation.event_selection import event_beam
 from caloforge.simulation.primaries import Mesh
 
 Quantity = str | float

@@ -22,6 +22,7 @@ from caloforge.geometry.face import Face
 from caloforge.geometry.gdml import Calorimeter
 from caloforge.geometry.readouts import default_readout
 from caloforge.geometry.readouts import readout as find_readout
+from caloforge.simulation.event_beam import EventBeam
 from caloforge.simulation.physics_lists import Physics, default_physics
 from caloforge.simulation.production.progress import Progress
 from caloforge.simulation.production.request import Request
@@ -141,7 +142,7 @@ def simulate(
         overwrite: replace an output that exists.
         executor: where to simulate instead of this machine, a dask client's say.
         progress: called after every shower; a bar on a terminal when not given.
-        warn: told where cross sections are approximate; a Python warning when not given.
+        warn: told where cross sections are approximate, and what is left out of events; a Python warning otherwise.
         command: the command line, for the provenance.
 
     Returns:
@@ -184,6 +185,10 @@ def simulate(
     check_engine(engine, [physics, cut, max_step, tracking_cut, gate, "time" if time else None], executor is not None)
     if engine == "geant4" and request.facts["hadronic_data_kind"] == "built-in":
         warn(APPROXIMATE)
+    if isinstance(request.beam, EventBeam):
+        beside = request.beam.beside_mesh(request.binning)
+        for text in filter(None, (None if request.beam.complete else request.beam.sentence, beside)):
+            warn(text)
     options = (engine, workers, shard_size, mantissa_bits, overwrite)
     with bar("simulating", 1.0) as shown, tempfile.TemporaryDirectory(prefix="caloforge-") as folder:
         path = Path(folder, "showers.h5") if output is None else Path(output)

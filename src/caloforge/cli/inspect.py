@@ -119,7 +119,8 @@ def _facts(file: MeshFile) -> dict[str, Any]:
         hits.append((batch.energy > 0).sum(axis=1))
         times.add(batch)
         kinds.update(np.unique(batch.pdg).tolist())
-        steepest = max(steepest, float(batch.theta.max()))
+        theta = batch.theta if batch.events is None else batch.events.theta
+        steepest = max(steepest, float(theta.max(initial=0.0)))
     cautions = [*file.doubts, *repeated(np.concatenate(ids), np.concatenate(hits), "")]
     energy, response = np.concatenate(incident), np.concatenate(total) / np.concatenate(incident)
     return {

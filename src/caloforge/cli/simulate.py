@@ -122,7 +122,8 @@ def simulate(
         units=units,
     )
     if isinstance(request.beam, EventBeam):
-        print(f"caloforge: {request.beam.sentence}", file=sys.stderr)
+        for text in filter(None, (request.beam.sentence, request.beam.beside_mesh(request.binning))):
+            print(f"caloforge: {text}", file=sys.stderr)
     if engine == "geant4":
         _announce(request, chosen=physics is None)
     command = " ".join(["caloforge", *sys.argv[1:]])

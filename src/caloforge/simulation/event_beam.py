@@ -1,43 +1,25 @@
-r"""Events of a generator as a beam: which of their particles meet the calorimeter, where, and with which energy.
+"""Events of a generator as a beam: those that reach the calorimeter, each with all particles that do."""
 
-A particle is carried along its momentum from its vertex to the face, in a straight line, whatever its charge and
-lifetime. Its kinetic energy comes from its momentum and the PDG's mass, :math:`T = p^2 / (\sqrt{p^2 + m^2} + m)`, so a
-file of few digits, or a generator that takes electrons as massless, changes nothing.
-"""
+__all__ = ["EventBeam"]
 
-__all__ = ["EventBeam", "event_beam"]
-
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
-from numpy import ndarray as Array
-from particle import Particle, ParticleNotFound
+from particle import Particle
 
 from caloforge import rng
 from caloforge.data.event_particles import EventParticles
-from caloforge.data.formats.hepmc import Events
-from caloforge.errors import BadFile, BadValue
-from caloforge.geometry.face import Face
-from caloforge.geometry.gdml import Calorimeter
-from caloforge.geometry.stack import Detector
-from caloforge.simulation.beam import PARTICLES, STEEPEST
-from caloforge.simulation.physics_lists import SECONDARY_HADRONS, Physics
+from caloforge.errors import BadValue
+from caloforge.geometry.binning import Binning
+from caloforge.geometry.cell_mesh import CellMesh
+from caloforge.simulation.physics_lists import Physics
 from caloforge.simulation.primaries import Primaries
-from caloforge.simulation.spectrum import HIGHEST, LOWEST
+from caloforge.simulation.spectrum import HIGHEST
 from caloforge.simulation.tables.em_data import DataSource
-from caloforge.units import mm
-
-SIMULATED = frozenset(PARTICLES.values()) | frozenset(SECONDARY_HADRONS.values())
-NEUTRINOS = (12, 14, 16)
-_TOUCH = 1e-6 * mm  # a particle may begin on the face
-
-Points = Float[Array, "k 3"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class EventBeam:
     """The events that reach the calorimeter, each with at least one particle.
 
@@ -47,7 +29,11 @@ class EventBeam:
     """
 
     events: EventParticles
-    origin: dict[str, Any] = field(repr=False)
+    origin: dict[str, Any]
+
+    def __repr__(self) -> str:
+        """Everything that decides its showers."""
+        return f"<events {self.origin['sha256']} in {self.origin['units']} at {self.origin['face']}>"
 
     @property
     def particles(self) -> tuple[int, ...]:
@@ -68,6 +54,24 @@ class EventBeam:
         parts += ["left out: " + ", ".join(f"{count} {reason}" for reason, count in left.items())] if left else []
         parts += [f"{missing} events without any that reaches the calorimeter are left out"] if missing else []
         return "; ".join(parts)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all particles of all events are shot."""
+        return not self.origin["particles_left_out"] and not self.origin["events_that_miss"]
+
+    def beside_mesh(self, binning: Binning) -> str | None:
+        """What to say where particles meet the face beside the mesh; None where none does.
+
+        Args:
+            binning: the mesh.
+        """
+        if isinstance(binning, CellMesh):
+            return None
+        radius = max(layer.r_edges[-1] for layer in binning.layers)
+        beside = int((np.hypot(self.events.x, self.events.y) > radius).sum())
+        lost = f"{beside} of {len(self.events.x)} particles meet the face outside the mesh (radius {radius:g} mm)"
+        return f"{lost}; their energy is in no cell, a wider mesh (--binning) has it" if beside else None
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -118,113 +122,3 @@ class EventBeam:
         energy = np.add.reduceat(events.energy, events.offsets[:-1], dtype=np.float64).astype(np.float32)
         seeds = np.array([rng.integer_seeds(seed, "geant4", i) for i in events.index.tolist()])
         return Primaries(np.zeros(n, np.int32), energy, seeds, mesh="detector", events=events)
-
-
-def event_beam(events: Events, detector: Calorimeter, face: Face) -> EventBeam:
-    """The particles of events that meet a calorimeter, and the count of those that do not.
-
-    Args:
-        events: as the generator made them.
-        detector: its face is a square, the inner half of a cylinder, or, of a GDML file, a plane.
-        face: where it stands in the coordinates of the events.
-
-    Raises:
-        BadFile: no event reaches the calorimeter, or an energy beyond those of Geant4's lists.
-    """
-    momentum, vertex = events.momentum @ face.rotation.T, face.from_world(events.vertex)
-    size = np.sqrt((momentum**2).sum(axis=1))
-    kinetic = size**2 / np.maximum(np.hypot(size, mass := _masses(events)) + mass, 1e-300)
-    way = momentum / np.maximum(size, 1e-300)[:, None]
-    half = detector.half_width if isinstance(detector, Detector) else np.inf
-    radius = detector.inner_radius if isinstance(detector, Detector) else None
-    point, cosine, behind, hit = _meet(radius, vertex, way)
-    beside = np.abs(point[:, 1]) > half
-    if radius is None:
-        beside |= np.abs(point[:, 0]) > half
-    reasons = {
-        "neutrinos": np.isin(np.abs(events.pdg), NEUTRINOS),
-        "not simulated": ~np.isin(events.pdg, list(SIMULATED)),
-        "below 1 keV": kinetic < LOWEST,
-        "begin behind the face": behind,
-        "fly away from the face": ~hit,
-        "pass beside the face": beside,
-        "steeper than 85deg": cosine < np.cos(STEEPEST),
-    }
-    taken = np.ones(len(kinetic), bool)
-    left_out: dict[str, int] = {}
-    for reason, mask in reasons.items():
-        if reason == "not simulated":
-            left_out |= _by_name(events.pdg[taken & mask])
-        elif count := int((taken & mask).sum()):
-            left_out[reason] = count
-        taken &= ~mask
-    _check_energies(events, kinetic, taken)
-    multiplicity = np.add.reduceat(np.append(taken, 0), events.offsets[:-1]) * (events.multiplicity > 0)
-    empty = multiplicity == 0
-    if empty.all():
-        counts = ", ".join(f"{count} {reason}" for reason, count in left_out.items()) or "no final-state particle"
-        raise BadFile(events.path, f"no particle reaches the calorimeter ({counts})", "place it with --face")
-    theta, phi = np.arccos(np.clip(way[:, 2], -1, 1)), np.arctan2(way[:, 1], way[:, 0])
-    columns = (kinetic, events.pdg, theta, phi, point[:, 0], point[:, 1])
-    kinds = (np.float32, np.int32, *[np.float32] * 4)
-    edges = np.concatenate([[0], np.cumsum(multiplicity[~empty])])
-    names = ("energy", "pdg", "theta", "phi", "x", "y")
-    arrays = {name: column[taken].astype(kind) for name, column, kind in zip(names, columns, kinds, strict=True)}
-    table = EventParticles(**arrays, offsets=edges, index=np.flatnonzero(~empty))
-    origin = {
-        "file": events.path.name,
-        "sha256": events.digest,
-        "units": events.units,
-        "face": face.text,
-        "events": len(events),
-        "events_that_miss": int(empty.sum()),
-        "particles": len(table.energy),
-        "particles_left_out": left_out,
-    }
-    return EventBeam(table, origin)
-
-
-def _masses(events: Events) -> Float[Array, " k"]:
-    """MeV; 0 of particles that are left out anyway."""
-    kinds, inverse = np.unique(events.pdg, return_inverse=True)
-    masses = [Particle.from_pdgid(kind).mass or 0.0 if kind in SIMULATED else 0.0 for kind in kinds.tolist()]
-    return np.array(masses, float)[inverse]
-
-
-def _meet(
-    radius: float | None, start: Points, way: Points
-) -> tuple[Points, Float[Array, " k"], Bool[Array, " k"], Bool[Array, " k"]]:
-    """Where lines meet the face, the cosine to its normal there, which begin behind it, and which meet it at all."""
-    if radius is None:
-        hit = way[:, 2] > 0
-        path = np.maximum(-start[:, 2], 0) / np.where(hit, way[:, 2], 1.0)
-        return start + path[:, None] * way, way[:, 2], start[:, 2] > _TOUCH, hit
-    x, z = start[:, 0], start[:, 2] + radius
-    across = way[:, 0] ** 2 + way[:, 2] ** 2
-    outwards = x * way[:, 0] + z * way[:, 2]
-    inside = radius**2 - x**2 - z**2
-    root = np.sqrt(np.maximum(outwards**2 + across * inside, 0))
-    path = (root - outwards) / np.where(across > 0, across, 1.0)
-    point = start + path[:, None] * way
-    cosine = (point[:, 0] * way[:, 0] + (point[:, 2] + radius) * way[:, 2]) / radius
-    behind = inside < -2 * radius * _TOUCH
-    return point, cosine, behind, (across > 0) & (point[:, 2] + radius > 0) & (cosine > 0)
-
-
-def _by_name(pdg: Array) -> dict[str, int]:
-    """How many of each particle that is not simulated."""
-    names = {}
-    for kind, count in Counter(pdg.tolist()).items():
-        try:
-            name = str(Particle.from_pdgid(kind).name)
-        except ParticleNotFound:
-            name = f"PDG {kind}"
-        names[f"{name}, not simulated"] = count
-    return names
-
-
-def _check_energies(events: Events, kinetic: Float[Array, " k"], taken: Bool[Array, " k"]) -> None:
-    for row in np.flatnonzero(taken & (kinetic > HIGHEST))[:1]:
-        event = int(np.searchsorted(events.offsets, row, side="right")) - 1
-        problem = f"event {event}: a particle (PDG {events.pdg[row]}) has {kinetic[row]:.4g} MeV"
-        raise BadFile(events.path, problem, "Geant4's lists end at 100 TeV; are its units right?")
