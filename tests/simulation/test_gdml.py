@@ -134,6 +134,15 @@ def test_cells_hold_what_a_mesh_of_their_depths_holds(blocks: GdmlSurvey, tmp_pa
         assert file.provenance.face == "8,-100,-8:0,1,0"
 
 
+def test_the_example_of_the_documents_is_what_they_say() -> None:
+    seen = survey_gdml(Path(__file__).parents[2] / "docs/examples/testbeam.gdml", face=parse_face("0,0,0:x"))
+    placed = {row["volume"]: row["placements"] for row in seen.volumes}
+    assert (placed["Crystal"], placed["Strip"]) == (25, 20)
+    assert seen.detector.radiation_lengths == pytest.approx(28.78, abs=0.005)
+    assert seen.detector.interaction_lengths == pytest.approx(1.58, abs=0.005)
+    assert sum(s.sensitive for s in seen.detector.matter) == 5
+
+
 @pytest.mark.parametrize(
     ("change", "face", "sensitive", "words"),
     [

@@ -16,6 +16,8 @@ from xml.parsers import expat
 from caloforge.errors import BadFile
 
 _PARTS = ("solids", "structure", "setup")  # without which there is no world
+_ROOTS = ("gdml", "gdml_simple_extension")  # the second is that of Geant4's example of colours
+_DISPLAY = ("extension", "colorref", "userinfo")  # what decides no shower
 _ONE_FILE = "write the geometry into one file, as G4GDMLParser::Write does"
 
 
@@ -51,6 +53,7 @@ def read_gdml_text(path: Path) -> GdmlText:
         raise BadFile(path, f"cannot be read ({error.strerror})", "give a GDML file") from error
     root = _parsed(path, content)
     _check_form(path, root)
+    _drop(root, _DISPLAY)
     for key in [key for key in root.attrib if "schemaLocation" in key or "SchemaLocation" in key]:
         del root.attrib[key]
     text = ElementTree.tostring(root, encoding="unicode")
@@ -73,7 +76,7 @@ def _parsed(path: Path, content: bytes) -> Element:
 
 
 def _check_form(path: Path, root: Element) -> None:
-    if root.tag != "gdml":
+    if root.tag not in _ROOTS:
         raise BadFile(path, f"not GDML: its root is <{root.tag}>", "give a file that begins with <gdml>")
     lacking = [part for part in _PARTS if root.find(part) is None]
     if lacking:
@@ -90,3 +93,12 @@ def _check_form(path: Path, root: Element) -> None:
         if material.find("D") is None and material.find("Dref") is None:
             problem = f"material {material.get('name')!r} has no density, and Geant4 would take it for a vacuum"
             raise BadFile(path, problem, "give it <D value= unit=>")
+
+
+def _drop(element: Element, tags: tuple[str, ...]) -> None:
+    """Take parts of these kinds out, wherever they stand."""
+    for part in list(element):
+        if part.tag in tags:
+            element.remove(part)
+        else:
+            _drop(part, tags)

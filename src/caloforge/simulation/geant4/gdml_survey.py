@@ -54,7 +54,7 @@ def survey(
     names = _sensitive(patterns, list(dict.fromkeys(map(gdml_tree.base_name, logicals))), tagged)
     counts = gdml_tree.count_placements(world)
     facts: dict[str, Any] = {
-        "volumes": [_volume(logical, counts, names, tagged) for logical in logicals],
+        "volumes": _volumes(logicals, counts, names, tagged),
         "materials": [_material(m) for m in {m.GetName(): m for m in (x.GetMaterial() for x in logicals)}.values()],
         "sensitive": names,
         "unchecked": _check_overlaps(logicals),
@@ -99,23 +99,31 @@ def _sensitive(patterns: list[str] | None, names: list[str], tagged: set[str]) -
     return [name for name in names if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
 
 
-def _volume(logical: Any, counts: dict[int, int], names: list[str], tagged: set[str]) -> dict[str, Any]:
-    """A row of the table of volumes: cm3 and g of one placement, what lies inside it left out of the mass."""
-    material = logical.GetMaterial()
-    volume = logical.GetSolid().GetCubicVolume()
-    inside = sum(
-        p.GetLogicalVolume().GetSolid().GetCubicVolume() * p.GetMultiplicity() for p in gdml_tree.daughters(logical)
-    )
-    return {
-        "volume": logical.GetName(),
-        "material": material.GetName(),
-        "placements": counts[logical.GetInstanceID()],
-        "sensitive": gdml_tree.base_name(logical) in names,
-        "tagged": gdml_tree.base_name(logical) in tagged,
-        "solid": logical.GetSolid().GetEntityType(),
-        "volume_cm3": volume / g4.cm3,
-        "mass_g": max(0.0, volume - inside) * material.GetDensity() / g4.g,
-    }
+def _volumes(logicals: list[Any], counts: dict[int, int], names: list[str], tagged: set[str]) -> list[dict[str, Any]]:
+    """The table of volumes: cm3 and g of one placement (mean of its copies), what lies inside left out of the mass."""
+    volumes = {logical.GetInstanceID(): logical.GetSolid().GetCubicVolume() for logical in logicals}
+    inside = dict.fromkeys(volumes, 0.0)
+    for logical in logicals:
+        for physical in gdml_tree.daughters(logical):
+            each, number = gdml_tree.mean_volume(physical, logical), physical.GetLogicalVolume().GetInstanceID()
+            inside[logical.GetInstanceID()] += each * physical.GetMultiplicity()
+            if physical.IsReplicated():
+                volumes[number] = each
+    rows = []
+    for logical in logicals:
+        number, material = logical.GetInstanceID(), logical.GetMaterial()
+        row = {
+            "volume": logical.GetName(),
+            "material": material.GetName(),
+            "placements": counts[number],
+            "sensitive": gdml_tree.base_name(logical) in names,
+            "tagged": gdml_tree.base_name(logical) in tagged,
+            "solid": logical.GetSolid().GetEntityType(),
+            "volume_cm3": volumes[number] / g4.cm3,
+            "mass_g": max(0.0, volumes[number] - inside[number]) * material.GetDensity() / g4.g,
+        }
+        rows.append(row)
+    return rows
 
 
 def _material(material: Any) -> dict[str, Any]:

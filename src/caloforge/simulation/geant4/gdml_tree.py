@@ -10,6 +10,7 @@ __all__ = [
     "count_placements",
     "daughters",
     "logical_volumes",
+    "mean_volume",
     "numbered",
     "placements",
     "read_world",
@@ -174,6 +175,19 @@ def _inside(logical: Any, reaches: Callable[[Any], bool]) -> Iterator[tuple[int,
         for copy in range(physical.GetMultiplicity()):
             copied = _move_to(physical, copy, logical)
             yield copy, f"{physical.GetName()}:{copy}", physical, copied, *transform(physical)
+
+
+def mean_volume(physical: Any, mother: Any) -> float:
+    """Mean volume of all copies of a physical volume, mm3.
+
+    Args:
+        physical: Geant4's, in its mother.
+        mother: the logical volume around it.
+    """
+    if not physical.IsReplicated():
+        return float(physical.GetLogicalVolume().GetSolid().GetCubicVolume())
+    n = physical.GetMultiplicity()
+    return float(sum(_move_to(physical, copy, mother).GetCubicVolume() for copy in range(n)) / n)
 
 
 def _move_to(physical: Any, copy: int, mother: Any) -> Any:
