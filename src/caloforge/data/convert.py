@@ -26,6 +26,7 @@ _WORDS: dict[Fact, str] = {
     "layer": "numbers of layers",
     "depth": "depths of layers",
     "events": "the particles of events",
+    "time": "times",
 }
 _PLAIN_PARTICLE = 11  # what a file that names none counts as
 
@@ -166,6 +167,8 @@ def _mesh_facts(source: MeshFile) -> frozenset[Fact]:
         facts.add("depth")
     if source.holds_events:
         facts.add("events")
+    if source.holds_times:
+        facts.add("time")
     return frozenset(facts)
 
 

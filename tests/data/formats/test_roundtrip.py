@@ -12,6 +12,7 @@ from caloforge.data.formats.registry import FORMATS
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.opening import open_any
 from caloforge.data.placement import Placement
+from caloforge.data.showers import Showers
 from caloforge.errors import BadFile, UnwritablePath
 
 MESHES = ["caloforge", "calochallenge", "par04"]
@@ -42,6 +43,24 @@ def test_there_and_back(first, second, samples, sample_files, tmp_path):
         with open_any(tmp_path / name) as file:
             assert isinstance(file, MeshFile)
             same(file.read(), original)
+
+
+@pytest.mark.parametrize("to", ["calochallenge", "par04"])
+def test_ids_of_training_showers_and_of_changed_copies_go_along(to, samples, tmp_path):
+    """A judgement leaves out the showers that trained a model, whatever file they come in."""
+    from dataclasses import replace
+
+    from caloforge.data.writer import write_showers
+
+    cells, incident = samples.plain_energies(np.random.default_rng(1))
+    own = Showers.perpendicular(cells.reshape(len(cells), -1), incident, samples.MESH)
+    changed = replace(own.with_cells(own.energy * 2), training_ids=np.arange(5, dtype=np.uint64))
+    write_showers(tmp_path / "own.h5", changed, "tea", {"generator": "a model"})
+    convert_file(tmp_path / "own.h5", tmp_path / "other.h5", to)
+    convert_file(tmp_path / "other.h5", tmp_path / "back.h5")
+    with open_any(tmp_path / "back.h5") as file:
+        np.testing.assert_array_equal(file.read().ids, own.ids)
+        np.testing.assert_array_equal(file.training_ids, np.arange(5))
 
 
 def test_blocks_are_joined_in_order(sample_files, tmp_path, monkeypatch):

@@ -164,7 +164,8 @@ class Native(Format):
     def write(self, source: MeshFile | PointFile, path: Path, options: WriteOptions) -> None:
         """Stream showers into the file."""
         assert isinstance(source, MeshFile)
-        with ShowerWriter(path, source.binning, source.detector, source.provenance, options.mantissa_bits) as writer:
+        origin = source.binning, source.detector, source.provenance
+        with ShowerWriter(path, *origin, options.mantissa_bits, source.has_source_ids) as writer:
             for batch in source.batches(rows_of_a_block(source.binning.n_voxels)):
                 writer.append(batch)
             writer.keep_training_ids(source.training_ids)

@@ -16,7 +16,7 @@ from numpy import ndarray as Array
 from caloforge.data.checks import describe_open_error
 from caloforge.data.formats.base import Format, Opened
 from caloforge.data.formats.blocks import as_float32, rows_of_a_block
-from caloforge.data.formats.mesh_note import read_mesh_note, write_mesh_note
+from caloforge.data.formats.mesh_note import NotedFile, read_mesh_note, write_mesh_note
 from caloforge.data.formats.options import ReadOptions, WriteOptions
 from caloforge.data.formats.peek import Peek, reading
 from caloforge.data.incident import Incident
@@ -32,7 +32,7 @@ _PDG = "incident_pdg"
 _PACKED = {"compression": "gzip", "compression_opts": 6, "shuffle": True}
 
 
-class CaloGanFile(MeshFile):
+class CaloGanFile(NotedFile):
     """A file of CaloGAN.
 
     Args:
@@ -137,7 +137,7 @@ class CaloGan(Format):
     """HDF5 of CaloGAN."""
 
     name, title, holds = "calogan", "CaloGAN HDF5", "mesh"
-    lacks = frozenset({"events"})
+    lacks = frozenset({"events", "time"})
     aside = frozenset({"particle", "angles", "provenance"})
     takes = frozenset({"units", "particle"})
     writes = True

@@ -19,7 +19,7 @@ from numpy import ndarray as Array
 from caloforge.data.checks import describe_open_error
 from caloforge.data.formats.base import Format, Opened
 from caloforge.data.formats.blocks import as_float32, rows_of_a_block
-from caloforge.data.formats.mesh_note import read_mesh_note, write_mesh_note
+from caloforge.data.formats.mesh_note import NotedFile, read_mesh_note, write_mesh_note
 from caloforge.data.formats.options import AXES, ReadOptions, WriteOptions
 from caloforge.data.formats.par04_keys import Segment, find_segments, recognises_par04
 from caloforge.data.formats.peek import Peek, reading
@@ -38,7 +38,7 @@ _OWN = {"theta": "caloforge_theta", "phi": "caloforge_phi"}  # angles to the nor
 _PACKED = {"compression": "gzip", "compression_opts": 6, "shuffle": True}
 
 
-class Par04File(MeshFile):
+class Par04File(NotedFile):
     """A file of Par04 or LEMURS.
 
     Args:
@@ -179,7 +179,7 @@ class Par04(Format):
     """HDF5 of Par04 and LEMURS."""
 
     name, title, holds = "par04", "HDF5 of Par04 and LEMURS", "mesh"
-    lacks = frozenset({"events"})
+    lacks = frozenset({"events", "time"})
     aside = frozenset({"particle", "provenance", "mesh", "depth"})
     takes = frozenset({"binning", "units", "particle", "axes"})
     writes = True
