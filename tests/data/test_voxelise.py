@@ -165,6 +165,12 @@ def test_slices_masks_and_joins_are_those_of_the_showers(oblique):
     np.testing.assert_allclose(strong.total_energy, np.where(oblique.energy > 1, oblique.energy, 0).sum(1), rtol=1e-5)
 
 
+def test_a_particle_that_passes_by_is_refused(binning):
+    hits = cloud([[0, 0, 5]], direction=np.array([[1.0, 0.0, 0.0]]), vertex=np.zeros((1, 3)))
+    with pytest.raises(BadValue, match="the particle of shower 0 does not fly along it"):
+        voxelise(hits, binning, Placement((0.0, 0.0, 1.0), 0.0))
+
+
 @pytest.mark.parametrize("text", ["incidental", "1,2", "0,0,0", "nan,0,1", ""])
 def test_axes_that_are_none(text):
     with pytest.raises(BadValue, match="axis"):

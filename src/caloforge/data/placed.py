@@ -9,7 +9,7 @@ import numpy as np
 from caloforge.data.hits import Hits
 from caloforge.data.placement import Placement
 from caloforge.data.point_file import PointFile
-from caloforge.errors import BadValue
+from caloforge.errors import BadFile, BadValue
 from caloforge.geometry.frame import to_axis_frames
 
 _NEAR = 50.0  # mm from the particle's line, within which the entrance is looked for
@@ -70,7 +70,7 @@ class PlacedFile(PointFile):
         try:
             return placed(self.points[rows], self.placement)
         except BadValue as error:
-            raise self.bad(str(error)) from error
+            raise BadFile(self.path, str(error)) from error
 
     def close(self) -> None:
         """Close the file of points."""

@@ -20,6 +20,7 @@ _NAMED = {
     for i, name in enumerate("xyz")
     for sign in ("", "-")
 }
+_GRAZING = 0.05  # cosine of 87 degrees; beyond, a particle's line meets the plane of the entrance nowhere near
 _ALONG_Z = 1e-4  # rad; below, an axis is that of z
 
 
@@ -163,7 +164,7 @@ class Placement:
         start = np.zeros_like(axes) if hits.vertex is None else np.nan_to_num(hits.vertex.astype(float))
         flight = np.where(np.isfinite(hits.direction), hits.direction, axes).astype(float)
         along = (flight * axes).sum(1, keepdims=True)
-        if len(along) and along.min() < 1e-3:
+        if len(along) and along.min() < _GRAZING:
             shower = int(along.argmin())
             raise BadValue(
                 "axis", axes[shower].round(4).tolist(), f"the particle of shower {shower} does not fly along it"

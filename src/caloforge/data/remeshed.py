@@ -15,7 +15,7 @@ from caloforge.data.placement import Placement
 from caloforge.data.point_file import PointFile
 from caloforge.data.showers import Showers
 from caloforge.data.voxelise import Place, devoxelise, frame_of, voxelise
-from caloforge.errors import BadValue
+from caloforge.errors import BadFile, BadValue
 from caloforge.geometry.binning import Binning
 
 _FIRST = 100  # showers at most by which a placement is resolved
@@ -59,7 +59,7 @@ class VoxelisedFile(MeshFile):
         try:
             showers, outside = voxelise(hits, self.binning, self.placement)
         except BadValue as error:
-            raise self.bad(str(error)) from error
+            raise BadFile(self.path, str(error)) from error
         self._energy += hits.total_energy.sum(), outside.sum()
         return showers
 

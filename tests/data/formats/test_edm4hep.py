@@ -8,10 +8,11 @@ import json
 import numpy as np
 import pytest
 
+from caloforge.data.convert import convert_file
 from caloforge.data.formats.cell_id import CellEncoding
 from caloforge.data.formats.options import ReadOptions, WriteOptions
 from caloforge.data.formats.registry import FORMATS, detect
-from caloforge.errors import BadFile, BadValue
+from caloforge.errors import BadFile, BadValue, UnwritablePath
 
 ak = pytest.importorskip("awkward")
 uproot = pytest.importorskip("uproot")
@@ -293,6 +294,12 @@ def test_written_and_read_again(events, tmp_path, points):
     for name in ("x", "y", "z", "energy", "time", "cell", "offsets", "pdg", "direction"):
         np.testing.assert_array_equal(getattr(again, name), getattr(first, name))
     np.testing.assert_allclose(again.incident_energy, first.incident_energy, rtol=1e-12)
+
+
+def test_a_missing_folder_is_not_made(events, tmp_path):
+    with pytest.raises(UnwritablePath, match="the folder is missing"):
+        convert_file(events, tmp_path / "nowhere" / "a.root", "edm4hep")
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_every_cut_file_is_a_sentence(events, tmp_path):

@@ -6,6 +6,7 @@ podio's own reader does not. Every point is a hit with one contribution, at the 
 
 __all__ = ["write_edm4hep"]
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ def write_edm4hep(source: PointFile, path: Path) -> None:
     """
     uproot = require_extra("uproot")
     require_extra("awkward")
+    if not path.parent.is_dir():  # uproot would make it
+        raise FileNotFoundError(errno.ENOENT, "the folder is missing", str(path.parent))
     with uproot.recreate(path) as file:
         first = 0
         for hits in source.batches():
