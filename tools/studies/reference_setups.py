@@ -214,6 +214,8 @@ def births(row: Row, track: Any) -> None:
     name = SPECIES.get(code, "ions" if code > 10**9 else "others")
     row[f"{name} {side}"] += 1
     row[f"{name} {side}, energy"] += energy
+    if code == 22 and track.GetCreatorProcess().GetProcessName() == "nCapture":
+        row["photons of captures"] += 1
 
 
 def _layer(name: str) -> Setup:
