@@ -5,8 +5,10 @@ of each format instead of the few that every run has; seeds are fixed, so the ca
 """
 
 import os
+import traceback
 import warnings
 from contextlib import suppress
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from caloforge.errors import BadValue, CaloforgeError, OddShowers
 from caloforge.geometry.binning import Binning
 
 CASES = int(os.environ.get("CALOFORGE_FUZZ", "25"))
+_PATIENCE = 120  # s
 
 
 def mutated(content, rng):
@@ -55,13 +58,32 @@ def read_all(path, options):
 
 
 def test_damaged_files_are_a_sentence(format_name, samples, sample_files, tmp_path):
-    content, rng = sample_files[format_name].read_bytes(), np.random.default_rng(7)
-    path, options = tmp_path / "damaged", samples.OPTIONS.get(format_name, NO_OPTIONS)
-    outcomes = []
-    for _ in range(CASES):
-        path.write_bytes(mutated(content, rng))
-        outcomes.append(read_all(path, options))
-    assert not all(outcomes)
+    """In a process of its own, which is ended where a library never comes back."""
+    content, options = sample_files[format_name].read_bytes(), samples.OPTIONS.get(format_name, NO_OPTIONS)
+    child = get_context("fork").Process(target=_read_damaged, args=(content, options, tmp_path))
+    child.start()
+    child.join(_PATIENCE + CASES)
+    if child.is_alive():
+        child.kill()
+        pytest.fail(f"reading {tmp_path / 'damaged'} does not end")
+    assert child.exitcode == 0, (tmp_path / "report").read_text()
+    refused = int((tmp_path / "report").read_text())
+    assert 0 < refused <= CASES
+
+
+def _read_damaged(content, options, folder):
+    """Try all cases, and report how many were refused, or what else was raised."""
+    rng, report, refused = np.random.default_rng(7), folder / "report", 0
+    for case in range(CASES):
+        report.write_text(f"case {case} ended the process")
+        (folder / "damaged").write_bytes(mutated(content, rng))
+        try:
+            refused += not read_all(folder / "damaged", options)
+        except BaseException:
+            report.write_text(f"case {case}: {traceback.format_exc()}")
+            os._exit(1)
+    report.write_text(str(refused))
+    os._exit(0)
 
 
 def test_files_cut_anywhere_are_a_sentence_and_leave_nothing(format_name, samples, sample_files, tmp_path):
