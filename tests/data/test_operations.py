@@ -3,12 +3,16 @@
 import math
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 
 from caloforge.data.cell_times import CellTimes
 from caloforge.data.event_particles import EventParticles
+from caloforge.data.formats.options import WriteOptions
+from caloforge.data.formats.registry import format_named
 from caloforge.data.merge import merge_files
+from caloforge.data.opening import open_showers
 from caloforge.data.operations import operation as machinery
 from caloforge.data.operations.cells import Mask, MergeCells, Threshold
 from caloforge.data.operations.images import Mirror, Rotate
@@ -325,6 +329,26 @@ def test_copies_join_only_when_asked_for(file, tmp_path):
     joined, first = read(tmp_path / "both.h5"), read(file)
     np.testing.assert_array_equal(joined.ids, np.tile(first.ids, 2))
     np.testing.assert_array_equal(joined.energy[400:], read(tmp_path / "mirror.h5").energy)
+
+
+def test_a_converted_file_of_copies_still_knows_the_showers(inclined, file, tmp_path):
+    apply_to_file(Mirror(), file, tmp_path / "mirror.h5")
+    with open_showers(tmp_path / "mirror.h5") as opened:
+        format_named("caloforge").write(opened, tmp_path / "converted.h5", WriteOptions())
+    np.testing.assert_array_equal(read(tmp_path / "converted.h5").ids, inclined.ids)
+
+
+@pytest.mark.parametrize(
+    "ids", [np.arange(399, dtype=np.uint64), np.arange(400.0), None], ids=["short", "float", "group"]
+)
+def test_ids_that_make_no_sense_are_refused(file, ids):
+    with h5py.File(file, "a") as raw:
+        if ids is None:
+            raw.create_group("source_ids")
+        else:
+            raw["source_ids"] = ids
+    with pytest.raises(BadFile, match="source_ids"):
+        ShowerFile(file)
 
 
 @pytest.mark.parametrize("work", ["apply", "shuffle", "split"])

@@ -23,7 +23,7 @@ from caloforge.files import require_new
 from caloforge.geometry.binning import Binning
 from caloforge.rng import stream
 
-_PIECE_BYTES = 2**28
+_PIECE_BYTES = 2**27
 
 
 def shuffle_file(
