@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from caloforge.data.cell_times import CellTimes
 from caloforge.data.hits import Hits
 from caloforge.data.placement import Placement, parse_axis, parse_origin
 from caloforge.data.voxelise import devoxelise, voxelise
@@ -80,6 +81,21 @@ def test_energy_outside_is_counted(binning):
     hits = cloud([[0, 0, 5], [0, 25, 5], [0, 25, 25], [0, 0, -1], [0, 0, 50]], [1, 2, 4, 8, 16])
     showers, outside = voxelise(hits, binning, Placement(origin=(0.0, 0.0, 0.0)))
     assert (showers.total_energy[0], outside[0]) == (5, 26)
+
+
+def test_cells_have_the_times_of_their_points(binning, showers):
+    points = [[0, 0, 5], [0, 0, 5], [0, 0, 6], [0, 0, 25], [0, 0, 25], [0, 0, 15]]
+    energy, time = [1, 3, 0, 2, 2, 0], np.array([4.0, 8.0, 1.0, 5.0, 3.0, 2.0])
+    cells, _ = voxelise(cloud(points, energy, time=time), binning, Placement(origin=(0.0, 0.0, 0.0)))
+    hit = cells.energy > 0
+    np.testing.assert_array_equal(cells.times.mean[hit], [7, 4])
+    np.testing.assert_array_equal(cells.times.first[hit], [4, 3])  # a point without energy is no deposit
+    rng = np.random.default_rng(0)
+    some = showers[:20]
+    first = np.where(some.energy > 0, rng.gamma(1, 1, some.energy.shape), np.nan).astype(np.float32)
+    timed = replace(some, times=CellTimes(first, first))
+    back, _ = voxelise(devoxelise(timed), binning, Placement())
+    np.testing.assert_array_equal(back.times.first, first)
 
 
 def test_the_mesh_turns_with_the_particle(binning):

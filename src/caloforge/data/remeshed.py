@@ -18,6 +18,7 @@ from caloforge.data.voxelise import Place, devoxelise, frame_of, voxelise
 from caloforge.errors import BadFile, BadValue
 from caloforge.geometry.binning import Binning
 
+_CELLS = 2**23  # at once
 _FIRST = 100  # showers at most by which a placement is resolved
 
 
@@ -50,7 +51,7 @@ class VoxelisedFile(MeshFile):
 
     def __getitem__(self, rows: slice) -> Showers:
         start, stop, _ = rows.indices(len(self))
-        size = self.points.showers_at_once
+        size = max(1, min(self.points.showers_at_once, _CELLS // self.binning.n_voxels))
         ends = range(start, max(start + 1, stop), size)
         return Showers.concatenate([self._block(slice(i, min(i + size, stop))) for i in ends])
 

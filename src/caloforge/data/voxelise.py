@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
+from caloforge.data.cell_times import CellTimes
 from caloforge.data.hits import Hits
 from caloforge.data.placement import Placement
 from caloforge.data.showers import Showers
@@ -27,7 +28,7 @@ _MARGIN = 1e-3  # of a cell's size, at each face: no rounding of a file of float
 
 
 def voxelise(hits: Hits, binning: Binning, placement: Placement) -> tuple[Showers, Float[Array, " N"]]:
-    """The energy of points in the cells of a mesh.
+    """The energy of points in the cells of a mesh, and where points have times, those of the cells.
 
     Args:
         hits: N showers.
@@ -58,7 +59,23 @@ def voxelise(hits: Hits, binning: Binning, placement: Placement) -> tuple[Shower
     theta, phi = _angles(hits, placement)
     provenance = hits.provenance.with_facts(readout=binning.name, mesh=frame_of(hits, placement))
     incident = hits.incident_energy.astype(np.float32), hits.pdg.astype(np.int32), theta, phi
-    return Showers(cells.astype(np.float32), *incident, binning, hits.detector, provenance), outside
+    energy_of_cells = cells.astype(np.float32)
+    times = None if hits.time is None else _times(flat, energy[inside], hits.time[inside], energy_of_cells)
+    return Showers(energy_of_cells, *incident, binning, hits.detector, provenance, times=times), outside
+
+
+def _times(
+    flat: Int[Array, " n"], energy: Float[Array, " n"], time: Float[Array, " n"], cells: Float[Array, "N V"]
+) -> CellTimes:
+    """Mean time of each cell weighted with the energy, and that of its first point with energy."""
+    hit, total = cells.ravel() > 0, np.bincount(flat, energy, cells.size)
+    mean = np.full(cells.size, np.nan)
+    mean[hit] = np.bincount(flat, energy * time, cells.size)[hit] / total[hit]
+    first = np.full(cells.size, np.inf)
+    np.minimum.at(first, flat[energy > 0], time[energy > 0])
+    first = np.where(hit, first, np.nan).astype(np.float32)
+    later = np.maximum(mean.astype(np.float32), first)  # of one point, the mean may be rounded to before it
+    return CellTimes(later.reshape(cells.shape), first.reshape(cells.shape))
 
 
 def _require_incident(hits: Hits) -> None:
@@ -110,7 +127,8 @@ def _angles(hits: Hits, placement: Placement) -> tuple[Float[Array, " N"], Float
 def devoxelise(showers: Showers, place: Place = "centre", seed: int = 0, first: int = 0) -> Hits:
     """A point for every cell that is hit, with the energy of the cell, in the frame of the calorimeter's face.
 
-    A mesh without depths gives points whose z is the number of their layer and a half.
+    Where cells have times, a point has the mean one. A mesh without depths gives points whose z is the number of their
+    layer and a half.
 
     Args:
         showers: N of them.
@@ -147,6 +165,7 @@ def devoxelise(showers: Showers, place: Place = "centre", seed: int = 0, first: 
         pdg=showers.pdg,
         direction=directions,
         vertex=np.zeros((len(showers), 3)),
+        time=None if showers.times is None else showers.times.mean[shower, cell],
         layer=ids[binning.layer_of_voxel[cell]],
         cell=cell.astype(np.uint64),
         depth="layer" if binning.z_edges is None else "mm",

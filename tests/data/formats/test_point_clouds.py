@@ -100,6 +100,9 @@ def test_the_library_reads_what_is_written_and_is_read(points, tmp_path):
     np.testing.assert_array_equal(theirs.energies[:, 0].astype(float) * 1000, hit.incident_energy)
     layers = showerdata.observables.calc_num_points_per_layer(theirs, 30).sum(0)
     np.testing.assert_array_equal(layers, np.bincount(hit.layer, minlength=30))
+    timeless = write("showerdata", replace(points, time=None), tmp_path / "timeless.h5")
+    assert showerdata.load(str(timeless)).points.shape == (7, 7, 4)
+    assert read(timeless).time is None
     theirs.save(str(tmp_path / "theirs.h5"))
     np.testing.assert_array_equal(read(tmp_path / "theirs.h5").energy, hit.energy)
 

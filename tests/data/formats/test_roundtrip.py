@@ -153,6 +153,7 @@ def test_points_come_back_as_the_cells_that_they_were(name, samples, sample_file
     np.testing.assert_allclose(back.energy, original.energy, rtol=0 if exact else 2e-7)
     np.testing.assert_allclose(back.incident_energy, original.incident_energy, rtol=0 if exact else 3e-7)
     np.testing.assert_array_equal(back.pdg, original.pdg)
+    assert back.times is None
     assert back.detector == ("unknown" if name == "csv" else original.detector)
 
 

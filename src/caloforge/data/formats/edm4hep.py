@@ -159,6 +159,7 @@ class Edm4hepFile(PointFile):
         position = np.concatenate([block.position for block in blocks])[order] * np.float32(self._length)
         layers = [self._field(name, "layer", b.cell) for name, b in zip(self.collections, blocks, strict=True)]
         systems = [self._field(name, "system", b.cell) for name, b in zip(self.collections, blocks, strict=True)]
+        timed = any(self.events.has(f"_{name}_contributions", "index") for name in self.collections)
         energy, direction = _kinetic(primaries, self._momentum)
         x, y, z = np.ascontiguousarray(position.T)
         return Hits(
@@ -171,7 +172,7 @@ class Edm4hepFile(PointFile):
             pdg=primaries.pdg,
             direction=direction,
             vertex=primaries.vertex * self._length,
-            time=(np.concatenate([block.time for block in blocks]) * np.float32(self._time))[order],
+            time=(np.concatenate([block.time for block in blocks]) * np.float32(self._time))[order] if timed else None,
             cell=np.concatenate([block.cell for block in blocks])[order],
             layer=_all_of(layers, order),
             part=_all_of(systems, order),

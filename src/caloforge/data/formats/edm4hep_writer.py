@@ -1,7 +1,7 @@
 """Points written in EDM4hep's layout by uproot: a TTree with the branches that readers by name expect.
 
 uproot writes numbers, not classes of C++: programs that read the branches (uproot, pyedm4hep, caloforge) take the file,
-podio's own reader does not. Every point is a hit with one contribution, at the same place.
+podio's own reader does not. Every point is a hit, and where points have times, with one contribution at its place.
 """
 
 __all__ = ["write_edm4hep"]
@@ -86,7 +86,7 @@ def _collections(hits: Hits, cell: Array, first: int) -> dict[str, Any]:
     n, counts, index = len(hits), hits.n_points, np.arange(len(hits.x)) - np.repeat(hits.offsets[:-1], hits.n_points)
     energy, ones = (hits.energy / GeV).astype(np.float32), np.ones(n, np.int64)
     place = {axis: getattr(hits, axis).astype(np.float32) for axis in "xyz"}
-    time = np.zeros(len(energy), np.float32) if hits.time is None else hits.time.astype(np.float32)
+    last = index if hits.time is None else index + 1
     momentum = (total_momentum(hits.incident_energy.astype(float), hits.pdg) / GeV)[:, None] * hits.direction
     vertex = np.zeros((n, 3)) if hits.vertex is None else np.nan_to_num(hits.vertex.astype(float))
     particle: dict[str, Array] = {
@@ -100,21 +100,23 @@ def _collections(hits: Hits, cell: Array, first: int) -> dict[str, Any]:
         **{f"momentum.{axis}": momentum[:, i] for i, axis in enumerate("xyz")},
     }
     hit: dict[str, Array] = {"cellID": cell, "energy": energy, **{f"position.{axis}": place[axis] for axis in "xyz"}}
-    hit |= {"contributions_begin": index.astype(np.uint32), "contributions_end": (index + 1).astype(np.uint32)}
-    contribution: dict[str, Array] = {"PDG": np.zeros(len(energy), np.int32), "energy": energy, "time": time}
-    contribution |= {f"stepPosition.{axis}": place[axis] for axis in "xyz"}
-    relation: dict[str, Array] = {"index": index.astype(np.int32), "collectionID": np.zeros(len(index), np.uint32)}
+    hit |= {"contributions_begin": index.astype(np.uint32), "contributions_end": last.astype(np.uint32)}
     header: dict[str, Array] = {
         "eventNumber": np.arange(first, first + n, dtype=np.uint64),
         "runNumber": np.zeros(n, np.uint32),
     }
-    return {
+    collections = {
         "EventHeader": _jagged(header, ones),
         "MCParticles": _jagged(particle, ones),
         HITS: _jagged(hit, counts),
-        f"_{HITS}_contributions": _jagged(relation, counts),
-        f"{HITS}Contributions": _jagged(contribution, counts),
     }
+    if hits.time is None:
+        return collections
+    contribution: dict[str, Array] = {"PDG": np.zeros(len(energy), np.int32), "energy": energy}
+    contribution |= {"time": hits.time.astype(np.float32), **{f"stepPosition.{axis}": place[axis] for axis in "xyz"}}
+    relation: dict[str, Array] = {"index": index.astype(np.int32), "collectionID": np.zeros(len(index), np.uint32)}
+    relations = {f"_{HITS}_contributions": _jagged(relation, counts)}
+    return collections | relations | {f"{HITS}Contributions": _jagged(contribution, counts)}
 
 
 def _jagged(columns: dict[str, Array], counts: Array) -> Any:

@@ -145,8 +145,8 @@ class ShowerData(Format):
                 if not first:
                     write_origin(file, hits)
                 z = _whole_layers(layer_coordinate(hits, source.path))
-                time = np.zeros(len(z)) if hits.time is None else hits.time
-                points = np.stack([hits.x, hits.y, z, hits.energy / GeV, time], 1).astype(np.float32)
+                columns = [hits.x, hits.y, z, hits.energy / GeV, *([] if hits.time is None else [hits.time])]
+                points = np.stack(columns, 1).astype(np.float32)
                 rows = slice(first, first + len(hits))
                 for i, (start, stop) in enumerate(zip(hits.offsets[:-1], hits.offsets[1:], strict=True)):
                     showers[first + i] = points[start:stop].reshape(-1)  # h5py takes equal lengths at once for a table
@@ -155,7 +155,7 @@ class ShowerData(Format):
                 tables["pdg"][rows], tables["num_points"][rows] = hits.pdg, hits.n_points
                 most, first = max(most, int(hits.n_points.max(initial=0))), first + len(hits)
             file["shower_ids"] = np.arange(n, dtype=np.int32)
-            file["shape"] = np.array([n, most, 5], np.int64)
+            file["shape"] = np.array([n, most, len(columns)], np.int64)
 
 
 def _whole_layers(layer: Float[Array, " P"]) -> Float[Array, " P"]:
