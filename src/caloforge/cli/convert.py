@@ -12,6 +12,7 @@ import typer
 from caloforge.api.files import read_options
 from caloforge.cli.options import OverwriteOption
 from caloforge.data.convert import Conversion, Remeshing, convert_file
+from caloforge.data.formats.calo_cells import read_calo_cells
 from caloforge.data.formats.options import WriteOptions, parse_columns
 from caloforge.data.formats.registry import FORMATS
 from caloforge.data.placement import Placement, parse_axis, parse_origin
@@ -51,6 +52,9 @@ def convert(
         str | None, typer.Option(help="of the mesh among points: entrance, vertex, 1250mm or 0,1250,0")
     ] = None,
     first_layer: Annotated[int | None, typer.Option(help="number of the layer that the mesh calls 0")] = None,
+    cells: Annotated[
+        Path | None, typer.Option(help="FastCaloSim's CaloCells.root: points are summed in these cells and stay points")
+    ] = None,
     place: Annotated[str, typer.Option(help="of a point in its cell: centre or uniform")] = "centre",
     seed: Annotated[int, typer.Option(help="of uniform places")] = 0,
     mantissa_bits: Annotated[int, typer.Option(help="bits of cell energies to keep")] = 23,
@@ -75,7 +79,9 @@ def convert(
         to,
         options,
         source_format,
-        Remeshing(_placement(axis, origin, first_layer), _place(place), seed),
+        Remeshing(
+            _placement(axis, origin, first_layer), _place(place), seed, read_calo_cells(cells) if cells else None
+        ),
         WriteOptions(mantissa_bits, parse_columns(columns) if columns else {}),
         overwrite,
         lambda text: print(f"caloforge: warning: {text}", file=sys.stderr),

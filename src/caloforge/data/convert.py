@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from caloforge.data.celled import CelledFile
 from caloforge.data.formats.base import Fact, Format
 from caloforge.data.formats.options import NO_OPTIONS, ReadOptions, WriteOptions
 from caloforge.data.formats.registry import detect, format_named
@@ -20,6 +21,7 @@ from caloforge.data.remeshed import ScatteredFile, VoxelisedFile
 from caloforge.data.voxelise import Place
 from caloforge.errors import BadFile, BadValue
 from caloforge.files import replace_all_when_complete, require_new
+from caloforge.geometry.calo_cells import CaloCells
 
 _WORDS: dict[Fact, str] = {
     "cell_id": "identifiers of cells",
@@ -39,11 +41,13 @@ class Remeshing:
         placement: where the mesh lies among points; also moves points into the frame of the face.
         place: of a point in its cell.
         seed: of places uniform in the cell.
+        cells: of a whole calorimeter, in which points are summed that stay points.
     """
 
     placement: Placement | None = None
     place: Place = "centre"
     seed: int = 0
+    cells: CaloCells | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def convert_file(
         for beside in companions:
             require_new(beside, overwrite, [path])
         replace_all_when_complete(output, lambda place: layout.write(file, place, write), companions)
-        facts = file.final_facts if isinstance(file, MeshFile) else {}
+        facts = file.final_facts if isinstance(file, MeshFile | CelledFile) else {}
         outside = facts.get("energy_outside_mesh")
         return Conversion(output, list(companions), source_format, to, len(file), warnings, outside)
 
@@ -122,6 +126,10 @@ def _as_kind(
     file: MeshFile | PointFile, layout: Format, options: ReadOptions, remeshing: Remeshing
 ) -> MeshFile | PointFile:
     """The file as the kind that a format holds."""
+    if remeshing.cells is not None:
+        if isinstance(file, MeshFile) or layout.holds == "mesh":
+            raise BadValue("cells", "of a calorimeter", "they take points to points: choose another --to, or --binning")
+        return CelledFile(file, remeshing.cells)
     if isinstance(file, MeshFile) and layout.holds == "mesh":
         return file
     if isinstance(file, MeshFile):

@@ -28,6 +28,9 @@ def unknown_file(path: Path, peek: Peek | None) -> BadFile:
         return BadFile(path, "a Python pickle, which is never loaded since loading it runs code from it", remedy)
     if peek.is_hdf5:
         return BadFile(path, *_hdf5(peek))
+    if peek.is_root and "caloDetCells" in peek.trees:
+        remedy = "sum points of full simulation in them: caloforge convert IN OUT --to step2point --cells " + path.name
+        return BadFile(path, "FastCaloSim's geometry, cells without showers", remedy)
     if peek.is_root:
         trees = ", ".join(f"{name} ({_few(branches)})" for name, branches in list(peek.trees.items())[:_MOST])
         return BadFile(path, f"a ROOT file in no layout that caloforge knows: its trees are {trees or 'none'}", _LISTED)
