@@ -14,6 +14,7 @@ from caloforge.data.store import ShowerFile
 from caloforge.errors import BadFile, BadValue
 from caloforge.geometry.detector import detector
 from caloforge.geometry.face import Face, parse_face
+from caloforge.geometry.gdml import GdmlDetector
 from caloforge.geometry.readouts import readout
 from caloforge.simulation.beam import Beam, parse_spectrum
 from caloforge.simulation.directions import Angles
@@ -113,6 +114,19 @@ def test_what_is_left_out_is_counted():
     assert beam.events.pdg.tolist() == [22, 211, 22]
     assert "3 neutrinos" in beam.sentence
     assert "2 events without any that reaches" in beam.sentence
+
+
+def test_of_a_gdml_file_the_face_ends_with_the_world():
+    """Its coordinates are those of the events."""
+    face = Face((0.0, 0.0, -50.0), (1.0, 0.0, 0.0))
+    corners = ((-100.0, -100.0, -100.0), (100.0, 100.0, 100.0))
+    gdml = GdmlDetector("box", "", "00ff", "SensDet", (), face, (), (), world=corners)
+    rows = [(22, (9.0, 0, 0), (-5, y, z)) for y, z in ((0, -50), (30, -20), (0, -101), (99, 99), (-101, 0))]
+    beam = event_beam(events_of(rows), gdml, face)
+    assert beam.origin["particles_left_out"] == {"pass beside the face": 2}
+    np.testing.assert_allclose(beam.events.x, [0, -30, -149], atol=1e-4)  # the frame's x is -z of the world
+    np.testing.assert_allclose(beam.events.y, [0, 30, 99], atol=1e-4)
+    np.testing.assert_allclose(beam.events.theta, 0, atol=1e-6)
 
 
 def test_nothing_that_arrives_and_energies_beyond_the_lists_are_refused():

@@ -4,7 +4,7 @@ Depth runs from the point along the direction :math:`\hat d`; x and y of the fra
 little as takes z to :math:`\hat d`: about :math:`\hat z \times \hat d` (about y where :math:`\hat d = -\hat z`).
 """
 
-__all__ = ["Face", "parse_face"]
+__all__ = ["Face", "Vector", "parse_face"]
 
 import math
 from dataclasses import dataclass

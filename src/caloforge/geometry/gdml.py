@@ -13,7 +13,7 @@ from numpy import ndarray as Array
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.cell_mesh import CellMesh
-from caloforge.geometry.face import Face
+from caloforge.geometry.face import Face, Vector
 from caloforge.geometry.materials import Bulk, Material, bulk, find_material, nist_names
 from caloforge.geometry.stack import SCATTERING_ENERGY, Detector
 
@@ -55,6 +55,7 @@ class GdmlDetector:
         materials: of all volumes.
         reach: depths between which sensitive volumes lie, mm; None where they are too many to look at.
         cells: one for each placed sensitive volume, where the readout is by volumes.
+        world: its two opposite corners, mm, in its own coordinates; None where they are not known.
     """
 
     name: str
@@ -67,6 +68,7 @@ class GdmlDetector:
     materials: tuple[Material, ...]
     reach: tuple[float, float] | None = None
     cells: CellMesh | None = None
+    world: tuple[Vector, Vector] | None = None
 
     def __repr__(self) -> str:
         """Everything that decides its showers."""

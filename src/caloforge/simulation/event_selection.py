@@ -48,19 +48,15 @@ def event_beam(events: Events, detector: Calorimeter, face: Face) -> EventBeam:
     size = np.sqrt((momentum**2).sum(axis=1))
     kinetic = size**2 / np.maximum(np.hypot(size, mass := _masses(events)) + mass, 1e-300)
     way = momentum / np.maximum(size, 1e-300)[:, None]
-    half = detector.half_width if isinstance(detector, Detector) else np.inf
     radius = detector.inner_radius if isinstance(detector, Detector) else None
     point, cosine, behind, hit = _meet(radius, vertex, way)
-    beside = np.abs(point[:, 1]) > half
-    if radius is None:
-        beside |= np.abs(point[:, 0]) > half
     reasons = {
         "neutrinos": np.isin(np.abs(events.pdg), NEUTRINOS),
         "not simulated": ~np.isin(events.pdg, list(SIMULATED)),
         "below 1 keV": kinetic < LOWEST,
         "begin behind the face": behind,
         "fly away from the face": ~hit,
-        "pass beside the face": beside,
+        "pass beside the face": _beside(detector, point),
         "steeper than 85deg": cosine < np.cos(STEEPEST),
     }
     taken = np.ones(len(kinetic), bool)
@@ -122,6 +118,17 @@ def _meet(
     cosine = (point[:, 0] * way[:, 0] + (point[:, 2] + radius) * way[:, 2]) / radius
     behind = inside < -2 * radius * _TOUCH
     return point, cosine, behind, (across > 0) & (point[:, 2] + radius > 0) & (cosine > 0)
+
+
+def _beside(detector: Calorimeter, point: Points) -> Bool[Array, " k"]:
+    """Which points lie beside the face: of a GDML file outside its world."""
+    if isinstance(detector, Detector):
+        axes = slice(0, 2) if detector.inner_radius is None else slice(1, 2)
+        return (np.abs(point[:, axes]) > detector.half_width).any(axis=1)
+    if detector.world is None:
+        return np.zeros(len(point), bool)
+    (low, high), where = np.array(detector.world), detector.face.to_world(point)
+    return ((where < low - _TOUCH) | (where > high + _TOUCH)).any(axis=1)
 
 
 def _by_name(pdg: Array) -> dict[str, int]:

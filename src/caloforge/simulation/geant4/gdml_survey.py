@@ -75,6 +75,7 @@ def survey(
     boxes = [_box(placement, face) for placement in placed]
     _check_side(face, line, boxes, names)
     facts |= {"face": [face.point, face.direction], "line": [_stretch(s, names) for s in line]}
+    facts["world"] = [end.tolist() for end in _limits(world.GetLogicalVolume().GetSolid())]
     facts["reach"] = [min(b[2, 0] for b in boxes), max(b[2, 1] for b in boxes)] if boxes else None
     if with_cells:
         facts["cells"] = _cells(placed, boxes, line, face)

@@ -144,6 +144,7 @@ def _ask(file: GdmlText, question: dict[str, Any]) -> dict[str, Any]:
 def _detector(file: GdmlText, facts: dict[str, Any], sensitive: Sequence[str] | None) -> GdmlDetector:
     point, direction = facts["face"]
     name = file.path.stem
+    low, high = facts["world"]
     return GdmlDetector(
         name=name,
         text=file.text,
@@ -154,6 +155,7 @@ def _detector(file: GdmlText, facts: dict[str, Any], sensitive: Sequence[str] | 
         line=tuple(Stretch(**row) for row in facts["line"]),
         materials=tuple(Material(m["name"], m["density"], tuple(m["fractions"].items())) for m in facts["materials"]),
         reach=None if facts["reach"] is None else tuple(facts["reach"]),
+        world=(tuple(low), tuple(high)),
         cells=_cells(f"{name}-volumes", facts["cells"]) if "cells" in facts else None,
     )
 
