@@ -117,8 +117,11 @@ def convert_file(
         for beside in companions:
             require_new(beside, overwrite, [path])
         replace_all_when_complete(output, lambda place: layout.write(file, place, write), companions)
-        facts = file.final_facts if isinstance(file, MeshFile | CelledFile) else {}
-        outside = facts.get("energy_outside_mesh")
+        outside = None
+        if isinstance(file, VoxelisedFile):
+            outside = file.outside
+        elif isinstance(file, CelledFile):
+            outside = file.final_facts.get("energy_outside_mesh")
         return Conversion(output, list(companions), source_format, to, len(file), warnings, outside)
 
 

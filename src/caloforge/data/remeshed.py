@@ -84,11 +84,17 @@ class VoxelisedFile(MeshFile):
         return Incident.concatenate([Incident.of(self[i : min(i + size, stop)]) for i in ends])
 
     @property
+    def outside(self) -> float:
+        """Share of the energy of all points that were read which lies outside the mesh."""
+        return float(self._energy[1] / self._energy[0]) if self._energy[0] else 0.0
+
+    @property
     def final_facts(self) -> dict[str, Any]:
-        """Share of the energy of all blocks that were read which lies outside the mesh, and the placement."""
-        share = float(self._energy[1] / self._energy[0]) if self._energy[0] else 0.0
+        """Share of the deposited energy that no cell holds, also of what the points had lost before; the placement."""
+        before = self.points.provenance.energy_outside_mesh or 0.0
         placement = {"axis": self.placement.axis, "origin_mm": self.placement.origin}
-        return {"energy_outside_mesh": share, "voxelised": placement | {"first_layer": self.placement.first_layer}}
+        placement |= {"first_layer": self.placement.first_layer, "energy_outside": self.outside}
+        return {"energy_outside_mesh": 1 - (1 - before) * (1 - self.outside), "voxelised": placement}
 
     def close(self) -> None:
         """Close the file of points."""

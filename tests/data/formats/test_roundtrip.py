@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 
 from caloforge.data.convert import Remeshing, convert_file
-from caloforge.data.formats.options import NO_OPTIONS
+from caloforge.data.formats.options import NO_OPTIONS, ReadOptions
 from caloforge.data.formats.registry import FORMATS
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.opening import open_any
 from caloforge.data.placement import Placement
 from caloforge.data.showers import Showers
+from caloforge.data.writer import write_showers
 from caloforge.errors import BadFile, UnwritablePath
+from caloforge.geometry.binning import Binning
 
 MESHES = ["caloforge", "calochallenge", "par04"]
 WRITTEN_MESHES = [name for name, layout in FORMATS.items() if layout.writes and layout.holds == "mesh"]
@@ -155,6 +157,21 @@ def test_points_come_back_as_the_cells_that_they_were(name, samples, sample_file
     np.testing.assert_array_equal(back.pdg, original.pdg)
     assert back.times is None
     assert back.detector == ("unknown" if name == "csv" else original.detector)
+
+
+def test_energy_outside_adds_to_what_was_outside_before(sample_files, tmp_path):
+    """Half of a shower outside a first mesh, and a part of the rest outside a second one."""
+    with open_any(sample_files["caloforge"]) as file:
+        showers = replace(file.read(), provenance=file.provenance.with_facts(energy_outside_mesh=0.5))
+    write_showers(tmp_path / "a.h5", showers, "tea", showers.provenance)
+    convert_file(tmp_path / "a.h5", tmp_path / "points", "npz")
+    narrow = Binning(tuple(replace(layer, r_edges=layer.r_edges[:2]) for layer in showers.binning.layers))
+    conversion = convert_file(tmp_path / "points", tmp_path / "b.h5", options=ReadOptions(binning=narrow))
+    with open_any(tmp_path / "b.h5") as file:
+        left = file.read().total_energy.sum() / showers.total_energy.sum()
+        assert conversion.energy_outside_mesh == pytest.approx(1 - left)
+        assert file.provenance.energy_outside_mesh == pytest.approx(1 - 0.5 * left)
+        assert 0 < left < 1
 
 
 def test_points_and_cells_by_command(call, sample_files, tmp_path):
