@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from caloforge.data.opening import open_showers
 from caloforge.data.showers import Showers
 from caloforge.errors import BadField, BadFile, BadValue, UnknownName
+from caloforge.geometry.binning import Binning
 from caloforge.models import model_config
 from caloforge.models.plugins import PLUGINS, source_of
 from caloforge.preprocessing.cell_maps import CellMaps
@@ -141,6 +142,17 @@ def test_empty_layers_are_atoms_whatever_the_list():
     scale = steps.steps[-1].std.log().sum()
     _, log_det = steps(layers, incident, torch_stream(1, "noise"))
     assert log_det.item() == pytest.approx((-lit.sum() + np.log(2.0) - scale).item())
+
+
+def test_a_mesh_of_one_layer(showers, binning):
+    """Nothing but the response is left of the chain, and of `others`."""
+    mesh = Binning(binning.layers[:1], "one")
+    one = Showers.perpendicular(showers.energy[:200, : mesh.n_voxels], showers.incident_energy[:200], mesh)
+    for energies in ENERGIES.values():
+        pipeline = Pipeline(mesh, Preprocessing(energies=energies)).double()
+        pipeline.fit(one, torch_stream(1, "fit"))
+        x, c, _ = pipeline(one, torch_stream(2, "noise"))
+        np.testing.assert_allclose(pipeline.cells(x, c).numpy(), one.energy, rtol=3e-5)
 
 
 def test_quantiles_make_features_normal_and_are_linear_beyond():

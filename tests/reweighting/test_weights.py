@@ -4,6 +4,8 @@ import h5py
 import numpy as np
 import pytest
 
+from caloforge.data.operations.images import Mirror
+from caloforge.data.showers import Showers
 from caloforge.data.store import ShowerFile
 from caloforge.data.writer import write_showers
 from caloforge.errors import BadFile, UnwritablePath
@@ -78,6 +80,18 @@ def test_weights_follow_their_showers_into_any_order(tmp_path, weighted, showers
     with ShowerFile(tmp_path / "turned.h5") as file:
         n = unweight(weights, tmp_path / "w.h5", file, tmp_path / "u.h5", 2)
     assert n > 100
+
+
+def test_copies_of_a_shower_have_weights_of_their_own(tmp_path, showers):
+    """A turned copy shares the id of its shower; in the order of the file each keeps its weight."""
+    both = Showers.concatenate([showers[:300], Mirror().apply(showers[:300])])
+    write_showers(tmp_path / "both.h5", both, "tiny stack", {})
+    weights = Weights(np.repeat([0.0, 1.0], 300), both.ids, {})
+    with ShowerFile(tmp_path / "both.h5") as file:
+        assert unweight(weights, tmp_path / "w.h5", file, tmp_path / "u.h5", 1) == 300
+    with ShowerFile(tmp_path / "u.h5") as file:
+        np.testing.assert_array_equal(file.read().energy, both.energy[300:])
+        np.testing.assert_array_equal(file.read().ids, showers.ids[:300])
 
 
 def test_weights_of_other_showers_are_refused(tmp_path, weighted, showers):

@@ -122,7 +122,8 @@ class CellMaps(nn.ModuleList):
         for i, cell_map in enumerate(self.maps):
             cell_map.fit(cells)
             if i + 1 < len(self):
-                log_weight = cell_map(torch.from_numpy(np.array(cells, np.float32)).clamp_min(_TINY).log())[0]
+                energy = torch.tensor(np.asarray(cells, np.float32), device=self.layer_of_voxel.device)
+                log_weight = cell_map(energy.clamp_min(_TINY).log())[0]
                 cells = np.where(cells > 0, log_weight.exp().cpu().numpy(), np.float32(0))
 
     def forward(self, cells: Float[Tensor, "N V"]) -> tuple[Float[Tensor, "N V"], Float[Tensor, " N"]]:

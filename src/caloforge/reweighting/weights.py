@@ -181,14 +181,17 @@ def unweight(
         OtherShowers: the weights belong to others.
         UnwritablePath: the output cannot be written.
     """
-    if digest_of(weights.ids) != digest_of(np.concatenate([batch.ids for batch in showers.batches()])):
+    ids = np.concatenate([batch.ids for batch in showers.batches()])
+    if digest_of(weights.ids) != digest_of(ids):
         raise OtherShowers(weights_path, showers.path)
+    # in the same order even copies of one shower, which share its id, keep weights of their own
+    values = weights.values if np.array_equal(ids, weights.ids) else weights.of(ids)
     rng, largest, accepted, done = stream(seed, "unweight"), float(weights.values.max()), 0, 0
     facts = {"unweighted": {"weights": str(weights_path), "seed": seed, "of": len(showers), **weights.provenance}}
     provenance, copies = showers.provenance.with_facts(**facts), showers.has_source_ids
     with ShowerWriter(output, showers.binning, showers.detector, provenance, source_ids=copies) as writer:
         for batch in showers.batches():
-            chosen = rng.random(len(batch)) * largest < weights.of(batch.ids)
+            chosen = rng.random(len(batch)) * largest < values[done : done + len(batch)]
             writer.append(batch[chosen])
             accepted, done = accepted + int(chosen.sum()), done + len(batch)
             progress(done)
