@@ -14,6 +14,7 @@ from caloforge.geometry.readouts import default_readout
 from caloforge.simulation.beam import PARTICLES, Beam, parse_spectrum
 from caloforge.simulation.geant4 import simulate as geant4
 from caloforge.simulation.physics_lists import PHYSICS_LISTS, Physics
+from caloforge.simulation.timing import NO_TIMING
 
 COLUMNS = ("sensitive", "passive", "leaked", "neutrinos", "invisible")
 
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=20)
     options = parser.parse_args()
     stack = detector(options.detector)
-    engine = geant4._engine(stack, default_readout(stack), Physics(options.physics), points=False)
+    engine = geant4._engine(stack, default_readout(stack), Physics(options.physics), False, NO_TIMING)
     from caloforge.simulation.geant4.energy_balance import Ledger
 
     ledger = Ledger(engine)

@@ -27,6 +27,7 @@ from caloforge.simulation.beam import PARTICLES, Beam, parse_spectrum
 from caloforge.simulation.geant4 import simulate as geant4
 from caloforge.simulation.physics_lists import Physics
 from caloforge.simulation.tables.em_data import find_data
+from caloforge.simulation.timing import NO_TIMING
 
 STACKS = {
     "siw": detector("par04-siw").slabs * 8,
@@ -42,7 +43,7 @@ LIGHT = ("deuteron", "triton", "He3")
 def start(stack: str, physics: Physics) -> Any:
     """Geant4 with the deep stack; only the sum of the sensitive slabs is used."""
     block = Detector("deep", STACKS[stack], 1500.0)
-    return geant4._engine(block, Binning((Layer(0, (0.0, 1500.0), 1, (0.0, block.depth)),)), physics, points=False)
+    return geant4._engine(block, Binning((Layer(0, (0.0, 1500.0), 1, (0.0, block.depth)),)), physics, False, NO_TIMING)
 
 
 def scale_tables(changes: list[str], folder: Path) -> None:
