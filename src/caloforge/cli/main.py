@@ -84,24 +84,32 @@ def version(show: Annotated[bool, typer.Option("--version", help="print the vers
         raise typer.Exit
 
 
-def _show(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    """A warning about showers is one line; others are as Python shows them."""
-    text = str(message) if category is OddShowers else warnings.formatwarning(message, category, filename, lineno)
-    print(f"caloforge: warning: {text}", file=sys.stderr)
+class _Teller:
+    """Says a warning about showers in one line, once, however often a command opens the file."""
+
+    def __init__(self) -> None:
+        self.told: set[str] = set()
+
+    def __call__(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        text = str(message) if category is OddShowers else warnings.formatwarning(message, category, filename, lineno)
+        if text not in self.told:
+            print(f"caloforge: warning: {text}", file=sys.stderr)
+        self.told.add(text)
 
 
 def run() -> None:
     """Entry point of the ``caloforge`` command."""
     try:
         with warnings.catch_warnings(action="default", category=OddShowers):
-            warnings.showwarning = _show
+            warnings.showwarning = _Teller()
             app()
     except CaloforgeError as error:
         print(f"caloforge: {error}", file=sys.stderr)

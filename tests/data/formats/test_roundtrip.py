@@ -195,3 +195,11 @@ def test_points_and_cells_by_command(call, sample_files, tmp_path):
     code, _, err = call("convert", tmp_path / "a.root", tmp_path / "d.h5")
     assert (code, "give the mesh with --binning" in err) == (1, True)
     assert not (tmp_path / "d.h5").exists()
+
+
+def test_what_is_odd_is_said_once_however_often_a_command_opens_the_file(call, samples, sample_files, tmp_path):
+    mesh = tmp_path / "mesh.xml"
+    mesh.write_text(samples.MESH.to_xml())
+    code, _, err = call("merge", sample_files["par04"], "-o", tmp_path / "merged.h5", "--binning", mesh)
+    assert code == 0
+    assert err.count("incident_phi") == 1

@@ -80,16 +80,18 @@ class CaloGanFile(NotedFile):
         if _PDG in self._file and self._options.particle:
             raise BadValue("particle", self._options.particle, f"{self.path} says its particles; leave it out")
         if _PDG not in self._file and not self._options.particle:
-            remedy = "give particle='e+' (--particle e+), gamma or pi+, as CaloGAN's three files have"
+            command = f"caloforge convert {self.path} OUT.h5 --particle e+"
+            remedy = f"give particle='e+', gamma or pi+, as CaloGAN's three files have, or convert it: {command}"
             raise self.bad("the file does not say its particle", remedy)
 
     def _doubt_overflow(self) -> None:
         if "overflow" not in self._file:
             return
         first = slice(0, 1000)
-        beside = float(np.sum(self._file["overflow"][first], dtype=float))
-        inside = sum(float(np.sum(self._file[name][first], dtype=float)) for name in _LAYERS)
-        if beside > 0:
+        with np.errstate(all="ignore"):  # cells that are not finite are refused later
+            beside = float(np.sum(self._file["overflow"][first], dtype=float))
+            inside = sum(float(np.sum(self._file[name][first], dtype=float)) for name in _LAYERS)
+        if 0 < beside < np.inf:
             self.doubts = (f"its overflow, {beside / (inside + beside):.2%} of the deposited energy, is not read",)
 
     def __len__(self) -> int:
