@@ -7,6 +7,7 @@ from pathlib import Path
 from caloforge.api.dataset import Dataset
 from caloforge.data.bundled import showers_path
 from caloforge.data.event_particles import ONE_PARTICLE
+from caloforge.data.formats.hepmc import incident_of, is_hepmc, read_events
 from caloforge.data.incident import Incident
 from caloforge.data.opening import open_like
 from caloforge.data.showers import Showers
@@ -34,7 +35,7 @@ def particles_like(
     """The incident particles of showers that exist already.
 
     Args:
-        like: the showers, their particles alone, or a file of them.
+        like: the showers, their particles alone, or a file of them; HepMC events of one particle each have particles.
         model: mesh of the model.
         split: only those in this split.
         binning: mesh of the file, where it carries none.
@@ -45,6 +46,8 @@ def particles_like(
         BadValue: a mesh of other cells, showers of events, or a split of particles without showers.
         EmptySample: no shower.
     """
+    if isinstance(like, str | Path) and is_hepmc(Path(like)):
+        return particles_like(incident_of(read_events(like)), model, split, n=n)
     if isinstance(like, str | Path):
         with Dataset(open_like(like, binning, model), str(like)) as dataset:
             return particles_like(dataset, model, split, n=n)

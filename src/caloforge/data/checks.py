@@ -35,6 +35,7 @@ _SIGNATURES = (
     (0, b"version https://git-lfs", "a git-lfs pointer, not the file itself (git lfs pull gets it)"),
     (0, b"\x1f\x8b", "gzip-compressed (gunzip it first)"),
     (0, b"PAR1", "a Parquet file"),
+    (0, b"HepMC::", "HepMC events, without showers (caloforge simulate --events makes them)"),
 )
 
 

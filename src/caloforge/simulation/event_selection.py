@@ -1,8 +1,7 @@
 r"""Which particles of events meet the calorimeter, where, and with which energy.
 
 A particle is carried along its momentum from its vertex to the face, in a straight line, whatever its charge and
-lifetime. Its kinetic energy comes from its momentum and the PDG's mass, :math:`T = p^2 / (\sqrt{p^2 + m^2} + m)`, so a
-file of few digits, or a generator that takes electrons as massless, changes nothing.
+lifetime.
 """
 
 __all__ = ["event_beam"]
@@ -46,7 +45,7 @@ def event_beam(events: Events, detector: Calorimeter, face: Face) -> EventBeam:
     """
     momentum, vertex = events.momentum @ face.rotation.T, face.from_world(events.vertex)
     size = np.sqrt((momentum**2).sum(axis=1))
-    kinetic = size**2 / np.maximum(np.hypot(size, mass := _masses(events)) + mass, 1e-300)
+    kinetic = events.kinetic_energy
     way = momentum / np.maximum(size, 1e-300)[:, None]
     radius = detector.inner_radius if isinstance(detector, Detector) else None
     point, cosine, behind, hit = _meet(radius, vertex, way)
@@ -91,13 +90,6 @@ def event_beam(events: Events, detector: Calorimeter, face: Face) -> EventBeam:
         "particles_left_out": left_out,
     }
     return EventBeam(table, origin)
-
-
-def _masses(events: Events) -> Float[Array, " k"]:
-    """MeV; 0 of particles that are left out anyway."""
-    kinds, inverse = np.unique(events.pdg, return_inverse=True)
-    masses = [Particle.from_pdgid(kind).mass or 0.0 if kind in SIMULATED else 0.0 for kind in kinds.tolist()]
-    return np.array(masses, float)[inverse]
 
 
 def _meet(

@@ -7,7 +7,9 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from particle import Particle
 
+from caloforge.api.like import particles_like
 from caloforge.data.formats.hepmc import check_hepmc_units, is_hepmc, read_events
 from caloforge.errors import BadFile, BadValue, CaloforgeError
 
@@ -245,3 +247,24 @@ def test_inspect_says_how_many_of_what(tmp_path, call):
     assert "--units GEV,MM" in error
     code, out, _ = call("inspect", path, "--units", "GEV,CM", "--json")
     assert json.loads(out)["energies"] == "50GeV to 106GeV"
+
+
+def test_events_of_one_particle_are_conditions(tmp_path, binning):
+    """Models are asked for showers of these particles; kinetic energies, since a muon's mass makes no shower."""
+    path = text(tmp_path, "E 0 0 1\nU MEV MM\nP 1 0 13 0 30 40 120 0 1\nE 1 0 1\nU GEV MM\nP 1 0 22 0 0 2 2 0 1\n")
+    incident = particles_like(path, binning, n=3)
+    mass = Particle.from_pdgid(13).mass
+    np.testing.assert_allclose(incident.energy, [np.hypot(50, mass) - mass, 2000, np.hypot(50, mass) - mass])
+    assert incident.pdg.tolist() == [13, 22, 13]
+    np.testing.assert_allclose(incident.theta[:2], [np.arctan2(30, 40), 0])
+    np.testing.assert_allclose(incident.phi[0], np.pi / 2)
+    with pytest.raises(BadFile, match="event 1 has 2 final-state particles; models make showers of one"):
+        particles_like(text(tmp_path, TWO), binning)
+    with pytest.raises(BadFile, match="flies away"):
+        particles_like(text(tmp_path, TWO.split("E 1")[0].replace("0 0 50", "0 0 -50")), binning)
+
+
+def test_opened_as_showers_they_are_named(tmp_path, call):
+    code, _, error = call("plot", text(tmp_path, TWO, "a.txt"), "-o", tmp_path / "a.png")
+    assert code == 1
+    assert "HepMC events, without showers" in error

@@ -3,20 +3,22 @@
 Nothing but Python reads them: see `hepmc_lines` for why. The tests hold what is read against pyhepmc's reading.
 """
 
-__all__ = ["Events", "check_hepmc_units", "is_hepmc", "read_events"]
+__all__ = ["Events", "check_hepmc_units", "incident_of", "is_hepmc", "read_events"]
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
-from particle import PDGID
+from particle import PDGID, InvalidParticle, Particle, ParticleNotFound
 
 from caloforge.data.formats.hepmc_event import FinalState, final_state
 from caloforge.data.formats.hepmc_lines import EventText, event_texts
+from caloforge.data.incident import Incident
 from caloforge.errors import BadFile, BadValue
 from caloforge.units import GeV, MeV, mm
 
@@ -58,6 +60,43 @@ class Events:
     def multiplicity(self) -> Int[Array, " N"]:
         """Final-state particles of each event."""
         return np.diff(self.offsets)
+
+    @cached_property
+    def kinetic_energy(self) -> Float[Array, " k"]:
+        r"""MeV, :math:`p^2 / (\sqrt{p^2 + m^2} + m)` with the PDG's mass, whatever energy the file says."""
+        kinds, inverse = np.unique(self.pdg, return_inverse=True)
+        mass = np.array([_mass(kind) for kind in kinds.tolist()], float)[inverse]
+        size = np.sqrt((self.momentum**2).sum(axis=1))
+        return size**2 / np.maximum(np.hypot(size, mass) + mass, 1e-300)
+
+
+def _mass(pdg: int) -> float:
+    """MeV; 0 of what the PDG lists without one."""
+    try:
+        return Particle.from_pdgid(pdg).mass or 0.0
+    except (ParticleNotFound, InvalidParticle):
+        return 0.0
+
+
+def incident_of(events: Events) -> Incident:
+    """The conditions of showers, of events of one particle each; z is the calorimeter's normal, vertices do not count.
+
+    Args:
+        events: N of them.
+
+    Raises:
+        BadFile: an event with more particles or none, or one that flies away from the calorimeter.
+    """
+    for event in np.flatnonzero(events.multiplicity != 1)[:1].tolist():
+        problem = f"event {event} has {events.multiplicity[event]} final-state particles"
+        raise BadFile(events.path, problem, "models make showers of one: give events of one particle")
+    size = np.maximum(np.sqrt((events.momentum**2).sum(axis=1)), 1e-300)
+    theta = np.arccos(np.clip(events.momentum[:, 2] / size, -1, 1))
+    phi = np.arctan2(events.momentum[:, 1], events.momentum[:, 0])
+    try:
+        return Incident(events.kinetic_energy, events.pdg, theta, phi)
+    except BadValue as error:
+        raise BadFile(events.path, str(error)) from error
 
 
 def is_hepmc(path: Path) -> bool:
