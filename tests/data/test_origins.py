@@ -35,6 +35,19 @@ def test_detectors_by_name_and_by_slab(one, two):
     assert compare_origins(of(one), of("unknown"), False).detectors == ()
 
 
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        ("detector_gdml", "GDML files of detector tea differ"),
+        ("sensitive_volumes", "sensitive volumes differs (b against a)"),
+        ("face", "face of the detector differs (b against a)"),
+    ],
+)
+def test_gdml_files_their_faces_and_what_is_read(field, words):
+    assert compare_origins(of(**{field: "a"}), of(**{field: "b"}), False).detectors == (words,)
+    assert compare_origins(of(**{field: "a"}), of(), False).detectors == ()
+
+
 def test_frames_matter_at_an_angle():
     axis, fixed = of(mesh="axis"), of(mesh="detector")
     assert compare_origins(axis, fixed, True).frames == ("frame of the mesh differs (detector against axis)",)

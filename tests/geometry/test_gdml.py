@@ -43,6 +43,11 @@ def test_text_for_geant4_has_no_schema_comments_or_dtd(tmp_path: Path) -> None:
             SMALL.replace("<structure/>", '<structure><assembly name="a"><loop/></assembly></structure>'),
             "'a' holds <loop>",
         ),
+        (SMALL.replace("<setup/>", '<setup name="a"/><setup name="b"/>'), "none named Default"),
+        (
+            SMALL.replace("<gdml>", '<gdml><materials><material name="m"><D value="-1"/></material></materials>'),
+            "density",
+        ),
         (SMALL.replace("<gdml>", '<gdml><materials><material name="m"/></materials>'), "'m' has no density"),
     ],
 )

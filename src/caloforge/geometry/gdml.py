@@ -86,12 +86,12 @@ class GdmlDetector:
 
     @cached_property
     def matter(self) -> tuple[Stretch, ...]:
-        """The line from the first thing denser than a gas to the end of the last sensitive volume, or of it all."""
-        dense = [i for i, s in enumerate(self.line) if self.material(s.material).density > GAS]
+        """The line from the first volume that is sensitive or denser than a gas to the last sensitive one, or dense."""
         sensitive = [i for i, s in enumerate(self.line) if s.sensitive]
-        if not dense:
+        dense = [i for i, s in enumerate(self.line) if self.material(s.material).density > GAS]
+        if not sensitive + dense:
             raise BadValue("face", self.face.text, "nothing denser than a gas lies on the line from there")
-        return self.line[dense[0] : (sensitive or dense)[-1] + 1]
+        return self.line[min(sensitive[:1] + dense[:1]) : (sensitive or dense)[-1] + 1]
 
     @property
     def first(self) -> float:

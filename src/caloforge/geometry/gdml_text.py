@@ -90,9 +90,22 @@ def _check_form(path: Path, root: Element) -> None:
             problem = f"assembly {assembly.get('name')!r} holds <{passed_over}>, which Geant4 passes over"
             raise BadFile(path, problem, "place volumes in it one by one, by <physvol>")
     for material in root.iter("material"):
-        if material.find("D") is None and material.find("Dref") is None:
+        if not _has_density(material):
             problem = f"material {material.get('name')!r} has no density, and Geant4 would take it for a vacuum"
-            raise BadFile(path, problem, "give it <D value= unit=>")
+            raise BadFile(path, problem, "give it <D value= unit=>, positive")
+    setups = [setup.get("name") for setup in root.findall("setup")]
+    if len(setups) > 1 and "Default" not in setups:
+        names = ", ".join(map(str, setups))
+        raise BadFile(path, f"it has several setups ({names}), none named Default", "give the one to use that name")
+
+
+def _has_density(material: Element) -> bool:
+    """Whether a density is named or given; one that is an expression is for Geant4 to judge."""
+    density = material.find("D")
+    try:
+        return material.find("Dref") is not None if density is None else float(density.get("value", "")) > 0
+    except ValueError:
+        return bool(density is not None and density.get("value"))
 
 
 def _drop(element: Element, tags: tuple[str, ...]) -> None:

@@ -51,7 +51,7 @@ def survey(
     parser, world = gdml_tree.read_world(text)
     logicals = gdml_tree.logical_volumes(world)
     tagged = {gdml_tree.base_name(logical) for logical in logicals if _is_tagged(parser, logical)}
-    names = _sensitive(patterns, list(dict.fromkeys(map(gdml_tree.base_name, logicals))), tagged)
+    names = _sensitive(patterns, list(dict.fromkeys(map(gdml_tree.base_name, logicals[1:]))), tagged)
     counts = gdml_tree.count_placements(world)
     facts: dict[str, Any] = {
         "volumes": _volumes(logicals, counts, names, tagged),
@@ -91,7 +91,7 @@ def _is_tagged(parser: Any, logical: Any) -> bool:
 
 
 def _sensitive(patterns: list[str] | None, names: list[str], tagged: set[str]) -> list[str]:
-    """Names of the sensitive logical volumes, in the order of the file."""
+    """Names of the sensitive logical volumes among those inside the world."""
     if patterns is None:
         return [name for name in names if name in tagged]
     for pattern in patterns:
@@ -175,7 +175,8 @@ def _check_side(face: Face, line: list[Stretch], boxes: list[Float[Array, "3 2"]
         return
     if boxes and max(box[2, 1] for box in boxes) <= 0:
         raise BadValue("face", face.text, "every sensitive volume lies behind it: turn DIRECTION round, or move POINT")
-    if not any(stretch.path for stretch in line):
+    beside = not boxes or any(min(b[i, 0] for b in boxes) > 0 or max(b[i, 1] for b in boxes) < 0 for i in (0, 1))
+    if beside and not any(stretch.path for stretch in line):
         raise BadValue("face", face.text, "a line from there meets nothing but the world: move POINT or DIRECTION")
 
 
