@@ -32,7 +32,7 @@ def events_of(*events):
     pdg = np.array([row[0] for row in rows], np.int64)
     momentum, vertex = (np.array([row[i] for row in rows], float).reshape(-1, 3) for i in (1, 2))
     offsets = np.concatenate([[0], np.cumsum([len(event) for event in events])]).astype(np.int64)
-    energy = np.sqrt((momentum**2).sum(axis=1))
+    energy = np.hypot(np.hypot(*momentum.T[:2]), momentum[:, 2])
     return Events(Path("some.hepmc"), "00ff", "MEV MM", np.arange(len(events)), offsets, pdg, momentum, energy, vertex)
 
 
@@ -134,6 +134,27 @@ def test_nothing_that_arrives_and_energies_beyond_the_lists_are_refused():
         event_beam(events_of([(22, (0, 0, -1.0), (0, 0, 0))]), SIW, FACE)
     with pytest.raises(BadFile, match=r"event 1: a particle \(PDG 22\) has 2e"):
         event_beam(events_of([(22, (0, 0, 1.0), (0, 0, 0))], [(22, (0, 0, 2e8), (0, 0, 0))]), SIW, FACE)
+
+
+@pytest.mark.parametrize("stack", [SIW, BARREL], ids=lambda stack: stack.name)
+def test_numbers_at_the_end_of_the_world_are_left_out(stack):
+    rows = [(22, (0, 0, 500.0), (0, 0, 0))]
+    rows += [
+        (22, (0, 0, 500.0), (1e300, 0, 0)),
+        (22, (0, 0, 500.0), (0, 0, -1e300)),
+        (22, (500.0, 0, 1e-300), (0, 0, -1)),
+    ]
+    rows += [
+        (22, (1e-300, 0, 0), (0, 0, -1)),
+        (22, (0, 1e200, -1e200), (0, 0, -1)),
+        (22, (500.0, 0, 0), (0, 1e300, -1)),
+    ]
+    beam = event_beam(events_of(rows), stack, FACE)
+    left = sum(beam.origin["particles_left_out"].values())
+    assert left + len(beam.events.energy) == len(rows)
+    for name in ("energy", "theta", "phi", "x", "y"):
+        assert np.isfinite(getattr(beam.events, name)).all()
+    assert np.abs(beam.events.x).max() <= 500
 
 
 def test_an_event_has_the_seeds_of_the_shower_with_its_place():

@@ -44,11 +44,12 @@ def event_beam(events: Events, detector: Calorimeter, face: Face) -> EventBeam:
         BadFile: no event reaches the calorimeter, or an energy beyond those of Geant4's lists.
     """
     momentum, vertex = events.momentum @ face.rotation.T, face.from_world(events.vertex)
-    size = np.sqrt((momentum**2).sum(axis=1))
+    size = np.hypot(np.hypot(momentum[:, 0], momentum[:, 1]), momentum[:, 2])
     kinetic = events.kinetic_energy
     way = momentum / np.maximum(size, 1e-300)[:, None]
     radius = detector.inner_radius if isinstance(detector, Detector) else None
-    point, cosine, behind, hit = _meet(radius, vertex, way)
+    with np.errstate(all="ignore"):  # vertices at the end of the world: what is no number meets nothing
+        point, cosine, behind, hit = _meet(radius, vertex, way)
     reasons = {
         "neutrinos": np.isin(np.abs(events.pdg), NEUTRINOS),
         "not simulated": ~np.isin(events.pdg, list(SIMULATED)),

@@ -66,8 +66,13 @@ class Events:
         r"""MeV, :math:`p^2 / (\sqrt{p^2 + m^2} + m)` with the PDG's mass, whatever energy the file says."""
         kinds, inverse = np.unique(self.pdg, return_inverse=True)
         mass = np.array([_mass(kind) for kind in kinds.tolist()], float)[inverse]
-        size = np.sqrt((self.momentum**2).sum(axis=1))
-        return size**2 / np.maximum(np.hypot(size, mass) + mass, 1e-300)
+        size = _size(self.momentum)
+        return size * (size / np.maximum(np.hypot(size, mass) + mass, 1e-300))
+
+
+def _size(momentum: Float[Array, "k 3"]) -> Float[Array, " k"]:
+    """Of vectors, without squares that overflow."""
+    return np.hypot(np.hypot(momentum[:, 0], momentum[:, 1]), momentum[:, 2])
 
 
 def _mass(pdg: int) -> float:
@@ -90,7 +95,7 @@ def incident_of(events: Events) -> Incident:
     for event in np.flatnonzero(events.multiplicity != 1)[:1].tolist():
         problem = f"event {event} has {events.multiplicity[event]} final-state particles"
         raise BadFile(events.path, problem, "models make showers of one: give events of one particle")
-    size = np.maximum(np.sqrt((events.momentum**2).sum(axis=1)), 1e-300)
+    size = np.maximum(_size(events.momentum), 1e-300)
     theta = np.arccos(np.clip(events.momentum[:, 2] / size, -1, 1))
     phi = np.arctan2(events.momentum[:, 1], events.momentum[:, 0])
     try:
@@ -178,7 +183,7 @@ def _units(text: EventText, wanted: str | None) -> str:
 
 def _check(text: EventText, state: FinalState, valid: dict[int, bool]) -> None:
     """Refuse particles that cannot be."""
-    size = np.sqrt((state.momentum**2).sum(axis=1))
+    size = _size(state.momentum)
     for i in np.flatnonzero(state.energy < (1 - _ROUNDING) * size):
         problem = f"PDG {state.pdg[i]} has the energy {state.energy[i]:.6g} below its momentum {size[i]:.6g}"
         raise text.bad(problem, int(state.line[i]), "are its columns in the order px py pz e?")
