@@ -1,6 +1,7 @@
 """Points written in EDM4hep's layout by uproot: a TTree with the branches that readers by name expect.
 
-uproot writes numbers, not classes of C++: programs that read the branches take the file, podio's own reader does not. Every point is a hit, and where points have times, with one contribution at its place.
+uproot writes numbers, not classes of C++: programs that read the branches take the file, podio's own reader does not.
+Every point is a hit, and where points have times, with one contribution at its place.
 """
 
 __all__ = ["write_edm4hep"]
