@@ -96,6 +96,8 @@ def test_split_and_concat(call, source):
         (("threshold", "--energy", "0.5"), "number with a unit"),
         (("threshold", "--energy", "0keV"), "changes nothing"),
         (("mask", "--layers", "1-x"), "numbers and ranges such as 0,3-5"),
+        (("mask", "--cells", "0-99999999999"), "1000000 numbers at most"),
+        (("mask", "--cells", "5-3"), "from low to high"),
         (("mask",), "give layers or cells"),
         (("rotate", "--sectors", 4), "that is none at all"),
         (("select",), "give energies, angles or particles"),

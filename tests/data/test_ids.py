@@ -80,3 +80,20 @@ def test_a_fixed_id_does_not_change_with_the_release():
         11883156571096771139,
         8632588751764468661,
     ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (5, 10516602362553441131),
+        (23, 17030492752347267724),
+        (369, 7045564754787767620),
+        (1080, 5666938184266756280),
+        (6481, 13513115799971295452),
+    ],
+)
+def test_fixed_ids_of_meshes_of_any_size(cells, expected):
+    """Fewer cells than groups, as many, and numbers that no block of columns divides."""
+    place = np.arange(cells)
+    energy = (place * 7919 % 1013 * (place % 3 > 0)).astype(np.float32)[None]
+    assert shower_ids(energy, np.array([1e3])).tolist() == [expected]

@@ -137,8 +137,10 @@ def test_turns_carry_cells_and_direction_together(inclined, file, tmp_path):
     np.testing.assert_allclose(transverse(turned), transverse(inclined) @ rotation.T, rtol=1e-5, atol=1e-2)
     np.testing.assert_allclose(direction(turned), direction(inclined) @ rotation.T, atol=1e-6)
     np.testing.assert_array_equal(np.sort(turned.energy, 1), np.sort(inclined.energy, 1))
-    back = Rotate(sectors=-3).apply(turned)
-    np.testing.assert_array_equal(back.energy, inclined.energy)
+    for sectors in (-3, 5, 8 * 10**17 - 3):  # whole turns more change nothing
+        back = Rotate(sectors=sectors).apply(turned)
+        np.testing.assert_array_equal(back.energy, inclined.energy)
+        np.testing.assert_allclose(direction(back), direction(inclined), atol=1e-6)
 
 
 def test_a_mesh_about_the_axis_turns_along_with_inclined_particles(inclined):

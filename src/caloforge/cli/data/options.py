@@ -14,6 +14,8 @@ from caloforge.cli.progress import track
 from caloforge.data.operations.operation import Operation, apply_to_file
 from caloforge.errors import BadValue
 
+_MOST = 1_000_000  # numbers of one range
+
 Input = Annotated[Path, typer.Argument(metavar="IN", help="HDF5 file of showers, or bundled")]
 Output = Annotated[Path, typer.Argument(metavar="OUT", help="HDF5 file to make")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print only JSON")]
@@ -50,7 +52,10 @@ def whole_numbers(text: str, what: str) -> tuple[int, ...]:
     for part in text.split(","):
         low, dash, high = part.strip().partition("-")
         try:
-            numbers += range(int(low), int(high if dash else low) + 1)
+            first, last = int(low), int(high if dash else low)
         except ValueError as error:
             raise BadValue(what, text, "write numbers and ranges such as 0,3-5") from error
+        if not 0 <= last - first < _MOST:
+            raise BadValue(what, text, f"write ranges from low to high, of {_MOST} numbers at most")
+        numbers += range(first, last + 1)
     return tuple(numbers)

@@ -70,7 +70,8 @@ class Rotate(Operation):
         Raises:
             BadValue: inclined showers, and no frame of the mesh or two of them.
         """
-        turn = self.sectors / whole_turns(self.mesh(showers.binning))
+        turns = whole_turns(self.mesh(showers.binning))
+        turn = self.sectors % turns / turns
         inclined = np.asarray(showers.theta > _PERPENDICULAR)
         cells_turn = ~inclined | (inclined.any() and self._frame(showers) == "detector")
         moved = _moved(showers, image(showers.binning, turn), cells_turn)
