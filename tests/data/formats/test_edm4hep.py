@@ -176,7 +176,7 @@ def test_steps_of_all_calorimeters_by_type(events):
 
 
 def test_the_incident_particle_is_the_first_of_status_1(events):
-    shower = read(events)
+    shower = read(events, particle=11, incident=1.0)  # the file says both
     np.testing.assert_array_equal(shower.pdg, [22, 211, 22])
     pion = np.hypot(5000, 139.57) - 139.57
     np.testing.assert_allclose(shower.incident_energy, [1000 * np.hypot(0.15, 10), pion, 3000], rtol=1e-9)
@@ -283,6 +283,8 @@ def test_an_event_file_without_particles_does_not_say_them(tmp_path):
     shower = read(write(tmp_path / "bare.root", collections))
     assert np.isnan(shower.incident_energy).all()
     assert not shower.pdg.any()
+    told = read(tmp_path / "bare.root", particle=22, incident=500.0)
+    assert (set(told.pdg), set(told.incident_energy)) == ({22}, {500.0})
 
 
 @pytest.mark.parametrize("points", ["steps", "hits"])

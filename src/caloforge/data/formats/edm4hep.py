@@ -37,7 +37,7 @@ class Edm4hepFile(PointFile):
 
     Args:
         path: ROOT file.
-        options: collections, steps or hits.
+        options: collections, steps or hits; particle and incident energy of events that do not say them.
 
     Attributes:
         collections: that are read.
@@ -47,7 +47,7 @@ class Edm4hepFile(PointFile):
     """
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
-        self.path, self._file = path, open_root(path)
+        self.path, self._file, self.options = path, open_root(path), options
         with reading(path):
             try:
                 self.events, self.metadata = Events(self._file["events"]), Metadata(self._file)
@@ -161,6 +161,8 @@ class Edm4hepFile(PointFile):
         systems = [self._field(name, "system", b.cell) for name, b in zip(self.collections, blocks, strict=True)]
         timed = any(self.events.has(f"_{name}_contributions", "index") for name in self.collections)
         energy, direction = _kinetic(primaries, self._momentum)
+        if self.options.incident is not None:
+            energy = np.where(np.isnan(energy), self.options.incident, energy)
         x, y, z = np.ascontiguousarray(position.T)
         return Hits(
             x=x,
@@ -169,7 +171,7 @@ class Edm4hepFile(PointFile):
             energy=np.concatenate([block.energy for block in blocks]).astype(float)[order] * self._energy,
             offsets=np.concatenate([[0], np.cumsum(np.bincount(event, minlength=n))]),
             incident_energy=energy,
-            pdg=primaries.pdg,
+            pdg=np.where(primaries.pdg == 0, self.options.particle or 0, primaries.pdg),
             direction=direction,
             vertex=primaries.vertex * self._length,
             time=(np.concatenate([block.time for block in blocks]) * np.float32(self._time))[order] if timed else None,
@@ -205,7 +207,7 @@ class Edm4hep(Format):
 
     name, title, holds = "edm4hep", "EDM4hep (ROOT)", "points"
     lacks = frozenset({"mesh"})
-    takes = frozenset({"collections", "points", "binning"})
+    takes = frozenset({"collections", "points", "binning", "particle", "incident"})
     writes = True
 
     def recognises(self, peek: Peek) -> bool:
