@@ -23,7 +23,7 @@ from caloforge.data.formats.hepmc import is_hepmc
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.opening import open_any
 from caloforge.data.showers import Showers
-from caloforge.errors import OddShowers
+from caloforge.errors import BadValue, OddShowers
 from caloforge.metrics.measured import standard_error
 from caloforge.metrics.particles import particle_name
 from caloforge.units import format_angle, format_energy
@@ -75,6 +75,7 @@ def inspect(
     if is_hepmc(file):
         inspect_events(file, units, json_only)
         return
+    _refuse_idle(file, gdml, sensitive, face)
     if names_gdml(file):
         inspect_gdml(file, sensitive, face, binning, output, overwrite, json_only)
         return
@@ -106,6 +107,15 @@ def inspect(
         print(f"{'made with' if name == 'caloforge' else name:>20}  {text}")
     if "by_particle" in facts:
         print("\n".join(["", *multiplicity_rows(facts["by_particle"])]))
+
+
+def _refuse_idle(file: Path, gdml: Path | None, sensitive: str | None, face: str | None) -> None:
+    """Options that would do nothing to this file."""
+    if gdml is not None and not is_detector(file):
+        raise BadValue("--gdml", str(gdml), "only a preset or a YAML detector can be written as GDML")
+    for option, value in (("--sensitive", sensitive), ("--face", face)):
+        if value is not None and not names_gdml(file):
+            raise BadValue(option, value, "it is of GDML files only")
 
 
 def _facts(file: MeshFile) -> dict[str, Any]:
