@@ -164,6 +164,8 @@ def main() -> None:
             print(table(name, rows), flush=True)
     except (CaloforgeError, OSError) as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit("interrupted; the same command goes on from here")
 
 
 if __name__ == "__main__":
