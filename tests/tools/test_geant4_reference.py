@@ -1,6 +1,6 @@
 """Geant4's own reference outputs: how a figure is held to them, how runs go on, and that our tables meet them.
 
-The whole table (``pytest -m reference``) takes about half an hour; what runs every time are its cross sections and
+The whole table (``pytest -m reference``) takes some minutes; what runs every time are its cross sections and
 losses, and samples small enough for a few seconds.
 """
 

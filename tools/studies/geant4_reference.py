@@ -4,7 +4,7 @@ Each part is an example of Geant4 whose official output lies in its repository; 
 figures with their sources, `reference_setups` the examples, `reference_figures` the comparison. A part runs in a
 process of its own and writes a line for each event, so an interrupted run goes on where it stopped. From the root::
 
-    python tools/studies/geant4_reference.py                            # all parts, about half an hour of one core
+    python tools/studies/geant4_reference.py                            # all parts, a quarter of an hour of one core
     python tools/studies/geant4_reference.py --only values testem3 -n 300
     python tools/studies/geant4_reference.py --only calo layer-graphite --no-levels --folder without-levels
     python tools/studies/geant4_reference.py --only layer-fe --smooth 0.2 --folder smoothed
