@@ -370,7 +370,7 @@ class TestSimulate:
             cf.simulate("par04-siw", **options, output=tmp_path / "truth.h5")
 
     def test_numbers_are_in_mev_mm_and_rad(self):
-        from caloforge.api.simulate import request_of
+        from caloforge.api.request import request_of
 
         words = request_of("par04-siw", "10GeV", theta="30deg", cut="0.5mm", tracking_cut="10keV")
         numbers = request_of(

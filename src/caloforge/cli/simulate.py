@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from caloforge.api.engines import APPROXIMATE, check_engine, run_engine, share_of_energy
-from caloforge.api.simulate import request_of
+from caloforge.api.request import request_of
 from caloforge.cli.options import OverwriteOption
 from caloforge.cli.progress import track
 from caloforge.data.store import ShowerFile
@@ -176,6 +176,7 @@ def _summary(path: Path) -> dict[str, Any]:
     return {
         "file": str(path),
         "showers": n,
+        **({"events": provenance.events} if provenance.events else {}),
         **numbers,
         **{key: value for key in keys if (value := getattr(provenance, key)) is not None},
     }

@@ -102,6 +102,7 @@ class Provenance(_Facts):
         energy: their spectrum, as asked for.
         theta: their angle to the normal, as asked for.
         phi: their azimuth, as asked for.
+        events: the generator's file in place of these: its digest, units and place, what was shot and left out.
         physics: short name of the physics list.
         physics_list: its title.
         production_cut_mm: range cut of secondaries, mm.
@@ -150,6 +151,7 @@ class Provenance(_Facts):
     energy: str | None = None
     theta: str | None = None
     phi: str | None = None
+    events: dict[str, Any] | None = None
     physics: str | None = None
     physics_list: str | None = None
     production_cut_mm: float | None = None
