@@ -21,7 +21,9 @@ SMALL = {"testem1": 60, "testem3": 20}
 BEYOND = {  # what the page says of neutrons whose resonances are not smoothed
     *(("layer-fe", name) for name in ("photons <", "photons <, energy", "electrons <", "ions <")),
     *(("layer-w", name) for name in ("photons <", "photons <, energy", "electrons <")),
-    ("layer-graphite", "ions <"),
+    *(("layer-cu", name) for name in ("photons <", "photons <, energy", "electrons <")),
+    *(("layer-pbwo4", name) for name in ("photons <", "photons <, energy", "electrons <")),
+    *((f"layer-{name}", "ions <") for name in ("cu", "graphite", "si", "polystyrene")),
 }
 EVENTS = {"testem1": 6000, "testem2": 300, "testem3": 800, "testem18": 400_000, "hadr05": 100}
 
