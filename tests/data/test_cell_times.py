@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
+from caloforge.api.dataset import open_dataset
 from caloforge.data.cell_times import CellTimes
 from caloforge.data.merge import merge_files
 from caloforge.data.showers import Showers
@@ -50,6 +51,9 @@ def test_slices_and_joins_carry_the_times(tmp_path):
         assert_same(file.read(), showers)
         assert_same(file[5:12], showers[5:12])
         assert_same(Showers.concatenate(list(file.batches(7))), showers)
+    lazy = open_dataset(tmp_path / "t.h5")
+    np.testing.assert_array_equal(lazy[4:20:3].times().first, showers.first_time[4:20:3])
+    np.testing.assert_array_equal(lazy[[5, 2]].time, showers.time[[5, 2]])
     order = np.array([3, 1, 2])
     np.testing.assert_array_equal(showers[order].time, showers.time[order])
     with pytest.raises(BadValue, match="times"):

@@ -141,3 +141,16 @@ def test_gate_takes_the_same_showers_and_cuts_what_is_late(three_particles):
     electrons = every.pdg == 11
     assert every.time[electrons][every.energy[electrons] > 0].max() > 0
     np.testing.assert_allclose(gated.energy[electrons].sum(), every.energy[electrons].sum(), rtol=0.01)
+
+
+def test_shards_of_other_times_and_gates_are_not_taken_for_these(request_of, tmp_path):
+    """The name of a shard names its timing, but for a request without any, which is named as ever."""
+
+    def label(timing):
+        request = replace(request_of(), timing=timing)
+        return request.shards(tmp_path, 5, request.facts)[0].label
+
+    timings = (Timing(), Timing(True), Timing(gate=200.0), Timing(gate=100.0), Timing(True, 100.0))
+    assert len({label(timing) for timing in timings}) == len(timings)
+    assert label(Timing(gate=math.inf)) == label(Timing())
+    assert not {"cell_times", "gate_ns"} & set(request_of().facts)

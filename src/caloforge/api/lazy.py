@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Int, UInt64
 from numpy import ndarray as Array
 
+from caloforge.data.cell_times import CellTimes
 from caloforge.data.event_particles import EventParticles
 from caloforge.data.incident import Incident
 from caloforge.data.mesh_file import MeshFile
@@ -76,6 +77,10 @@ class LazyShowers:
     def incident(self) -> Incident:
         """The particles that made the showers, read without their cells."""
         return self._file.incident(_as_slice(self._rows))
+
+    def times(self) -> CellTimes | None:
+        """Mean and first time of every cell in ns, read without the energies; None where no times were kept."""
+        return self._file.times(_as_slice(self._rows))
 
     @cached_property
     def events(self) -> EventParticles | None:
