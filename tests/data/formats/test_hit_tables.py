@@ -99,6 +99,7 @@ def test_what_is_missing_is_named(table):
     [
         ({"evt": np.array([7, 7, 9, 9, 7, 4])}, "rows of event 7 do not lie together"),
         ({"evt": np.array([7, 7, 9, 9, 9.5, 4])}, "are whole"),
+        ({"evt": np.array([7, 7, 9, 9, 1e300, 4])}, "are whole"),
         ({"edep": np.array([0.1, np.nan, 0.3, 0, 0.5, 0.6])}, "energy of point 1 of shower 0 is nan"),
         ({"edep": np.array([0.1, 0.1, -0.3, 0, 0.5, 0.6])}, "energy of point 0 of shower 1 is -300.0"),
         ({name: values[:0] for name, values in ROWS.items()}, "has no row"),
@@ -201,6 +202,13 @@ def test_a_tree_is_chosen_by_name(tmp_path):
     with pytest.raises(BadFile, match="the trees first, second; say which: --columns tree=NAME"):
         read(path, columns=COLUMNS, units=UNITS)
     assert len(read(path, columns=COLUMNS | {"tree": "second"}, units=UNITS)) == 3
+
+
+def test_text_of_a_spreadsheet(tmp_path):
+    """With a mark of its encoding, quoted names and semicolons."""
+    path = tmp_path / "a.csv"
+    path.write_text('\ufeff"event";"x_mm";"y_mm";"z_mm";"energy_MeV"\r\n1;0;0;5;1.5\r\n1;0;0;6;2.5\r\n', newline="")
+    assert read(path).total_energy.tolist() == [4.0]
 
 
 def test_rows_of_events_in_blocks_of_any_size():

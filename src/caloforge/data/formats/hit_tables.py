@@ -68,7 +68,7 @@ class CsvPoints(_Points):
 
     def recognises(self, peek: Peek) -> bool:
         """Text whose first line has four names or more, parted by one of comma, semicolon and tab."""
-        first = (peek.text or "").partition("\n")[0]
+        first = (peek.text or "").lstrip("\ufeff").partition("\n")[0]
         names = max((first.lstrip("#").split(sign) for sign in ",;\t"), key=len)
         words = [name.strip().strip('"') for name in names]
         return len(words) >= _FEWEST and all(word.isidentifier() for word in words)

@@ -36,6 +36,7 @@ _QUANTITY = {
     "incident": "incident",
 }
 _ROWS = 2**21  # points at once
+_MOST_EXACT = 2**53  # whole numbers that float64 holds all
 
 
 class TableFile(PointFile):
@@ -179,7 +180,10 @@ class TableFile(PointFile):
 def _integers(column: Array) -> Array:
     """Whole numbers, whatever they are stored as."""
     values = np.asarray(column)
-    if values.dtype.kind not in "iuf" or (values.dtype.kind == "f" and not (values == np.round(values)).all()):
+    whole = values.dtype.kind in "iu"
+    if values.dtype.kind == "f":
+        whole = bool(((values == np.round(values)) & (np.abs(values) < _MOST_EXACT)).all())
+    if not whole:
         raise ValueError("numbers of events, layers and particles are whole")
     return values.astype(np.int64)
 

@@ -107,7 +107,7 @@ class CsvTable(Table):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        with reading(path), path.open(encoding="utf-8") as file:
+        with reading(path), path.open(encoding="utf-8-sig") as file:
             header = file.readline(65536)
         self._delimiter = next((sign for sign in _DELIMITERS if sign in header), ",")
         self.names = tuple(name.strip().strip('"') for name in header.lstrip("#").split(self._delimiter))
@@ -118,7 +118,7 @@ class CsvTable(Table):
         """Blocks of lines."""
         kinds = [(name, "u8" if any(word in name.lower() for word in _WHOLE[:1]) else "f8") for name in columns]
         usecols = [self.names.index(name) for name in columns]
-        with self.path.open(encoding="utf-8") as file:
+        with self.path.open(encoding="utf-8-sig") as file:
             file.readline()
             while True:
                 with reading(self.path):
