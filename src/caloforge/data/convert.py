@@ -19,7 +19,7 @@ from caloforge.data.placement import Placement
 from caloforge.data.point_file import PointFile
 from caloforge.data.remeshed import ScatteredFile, VoxelisedFile
 from caloforge.data.voxelise import Place
-from caloforge.errors import BadFile, BadValue
+from caloforge.errors import BadFile, BadValue, UnwritablePath
 from caloforge.files import replace_all_when_complete, require_new
 from caloforge.geometry.calo_cells import CaloCells
 
@@ -107,6 +107,8 @@ def convert_file(
     if not layout.writes:
         raise BadValue("output format", to, f"{layout.title} is only read; choose another --to")
     require_new(output, overwrite, [path])
+    if not output.parent.is_dir():
+        raise UnwritablePath(output, "the folder is missing")
     source_format = detect(path).name if name is None else name
     with open_any(path, options, source_format) as opened:
         file = _as_kind(opened, layout, options, remeshing)
@@ -115,6 +117,8 @@ def convert_file(
             warn(text)
         companions = layout.companions(file, output)
         for beside in companions:
+            if beside == output:
+                raise UnwritablePath(output, f"{beside.name} is what stands beside the file of showers")
             require_new(beside, overwrite, [path])
         replace_all_when_complete(output, lambda place: layout.write(file, place, write), companions)
         outside = None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from caloforge.data.bundled import showers_path
 from caloforge.data.formats.options import NO_OPTIONS, ReadOptions
-from caloforge.data.formats.registry import detect, format_named
+from caloforge.data.formats.registry import as_format, detect
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.point_file import PointFile
 from caloforge.data.store import NoBinning
@@ -67,7 +67,7 @@ def open_any(path: Path, options: ReadOptions = NO_OPTIONS, name: str | None = N
         BadFile, UnitsUnknown, BadValue: as `open_showers`.
         UnknownName: no format of that name.
     """
-    layout = detect(path) if name is None else format_named(name)
+    layout = detect(path) if name is None else as_format(path, name)
     layout.check_options(options)
     file = layout.open(path, options)
     for doubt in file.doubts:

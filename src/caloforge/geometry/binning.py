@@ -209,7 +209,7 @@ class Binning:
             pid = table.get("pid")
             return cls(layers, table.get("name", "custom"), None if pid is None else int(pid))
         except (ElementTree.ParseError, StopIteration, LookupError, ValueError, BadValue) as error:
-            problem = f"not a CaloChallenge binning ({error or 'no <Bin> element'})"
+            problem = f"not a CaloChallenge binning ({str(error) or 'no <Bin> element'})"
             raise BadFile(source, problem, "give XML with <Bins><Bin><Layer id r_edges n_bin_alpha/>") from error
 
 

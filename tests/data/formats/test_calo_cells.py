@@ -55,12 +55,12 @@ def test_points_are_summed_in_them_by_command(call, tmp_path):
     energy = rng.uniform(1, 2, 120)
     table = np.column_stack([event, points, energy])
     np.savetxt(tmp_path / "points.csv", table, delimiter=",", header="event,x,y,z,energy", comments="")
-    words = ("--units", "cells=MeV,length=mm", "--incident", "10GeV", "--particle", "gamma", "--to", "parquet")
+    words = ("--units", "cells=MeV,length=mm", "--incident", "10GeV", "--particle", "gamma", "--to", "npz")
     target = ("--cells", tmp_path / "cells.root")
-    code, out, err = call("convert", tmp_path / "points.csv", tmp_path / "cells.parquet", *words, *target)
+    code, out, err = call("convert", tmp_path / "points.csv", tmp_path / "cells.npz", *words, *target)
     assert code == 0, err
     assert f"{energy[7] / energy.sum():.2%} of the energy lies outside" in out
-    with open_any(tmp_path / "cells.parquet") as file:
+    with open_any(tmp_path / "cells.npz") as file:
         hits = file.read()
     inside = np.arange(120) != 7
     for i in range(3):

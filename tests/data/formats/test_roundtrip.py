@@ -111,6 +111,16 @@ def test_a_source_that_breaks_half_way_leaves_nothing(samples, tmp_path, monkeyp
         assert [place.name for place in tmp_path.iterdir()] == ["source.h5"]
 
 
+def test_outputs_that_cannot_be(sample_files, tmp_path):
+    with pytest.raises(UnwritablePath, match="the folder is missing"):
+        convert_file(sample_files["caloforge"], tmp_path / "none" / "out.h5")
+    with pytest.raises(UnwritablePath, match="stands beside"):
+        convert_file(sample_files["caloforge"], tmp_path / "out.xml", "calochallenge")
+    with pytest.raises(BadFile, match="it is no CaloGAN HDF5"):
+        convert_file(sample_files["caloforge"], tmp_path / "out.h5", name="calogan")
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_input_is_never_replaced(sample_files, tmp_path):
     path = tmp_path / "own.h5"
     path.write_bytes(sample_files["caloforge"].read_bytes())

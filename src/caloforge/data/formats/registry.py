@@ -1,6 +1,6 @@
 """All formats by name, and which of them a file is."""
 
-__all__ = ["FORMATS", "detect", "format_named"]
+__all__ = ["FORMATS", "as_format", "detect", "format_named"]
 
 from pathlib import Path
 
@@ -71,3 +71,22 @@ def detect(path: Path) -> Format:
         if peek is not None and candidate.recognises(peek):
             return candidate
     raise unknown_file(path, peek)
+
+
+def as_format(path: Path, name: str) -> Format:
+    """The format that a user says a file has; the file may be of several.
+
+    Args:
+        path: of the file.
+        name: of the format.
+
+    Raises:
+        UnknownName: there is none of that name.
+        BadFile: missing, or nothing that this format could read.
+    """
+    layout = format_named(name)
+    if not path.is_file():
+        raise BadFile(path, "a folder" if path.is_dir() else "no such file", "give a file of showers")
+    if not layout.recognises(Peek(path)):
+        raise BadFile(path, f"it is no {layout.title}", "leave --from out, and its content tells what it is")
+    return layout
