@@ -102,20 +102,19 @@ from caloforge.simulation.geant4 import scored_stack
 from caloforge.geometry.detector import detector
 from caloforge.geometry.readouts import readout
 from caloforge.simulation.beam import Beam, parse_spectrum
-
 from caloforge.simulation.geant4.steps import StepBuffer, Steps
 
-every, scorers = [], scored_stack.Stack._scorers
+every, scorers = [], scored_stack.scorers
 
-def with_one_more(self, layer, light):
+def with_one_more(kind, layer, light, hadronic):
     everything = scored_stack.g4.G4SDParticleWithEnergyFilter(f"everything{layer}", 0.0, float("inf"))
     for name in ("gamma", "e-", "e+"):
         everything.add(name)
     one_more = scored_stack.Scorer(StepBuffer(layer, neutral=False), everything)
     every.append(one_more.steps)
-    return [*scorers(self, layer, light), one_more]
+    return [*scorers(kind, layer, light, hadronic), one_more]
 
-scored_stack.Stack._scorers = with_one_more
+scored_stack.scorers = with_one_more
 primaries = Beam(11, parse_spectrum("1GeV")).primaries(4, 1)
 take = Steps.take
 deposits = []
