@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from caloforge.api.files import read_options
+from caloforge.api.file_options import read_options
 from caloforge.cli.options import OverwriteOption
 from caloforge.data.convert import Conversion, Remeshing, convert_file
 from caloforge.data.formats.calo_cells import read_calo_cells

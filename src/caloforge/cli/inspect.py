@@ -11,7 +11,7 @@ import numpy as np
 import typer
 
 from caloforge.api.calorimeter import names_gdml
-from caloforge.api.files import read_options
+from caloforge.api.file_options import read_options
 from caloforge.cli.inspect_detector import inspect_detector, is_detector
 from caloforge.cli.inspect_events import inspect_events, multiplicity_facts, multiplicity_rows
 from caloforge.cli.inspect_gdml import inspect_gdml
