@@ -297,7 +297,7 @@ engine = geant4._engine(stack, mesh, Physics("FTFP_BERT"), False)
 answer = []
 for particle, energy, n in (("pi-", "2GeV", 200), ("e-", "2GeV", 50), ("pi-", "20GeV", 20), ("e-", "20GeV", 6)):
     primaries = Beam(PARTICLES[particle], parse_spectrum(energy)).primaries(n, 1)
-    answer.append((engine.shoot(primaries, lambda index: None)[1] / primaries.energy).tolist())
+    answer.append((engine.shoot(primaries, lambda index: None).sensitive / primaries.energy).tolist())
 print("RESULT" + json.dumps(answer), flush=True)
 os._exit(0)
 """

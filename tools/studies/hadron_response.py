@@ -92,7 +92,7 @@ def family(name: str) -> str:
 def respond(running: Any, particle: str, energy: str, n: int) -> tuple[float, float, float]:
     """Mean of the sensitive slabs over incident energy, its error, rms over mean."""
     primaries = Beam(PARTICLES[particle], parse_spectrum(energy)).primaries(n, 1)
-    _, total = running.shoot(primaries, lambda index: None)
+    total = running.shoot(primaries, lambda index: None).sensitive
     response = total / primaries.energy
     return response.mean(), response.std(ddof=1) / np.sqrt(n), response.std(ddof=1) / response.mean()
 

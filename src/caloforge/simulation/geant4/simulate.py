@@ -50,7 +50,9 @@ class Facts:
 
 
 @lru_cache(maxsize=1)
-def _engine(detector: Calorimeter, binning: Binning, physics: Physics, points: bool, timing: Timing) -> "Engine":
+def _engine(
+    detector: Calorimeter, binning: Binning, physics: Physics, points: bool, timing: Timing = NO_TIMING
+) -> "Engine":
     """This process's Geant4, started on the first call; the data must be known before the import."""
     if importlib.util.find_spec("geant4_pybind") is None:
         raise Geant4Missing
