@@ -9,8 +9,16 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from caloforge.simulation.tables.hadron_tables import elements, neutron
-from caloforge.simulation.tables.neutron_resonances import FULL_GRID, GRID, Resonances, pack, resonances, unpack
+from caloforge.simulation.tables.hadron_tables import elements, neutron, write_hadron_folder
+from caloforge.simulation.tables.neutron_resonances import (
+    FULL_GRID,
+    GRID,
+    Resonances,
+    averaged,
+    pack,
+    resonances,
+    unpack,
+)
 
 ELEMENTS = {element.z: element for element in elements()}
 # MeV: window between two energies, barn: no more than this is left there in the natural element
@@ -90,3 +98,32 @@ def test_file_keeps_a_tenth_of_a_percent():
     for before, after in zip(written, unpack(pack(written)), strict=True):
         for field in fields(Resonances):
             assert getattr(after, field.name) == pytest.approx(getattr(before, field.name), rel=5.1e-4)
+
+
+def test_averages_keep_straight_lines_and_areas():
+    """Lines in ln E stay as they are; a resonance keeps its area, and is low and wide."""
+    energy = np.geomspace(1e-10, 20.0, 3000)
+    line = 3.0 - 0.1 * np.log(energy)
+    np.testing.assert_allclose(averaged(energy, line, 0.2), line, rtol=1e-6)
+    x = np.log(energy)
+    peak = 1 + 50 * np.exp(-(((x - np.log(1e-3)) / 0.02) ** 2) / 2)
+    broad = averaged(energy, peak, 0.2)
+    assert np.trapezoid(broad, x) == pytest.approx(np.trapezoid(peak, x), rel=1e-4)
+    assert broad.max() == pytest.approx(1 + 50 * 0.02 * np.sqrt(2 * np.pi) / 0.2, rel=0.01)
+    outside = (energy < 1e-6) | (energy > 14)
+    assert np.array_equal(broad[outside], peak[outside])
+    assert averaged(energy, peak, 0.0) is peak
+
+
+def test_written_tables_are_averaged_where_resonances_are_known(tmp_path):
+    """The window of iron at 24.5 keV is filled; gold, of which no resonances are known, is written as computed."""
+    write_hadron_folder(tmp_path / "averaged")
+    write_hadron_folder(tmp_path / "evaluated", window=0)
+
+    def elastic(folder, z):
+        return np.loadtxt(tmp_path / folder / "neutron" / f"el{z}", skiprows=2).T
+
+    energy, filled = elastic("averaged", 26)
+    window = np.abs(energy - 0.0245).argmin()
+    assert filled[window] > 3 * elastic("evaluated", 26)[1][window]
+    assert np.array_equal(elastic("averaged", 79), elastic("evaluated", 79))

@@ -7,7 +7,7 @@ process of its own and writes a line for each event, so an interrupted run goes 
     python tools/studies/geant4_reference.py                            # all parts, a quarter of an hour of one core
     python tools/studies/geant4_reference.py --only values testem3 -n 300
     python tools/studies/geant4_reference.py --only calo layer-graphite --no-levels --folder without-levels
-    python tools/studies/geant4_reference.py --only layer-fe --smooth 0.2 --folder smoothed
+    python tools/studies/geant4_reference.py --only layer-fe --window 0 --folder resonances
 """
 
 import argparse
@@ -21,10 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reference_figures import official, table
-from smoothed_neutrons import smooth_folder
 
 from caloforge.errors import BadFile, BadValue, CaloforgeError, Geant4Failed, Geant4Missing, UnknownName
 from caloforge.simulation.tables.em_data import find_data
+from caloforge.simulation.tables.hadron_tables import write_hadron_folder
+from caloforge.simulation.tables.neutron_resonances import WINDOW
 
 SEED = 1_000_000
 
@@ -35,11 +36,11 @@ class Changed:
 
     Args:
         levels: whether there are levels of nuclei.
-        smooth: width in ln E over which cross sections of neutrons are smoothed; 0 for as they are.
+        window: in ln E, over which cross sections of neutrons are averaged; 0 for as they were evaluated.
     """
 
     levels: bool = True
-    smooth: float = 0.0
+    window: float = WINDOW
 
 
 def tables(part: str, folder: Path, changed: Changed) -> tuple[dict[str, str], str]:
@@ -56,11 +57,11 @@ def tables(part: str, folder: Path, changed: Changed) -> tuple[dict[str, str], s
     if hadronic and not changed.levels:
         environment["G4LEVELGAMMADATA"], words = str(folder / "empty"), words + "; without levels"
         (folder / "empty").mkdir(parents=True, exist_ok=True)
-    if hadronic and changed.smooth:
-        target = folder / f"smoothed-{changed.smooth:g}"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        smooth_folder(Path(environment["G4PARTICLEXSDATA"]), target, changed.smooth)
-        environment["G4PARTICLEXSDATA"], words = str(target), words + f"; neutrons smoothed over {changed.smooth:g}"
+    if hadronic and changed.window != WINDOW:
+        target = folder / f"window-{changed.window:g}"
+        if not target.exists():
+            write_hadron_folder(target, changed.window)
+        environment["G4PARTICLEXSDATA"], words = str(target), words + f"; neutrons averaged over {changed.window:g}"
     return environment, words
 
 
@@ -148,14 +149,14 @@ def main() -> None:
     parser.add_argument("-n", type=int, help="events of each part; by default those of the figures' file")
     parser.add_argument("--folder", type=Path, default=Path("geant4-reference"), help="a file of events for each part")
     parser.add_argument("--no-levels", action="store_true", help="Geant4 gets no levels of nuclei")
-    parser.add_argument("--smooth", type=float, default=0.0, help="smooth neutrons over this width in ln E")
+    parser.add_argument("--window", type=float, default=WINDOW, help="average neutrons over this width in ln E")
     options = parser.parse_args()
-    changed = Changed(not options.no_levels, options.smooth)
+    changed = Changed(not options.no_levels, options.window)
     try:
         if options.n is not None and options.n < 1:
             raise BadValue("-n", options.n, "give at least one event")
-        if not 0 <= options.smooth <= 5:
-            raise BadValue("--smooth", options.smooth, "give a width in ln E between 0 and 5, such as 0.2")
+        if not 0 <= options.window <= 5:
+            raise BadValue("--window", options.window, "give a width in ln E between 0 and 5, such as 0.2")
         for name in options.only:
             if name not in official():
                 raise UnknownName("part", name, official())

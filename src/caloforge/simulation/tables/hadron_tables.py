@@ -34,7 +34,15 @@ from numpy import ndarray as Array
 from scipy.optimize import brentq
 
 from caloforge.simulation.tables import neutron_resonances, neutron_values
-from caloforge.simulation.tables.neutron_resonances import END, FULL_GRID, GRID, Resonances, resonances
+from caloforge.simulation.tables.neutron_resonances import (
+    END,
+    FULL_GRID,
+    GRID,
+    WINDOW,
+    Resonances,
+    averaged,
+    resonances,
+)
 
 OTHERS = "photonuclear: giant dipole (TRK sum), quasi-deuteron; joined to Glauber-Gribov"
 SOURCES = f"{neutron_resonances.SOURCES}; {neutron_values.SOURCES}; {OTHERS}"
@@ -215,7 +223,7 @@ def _blocking(energy: Values) -> Values:
     return np.where(energy < 20, np.exp(-73.3 / energy), polynomial(np.maximum(energy, 20)))
 
 
-def write_hadron_folder(folder: Path) -> None:
+def write_hadron_folder(folder: Path, window: float = WINDOW) -> None:
     """Write ``neutron`` and ``gamma`` with a file of each process and element into the new ``folder``.
 
     Geant4's lists read nothing else of this dataset: protons and pions have Barashenkov's cross sections with
@@ -223,6 +231,7 @@ def write_hadron_folder(folder: Path) -> None:
 
     Args:
         folder: to make.
+        window: in ln E, over which neutrons are averaged where their resonances are known; 0: not at all.
 
     Raises:
         OSError: the folder exists or cannot be written.
@@ -230,9 +239,11 @@ def write_hadron_folder(folder: Path) -> None:
     for name in ("neutron", "gamma"):
         (folder / name).mkdir(parents=True)
     for element in elements():
-        grid = FULL_GRID if element.z in resonances() else NEUTRON_GRID
+        resonant = element.z in resonances()
+        grid = FULL_GRID if resonant else NEUTRON_GRID
         for process, sigma in neutron(element, grid).items():
-            _write(folder / "neutron" / f"{process}{element.z}", grid, sigma)
+            values = averaged(grid, sigma, window) if resonant else sigma
+            _write(folder / "neutron" / f"{process}{element.z}", grid, values)
         _write(folder / "gamma" / f"inel{element.z}", PHOTON_GRID, photonuclear(element, PHOTON_GRID))
 
 

@@ -1,10 +1,29 @@
-"""Evaluated cross sections of slow and fast neutrons with their resonances, of the elements of calorimeters.
+r"""Evaluated cross sections of slow and fast neutrons with their resonances, of the elements of calorimeters.
 
 ``neutron_resonances.npz.xz`` holds, from 1 eV to 20 MeV in steps of half a percent, the total cross section of
 ENDF/B-VIII and the part of it that is capture, as ``tools/tables/build_neutron_resonances.py`` tells them apart.
+
+Geant4's own data for FTFP_BERT and its kin (G4PARTICLEXS) hold them averaged over their resonances, so that no
+resonance shields itself and no window lets neutrons through; `averaged` does the same,
+
+.. math:: \bar\sigma(E) = \frac{1}{w} \int_{\ln E - w/2}^{\ln E + w/2} \sigma \, d\ln E'
+
+between 1 eV and 14 MeV, and with w = `WINDOW` showers agree with Geant4's reference outputs (docs/geant4-reference.md).
 """
 
-__all__ = ["END", "FILE", "FULL_GRID", "GRID", "SOURCES", "Resonances", "pack", "resonances", "unpack"]
+__all__ = [
+    "END",
+    "FILE",
+    "FULL_GRID",
+    "GRID",
+    "SOURCES",
+    "WINDOW",
+    "Resonances",
+    "averaged",
+    "pack",
+    "resonances",
+    "unpack",
+]
 
 import io
 import lzma
@@ -17,12 +36,16 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-SOURCES = "neutrons below 14 MeV: totals of 17 elements of ENDF/B-VIII (ImagingReso 1.5.12)"
+WINDOW = 0.2  # in ln E
+SOURCES = (
+    f"neutrons below 14 MeV: totals of 17 elements of ENDF/B-VIII (ImagingReso 1.5.12), averaged over {WINDOW} in ln E"
+)
 FILE = "neutron_resonances.npz.xz"
 END = 20.0  # MeV, end of the neutron tables
 FULL_GRID = np.geomspace(1e-10, END, 339 * 16 + 1)  # 480 to the decade; Geant4 wants them equidistant in ln(energy)
 GRID = FULL_GRID[FULL_GRID > 1e-6]  # above 1 eV
 STEP = 1e-3  # of the logarithm of a cross section
+AVERAGED = 1e-6, 14.0  # MeV; below is 1/v, above the straight line to Geant4's model
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,3 +95,20 @@ def resonances() -> dict[int, Resonances]:
     """The elements that come with caloforge, by atomic number."""
     packed = resources.files("caloforge.simulation.tables").joinpath(FILE).read_bytes()
     return {element.z: element for element in unpack(packed)}
+
+
+def averaged(energy: Float[Array, " n"], sigma: Float[Array, " n"], window: float = WINDOW) -> Float[Array, " n"]:
+    """The average over a window in ln E, which ends where the table does.
+
+    Args:
+        energy: MeV, rising.
+        sigma: straight lines in ln E between the points.
+        window: its width; 0 leaves all as it is.
+    """
+    if window == 0:
+        return sigma
+    x = np.log(energy)
+    integral = np.concatenate([[0.0], np.cumsum((sigma[1:] + sigma[:-1]) / 2 * np.diff(x))])
+    low, high = np.maximum(x - window / 2, x[0]), np.minimum(x + window / 2, x[-1])
+    mean = (np.interp(high, x, integral) - np.interp(low, x, integral)) / (high - low)
+    return np.where((energy > AVERAGED[0]) & (energy < AVERAGED[1]), mean, sigma)
