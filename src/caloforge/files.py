@@ -9,6 +9,7 @@ __all__ = [
     "write_files",
 ]
 
+import contextlib
 import math
 import os
 import platform
@@ -64,14 +65,20 @@ def require_new(path: str | Path, overwrite: bool, inputs: Iterable[str | Path |
         The path.
 
     Raises:
-        UnwritablePath: it is a folder, an input, or there is a file and ``overwrite`` is off.
+        UnwritablePath: it is a folder, a device, an input, or there is a file and ``overwrite`` is off.
     """
     path = Path(path)
+    try:
+        exists = path.exists()
+    except OSError as error:  # a name that is too long, a folder that may not be read
+        raise UnwritablePath(path, error.strerror or "it cannot be looked at") from error
     if path.is_dir():
         raise UnwritablePath(path, "it is a folder")
+    if exists and not path.is_file():  # replacing /dev/null would take it from everybody
+        raise UnwritablePath(path, "it is a device or a pipe, not a plain file")
     if any(source is not None and Path(source).resolve() == path.resolve() for source in inputs):
         raise UnwritablePath(path, "it is an input of this command")
-    if path.exists() and not overwrite:
+    if exists and not overwrite:
         raise UnwritablePath(path, "the file exists (overwrite=True, or --overwrite, replaces it)")
     return path
 
@@ -87,6 +94,9 @@ def replace_when_complete(path: str | Path, write: Callable[[Path], object]) -> 
         UnwritablePath: the file cannot be written.
     """
     path = Path(path)
+    if not path.parent.is_dir():
+        raise UnwritablePath(path, "there is no such folder")
+    require_writable(path.parent)
     beside = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.partial")
     try:
         write(beside)
@@ -94,7 +104,8 @@ def replace_when_complete(path: str | Path, write: Callable[[Path], object]) -> 
     except OSError as error:
         raise UnwritablePath(path, error.strerror or "the folder is missing or read-only") from error
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink()
 
 
 def replace_all_when_complete(

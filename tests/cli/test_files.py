@@ -1,6 +1,7 @@
 """What commands read and what they may replace: plain CaloChallenge files, earlier results, inputs."""
 
 import json
+import os
 import shutil
 
 import h5py
@@ -169,3 +170,39 @@ def test_observables_of_one_s_own_are_known_to_every_command(call, place, run, s
     assert "hottest" in json.loads((tmp_path / "d" / "diagnosis.json").read_text())["observables"]
     pairs = json.loads((tmp_path / "c" / "coverage.json").read_text())["runs"][0]["pairs"]
     assert "hottest" in {pair["column"] for pair in pairs}
+
+
+def test_a_pipe_is_no_place_for_a_file_though_overwrite_is_given(call, place, tmp_path):
+    """Replacing it, or /dev/null, would take it from everybody."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    code, out, err = call("convert", place / "truth.h5", pipe, "--overwrite")
+    assert (code, out, pipe.is_fifo()) == (1, "", True)
+    assert (
+        err == f"caloforge: cannot write {pipe}: it is a device or a pipe, not a plain file; give another output path\n"
+    )
+
+
+@pytest.mark.parametrize("output", ["nowhere/out.h5", "file/out.h5", "o" * 300 + ".h5"])
+def test_an_output_that_cannot_be_is_one_sentence_with_its_name(call, place, tmp_path, output):
+    (tmp_path / "file").write_text("precious")
+    for words in (["convert"], ["data", "mirror"]):
+        code, out, err = call(*words, place / "truth.h5", tmp_path / output)
+        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert err.startswith(f"caloforge: cannot write {tmp_path / output}: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("words", [["inspect"], ["convert"], ["data", "mirror"]])
+def test_an_input_with_an_impossible_name_is_a_sentence(call, tmp_path, words):
+    code, out, err = call(*words, tmp_path / ("i" * 300), *([] if words == ["inspect"] else [tmp_path / "out.h5"]))
+    assert (code, out, err.count("\n"), "File name too long" in err) == (1, "", 1, True)
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_split_that_fails_takes_its_folders_away(call, place, tmp_path, earlier):
+    folder = tmp_path / "new" / "parts"
+    if earlier:
+        folder.mkdir(parents=True)
+    code, _, err = call("data", "split", place / "truth.h5", folder, "--fractions", "train=0.5,test=0.000000001")
+    assert (code, "no shower" in err, folder.exists(), folder.parent.exists()) == (1, True, earlier, earlier)

@@ -3,6 +3,7 @@
 __all__ = ["inspect_detector", "is_detector", "table", "write_png"]
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ def is_detector(file: Path) -> bool:
     """Whether the argument of `inspect` is a detector: a preset's name, if need be misspelt, or a YAML file."""
     if str(file) in DETECTORS or file.suffix.lower() in (".yaml", ".yml"):
         return True
-    return not file.exists() and not file.suffix and bool(similar_names(str(file), DETECTORS))
+    exists = os.path.exists(file)  # noqa: PTH110 -- a name that is too long does not exist, Path.exists raises
+    return not exists and not file.suffix and bool(similar_names(str(file), DETECTORS))
 
 
 def inspect_detector(

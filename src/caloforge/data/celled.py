@@ -37,6 +37,7 @@ def sum_in_cells(hits: Hits, cells: CaloCells) -> tuple[Hits, Float[Array, " N"]
         "cell": cells.id[number],
         "time": None,
         "first_layer": None,
+        "provenance": hits.provenance.without("cell_encoding"),
     }
     summed = replace(hits, x=x, y=y, z=z, energy=sums, offsets=offsets, **columns)
     return summed, np.bincount(shower[~inside], energy[~inside], len(hits)).astype(float)

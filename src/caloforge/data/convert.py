@@ -30,6 +30,7 @@ _WORDS: dict[Fact, str] = {
     "events": "the particles of events",
     "time": "times",
 }
+_ROUNDING = 1e-9
 _PLAIN_PARTICLE = 11  # what a file that names none counts as
 
 
@@ -98,7 +99,7 @@ def convert_file(
         warn: called with each sentence on what gets lost.
 
     Raises:
-        BadFile: the source cannot be read, or holds points and no mesh was given.
+        BadFile: the source cannot be read, holds points and no mesh was given, or no point lies on the mesh.
         BadValue: a format that is only read, an option without a use.
         UnknownName: no format of that name.
         UnwritablePath: the output exists, is an input, or cannot be written.
@@ -120,13 +121,22 @@ def convert_file(
             if beside == output:
                 raise UnwritablePath(output, f"{beside.name} is what stands beside the file of showers")
             require_new(beside, overwrite, [path])
-        replace_all_when_complete(output, lambda place: layout.write(file, place, write), companions)
-        outside = None
-        if isinstance(file, VoxelisedFile):
-            outside = file.outside
-        elif isinstance(file, CelledFile):
-            outside = file.final_facts.get("energy_outside_mesh")
-        return Conversion(output, list(companions), source_format, to, len(file), warnings, outside)
+
+        def write_all(place: Path) -> None:
+            layout.write(file, place, write)
+            if (_outside(file) or 0.0) > 1 - _ROUNDING:
+                remedy = "say where it lies with --axis, --origin or --first-layer, or choose another"
+                raise BadFile(path, "all of its energy lies outside the mesh", remedy)
+
+        replace_all_when_complete(output, write_all, companions)
+        return Conversion(output, list(companions), source_format, to, len(file), warnings, _outside(file))
+
+
+def _outside(file: MeshFile | PointFile) -> float | None:
+    """Share of the energy of points that no cell holds; None where nothing was voxelised."""
+    if isinstance(file, VoxelisedFile):
+        return file.outside
+    return file.final_facts.get("energy_outside_mesh") if isinstance(file, CelledFile) else None
 
 
 def _as_kind(

@@ -180,6 +180,10 @@ class Provenance(_Facts):
         """The same with more facts, or with others in their place."""
         return Provenance.model_validate(self.facts | facts)
 
+    def without(self, *names: str) -> "Provenance":
+        """The same without these facts, which no longer hold."""
+        return Provenance.model_validate({name: value for name, value in self.facts.items() if name not in names})
+
     def with_step(self, step: Step, untrue: Sequence[str] = ()) -> "Provenance":
         """The same after a step.
 
@@ -188,7 +192,7 @@ class Provenance(_Facts):
             untrue: fields that no longer hold; what they said moves to the step.
         """
         before = {name: value for name, value in self.facts.items() if name in untrue}
-        facts = {name: value for name, value in self.facts.items() if name not in before}
+        facts = self.without(*untrue).facts
         noted = Step.model_validate(step.facts | ({"before": before} if before else {}))
         return Provenance.model_validate(facts | {"steps": [*facts.get("steps", []), noted.facts]})
 

@@ -172,7 +172,7 @@ def devoxelise(showers: Showers, place: Place = "centre", seed: int = 0, first: 
         first_layer=0,
         normal=(0.0, 0.0, 1.0),
         detector=showers.detector,
-        provenance=showers.provenance,
+        provenance=showers.provenance.without("cell_encoding"),  # of the cells of a detector, not of the mesh
     )
 
 

@@ -300,3 +300,14 @@ def test_from_cells_to_points_and_back(showers, tmp_path, name, place):
     )
     np.testing.assert_allclose(back.energy, few.energy, rtol=2e-7)
     assert not outside.any()
+
+
+@pytest.mark.parametrize("depth", [1e30, -1e30, np.nan])
+def test_a_depth_of_showerdata_that_is_no_number_of_a_layer_is_refused(points, tmp_path, depth):
+    path = write("showerdata", points, tmp_path / "a.h5")
+    with h5py.File(path, "r+") as file:
+        cloud = file["showers"][2]
+        cloud[2] = depth
+        file["showers"][2] = cloud
+    with pytest.raises(BadFile, match="number of the layer of a point"):
+        read(path)

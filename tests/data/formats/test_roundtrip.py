@@ -213,3 +213,25 @@ def test_what_is_odd_is_said_once_however_often_a_command_opens_the_file(call, s
     code, _, err = call("merge", sample_files["par04"], "-o", tmp_path / "merged.h5", "--binning", mesh)
     assert code == 0
     assert err.count("incident_phi") == 1
+
+
+def test_a_mesh_that_holds_no_energy_is_refused(sample_files, samples, tmp_path):
+    source, output = sample_files["edm4hep"], tmp_path / "out.h5"
+    far = Remeshing(Placement((0.0, 0.0, 1.0), 1e6))
+    with pytest.raises(BadFile, match=r"all of its energy lies outside the mesh.*--origin"):
+        convert_file(source, output, options=ReadOptions(binning=samples.MESH), remeshing=far)
+    assert not list(tmp_path.iterdir())
+
+
+def test_cells_of_a_mesh_are_not_read_by_the_encoding_of_the_detector(samples, sample_files, tmp_path):
+    """EDM4hep to a mesh and to EDM4hep again: points lie in the layers of the mesh."""
+    mesh, out, again = tmp_path / "mesh.h5", tmp_path / "out.root", ReadOptions(binning=samples.MESH)
+    convert_file(sample_files["edm4hep"], mesh, options=again)
+    convert_file(mesh, out, "edm4hep")
+    with open_any(mesh) as cells, open_any(out) as points:
+        hits = points[:]
+        assert "cell_encoding" in cells.provenance.facts
+        shower, layer = hits.shower_of_point, hits.layer
+        energy = np.zeros((len(cells), samples.MESH.n_layers))
+        np.add.at(energy, (shower, layer), hits.energy)
+        np.testing.assert_allclose(energy, cells[:].layer_energy, rtol=1e-5)

@@ -2,8 +2,10 @@
 
 __all__ = ["concat", "shuffle", "split"]
 
+import contextlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -63,18 +65,31 @@ def split(
 ) -> None:
     """Deal the showers out to several files by their ids: no shower nor a changed copy of it is in two of them."""
     parts = _fractions(fractions)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UnwritablePath(folder, error.strerror or "the folder cannot be made") from error
-    with progress_of("split") as progress:
-        outputs: dict[str | Path, float] = {folder / f"{name}.h5": fraction for name, fraction in parts.items()}
+    outputs: dict[str | Path, float] = {folder / f"{name}.h5": fraction for name, fraction in parts.items()}
+    with _folder(folder), progress_of("split") as progress:
         counts = split_file(source, outputs, overwrite, binning, progress)
     if json_only:
         print(json.dumps({"files": {str(path): count for path, count in counts.items()}}))
     else:
         for path, count in counts.items():
             print(f"{path}: {count} showers")
+
+
+@contextlib.contextmanager
+def _folder(folder: Path) -> Iterator[None]:
+    """Made if missing; what fails takes it away again."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnwritablePath(folder, error.strerror or "the folder cannot be made") from error
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # somebody else's files lie in it by now
+            for place in missing:
+                place.rmdir()
+        raise
 
 
 def _fractions(text: str) -> dict[str, float]:

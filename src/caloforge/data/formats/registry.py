@@ -64,7 +64,11 @@ def detect(path: Path) -> Format:
     Raises:
         BadFile: missing, or of no format that is known; the sentence says what it looks like.
     """
-    if not path.exists():
+    try:
+        exists = path.exists()
+    except OSError as error:  # a name that is too long, a folder that may not be read
+        raise BadFile(path, error.strerror or "it cannot be looked at", "give a file of showers") from error
+    if not exists:
         raise BadFile(path, "no such file", "give a file of showers")
     peek = None if path.is_dir() else Peek(path)
     for candidate in FORMATS.values():

@@ -23,6 +23,7 @@ from caloforge.units import GeV
 _VERSION = "0.7.0"  # of the layout that is written
 _POINTS = 2**21  # at once
 _MOST_SHOWERS = 2**31 - 1  # their ids are 32 bits wide and wrap round silently beyond
+_MOST_LAYERS = 2**31
 _NEXT_LAYER = 0.1  # the library counts z + 0.1, rounded down, as the layer
 _COLUMNS = ("energies", "directions", "pdg", "shape")
 
@@ -48,7 +49,8 @@ class ShowerDataFile(PointFile):
                 lengths = {name: len(self._file[name]) for name in ("showers", *_COLUMNS[:3])}
                 n, most, self.features = (int(size) for size in self._file["shape"][:3])
                 self.detector, self.provenance, self._frame = read_origin(self._file, "showerdata")
-                mean = float(np.mean(self._file["num_points"][:])) if "num_points" in self._file else most
+                counts = self._file["num_points"][:] if "num_points" in self._file else np.empty(0)
+                mean = float(np.mean(counts)) if len(counts) else most
             if set(lengths.values()) != {n} or self.features not in (4, 5):
                 problem = f"datasets of {lengths} showers where shape says {n}, of {self.features} numbers a point"
                 raise self.bad(problem)
@@ -78,6 +80,8 @@ class ShowerDataFile(PointFile):
         length = np.linalg.norm(direction, axis=1)
         length[length == 0] = np.nan  # of a shower that was not written yet
         x, y, z = np.ascontiguousarray(points[:, :3].T)
+        if (wrong := ~(np.abs(z) < _MOST_LAYERS)).any():  # NaN, too
+            raise self.bad(f"from shower {start}, the number of the layer of a point is {z[wrong][0]}")
         try:
             return Hits(
                 x=x,
