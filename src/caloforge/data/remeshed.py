@@ -2,6 +2,7 @@
 
 __all__ = ["ScatteredFile", "VoxelisedFile"]
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ class ScatteredFile(PointFile):
         self.mesh, self.path, self.place, self.seed = mesh, mesh.path, place, seed
         self.detector, self.doubts = mesh.detector, mesh.doubts
         self.showers_at_once = max(1, min(1000, 2_000_000 // mesh.binning.n_voxels))
-        self.provenance = mesh.provenance.with_facts(
+        self.provenance = mesh.provenance.without("cell_encoding").with_facts(
             points=place, **({"seed_of_points": seed} if place == "uniform" else {})
         )
 
@@ -122,7 +123,8 @@ class ScatteredFile(PointFile):
         return len(self.mesh)
 
     def __getitem__(self, rows: slice) -> Hits:
-        return devoxelise(self.mesh[rows], self.place, self.seed, rows.indices(len(self))[0])
+        hits = devoxelise(self.mesh[rows], self.place, self.seed, rows.indices(len(self))[0])
+        return replace(hits, provenance=self.provenance)
 
     def close(self) -> None:
         """Close the file of showers."""

@@ -235,3 +235,10 @@ def test_cells_of_a_mesh_are_not_read_by_the_encoding_of_the_detector(samples, s
         energy = np.zeros((len(cells), samples.MESH.n_layers))
         np.add.at(energy, (shower, layer), hits.energy)
         np.testing.assert_allclose(energy, cells[:].layer_energy, rtol=1e-5)
+
+
+def test_how_points_were_placed_is_kept_with_them(sample_files, tmp_path):
+    convert_file(sample_files["caloforge"], tmp_path / "a.npz", "npz", remeshing=Remeshing(place="uniform", seed=7))
+    with open_any(tmp_path / "a.npz") as points:
+        facts = points.provenance.facts
+    assert (facts["points"], facts["seed_of_points"]) == ("uniform", 7)
