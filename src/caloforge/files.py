@@ -95,7 +95,7 @@ def replace_when_complete(path: str | Path, write: Callable[[Path], object]) -> 
     """
     path = Path(path)
     if not path.parent.is_dir():
-        raise UnwritablePath(path, "there is no such folder")
+        raise UnwritablePath(path, "the folder is missing")
     require_writable(path.parent)
     beside = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.partial")
     try:

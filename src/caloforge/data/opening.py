@@ -12,7 +12,7 @@ from caloforge.data.formats.registry import as_format, detect
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.point_file import PointFile
 from caloforge.data.store import NoBinning
-from caloforge.errors import BadFile, OddShowers, UnitsUnknown
+from caloforge.errors import BadFile, OddShowers
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.readouts import readout
 
@@ -64,21 +64,12 @@ def open_any(path: Path, options: ReadOptions = NO_OPTIONS, name: str | None = N
         name: of its format; found by its content when not given.
 
     Raises:
-        BadFile, UnitsUnknown, BadValue: as `open_showers`; also, content of another format than the one named.
+        BadFile, UnitsUnknown, BadValue: as `open_showers`.
         UnknownName: no format of that name.
     """
     layout = detect(path) if name is None else as_format(path, name)
     layout.check_options(options)
-    try:
-        file = layout.open(path, options)
-    except (NoBinning, UnitsUnknown):
-        raise
-    except BadFile as error:
-        actual = layout if name is None else detect(path)
-        if actual.name == layout.name:
-            raise
-        remedy = f"leave out the name of the format (--from), or give {actual.name}"
-        raise BadFile(path, f"not {layout.title}; its content is that of {actual.title}", remedy) from error
+    file = layout.open(path, options)
     for doubt in file.doubts:
         warnings.warn(f"{path}: {doubt}", OddShowers, stacklevel=3)
     return file

@@ -299,7 +299,7 @@ def test_written_and_read_again(events, tmp_path, points):
 
 
 def test_a_missing_folder_is_not_made(events, tmp_path):
-    with pytest.raises(UnwritablePath, match="there is no such folder"):
+    with pytest.raises(UnwritablePath, match="the folder is missing"):
         convert_file(events, tmp_path / "nowhere" / "a.root", "edm4hep")
     assert not (tmp_path / "nowhere").exists()
 

@@ -9,7 +9,6 @@ import pytest
 from caloforge.data.formats.options import ReadOptions, parse_axes, parse_columns, parse_units
 from caloforge.data.formats.peek import Peek
 from caloforge.data.formats.registry import FORMATS, detect, format_named
-from caloforge.data.opening import open_any
 from caloforge.errors import BadFile, BadValue, UnknownName
 
 
@@ -78,9 +77,3 @@ def test_axes_and_columns_in_words():
     for text in ("x", "x=", "=y", "x=a,x=b", ""):
         with pytest.raises(BadValue, match="write what each is"):
             parse_columns(text)
-
-
-@pytest.mark.parametrize(("wrong", "title"), [("edm4hep", "EDM4hep"), ("step2point", "step2point"), ("npz", "npz")])
-def test_a_wrong_name_of_the_format_is_told_from_damage(sample_files, wrong, title):
-    with pytest.raises(BadFile, match=rf"not .*{title}.*its content is that of a CSV table.*--from.*csv"):
-        open_any(sample_files["csv"], ReadOptions(), wrong)

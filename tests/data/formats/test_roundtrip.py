@@ -116,7 +116,7 @@ def test_outputs_that_cannot_be(sample_files, tmp_path):
         convert_file(sample_files["caloforge"], tmp_path / "none" / "out.h5")
     with pytest.raises(UnwritablePath, match="stands beside"):
         convert_file(sample_files["caloforge"], tmp_path / "out.xml", "calochallenge")
-    with pytest.raises(BadFile, match="it is no CaloGAN HDF5"):
+    with pytest.raises(BadFile, match="it is not CaloGAN HDF5"):
         convert_file(sample_files["caloforge"], tmp_path / "out.h5", name="calogan")
     assert not list(tmp_path.iterdir())
 

@@ -92,5 +92,5 @@ def as_format(path: Path, name: str) -> Format:
     if not path.is_file():
         raise BadFile(path, "a folder" if path.is_dir() else "no such file", "give a file of showers")
     if not layout.recognises(Peek(path)):
-        raise BadFile(path, f"it is no {layout.title}", "leave --from out, and its content tells what it is")
+        raise BadFile(path, f"it is not {layout.title}", "leave --from out, and its content tells what it is")
     return layout
