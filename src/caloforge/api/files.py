@@ -10,7 +10,7 @@ from caloforge.api.file_options import read_options
 from caloforge.data.bundled import showers_path
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.opening import open_any
-from caloforge.data.point_file import PointFile
+from caloforge.data.points.point_file import PointFile
 from caloforge.geometry.binning import Binning
 
 

@@ -15,7 +15,7 @@ from caloforge.data.convert import Conversion, Remeshing, convert_file
 from caloforge.data.formats.calo_cells import read_calo_cells
 from caloforge.data.formats.options import WriteOptions, parse_columns
 from caloforge.data.formats.registry import FORMATS
-from caloforge.data.placement import Placement, parse_axis, parse_origin
+from caloforge.data.points.placement import Placement, parse_axis, parse_origin
 
 READ, WRITTEN = ", ".join(FORMATS), ", ".join(name for name, layout in FORMATS.items() if layout.writes)
 

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from caloforge.data.celled import CelledFile
 from caloforge.data.formats.base import Fact, Format
 from caloforge.data.formats.options import NO_OPTIONS, ReadOptions, WriteOptions
 from caloforge.data.formats.registry import detect, format_named
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.opening import open_any
-from caloforge.data.placed import PlacedFile
-from caloforge.data.placement import Placement
-from caloforge.data.point_file import PointFile
-from caloforge.data.remeshed import ScatteredFile, VoxelisedFile
-from caloforge.data.voxelise import Place
+from caloforge.data.points.celled import CelledFile
+from caloforge.data.points.placed import PlacedFile
+from caloforge.data.points.placement import Placement
+from caloforge.data.points.point_file import PointFile
+from caloforge.data.points.remeshed import ScatteredFile, VoxelisedFile
+from caloforge.data.points.voxelise import Place
 from caloforge.errors import BadFile, BadValue, UnwritablePath
 from caloforge.files import replace_all_when_complete, require_new
 from caloforge.geometry.calo_cells import CaloCells

@@ -10,7 +10,7 @@ from caloforge.data.bundled import showers_path
 from caloforge.data.formats.options import NO_OPTIONS, ReadOptions
 from caloforge.data.formats.registry import as_format, detect
 from caloforge.data.mesh_file import MeshFile
-from caloforge.data.point_file import PointFile
+from caloforge.data.points.point_file import PointFile
 from caloforge.data.store import NoBinning
 from caloforge.errors import BadFile, OddShowers
 from caloforge.geometry.binning import Binning

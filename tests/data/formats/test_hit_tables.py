@@ -6,8 +6,8 @@ import pytest
 from caloforge.data.formats.options import ReadOptions, WriteOptions, parse_units
 from caloforge.data.formats.registry import FORMATS, detect
 from caloforge.data.formats.rows import RowIndex, kinetic_energy, total_momentum
-from caloforge.data.hits import Hits
-from caloforge.data.point_file import PointFile
+from caloforge.data.points.hits import Hits
+from caloforge.data.points.point_file import PointFile
 from caloforge.errors import BadFile, BadValue
 
 COLUMNS = {"event": "evt", "x": "hit_x", "y": "hit_y", "z": "hit_z", "energy": "edep"}

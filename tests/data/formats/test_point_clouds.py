@@ -8,11 +8,11 @@ import pytest
 
 from caloforge.data.formats.options import ReadOptions, WriteOptions
 from caloforge.data.formats.registry import FORMATS, detect
-from caloforge.data.hits import Hits
-from caloforge.data.placed import placed
-from caloforge.data.placement import Placement
-from caloforge.data.point_file import PointFile
-from caloforge.data.voxelise import devoxelise, voxelise
+from caloforge.data.points.hits import Hits
+from caloforge.data.points.placed import placed
+from caloforge.data.points.placement import Placement
+from caloforge.data.points.point_file import PointFile
+from caloforge.data.points.voxelise import devoxelise, voxelise
 from caloforge.errors import BadFile, BadValue
 
 

@@ -11,7 +11,7 @@ from caloforge.data.formats.options import NO_OPTIONS, ReadOptions
 from caloforge.data.formats.registry import FORMATS
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.opening import open_any
-from caloforge.data.placement import Placement
+from caloforge.data.points.placement import Placement
 from caloforge.data.showers import Showers
 from caloforge.data.writer import write_showers
 from caloforge.errors import BadFile, UnwritablePath

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from caloforge.data.formats.options import ReadOptions, WriteOptions
 from caloforge.data.formats.peek import Peek
 from caloforge.data.mesh_file import MeshFile
-from caloforge.data.point_file import PointFile
+from caloforge.data.points.point_file import PointFile
 from caloforge.errors import BadValue
 
 Opened = MeshFile | PointFile

@@ -19,7 +19,7 @@ from caloforge.data.formats.options import AXES, ReadOptions, WriteOptions
 from caloforge.data.formats.peek import Peek, reading
 from caloforge.data.incident import Incident
 from caloforge.data.mesh_file import MeshFile
-from caloforge.data.point_file import PointFile
+from caloforge.data.points.point_file import PointFile
 from caloforge.data.sanity import regular_shape
 from caloforge.data.store import NoBinning, ShowerFile
 from caloforge.data.writer import ShowerWriter

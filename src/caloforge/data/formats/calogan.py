@@ -21,7 +21,7 @@ from caloforge.data.formats.options import ReadOptions, WriteOptions
 from caloforge.data.formats.peek import Peek, reading
 from caloforge.data.incident import Incident
 from caloforge.data.mesh_file import MeshFile
-from caloforge.data.point_file import PointFile
+from caloforge.data.points.point_file import PointFile
 from caloforge.errors import BadFile, BadValue
 from caloforge.geometry.calogan_mesh import CALOGAN_SHAPES, calogan_mesh
 from caloforge.units import GeV

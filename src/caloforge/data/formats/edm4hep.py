@@ -19,9 +19,9 @@ from caloforge.data.formats.origin import ORIGIN, parse_origin_note
 from caloforge.data.formats.peek import Peek, reading
 from caloforge.data.formats.podio import Events, Metadata
 from caloforge.data.formats.root_file import open_root
-from caloforge.data.hits import Hits
 from caloforge.data.mesh_file import MeshFile
-from caloforge.data.point_file import PointFile
+from caloforge.data.points.hits import Hits
+from caloforge.data.points.point_file import PointFile
 from caloforge.data.provenance import Provenance
 from caloforge.errors import BadFile, BadValue
 from caloforge.units import GeV, MeV, TeV, cm, keV, mm, ns

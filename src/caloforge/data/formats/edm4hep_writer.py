@@ -17,8 +17,8 @@ from numpy import ndarray as Array
 from caloforge.data.formats.origin import ORIGIN, origin_note
 from caloforge.data.formats.peek import require_extra
 from caloforge.data.formats.rows import masses, total_momentum
-from caloforge.data.hits import Hits
-from caloforge.data.point_file import PointFile
+from caloforge.data.points.hits import Hits
+from caloforge.data.points.point_file import PointFile
 from caloforge.errors import BadFile
 from caloforge.units import GeV
 

@@ -14,7 +14,7 @@ from caloforge.data.formats.table_output import CsvOutput, NpzOutput, Output, Pa
 from caloforge.data.formats.table_points import TableFile, table_columns
 from caloforge.data.formats.tables import CsvTable, NpzTable, ParquetTable, RootTable, Table
 from caloforge.data.mesh_file import MeshFile
-from caloforge.data.point_file import PointFile
+from caloforge.data.points.point_file import PointFile
 
 _FEWEST = 4  # columns of a table of points
 _OPTIONS = frozenset({"units", "columns", "particle", "incident", "binning"})

@@ -7,7 +7,7 @@ from typing import Any
 
 import h5py
 
-from caloforge.data.hits import Hits
+from caloforge.data.points.hits import Hits
 from caloforge.data.provenance import Provenance, parse_provenance
 
 ORIGIN = "caloforge"

@@ -25,7 +25,7 @@ from caloforge.data.formats.par04_keys import Segment, find_segments, recognises
 from caloforge.data.formats.peek import Peek, reading
 from caloforge.data.incident import Incident
 from caloforge.data.mesh_file import MeshFile
-from caloforge.data.point_file import PointFile
+from caloforge.data.points.point_file import PointFile
 from caloforge.data.sanity import regular_shape
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning

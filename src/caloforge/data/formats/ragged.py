@@ -7,7 +7,7 @@ from pathlib import Path
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from caloforge.data.hits import Hits
+from caloforge.data.points.hits import Hits
 from caloforge.errors import BadFile
 
 

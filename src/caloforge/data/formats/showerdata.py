@@ -14,9 +14,9 @@ from caloforge.data.formats.options import ReadOptions, WriteOptions
 from caloforge.data.formats.origin import read_origin, write_origin
 from caloforge.data.formats.peek import Peek, reading
 from caloforge.data.formats.ragged import layer_coordinate, without_empty_points
-from caloforge.data.hits import Hits
 from caloforge.data.mesh_file import MeshFile
-from caloforge.data.point_file import PointFile
+from caloforge.data.points.hits import Hits
+from caloforge.data.points.point_file import PointFile
 from caloforge.errors import BadFile, BadValue
 from caloforge.units import GeV
 

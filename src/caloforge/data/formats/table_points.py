@@ -19,8 +19,8 @@ from caloforge.data.formats.origin import parse_origin_note
 from caloforge.data.formats.peek import reading
 from caloforge.data.formats.rows import RowIndex
 from caloforge.data.formats.tables import Table
-from caloforge.data.hits import Hits
-from caloforge.data.point_file import PointFile
+from caloforge.data.points.hits import Hits
+from caloforge.data.points.point_file import PointFile
 from caloforge.errors import BadValue
 from caloforge.units import GeV, MeV, format_energy
 

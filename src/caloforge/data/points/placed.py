@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from caloforge.data.hits import Hits
-from caloforge.data.placement import Placement
-from caloforge.data.point_file import PointFile
+from caloforge.data.points.hits import Hits
+from caloforge.data.points.placement import Placement
+from caloforge.data.points.point_file import PointFile
 from caloforge.errors import BadFile, BadValue
 from caloforge.geometry.frame import to_axis_frames
 

@@ -9,13 +9,13 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from caloforge.data.hits import Hits
 from caloforge.data.incident import Incident
 from caloforge.data.mesh_file import MeshFile
-from caloforge.data.placement import Placement
-from caloforge.data.point_file import PointFile
+from caloforge.data.points.hits import Hits
+from caloforge.data.points.placement import Placement
+from caloforge.data.points.point_file import PointFile
+from caloforge.data.points.voxelise import Place, devoxelise, frame_of, voxelise
 from caloforge.data.showers import Showers
-from caloforge.data.voxelise import Place, devoxelise, frame_of, voxelise
 from caloforge.errors import BadFile, BadValue
 from caloforge.geometry.binning import Binning
 

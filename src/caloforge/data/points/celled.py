@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from caloforge.data.hits import Hits
-from caloforge.data.point_file import PointFile
+from caloforge.data.points.hits import Hits
+from caloforge.data.points.point_file import PointFile
 from caloforge.errors import BadFile
 from caloforge.geometry.calo_cells import CaloCells
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from caloforge.data.cell_times import CellTimes
-from caloforge.data.hits import Hits
-from caloforge.data.placement import Placement, parse_axis, parse_origin
-from caloforge.data.voxelise import devoxelise, voxelise
+from caloforge.data.points.hits import Hits
+from caloforge.data.points.placement import Placement, parse_axis, parse_origin
+from caloforge.data.points.voxelise import devoxelise, voxelise
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.geometry.frame import angles_of, from_axis_frame, to_axis_frames, unit_vectors

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
-from caloforge.data.hits import Hits
+from caloforge.data.points.hits import Hits
 from caloforge.errors import BadValue
 from caloforge.geometry.frame import to_axis_frames
 from caloforge.units import parse_depth

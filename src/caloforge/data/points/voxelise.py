@@ -15,8 +15,8 @@ from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 from caloforge.data.cell_times import CellTimes
-from caloforge.data.hits import Hits
-from caloforge.data.placement import Placement
+from caloforge.data.points.hits import Hits
+from caloforge.data.points.placement import Placement
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from caloforge.data.hits import Hits
+from caloforge.data.points.hits import Hits
 from caloforge.data.provenance import Provenance
 from caloforge.data.sanity import Look, doubts_of
 from caloforge.errors import BadFile

@@ -1,0 +1,1 @@
+"""Showers as points: what they are, open files of them, and the way between points and cells."""
