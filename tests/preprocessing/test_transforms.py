@@ -88,7 +88,7 @@ class LogitWithAtoms(Composed):
     def __call__(self, u, noise):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(torch, "rand", lambda *shape, generator: noise)
-            return super().__call__(u, torch.ones(len(u)), None)
+            return super().__call__(u, torch.ones(len(u)), torch.Generator())
 
     def inverse(self, y):
         return super().inverse(y, torch.ones(len(y)))
