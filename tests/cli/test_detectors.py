@@ -117,3 +117,18 @@ def test_bad_detectors_start_no_process(own, tmp_path, monkeypatch, change, opti
     assert says in str(result.exception)
     assert "\n" not in str(result.exception)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
+
+
+def test_drawing_and_gdml_do_not_take_each_others_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = call(inspect, "par04-siw", "--gdml", "both", "-o", tmp_path / "both")
+    assert isinstance(result.exception, CaloforgeError)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_gdml_of_a_file_of_events_is_refused(tmp_path):
+    events, gdml = tmp_path / "a.hepmc3", tmp_path / "a.gdml"
+    events.write_text("HepMC::Version 3.02.05\n")
+    result = call(inspect, events, "--gdml", gdml)
+    assert "only a preset or a YAML detector" in str(result.exception)
+    assert not gdml.exists()

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from caloforge.cli.merge import merge
 from caloforge.cli.simulate import simulate
 from caloforge.data.store import ShowerFile
-from caloforge.errors import CaloforgeError
+from caloforge.errors import CaloforgeError, UnwritablePath
 
 app = typer.Typer()
 app.command()(simulate)
@@ -42,6 +42,7 @@ BAD = [
     ["--energy", "1GeV", "--engine", "gflash", "--particle", "gamma"],
     ["--energy", "1GeV", "--engine", "gflash", "-o", "missing/truth.h5"],
     ["--energy", "1GeV", "--shard", "0/2"],
+    ["--energy", "1GeV", "--detector", "a.gdml", "--face", "0,0,0:z", "--cells", "volumes", "--frame", "axis"],
     ["--energy", "1GeV", "--shard", "two"],
     ["--energy", "1GeV", "--shard", "1/2", "--dask", "tcp://127.0.0.1:9"],
 ]
@@ -88,6 +89,25 @@ def test_bad_request_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch, o
     assert "\n" not in str(result.exception)
     assert result.stdout == ""
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--events", "--detector", "--binning"])
+@pytest.mark.parametrize("name", ["input.gdml", "./input.gdml"])
+def test_input_is_never_replaced(tmp_path, monkeypatch, option, name):
+    monkeypatch.chdir(tmp_path)
+    source = tmp_path / "input.gdml"
+    source.write_text("kept")
+    result = CliRunner().invoke(app, [option, "input.gdml", "--energy", "1GeV", "-o", name, "--overwrite"])
+    assert isinstance(result.exception, UnwritablePath)
+    assert "input of this command" in str(result.exception)
+    assert source.read_text() == "kept"
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_engine_names_the_options_that_it_does_not_know(tmp_path):
+    options = ["--engine", "gflash", "--energy", "1GeV", "-o", str(tmp_path / "a.h5")]
+    result = CliRunner().invoke(app, [*options, "--gate", "5ns", "--cut", "1mm", "--time"])
+    assert str(result.exception).endswith("leave out --cut, --gate, --time")
 
 
 def test_gflash_says_what_it_is(tmp_path):

@@ -15,6 +15,7 @@ from caloforge.geometry.gdml_writer import detector_to_gdml
 from caloforge.geometry.materials import Material
 from caloforge.geometry.stack import Detector, Slab
 
+LOOP = '<loop for="i" from="1" to="{}" step="1">{}</loop>'
 SMALL = "<gdml><solids/><structure/><setup/></gdml>"
 
 
@@ -49,6 +50,8 @@ def test_text_for_geant4_has_no_schema_comments_or_dtd(tmp_path: Path) -> None:
             "density",
         ),
         (SMALL.replace("<gdml>", '<gdml><materials><material name="m"/></materials>'), "'m' has no density"),
+        (SMALL.replace("<structure/>", f"<structure>{LOOP.format('1e9', '')}</structure>"), r"round 1e\+09 times"),
+        (SMALL.replace("<solids/>", f"<solids>{LOOP.format('2e3', LOOP.format('1e3', ''))}</solids>"), "round 2e"),
     ],
 )
 def test_what_is_not_one_whole_gdml_file_is_refused(text: str, words: str, tmp_path: Path) -> None:
@@ -56,6 +59,13 @@ def test_what_is_not_one_whole_gdml_file_is_refused(text: str, words: str, tmp_p
     path.write_text(text)
     with pytest.raises(BadFile, match=words):
         read_gdml_text(path)
+
+
+@pytest.mark.parametrize("end", ["1e6", "n", "-5"])
+def test_loops_that_geant4_can_judge_are_left_to_it(end: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.gdml"
+    path.write_text(SMALL.replace("<structure/>", f"<structure>{LOOP.format(end, '')}</structure>"))
+    assert "<loop" in read_gdml_text(path).text
 
 
 def test_entities_are_refused_before_they_are_expanded(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 __all__ = ["APPROXIMATE", "ENGINES", "check_engine", "run_engine", "share_of_energy"]
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 
@@ -18,12 +18,12 @@ APPROXIMATE = (
 )
 
 
-def check_engine(engine: str, settings: Iterable[str | float | None], elsewhere: bool) -> None:
+def check_engine(engine: str, settings: Mapping[str, object], elsewhere: bool) -> None:
     """Refuse an engine that does not exist, or what it does not know.
 
     Args:
         engine: its name.
-        settings: physics list, cuts, steps and times; None for each that was not chosen.
+        settings: physics list, cuts, steps and times by name; None for each that was not chosen.
         elsewhere: whether it shall run on a cluster or in parts.
 
     Raises:
@@ -32,7 +32,7 @@ def check_engine(engine: str, settings: Iterable[str | float | None], elsewhere:
     """
     if engine not in ENGINES:
         raise UnknownName("engine", engine, ENGINES)
-    chosen = [str(value) for value in settings if value is not None]
+    chosen = [name for name, value in settings.items() if value is not None]
     if engine == "gflash" and chosen:
         raise BadValue(
             "engine", engine, f"it knows no physics lists, cuts, steps or times: leave out {', '.join(chosen)}"

@@ -1,6 +1,6 @@
 """What a simulation is asked for, from words and numbers: everything is checked here, before anything is simulated."""
 
-__all__ = ["request_of"]
+__all__ = ["request_of", "require_output"]
 
 import math
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from pathlib import Path
 from caloforge.api.beams import Quantity, beam_of, frame_of
 from caloforge.api.calorimeter import find_calorimeter, of_gdml
 from caloforge.errors import BadValue
+from caloforge.files import require_new
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.face import Face
 from caloforge.geometry.gdml import Calorimeter
@@ -76,9 +77,11 @@ def request_of(
     """
     mesh_frame = frame_of(frame, events is not None)
     own_face = None if events is not None and not of_gdml(detector) else face  # else it is where events see it
-    stack = find_calorimeter(detector, sensitive, own_face, cells)
     if cells == "volumes" and binning is not None:
         raise BadValue("cells", cells, "a mesh by --binning has no volumes for cells: give the one or the other")
+    if cells == "volumes" and frame == "axis":
+        raise BadValue("frame", frame, "volumes stay with the detector and follow no axis: leave it out")
+    stack = find_calorimeter(detector, sensitive, own_face, cells)
     beam, showers = beam_of(stack, energy, n, particle, theta, phi, events, units, face)
     own = default_readout(stack) if binning is None else binning
     mesh = find_readout(own) if isinstance(own, str) else own
@@ -91,6 +94,20 @@ def request_of(
     )
     timing = Timing(time, math.inf if gate is None else _in_ns(gate))
     return Request(stack, beam, mesh, showers, seed, mesh_frame if along_axis else "detector", setting, timing)
+
+
+def require_output(output: str | Path, overwrite: bool, *inputs: object) -> None:
+    """Refuse a file of showers in the place of something, or of what the simulation reads, before anything is read.
+
+    Args:
+        output: file to make.
+        overwrite: whether an earlier result may go.
+        inputs: detector, events and mesh, those that are no paths too.
+
+    Raises:
+        UnwritablePath: it is a folder, an input, or exists and ``overwrite`` is off.
+    """
+    require_new(output, overwrite, [source for source in inputs if isinstance(source, str | Path)])
 
 
 def _in_mm(length: Quantity) -> float:

@@ -13,7 +13,7 @@ from caloforge.api.calls import warn_in_python
 from caloforge.api.dataset import Dataset, open_dataset
 from caloforge.api.engines import APPROXIMATE, check_engine, run_engine, share_of_energy
 from caloforge.api.progress import bar
-from caloforge.api.request import request_of
+from caloforge.api.request import request_of, require_output
 from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.face import Face
@@ -152,6 +152,8 @@ def simulate(
         >>> cf.simulate("par04-siw", energy="10GeV", n=5, engine="gflash").energy.shape
         (5, 1080)
     """
+    if output is not None:
+        require_output(output, overwrite, detector, events, binning)
     request = request_of(
         detector,
         energy,
@@ -174,7 +176,8 @@ def simulate(
         events=events,
         units=units,
     )
-    check_engine(engine, [physics, cut, max_step, tracking_cut, gate, "time" if time else None], executor is not None)
+    settings = {"physics": physics, "cut": cut, "max_step": max_step, "tracking_cut": tracking_cut, "gate": gate}
+    check_engine(engine, settings | {"time": time or None}, executor is not None)
     if engine == "geant4" and request.facts["hadronic_data_kind"] == "built-in":
         warn(APPROXIMATE)
     if isinstance(request.beam, EventBeam):

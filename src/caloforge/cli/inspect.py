@@ -72,10 +72,10 @@ def inspect(
         return
     if file is None:
         raise typer.BadParameter("give a file, the name of a detector, or --observables", param_hint="FILE")
+    _refuse_idle(file, gdml, sensitive, face)
     if is_hepmc(file):
         inspect_events(file, units, json_only)
         return
-    _refuse_idle(file, gdml, sensitive, face)
     if names_gdml(file):
         inspect_gdml(file, sensitive, face, binning, output, overwrite, json_only)
         return

@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from caloforge.errors import similar_names
+from caloforge.errors import BadValue, similar_names
 from caloforge.files import replace_when_complete, require_new
 from caloforge.geometry.detector import DETECTORS, detector
 from caloforge.geometry.drawing import draw, properties
@@ -51,6 +51,8 @@ def inspect_detector(
     binning = readout(mesh) if mesh else None
     if binning is not None:
         check_readout(stack, binning)
+    if gdml is not None and output is not None and gdml.resolve() == output.resolve():
+        raise BadValue("--gdml", str(gdml), "the drawing goes there: give another path")
     path = require_new(output or Path(f"{stack.name}.png"), overwrite, [name])
     if gdml is not None:
         text = detector_to_gdml(stack)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from caloforge.api.engines import APPROXIMATE, check_engine, run_engine, share_of_energy
-from caloforge.api.request import request_of
+from caloforge.api.request import request_of, require_output
 from caloforge.cli.options import OverwriteOption
 from caloforge.cli.progress import track
 from caloforge.data.store import ShowerFile
@@ -97,8 +97,10 @@ def simulate(
     """Simulate showers with Geant4; called again after an interruption, it simulates what is missing."""
     if dask and shard:
         raise BadValue("--shard", shard, "give --shard to the jobs of an array or --dask to one call, not both")
-    check_engine(engine, [physics, cut, max_step, tracking_cut, gate, "--time" if time else None], bool(dask or shard))
+    settings = {"--physics": physics, "--cut": cut, "--max-step": max_step, "--tracking-cut": tracking_cut}
+    check_engine(engine, settings | {"--gate": gate, "--time": time or None}, bool(dask or shard))
     part = parse_task(shard) if shard else None
+    require_output(output, overwrite, detector, events, binning)
     request = request_of(
         detector,
         energy,
@@ -145,8 +147,9 @@ def _resumable(output: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        shards = f"{output}.shards keeps what is finished; the same command goes on from there"
-        print(f"caloforge: interrupted; {shards}", file=sys.stderr)
+        shards = Path(f"{output}.shards")
+        left = f"{shards} keeps what is finished; the same command goes on from there"
+        print(f"caloforge: interrupted; {left if shards.is_dir() else 'no shard was finished'}", file=sys.stderr)
         raise typer.Exit(130) from None
 
 

@@ -27,7 +27,7 @@ def detector(name: str) -> Detector:
         return _preset(name)
     path = Path(name)
     if path.suffix.lower() not in (".yaml", ".yml"):
-        raise UnknownName("detector", name, [*DETECTORS, "a path ending in .yaml"], "docs/detectors.md")
+        raise UnknownName("detector", name, [*DETECTORS, "a path ending in .yaml or .gdml"], "docs/detectors.md")
     own = read_detector(path)
     if own.name in DETECTORS and not is_preset(own):
         raise BadFile(path, f"its name is {own.name}, but it is not that preset", "give it a name of its own")

@@ -18,6 +18,7 @@ from caloforge.errors import BadFile
 _PARTS = ("solids", "structure", "setup")  # without which there is no world
 _ROOTS = ("gdml", "gdml_simple_extension")  # the second is that of Geant4's example of colours
 _DISPLAY = ("extension", "colorref", "userinfo")  # what decides no shower
+_MOST_TURNS = 1_000_000  # of the loops around one placement
 _ONE_FILE = "write the geometry into one file, as G4GDMLParser::Write does"
 
 
@@ -89,6 +90,8 @@ def _check_form(path: Path, root: Element) -> None:
         if passed_over is not None:
             problem = f"assembly {assembly.get('name')!r} holds <{passed_over}>, which Geant4 passes over"
             raise BadFile(path, problem, "place volumes in it one by one, by <physvol>")
+    for part in root:
+        _check_loops(path, part, 1.0)
     for material in root.iter("material"):
         if not _has_density(material):
             problem = f"material {material.get('name')!r} has no density, and Geant4 would take it for a vacuum"
@@ -97,6 +100,25 @@ def _check_form(path: Path, root: Element) -> None:
     if len(setups) > 1 and "Default" not in setups:
         names = ", ".join(map(str, setups))
         raise BadFile(path, f"it has several setups ({names}), none named Default", "give the one to use that name")
+
+
+def _check_loops(path: Path, element: Element, turns: float) -> None:
+    """Refuse loops that Geant4 would write out until memory ends; ends that are expressions are for Geant4 to judge."""
+    for part in element:
+        inside = turns * (_turns(part) if part.tag == "loop" else 1.0)
+        if inside > _MOST_TURNS:
+            problem = f"its loops go round {inside:.3g} times, each a volume or a solid of its own"
+            raise BadFile(path, problem, f"at most {_MOST_TURNS:,} are read: use <replicavol> or <paramvol>")
+        _check_loops(path, part, inside)
+
+
+def _turns(loop: Element) -> float:
+    """How often a loop of numbers goes round; 1 of other loops, and of one that Geant4 refuses."""
+    try:
+        low, high, step = (float(loop.get(key, default)) for key, default in (("from", "0"), ("to", ""), ("step", "")))
+    except ValueError:
+        return 1.0
+    return max(1.0, (high - low) / step + 1) if step > 0 else 1.0
 
 
 def _has_density(material: Element) -> bool:
