@@ -3,6 +3,10 @@
 import json
 import os
 import shutil
+import signal
+import time
+import weakref
+from importlib import import_module
 
 import h5py
 import numpy as np
@@ -206,3 +210,22 @@ def test_a_split_that_fails_takes_its_folders_away(call, place, tmp_path, earlie
         folder.mkdir(parents=True)
     code, _, err = call("data", "split", place / "truth.h5", folder, "--fractions", "train=0.5,test=0.000000001")
     assert (code, "no shower" in err, folder.exists(), folder.parent.exists()) == (1, True, earlier, earlier)
+
+
+def test_an_interrupt_that_falls_into_a_callback_comes_once_more(call, monkeypatch):
+    """Python drops what a callback of a weak reference raises, and h5py has many of them."""
+
+    class Freed:
+        """Something to refer to."""
+
+    def read(path):
+        target = Freed()
+        watched = weakref.ref(target, lambda _: signal.raise_signal(signal.SIGINT))
+        del target  # the callback runs here
+        assert watched() is None
+        for _ in range(500):
+            time.sleep(0.01)
+
+    monkeypatch.setattr(import_module("caloforge.cli.inspect"), "is_detector", read)
+    code, out, _ = call("inspect", "whatever")
+    assert (code, out) == (130, "")

@@ -179,6 +179,19 @@ def test_a_list_that_leaves_infinite_features_is_refused(binning, showers):
         Pipeline(binning, Preprocessing(energies=["log"])).fit(dark, torch_stream(1, "fit"))
 
 
+@pytest.mark.parametrize(
+    ("energies", "says"),
+    [
+        (["log", "log", "dequantise"], "'log'; it takes numbers of 0 or more"),
+        (["standardise", "log", "dequantise"], "'log'; it takes numbers of 0 or more"),
+        (["logit", "dequantise"], "'logit'; it takes shares from 0 to 1"),
+    ],
+)
+def test_a_step_that_could_not_find_back_is_refused(binning, showers, energies, says):
+    with pytest.raises(BadValue, match=says):
+        Pipeline(binning, Preprocessing(energies=energies)).fit(showers[:50], torch_stream(1, "fit"))
+
+
 @pytest.mark.parametrize("steps", [[PowerStep(exponent=0.3)], [PowerStep(exponent=3.0), SpectrumStep()]], ids=str)
 def test_cells_sum_to_their_layer_whatever_a_network_says(binning, steps):
     generator = torch_stream(1, "shares")
@@ -208,6 +221,7 @@ def test_short_spellings_stand_for_lists():
         ({"preprocessing": {"cells": ["log"]}}, UnknownName, "choose one of power, spectrum"),
         ({"preprocessing": {"energies": [{"name": "quantile", "knot": 9}]}}, UnknownName, "did you mean knots"),
         ({"preprocessing": {"energies": [{"name": "dequantise", "width": 0}]}}, BadField, r"energies\.0\.width is 0"),
+        ({"preprocessing": {"energies": []}}, BadField, "at least 1 item"),
         ({"preprocessing": {"energies": [7]}}, BadField, "neither the name of a step nor its options"),
         ({"preprocessing": {"energies": [{"name": "ratio-chain", "unit": "3"}]}}, BadField, "number with a unit"),
     ],

@@ -3,7 +3,9 @@
 __all__ = ["app", "run"]
 
 import sys
+import threading
 import warnings
+from _thread import interrupt_main
 from importlib import import_module
 from typing import Annotated, Any, TextIO
 
@@ -105,8 +107,21 @@ class _Teller:
         self.told.add(text)
 
 
+def interrupt_again(lost: Any) -> None:
+    """Hook of `sys.unraisablehook`: Ctrl-C that falls into a callback, where Python drops it, comes once more.
+
+    Args:
+        lost: the exception that could not be raised; h5py's callbacks run at the end of each long read.
+    """
+    if isinstance(lost.exc_value, KeyboardInterrupt):
+        threading.Timer(0.01, interrupt_main).start()
+    else:
+        sys.__unraisablehook__(lost)
+
+
 def run() -> None:
     """Entry point of the ``caloforge`` command."""
+    hook, sys.unraisablehook = sys.unraisablehook, interrupt_again
     try:
         with warnings.catch_warnings(action="default", category=OddShowers):
             warnings.showwarning = _Teller()
@@ -117,3 +132,5 @@ def run() -> None:
     except KeyboardInterrupt:
         print("caloforge: interrupted", file=sys.stderr)
         sys.exit(130)
+    finally:
+        sys.unraisablehook = hook

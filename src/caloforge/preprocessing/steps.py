@@ -38,7 +38,7 @@ class Preprocessing(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     energies: tuple[SerializeAsAny[EnergyStep], ...] = Field(
-        _ENERGIES, description="steps from layer energies to features"
+        _ENERGIES, min_length=1, description="steps from layer energies to features"
     )
     cells: tuple[SerializeAsAny[CellStep], ...] = Field(
         (), description="maps from cell energies to weights; networks see shares of the weights of a layer"

@@ -8,11 +8,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from caloforge.errors import BadValue
 from caloforge.preprocessing.transform import Transform
 
 Columns = Literal["all", "first", "others"]
 
 _TINY = 1e-12
+_ROUNDING = 1e-5  # of shares in float32
 _OFF = 1e-3  # of bands from their edge
 _BEYOND = 5.0  # logarithms beyond the largest of training that the way back allows
 _MARGIN = (2.0, 1.0)  # of bands beyond the extreme values: of the first feature (the response), of others
@@ -54,8 +56,16 @@ class Log(_OnColumns):
         Args:
             x: (N, L) numbers of 0 or more.
             incident: of no consequence.
+
+        Raises:
+            BadValue: some are negative, so that the way back would not find them.
         """
-        self.highest.copy_(self._split(x)[1].clamp_min(_TINY).log().amax(0) + _BEYOND)
+        u = self._split(x)[1]
+        if (u < 0).any():
+            raise BadValue(
+                "preprocessing.energies", "log", "it takes numbers of 0 or more, its place in the list has less"
+            )
+        self.highest.copy_(u.clamp_min(_TINY).log().amax(0) + _BEYOND)
 
     def forward(
         self, x: Float[Tensor, "N L"], incident: Float[Tensor, " N"], generator: torch.Generator
@@ -89,6 +99,20 @@ class Logit(_OnColumns):
     Args:
         columns: which features.
     """
+
+    def fit(self, x: Float[Tensor, "N L"], incident: Float[Tensor, " N"]) -> None:
+        """Only see whether these are shares.
+
+        Args:
+            x: (N, L) shares in [0, 1].
+            incident: of no consequence.
+
+        Raises:
+            BadValue: some are none, so that the way back would not find them.
+        """
+        u = self._split(x)[1]
+        if not ((u >= -_ROUNDING) & (u <= 1 + _ROUNDING)).all():
+            raise BadValue("preprocessing.energies", "logit", "it takes shares from 0 to 1: put ratio-chain before it")
 
     def forward(
         self, x: Float[Tensor, "N L"], incident: Float[Tensor, " N"], generator: torch.Generator
