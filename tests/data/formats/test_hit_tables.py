@@ -225,3 +225,11 @@ def test_momentum_and_kinetic_energy_undo_each_other():
     kinetic, pdg = np.array([1e-3, 1.0, 1e3, 5e4]), np.array([11, 22, 2212, 10**9])
     np.testing.assert_allclose(kinetic_energy(total_momentum(kinetic, pdg), pdg), kinetic, rtol=1e-9)
     assert total_momentum(np.array([938.272]), np.array([2212]))[0] == pytest.approx(938.272 * 3**0.5, rel=1e-5)
+
+
+def test_units_that_contradict_the_names_of_columns_are_refused(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("event,x_mm,y_mm,z_mm,energy_MeV\n0,1,2,3,0.5\n")
+    assert read(path, units=parse_units("incident=GeV,cells=MeV")).energy.tolist() == [0.5]
+    with pytest.raises(BadFile, match=r"'energy_MeV' says another unit than --units; leave cells out"):
+        read(path, units=parse_units("GeV"))

@@ -99,7 +99,11 @@ class TableFile(PointFile):
                 self._frame |= {"depth": "layer"}
                 continue
             quantity = _QUANTITY[meaning]
-            factor = getattr(parse_units(f"{quantity}={match[2]}"), quantity) if match else getattr(told, quantity)
+            given = getattr(told, quantity)
+            factor = getattr(parse_units(f"{quantity}={match[2]}"), quantity) if match else given
+            if given is not None and given != factor:
+                problem = f"the name of {self._columns[meaning]!r} says another unit than --units"
+                raise self.bad(problem, f"leave {quantity} out of --units, or give the column another name")
             if factor is None:
                 raise self.bad(f"the unit of {self._columns[meaning]!r} is not said", self._question(meaning))
             factors[meaning] = factor
