@@ -21,7 +21,7 @@ KINDS = {
     "LCIO": bytes.fromhex("00000048abadcafe") + bytes(60),
     "npz": b"PK\x03\x04" + bytes(60),
     "git-lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
-    "gzip": gzip.compress(b"showers"),
+    "gzip": gzip.compress(b"showers", mtime=0),
     "empty": b"",
     "truncated": b"\x89HDF\r\n\x1a\n" + bytes(10),
     "not an HDF5": b"energy,theta\n1,2\n",

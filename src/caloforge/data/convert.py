@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from caloforge.data.bundled import showers_path
 from caloforge.data.formats.base import Fact, Format
 from caloforge.data.formats.options import NO_OPTIONS, ReadOptions, WriteOptions
 from caloforge.data.formats.registry import detect, format_named
@@ -88,7 +89,7 @@ def convert_file(
     """Convert in blocks; the output appears only when it is complete.
 
     Args:
-        source: file of showers in any format that is read.
+        source: file of showers in any format that is read, or ``bundled``.
         output: the new file.
         to: name of its format.
         options: what the user says of the source.
@@ -104,7 +105,7 @@ def convert_file(
         UnknownName: no format of that name.
         UnwritablePath: the output exists, is an input, or cannot be written.
     """
-    path, output, layout = Path(source), Path(output), format_named(to)
+    path, output, layout = showers_path(source), Path(output), format_named(to)
     if not layout.writes:
         raise BadValue("output format", to, f"{layout.title} is only read; choose another --to")
     require_new(output, overwrite, [path])
