@@ -227,5 +227,9 @@ def test_an_interrupt_that_falls_into_a_callback_comes_once_more(call, monkeypat
             time.sleep(0.01)
 
     monkeypatch.setattr(import_module("caloforge.cli.inspect"), "is_detector", read)
-    code, out, _ = call("inspect", "whatever")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background may ignore it
+    try:
+        code, out, _ = call("inspect", "whatever")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (code, out) == (130, "")

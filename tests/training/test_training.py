@@ -6,8 +6,10 @@ import torch
 
 from caloforge.data.incident import Incident
 from caloforge.data.provenance import Provenance
+from caloforge.data.showers import Showers
 from caloforge.errors import BadFile, BadValue, EmptySample, TrainingDiverged
 from caloforge.generation.sampler import BLOCK, sample_batches, sample_showers
+from caloforge.geometry.cell_mesh import NoRings, cell_mesh
 from caloforge.models import model_config
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import torch_stream
@@ -46,6 +48,17 @@ def test_run_folder(folder):
     assert {"total", "reconstruction", "kl", "energy_nll", "validation"} <= set(log[0])
     assert log[-1]["validation"] < log[0]["validation"]
     assert load_run(folder).provenance.data == Provenance(detector="tiny stack")
+
+
+def test_cells_without_rings_leave_no_folder(tmp_path):
+    rng = np.random.default_rng(3)
+    centres = np.column_stack([rng.normal(size=(4, 2)), [5.0, 5.0, 25.0, 25.0]])
+    mesh = cell_mesh("four", list("abcd"), centres, np.ones(4), centres[:, 2:] + [-5.0, 5.0])
+    energy = rng.exponential(10, (1200, 4)).astype(np.float32)
+    showers = Showers.perpendicular(energy, rng.uniform(1e3, 1e4, 1200).astype(np.float32), mesh)
+    with pytest.raises(NoRings, match="volumes of a detector"):
+        train(showers, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_loaded_run_generates_the_same_showers(folder):

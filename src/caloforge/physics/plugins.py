@@ -6,7 +6,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -69,7 +69,7 @@ class Plugins:
             self._load(point)
         return tuple(point.name for point in points)
 
-    def _load(self, point: EntryPoint) -> None:
+    def _load(self, point: Any) -> None:  # an EntryPoint, maybe of the backport
         package = point.dist.name if point.dist else "of an unknown package"
         label = f"{point.name!r} = {point.value} ({package})"
         try:

@@ -139,6 +139,7 @@ def train_run(
     balance = Balance.of(data["train"], pdg, pipeline, *kinds, stream(seed, "balance"))
     if balance is not None:
         data["validation"] = balance.resampled(data["validation"], pipeline, torch_stream(seed, "balance"))
+    augment = AxialSymmetry.of(showers, pipeline).apply if training.augment else None
     _prepare_folder(folder, config_yaml, resume)
     data_digest = _bit_digest(showers)
     state = _initial_state(model, pipeline, data["train"], training, seed, laws, device)
@@ -146,7 +147,6 @@ def train_run(
     data = {name: (x.to(device), c.to(device)) for name, (x, c) in data.items()}
     if resume:
         load_state(folder, state, data_digest)
-    augment = AxialSymmetry.of(showers, pipeline).apply if training.augment else None
     alarms = Alarms(training.steps, model.beta if isinstance(model, VAEConfig) else 0.0)
     start, first = time.monotonic(), state.step
     with _stop_requests() as stop, (folder / "log.jsonl").open("a" if resume else "w") as log:
