@@ -50,7 +50,7 @@ def test_text_for_geant4_has_no_schema_comments_or_dtd(tmp_path: Path) -> None:
             "density",
         ),
         (SMALL.replace("<gdml>", '<gdml><materials><material name="m"/></materials>'), "'m' has no density"),
-        (SMALL.replace("<structure/>", f"<structure>{LOOP.format('1e9', '')}</structure>"), r"round 1e\+09 times"),
+        (SMALL.replace("<structure/>", f"<structure>{LOOP.format('2e6', '')}</structure>"), r"round 2e\+06 times"),
         (SMALL.replace("<solids/>", f"<solids>{LOOP.format('2e3', LOOP.format('1e3', ''))}</solids>"), "round 2e"),
     ],
 )
@@ -70,8 +70,7 @@ def test_loops_that_geant4_can_judge_are_left_to_it(end: str, tmp_path: Path) ->
 
 def test_entities_are_refused_before_they_are_expanded(tmp_path: Path) -> None:
     path = tmp_path / "a.gdml"
-    laughs = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 12))
-    path.write_text(f'<!DOCTYPE gdml [<!ENTITY l0 "ha">{laughs}]><gdml>&l11;</gdml>')
+    path.write_text('<!DOCTYPE gdml [<!ENTITY l0 "ha"><!ENTITY l1 "&l0;&l0;">]><gdml>&l1;</gdml>')
     with pytest.raises(BadFile, match="entity 'l0'"):
         read_gdml_text(path)
 

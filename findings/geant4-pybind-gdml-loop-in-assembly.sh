@@ -1,11 +1,7 @@
 #!/usr/bin/env bash
-# geant4-pybind 0.1.3 (Geant4 11.4.1): G4GDMLParser.Read without schema validation goes on where parts of the geometry
-# are lost, with no more than a line among its output:
-#   truncated   a file cut off in the middle is read as far as it goes; the world is then None, no error;
-#   loop        <loop> in an <assembly> is passed over ("Unsupported GDML tag"): the assembly stays empty;
-#   density     a <material> without <D> becomes a vacuum of 1e-25 g/cm3 ("Unrealistically low density");
-# The last two are well-formed XML that only a validation against the schema would refuse, so who reads without a network
-# has to look by himself.
+# geant4-pybind 0.1.3 (Geant4 11.4.1): G4GDMLParser.Read passes over a <loop> in an <assembly> with no more than a line among its
+# output ("Unsupported GDML tag"): the assembly stays empty and the run goes on. In a <volume> loops are unrolled. So count what
+# was read.
 # Seen 2026-11 on Linux x86_64, Python 3.11. Fails when that changes.
 set -euo pipefail
 place=$(mktemp -d)
@@ -33,9 +29,7 @@ WHOLE = """<gdml><define><variable name="i" value="0"/></define>
 inside = '<physvol name="one"><volumeref ref="cell"/></physvol>'
 texts = {
     "whole": WHOLE,
-    "truncated": WHOLE[: WHOLE.index("<volume name=\"World\"")],
     "loop": WHOLE.replace(inside, f'<loop for="i" to="3" step="1">{inside}</loop>'),
-    "density": WHOLE.replace('<D value="11.35"/>', ""),
 }
 path = f"{data}/{sys.argv[1]}.gdml"
 with open(path, "w") as file:
@@ -50,12 +44,10 @@ else:
     densities = [f"{d.GetLogicalVolume().GetMaterial().GetDensity() / (g / cm3):.4g}" for d in daughters]
     print("FOUND", len(daughters), "daughters", *densities)
 PY
-for kind in whole truncated loop density; do
+for kind in whole loop; do
     "$place/venv/bin/python" "$place/read.py" $kind > "$place/$kind.txt" 2>&1 || true
     echo "$kind: $(grep -E "^FOUND|Unsupported GDML tag" "$place/$kind.txt" | tr '\n' ' ')"
 done
 grep -qx "FOUND 1 daughters 11.35" "$place/whole.txt"
-grep -qx "FOUND no world" "$place/truncated.txt"
 grep -qx "FOUND 0 daughters" "$place/loop.txt"
 grep -q "Unsupported GDML tag 'loop'" "$place/loop.txt"
-grep -qx "FOUND 1 daughters 1e-25" "$place/density.txt"
