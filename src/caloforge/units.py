@@ -51,6 +51,12 @@ def _positive(value: float, what: str, text: str, subject: str) -> float:
     return value
 
 
+def _finite(value: float, what: str, text: str, subject: str) -> float:
+    if not math.isfinite(value):
+        raise BadValue(what, text, f"{subject} is finite")
+    return value
+
+
 def parse_energy(text: str) -> float:
     """Energy in MeV from text with a unit, such as ``50GeV`` or ``511 keV``.
 
@@ -102,10 +108,7 @@ def parse_depth(text: str) -> float:
     Raises:
         BadValue: no number, no unit, an unknown unit, or not finite.
     """
-    depth = _quantity("depth", text, _LENGTH, "1250mm")
-    if not math.isfinite(depth):
-        raise BadValue("depth", text, "a depth is finite")
-    return depth
+    return _finite(_quantity("depth", text, _LENGTH, "1250mm"), "depth", text, "a depth")
 
 
 def parse_time(text: str) -> float:
@@ -139,10 +142,7 @@ def parse_angle(text: str) -> float:
     Raises:
         BadValue: no number, no unit, an unknown unit, or not finite.
     """
-    angle = _quantity("angle", text, _ANGLE, "30deg")
-    if not math.isfinite(angle):
-        raise BadValue("angle", text, "an angle is finite")
-    return angle
+    return _finite(_quantity("angle", text, _ANGLE, "30deg"), "angle", text, "an angle")
 
 
 def format_angle(angle: float) -> str:

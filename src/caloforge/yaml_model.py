@@ -1,6 +1,6 @@
 """YAML and plain fields to pydantic models: every complaint is one sentence with the place, and the name meant."""
 
-__all__ = ["blamed_on", "checked", "read_text", "yaml_mapping", "yaml_value"]
+__all__ = ["blamed_on", "checked", "read_text", "register_named", "yaml_mapping", "yaml_value"]
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -103,6 +103,26 @@ def checked(kind: type[_Model], fields: Any, listed: str, place: str = "") -> _M
             of = f"field of {'.'.join(where[:-1])}:" if where[:-1] else "field"
             raise UnknownName(of, where[-1], _fields(kind, first["loc"][:-1]), listed) from error
         raise BadField(".".join(where) or "at the top", _problem(first), listed) from error
+
+
+def register_named(table: dict[str, Any], options: type[BaseModel], what: str) -> None:
+    """Make options known under the default of their ``name``; those that the same module defined before are replaced.
+
+    Args:
+        table: all that are known, by name.
+        options: their class.
+        what: they are of, for errors.
+
+    Raises:
+        BadValue: the name is taken by another module, or is no text.
+    """
+    name = options.__pydantic_fields__["name"].default
+    if not isinstance(name, str):
+        raise BadValue(f"name of {options.__name__}", name, 'give it a default: name: Literal["mine"] = "mine"')
+    before = table.get(name)
+    if before is not None and before.__module__ != options.__module__:
+        raise BadValue(f"name of the {what}", name, f"it is already defined by {before.__module__}; choose another")
+    table[name] = options
 
 
 def _problem(first: Mapping[str, Any]) -> str:

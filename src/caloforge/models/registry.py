@@ -7,13 +7,13 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from caloforge.errors import BadValue, UnknownModel
+from caloforge.errors import UnknownModel
 from caloforge.geometry.binning import Binning
 from caloforge.models.base import Generator
 from caloforge.nn.conditioning import LinearExtrapolation
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.preprocessing.steps import Preprocessing
-from caloforge.yaml_model import checked
+from caloforge.yaml_model import checked, register_named
 
 _SHORT = ("cells", "energy_features")
 
@@ -92,13 +92,7 @@ def register(config: _Config) -> _Config:
     Raises:
         BadValue: the name is taken by another module, or is no text.
     """
-    name = config.__pydantic_fields__["name"].default
-    if not isinstance(name, str):
-        raise BadValue(f"name of {config.__name__}", name, 'give it a default: name: Literal["mine"] = "mine"')
-    before = MODELS.get(name)
-    if before is not None and before.__module__ != config.__module__:
-        raise BadValue("name of the model", name, f"it is already defined by {before.__module__}; choose another")
-    MODELS[name] = config
+    register_named(MODELS, config, "model")
     return config
 
 

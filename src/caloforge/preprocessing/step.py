@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
 from caloforge.preprocessing.cell_maps import CellMap
 from caloforge.preprocessing.transform import Transform
+from caloforge.yaml_model import register_named
 
 
 class _Step(BaseModel, ABC):
@@ -65,11 +65,5 @@ def register_step(step: _Class) -> _Class:
     Raises:
         BadValue: the name is taken by another module, or is no text.
     """
-    name = step.model_fields["name"].default
-    if not isinstance(name, str):
-        raise BadValue(f"name of {step.__name__}", name, 'give it a default: name: Literal["mine"] = "mine"')
-    before = STEPS.get(name)
-    if before is not None and before.__module__ != step.__module__:
-        raise BadValue("name of the step", name, f"it is already defined by {before.__module__}; choose another")
-    STEPS[name] = step
+    register_named(STEPS, step, "step")
     return step
