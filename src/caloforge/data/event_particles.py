@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray as Array
 
+from caloforge.data.ragged import offsets_of, rows_of
 from caloforge.errors import BadValue
 
 OFFSETS, INDEX = "event_offsets", "event_index"
@@ -77,9 +78,7 @@ class EventParticles:
 
     def __getitem__(self, rows: slice | Int[Array, " n"] | Bool[Array, " N"]) -> "EventParticles":
         chosen = np.arange(len(self))[rows]
-        counts = self.multiplicity[chosen]
-        offsets = np.concatenate([[0], np.cumsum(counts)])
-        places = np.repeat(self.offsets[chosen] - offsets[:-1], counts) + np.arange(offsets[-1])
+        offsets, places = rows_of(self.offsets, chosen)
         columns = {name: getattr(self, name)[places] for name, _ in EVENT_COLUMNS.values()}
         return EventParticles(**columns, offsets=offsets, index=self.index[chosen])
 
@@ -92,8 +91,7 @@ class EventParticles:
         """
         columns = {n: np.concatenate([getattr(p, n) for p in parts]) for n, _ in EVENT_COLUMNS.values()}
         counts = np.concatenate([part.multiplicity for part in parts])
-        offsets = np.concatenate([[0], np.cumsum(counts)])
-        return cls(**columns, offsets=offsets, index=np.concatenate([part.index for part in parts]))
+        return cls(**columns, offsets=offsets_of(counts), index=np.concatenate([part.index for part in parts]))
 
 
 def holds_events(file: h5py.File) -> bool:

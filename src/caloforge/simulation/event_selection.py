@@ -15,6 +15,7 @@ from particle import Particle, ParticleNotFound
 
 from caloforge.data.event_particles import EventParticles
 from caloforge.data.formats.hepmc import Events
+from caloforge.data.ragged import offsets_of
 from caloforge.errors import BadFile
 from caloforge.geometry.face import Face
 from caloforge.geometry.gdml import Calorimeter
@@ -76,7 +77,7 @@ def event_beam(events: Events, detector: Calorimeter, face: Face) -> EventBeam:
     theta, phi = np.arccos(np.clip(way[:, 2], -1, 1)), np.arctan2(way[:, 1], way[:, 0])
     columns = (kinetic, events.pdg, theta, phi, point[:, 0], point[:, 1])
     kinds = (np.float32, np.int32, *[np.float32] * 4)
-    edges = np.concatenate([[0], np.cumsum(multiplicity[~empty])])
+    edges = offsets_of(multiplicity[~empty])
     names = ("energy", "pdg", "theta", "phi", "x", "y")
     arrays = {name: column[taken].astype(kind) for name, column, kind in zip(names, columns, kinds, strict=True)}
     table = EventParticles(**arrays, offsets=edges, index=np.flatnonzero(~empty))

@@ -16,10 +16,10 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from caloforge.data.formats.base import Format, Opened
+from caloforge.data.formats.layered import layer_coordinate, without_empty_points
 from caloforge.data.formats.options import ReadOptions, WriteOptions
 from caloforge.data.formats.origin import read_origin, write_origin
 from caloforge.data.formats.peek import Peek, reading
-from caloforge.data.formats.ragged import layer_coordinate, without_empty_points
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.points.hits import Hits
 from caloforge.data.points.point_file import PointFile

@@ -23,6 +23,7 @@ from caloforge.data.mesh_file import MeshFile
 from caloforge.data.points.hits import Hits
 from caloforge.data.points.point_file import PointFile
 from caloforge.data.provenance import Provenance
+from caloforge.data.ragged import offsets_of
 from caloforge.errors import BadFile, BadValue
 from caloforge.units import GeV, MeV, TeV, cm, keV, mm, ns
 
@@ -169,7 +170,7 @@ class Edm4hepFile(PointFile):
             y=y,
             z=z,
             energy=np.concatenate([block.energy for block in blocks]).astype(float)[order] * self._energy,
-            offsets=np.concatenate([[0], np.cumsum(np.bincount(event, minlength=n))]),
+            offsets=offsets_of(np.bincount(event, minlength=n)),
             incident_energy=energy,
             pdg=np.where(primaries.pdg == 0, self.options.particle or 0, primaries.pdg),
             direction=direction,

@@ -19,6 +19,7 @@ from particle import PDGID, InvalidParticle, Particle, ParticleNotFound
 from caloforge.data.formats.hepmc_event import FinalState, final_state
 from caloforge.data.formats.hepmc_lines import EventText, event_texts
 from caloforge.data.incident import Incident
+from caloforge.data.ragged import offsets_of
 from caloforge.errors import BadFile, BadValue
 from caloforge.units import GeV, MeV, mm
 
@@ -163,7 +164,7 @@ def read_events(path: str | Path, units: str | None = None, limit: int | None = 
         _digest(path),
         " and ".join(sorted(all_units)),
         np.array([state.number for state in states]),
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        offsets_of(np.array(counts, np.int64)),
         columns["pdg"],
         columns["momentum"] * energy_unit[:, None],
         columns["energy"] * energy_unit,

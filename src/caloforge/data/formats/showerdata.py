@@ -10,13 +10,14 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from caloforge.data.formats.base import Format, Opened
+from caloforge.data.formats.layered import layer_coordinate, without_empty_points
 from caloforge.data.formats.options import ReadOptions, WriteOptions
 from caloforge.data.formats.origin import read_origin, write_origin
 from caloforge.data.formats.peek import Peek, reading
-from caloforge.data.formats.ragged import layer_coordinate, without_empty_points
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.points.hits import Hits
 from caloforge.data.points.point_file import PointFile
+from caloforge.data.ragged import offsets_of
 from caloforge.errors import BadFile, BadValue
 from caloforge.units import GeV
 
@@ -88,7 +89,7 @@ class ShowerDataFile(PointFile):
                 y=y,
                 z=z,
                 energy=points[:, 3].astype(float) * GeV,
-                offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+                offsets=offsets_of(np.array(counts, np.int64)),
                 incident_energy=np.where(energy == 0, np.nan, energy),
                 pdg=pdg,
                 direction=direction / length[:, None],

@@ -17,6 +17,7 @@ from caloforge.data.formats.rows import RowIndex, kinetic_energy, total_momentum
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.points.hits import Hits
 from caloforge.data.points.point_file import PointFile
+from caloforge.data.ragged import offsets_of
 from caloforge.errors import BadFile, BadValue
 from caloforge.units import GeV
 
@@ -102,7 +103,7 @@ class Step2PointFile(PointFile):
                 y=y,
                 z=z,
                 energy=energy.astype(float) * GeV,
-                offsets=np.concatenate([[0], np.cumsum(stops - starts)]),
+                offsets=offsets_of(stops - starts),
                 detector=self.detector,
                 provenance=self.provenance,
                 **given,

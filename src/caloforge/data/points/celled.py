@@ -11,6 +11,7 @@ from numpy import ndarray as Array
 
 from caloforge.data.points.hits import Hits
 from caloforge.data.points.point_file import PointFile
+from caloforge.data.ragged import offsets_of
 from caloforge.errors import BadFile
 from caloforge.geometry.calo_cells import CaloCells
 
@@ -30,7 +31,7 @@ def sum_in_cells(hits: Hits, cells: CaloCells) -> tuple[Hits, Float[Array, " N"]
     keys, places = np.unique(shower[inside] * len(cells) + cell[inside], return_inverse=True)
     sums = np.bincount(places.reshape(-1), energy[inside], len(keys))
     owner, number = np.divmod(keys, len(cells))
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(hits)))])
+    offsets = offsets_of(np.bincount(owner, minlength=len(hits)))
     x, y, z = cells.centre[number].T
     columns: dict[str, Any] = {
         "layer": cells.layer[number],

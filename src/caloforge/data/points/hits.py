@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int, UInt64
 from numpy import ndarray as Array
 
 from caloforge.data.provenance import Provenance
+from caloforge.data.ragged import offsets_of, rows_of
 from caloforge.errors import BadValue
 
 _POINTS = ("x", "y", "z", "energy", "time", "layer", "cell", "part")
@@ -121,11 +122,12 @@ class Hits:
 
     def __getitem__(self, index: slice | Int[Array, " n"] | Bool[Array, " N"]) -> "Hits":
         rows = np.arange(len(self))[index]
-        counts = self.n_points[rows]
-        offsets = np.concatenate([[0], np.cumsum(counts)])
-        points = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], counts)
+        points: slice | Array
         if isinstance(index, slice) and index.step in (None, 1):
             points = slice(*self.offsets[[rows[0], rows[-1] + 1]]) if len(rows) else slice(0, 0)  # no copy
+            offsets = offsets_of(self.n_points[rows])
+        else:
+            offsets, points = rows_of(self.offsets, rows)
         parts: dict[str, Any] = {name: getattr(self, name) for name in (*_POINTS, *_SHOWERS)}
         picked = {
             name: values[points if name in _POINTS else rows] for name, values in parts.items() if values is not None
@@ -158,7 +160,7 @@ class Hits:
             columns = [getattr(part, name) for part in parts]
             fields[name] = None if any(column is None for column in columns) else np.concatenate(columns)
         counts = np.concatenate([part.n_points for part in parts])
-        return replace(first, offsets=np.concatenate([[0], np.cumsum(counts)]), **fields)
+        return replace(first, offsets=offsets_of(counts), **fields)
 
     def where(self, keep: Bool[Array, " P"]) -> "Hits":
         """The same showers with some of their points only.
@@ -167,7 +169,7 @@ class Hits:
             keep: true for the points that stay.
         """
         fields = {name: getattr(self, name)[keep] for name in _POINTS if getattr(self, name) is not None}
-        return replace(self, offsets=np.concatenate([[0], np.cumsum(keep)])[self.offsets], **fields)
+        return replace(self, offsets=offsets_of(keep)[self.offsets], **fields)
 
     def require_one_part(self) -> None:
         """Refuse to take numbers of layers for places where several parts of a calorimeter each count by themselves.
