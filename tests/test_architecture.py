@@ -19,6 +19,7 @@ ORDER = [
     "models",
     "training",
     "generation",
+    "deployment",
     "metrics",
     "classifiers",
     "reporting",

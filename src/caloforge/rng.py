@@ -4,14 +4,17 @@ Streams with different names are independent (NumPy's ``SeedSequence``), so resu
 work is done nor on the number of workers or the batch size.
 """
 
-__all__ = ["stream", "integer_seeds", "torch_stream"]
+__all__ = ["stream", "integer_seeds", "torch_seed", "torch_stream"]
 
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from caloforge.errors import BadValue
+
+if TYPE_CHECKING:
+    import torch
 
 
 def _sequence(seed: int, stage: str, indices: tuple[int, ...]) -> np.random.SeedSequence:
@@ -49,7 +52,21 @@ def integer_seeds(seed: int, stage: str, *indices: int) -> tuple[int, int]:
     return int(first >> 1) or 1, int(second >> 1) or 1
 
 
-def torch_stream(seed: int, stage: str, *indices: int, device: str = "cpu") -> torch.Generator:
+def torch_seed(seed: int, stage: str, *indices: int) -> int:
+    """Seed of the PyTorch generator of one stage.
+
+    Args:
+        seed: of the run, not negative.
+        stage: name of what the numbers are for.
+        indices: numbers that tell streams of one stage apart, such as a block's.
+
+    Raises:
+        BadValue: the seed is no whole number from 0 on.
+    """
+    return int(_sequence(seed, stage, indices).generate_state(1, np.uint64)[0] >> 1)
+
+
+def torch_stream(seed: int, stage: str, *indices: int, device: str = "cpu") -> "torch.Generator":
     """PyTorch generator of one stage.
 
     Args:
@@ -61,5 +78,6 @@ def torch_stream(seed: int, stage: str, *indices: int, device: str = "cpu") -> t
     Raises:
         BadValue: the seed is no whole number from 0 on.
     """
-    state = int(_sequence(seed, stage, indices).generate_state(1, np.uint64)[0] >> 1)
-    return torch.Generator(device).manual_seed(state)
+    import torch  # here, so that what is computed without PyTorch need not wait for it
+
+    return torch.Generator(device).manual_seed(torch_seed(seed, stage, *indices))

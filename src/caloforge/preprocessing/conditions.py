@@ -17,13 +17,10 @@ from numpy import ndarray as Array
 from torch import Tensor, nn
 
 from caloforge.data.incident import Incident
-from caloforge.errors import BadValue, OutsideTraining
+from caloforge.errors import OutsideTraining
 from caloforge.preprocessing.parts import ConditionColumns, Conditions
+from caloforge.preprocessing.trained import Trained
 from caloforge.preprocessing.transforms import Standardize
-from caloforge.units import format_angle, format_energy
-
-_ROUNDING = 1e-3  # of energies: files and words round
-_GAP = 0.02  # rad: random angles do not reach the ends of their range
 
 
 class ConditionEncoder(nn.Module):
@@ -61,7 +58,16 @@ class ConditionEncoder(nn.Module):
 
     def _set_columns(self) -> None:
         if not self.theta_range.is_meta:
-            self.columns = ConditionColumns(self.n_particles > 1, _wide(self.theta_range), _wide(self.phi_range))
+            trained = self.trained
+            self.columns = ConditionColumns(trained.tells_particle, trained.theta_varies, trained.phi_varies)
+
+    @property
+    def trained(self) -> Trained:
+        """Particles and ranges of the training."""
+        energy, theta, phi = (
+            (float(ends[0]), float(ends[1])) for ends in (self.energy_range, self.theta_range, self.phi_range)
+        )
+        return Trained(tuple(self.particles.tolist()), energy, theta, phi, self.hide_particle)
 
     @property
     def n_particles(self) -> int:
@@ -151,11 +157,7 @@ class ConditionEncoder(nn.Module):
 
     def _place(self, incident: Incident) -> Tensor:
         """Index of each particle in the list of those trained on."""
-        pdg, trained = torch.tensor(incident.pdg.astype(np.int64)), self.particles.cpu()
-        place = torch.searchsorted(trained, pdg).clamp(max=len(trained) - 1)
-        if (strange := trained[place] != pdg).any():
-            raise BadValue("particle", int(pdg[strange][0]), f"the model was trained on PDG {trained.tolist()}")
-        return place
+        return torch.from_numpy(self.trained.places(incident.pdg))
 
     def energies(self, c: Float[Tensor, "N C"]) -> Float[Tensor, " N"]:
         """Incident energies in MeV of conditions.
@@ -206,30 +208,7 @@ class ConditionEncoder(nn.Module):
         Raises:
             BadValue: a particle that the model does not know.
         """
-        if not self.hide_particle:
-            self._place(incident)
-        low, high = self.energy_range.tolist()
-        bounds = (low * (1 - _ROUNDING), high * (1 + _ROUNDING))
-        outside = _outside("incident energy", incident.energy, bounds, (low, high), format_energy)
-        low, high = self.theta_range.tolist()
-        outside += _outside("theta", incident.theta, (low - _GAP, high + _GAP), (low, high), format_angle)
-        low, high = self.phi_range.tolist()
-        inclined = incident.phi[incident.theta > 0]
-        turned = low - _GAP + np.mod(inclined - low + _GAP, 2 * math.pi)
-        return outside + _outside("phi", turned, (low - _GAP, high + _GAP), (low, high), format_angle)
-
-
-def _outside(
-    what: str, values: Array, bounds: tuple[float, float], trained: tuple[float, float], text: Any
-) -> list[OutsideTraining]:
-    """The lowest and the highest value, where they are out of bounds."""
-    ends = dict.fromkeys((float(values.min()), float(values.max()))) if values.size else {}
-    range_ = f"{text(trained[0])} to {text(trained[1])}"
-    return [OutsideTraining(what, text(v), range_) for v in ends if not bounds[0] <= v <= bounds[1]]
-
-
-def _wide(ends: Float[Tensor, " 2"]) -> bool:
-    return bool(ends[1] - ends[0] > _GAP)
+        return self.trained.outside(incident)
 
 
 def _range(values: Float[Array, " N"]) -> tuple[float, float]:

@@ -1,0 +1,1 @@
+"""Models handed over to other software: bundles that need neither PyTorch nor caloforge to be computed."""

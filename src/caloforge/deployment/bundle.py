@@ -1,0 +1,180 @@
+"""A bundle opened: incident particles and a seed or noise in, cell energies out, by NumPy and ONNX Runtime alone.
+
+Shower i of a seed has the noise that `caloforge.generation.sampler` gives it, bit for bit, and is the same shower
+alone, in a batch, and on any number of threads, up to the rounding of float32.
+"""
+
+__all__ = ["Bundle"]
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt64
+from numpy import ndarray as Array
+
+from caloforge.data.incident import Incident
+from caloforge.deployment.contract import CONTRACTS
+from caloforge.deployment.manifest import Manifest, sha256_of
+from caloforge.deployment.noise import block_normals
+from caloforge.deployment.session import GRAPH, open_session
+from caloforge.errors import BadFile, BadValue, UnknownName
+from caloforge.geometry.binning import Binning
+from caloforge.preprocessing.trained import Trained
+
+IDS = "training_ids.npy"
+
+
+class Bundle:
+    """A model as `caloforge export` writes it, ready to sample.
+
+    Args:
+        folder: of the bundle.
+        threads: of ONNX Runtime within one batch.
+
+    Attributes:
+        manifest: what the bundle says of itself.
+        contract: inputs and output of its graph.
+
+    Raises:
+        BadFile: no bundle, or a file in it is missing, damaged, changed, or not what the manifest says.
+        MissingExtra: ONNX Runtime is not installed.
+    """
+
+    def __init__(self, folder: str | Path, threads: int = 1) -> None:
+        self.folder = Path(folder)
+        self.manifest = Manifest.read(self.folder)
+        if self.manifest.target not in CONTRACTS:
+            raise UnknownName("target of a bundle", self.manifest.target, CONTRACTS)
+        self.contract = CONTRACTS[self.manifest.target](self.manifest)
+        self._session = open_session(self.folder / GRAPH, self._content(GRAPH), self.manifest, threads)
+
+    def _content(self, name: str) -> bytes:
+        """A file of the folder, whose hash is that of the manifest."""
+        path = self.folder / name
+        if name not in self.manifest.files or not path.is_file():
+            raise BadFile(path, "a file of the bundle is missing", "copy or export the bundle again")
+        content = path.read_bytes()
+        if sha256_of(content) != self.manifest.files[name]:
+            raise BadFile(path, "its hash is not the one in bundle.json", "copy or export the bundle again")
+        return content
+
+    @property
+    def binning(self) -> Binning:
+        """The mesh of the showers."""
+        return self.manifest.mesh
+
+    @property
+    def trained(self) -> Trained:
+        """Particles and ranges that the model was trained on."""
+        return self.manifest.trained
+
+    @property
+    def noise_width(self) -> int:
+        """Standard normals of one shower."""
+        return self.manifest.noise
+
+    @property
+    def digest(self) -> str:
+        """Hash of the graph, which names the model in what it makes."""
+        return self.manifest.files[GRAPH]
+
+    def training_ids(self) -> UInt64[Array, " k"]:
+        """Ids of the showers that the model was trained on and stopped by; none where they were not exported.
+
+        Raises:
+            BadFile: the file is damaged.
+        """
+        if IDS not in self.manifest.files:
+            return np.empty(0, np.uint64)
+        content = self._content(IDS)
+        try:
+            return np.load(io.BytesIO(content), allow_pickle=False).astype(np.uint64)
+        except ValueError as error:
+            raise BadFile(self.folder / IDS, f"no array of NumPy ({error})", "export the bundle again") from error
+
+    def sample(
+        self,
+        incident: Incident,
+        seed: int | None = None,
+        noise: Float[Array, "n M"] | None = None,
+        extrapolate: bool = False,
+        batch: int = 1000,
+    ) -> Float[Array, "n V"]:
+        """Cell energies in MeV, one shower for each particle, flat order of the mesh.
+
+        Args:
+            incident: n particles.
+            seed: same seed, same showers, as those of `caloforge generate` on the run; or
+            noise: (n, M) standard normal, M = ``noise_width``.
+            extrapolate: allow energies and angles outside the training.
+            batch: showers computed at a time.
+
+        Raises:
+            BadValue: both or neither of seed and noise, noise of another shape, a particle that the model does not
+                know, or more showers than memory holds.
+            OutsideTraining: an energy or angle outside the training.
+        """
+        self.require_known(incident, extrapolate)
+        try:
+            cells = np.empty((len(incident), self.binning.n_voxels), np.float32)
+        except MemoryError as error:
+            size = 4e-9 * len(incident) * self.binning.n_voxels
+            raise BadValue("showers", len(incident), f"they take {size:.0f} GB: take them in parts") from error
+        for start, part in self.batches(incident, seed, noise, batch):
+            cells[start : start + len(part)] = part
+        return cells
+
+    def require_known(self, incident: Incident, extrapolate: bool = False) -> None:
+        """Refuse particles that the model was not trained on.
+
+        Args:
+            incident: n particles.
+            extrapolate: allow energies and angles outside the training.
+
+        Raises:
+            BadValue: energies that are not positive numbers, or a particle that the model does not know.
+            OutsideTraining: an energy or angle outside the training.
+        """
+        if not (np.isfinite(incident.energy) & (incident.energy > 0)).all():
+            raise BadValue("incident energy", float(np.min(incident.energy)), "incident energies are positive MeV")
+        outside = self.trained.outside(incident)
+        if outside and not extrapolate:
+            raise outside[0]
+
+    def batches(
+        self, incident: Incident, seed: int | None, noise: Float[Array, "n M"] | None = None, batch: int = 1000
+    ) -> Iterator[tuple[int, Float[Array, "b V"]]]:
+        """Number of the first shower and cell energies of each batch, in order; ranges are not checked.
+
+        Args:
+            incident: n particles.
+            seed: as of `sample`.
+            noise: as of `sample`.
+            batch: showers computed at a time.
+
+        Raises:
+            BadValue: as `sample`.
+        """
+        if (seed is None) == (noise is None):
+            raise BadValue("seed and noise", (seed, None if noise is None else "given"), "give one of the two")
+        if batch < 1:
+            raise BadValue("batch", batch, "compute at least one shower at a time")
+        if noise is not None and noise.shape != (len(incident), self.noise_width):
+            raise BadValue("shape of noise", noise.shape, f"({len(incident)}, {self.noise_width}) is needed")
+        for first in range(0, len(incident), self.manifest.block):
+            last = min(first + self.manifest.block, len(incident))
+            normals = self._normals(seed, first, last) if noise is None else noise[first:last]
+            for start in range(0, last - first, batch):
+                rows = slice(first + start, min(first + start + batch, last))
+                yield rows.start, self._computed(normals[start : start + batch], incident[rows])
+
+    def _normals(self, seed: Any, first: int, last: int) -> Float[Array, "n M"]:
+        block = self.manifest.block
+        return block_normals(seed, (first // block,), block, self.noise_width, last - first)
+
+    def _computed(self, noise: Float[Array, "b M"], incident: Incident) -> Float[Array, "b V"]:
+        outputs = self._session.run([self.manifest.outputs[0].name], self.contract.feed(noise, incident))
+        return self.contract.cells(outputs[0], incident)

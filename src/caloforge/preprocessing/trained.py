@@ -1,0 +1,97 @@
+"""What a model was trained on: particles and ranges, and what of new particles lies outside; NumPy only."""
+
+__all__ = ["Trained"]
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+from numpy import ndarray as Array
+
+from caloforge.data.incident import Incident
+from caloforge.errors import BadValue, OutsideTraining
+from caloforge.units import format_angle, format_energy
+
+_ROUNDING = 1e-3  # of energies: files and words round
+_GAP = 0.02  # rad: random angles do not reach the ends of their range
+
+Ends = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Particles and ranges of a training.
+
+    Args:
+        particles: PDG numbers, in rising order.
+        energy: lowest and highest kinetic energy, MeV.
+        theta: lowest and highest angle to the normal, rad.
+        phi: lowest and highest azimuth of inclined particles, rad.
+        hidden: the model is not told which particle it is.
+    """
+
+    particles: tuple[int, ...]
+    energy: Ends
+    theta: Ends
+    phi: Ends
+    hidden: bool = False
+
+    @property
+    def tells_particle(self) -> bool:
+        """Whether the model hears which particle it is."""
+        return not self.hidden and len(self.particles) > 1
+
+    @property
+    def theta_varies(self) -> bool:
+        """Whether the polar angle is a condition of the model."""
+        return self.theta[1] - self.theta[0] > _GAP
+
+    @property
+    def phi_varies(self) -> bool:
+        """Whether the azimuth is one."""
+        return self.phi[1] - self.phi[0] > _GAP
+
+    def places(self, pdg: Int[Array, " N"]) -> Int[Array, " N"]:
+        """Place of each particle in the list of those trained on.
+
+        Args:
+            pdg: (N,) PDG numbers.
+
+        Raises:
+            BadValue: a particle that was not trained on.
+        """
+        trained = np.array(self.particles, np.int64)
+        place = np.searchsorted(trained, pdg).clip(max=len(trained) - 1)
+        if (strange := trained[place] != pdg).any():
+            raise BadValue("particle", int(pdg[strange][0]), f"the model was trained on PDG {list(self.particles)}")
+        return place
+
+    def outside(self, incident: Incident) -> list[OutsideTraining]:
+        """What of these particles lies outside the training.
+
+        Args:
+            incident: N particles.
+
+        Raises:
+            BadValue: a particle that the model does not know.
+        """
+        if not self.hidden:
+            self.places(incident.pdg)
+        low, high = self.energy
+        bounds = (low * (1 - _ROUNDING), high * (1 + _ROUNDING))
+        outside = _outside("incident energy", incident.energy, bounds, self.energy, format_energy)
+        low, high = self.theta
+        outside += _outside("theta", incident.theta, (low - _GAP, high + _GAP), self.theta, format_angle)
+        low, high = self.phi
+        inclined = incident.phi[incident.theta > 0]
+        turned = low - _GAP + np.mod(inclined - low + _GAP, 2 * math.pi)
+        return outside + _outside("phi", turned, (low - _GAP, high + _GAP), self.phi, format_angle)
+
+
+def _outside(what: str, values: Array, bounds: Ends, trained: Ends, text: Any) -> list[OutsideTraining]:
+    """The lowest and the highest value, where they are out of bounds."""
+    ends = dict.fromkeys((float(values.min()), float(values.max()))) if values.size else {}
+    range_ = f"{text(trained[0])} to {text(trained[1])}"
+    return [OutsideTraining(what, text(v), range_) for v in ends if not bounds[0] <= v <= bounds[1]]
