@@ -9,7 +9,7 @@ import pytest
 
 import caloforge
 from caloforge.classifiers.protocol import PERCEPTRON, PROTOCOLS
-from caloforge.cli.main import COMMANDS
+from caloforge.cli.catalogue import COMMANDS
 from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile
 from caloforge.data.writer import write_showers

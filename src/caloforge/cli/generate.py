@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from caloforge.api.model import load_model
 from caloforge.cli.models import DeviceName, ModelsFile
 from caloforge.cli.options import BinningOption, OverwriteOption
 from caloforge.cli.progress import track
@@ -40,6 +39,8 @@ def generate(
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Generate showers with a trained model, or with an ensemble: shower i is of member i mod K."""
+    from caloforge.api.model import load_model
+
     model = load_model(run, models_file, device)
     with track("generating", 1.0) as report:
         showers = model.generate(

@@ -10,35 +10,12 @@ from importlib import import_module
 from typing import Annotated, Any, TextIO
 
 import typer
-from typer.core import TyperGroup
+from rich.markup import escape
+from typer.core import TyperCommand, TyperGroup
 
 from caloforge import __version__
+from caloforge.cli.catalogue import COMMANDS, STAGES
 from caloforge.errors import CaloforgeError, OddShowers, UnknownName
-
-# command A-NAME is the function, or the group of commands, a_name of the module caloforge.cli.a_name
-COMMANDS = (
-    "quickstart",
-    "simulate",
-    "merge",
-    "data",
-    "convert",
-    "inspect",
-    "plot",
-    "train",
-    "generate",
-    "validate",
-    "power",
-    "reweight",
-    "amplification",
-    "score",
-    "diagnose",
-    "beta-sweep",
-    "extrapolation",
-    "expect",
-    "coverage",
-    "card",
-    "interpret",
-)
 
 
 class _Commands(TyperGroup):
@@ -46,6 +23,16 @@ class _Commands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The commands by stage, each with an example, out of the catalogue."""
+        options: dict[str, Any] = {"params": self.params, "help": self.help, "rich_markup_mode": "rich"}
+        TyperGroup(name=self.name, commands=_listed(), **options).format_help(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Commands and options of this level that begin so, out of the catalogue."""
+        ctx.command = TyperGroup(name=self.name, commands=_listed(), params=self.params)
+        return ctx.command.shell_complete(ctx, incomplete)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that the first word names.
@@ -69,11 +56,23 @@ class _Commands(TyperGroup):
         return typer.main.get_command(alone)
 
 
+def _listed() -> dict[str, Any]:
+    """Commands that stand in a list and do nothing."""
+    return {
+        name: TyperCommand(
+            name,
+            help=f"{escape(entry.purpose)}\n[dim]caloforge {escape(entry.example)}[/dim]",
+            rich_help_panel=stage,
+        )
+        for stage, entries in STAGES.items()
+        for name, entry in entries.items()
+    }
+
+
 app = typer.Typer(
     name="caloforge",
     cls=_Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from caloforge.device import Device
-from caloforge.models.plugins import PLUGINS
 
 ModelsFile = Annotated[
     Path | None,
@@ -26,4 +25,6 @@ def load_models(path: Path | None) -> None:
         BadFile: no such file.
         BrokenPlugin: something that was asked for cannot be loaded.
     """
+    from caloforge.models.plugins import PLUGINS
+
     PLUGINS.load(path)

@@ -8,9 +8,6 @@ from typing import Annotated
 
 import typer
 
-from caloforge.physics.observables import select
-from caloforge.physics.plugins import load_observables
-
 BinningOption = Annotated[
     str | None,
     typer.Option("--binning", "--readout", help="mesh by name, or a CaloChallenge XML; for files that carry none"),
@@ -21,6 +18,20 @@ ObservablesOption = Annotated[
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="replace an earlier result; never an input")]
 
 
+def load_observables(path: Path | None) -> tuple[str, ...]:
+    """Observables of installed packages, and those of a file; the names of the latter.
+
+    Raises:
+        BadFile: no such file.
+        BrokenPlugin: something that was asked for cannot be loaded.
+    """
+    from caloforge.physics import plugins
+
+    return plugins.load_observables(path)
+
+
 def one_a_shower(names: Iterable[str]) -> tuple[str, ...]:
     """Those of some observables that have one value a shower, which tests of single showers need."""
+    from caloforge.physics.observables import select
+
     return tuple(name for name, observable in select(names).items() if observable.per == "shower")

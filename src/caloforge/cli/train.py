@@ -9,11 +9,9 @@ from typing import Annotated
 
 import typer
 
-from caloforge.api.train import load_plugins, shown_by, train_config
 from caloforge.cli.models import DeviceName, ModelsFile
 from caloforge.cli.options import BinningOption
 from caloforge.cli.progress import track
-from caloforge.config import load_config
 
 
 def train(
@@ -36,6 +34,9 @@ def train(
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Train a generative model on the training split of a file of showers."""
+    from caloforge.api.train import load_plugins, shown_by, train_config
+    from caloforge.config import load_config
+
     load_plugins(models_file, laws)
     run = load_config(config, (override or []) + ([f"seed={seed}"] if seed is not None else []))
     last: dict[str, float] = {}

@@ -8,12 +8,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from caloforge.api.validate import validate as run_validation
 from caloforge.cli.models import DeviceName
 from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption
 from caloforge.cli.progress import track
 from caloforge.files import require_new, require_writable
-from caloforge.validation.trust import share
 
 
 def validate(
@@ -52,6 +50,9 @@ def validate(
     json_only: Annotated[bool, typer.Option("--json", help="print only the JSON of the report")] = False,
 ) -> None:
     """Compare generated showers with Geant4."""
+    from caloforge.api.validate import validate as run_validation
+    from caloforge.validation.trust import share
+
     limit = share(trust) if trust else None
     if output:
         require_new(output / "report.json", overwrite, [truth, *generated])

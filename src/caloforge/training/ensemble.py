@@ -24,7 +24,6 @@ import torch
 from caloforge.data.provenance import TrainingProvenance
 from caloforge.data.showers import Showers
 from caloforge.data.unseen import TrainingIds
-from caloforge.device import CPU
 from caloforge.errors import BadFile, BadValue, BinningMismatch, UnwritablePath
 from caloforge.models import ModelConfig
 from caloforge.preprocessing.pipeline import Pipeline
@@ -164,7 +163,7 @@ def train_ensemble(
     resume: bool = False,
     report: Callable[[int, dict[str, float]], None] = lambda member, record: None,
     warn: Callable[[str], None] = lambda text: None,
-    device: torch.device = CPU,
+    device: torch.device = torch.device("cpu"),  # noqa: B008 - a constant
 ) -> None:
     """Train the members one after another; with ``resume`` finished ones are kept, and more may be asked for.
 

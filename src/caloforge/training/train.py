@@ -20,7 +20,6 @@ from caloforge.data.provenance import TrainingProvenance
 from caloforge.data.showers import Showers
 from caloforge.data.splits import take_split
 from caloforge.data.unseen import TrainingIds, sure_ids
-from caloforge.device import CPU
 from caloforge.errors import BadFile, BadValue, CaloforgeError, EmptySample, UnwritablePath
 from caloforge.models import ModelConfig
 from caloforge.models.plugins import source_of
@@ -96,7 +95,7 @@ def train_run(
     resume: bool = False,
     report: Callable[[dict[str, float]], None] = lambda record: None,
     warn: Callable[[str], None] = lambda text: None,
-    device: torch.device = CPU,
+    device: torch.device = torch.device("cpu"),  # noqa: B008 - a constant
 ) -> None:
     """Train on the training split of ``showers`` and leave a run folder.
 

@@ -1,0 +1,115 @@
+"""The commands by stage, each with its purpose and one example: what `caloforge --help` shows without importing any."""
+
+__all__ = ["COMMANDS", "STAGES", "Entry"]
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """A command in the list.
+
+    Args:
+        purpose: the first sentence of its own help.
+        example: a call of it, without ``caloforge``.
+    """
+
+    purpose: str
+    example: str
+
+
+# stage -> command A-NAME, which is the function, or the group of commands, a_name of the module caloforge.cli.a_name
+STAGES: dict[str, dict[str, Entry]] = {
+    "Start here": {
+        "quickstart": Entry(
+            "Simulate, train, generate and validate on real Geant4 showers; the report is OUTPUT/report.html.",
+            "quickstart",
+        ),
+    },
+    "Showers: simulate, convert, look": {
+        "simulate": Entry(
+            "Simulate showers with Geant4; called again after an interruption, it simulates what is missing.",
+            "simulate --energy 1GeV:100GeV:log -n 1000 --workers 2 -o truth.h5",
+        ),
+        "merge": Entry(
+            "Merge the shards of a finished job array, or files of showers with one mesh and detector, into one file.",
+            "merge a.h5 b.h5 -o all.h5",
+        ),
+        "convert": Entry(
+            "Convert a file of showers; energies stay as they are, what the new file has no place for is said.",
+            "convert photons.edm4hep.root photons.h5 --binning mesh.xml",
+        ),
+        "data": Entry(
+            "Cut, merge, turn, order and fetch files of showers; every result is a new file.",
+            "data merge-cells truth.h5 coarse.h5 --layers 3",
+        ),
+        "inspect": Entry(
+            "Say what a file of showers or events holds (reads all of it), or what a detector is made of, and draw it.",
+            "inspect truth.h5",
+        ),
+        "plot": Entry(
+            "Draw what showers are like: response and resolution against energy, profiles along and across the axis.",
+            "plot truth.h5 -o plots/",
+        ),
+    },
+    "Models: train, generate": {
+        "train": Entry(
+            "Train a generative model on the training split of a file of showers.",
+            "train vae-siw-1080 --set data=truth.h5 -o runs/mine",
+        ),
+        "generate": Entry(
+            "Generate showers with a trained model, or with an ensemble: shower i is of member i mod K.",
+            "generate vae-siw-1080 --energy 50GeV -n 1000 -o fake.h5",
+        ),
+        "card": Entry(
+            "Write a model card: intended range, training data, metrics with floors, limits, licence, citation.",
+            "card runs/mine --report report/report.json -o card.md",
+        ),
+    },
+    "Is it good enough?": {
+        "validate": Entry("Compare generated showers with Geant4.", "validate fake.h5 --truth truth.h5 -o report/"),
+        "power": Entry(
+            "Spoil copies of a truth in known ways, and count the showers that each metric needs to see it.",
+            "power truth.h5 -o power/",
+        ),
+        "diagnose": Entry(
+            "Test a trained model for lost modes, posterior collapse and copies of training showers.",
+            "diagnose vae-siw-1080 --truth bundled -o diagnosis/",
+        ),
+        "extrapolation": Entry(
+            "Compare a model with real showers at chosen energies, outside or inside the range of its training.",
+            "extrapolation vae-siw-1080-physics --truth e150.h5 --energy 150GeV -o beside/",
+        ),
+        "amplification": Entry(
+            "Say how many Geant4 showers a generated sample is worth, and if that is more than it was trained on.",
+            "amplification fake.h5 --truth truth.h5 -o worth/",
+        ),
+        "beta-sweep": Entry(
+            "Train small copies of a run at several beta: rate, distortion, latents in use, and AUC of each.",
+            "beta-sweep vae-siw-1080 --steps 300 -o sweep/",
+        ),
+    },
+    "What a model says": {
+        "score": Entry(
+            "Likelihoods with their ranks, tail probabilities and credible intervals of observables, for each shower.",
+            "score vae-siw-1080 truth.h5 -o scores.json",
+        ),
+        "expect": Entry(
+            "E[T(shower) | incident particle] with its Monte-Carlo error and the error of the model.",
+            "expect runs/ensemble --energy 50GeV --observable response",
+        ),
+        "coverage": Entry(
+            "Coverage of the 68 and 95 % intervals of expectations on held-out showers, in range and outside.",
+            "coverage runs/ensemble --truth truth.h5 -o coverage/",
+        ),
+        "reweight": Entry(
+            "Weight generated showers by p(Geant4) / p(generated) of a classifier, or draw showers by such weights.",
+            "reweight fake.h5 --truth truth.h5 -o weights.h5",
+        ),
+        "interpret": Entry(
+            "Show what latents, energy and conditioning do in a trained model, and what a classifier sees.",
+            "interpret vae-siw-1080 --truth bundled -o interpretation/",
+        ),
+    },
+}
+
+COMMANDS: dict[str, Entry] = {name: entry for stage in STAGES.values() for name, entry in stage.items()}
