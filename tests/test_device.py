@@ -25,6 +25,7 @@ SMALL = {"latent": 3, "width": 8, "depth": 1, "flow_transforms": 2, "flow_width"
 CRITIC = {"critic_width": 8, "critic_depth": 1}
 FAMILIES = {
     "vae": {"name": "vae"},
+    "vae, neighbours": {"name": "vae", "latent": 0, "decoder_context": "neighbours", "channels": 8},
     "vae, every option": {"name": "vae", "prior": "flow", "decoder_context": "layers", "tails": "linear"},
     "vae, spectrum": {"name": "vae", "cells": "spectrum", "decoder": "lognormal", "conditioning": "concat"},
     "vae, blur": {"name": "vae", "decoder": "mse"},

@@ -8,8 +8,8 @@ import torch
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.models import model_config
 from caloforge.models.bounds import gaussian_kl, importance_bound, log_mean_exp, mutual_information, widest_posterior
+from caloforge.models.independent_vae import IndependentVAE
 from caloforge.models.parts import LayerContext, NoiseWidths
-from caloforge.models.shape_vae import ShapeVAE
 from caloforge.rng import torch_stream
 
 WEIGHTS = torch.tensor([[1.0, 0.5], [-0.3, 2.0], [0.7, -0.2]])
@@ -150,7 +150,7 @@ def test_two_modes():
     shares = weight / weight.sum(1, keepdim=True)
     config = model_config({"name": "vae", "latent": 2, "width": 32, "depth": 1, "beta_schedule": "fixed"})
     torch.manual_seed(0)
-    shape = ShapeVAE(mesh, 1, config, None)
+    shape = IndependentVAE(mesh, 1, config, None)
     c = torch.zeros(2000, 1)
     shape.initialise(shares, LayerContext(c, c))
     optimiser = torch.optim.Adam(shape.parameters(), 5e-3)

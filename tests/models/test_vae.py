@@ -17,6 +17,7 @@ VARIANTS = {
     "log-normal": {"decoder": "lognormal", "conditioning": "concat"},
     "spectrum": {"cells": "spectrum", "beta_schedule": "cyclical"},
     "layers": {"decoder_context": "layers", "committed_rate": 1.5},
+    "neighbours": {"decoder_context": "neighbours", "channels": 8},
     "blur": {"decoder": "mse", "beta_schedule": "fixed", "beta": 0.5},
 }
 
@@ -186,5 +187,5 @@ def test_options_are_checked():
         model_config({"name": "vea"})
     with pytest.raises(UnknownName, match="latent"):
         model_config({"name": "vae", "latnet": 3})
-    with pytest.raises(BadField, match=r"model\.latent is 0"):
-        model_config({"name": "vae", "latent": 0})
+    with pytest.raises(BadField, match=r"model\.latent is -1"):
+        model_config({"name": "vae", "latent": -1})

@@ -88,10 +88,10 @@ def beta_sweep(
         progress: called with the share of the work done and the beta in training.
 
     Raises:
-        BadValue: the model is not a VAE.
+        BadValue: the model is not a VAE, or has no latent.
     """
-    if not isinstance(model, VAEConfig):
-        raise BadValue("model", model.name, "only a VAE has a beta")
+    if not isinstance(model, VAEConfig) or not model.latent:
+        raise BadValue("model", model.name, "only a VAE with a latent has a beta")
     points = []
     for i, beta in enumerate(betas):
         copy, place = model.model_copy(update={"beta": beta}), folder / f"beta-{beta:g}"
@@ -115,10 +115,10 @@ def measure_point(run: Run, beta: float, truth: Showers, seed: int) -> Point:
         seed: of the generated showers and the classifiers.
 
     Raises:
-        BadValue: the model is not a VAE.
+        BadValue: the model is not a VAE, or has no latent.
     """
-    if not isinstance(run.model, Cascade) or not isinstance(run.model.shape, ShapeVAE):
-        raise BadValue("model", type(run.model).__name__, "only a VAE has a rate and a distortion")
+    if not isinstance(run.model, Cascade) or not isinstance(run.model.shape, ShapeVAE) or not run.model.shape.latent:
+        raise BadValue("model", type(run.model).__name__, "only a VAE with a latent has a rate and a distortion")
     generator = torch_stream(seed, "beta-sweep")
     with torch.inference_mode():
         x, c, _ = run.pipeline(truth, generator)

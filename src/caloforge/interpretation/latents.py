@@ -106,7 +106,7 @@ def encoded(run: Run, showers: Showers, seed: int) -> Float[Array, "N Z"] | None
         seed: of the noise that the preprocessing adds.
     """
     model = run.model
-    if not isinstance(model, Cascade) or not isinstance(model.shape, ShapeVAE):
+    if not isinstance(model, Cascade) or not isinstance(model.shape, ShapeVAE) or not model.shape.latent:
         return None
     with torch.inference_mode():
         x, c, _ = run.pipeline(showers, torch_stream(seed, "interpretation-encoder"))

@@ -21,7 +21,7 @@ Gamma weights have the right shape for energy summed over a few particle tracks:
 in log energy; a log-normal's is above. Source of the latter: Aitchison and Shen, Biometrika 67 (1980) 261.
 """
 
-__all__ = ["DirichletShares", "HurdleShares", "LogNormalShares"]
+__all__ = ["DirichletShares", "HurdleShares", "LogNormalShares", "at_least_one"]
 
 import math
 from abc import abstractmethod
@@ -43,31 +43,38 @@ class HurdleShares(ShareDensity):
     normals: ClassVar[int] = 3  # one that decides the hit, two for the weight
 
     @abstractmethod
-    def _bounded(self, p: Float[Tensor, "N 3 V"]) -> tuple[Tensor, Tensor, Tensor]:
-        """Hit logit, place and spread, within what arithmetic bears."""
+    def bounded(self, place: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
+        """Place and spread within what arithmetic bears."""
 
     @abstractmethod
-    def _log_prob_hit(self, shares: Tensor, hit: Tensor, place: Tensor, spread: Tensor) -> Tensor:
+    def log_prob_given_hits(self, shares: Tensor, hit: Tensor, place: Tensor, spread: Tensor) -> Tensor:
         """Log-density (N, L) of the shares, given which cells are hit."""
 
     @abstractmethod
-    def _log_weight(self, noise: Tensor, u: Tensor, place: Tensor, spread: Tensor) -> Tensor:
+    def log_weight(self, noise: Tensor, u: Tensor, place: Tensor, spread: Tensor) -> Tensor:
         """Logarithms of random weights from two normals (N, 2, V) and a uniform (N, V) a cell."""
 
-    def log_prob(self, shares: Float[Tensor, "N V"], p: Float[Tensor, "N P V"]) -> Float[Tensor, "N L"]:
+    def log_prob(
+        self, shares: Float[Tensor, "N V"], p: Float[Tensor, "N P V"], last: Bool[Tensor, " V"] | None = None
+    ) -> Float[Tensor, "N L"]:
         """Log-density of each layer's shares in nats; 0 for a layer without energy.
 
         Args:
             shares: (N, V) of the cells in their layers.
             p: (N, 3, V) hit logit, place and spread.
+            last: (V,) cells whose hits are decided after those of the others, which their logits may depend on: they
+                bear the condition that one cell is hit. None: all.
         """
-        logit, place, spread = self._bounded(p)
+        logit, place, spread = p.unbind(1)
+        place, spread = self.bounded(place, spread)
         hit = shares > 0
         missed = -nn.functional.softplus(logit)
         which = self.layer_sum(torch.where(hit, logit, 0.0) + missed)
-        nothing = self.layer_sum(missed).clamp(max=-1e-12)
+        nothing = self.layer_sum(missed if last is None else missed * last).clamp(max=-1e-12)
         some_hit = torch.log(-torch.expm1(nothing))
-        how = self._log_prob_hit(shares, hit, place, spread)
+        if last is not None:
+            some_hit = torch.where(self.layer_sum((hit & ~last).float()) > 0, 0.0, some_hit)
+        how = self.log_prob_given_hits(shares, hit, place, spread)
         return torch.where(self.layer_sum(hit.float()) > 0, which - some_hit + how, 0.0)
 
     def sample(
@@ -80,24 +87,28 @@ class HurdleShares(ShareDensity):
             p: (N, 3, V) hit logit, place and spread.
             active: (N, L) which layers have energy.
         """
-        logit, place, spread = self._bounded(p)
+        logit, place, spread = p.unbind(1)
         normals = noise.view(noise.shape[0], self.normals, self.n_voxels)
         u = torch.special.ndtr(normals[:, 0])
         threshold = self._hit_thresholds(u, torch.sigmoid(logit))
         hit = (u < threshold) & active[:, self.layer_of_voxel]
         left = (u / threshold.clamp_min(1e-9)).clamp_max(1.0)  # uniform again where the cell is hit
-        log_weight = self._log_weight(normals[:, 1:], left, place, spread)
-        return self.normalised(log_weight.masked_fill(~hit, -torch.inf))
+        return self.normalised(self.hit_weights(normals[:, 1:], left, hit, place, spread))
+
+    def hit_weights(self, noise: Tensor, u: Tensor, hit: Tensor, place: Tensor, spread: Tensor) -> Tensor:
+        """Logarithms of the random weights of cells that are hit, minus infinity of the others.
+
+        Args:
+            noise: (N, normals - 1, M) standard normal.
+            u: (N, M) uniform numbers.
+            hit: (N, M) which cells are hit.
+            place: (N, M) as in ``p``.
+            spread: (N, M) as in ``p``.
+        """
+        return self.log_weight(noise, u, *self.bounded(place, spread)).masked_fill(~hit, -torch.inf)
 
     def _hit_thresholds(self, u: Float[Tensor, "N V"], p: Float[Tensor, "N V"]) -> Float[Tensor, "N V"]:
-        """Hit where u < threshold: p itself, and p over P(a hit here or later in the layer) up to the first hit."""
-        here = self.by_layer(p, 0.0)
-        none_later = torch.log1p(-here.clamp(max=1 - 1e-6)).flip(-1).cumsum(-1).flip(-1)
-        first = here / (-torch.expm1(none_later)).clamp_min(_TINY)
-        first = torch.where(self._last_cell, 1.0, first.clamp(max=1.0))
-        hit = self.by_layer(u, 2.0) < first
-        before_first = (hit.int().cumsum(-1) - hit.int()) == 0
-        return self.flat(torch.where(before_first, first, here))
+        return self.flat(at_least_one(self.by_layer(u, 2.0), self.by_layer(p, 0.0), self._last_cell))
 
     @property
     def _last_cell(self) -> Bool[Tensor, "L M"]:
@@ -105,12 +116,31 @@ class HurdleShares(ShareDensity):
         return self.real & ~torch.cat([self.real[:, 1:], torch.zeros_like(self.real[:, :1])], 1)
 
 
+def at_least_one(
+    u: Float[Tensor, "*B M"], p: Float[Tensor, "*B M"], last: Bool[Tensor, "*L M"]
+) -> Float[Tensor, "*B M"]:
+    """Hit where u < threshold: p itself, and p over P(a hit here or later) up to the first hit.
+
+    Cells are then hit with probabilities p, on condition that one at least is.
+
+    Args:
+        u: (..., M) uniform numbers; 2 where there is no cell.
+        p: (..., M) probabilities of the cells; 0 where there is none.
+        last: (..., M) the last cell of each row: hit for sure if no other is.
+    """
+    none_later = torch.log1p(-p.clamp(max=1 - 1e-6)).flip(-1).cumsum(-1).flip(-1)
+    first = p / (-torch.expm1(none_later)).clamp_min(_TINY)
+    first = torch.where(last, 1.0, first.clamp(max=1.0))
+    hit = u < first
+    before_first = (hit.int().cumsum(-1) - hit.int()) == 0
+    return torch.where(before_first, first, p)
+
+
 class DirichletShares(HurdleShares):
     """Gamma weights; place is the log mean weight, spread the log shape k."""
 
-    def _bounded(self, p: Float[Tensor, "N 3 V"]) -> tuple[Tensor, Tensor, Tensor]:
-        logit, log_mean, log_shape = p.unbind(1)
-        return logit, log_mean.clamp(-25.0, 5.0), log_shape.clamp(-1.5, 7.0)
+    def bounded(self, place: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
+        return place.clamp(-25.0, 5.0), spread.clamp(-1.5, 7.0)
 
     def start(self, shares: Float[Tensor, "N V"]) -> Float[Tensor, "P V"]:
         """Each cell's hit rate and mean share when hit, exponential weights.
@@ -122,7 +152,7 @@ class DirichletShares(HurdleShares):
         mean_share = (shares.sum(0) / (shares > 0).sum(0).clamp_min(1)).clamp_min(1e-12)
         return torch.stack([rate.logit(), mean_share.log(), torch.zeros_like(rate)])
 
-    def _log_prob_hit(self, shares: Tensor, hit: Tensor, place: Tensor, spread: Tensor) -> Tensor:
+    def log_prob_given_hits(self, shares: Tensor, hit: Tensor, place: Tensor, spread: Tensor) -> Tensor:
         shape, log_scale = spread.exp(), place - spread
         log_share = shares.clamp_min(_TINY).log()
         total_shape = self.layer_sum(torch.where(hit, shape, 0.0))
@@ -131,7 +161,7 @@ class DirichletShares(HurdleShares):
         how = torch.lgamma(total_shape.clamp_min(1e-3)) - total_shape * scaled.clamp_min(_TINY).log()
         return how + self.layer_sum(torch.where(hit, single, 0.0))
 
-    def _log_weight(self, noise: Tensor, u: Tensor, place: Tensor, spread: Tensor) -> Tensor:
+    def log_weight(self, noise: Tensor, u: Tensor, place: Tensor, spread: Tensor) -> Tensor:
         return _log_gamma_variate(spread, u, noise[:, 0], noise[:, 1]) + place - spread
 
 
@@ -140,9 +170,8 @@ class LogNormalShares(HurdleShares):
 
     normals: ClassVar[int] = 2
 
-    def _bounded(self, p: Float[Tensor, "N 3 V"]) -> tuple[Tensor, Tensor, Tensor]:
-        logit, mean, log_std = p.unbind(1)
-        return logit, mean.clamp(-25.0, 5.0), log_std.clamp(-4.0, 1.5)
+    def bounded(self, place: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
+        return place.clamp(-25.0, 5.0), spread.clamp(-4.0, 1.5)
 
     def start(self, shares: Float[Tensor, "N V"]) -> Float[Tensor, "P V"]:
         """Each cell's hit rate, mean log share when hit, and its spread.
@@ -157,7 +186,7 @@ class LogNormalShares(HurdleShares):
         variance = torch.where(hit, (log_share - mean) ** 2, 0.0).sum(0) / n
         return torch.stack([_hit_rate(shares).logit(), mean, 0.5 * variance.clamp_min(1e-2).log()])
 
-    def _log_prob_hit(self, shares: Tensor, hit: Tensor, place: Tensor, spread: Tensor) -> Tensor:
+    def log_prob_given_hits(self, shares: Tensor, hit: Tensor, place: Tensor, spread: Tensor) -> Tensor:
         log_share = shares.clamp_min(_TINY).log()
         a = place - log_share
         precision = torch.where(hit, (-2 * spread).exp(), 0.0)
@@ -167,7 +196,7 @@ class LogNormalShares(HurdleShares):
         single = torch.where(hit, 0.5 * math.log(2 * math.pi) + spread + log_share, 0.0)
         return 0.5 * (math.log(2 * math.pi) - total.log() - squares) - self.layer_sum(single)
 
-    def _log_weight(self, noise: Tensor, u: Tensor, place: Tensor, spread: Tensor) -> Tensor:
+    def log_weight(self, noise: Tensor, u: Tensor, place: Tensor, spread: Tensor) -> Tensor:
         return place + spread.exp() * noise[:, 0]
 
 

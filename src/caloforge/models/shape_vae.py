@@ -15,9 +15,10 @@ Source: arXiv:1312.6114.
 __all__ = ["ShapeVAE"]
 
 import math
+from abc import abstractmethod
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from caloforge.geometry.binning import Binning
@@ -25,16 +26,15 @@ from caloforge.models.base import Estimate, Losses
 from caloforge.models.beta import beta_at
 from caloforge.models.bounds import ACTIVE, gaussian_kl, importance_bound, mutual_information, widest_posterior
 from caloforge.models.flow import CouplingFlow
-from caloforge.models.layerwise import LayerMemory
-from caloforge.models.parts import LayerContext, Noise
+from caloforge.models.parts import LayerContext
 from caloforge.models.stages import ShapeStage
 from caloforge.models.vae_options import DECODERS, VAEOptions
 from caloforge.nn.conditioning import LinearExtrapolation
-from caloforge.nn.layers import ConditionedMLP
+from caloforge.nn.layers import ConditionedMLP, NetworkOptions
 
 
 class ShapeVAE(ShapeStage):
-    """p(s | u, c) of a VAE; samples take z from ``prior``, or from N(0, 1) where there is none.
+    """p(s | u, c) of a VAE, whatever its decoder; samples take z from ``prior``, or from N(0, 1) where there is none.
 
     Args:
         binning: the mesh.
@@ -56,21 +56,16 @@ class ShapeVAE(ShapeStage):
         tails: LinearExtrapolation | None = None,
     ) -> None:
         super().__init__()
-        n_voxels, context, width = binning.n_voxels, 2 * binning.n_layers, config.width
+        n_voxels, width = binning.n_voxels, config.width
         self.config, self.n_layers = config, binning.n_layers
         self.latent, self.prior = config.latent, prior
         self.shares = DECODERS[config.decoder](binning)
         self.cell_noise = self.shares.noise_width
         options = (n_conditions, width, config.depth, config.conditioning, tails)
-        self.encoder = ConditionedMLP(2 * n_voxels + context, 2 * self.latent, *options)
-        self.decoder = ConditionedMLP(self.latent + context, width, *options)
-        self.cells = nn.Linear(width + binning.n_layers, self.shares.parameters_per_cell * n_voxels)
-        self.memory = (
-            LayerMemory(binning, 2, self.shares.parameters_per_cell, width)
-            if config.decoder_context == "layers"
-            else None
-        )
-        self.log_widest = math.log(widest_posterior(config.committed_rate / self.latent))
+        if self.latent:
+            self.encoder = ConditionedMLP(2 * (n_voxels + binning.n_layers), 2 * self.latent, *options)
+        self.build_decoder(binning, options)
+        self.log_widest = math.log(widest_posterior(config.committed_rate / max(self.latent, 1)))
         self.register_buffer("log_share_mean", torch.zeros(n_voxels))
         self.register_buffer("log_share_std", torch.ones(n_voxels))
 
@@ -88,9 +83,7 @@ class ShapeVAE(ShapeStage):
         variance = torch.where(hit, (log_share - mean) ** 2, 0.0).sum(0) / n
         self.log_share_mean.copy_(mean)
         self.log_share_std.copy_(variance.sqrt().clamp_min(0.1))
-        with torch.no_grad():
-            self.cells.weight.mul_(0.1)
-            self.cells.bias.copy_(self.shares.start(shares).reshape(-1))
+        self.initialise_decoder(shares)
 
     def _features(self, shares: Float[Tensor, "N V"]) -> Float[Tensor, "N 2 V"]:
         """Whether each cell is hit, and its standardised log share."""
@@ -108,6 +101,8 @@ class ShapeVAE(ShapeStage):
             context: what the stage hears of the layer energies.
             c: (N, C) conditions, the particle embedded.
         """
+        if not self.latent:
+            return c.new_zeros(len(c), 0), c.new_zeros(len(c), 0)
         features = torch.cat([self._features(shares).flatten(1), *context], 1)
         mean, log_std = self.encoder(features, c).chunk(2, dim=1)
         log_std = log_std.clamp(-6.0, 2.0)
@@ -115,17 +110,24 @@ class ShapeVAE(ShapeStage):
             log_std = self.log_widest - nn.functional.softplus(self.log_widest - log_std)
         return mean, log_std
 
-    def _hidden(
-        self, z: Float[Tensor, "N Z"], context: LayerContext, c: Float[Tensor, "N C"]
-    ) -> tuple[Float[Tensor, "N W"], Float[Tensor, "N P V"]]:
-        """Hidden units of the decoder, and the parameters of the cells' density before other layers are seen.
+    @abstractmethod
+    def build_decoder(self, binning: Binning, network: NetworkOptions) -> None:
+        """Make the networks of p(s | z, u, c).
 
-        The log layer energies also go straight into the last linear map.
+        Args:
+            binning: the mesh.
+            network: numbers of c, then width, depth, conditioning and tails.
         """
-        hidden = self.decoder(torch.cat([z, *context], 1), c)
-        cells = self.cells(torch.cat([hidden, context.log_energies], 1))
-        return hidden, cells.view(z.shape[0], self.shares.parameters_per_cell, -1)
 
+    @abstractmethod
+    def initialise_decoder(self, shares: Float[Tensor, "N V"]) -> None:
+        """Start from the marginals of the cells.
+
+        Args:
+            shares: (N, V) of the cells in their layers.
+        """
+
+    @abstractmethod
     def log_likelihood(
         self, shares: Float[Tensor, "N V"], z: Float[Tensor, "N Z"], context: LayerContext, c: Float[Tensor, "N C"]
     ) -> Float[Tensor, " N"]:
@@ -137,10 +139,6 @@ class ShapeVAE(ShapeStage):
             context: what the stage hears of the layer energies.
             c: (N, C) conditions, the particle embedded.
         """
-        hidden, cells = self._hidden(z, context, c)
-        if self.memory is not None:
-            cells = cells + self.memory(self._features(shares), hidden)
-        return self.shares.log_prob(shares, cells).sum(1)
 
     def loss(
         self,
@@ -164,6 +162,8 @@ class ShapeVAE(ShapeStage):
         Source: arXiv:1312.6114, free bits arXiv:1606.04934.
         """
         options = self.config
+        if not self.latent:
+            return self._exact_loss(shares, context, c)
         mean, log_std = self.posterior(shares, context, c)
         noise = torch.randn(len(shares), self.latent, generator=generator).to(shares)
         z = mean + log_std.exp() * noise
@@ -182,6 +182,11 @@ class ShapeVAE(ShapeStage):
             losses["prior_nll"] = -self._log_prior(z.detach(), context, c).mean()
             total = total + losses["prior_nll"]
         return losses | {"total": total}
+
+    def _exact_loss(self, shares: Tensor, context: LayerContext, c: Tensor) -> Losses:
+        """Of a model without a latent: the negative log-likelihood."""
+        total = -self.log_likelihood(shares, c.new_zeros(len(c), 0), context, c).mean()
+        return {"reconstruction": total, "kl": torch.zeros_like(total), "total": total}
 
     def _log_prior(
         self, z: Float[Tensor, "N Z"], context: LayerContext, c: Float[Tensor, "N C"]
@@ -209,7 +214,9 @@ class ShapeVAE(ShapeStage):
         c: Float[Tensor, "N C"],
         noise: Float[Tensor, "K N Z"],
     ) -> Estimate:
-        """Importance-weighted bound on log p(s | u, c) with z drawn from the posterior; see `importance_bound`.
+        """Importance-weighted bound on log p(s | u, c) with z drawn from the posterior, see `importance_bound`.
+
+        Without a latent it is log p(s | u, c) itself.
 
         Args:
             shares: (N, V) of the cells in their layers.
@@ -218,26 +225,11 @@ class ShapeVAE(ShapeStage):
             noise: (K, N, Z) standard normal.
         """
 
+        if not self.latent:
+            exact = self.log_likelihood(shares, noise[0], context, c)
+            return Estimate(exact, torch.zeros_like(exact))
+
         def log_joint(z: Tensor) -> Tensor:
             return self.log_likelihood(shares, z, context, c) + self._log_prior(z, context, c)
 
         return importance_bound(log_joint, *self.posterior(shares, context, c), noise)
-
-    def sample(
-        self, noise: Noise, context: LayerContext, c: Float[Tensor, "N C"], active: Bool[Tensor, "N L"]
-    ) -> Float[Tensor, "N V"]:
-        """Shares of new showers; layers that are not ``active`` have no hit.
-
-        Args:
-            noise: its ``latent`` (N, Z) and ``cells`` (N, M) are used.
-            context: what the stage hears of the layer energies.
-            c: (N, C) conditions, the particle embedded.
-            active: (N, L) which layers have energy.
-        """
-        hidden, cells = self._hidden(self.draw_prior(noise.latent, context, c), context, c)
-        shares = self.shares.sample(noise.cells, cells, active)
-        if self.memory is None:
-            return shares
-        for _ in range(self.n_layers - 1):  # after k rounds, layers 0 to k are as if drawn one after another
-            shares = self.shares.sample(noise.cells, cells + self.memory(self._features(shares), hidden), active)
-        return shares

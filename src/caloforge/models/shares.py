@@ -1,6 +1,6 @@
 """What a decoder says of cells: a density of the shares of a layer's energy, and how to draw from it."""
 
-__all__ = ["ShareDensity"]
+__all__ = ["ShareDensity", "shares_of"]
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -80,9 +80,7 @@ class ShareDensity(nn.Module, ABC):
         Args:
             log_weight: (N, V); minus infinity for a cell that is not hit.
         """
-        rows = self.by_layer(log_weight, -torch.inf)
-        weight = (rows - rows.amax(-1, keepdim=True).clamp_min(-1e4)).exp()
-        return self.flat(weight / weight.sum(-1, keepdim=True).clamp_min(1e-30))
+        return self.flat(shares_of(self.by_layer(log_weight, -torch.inf)))
 
     @abstractmethod
     def start(self, shares: Float[Tensor, "N V"]) -> Float[Tensor, "P V"]:
@@ -112,3 +110,13 @@ class ShareDensity(nn.Module, ABC):
             p: (N, P, V) parameters of the cells' density.
             active: (N, L) which layers have energy.
         """
+
+
+def shares_of(log_weight: Float[Tensor, "*B M"]) -> Float[Tensor, "*B M"]:
+    """Weights over their sum; zeros where there is none.
+
+    Args:
+        log_weight: (..., M); minus infinity for a cell that is not hit.
+    """
+    weight = (log_weight - log_weight.amax(-1, keepdim=True).clamp_min(-1e4)).exp()
+    return weight / weight.sum(-1, keepdim=True).clamp_min(1e-30)

@@ -6,6 +6,8 @@ from typing import Literal
 
 from caloforge.models.cascade import Cascade
 from caloforge.models.flow import CouplingFlow
+from caloforge.models.independent_vae import IndependentVAE
+from caloforge.models.neighbour_vae import NeighbourVAE
 from caloforge.models.registry import register
 from caloforge.models.shape_vae import ShapeVAE
 from caloforge.models.vae_options import VAEOptions
@@ -32,4 +34,9 @@ class VAEConfig(VAEOptions):
         if self.prior == "flow":
             context = 2 * binning.n_layers
             prior = CouplingFlow(self.latent, context + n_conditions, *self.flow, tails and tails.shifted(context))
-        return Cascade(pipeline, embedding, energies, ShapeVAE(binning, n_conditions, self, prior, tails))
+        if self.decoder_context == "neighbours":
+            inclined = bool(pipeline.condition.theta_range.max() > 0)
+            shape: ShapeVAE = NeighbourVAE(binning, n_conditions, self, prior, tails, inclined)
+        else:
+            shape = IndependentVAE(binning, n_conditions, self, prior, tails)
+        return Cascade(pipeline, embedding, energies, shape)

@@ -4,7 +4,7 @@ __all__ = ["DECODERS", "VAEOptions"]
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from caloforge.models.beta import BetaSchedule
 from caloforge.models.blur import MeanShares
@@ -23,7 +23,7 @@ DECODERS: dict[Decoder, type[ShareDensity]] = {
 class VAEOptions(TwoStageConfig):
     """What `caloforge.models.shape_vae.ShapeVAE` is told; `caloforge.models.vae.VAEConfig` is the family."""
 
-    latent: int = Field(16, ge=1, description="latent dimension")
+    latent: int = Field(16, ge=0, description="latent dimension; 0: none, the density is that of the decoder, exactly")
     width: int = Field(256, ge=1, description="hidden units of encoder and decoder")
     depth: int = Field(2, ge=0, description="residual blocks of encoder and decoder")
     beta: float = Field(1.0, ge=0, description="final weight of the KL term")
@@ -35,9 +35,21 @@ class VAEOptions(TwoStageConfig):
         0.0, ge=0, le=100, description="KL in nats that the posterior of no shower can fall below (delta-VAE); 0: none"
     )
     decoder: Decoder = Field("dirichlet", description="density of the cells; mse draws means only, to show the blur")
-    decoder_context: Literal["energies", "layers"] = Field(
-        "energies", description="what the decoder sees beside z; layers: also the cells of all layers before"
+    decoder_context: Literal["energies", "layers", "neighbours"] = Field(
+        "energies",
+        description="what the decoder sees beside z; layers: also the cells of all layers before, through a memory; "
+        "neighbours: around each cell in the layers before and in its own",
     )
+    channels: int = Field(64, ge=1, description="of the convolutions with decoder_context: neighbours")
+    layers_back: int = Field(2, ge=1, description="layers before that decoder_context: neighbours sees singly")
     prior: Literal["flow", "normal"] = Field(
         "normal", description="where samples take z from: the learned p(z | u, c) or N(0, 1)"
     )
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> "VAEOptions":
+        if self.latent == 0 and (self.prior == "flow" or self.committed_rate > 0):
+            raise ValueError("prior: flow and committed_rate are of a latent; with latent: 0 leave them out")
+        if self.decoder_context == "neighbours" and self.decoder == "mse":
+            raise ValueError("decoder_context: neighbours draws hits, which decoder: mse has none of; take dirichlet")
+        return self

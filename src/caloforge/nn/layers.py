@@ -1,12 +1,15 @@
 """Layers that several models share: a perceptron that hears of its condition, and an affine map that follows it."""
 
-__all__ = ["AffineOfCondition", "ConditionedMLP"]
+__all__ = ["AffineOfCondition", "ConditionedMLP", "NetworkOptions"]
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from caloforge.nn.conditioning import CONDITIONING, Conditioning, LinearExtrapolation, small_network
+
+# numbers of c, width, depth, conditioning, tails of a `ConditionedMLP`
+NetworkOptions = tuple[int, int, int, Conditioning, LinearExtrapolation | None]
 
 _SCORING = 20  # steps
 _OUTLIER = 25.0  # squared deviation over its variance, above which it counts no more

@@ -25,6 +25,7 @@ class MeshCanvas(nn.Module):
 
     Attributes:
         shape: (L, A, R).
+        starts: (L + 1) first cell of each layer, and V.
         real: (L, A, R) where there is a cell.
     """
 
@@ -38,6 +39,7 @@ class MeshCanvas(nn.Module):
         sectors = math.lcm(*(layer.n_alpha for layer in binning.layers))
         rings = max(layer.n_r for layer in binning.layers)
         self.shape = (binning.n_layers, sectors, rings)
+        self.starts = tuple(int(start) for start in binning.layer_starts)
         self.rectangular = math.prod(self.shape) == binning.n_voxels
         cell = np.full(self.shape, binning.n_voxels)  # the cell at each place; V where there is none
         for i, (layer, start) in enumerate(zip(binning.layers, binning.layer_starts, strict=False)):
@@ -77,6 +79,34 @@ class MeshCanvas(nn.Module):
             return flat[..., self.place[:, 0]]
         return (flat[..., self.place] * self.weight).sum(-1)
 
+    def spread_layer(self, x: Float[Tensor, "N M"], layer: int) -> Float[Tensor, "N A R"]:
+        """`spread` of the cells of one layer.
+
+        Args:
+            x: (N, M) a number for each cell of the layer.
+            layer: which one.
+        """
+        if not self.rectangular:
+            cell = self.cell.view(self.shape[0], -1)[layer] - self.starts[layer]
+            x = nn.functional.pad(x, (0, 1))[:, cell.clamp(max=x.shape[1])]
+        return x.reshape(x.shape[0], *self.shape[1:])
+
+    def gather_layer(self, y: Float[Tensor, "*B A R"], layer: int) -> Float[Tensor, "*B M"]:
+        """`gather` of the cells of one layer.
+
+        Args:
+            y: (..., A, R) that layer of the canvas.
+            layer: which one.
+        """
+        flat = y.reshape(*y.shape[:-2], -1)
+        if self.rectangular:
+            return flat
+        cells = slice(self.starts[layer], self.starts[layer + 1])
+        place = self.place[cells] - layer * flat.shape[-1]
+        if place.shape[1] == 1:
+            return flat[..., place[:, 0]]
+        return (flat[..., place] * self.weight[cells]).sum(-1)
+
 
 class CircularConv(nn.Module):
     """Convolution over the last axis, alpha, that goes round; over the axis before it, if any, zeros lie beyond.
@@ -102,9 +132,10 @@ class CircularConv(nn.Module):
         Args:
             x: (N, I, A) or (N, I, L, A).
         """
-        if self.reach:
-            n = x.shape[-1]
-            around = torch.arange(-self.reach, n + self.reach, device=x.device) % n
-            x = x[..., around]
+        reach, n = self.reach, x.shape[-1]
+        if reach > n:
+            x = x[..., torch.arange(-reach, n + reach, device=x.device) % n]
+        elif reach:
+            x = torch.cat([x[..., n - reach :], x, x[..., :reach]], -1)
         out: Tensor = self.conv(x)
         return out

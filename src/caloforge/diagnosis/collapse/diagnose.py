@@ -192,7 +192,7 @@ def latent_use(run: Run, truth: Showers, seed: int) -> LatentUse | None:
         seed: of the latents drawn.
     """
     model = run.model
-    if not isinstance(model, Cascade) or not isinstance(model.shape, ShapeVAE):
+    if not isinstance(model, Cascade) or not isinstance(model.shape, ShapeVAE) or not model.shape.latent:
         return None
     shape, generator = model.shape, torch_stream(seed, "latent use")
     with torch.inference_mode():

@@ -1,0 +1,233 @@
+r"""A decoder that draws layer after layer, and the cells of a layer in two blocks, with their neighbours in sight.
+
+.. math:: p(s \mid z, u, c) = \prod_l p(h^1_l \mid s_{<l}) \; p(h^2_l \mid h^1_l, s_{<l}) \; p(s_l \mid h_l, s_{<l})
+
+(all given z, u and c): the hits of a layer, :math:`h^1` of every second cell as on a checkerboard, then :math:`h^2` of
+the cells between them, on condition that the layer has one; then the shares of the hit cells, by the density of
+`caloforge.models.hurdle` whose numbers see all hits of the layer. Networks are convolutions over alpha that go round,
+with the rings as channels; what each layer is, its energy, z and c come in as FiLM. Where particles are inclined,
+they also see alpha itself: the plane of direction and normal is at alpha = 0.
+"""
+
+__all__ = ["NeighbourDecoder"]
+
+import math
+from typing import TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from caloforge.geometry.binning import Binning
+from caloforge.models.hurdle import HurdleShares, at_least_one
+from caloforge.models.layers_before import LayersBefore
+from caloforge.models.parts import LayerContext
+from caloforge.models.shares import shares_of
+from caloforge.nn.layers import ConditionedMLP, NetworkOptions
+from caloforge.nn.mesh_canvas import CircularConv, MeshCanvas
+
+_STYLE = 64  # numbers that tell the convolutions of a layer what it is and of which shower
+_LOG_MEV = 4.0  # where the learned log layer energies start
+_HARMONICS = (1, 2)  # of alpha
+_Map = TypeVar("_Map", bound=nn.Module)
+
+
+def _silent(layer: _Map) -> _Map:
+    """The same, zero before training."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
+
+
+class _Modulated(nn.Module):
+    """SiLU((1 + scale) conv(x) + shift), scale and shift linear in the style."""
+
+    def __init__(self, n_in: int, n_out: int, kernel: int) -> None:
+        super().__init__()
+        self.conv, self.film = CircularConv(n_in, n_out, kernel), nn.Linear(_STYLE, 2 * n_out)
+
+    def forward(self, x: Float[Tensor, "N I A"], style: Float[Tensor, "N S"]) -> Float[Tensor, "N O A"]:
+        scale, shift = self.film(style)[:, :, None].chunk(2, 1)
+        return nn.functional.silu(torch.addcmul(shift, self.conv(x), 1 + scale))
+
+
+class _Head(nn.Module):
+    """Numbers of the cells from what the trunk says and the hits that are known; zero before training."""
+
+    def __init__(self, channels: int, n_hits: int, n_out: int) -> None:
+        super().__init__()
+        self.look = CircularConv(n_hits, channels, 3)
+        self.mix = _Modulated(channels, channels, 1)
+        self.out = _silent(nn.Conv1d(channels, n_out, 1))
+
+    def forward(
+        self, h: Float[Tensor, "N H A"], hits: Float[Tensor, "N R A"], style: Float[Tensor, "N S"]
+    ) -> Float[Tensor, "N O A"]:
+        h = h + self.look(hits)
+        out: Tensor = self.out(h + self.mix(h, style))
+        return out
+
+
+class NeighbourDecoder(nn.Module):
+    """Hits and shares of all layers: their log-density where they are known, and draws one layer after another.
+
+    Args:
+        binning: the mesh.
+        shares: density of a layer's cells.
+        n_latent: Z, numbers of z.
+        network: numbers of c, the particle embedded, then width, depth, conditioning and tails of the network that
+            reads z, the layer energies and c; see `ConditionedMLP`.
+        channels: of the convolutions.
+        back: layers before that are seen singly.
+        inclined: whether alpha matters.
+    """
+
+    repeats: Tensor
+    early: Tensor
+    late: Tensor
+    alpha: Tensor
+
+    def __init__(
+        self,
+        binning: Binning,
+        shares: HurdleShares,
+        n_latent: int,
+        network: NetworkOptions,
+        channels: int,
+        back: int,
+        inclined: bool,
+    ) -> None:
+        super().__init__()
+        self.canvas, self.shares = MeshCanvas(binning), shares
+        layers, sectors, rings = self.canvas.shape
+        self.before = LayersBefore(binning, rings, back)
+        self.context = ConditionedMLP(n_latent + 2 * layers, layers * _STYLE, *network)
+        self.which_layer = nn.Parameter(0.3 * torch.randn(layers, _STYLE))
+        self.scale, self.offset = nn.Parameter(torch.ones(layers)), nn.Parameter(torch.full((layers,), _LOG_MEV))
+        self.base = _silent(nn.Linear(layers, 3 * layers * rings))
+        waves = 2 * len(_HARMONICS) if inclined else 0
+        self.first = _Modulated(self.before.channels + waves, channels, 5)
+        self.second, self.third = _Modulated(channels, channels, 3), _Modulated(channels, channels, 3)
+        self.early_hits = _silent(nn.Conv1d(channels, rings, 1))
+        self.late_hits, self.how = _Head(channels, rings, rings), _Head(channels, 2 * rings, 2 * rings)
+        places = self.canvas.weight.count_nonzero(1).float()
+        self.register_buffer("repeats", places, persistent=False)
+        late = np.concatenate(
+            [np.add.outer(np.arange(x.n_alpha), np.arange(x.n_r)).reshape(-1) % 2 == 0 for x in binning.layers]
+        )
+        self.register_buffer("late", torch.from_numpy(late), persistent=False)
+        self.register_buffer("early", self._map((~self.late).float()[None])[0], persistent=False)
+        alpha = 2 * math.pi * (torch.arange(sectors) + 0.5) / sectors
+        waves_of_alpha = [wave(k * alpha) for k in _HARMONICS for wave in (torch.cos, torch.sin)]
+        alpha_maps = torch.stack(waves_of_alpha) if inclined else torch.zeros(0, sectors)
+        self.register_buffer("alpha", alpha_maps, persistent=False)
+
+    def initialise(self, shares: Float[Tensor, "N V"]) -> None:
+        """Start from the marginals of the cells, averaged around the axis.
+
+        Args:
+            shares: (N, V) of the cells in their layers.
+        """
+        start = self.canvas.spread(self.shares.start(shares))
+        real = self.canvas.real.float()
+        with torch.no_grad():
+            self.base.bias.copy_((start.sum(2) / real.sum(1).clamp_min(1.0)).reshape(-1))
+
+    def _map(self, cells: Float[Tensor, "*B V"]) -> Float[Tensor, "*B L R A"]:
+        return self.canvas.spread(cells).transpose(-1, -2)
+
+    def _cells(self, maps: Float[Tensor, "*B L R A"]) -> Float[Tensor, "*B V"]:
+        return self.canvas.gather(maps.transpose(-1, -2))
+
+    def _style(
+        self, z: Float[Tensor, "N Z"], context: LayerContext, c: Float[Tensor, "N C"]
+    ) -> tuple[Float[Tensor, "N L S"], Float[Tensor, "N 3 L R 1"], Float[Tensor, "N L"]]:
+        """Style of each layer, numbers of its rings before anything else is seen, and its energy as maps have it."""
+        n, (layers, _, rings) = len(c), self.canvas.shape
+        style = self.context(torch.cat([z, *context], 1), c).view(n, layers, -1) + self.which_layer
+        base = self.base(context.log_energies).view(n, 3, layers, rings, 1)
+        return nn.functional.silu(style), base, (self.scale * context.log_energies + self.offset).exp()
+
+    def _trunk(self, seen: Float[Tensor, "N F A"], style: Float[Tensor, "N S"]) -> Float[Tensor, "N H A"]:
+        if len(self.alpha):
+            seen = torch.cat([seen, self.alpha.expand(len(seen), -1, -1)], 1)
+        h = self.first(seen, style)
+        h = h + self.second(h, style)
+        out: Tensor = h + self.third(h, style)
+        return out
+
+    def log_prob(
+        self, shares: Float[Tensor, "N V"], z: Float[Tensor, "N Z"], context: LayerContext, c: Float[Tensor, "N C"]
+    ) -> Float[Tensor, "N L"]:
+        """Log-density of each layer's cells given z and the layers before, in nats; 0 for a layer without energy.
+
+        Args:
+            shares: (N, V) of the cells in their layers.
+            z: (N, Z) latents.
+            context: what the stage hears of the layer energies.
+            c: (N, C) conditions, the particle embedded.
+        """
+        n, (layers, sectors, rings) = len(shares), self.canvas.shape
+        style, base, energy = self._style(z, context, c)
+        scale = energy[:, self.shares.layer_of_voxel] / self.repeats
+        seen, style = self.before.all_layers(self._map(shares * scale)).flatten(0, 1), style.flatten(0, 1)
+        hit = shares > 0
+        hits = self._map(hit.float()).flatten(0, 1)
+        early = (hits.view(n, layers, rings, sectors) * self.early).flatten(0, 1)
+        h = self._trunk(seen, style)
+        parts = (self.early_hits(h), self.late_hits(h, early, style), self.how(h, torch.cat([hits, early], 1), style))
+        maps = torch.cat(parts, 1).view(n, layers, 4, rings, sectors).transpose(1, 2)
+        first, second, place, spread = self._cells(maps + base[:, [0, 0, 1, 2]]).unbind(1)
+        p = torch.stack([torch.where(self.late, second, first), place, spread], 1)
+        return self.shares.log_prob(shares, p, self.late)
+
+    def sample(
+        self,
+        noise: Float[Tensor, "N M"],
+        z: Float[Tensor, "N Z"],
+        context: LayerContext,
+        c: Float[Tensor, "N C"],
+        active: Bool[Tensor, "N L"],
+    ) -> Float[Tensor, "N V"]:
+        """Shares of active layers, each summing to one, drawn one layer after another.
+
+        Args:
+            noise: (N, M) standard normal, as the density of the shares takes it.
+            z: (N, Z) latents.
+            context: what the stage hears of the layer energies.
+            c: (N, C) conditions, the particle embedded.
+            active: (N, L) which layers have energy; the others get no hit.
+        """
+        n, (layers, sectors, rings), canvas = len(c), self.canvas.shape, self.canvas
+        styles, base, energy = self._style(z, context, c)
+        normals = noise.view(n, self.shares.normals, -1)
+        like = noise.new_zeros(n, rings, sectors)
+        sums, energies, drawn = self.before.nothing(like), list[Tensor](), list[Tensor]()
+        for layer in range(layers):
+            cells, style = slice(canvas.starts[layer], canvas.starts[layer + 1]), styles[:, layer]
+            late, rings_of = self.late[cells], base[:, :, layer]
+            u = torch.special.ndtr(normals[:, 0, cells])
+            h = self._trunk(self.before.one_layer(energies, sums, like), style)
+
+            def number(maps: Tensor, layer: int = layer) -> Tensor:
+                return canvas.gather_layer(maps.transpose(-1, -2), layer)
+
+            def spread_out(x: Tensor, layer: int = layer) -> Tensor:
+                return canvas.spread_layer(x, layer).transpose(-1, -2)
+
+            p = torch.sigmoid(number(self.early_hits(h) + rings_of[:, 0]))
+            early = (u < p) & ~late & active[:, layer, None]
+            early_map = spread_out(early.float())
+            q = torch.sigmoid(number(self.late_hits(h, early_map, style) + rings_of[:, 0])) * late
+            some = at_least_one(torch.where(late, u, 2.0), q, late & (late.flip(0).cumsum(0).flip(0) == 1))
+            q = torch.where(early.any(1, keepdim=True), q, some)
+            hit = early | ((u < q) & late & active[:, layer, None])
+            maps = self.how(h, torch.cat([spread_out(hit.float()), early_map], 1), style)
+            place, spread = number(maps.view(n, 2, rings, sectors) + rings_of[:, 1:]).unbind(1)
+            left = (u / torch.where(late, q, p).clamp_min(1e-9)).clamp_max(1.0)
+            share = shares_of(self.shares.hit_weights(normals[:, 1:, cells], left, hit, place, spread))
+            drawn.append(share)
+            energies.append(spread_out(share * energy[:, layer, None] / self.repeats[cells]))
+            sums = self.before.added(sums, energies[-1], layer)
+        return torch.cat(drawn, 1)

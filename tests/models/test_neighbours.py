@@ -1,0 +1,204 @@
+"""Cells drawn with their neighbours in sight: an exact density, causal, that turns with the shower, on any mesh."""
+
+import pytest
+import torch
+
+from caloforge.errors import BadField
+from caloforge.geometry.binning import Binning, Layer
+from caloforge.models import model_config
+from caloforge.models.hurdle import DirichletShares
+from caloforge.models.layers_before import LayersBefore
+from caloforge.models.neighbour_decoder import NeighbourDecoder
+from caloforge.models.parts import LayerContext
+from caloforge.nn.mesh_canvas import MeshCanvas
+from caloforge.rng import torch_stream
+
+
+def _mesh(*layers: tuple[tuple[float, ...], int]) -> Binning:
+    return Binning(tuple(Layer(i, edges, n_alpha) for i, (edges, n_alpha) in enumerate(layers)), "toy")
+
+
+_TWO = (0.0, 10.0, 20.0)
+_MESHES = {
+    "regular": _mesh((_TWO, 4), (_TWO, 4), (_TWO, 4), (_TWO, 4)),
+    "irregular": _mesh((_TWO, 4), ((0.0, 5.0, 10.0, 30.0), 4), (_TWO, 2), ((0.0, 40.0), 1)),
+    "no sectors": _mesh((_TWO, 1), (_TWO, 1)),
+    "one layer": _mesh(((0.0, 4.0, 8.0, 20.0), 3)),
+    "one cell": _mesh(((0.0, 10.0), 1)),
+}
+
+
+def _decoder(mesh: Binning, inclined: bool = False, seed: int = 0) -> NeighbourDecoder:
+    """One with random weights everywhere, those that start at zero included."""
+    torch.manual_seed(seed)
+    decoder = NeighbourDecoder(mesh, DirichletShares(mesh), 0, (1, 8, 1, "film", None), 8, 2, inclined)
+    for parameter in decoder.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    decoder.requires_grad_(False).base.bias.view(3, -1)[2] += 2.0  # shapes k near 7: nothing piles up at 0 or 1
+    return decoder
+
+
+def _conditions(mesh: Binning, n: int, seed: int = 1) -> tuple[torch.Tensor, LayerContext, torch.Tensor]:
+    """No latent, a context and conditions; the same for all showers."""
+    generator = torch_stream(seed, "conditions")
+    context = LayerContext(*(torch.randn(1, mesh.n_layers, generator=generator).expand(n, -1) for _ in range(2)))
+    return torch.zeros(n, 0), context, torch.randn(1, 1, generator=generator).expand(n, -1)
+
+
+def _draw(decoder: NeighbourDecoder, mesh: Binning, n: int, seed: int = 2) -> torch.Tensor:
+    noise = torch.randn(n, decoder.shares.noise_width, generator=torch_stream(seed, "noise"))
+    return decoder.sample(noise, *_conditions(mesh, n), torch.ones(n, mesh.n_layers, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("name", _MESHES)
+@pytest.mark.parametrize("inclined", [False, True])
+def test_every_mesh_is_drawn_and_has_a_density(name: str, inclined: bool) -> None:
+    mesh = _MESHES[name]
+    decoder = _decoder(mesh, inclined)
+    drawn = _draw(decoder, mesh, 200)
+    torch.testing.assert_close(decoder.shares.layer_sum(drawn), torch.ones(200, mesh.n_layers))
+    assert torch.isfinite(decoder.log_prob(drawn, *_conditions(mesh, 200))).all()
+    alone = _draw(decoder, mesh, 200)[:5]
+    torch.testing.assert_close(alone, drawn[:5])
+
+
+def test_layers_without_energy_stay_empty_and_cost_nothing() -> None:
+    mesh = _MESHES["irregular"]
+    decoder, active = _decoder(mesh), torch.tensor([[True, False, True, False]]).expand(100, -1)
+    noise = torch.randn(100, decoder.shares.noise_width, generator=torch_stream(3, "noise"))
+    drawn = decoder.sample(noise, *_conditions(mesh, 100), active)
+    torch.testing.assert_close(decoder.shares.layer_sum(drawn), active.float())
+    assert (decoder.log_prob(drawn, *_conditions(mesh, 100))[:, [1, 3]] == 0).all()
+
+
+def _all_showers(points: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """All that two layers of two cells can hold: shares (n, 4) and the measure of each, for sums that are integrals."""
+    nodes = (torch.arange(points, dtype=torch.float64) + 0.5) / points
+    tail = torch.special.expit(14 * (2 * nodes - 1))  # finer near 0 and 1
+    measure = 28 / points * tail * (1 - tail)
+    both = torch.stack([tail, 1 - tail], 1)
+    layer = torch.cat([torch.eye(2, dtype=torch.float64), both]).float()
+    weight = torch.cat([torch.ones(2, dtype=torch.float64), measure])
+    n = len(layer)
+    pairs = torch.cartesian_prod(torch.arange(n), torch.arange(n))
+    return torch.cat([layer[pairs[:, 0]], layer[pairs[:, 1]]], 1), weight[pairs[:, 0]] * weight[pairs[:, 1]]
+
+
+@pytest.fixture(scope="module", params=["sectors", "rings"])
+def enumerated(request):
+    """A decoder of two layers of two cells, all its showers, the measure of each and its log-density."""
+    layer = ((0.0, 10.0), 2) if request.param == "sectors" else (_TWO, 1)
+    mesh = _mesh(layer, layer)
+    decoder = _decoder(mesh, seed=5)
+    shares, measure = _all_showers(120)
+    return mesh, decoder, shares, measure, decoder.log_prob(shares, *_conditions(mesh, len(shares))).sum(1).double()
+
+
+def test_the_density_integrates_to_one(enumerated) -> None:
+    """Over all hits and shares of both layers."""
+    _, _, _, measure, log_p = enumerated
+    assert float((log_p.exp() * measure).sum()) == pytest.approx(1.0, abs=2e-4)
+
+
+def test_samples_have_the_density(enumerated) -> None:
+    """Which cells are hit (chi-squared of 9 patterns), and the mean log-likelihood, which is minus the entropy."""
+    mesh, decoder, shares, measure, log_p = enumerated
+    n = 20_000
+    drawn = _draw(decoder, mesh, n)
+    code = torch.tensor([1, 2, 4, 8])
+    truth = torch.zeros(16, dtype=torch.float64)
+    truth.index_add_(0, ((shares > 0) * code).sum(1), log_p.exp() * measure)
+    counts = torch.bincount(((drawn > 0) * code).sum(1), minlength=16)
+    patterns = truth > 0
+    assert int(patterns.sum()) == 9
+    assert (counts[~patterns] == 0).all()
+    expected = n * truth[patterns]
+    assert float(((counts[patterns] - expected) ** 2 / expected).sum()) < 26  # p = 0.001 with 8 degrees of freedom
+    of_samples = decoder.log_prob(drawn, *_conditions(mesh, n)).sum(1).double()
+    minus_entropy = float((log_p.exp() * measure * log_p).sum())
+    error = float(of_samples.std()) / n**0.5
+    assert float(of_samples.mean()) == pytest.approx(minus_entropy, abs=4 * error)
+
+
+@pytest.mark.parametrize("name", ["regular", "irregular", "no sectors"])
+def test_all_layers_at_once_see_what_each_in_turn_sees(name: str) -> None:
+    mesh = _MESHES[name]
+    canvas = MeshCanvas(mesh)
+    layers, sectors, rings = canvas.shape
+    before = LayersBefore(mesh, rings, 2)
+    hits = torch.randn(3, mesh.n_voxels, generator=torch_stream(4, "cells")).clamp_min(0.0)
+    energy = canvas.spread(hits).transpose(-1, -2)
+    like = torch.zeros(3, rings, sectors)
+    sums, in_turn = before.nothing(like), []
+    for layer in range(layers):
+        in_turn.append(before.one_layer([energy[:, k] for k in range(layer)], sums, like))
+        sums = before.added(sums, energy[:, layer], layer)
+    torch.testing.assert_close(torch.stack(in_turn, 1), before.all_layers(energy))
+
+
+def test_other_rings_get_energy_by_area() -> None:
+    """Of a ring from 0 to 10 mm a quarter of the area lies within 5 mm; what is spread out is conserved."""
+    mesh = _mesh(((0.0, 10.0, 20.0), 1), ((0.0, 5.0, 20.0), 1))
+    before = LayersBefore(mesh, 2, 1)
+    moved = before.overlap[1, 0] @ torch.tensor([8.0, 3.0])
+    assert moved.tolist() == pytest.approx([2.0, 9.0])
+
+
+@pytest.mark.parametrize("name", ["regular", "irregular"])
+def test_a_layer_depends_on_the_layers_before_alone(name: str) -> None:
+    mesh = _MESHES[name]
+    decoder, first = _decoder(mesh), mesh.layer_starts
+    drawn = _draw(decoder, mesh, 50)
+    known = decoder.log_prob(drawn, *_conditions(mesh, 50))
+    noise = torch.randn(50, decoder.shares.noise_width, generator=torch_stream(2, "noise"))
+    for layer in range(mesh.n_layers - 1):
+        cells = slice(int(first[layer]), int(first[layer + 1]))
+        changed = drawn.clone()
+        changed[:, cells] = drawn.roll(1, 0)[:, cells]
+        log_p = decoder.log_prob(changed, *_conditions(mesh, 50))
+        torch.testing.assert_close(log_p[:, :layer], known[:, :layer])
+        assert not torch.allclose(log_p[:, layer + 1], known[:, layer + 1])
+        fresh = noise.clone().view(50, 3, -1)
+        fresh[:, :, cells] = fresh[:, :, cells].roll(1, 0)
+        active = torch.ones(50, mesh.n_layers, dtype=torch.bool)
+        other = decoder.sample(fresh.view(50, -1), *_conditions(mesh, 50), active)
+        assert torch.equal(other[:, : cells.start], drawn[:, : cells.start])
+        assert not torch.allclose(other[:, cells], drawn[:, cells])
+
+
+def test_the_density_turns_with_the_shower() -> None:
+    """By two sectors of four, which keeps the checkerboard; with inclined particles alpha is told apart."""
+    mesh = _MESHES["regular"]
+    drawn = _draw(_decoder(mesh), mesh, 50)
+    turned = drawn.view(50, 4, 4, 2).roll(2, 2).reshape(50, -1)
+    for inclined in (False, True):
+        decoder = _decoder(mesh, inclined)
+        pair = [decoder.log_prob(shares, *_conditions(mesh, 50)) for shares in (drawn, turned)]
+        assert torch.allclose(*pair, atol=5e-3) != inclined
+
+
+def test_without_a_latent_the_density_is_exact(binning, showers) -> None:
+    config = model_config({"name": "vae", "latent": 0, "decoder_context": "neighbours", "channels": 8, "width": 16})
+    pipeline, generator = config.pipeline(binning), torch_stream(1, "test")
+    pipeline.fit(showers, generator)
+    x, c, _ = pipeline(showers[:50], generator)
+    model = config.build(pipeline).requires_grad_(False)
+    model.initialise(x, c)
+    assert model.noise.latent == 0
+    few, many = (model.log_prob(x, c, torch_stream(k, "bound"), samples=k) for k in (1, 9))
+    assert torch.equal(few.value, many.value)
+    assert (many.error == 0).all()
+    torch.testing.assert_close(model.loss(x, c, 0.5, generator)["total"], -few.value.mean())
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"latent": 0, "prior": "flow"}, "with latent: 0 leave them out"),
+        ({"latent": 0, "committed_rate": 1.0}, "with latent: 0 leave them out"),
+        ({"decoder_context": "neighbours", "decoder": "mse"}, "take dirichlet"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(options: dict, sentence: str) -> None:
+    with pytest.raises(BadField, match=sentence):
+        model_config({"name": "vae"} | options)
