@@ -1,12 +1,16 @@
-"""A bundle whose graph is written by hand: cells = energy * |noise| / 10, on the small mesh."""
+"""A bundle whose graph is written by hand, and a model of known showers: 3 % of the energy near the axis."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
+from caloforge.data.incident import Incident
 from caloforge.deployment.contract import Generic
 from caloforge.deployment.manifest import MANIFEST, Manifest, sha256_of
+from caloforge.geometry.binning import Binning
+from caloforge.geometry.readouts import readout
 from caloforge.preprocessing.trained import Trained
 
 TRAINED = Trained((11,), (1e3, 1e5), (0.0, 0.0), (0.0, 0.0))
@@ -51,3 +55,38 @@ def _write(folder, mesh, model=None, **changes):
 def toy_bundle(tmp_path, binning):
     """Writes a bundle and returns its folder; a graph of one's own and fields of the manifest can be given."""
     return lambda **options: _write(tmp_path / "toy", binning, **options)
+
+
+@dataclass(frozen=True)
+class Toy:
+    """A `ShowerModel`; shower i of a call depends on its particle, the seed and i alone."""
+
+    binning: Binning
+    trained: Trained
+    frame: str = "axis"
+    detector: str = "par04-siw"
+    name: str = "toy"
+    layer: int = 2
+    training_ids: np.ndarray = field(default_factory=lambda: np.array([7, 9], np.uint64))
+
+    @property
+    def facts(self):
+        return {"model": self.name, "sha256": "0" * 64}
+
+    def sample(self, incident: Incident, seed: int) -> np.ndarray:
+        cells = np.zeros((len(incident), self.binning.n_voxels), np.float32)
+        lit = (self.binning.layer_of_voxel == self.layer) & (self.binning.ring_of_voxel == 0)
+        noise = np.random.default_rng(seed).uniform(0.9, 1.1, (len(incident), int(lit.sum())))
+        cells[:, lit] = 0.03 / lit.sum() * np.asarray(incident.energy)[:, None] * noise
+        return cells
+
+
+@pytest.fixture
+def toy():
+    """Makes such models: of electrons from 100 MeV to 100 GeV at up to 0.6 rad, unless told."""
+
+    def make(theta=(0.0, 0.6), particles=(11,), energy=(100.0, 1e5), **options) -> Toy:
+        trained = Trained(particles, energy, theta, (-np.pi, np.pi))
+        return Toy(**{"binning": readout("siw-1080")} | options, trained=trained)
+
+    return make

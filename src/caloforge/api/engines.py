@@ -23,7 +23,7 @@ def check_engine(engine: str, settings: Mapping[str, object], elsewhere: bool) -
 
     Args:
         engine: its name.
-        settings: physics list, cuts, steps and times by name; None for each that was not chosen.
+        settings: physics list, cuts, steps, times and fast showers by name; None for each that was not chosen.
         elsewhere: whether it shall run on a cluster or in parts.
 
     Raises:
@@ -34,9 +34,8 @@ def check_engine(engine: str, settings: Mapping[str, object], elsewhere: bool) -
         raise UnknownName("engine", engine, ENGINES)
     chosen = [name for name, value in settings.items() if value is not None]
     if engine == "gflash" and chosen:
-        raise BadValue(
-            "engine", engine, f"it knows no physics lists, cuts, steps or times: leave out {', '.join(chosen)}"
-        )
+        unknown = "it knows no physics lists, cuts, steps, times or fast showers"
+        raise BadValue("engine", engine, f"{unknown}: leave out {', '.join(chosen)}")
     if engine == "gflash" and elsewhere:
         raise BadValue("engine", engine, "it makes a thousand showers in seconds: leave out cluster and shards")
 

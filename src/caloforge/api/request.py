@@ -1,6 +1,6 @@
 """What a simulation is asked for, from words and numbers: everything is checked here, before anything is simulated."""
 
-__all__ = ["request_of", "require_output"]
+__all__ = ["in_mev", "request_of", "require_output"]
 
 import math
 from collections.abc import Sequence
@@ -90,7 +90,7 @@ def request_of(
         physics or default_physics(*beam.particles),
         None if cut is None else _in_mm(cut),
         None if max_step is None else _in_mm(max_step),
-        None if tracking_cut is None else _in_mev(tracking_cut),
+        None if tracking_cut is None else in_mev(tracking_cut),
     )
     timing = Timing(time, math.inf if gate is None else _in_ns(gate))
     return Request(stack, beam, mesh, showers, seed, mesh_frame if along_axis else "detector", setting, timing)
@@ -118,5 +118,13 @@ def _in_ns(time: Quantity) -> float:
     return parse_time(time) if isinstance(time, str) else float(time)
 
 
-def _in_mev(energy: Quantity) -> float:
+def in_mev(energy: Quantity) -> float:
+    """An energy in MeV.
+
+    Args:
+        energy: text with a unit, or a number in MeV.
+
+    Raises:
+        BadValue: no energy.
+    """
     return parse_energy(energy if isinstance(energy, str) else f"{float(energy)!r}MeV")

@@ -12,6 +12,7 @@ from caloforge.api.beams import Quantity
 from caloforge.api.calls import warn_in_python
 from caloforge.api.dataset import Dataset, open_dataset
 from caloforge.api.engines import APPROXIMATE, check_engine, run_engine, share_of_energy
+from caloforge.api.fast import with_fast
 from caloforge.api.progress import bar
 from caloforge.api.request import request_of, require_output
 from caloforge.data.showers import Showers
@@ -45,6 +46,9 @@ class Options(TypedDict, total=False):
     gate: Quantity | None
     seed: int
     engine: str
+    fast: str | Path | None
+    fast_above: Quantity | None
+    fast_place: str | None
     workers: int
     shard_size: int | None
     mantissa_bits: int
@@ -90,6 +94,9 @@ def simulate(
     gate: Quantity | None = None,
     seed: int = 1,
     engine: str = "geant4",
+    fast: str | Path | None = None,
+    fast_above: Quantity | None = None,
+    fast_place: str | None = None,
     workers: int = 1,
     shard_size: int | None = None,
     mantissa_bits: int = 23,
@@ -127,6 +134,10 @@ def simulate(
         gate: deposits later than this are not counted, ``"200ns"`` or a number in ns of the event's global time.
         seed: same seed, same showers.
         engine: ``"geant4"``, or ``"gflash"`` for the Grindhammer-Peters parametrisation.
+        fast: a model (bundle, run folder or name): particles that it knows are stopped at the face, and their showers
+            come from it, see docs/geant4-hook.md.
+        fast_above: kinetic energy from which on; the lowest of its training when not given.
+        fast_place: where a cell's energy goes in another mesh, ``"centre"`` (when not given) or ``"uniform"`` in it.
         workers: processes on this machine.
         shard_size: showers in each file that a repeated call can skip.
         mantissa_bits: bits of cell energies to keep.
@@ -176,8 +187,9 @@ def simulate(
         events=events,
         units=units,
     )
+    request = with_fast(request, fast, fast_above, fast_place)
     settings = {"physics": physics, "cut": cut, "max_step": max_step, "tracking_cut": tracking_cut, "gate": gate}
-    check_engine(engine, settings | {"time": time or None}, executor is not None)
+    check_engine(engine, settings | {"time": time or None, "fast": fast}, executor is not None)
     if engine == "geant4" and request.facts["hadronic_data_kind"] == "built-in":
         warn(APPROXIMATE)
     if isinstance(request.beam, EventBeam):

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from caloforge.api.engines import APPROXIMATE, check_engine, run_engine, share_of_energy
+from caloforge.api.fast import check_comparison, compare_with, with_fast
 from caloforge.api.request import request_of, require_output
 from caloforge.cli.options import OverwriteOption
 from caloforge.cli.progress import track
@@ -86,6 +87,20 @@ def simulate(
     ] = None,
     seed: Annotated[int, typer.Option(help="same seed, same showers")] = 1,
     engine: Annotated[str, typer.Option(help="geant4, or gflash: the Grindhammer-Peters parametrisation")] = "geant4",
+    fast: Annotated[
+        str | None, typer.Option(help="model, by name or folder, that makes the showers of the particles that it knows")
+    ] = None,
+    fast_above: Annotated[
+        str | None, typer.Option(help="from which energy on, as 5GeV; default: the lowest of its training")
+    ] = None,
+    fast_place: Annotated[
+        str | None,
+        typer.Option(help="`centre` (default) or `uniform`: where in a cell its energy lies, on other meshes"),
+    ] = None,
+    compare: Annotated[
+        Path | None,
+        typer.Option(help="full simulation of the same particles: this file, made if missing; prints time and physics"),
+    ] = None,
     workers: Annotated[int, typer.Option(help="Geant4 processes on this machine")] = 1,
     dask: Annotated[str | None, typer.Option(help="simulate on the dask cluster with this scheduler address")] = None,
     shard: Annotated[str | None, typer.Option(help="i/n: only part i of n, for a job array; then merge")] = None,
@@ -98,9 +113,10 @@ def simulate(
     if dask and shard:
         raise BadValue("--shard", shard, "give --shard to the jobs of an array or --dask to one call, not both")
     settings = {"--physics": physics, "--cut": cut, "--max-step": max_step, "--tracking-cut": tracking_cut}
-    check_engine(engine, settings | {"--gate": gate, "--time": time or None}, bool(dask or shard))
+    check_engine(engine, settings | {"--gate": gate, "--time": time or None, "--fast": fast}, bool(dask or shard))
+    check_comparison(compare, fast, shard)
     part = parse_task(shard) if shard else None
-    require_output(output, overwrite, detector, events, binning)
+    require_output(output, overwrite, detector, events, binning, compare)
     request = request_of(
         detector,
         energy,
@@ -123,6 +139,7 @@ def simulate(
         events=events,
         units=units,
     )
+    full, request = request, with_fast(request, fast, fast_above, fast_place)
     if isinstance(request.beam, EventBeam):
         for text in filter(None, (request.beam.sentence, request.beam.beside_mesh(request.binning))):
             print(f"caloforge: {text}", file=sys.stderr)
@@ -136,8 +153,14 @@ def simulate(
             answer = _task_summary(simulate_task(request, part, output, *options, command=command), part, output)
         else:
             run_engine(request, output, engine, *options, executor, command)
+        if compare is not None and not compare.exists():
+            run_engine(full, compare, engine, workers, shard_size, mantissa_bits, False, options[-1], executor, command)
     if answer is None:
         answer = _summary(output)
+    if compare is not None:
+        comparison = compare_with(output, compare)
+        print(json.dumps(answer | {"comparison": comparison.facts}) if json_only else comparison.text)
+        return
     print(json.dumps(answer) if json_only else _sentence(answer))
 
 

@@ -117,6 +117,7 @@ class Provenance(_Facts):
         format: layout of another project that the showers were read from.
         energy_outside_mesh: share of the deposited energy that no cell holds.
         tuning: response and resolution that a parametrisation was given.
+        fast: the model that took the place of Geant4 for some particles, for which, and how many it replaced.
         generator: run folder or name of the model that generated the showers.
         training: how that model was trained.
         unweighted: the weights by which showers were accepted.
@@ -166,6 +167,7 @@ class Provenance(_Facts):
     format: str | None = None
     energy_outside_mesh: float | None = None
     tuning: dict[str, Any] | None = None
+    fast: dict[str, Any] | None = None
     generator: str | None = None
     training: TrainingProvenance | None = None
     unweighted: dict[str, Any] | None = None

@@ -10,7 +10,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from jaxtyping import Float, UInt64
+from jaxtyping import Float, Int, UInt64
 from numpy import ndarray as Array
 
 from caloforge.data.cell_table import write_cells
@@ -143,6 +143,14 @@ class ShowerWriter:
         """
         if len(ids):
             self._file.create_dataset("training_ids", data=np.unique(ids), compression="gzip")
+
+    def keep_replaced(self, counts: Int[Array, " n"]) -> None:
+        """Keep how many particles of each shower a model replaced in the simulation.
+
+        Args:
+            counts: of all showers of the file, in order.
+        """
+        self._file.create_dataset("replaced_particles", data=counts.astype(np.int32), compression="gzip")
 
     def note(self, **facts: Any) -> None:
         """Add facts known only at the end (host time per shower, say) to the provenance."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from numpy import ndarray as Array
 
 from caloforge.data.incident import Incident
@@ -67,6 +67,34 @@ class Trained:
         if (strange := trained[place] != pdg).any():
             raise BadValue("particle", int(pdg[strange][0]), f"the model was trained on PDG {list(self.particles)}")
         return place
+
+    @property
+    def perpendicular(self) -> bool:
+        """Whether it was trained on one direction, along the normal, so that azimuths mean nothing."""
+        return self.theta[1] < _GAP
+
+    def holds(self, incident: Incident) -> Bool[Array, " N"]:
+        """Which particles lie inside the training, each by itself.
+
+        Args:
+            incident: N particles.
+        """
+        energy, theta, phi = (np.asarray(getattr(incident, name), float) for name in ("energy", "theta", "phi"))
+        inside = np.isin(incident.pdg, self.particles)
+        inside &= (energy >= self.energy[0] * (1 - _ROUNDING)) & (energy <= self.energy[1] * (1 + _ROUNDING))
+        inside &= (theta >= self.theta[0] - _GAP) & (theta <= self.theta[1] + _GAP)
+        turned = self.phi[0] - _GAP + np.mod(phi - self.phi[0] + _GAP, 2 * math.pi)
+        return inside & ((turned <= self.phi[1] + _GAP) | (theta == 0.0) | self.perpendicular)
+
+    def nearest(self, incident: Incident) -> Incident:
+        """Particles that it `holds`, as the model was trained: what is near an end of a range is at the end.
+
+        Args:
+            incident: N particles.
+        """
+        energy, theta = (np.asarray(getattr(incident, name), float) for name in ("energy", "theta"))
+        phi = np.full(len(incident), self.phi[0]) if self.perpendicular else np.asarray(incident.phi, float)
+        return Incident(np.clip(energy, *self.energy), incident.pdg, np.clip(theta, *self.theta), phi)
 
     def outside(self, incident: Incident) -> list[OutsideTraining]:
         """What of these particles lies outside the training.

@@ -26,6 +26,7 @@ from caloforge.simulation.geant4.physics_build import apply_limits, build_physic
 from caloforge.simulation.geant4.scored_stack import Stack
 from caloforge.simulation.geant4.scores import Scores
 from caloforge.simulation.geant4.steps import Steps
+from caloforge.simulation.geant4.stopper import Stopper
 from caloforge.simulation.physics_lists import Physics
 from caloforge.simulation.primaries import Primaries
 from caloforge.simulation.timing import NO_TIMING, Timing
@@ -63,6 +64,7 @@ class Engine:
         if g4.G4RunManager.GetRunManager() is not None:
             raise Geant4Failed("this process runs Geant4 with another detector or readout; use a process for each")
         self.detector, self.binning, self.points, self.timing = detector, binning, points, timing
+        self.stopper: Stopper | None = None
         self.stack, self.actions = _geometry(detector, binning, layers), Actions(detector)
         self.manager = g4.G4RunManagerFactory.CreateRunManager(g4.G4RunManagerType.SerialOnly)
         self.stack.hadronic = physics.list.hadronic
@@ -94,9 +96,19 @@ class Engine:
             each(index)
 
         self.actions.gun.load(primaries)
+        if primaries.replaced is not None:
+            self._stop(primaries)
         self.actions.end.call = finish
         self.manager.BeamOn(len(primaries))
         return scores
+
+    def _stop(self, primaries: Primaries) -> None:
+        """Have Geant4 stop the particles that are replaced; the action costs a call for every track, so it is made
+        only where it is needed."""
+        if self.stopper is None:
+            self.stopper = Stopper()
+            self.manager.SetUserAction(self.stopper)
+        self.stopper.load(primaries)
 
     def _collect(self, primaries: Primaries, index: int) -> tuple[Steps, Int[Array, " n"]]:
         """The event's steps before the gate, and the cell of each."""

@@ -33,12 +33,13 @@ from caloforge.geometry.layout import detector_to_yaml
 from caloforge.simulation.beam import Beam
 from caloforge.simulation.event_beam import EventBeam
 from caloforge.simulation.physics_lists import OPTION_0, Physics
-from caloforge.simulation.primaries import Mesh
+from caloforge.simulation.primaries import Mesh, Primaries
 from caloforge.simulation.production.progress import Counter, Progress, ignore
 from caloforge.simulation.production.shards import is_complete, join, shard_folder
 from caloforge.simulation.production.worker import Shard
 from caloforge.simulation.production.workers import run_all
 from caloforge.simulation.readout_fit import check_readout
+from caloforge.simulation.replacement import Replacement, shot_particles
 from caloforge.simulation.tables.em_data import find_data
 from caloforge.simulation.timing import NO_TIMING, Timing
 
@@ -56,6 +57,7 @@ class Request:
         mesh: whether the mesh follows the ``axis`` of each shower or stays with the ``detector``.
         physics: list, cuts and limits.
         timing: whether to keep times of cells, and the gate.
+        fast: what takes the place of Geant4 for some particles.
 
     Raises:
         UnknownName: a frame of the mesh other than these two.
@@ -71,6 +73,7 @@ class Request:
     mesh: Mesh = "axis"
     physics: Physics = OPTION_0
     timing: Timing = NO_TIMING
+    fast: Replacement | None = None
 
     def __post_init__(self) -> None:
         if self.mesh not in get_args(Mesh):
@@ -99,9 +102,16 @@ class Request:
             "data_kind": data.kind,
             "hadronic_data_kind": data.hadronic,
             "data_tables": data.description,
+            **({} if self.fast is None else {"fast": self.fast.facts}),
             "caloforge": importlib.metadata.version("caloforge"),
             "geant4_pybind": importlib.metadata.version("geant4-pybind"),
         }
+
+    @property
+    def primaries(self) -> Primaries:
+        """All that is shot, and which of it is replaced."""
+        shot = replace(self.beam.primaries(self.n, self.seed), mesh=self.mesh)
+        return shot if self.fast is None else replace(shot, replaced=self.fast.selects(shot_particles(shot)))
 
     def shards(self, folder: Path, size: int, facts: dict[str, Any]) -> list[Shard]:
         """The request cut into files, named by a digest of all that decides their showers.
@@ -113,7 +123,7 @@ class Request:
         """
         identity = [facts, repr(self.detector), self.binning.to_xml(), repr(self.beam), size]
         digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
-        primaries = replace(self.beam.primaries(self.n, self.seed), mesh=self.mesh)
+        primaries = self.primaries
         parts = [primaries[start : start + size] for start in range(0, self.n, size)]
         paths = [folder / f"{digest}-{i:05d}.h5" for i in range(len(parts))]
         return [
@@ -169,7 +179,8 @@ def produce(
         facts = request.facts
         shards = request.shards(folder, size, facts)
         complete(shards, workers, progress, executor)
-        join([shard.path for shard in shards], output, facts | {"command": command, "mantissa_bits": mantissa_bits})
+        told = facts | {"command": command, "mantissa_bits": mantissa_bits}
+        join([shard.path for shard in shards], output, told, request.fast, request.primaries)
         shutil.rmtree(folder)
     return output
 

@@ -13,7 +13,9 @@ from caloforge.data.store import ShowerFile
 from caloforge.data.writer import ShowerWriter
 from caloforge.errors import BadFile, UnwritablePath
 from caloforge.files import require_new
+from caloforge.simulation.primaries import Primaries
 from caloforge.simulation.production.worker import Shard
+from caloforge.simulation.replacement import Added, Replacement, replaced_counts, shot_particles
 
 
 @contextmanager
@@ -54,13 +56,21 @@ def is_complete(shard: Shard) -> bool:
         return False
 
 
-def join(paths: Sequence[Path], output: Path, provenance: dict[str, Any]) -> None:
+def join(
+    paths: Sequence[Path],
+    output: Path,
+    provenance: dict[str, Any],
+    fast: Replacement | None = None,
+    primaries: Primaries | None = None,
+) -> None:
     """Stream shards in order into the output; ``provenance`` says how many mantissa bits to keep.
 
     Args:
         paths: of the shards, in order.
         output: HDF5 file of showers.
         provenance: of the production; it says how many mantissa bits to keep.
+        fast: what made the showers of replaced particles.
+        primaries: of all shards, where there is such.
 
     Raises:
         BadFile: a shard is missing or damaged.
@@ -70,13 +80,36 @@ def join(paths: Sequence[Path], output: Path, provenance: dict[str, Any]) -> Non
         binning, detector = first.binning, first.detector
     facts: list[dict[str, Any]] = []
     n = 0
+    filler = None if fast is None or primaries is None else fast.filler(primaries)
     with ShowerWriter(output, binning, detector, provenance, provenance["mantissa_bits"]) as writer:
         for path in paths:
             with ShowerFile(path) as file:
-                writer.append(file.read())
-                facts.append(file.provenance.cost or {})
+                showers, cost = file.read(), file.provenance.cost or {}
                 n += len(file)
+            if filler is not None:
+                added = filler.add(showers)
+                showers, cost = added.showers, _with(cost, added, 0.0 if facts else filler.start_seconds)
+            writer.append(showers)
+            facts.append(cost)
+        if fast is not None and primaries is not None:
+            counts = replaced_counts(primaries)
+            writer.keep_replaced(counts)
+            writer.keep_training_ids(fast.training_ids)
+            shot = len(shot_particles(primaries))
+            replaced = {"showers_replaced": int((counts > 0).sum()), "particles_replaced": int(counts.sum())}
+            writer.note(fast={**fast.facts, **replaced, "particles": shot})
         writer.note(**_summary(facts, n))
+
+
+def _with(cost: dict[str, Any], added: Added, start_seconds: float) -> dict[str, Any]:
+    """The cost of a shard with that of the showers added to it."""
+    more = {
+        "core_seconds": added.core_seconds,
+        "start_seconds": start_seconds,
+        "sensitive_energy": added.energy,
+        "cell_energy": added.cell_energy,
+    }
+    return cost | {name: cost[name] + value for name, value in more.items()}
 
 
 def _summary(facts: list[dict[str, Any]], n: int) -> dict[str, Any]:

@@ -1,0 +1,64 @@
+"""Models by name, as a simulation or a server needs them: a bundle without PyTorch, a run folder with it."""
+
+__all__ = ["BundleModel", "open_shower_model"]
+
+from pathlib import Path
+from typing import Any
+
+from jaxtyping import Float
+from numpy import ndarray as Array
+
+from caloforge.data.incident import Incident
+from caloforge.data.provenance import TrainingProvenance
+from caloforge.deployment.bundle import Bundle
+from caloforge.deployment.manifest import MANIFEST
+from caloforge.deployment.shower_model import ShowerModel, frame_of
+from caloforge.errors import BadFile
+
+
+class BundleModel:
+    """A bundle, computed by ONNX Runtime.
+
+    Args:
+        bundle: open.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle, self.name = bundle, str(bundle.folder)
+        manifest = bundle.manifest
+        self.binning, self.detector, self.trained = manifest.mesh, manifest.detector, manifest.trained
+        self.frame = frame_of(TrainingProvenance.model_validate(manifest.training))
+        self.training_ids = bundle.training_ids()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Name, digest and training, for a provenance."""
+        manifest = self._bundle.manifest
+        return {"model": manifest.model, "sha256": self._bundle.digest, "training": dict(manifest.training)}
+
+    def sample(self, incident: Incident, seed: int) -> Float[Array, "N V"]:
+        """MeV of every cell; equal arguments give equal showers.
+
+        Args:
+            incident: N particles inside the training.
+            seed: of the noise.
+        """
+        return self._bundle.sample(incident, seed)
+
+
+def open_shower_model(name: str | Path) -> ShowerModel:
+    """A model by name: a bundle, a run folder, or a model that comes with caloforge.
+
+    Args:
+        name: path or name.
+
+    Raises:
+        BadFile: none of these, or damaged.
+    """
+    if Path(name).is_file():
+        raise BadFile(name, "a file, where a model is a folder", "give a bundle or a run folder")
+    if (Path(name) / MANIFEST).is_file():
+        return BundleModel(Bundle(name))
+    from caloforge.deployment.run_model import RunModel  # needs PyTorch
+
+    return RunModel(name)
