@@ -24,6 +24,16 @@ VARIANTS = [
     {"name": "wgan", "energies": "adversarial", "spectral_norm": True, "energy_sum": False, "one_sided": True},
     {"name": "wgan", "energies": "adversarial", "packing": 3, "minibatch_std": True},
     {"name": "gan", "packing": 4},
+    {"name": "wgan", "critic_local": True, "critic_mesh": 4, "coupling": 4, "faint": "power", "feature_matching": 1.0},
+    {
+        "name": "gan",
+        "energies": "adversarial",
+        "critic_mesh": 4,
+        "packing": 2,
+        "coupling": 4,
+        "coupling_maps": 0,
+        "feature_matching": 1.0,
+    },
 ]
 
 
@@ -40,7 +50,9 @@ def built(options, showers):
 
 
 @pytest.fixture(
-    scope="module", params=VARIANTS, ids=lambda o: f"{o['name']}-{o.get('energies', 'flow')}-{o.get('packing', 1)}"
+    scope="module",
+    params=VARIANTS,
+    ids=lambda o: f"{o['name']}-{o.get('energies', 'flow')}-{o.get('packing', 1)}-{o.get('coupling', 0)}",
 )
 def trained(request, showers):
     return built(request.param, showers)

@@ -22,6 +22,8 @@ from caloforge.models.adversary import Critic, Game, Wasserstein, gradient_norm,
 from caloforge.models.base import Losses, Player
 from caloforge.models.cascade import TwoStage
 from caloforge.models.critic import ShowerCritic, ShowerFeatures
+from caloforge.models.feature_matching import FeatureMatching
+from caloforge.models.mesh_networks import MeshCritic
 from caloforge.models.pushforward import EnergyGenerator, ShapeGenerator
 from caloforge.models.stages import EnergyStage
 from caloforge.models.two_stage import TwoStageConfig
@@ -45,7 +47,7 @@ class AdversarialTwoStage(TwoStage):
     """
 
     explicit: ClassVar[bool] = False
-    training_parts: ClassVar[tuple[str, ...]] = ("critic", "features")
+    training_parts: ClassVar[tuple[str, ...]] = ("critic", "features", "matching")
 
     def __init__(
         self,
@@ -58,11 +60,25 @@ class AdversarialTwoStage(TwoStage):
     ) -> None:
         super().__init__(pipeline, embedding, energies, shape)
         self.game, self.options = game, options
-        self.features = ShowerFeatures(pipeline.binning, options.energy_sum)
+        self.features = ShowerFeatures(pipeline.binning, options.energy_sum, options.critic_local)
         judged, context = (0, 2 * pipeline.n_layers) if isinstance(energies, EnergyStage) else (pipeline.n_layers, 0)
+        n_observables = self.features.n_observables + judged
+        self.matching = FeatureMatching(n_observables, embedding.n_out) if options.feature_matching else None
+        mesh = (
+            MeshCritic(
+                pipeline.binning,
+                context,
+                options.packing * embedding.n_out,
+                options.critic_mesh,
+                options.critic_width,
+                options.packing,
+            )
+            if options.critic_mesh
+            else None
+        )
         self.critic = ShowerCritic(
             self.features.n_cells,
-            self.features.n_observables + judged,
+            n_observables,
             context,
             embedding.n_out,
             options.critic_width,
@@ -71,6 +87,7 @@ class AdversarialTwoStage(TwoStage):
             options.minibatch_std,
             options.spectral_norm,
             options.packing,
+            mesh,
         )
 
     def initialise(self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> None:
@@ -149,11 +166,18 @@ class AdversarialTwoStage(TwoStage):
         noise = self.latent(len(x), generator).to(x)
         fake = self._judged(self._imitation(x, c, noise), c)
         total = self.game.generator_loss(self._critic_at(x, c)(self.critic.packed(fake)))
+        terms = {}
+        if self.matching is not None:
+            n = self.features.n_cells
+            with torch.no_grad():
+                real = self._judged(x, c)
+            matching, terms["feature_distance"] = self.matching(real[:, n:], fake[:, n:], self.embedding(c))
+            total = total + self.options.feature_matching * matching
         if self.options.mode_seeking == 0:
-            return {"total": total}
+            return {"total": total} | terms
         second = self.latent(len(x), generator).to(x)
         seeking = mode_seeking(fake, self._judged(self._imitation(x, c, second), c), noise, second)
-        return {"total": total + self.options.mode_seeking * seeking, "mode_seeking": seeking}
+        return {"total": total + self.options.mode_seeking * seeking, "mode_seeking": seeking} | terms
 
     def energy_loss(
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
@@ -218,9 +242,25 @@ class AdversarialConfig(TwoStageConfig):
     critic_turns: int = Field(3, ge=1, description="optimiser steps of the critic for one of the generator (n_critic)")
     critic_speed: float = Field(1.0, gt=0, description="learning rate of the critic over the generator's")
     betas: tuple[float, float] = Field((0.0, 0.9), description="Adam's decays for critic and generator")
+    critic_local: bool = Field(
+        False, description="show the critic observables of local structure: neighbouring cells, isolated hits"
+    )
+    critic_mesh: int = Field(
+        0, ge=0, description="channels of a third network of the critic, convolutions over the mesh; 0: none"
+    )
+    coupling: int = Field(
+        0, ge=0, description="channels of the generator's convolution that joins neighbouring cells; 0: none"
+    )
+    coupling_maps: int = Field(2, ge=0, description="normals of each cell that only this convolution hears of")
+    faint: Literal["free", "power"] = Field(
+        "free", description="the faintest hits: free, or by the power law of the data (a finite density at zero energy)"
+    )
     energy_sum: bool = Field(True, description="show the critic the total energy")
     mode_seeking: float = Field(
         0.0, ge=0, description="weight of the penalty on samples that hardly differ where their noise does; 0: none"
+    )
+    feature_matching: float = Field(
+        0.0, ge=0, description="weight of the match of means and squares of the critic's observables; 0: none"
     )
     minibatch_std: bool = Field(False, description="show the critic the spread of its features over the batch")
     packing: int = Field(1, ge=1, description="showers that the critic judges together, with one score")
@@ -245,5 +285,13 @@ class AdversarialConfig(TwoStageConfig):
             if self.energies == "flow"
             else EnergyGenerator(pipeline.n_layers, n_conditions, *network)
         )
-        shape = ShapeGenerator(pipeline.binning, n_conditions, self.latent, *network)
+        shape = ShapeGenerator(
+            pipeline.binning,
+            n_conditions,
+            self.latent,
+            *network,
+            channels=self.coupling,
+            maps=self.coupling_maps,
+            power=self.faint == "power",
+        )
         return AdversarialTwoStage(pipeline, embedding, energies, shape, self.game(), self)

@@ -26,6 +26,7 @@ _NEWTON = 8
 _RIDGE = 5.0  # showers' worth of belief that neither hits nor shares depend on the layer's energy
 _QUANTILES = np.concatenate([np.geomspace(0.002, 0.05, 6), np.linspace(0.1, 0.9, 9), 1 - np.geomspace(0.05, 0.002, 6)])
 _FEWEST = 100  # hits that a spread is fitted to
+_FAINTEST = 0.01  # of the hits of a layer: they show the power law
 
 
 class CellMarginals(NamedTuple):
@@ -46,8 +47,31 @@ class CellMarginals(NamedTuple):
     spread: Tensor
 
 
+def faint_power(binning: Binning, shares: Float[Tensor, "N V"]) -> Float[Tensor, " V"]:
+    r"""Power p of the faintest hits of each layer, of share :math:`\propto r^p` at the quantile r: Hill's estimator.
+
+    Args:
+        binning: the mesh.
+        shares: (N, V) of training showers.
+
+    Source: Hill, Annals of Statistics 3 (1975) 1163.
+    """
+    power = np.ones(binning.n_layers, np.float32)
+    for layer in range(binning.n_layers):
+        cells = shares[:, torch.from_numpy(binning.layer_of_voxel == layer)]
+        hits = np.sort(cells[cells > 0].double().log().numpy())
+        n = int(_FAINTEST * len(hits))
+        if n >= _FEWEST:
+            power[layer] = np.clip(hits[n] - hits[:n].mean(), 0.1, 4.0)
+    return torch.from_numpy(power[binning.layer_of_voxel])
+
+
 def cell_marginals(
-    binning: Binning, shares: Float[Tensor, "N V"], log_energy: Float[Tensor, "N L"], faint_part: float
+    binning: Binning,
+    shares: Float[Tensor, "N V"],
+    log_energy: Float[Tensor, "N L"],
+    faint_part: float,
+    power: Float[Tensor, " V"] | None = None,
 ) -> CellMarginals:
     """Fit of all cells.
 
@@ -56,13 +80,14 @@ def cell_marginals(
         shares: (N, V) of training showers.
         log_energy: (N, L) standardised logarithms of the layer energies.
         faint_part: d of `ThresholdShares`.
+        power: a + f of each cell; None: fitted.
     """
     level = log_energy[:, torch.from_numpy(binning.layer_of_voxel)]
     hit = shares > 0
     logit, logit_slope = _logistic(hit, level)
     log_share = torch.where(hit, shares.clamp_min(1e-30).log(), 0.0)
     mean, slope = _line(hit.float(), log_share, level)
-    spread, offset = _spread(binning, hit, log_share - mean - slope * level, faint_part)
+    spread, offset = _spread(binning, hit, log_share - mean - slope * level, faint_part, power)
     return CellMarginals(logit, logit_slope, mean - offset, slope, spread)
 
 
@@ -97,7 +122,11 @@ def _logistic(hit: Bool[Tensor, "N V"], x: Float[Tensor, "N V"]) -> tuple[Float[
 
 
 def _spread(
-    binning: Binning, hit: Bool[Tensor, "N V"], residual: Float[Tensor, "N V"], faint_part: float
+    binning: Binning,
+    hit: Bool[Tensor, "N V"],
+    residual: Float[Tensor, "N V"],
+    faint_part: float,
+    power: Float[Tensor, " V"] | None,
 ) -> tuple[Float[Tensor, "3 V"], Float[Tensor, " V"]]:
     """a, b, f of each cell from the residuals of its layer and ring, and the mean of log w that they make."""
     q = _QUANTILES
@@ -110,9 +139,16 @@ def _spread(
         columns = torch.from_numpy(group == ring)
         values = residual[:, columns][hit[:, columns]].numpy()
         best = np.array([1.0, 1.0, 0.0])
+        total = None if power is None else power[columns][0].item()  # a + f
         if len(values) >= _FEWEST:
-            y = np.quantile(values, q)
-            best = nnls(np.concatenate([basis, -basis[:, 3:]], 1), y)[0][:3]
+            y, terms = np.quantile(values, q), np.concatenate([basis, -basis[:, 3:]], 1)
+            if total is None:
+                best = nnls(terms, y)[0][:3]
+            else:
+                terms[:, 0] -= basis[:, 2]
+                best = nnls(terms[:, [0, 1, 3, 4]], y - total * basis[:, 2])[0][[0, 1, 0]]
+        if total is not None:
+            best[2] = total - best[0]
         result[:3, group == ring], result[3, group == ring] = best[:, None], best @ means
     tensor = torch.from_numpy(result)
     return tensor[:3], tensor[3]

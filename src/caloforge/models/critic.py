@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
+from caloforge.models.local_structure import LocalStructure
+from caloforge.models.mesh_networks import MeshCritic
 from caloforge.nn.conditioning import Conditioning, FiLM
 from caloforge.nn.layers import ConditionedMLP
 from caloforge.nn.minibatch import MinibatchStd
@@ -24,6 +26,7 @@ from caloforge.preprocessing.transforms import Standardize
 _SHARE_SCALE = 1e-5  # of the incident energy: typical of a hit cell
 _HITS_ABOVE = (1e-7, 1e-5)  # of the incident energy
 _QUANTILES = (0.003, 0.02, 0.06, 0.2, 0.5, 0.85)  # of the spectrum of hit cells
+_TYPICAL = 2  # of the quantiles: scale of the logarithms of local structure
 _SHARPNESS = 4.0
 _SAMPLE = 500_000  # hit cells that find the quantiles
 _TINY = 1e-9
@@ -35,6 +38,7 @@ class ShowerFeatures(nn.Module):
     Args:
         binning: the mesh.
         energy_sum: whether the total energy is one of them.
+        local: whether those of `LocalStructure` are among them.
     """
 
     segments: Tensor
@@ -43,7 +47,7 @@ class ShowerFeatures(nn.Module):
     depth: Tensor
     thresholds: Tensor
 
-    def __init__(self, binning: Binning, energy_sum: bool = True) -> None:
+    def __init__(self, binning: Binning, energy_sum: bool = True, local: bool = False) -> None:
         super().__init__()
         layer, ring = (
             nn.functional.one_hot(torch.from_numpy(of_voxel)).float()
@@ -62,7 +66,9 @@ class ShowerFeatures(nn.Module):
         self.energy_sum = energy_sum
         self.n_cells = binning.n_voxels
         per_layer, whole = 7 + len(_HITS_ABOVE), 5 + len(_HITS_ABOVE) + len(_QUANTILES) + energy_sum
+        self.local = LocalStructure(binning) if local else None
         self.n_observables = per_layer * binning.n_layers + ring.shape[1] + whole
+        self.n_observables += 0 if self.local is None else self.local.n_out
         self.scale = Standardize(self.n_cells + self.n_observables)
 
     def fit(self, cells: Float[Tensor, "N V"], incident: Float[Tensor, " N"]) -> None:
@@ -98,6 +104,8 @@ class ShowerFeatures(nn.Module):
         whole = [hits.sum(2), mean_log, self._spectrum(cells), self._whole(energy, sums, total)]
         if self.energy_sum:
             whole.append(total.log())
+        if self.local is not None:
+            whole.append(self.local(cells, self.thresholds[_TYPICAL], self.thresholds[0]))
         layers = _centres_and_widths(sums / (energy + _TINY)[:, None])
         return torch.cat([log_cells, *logs, layers, hits.flatten(1), *whole], 1)
 
@@ -141,6 +149,7 @@ class ShowerCritic(nn.Module):
         minibatch_std: whether the spread over the batch is a feature.
         spectral_norm: whether matrices are divided by their largest singular value.
         packing: showers judged together.
+        mesh: a network that sees the cells with their neighbours, whose score is added; None: there is none.
     """
 
     def __init__(
@@ -155,9 +164,10 @@ class ShowerCritic(nn.Module):
         minibatch_std: bool = False,
         spectral_norm: bool = False,
         packing: int = 1,
+        mesh: MeshCritic | None = None,
     ) -> None:
         super().__init__()
-        self.n_cells, self.packing = n_cells, packing
+        self.n_cells, self.packing, self.mesh = n_cells, packing, mesh
         self.statistics = MinibatchStd() if minibatch_std else nn.Identity()
 
         def network(n_features: int) -> ConditionedMLP:
@@ -168,7 +178,7 @@ class ShowerCritic(nn.Module):
         if spectral_norm:
             films = {part for film in self.modules() if isinstance(film, FiLM) for part in film.modules()}
             for module in list(self.modules()):
-                if isinstance(module, nn.Linear) and module not in films:
+                if isinstance(module, nn.Linear | nn.Conv2d) and module not in films:
                     nn.utils.parametrizations.spectral_norm(module)
 
     def packed(self, x: Float[Tensor, "N K"]) -> Float[Tensor, "P J"]:
@@ -199,4 +209,7 @@ class ShowerCritic(nn.Module):
         parts = torch.split(single, [self.n_cells, single.shape[2] - self.n_cells], 2)
         cells, observables = (part.flatten(1) for part in parts)
         score = self.cells(torch.cat([self.statistics(cells), context], 1), c)
-        return (score + self.observables(torch.cat([self.statistics(observables), context], 1), c)).squeeze(1)
+        score = score + self.observables(torch.cat([self.statistics(observables), context], 1), c)
+        if self.mesh is not None:
+            score = score + self.mesh(parts[0], context, c)
+        return score.squeeze(1)

@@ -13,7 +13,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from caloforge.geometry.binning import Binning
-from caloforge.models.cell_marginals import cell_marginals
+from caloforge.models.cell_marginals import cell_marginals, faint_power
+from caloforge.models.mesh_networks import NeighbourCoupling
 from caloforge.models.parts import LayerContext, Noise
 from caloforge.models.stages import EnergySampler, ShapeSampler
 from caloforge.models.threshold import ThresholdShares
@@ -32,6 +33,9 @@ class ShapeGenerator(ShapeSampler):
         depth: residual blocks.
         conditioning: how layers hear of c.
         tails: where the network goes on linearly in log energy; None: nowhere.
+        channels: of the convolution that joins neighbouring cells; 0: none.
+        maps: normals of each cell that only the convolution hears of.
+        power: whether the faintest hits follow the power law of the data.
     """
 
     def __init__(
@@ -43,11 +47,15 @@ class ShapeGenerator(ShapeSampler):
         depth: int,
         conditioning: Conditioning,
         tails: LinearExtrapolation | None = None,
+        channels: int = 0,
+        maps: int = 0,
+        power: bool = False,
     ) -> None:
         super().__init__()
         self.binning, self.latent = binning, latent
-        self.shares = ThresholdShares(binning)
-        self.cell_noise = self.shares.noise_width
+        self.shares = ThresholdShares(binning, power)
+        self.coupling = NeighbourCoupling(binning, 4, 1 + maps, channels) if channels else None
+        self.cell_noise = self.shares.noise_width * (1 + maps if channels else 1)
         context = 2 * binning.n_layers
         self.network = ConditionedMLP(latent + context, width, n_conditions, width, depth, conditioning, tails)
         self.cells = nn.Linear(width + binning.n_layers, 4 * binning.n_voxels)
@@ -60,7 +68,8 @@ class ShapeGenerator(ShapeSampler):
             context: what the stage hears of the layer energies.
         """
         faint_part = self.shares.faint_part[0].detach().exp().item()
-        marginals = cell_marginals(self.binning, shares, context.log_energies, faint_part)
+        power = None if self.shares.power is None else faint_power(self.binning, shares)
+        marginals = cell_marginals(self.binning, shares, context.log_energies, faint_part, power)
         a, b, f = marginals.spread.clamp_min(0.03).log()
         own = self.network.last.out_features + torch.from_numpy(self.binning.layer_of_voxel)
         cell, n = torch.arange(self.binning.n_voxels), self.binning.n_voxels
@@ -69,7 +78,10 @@ class ShapeGenerator(ShapeSampler):
             self.cells.weight[cell, own] = marginals.logit_slope
             self.cells.weight[n + cell, own] = marginals.log_share_slope
             self.cells.bias.copy_(torch.cat([marginals.logit, marginals.log_share, a, b]))
-            self.shares.faint_fall.copy_(f)
+            if power is not None and self.shares.power is not None:
+                self.shares.power.copy_(power)
+            else:
+                self.shares.faint_fall.copy_(f)
 
     def sample(
         self, noise: Noise, context: LayerContext, c: Float[Tensor, "N C"], active: Bool[Tensor, "N L"]
@@ -84,7 +96,10 @@ class ShapeGenerator(ShapeSampler):
         """
         hidden = self.network(torch.cat([noise.latent, *context], 1), c)
         p = self.cells(torch.cat([hidden, context.log_energies], 1)).view(c.shape[0], 4, -1)
-        return self.shares(noise.cells, p, active)
+        normals = noise.cells.view(len(p), -1, p.shape[2])
+        if self.coupling is not None:
+            p = p + self.coupling(p, normals)
+        return self.shares(normals[:, 0], p, active)
 
 
 class EnergyGenerator(EnergySampler):

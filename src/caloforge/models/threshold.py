@@ -35,12 +35,17 @@ class ThresholdShares(nn.Module):
 
     layer_of_voxel: Tensor
     segments: Tensor
+    power: Tensor | None
 
-    def __init__(self, binning: Binning) -> None:
+    def __init__(self, binning: Binning, power: bool = False) -> None:
         super().__init__()
         self.noise_width = binning.n_voxels
         self.faint_part = nn.Parameter(torch.full((binning.n_voxels,), -3.0))  # log d
-        self.faint_fall = nn.Parameter(torch.full((binning.n_voxels,), -1.0))  # log f
+        if power:
+            self.register_buffer("power", torch.ones(binning.n_voxels))
+        else:
+            self.power = None
+            self.faint_fall = nn.Parameter(torch.full((binning.n_voxels,), -1.0))  # log f
         layer_of_voxel = torch.from_numpy(binning.layer_of_voxel)
         self.register_buffer("layer_of_voxel", layer_of_voxel, persistent=False)
         self.register_buffer("segments", nn.functional.one_hot(layer_of_voxel).float(), persistent=False)
@@ -62,9 +67,11 @@ class ThresholdShares(nn.Module):
         x = torch.where(hit, above, 1.0)
         r = -torch.expm1(-x)
         log_r = _log(r)
-        rise = log_a.clamp(-4.0, 1.5).exp() * log_r
+        a = log_a.clamp(-4.0, 1.5).exp()
+        fall = self.faint_fall.clamp(-4.0, 1.5).exp() if self.power is None else self.power - a
+        rise = a * log_r
         tail = log_b.clamp(-4.0, 1.5).exp() * torch.log1p(x)
-        faint = self.faint_fall.clamp(-4.0, 1.5).exp() * (log_r - (r + self.faint_part.clamp(-6.0, 0.0).exp()).log())
+        faint = fall * (log_r - (r + self.faint_part.clamp(-6.0, 0.0).exp()).log())
         weight = torch.where(hit, (log_weight.clamp(-25.0, 5.0) + rise + tail + faint).exp(), 0.0)
         total = (weight @ self.segments).clamp_min(_TINY)
         return weight / total[:, self.layer_of_voxel]
