@@ -10,14 +10,13 @@ Sources: arXiv:1406.2661; calorimeter GANs, arXiv:1712.10321.
 
 __all__ = ["AdversarialConfig", "AdversarialTwoStage"]
 
-from abc import abstractmethod
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
-from pydantic import Field
 from torch import Tensor
 
+from caloforge.models.adversarial_options import AdversarialOptions
 from caloforge.models.adversary import Critic, Game, Wasserstein, gradient_norm, interpolates, mode_seeking
 from caloforge.models.base import Losses, Player
 from caloforge.models.cascade import TwoStage
@@ -26,7 +25,6 @@ from caloforge.models.feature_matching import FeatureMatching
 from caloforge.models.mesh_networks import MeshCritic
 from caloforge.models.pushforward import EnergyGenerator, ShapeGenerator
 from caloforge.models.stages import EnergyStage
-from caloforge.models.two_stage import TwoStageConfig
 from caloforge.nn.conditioning import ParticleEmbedding
 from caloforge.preprocessing.pipeline import Pipeline
 
@@ -56,7 +54,7 @@ class AdversarialTwoStage(TwoStage):
         energies: EnergyStage | EnergyGenerator,
         shape: ShapeGenerator,
         game: Game,
-        options: "AdversarialConfig",
+        options: AdversarialOptions,
     ) -> None:
         super().__init__(pipeline, embedding, energies, shape)
         self.game, self.options = game, options
@@ -64,15 +62,9 @@ class AdversarialTwoStage(TwoStage):
         judged, context = (0, 2 * pipeline.n_layers) if isinstance(energies, EnergyStage) else (pipeline.n_layers, 0)
         n_observables = self.features.n_observables + judged
         self.matching = FeatureMatching(n_observables, embedding.n_out) if options.feature_matching else None
+        width, packing, n_conditions = options.critic_width, options.packing, options.packing * embedding.n_out
         mesh = (
-            MeshCritic(
-                pipeline.binning,
-                context,
-                options.packing * embedding.n_out,
-                options.critic_mesh,
-                options.critic_width,
-                options.packing,
-            )
+            MeshCritic(pipeline.binning, context, n_conditions, options.critic_mesh, width, packing)
             if options.critic_mesh
             else None
         )
@@ -81,12 +73,12 @@ class AdversarialTwoStage(TwoStage):
             n_observables,
             context,
             embedding.n_out,
-            options.critic_width,
+            width,
             options.critic_depth,
             options.conditioning,
             options.minibatch_std,
             options.spectral_norm,
-            options.packing,
+            packing,
             mesh,
         )
 
@@ -228,48 +220,8 @@ class AdversarialTwoStage(TwoStage):
         return terms | {"validation": distance["jensen_shannon"]}
 
 
-class AdversarialConfig(TwoStageConfig):
-    """Options that both games share."""
-
-    energies: Literal["flow", "adversarial"] = Field(
-        "flow", description="layer energies from a spline flow trained by its likelihood, or from the game as well"
-    )
-    latent: int = Field(32, ge=1, description="latent dimension, next to one normal for each cell")
-    width: int = Field(256, ge=1, description="hidden units of the generator")
-    depth: int = Field(2, ge=0, description="residual blocks of the generator")
-    critic_width: int = Field(256, ge=1, description="hidden units of either network of the critic")
-    critic_depth: int = Field(2, ge=0, description="residual blocks of either network of the critic")
-    critic_turns: int = Field(3, ge=1, description="optimiser steps of the critic for one of the generator (n_critic)")
-    critic_speed: float = Field(1.0, gt=0, description="learning rate of the critic over the generator's")
-    betas: tuple[float, float] = Field((0.0, 0.9), description="Adam's decays for critic and generator")
-    critic_local: bool = Field(
-        False, description="show the critic observables of local structure: neighbouring cells, isolated hits"
-    )
-    critic_mesh: int = Field(
-        0, ge=0, description="channels of a third network of the critic, convolutions over the mesh; 0: none"
-    )
-    coupling: int = Field(
-        0, ge=0, description="channels of the generator's convolution that joins neighbouring cells; 0: none"
-    )
-    coupling_maps: int = Field(2, ge=0, description="normals of each cell that only this convolution hears of")
-    faint: Literal["free", "power"] = Field(
-        "free", description="the faintest hits: free, or by the power law of the data (a finite density at zero energy)"
-    )
-    energy_sum: bool = Field(True, description="show the critic the total energy")
-    mode_seeking: float = Field(
-        0.0, ge=0, description="weight of the penalty on samples that hardly differ where their noise does; 0: none"
-    )
-    feature_matching: float = Field(
-        0.0, ge=0, description="weight of the match of means and squares of the critic's observables; 0: none"
-    )
-    minibatch_std: bool = Field(False, description="show the critic the spread of its features over the batch")
-    packing: int = Field(1, ge=1, description="showers that the critic judges together, with one score")
-    spectral_norm: bool = Field(False, description="divide the critic's matrices by their largest singular value")
-    flow_speed: float = Field(0.5, gt=0, description="learning rate of the flow over the generator's")
-
-    @abstractmethod
-    def game(self) -> Game:
-        """The losses of critic and generator."""
+class AdversarialConfig(AdversarialOptions):
+    """Options that both games share, and the model that they make."""
 
     def build(self, pipeline: Pipeline) -> AdversarialTwoStage:
         """Generators, critic and game, not yet trained.
