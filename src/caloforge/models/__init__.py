@@ -5,6 +5,7 @@ one's own by `register`.
 """
 
 from caloforge.models import gan as gan
+from caloforge.models import normalising_flow as normalising_flow
 from caloforge.models import vae as vae
 from caloforge.models import wgan as wgan
 from caloforge.models.base import Estimate as Estimate
