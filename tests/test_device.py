@@ -30,6 +30,7 @@ FAMILIES = {
     "vae, spectrum": {"name": "vae", "cells": "spectrum", "decoder": "lognormal", "conditioning": "concat"},
     "vae, blur": {"name": "vae", "decoder": "mse"},
     "gan": {"name": "gan", "energies": "adversarial", "minibatch_std": True, "packing": 2, **CRITIC},
+    "flow": {"name": "flow", "tails": "linear"},
     "wgan": {"name": "wgan", "tails": "linear", "spectral_norm": True, **CRITIC},
 }
 META = torch.device("meta")
@@ -38,7 +39,10 @@ META = torch.device("meta")
 @pytest.fixture(params=FAMILIES)
 def trained(request, showers):
     """An initialised model and its data."""
-    config, generator = model_config(SMALL | FAMILIES[request.param]), torch_stream(1, "test")
+    options = SMALL | FAMILIES[request.param]
+    if options["name"] == "flow":
+        del options["latent"]
+    config, generator = model_config(options), torch_stream(1, "test")
     pipeline = config.pipeline(showers.binning)
     pipeline.fit(showers, generator)
     x, c, _ = pipeline(showers, generator)

@@ -9,6 +9,7 @@ __all__ = [
     "WGAN",
     "CaloforgeError",
     "Dataset",
+    "Flow",
     "Model",
     "Report",
     "Showers",
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from caloforge.api.dataset import Dataset
-    from caloforge.api.families import GAN, VAE, WGAN
+    from caloforge.api.families import GAN, VAE, WGAN, Flow
     from caloforge.api.files import open_file as open  # noqa: A004
     from caloforge.api.model import Model
     from caloforge.api.model import load_model as load
@@ -50,6 +51,7 @@ _HOMES = {  # of each name: its module, and what it is called there
     "VAE": ("api.families", "VAE"),
     "GAN": ("api.families", "GAN"),
     "WGAN": ("api.families", "WGAN"),
+    "Flow": ("api.families", "Flow"),
     "Dataset": ("api.dataset", "Dataset"),
     "Model": ("api.model", "Model"),
     "Showers": ("data.showers", "Showers"),

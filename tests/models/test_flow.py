@@ -49,7 +49,9 @@ def test_log_det_is_that_of_the_jacobian(features, tails):
 def test_density_of_two_features_integrates_to_one(tails):
     """Over a grid twice as wide as 2,000 samples are."""
     model, n, c = flow(2, tails), 301, torch.tensor([[0.4, -0.7]], dtype=torch.double)
-    drawn = model.sample(torch.randn(2000, 2, dtype=torch.double, generator=torch_stream(1, "flow")), c.expand(2000, -1))
+    drawn = model.sample(
+        torch.randn(2000, 2, dtype=torch.double, generator=torch_stream(1, "flow")), c.expand(2000, -1)
+    )
     middle, reach = 0.5 * (drawn.amax(0) + drawn.amin(0)), drawn.amax(0) - drawn.amin(0)
     axis = torch.linspace(-1, 1, n, dtype=torch.double)
     x = middle + reach * torch.cartesian_prod(axis, axis)

@@ -83,7 +83,9 @@ def test_trains_and_generates_on_any_mesh(mesh):
     assert torch.isfinite(model.log_prob(drawn, c, generator).value).all()
 
 
-@pytest.mark.parametrize(("mesh", "cells"), [("irregular", "shares"), ("one-layer", "spectrum"), ("one-cell-each", "shares")])
+@pytest.mark.parametrize(
+    ("mesh", "cells"), [("irregular", "shares"), ("one-layer", "spectrum"), ("one-cell-each", "shares")]
+)
 def test_density_in_mev_is_that_of_the_jacobian(mesh, cells):
     """log p(cells) = log N(z) - log |d cells / d z| where every cell is hit, preprocessing included."""
     binning = MESHES[mesh]
@@ -117,7 +119,7 @@ def test_density_in_mev_is_that_of_the_jacobian(mesh, cells):
 def test_density_of_three_cells_integrates_to_one():
     """Over all patterns of zeros: three points, three edges and the inside of the simplex."""
     binning = Binning((Layer(0, RINGS, 1),), "three")
-    model, pipeline, x, c, _ = start(toys(binning, 100))
+    model, _, x, c, _ = start(toys(binning, 100))
     model = model.double()
     t = torch.linspace(-16, 16, 161, dtype=torch.double)
     step = t[1] - t[0]
@@ -137,8 +139,9 @@ def test_density_of_three_cells_integrates_to_one():
         shares[:, one], shares[:, two] = f, torch.sigmoid(-t)
         edges += mass(shares, slope)
     a, b = (grid.flatten() for grid in torch.meshgrid(t, t, indexing="ij"))
-    inside = torch.stack([torch.sigmoid(a), torch.sigmoid(-a) * torch.sigmoid(b), torch.sigmoid(-a) * torch.sigmoid(-b)], 1)
-    volume = (inside[:, 0] * torch.sigmoid(-a) * torch.sigmoid(-a)) * torch.sigmoid(b) * torch.sigmoid(-b) * step**2
+    (one, two), (_, left) = ((torch.sigmoid(grid), torch.sigmoid(-grid)) for grid in (b, a))
+    inside = torch.stack([1 - left, left * one, left * two], 1)
+    volume = (1 - left) * left**2 * one * two * step**2
     parts = points, edges, mass(inside, volume)
     assert min(parts) > 0.01
     assert sum(parts) == pytest.approx(1.0, abs=1e-3)
@@ -152,10 +155,12 @@ def test_likelihood_is_exact():
     assert torch.equal(many.error, torch.zeros_like(many.error))
 
 
-@pytest.mark.parametrize("tails", ["free", "linear"])
-def test_every_condition_is_heard(tails):
+@pytest.mark.parametrize(("tails", "conditioning"), [("free", "film"), ("linear", "concat")])
+def test_every_condition_is_heard(tails, conditioning):
     """Particle, energy, theta and phi, each in likelihood and samples of the cells at given layer energies."""
-    model, pipeline, x, c, _ = start(toys(MESHES["irregular"], 60, particles=True), tails=tails)
+    model, pipeline, x, c, _ = start(
+        toys(MESHES["irregular"], 60, particles=True), tails=tails, conditioning=conditioning
+    )
     noise = torch.randn(60, *model.noise_shape, generator=torch_stream(3, "noise"))
     parts = model.noise.split(noise)
     with torch.no_grad():
@@ -168,7 +173,7 @@ def test_every_condition_is_heard(tails):
 
         before = answers(c)
         columns = pipeline.condition.columns
-        assert columns.particle and columns.cos_theta and columns.direction
+        assert all((columns.particle, columns.cos_theta, columns.direction))
         names = columns.split(torch.arange(c.shape[1])[None].float())
         for name, places in names._asdict().items():
             for place in places[0].long():
@@ -181,7 +186,7 @@ def test_every_condition_is_heard(tails):
 def test_layers_before_decide_and_layers_behind_do_not():
     """Noise of a layer moves the cells of that layer and of those behind it alone."""
     binning = MESHES["single-cells"]
-    model, pipeline, x, c, _ = start(toys(binning, 50))
+    model, pipeline, _, c, _ = start(toys(binning, 50))
     noise = torch.randn(50, *model.noise_shape, generator=torch_stream(3, "noise"))
     moved = noise.clone()
     last = slice(int(binning.layer_starts[2]), binning.n_voxels)

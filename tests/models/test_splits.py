@@ -79,7 +79,9 @@ def test_it_starts_from_the_marginals():
     y = (first.log() - second.log())[both]
     rates = torch.stack([(second == 0).sum(), (first == 0).sum(), both.sum()]) / 20_000
     torch.testing.assert_close(log_p.exp(), rates.double(), atol=1e-3, rtol=0)
-    torch.testing.assert_close(torch.stack([mean, log_std.exp()]), torch.stack([y.mean(), y.std()]), atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(
+        torch.stack([mean, log_std.exp()]), torch.stack([y.mean(), y.std()]), atol=1e-3, rtol=1e-3
+    )
 
 
 ODD = Binning((Layer(0, (0.0, 5.0), 1), Layer(2, (0.0, 1.0, 2.0, 4.0), 5), Layer(3, (0.0, 2.0, 9.0), 1)), "odd")
@@ -87,7 +89,7 @@ ODD = Binning((Layer(0, (0.0, 5.0), 1), Layer(2, (0.0, 1.0, 2.0, 4.0), 5), Layer
 
 @pytest.mark.parametrize("mesh", [readout("siw-1080"), readout("lar-355"), ODD], ids=lambda mesh: mesh.name)
 def test_tree_reaches_every_cell_once(mesh):
-    """Every cell but the first of its layer begins the second side of one split; unions and divisions undo each other."""
+    """Every cell but the first of its layer begins the second side of one split; a union undoes a division."""
     tree = CellTree(mesh)
     seconds = [set() for _ in mesh.layers]
     most = max(layer.n_voxels for layer in mesh.layers)

@@ -1,10 +1,11 @@
 """The model families as Python objects: what a configuration file writes under ``model:``."""
 
-__all__ = ["GAN", "VAE", "WGAN"]
+__all__ = ["GAN", "VAE", "WGAN", "Flow"]
 
 from typing import Any
 
 from caloforge.models.gan import GANConfig
+from caloforge.models.normalising_flow import FlowConfig
 from caloforge.models.vae import VAEConfig
 from caloforge.models.wgan import WGANConfig
 from caloforge.yaml_model import checked
@@ -54,3 +55,16 @@ def WGAN(**fields: Any) -> WGANConfig:  # noqa: N802
         BadField: a value that the field cannot have.
     """
     return checked(WGANConfig, fields, _FIELDS, "WGAN")
+
+
+def Flow(**fields: Any) -> FlowConfig:  # noqa: N802
+    """A normalising flow; the fields are those of `caloforge.models.normalising_flow.FlowConfig`.
+
+    Args:
+        fields: by name.
+
+    Raises:
+        UnknownName: a field that does not exist; the sentence has the names that may be meant.
+        BadField: a value that the field cannot have.
+    """
+    return checked(FlowConfig, fields, _FIELDS, "Flow")

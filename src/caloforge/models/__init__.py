@@ -1,7 +1,7 @@
 """Model families; importing the package registers them all by name.
 
-A `Generator` maps noise and conditions to features of showers; VAE, GAN and WGAN-GP are registered here, models of
-one's own by `register`.
+A `Generator` maps noise and conditions to features of showers; VAE, flow, GAN and WGAN-GP are registered here, models
+of one's own by `register`.
 """
 
 from caloforge.models import gan as gan

@@ -67,7 +67,7 @@ class ImplicitDensity(CaloforgeError):
     def __init__(self, model: str) -> None:
         super().__init__(
             f"{model} has no likelihood: it defines its density only through samples, so p(x | c) cannot be evaluated; "
-            "use a model with an explicit density (vae), or compare samples with caloforge validate"
+            "use a model with an explicit density (vae, flow), or compare samples with caloforge validate"
         )
 
 

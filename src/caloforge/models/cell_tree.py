@@ -34,6 +34,10 @@ class _Part(NamedTuple):
         """Has several rings."""
         return self.rings[1] - self.rings[0] > 1
 
+    def due(self, radial: bool, turn: int | None) -> bool:
+        """Whether it is split: into rings, or into sectors when it is the turn of its ring."""
+        return self.deep if radial else self.wide and turn == self.rings[0] % 2
+
     def halves(self) -> "tuple[_Part, _Part]":
         """By rings if there are several, else by sectors; the first has the smallest cell."""
         first, last = self.rings if self.deep else self.sectors
@@ -125,29 +129,28 @@ class Splits(nn.Module):
             second: (N, l, S) what the second side takes.
             layers: which l layers.
         """
-        one, two = (at_cells(nn.functional.pad(side, (0, 1), value=1.0), self.split[layers]) for side in (first, second))
+        padded = (nn.functional.pad(side, (0, 1), value=1.0) for side in (first, second))
+        one, two = (at_cells(side, self.split[layers]) for side in padded)
         return shares * torch.where(self.in_first[layers], one, two)
 
 
 class CellTree(nn.ModuleList):
     """All steps from whole layers to single cells.
 
+    Splits into sectors take turns: in rings 0, 2, 4 ..., then, with these in sight, in the others.
+
     Args:
         binning: the mesh.
-        interleaved: splits into sectors take turns, first in rings 0, 2, 4 ..., then, with these in sight, in the others.
     """
 
-    def __init__(self, binning: Binning, interleaved: bool = True) -> None:
+    def __init__(self, binning: Binning) -> None:
         cells = max(layer.n_voxels for layer in binning.layers)
         parts = [[_Part((0, layer.n_alpha), (0, layer.n_r))] for layer in binning.layers]
         steps = []
         while any(part.deep or part.wide for layer in parts for part in layer):
             radial = any(part.deep for layer in parts for part in layer)
-            for turn in (0, 1) if interleaved and not radial else (None,):
-                halves = [
-                    {part: part.halves() for part in layer if (part.deep if radial else part.wide and turn in (None, part.rings[0] % 2))}
-                    for layer in parts
-                ]
+            for turn in (None,) if radial else (0, 1):
+                halves = [{part: part.halves() for part in layer if part.due(radial, turn)} for layer in parts]
                 pairs = [
                     [(one.cells(layer.n_r), two.cells(layer.n_r)) for one, two in split.values()]
                     for layer, split in zip(binning.layers, halves, strict=True)

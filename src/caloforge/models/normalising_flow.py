@@ -48,5 +48,6 @@ class FlowConfig(TwoStageConfig):
         embedding = self.embedding(pipeline)
         n_conditions, tails = embedding.n_out, self.linear_tails(pipeline)
         energies = self.energy_flow(pipeline, n_conditions)
-        shape = ShapeFlow(pipeline.binning, n_conditions, self.width, self.depth, self.bins, tails)
+        networks = (self.width, self.depth, self.bins, self.conditioning, tails)
+        shape = ShapeFlow(pipeline.binning, n_conditions, *networks)
         return FlowCascade(pipeline, embedding, energies, shape)

@@ -1,6 +1,7 @@
 r"""Normalising flow of the cells with an exact density: layers in sequence, each a tree of splits from coarse to fine.
 
-.. math:: p(s \mid u, c) = \prod_l \prod_t \prod_{k \in t} p(s_{1,k} \mid s_k;\, \text{all steps} < t, \text{all layers} < l, u, c)
+.. math:: p(s \mid u, c) = \prod_l \prod_t \prod_{k \in t}
+          p(s_{1,k} \mid s_k;\, \text{steps before } t, \text{layers before } l, u, c)
 
 Step t of layer l is a coupling: what is drawn already stays, and the splits of the step (`CellTree`) are transformed by
 splines and atoms (`SplitDensity`) whose parameters a network computes from it. One network serves all layers; it is
@@ -19,75 +20,16 @@ from caloforge.geometry.binning import Binning
 from caloforge.models.base import Estimate, Losses
 from caloforge.models.cell_tree import CellTree, Splits, at_cells
 from caloforge.models.parts import LayerContext, Noise
+from caloforge.models.split_network import Across, HeardBlock, SplitNetwork, first_places
 from caloforge.models.splits import SplitDensity
 from caloforge.models.stages import ShapeStage
-from caloforge.nn.conditioning import LinearExtrapolation
+from caloforge.nn.conditioning import Conditioning, LinearExtrapolation
 from caloforge.nn.mesh_canvas import MeshCanvas
 
 _FLOOR = 1e-3  # MeV: hit cells below count as this in what networks see
 _PLACE, _SCALE = -2.0, 3.0  # of ln (e / MeV)
 _SIGHT = 3  # images of the layers before: the last, the one before it, the sum of all
-_CODE, _SPLIT = 16, 16  # numbers that tell layers apart; hidden units of a split
-
-
-class _Across(nn.Module):
-    """Linear map of a sector and both its neighbours (B, A, I) -> (B, A, O), round in alpha; or of the sector alone."""
-
-    def __init__(self, n_in: int, n_out: int, alone: bool = False) -> None:
-        super().__init__()
-        self.alone, self.linear = alone, nn.Linear(n_in if alone else 3 * n_in, n_out)
-
-    def forward(self, x: Float[Tensor, "B A I"]) -> Float[Tensor, "B A O"]:
-        near = x if self.alone else torch.cat([x.roll(1, 1), x, x.roll(-1, 1)], 2)
-        out: Tensor = self.linear(near)
-        return out
-
-
-class _Heard(nn.Module):
-    """Residual block that hears of scalars of its layer by FiLM."""
-
-    def __init__(self, width: int, scalars: int, alone: bool = False) -> None:
-        super().__init__()
-        self.across, self.film = _Across(width, width, alone), nn.Linear(scalars, 2 * width)
-        self.mix = nn.Linear(width, width)
-        nn.init.zeros_(self.film.bias)
-
-    def forward(self, h: Float[Tensor, "B A W"], scalars: Float[Tensor, "B K"]) -> Float[Tensor, "B A W"]:
-        scale, shift = self.film(scalars)[:, None].chunk(2, 2)
-        out: Tensor = h + self.mix(nn.functional.silu(torch.addcmul(shift, self.across(h), 1 + scale)))
-        return out
-
-
-class _StepNetwork(nn.Module):
-    """Parameters of all splits of one step."""
-
-    place: Tensor
-
-    def __init__(self, splits: Splits, place: Tensor, rings: int, width: int, scalars: int, parameters: int) -> None:
-        super().__init__()
-        self.radial, self.rings = splits.radial, rings
-        self.enter = _Across(2 * rings, width, splits.radial)
-        self.block = _Heard(width, scalars, splits.radial)
-        self.read = nn.Linear(width, rings * _SPLIT)
-        self.own = nn.Parameter(torch.zeros(*place.shape, _SPLIT))
-        self.write = nn.Linear(_SPLIT, parameters)
-        self.start = nn.Parameter(torch.zeros(*place.shape, parameters))
-        self.register_buffer("place", place % rings if splits.radial else place, persistent=False)
-        with torch.no_grad():
-            self.write.weight.mul_(0.1)
-            self.write.bias.zero_()
-
-    def forward(self, h: Tensor, seen: Tensor, scalars: Tensor, layers: slice) -> Float[Tensor, "N l S P"]:
-        """Parameters, from the trunk (N*l, A, W), the parts so far (N*l, A, 2R) and the scalars (N*l, K)."""
-        if self.radial:
-            h, seen = h.mean(1, keepdim=True), seen[:, :1]
-        h = self.block(h + self.enter(seen), scalars)
-        place = self.place[layers]
-        units = self.read(nn.functional.silu(h)).view(-1, place.shape[0], h.shape[1] * self.rings, _SPLIT)
-        index = place[..., None].expand(units.shape[0], *place.shape, _SPLIT)
-        hidden = nn.functional.silu(units.gather(2, index) + self.own[layers])
-        out: Tensor = self.write(hidden) + self.start[layers]
-        return out
+_CODE, _SCALARS = 16, 64  # numbers that tell layers apart; numbers that networks hear beside images
 
 
 class ShapeFlow(ShapeStage):
@@ -99,11 +41,14 @@ class ShapeFlow(ShapeStage):
         width: hidden units at each sector.
         depth: residual blocks that look at the layers before.
         bins: of the splines.
+        conditioning: how networks hear of energies, particle and direction.
         tails: training range of the log energy, at whose ends the networks stop listening; None: nowhere.
     """
 
     cell_of_place: Tensor
     around: Tensor
+    log_mean: Tensor
+    log_std: Tensor
 
     def __init__(
         self,
@@ -112,6 +57,7 @@ class ShapeFlow(ShapeStage):
         width: int,
         depth: int,
         bins: int,
+        conditioning: Conditioning = "film",
         tails: LinearExtrapolation | None = None,
     ) -> None:
         super().__init__()
@@ -128,23 +74,19 @@ class ShapeFlow(ShapeStage):
         angle = 2 * math.pi * (torch.arange(self.sectors) + 0.5) / self.sectors
         self.register_buffer("around", torch.stack([angle.cos(), angle.sin()], 1), persistent=False)
         self.tree, self.density = CellTree(binning), SplitDensity(bins)
-        scalars = 64
         self.code = nn.Embedding(self.n_layers, _CODE)
-        self.heard = nn.Sequential(
-            nn.Linear(n_conditions + 2 * self.n_layers + 3 + _CODE, scalars), nn.SiLU(), nn.Linear(scalars, scalars)
-        )
-        self.enter = _Across(2 * _SIGHT * self.rings + 2, width)
-        self.blocks = nn.ModuleList(_Heard(width, scalars) for _ in range(depth))
-        first_place = _first_places(inside, self.most)
+        numbers = n_conditions + 2 * self.n_layers + 3 + _CODE
+        self.heard = nn.Sequential(nn.Linear(numbers, _SCALARS), nn.SiLU(), nn.Linear(_SCALARS, _SCALARS))
+        self.enter = Across(2 * _SIGHT * self.rings + 2, width)
+        options = (width, _SCALARS, conditioning)
+        self.blocks = nn.ModuleList(HeardBlock(*options) for _ in range(depth))
+        first_place, parameters = first_places(inside, self.most)[None], self.density.width
         self.networks = nn.ModuleList(
-            _StepNetwork(step, at_cells(first_place[None], step.second)[0], self.rings, width, scalars, self.density.width)
+            SplitNetwork(step, at_cells(first_place, step.second)[0], self.rings, parameters, *options)
             for step in self.tree.steps
         )
         self.register_buffer("log_mean", torch.zeros(self.n_layers))
         self.register_buffer("log_std", torch.ones(self.n_layers))
-
-    log_mean: Tensor
-    log_std: Tensor
 
     def initialise(self, shares: Float[Tensor, "N V"], context: LayerContext) -> None:
         """Start every split from its marginal; standardise the log layer energies.
@@ -162,9 +104,9 @@ class ShapeFlow(ShapeStage):
                 network.start.copy_(self.density.start(*step.sides(after, everywhere)))
             after = step.united(after, everywhere)
 
-    def _backwards(self) -> list[tuple[Splits, _StepNetwork]]:
+    def _backwards(self) -> list[tuple[Splits, SplitNetwork]]:
         pairs = zip(self.tree.steps, self.networks, strict=True)
-        return [(step, network) for step, network in pairs if isinstance(network, _StepNetwork)][::-1]
+        return [(step, network) for step, network in pairs if isinstance(network, SplitNetwork)][::-1]
 
     def _by_layer(self, cells: Float[Tensor, "N V"]) -> Float[Tensor, "N L M"]:
         parts = torch.split(cells, self.sizes, 1)
@@ -288,10 +230,3 @@ class ShapeFlow(ShapeStage):
             last, before = self._places(shares * layer_energy[:, here], here), last
             sums = sums + last
         return torch.cat(drawn, 1)
-
-
-def _first_places(cell_of_place: Tensor, cells: int) -> Tensor:
-    """The first place of every cell on the canvas, (L, cells); 0 where there is no cell."""
-    places = torch.zeros(len(cell_of_place), cells + 1, dtype=torch.long)
-    order = torch.arange(cell_of_place.shape[1]).flip(0).expand(cell_of_place.shape)
-    return places.scatter_(1, cell_of_place.flip(1), order)[:, :-1]
