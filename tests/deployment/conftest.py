@@ -73,12 +73,24 @@ class Toy:
     def facts(self):
         return {"model": self.name, "sha256": "0" * 64}
 
-    def sample(self, incident: Incident, seed: int) -> np.ndarray:
+    @property
+    def lit(self):
+        return (self.binning.layer_of_voxel == self.layer) & (self.binning.ring_of_voxel == 0)
+
+    block = 1000
+
+    def noise(self, seed: int, block: int, n: int) -> np.ndarray:
+        return np.random.default_rng([seed, block]).uniform(0.9, 1.1, (n, int(self.lit.sum())))
+
+    def sample_noise(self, incident: Incident, noise: np.ndarray) -> np.ndarray:
         cells = np.zeros((len(incident), self.binning.n_voxels), np.float32)
-        lit = (self.binning.layer_of_voxel == self.layer) & (self.binning.ring_of_voxel == 0)
-        noise = np.random.default_rng(seed).uniform(0.9, 1.1, (len(incident), int(lit.sum())))
-        cells[:, lit] = 0.03 / lit.sum() * np.asarray(incident.energy)[:, None] * noise
+        cells[:, self.lit] = 0.03 / self.lit.sum() * np.asarray(incident.energy)[:, None] * noise
         return cells
+
+    def sample(self, incident: Incident, seed: int) -> np.ndarray:
+        blocks = range(0, len(incident), self.block)
+        noise = [self.noise(seed, i, min(self.block, len(incident) - at)) for i, at in enumerate(blocks)]
+        return self.sample_noise(incident, np.concatenate([np.zeros((0, int(self.lit.sum()))), *noise]))
 
 
 @pytest.fixture
@@ -86,7 +98,7 @@ def toy():
     """Makes such models: of electrons from 100 MeV to 100 GeV at up to 0.6 rad, unless told."""
 
     def make(theta=(0.0, 0.6), particles=(11,), energy=(100.0, 1e5), **options) -> Toy:
-        trained = Trained(particles, energy, theta, (-np.pi, np.pi))
+        trained = Trained(particles, energy, theta, (-np.pi, np.pi) if theta[1] else (0.0, 0.0))
         return Toy(**{"binning": readout("siw-1080")} | options, trained=trained)
 
     return make

@@ -60,6 +60,10 @@ STAGES: dict[str, dict[str, Entry]] = {
             "Generate showers with a trained model, or with an ensemble: shower i is of member i mod K.",
             "generate vae-siw-1080 --energy 50GeV -n 1000 -o fake.h5",
         ),
+        "serve": Entry(
+            "Serve showers over HTTP: POST particles, get JSON or HDF5; requests of many clients share batches.",
+            "serve vae-siw-1080 --port 8000",
+        ),
         "card": Entry(
             "Write a model card: intended range, training data, metrics with floors, limits, licence, citation.",
             "card runs/mine --report report/report.json -o card.md",

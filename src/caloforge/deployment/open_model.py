@@ -12,7 +12,8 @@ from caloforge.data.incident import Incident
 from caloforge.data.provenance import TrainingProvenance
 from caloforge.deployment.bundle import Bundle
 from caloforge.deployment.manifest import MANIFEST
-from caloforge.deployment.shower_model import ShowerModel, frame_of
+from caloforge.deployment.noise import block_normals
+from caloforge.deployment.shower_model import NoiseModel, frame_of
 from caloforge.errors import BadFile
 
 
@@ -45,8 +46,32 @@ class BundleModel:
         """
         return self._bundle.sample(incident, seed)
 
+    @property
+    def block(self) -> int:
+        """Showers whose noise is drawn at a time."""
+        return self._bundle.manifest.block
 
-def open_shower_model(name: str | Path) -> ShowerModel:
+    def noise(self, seed: int, block: int, n: int) -> Float[Array, "n M"]:
+        """The first rows of a block of a seed's standard normals.
+
+        Args:
+            seed: of a request.
+            block: number of the block.
+            n: rows.
+        """
+        return block_normals(seed, (block,), self.block, self._bundle.noise_width, n)
+
+    def sample_noise(self, incident: Incident, noise: Float[Array, "N M"]) -> Float[Array, "N V"]:
+        """MeV of every cell.
+
+        Args:
+            incident: N particles inside the training.
+            noise: standard normal.
+        """
+        return self._bundle.sample(incident, noise=noise)
+
+
+def open_shower_model(name: str | Path) -> NoiseModel:
     """A model by name: a bundle, a run folder, or a model that comes with caloforge.
 
     Args:

@@ -6,12 +6,16 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from jaxtyping import Float
 from numpy import ndarray as Array
 
 from caloforge.data.incident import Incident
 from caloforge.deployment.shower_model import frame_of
-from caloforge.generation.sampler import sample_showers
+from caloforge.errors import BadValue
+from caloforge.generation.sampler import BLOCK, sample_showers
+from caloforge.rng import torch_stream
 from caloforge.training.folders import run_folder
 from caloforge.training.run import load_run
 
@@ -50,4 +54,43 @@ class RunModel:
             incident: N particles inside the training.
             seed: of the noise.
         """
-        return sample_showers(self._run.model, self._run.pipeline, incident, seed).energy
+        if self._run.model.keep_probability is not None:
+            return sample_showers(self._run.model, self._run.pipeline, incident, seed).energy
+        cells = [np.zeros((0, self.binning.n_voxels), np.float32)]
+        for number, start in enumerate(range(0, len(incident), BLOCK)):
+            part = incident[start : start + BLOCK]
+            cells.append(self.sample_noise(part, self.noise(seed, number, len(part))))
+        return np.concatenate(cells)
+
+    @property
+    def block(self) -> int:
+        """Showers whose noise is drawn at a time."""
+        return BLOCK
+
+    def noise(self, seed: int, block: int, n: int) -> Float[Array, "n M"]:
+        """The first rows of a block of a seed's standard normals.
+
+        Args:
+            seed: of a request.
+            block: number of the block.
+            n: rows.
+        """
+        return self._run.model.latent(BLOCK, torch_stream(seed, "noise", block))[:n].numpy()
+
+    def sample_noise(self, incident: Incident, noise: Float[Array, "N M"]) -> Float[Array, "N V"]:
+        """MeV of every cell.
+
+        Args:
+            incident: N particles inside the training.
+            noise: standard normal.
+
+        Raises:
+            BadValue: a balanced training, whose showers are kept by chance.
+        """
+        model, pipeline = self._run.model, self._run.pipeline
+        if model.keep_probability is not None:
+            remedy = "its showers are kept by chance, which noise alone does not decide: train it without balance"
+            raise BadValue("model", self.name, remedy)
+        with torch.inference_mode():
+            conditions = pipeline.conditions(incident)
+            return pipeline.inverse(model.sample(torch.from_numpy(noise), conditions), incident, conditions).energy

@@ -3,7 +3,7 @@
 A bundle gives one with NumPy and ONNX Runtime alone; a run folder, or a model that comes with caloforge, with PyTorch.
 """
 
-__all__ = ["ShowerModel", "frame_of"]
+__all__ = ["NoiseModel", "ShowerModel", "frame_of"]
 
 from typing import Any, Protocol, runtime_checkable
 
@@ -62,6 +62,35 @@ class ShowerModel(Protocol):
         Args:
             incident: N particles inside the training.
             seed: of the noise.
+        """
+        ...
+
+
+@runtime_checkable
+class NoiseModel(ShowerModel, Protocol):
+    """A model whose noise is drawn apart, so that showers of several seeds can be computed together."""
+
+    @property
+    def block(self) -> int:
+        """Showers whose noise is drawn at a time."""
+        ...
+
+    def noise(self, seed: int, block: int, n: int) -> Float[Array, "n M"]:
+        """The first rows of a block of a seed's standard normals: those that `sample` takes.
+
+        Args:
+            seed: of a request.
+            block: number of the block.
+            n: rows.
+        """
+        ...
+
+    def sample_noise(self, incident: Incident, noise: Float[Array, "N M"]) -> Float[Array, "N V"]:
+        """MeV of every cell.
+
+        Args:
+            incident: N particles inside the training.
+            noise: standard normal.
         """
         ...
 
