@@ -54,28 +54,36 @@ class HurdleShares(ShareDensity):
     def log_weight(self, noise: Tensor, u: Tensor, place: Tensor, spread: Tensor) -> Tensor:
         """Logarithms of random weights from two normals (N, 2, V) and a uniform (N, V) a cell."""
 
-    def log_prob(
-        self, shares: Float[Tensor, "N V"], p: Float[Tensor, "N P V"], last: Bool[Tensor, " V"] | None = None
-    ) -> Float[Tensor, "N L"]:
+    def log_prob(self, shares: Float[Tensor, "N V"], p: Float[Tensor, "N P V"]) -> Float[Tensor, "N L"]:
         """Log-density of each layer's shares in nats; 0 for a layer without energy.
 
         Args:
             shares: (N, V) of the cells in their layers.
             p: (N, 3, V) hit logit, place and spread.
+        """
+        logit, place, spread = p.unbind(1)
+        hit = shares > 0
+        how = self.log_prob_given_hits(shares, hit, *self.bounded(place, spread))
+        return torch.where(self.layer_sum(hit.float()) > 0, self.log_prob_hits(hit, logit) + how, 0.0)
+
+    def log_prob_hits(
+        self, hit: Bool[Tensor, "N V"], logit: Float[Tensor, "N V"], last: Bool[Tensor, " V"] | None = None
+    ) -> Float[Tensor, "N L"]:
+        """Log-probability of which cells are hit, given that one is in each layer.
+
+        Args:
+            hit: (N, V) which.
+            logit: (N, V) of their probabilities.
             last: (V,) cells whose hits are decided after those of the others, which their logits may depend on: they
                 bear the condition that one cell is hit. None: all.
         """
-        logit, place, spread = p.unbind(1)
-        place, spread = self.bounded(place, spread)
-        hit = shares > 0
         missed = -nn.functional.softplus(logit)
         which = self.layer_sum(torch.where(hit, logit, 0.0) + missed)
         nothing = self.layer_sum(missed if last is None else missed * last).clamp(max=-1e-12)
         some_hit = torch.log(-torch.expm1(nothing))
         if last is not None:
             some_hit = torch.where(self.layer_sum((hit & ~last).float()) > 0, 0.0, some_hit)
-        how = self.log_prob_given_hits(shares, hit, place, spread)
-        return torch.where(self.layer_sum(hit.float()) > 0, which - some_hit + how, 0.0)
+        return which - some_hit
 
     def sample(
         self, noise: Float[Tensor, "N M"], p: Float[Tensor, "N P V"], active: Bool[Tensor, "N L"]

@@ -7,7 +7,7 @@ out by area,
 .. math:: O_{rs} = \frac{|[r_s^2, r_{s+1}^2] \cap [r_r^2, r_{r+1}^2]|}{r_{s+1}^2 - r_s^2} .
 """
 
-__all__ = ["LayersBefore"]
+__all__ = ["LayersBefore", "log_size"]
 
 import numpy as np
 import torch
@@ -54,8 +54,8 @@ class LayersBefore(nn.Module):
 
     def _maps(self, singly: list[Tensor], energy: Tensor, hits: Tensor) -> Tensor:
         """(..., F, A) of the last K layers, the nearest first, and of the sums over all of them."""
-        sizes = [torch.where(e > 0, 0.5 * e.clamp_min(1e-30).log(), 0.0) for e in singly]
-        return torch.cat([*((e > 0).to(e) for e in singly), *sizes, (energy + _FLOOR).log() / 4, hits / 8], -2)
+        hit = [(e > 0).to(e) for e in singly]
+        return torch.cat([*hit, *map(log_size, singly), (energy + _FLOOR).log() / 4, hits / 8], -2)
 
     def all_layers(self, energy: Float[Tensor, "N L R A"]) -> Float[Tensor, "N L F A"]:
         """The maps of every layer, where all cells are known.
@@ -113,6 +113,15 @@ class LayersBefore(nn.Module):
         """
         onto = [self._onto(energy, to, self.layout[layer]) for to in range(self.n_layouts)]
         return [(total + e, hits + (e > 0).to(e)) for (total, hits), e in zip(sums, onto, strict=True)]
+
+
+def log_size(energy: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
+    """Half the logarithm of the energy at each place; 0 where there is none.
+
+    Args:
+        energy: MeV or in proportion to it.
+    """
+    return torch.where(energy > 0, 0.5 * energy.clamp_min(1e-30).log(), 0.0)
 
 
 def _sum_before(x: Float[Tensor, "N L R A"]) -> Float[Tensor, "N L R A"]:

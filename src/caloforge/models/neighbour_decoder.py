@@ -1,10 +1,11 @@
 r"""A decoder that draws layer after layer, and the cells of a layer in two blocks, with their neighbours in sight.
 
-.. math:: p(s \mid z, u, c) = \prod_l p(h^1_l \mid s_{<l}) \; p(h^2_l \mid h^1_l, s_{<l}) \; p(s_l \mid h_l, s_{<l})
+.. math:: p(s \mid z, u, c) = \prod_l p(h^1_l \mid s_{<l}) \; p(h^2_l \mid h^1_l, s_{<l}) \;
+          p(s^1_l \mid h_l, s_{<l}) \; p(s^2_l \mid s^1_l, h_l, s_{<l})
 
 (all given z, u and c): the hits of a layer, :math:`h^1` of every second cell as on a checkerboard, then :math:`h^2` of
-the cells between them, on condition that the layer has one; then the shares of the hit cells, by the density of
-`caloforge.models.hurdle` whose numbers see all hits of the layer. Networks are convolutions over alpha that go round,
+the cells between them, on condition that the layer has one; then the shares of the hit cells in the same two blocks
+(`caloforge.models.block_shares`). Networks are convolutions over alpha that go round,
 with the rings as channels; what each layer is, its energy, z and c come in as FiLM. Where particles are inclined,
 they also see alpha itself: the plane of direction and normal is at alpha = 0.
 """
@@ -14,14 +15,14 @@ __all__ = ["NeighbourDecoder"]
 import math
 from typing import TypeVar
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from caloforge.geometry.binning import Binning
-from caloforge.models.hurdle import HurdleShares, at_least_one
-from caloforge.models.layers_before import LayersBefore
+from caloforge.models.block_shares import BlockShares
+from caloforge.models.hurdle import at_least_one
+from caloforge.models.layers_before import LayersBefore, log_size
 from caloforge.models.parts import LayerContext
 from caloforge.models.shares import shares_of
 from caloforge.nn.layers import ConditionedMLP, NetworkOptions
@@ -85,13 +86,12 @@ class NeighbourDecoder(nn.Module):
 
     repeats: Tensor
     early: Tensor
-    late: Tensor
     alpha: Tensor
 
     def __init__(
         self,
         binning: Binning,
-        shares: HurdleShares,
+        shares: BlockShares,
         n_latent: int,
         network: NetworkOptions,
         channels: int,
@@ -105,19 +105,16 @@ class NeighbourDecoder(nn.Module):
         self.context = ConditionedMLP(n_latent + 2 * layers, layers * _STYLE, *network)
         self.which_layer = nn.Parameter(0.3 * torch.randn(layers, _STYLE))
         self.scale, self.offset = nn.Parameter(torch.ones(layers)), nn.Parameter(torch.full((layers,), _LOG_MEV))
-        self.base = _silent(nn.Linear(layers, 3 * layers * rings))
+        self.base = _silent(nn.Linear(layers, 5 * layers * rings))
         waves = 2 * len(_HARMONICS) if inclined else 0
         self.first = _Modulated(self.before.channels + waves, channels, 5)
         self.second, self.third = _Modulated(channels, channels, 3), _Modulated(channels, channels, 3)
         self.early_hits = _silent(nn.Conv1d(channels, rings, 1))
         self.late_hits, self.how = _Head(channels, rings, rings), _Head(channels, 2 * rings, 2 * rings)
+        self.late_how = _Head(channels, 3 * rings, 2 * rings)
         places = self.canvas.weight.count_nonzero(1).float()
         self.register_buffer("repeats", places, persistent=False)
-        late = np.concatenate(
-            [np.add.outer(np.arange(x.n_alpha), np.arange(x.n_r)).reshape(-1) % 2 == 0 for x in binning.layers]
-        )
-        self.register_buffer("late", torch.from_numpy(late), persistent=False)
-        self.register_buffer("early", self._map((~self.late).float()[None])[0], persistent=False)
+        self.register_buffer("early", self._map((~shares.late).float()[None])[0], persistent=False)
         alpha = 2 * math.pi * (torch.arange(sectors) + 0.5) / sectors
         waves_of_alpha = [wave(k * alpha) for k in _HARMONICS for wave in (torch.cos, torch.sin)]
         alpha_maps = torch.stack(waves_of_alpha) if inclined else torch.zeros(0, sectors)
@@ -142,11 +139,11 @@ class NeighbourDecoder(nn.Module):
 
     def _style(
         self, z: Float[Tensor, "N Z"], context: LayerContext, c: Float[Tensor, "N C"]
-    ) -> tuple[Float[Tensor, "N L S"], Float[Tensor, "N 3 L R 1"], Float[Tensor, "N L"]]:
+    ) -> tuple[Float[Tensor, "N L S"], Float[Tensor, "N 5 L R 1"], Float[Tensor, "N L"]]:
         """Style of each layer, numbers of its rings before anything else is seen, and its energy as maps have it."""
         n, (layers, _, rings) = len(c), self.canvas.shape
         style = self.context(torch.cat([z, *context], 1), c).view(n, layers, -1) + self.which_layer
-        base = self.base(context.log_energies).view(n, 3, layers, rings, 1)
+        base = self.base(context.log_energies).view(n, 5, layers, rings, 1)
         return nn.functional.silu(style), base, (self.scale * context.log_energies + self.offset).exp()
 
     def _trunk(self, seen: Float[Tensor, "N F A"], style: Float[Tensor, "N S"]) -> Float[Tensor, "N H A"]:
@@ -171,16 +168,20 @@ class NeighbourDecoder(nn.Module):
         n, (layers, sectors, rings) = len(shares), self.canvas.shape
         style, base, energy = self._style(z, context, c)
         scale = energy[:, self.shares.layer_of_voxel] / self.repeats
-        seen, style = self.before.all_layers(self._map(shares * scale)).flatten(0, 1), style.flatten(0, 1)
-        hit = shares > 0
-        hits = self._map(hit.float()).flatten(0, 1)
-        early = (hits.view(n, layers, rings, sectors) * self.early).flatten(0, 1)
-        h = self._trunk(seen, style)
-        parts = (self.early_hits(h), self.late_hits(h, early, style), self.how(h, torch.cat([hits, early], 1), style))
-        maps = torch.cat(parts, 1).view(n, layers, 4, rings, sectors).transpose(1, 2)
-        first, second, place, spread = self._cells(maps + base[:, [0, 0, 1, 2]]).unbind(1)
-        p = torch.stack([torch.where(self.late, second, first), place, spread], 1)
-        return self.shares.log_prob(shares, p, self.late)
+        energies, style = self._map(shares * scale), style.flatten(0, 1)
+        hits = self._map((shares > 0).float())
+        seen, early, all_hits = self.before.all_layers(energies), hits * self.early, hits.flatten(0, 1)
+        h, early_hits = self._trunk(seen.flatten(0, 1), style), early.flatten(0, 1)
+        both = torch.cat([all_hits, early_hits], 1)
+        parts = (
+            self.early_hits(h),
+            self.late_hits(h, early_hits, style),
+            self.how(h, both, style),
+            self.late_how(h, torch.cat([both, log_size(energies * early).flatten(0, 1)], 1), style),
+        )
+        maps = torch.cat(parts, 1).view(n, layers, 6, rings, sectors).transpose(1, 2)
+        first, second, *how = self._cells(maps + base[:, [0, 0, 1, 2, 3, 4]]).unbind(1)
+        return self.shares.log_prob(shares, torch.stack([torch.where(self.shares.late, second, first), *how], 1))
 
     def sample(
         self,
@@ -199,35 +200,46 @@ class NeighbourDecoder(nn.Module):
             c: (N, C) conditions, the particle embedded.
             active: (N, L) which layers have energy; the others get no hit.
         """
-        n, (layers, sectors, rings), canvas = len(c), self.canvas.shape, self.canvas
+        n, (layers, sectors, rings), starts = len(c), self.canvas.shape, self.canvas.starts
         styles, base, energy = self._style(z, context, c)
-        normals = noise.view(n, self.shares.normals, -1)
+        normals, of_layers = (part.reshape(n, 3, -1) for part in (noise[:, : -3 * layers], noise[:, -3 * layers :]))
         like = noise.new_zeros(n, rings, sectors)
         sums, energies, drawn = self.before.nothing(like), list[Tensor](), list[Tensor]()
         for layer in range(layers):
-            cells, style = slice(canvas.starts[layer], canvas.starts[layer + 1]), styles[:, layer]
-            late, rings_of = self.late[cells], base[:, :, layer]
-            u = torch.special.ndtr(normals[:, 0, cells])
+            cells, style = slice(starts[layer], starts[layer + 1]), styles[:, layer]
+            late, of_ring, scale = self.shares.late[cells], base[:, :, layer], energy[:, layer, None]
+            hit_noise, weight_noise = normals[:, 0, cells], normals[:, 1:, cells]
             h = self._trunk(self.before.one_layer(energies, sums, like), style)
-
-            def number(maps: Tensor, layer: int = layer) -> Tensor:
-                return canvas.gather_layer(maps.transpose(-1, -2), layer)
-
-            def spread_out(x: Tensor, layer: int = layer) -> Tensor:
-                return canvas.spread_layer(x, layer).transpose(-1, -2)
-
-            p = torch.sigmoid(number(self.early_hits(h) + rings_of[:, 0]))
+            # hits
+            u = torch.special.ndtr(hit_noise)
+            p = torch.sigmoid(self._of_cells(self.early_hits(h) + of_ring[:, 0], layer))
             early = (u < p) & ~late & active[:, layer, None]
-            early_map = spread_out(early.float())
-            q = torch.sigmoid(number(self.late_hits(h, early_map, style) + rings_of[:, 0])) * late
+            early_map = self._onto(early.float(), layer)
+            q = torch.sigmoid(self._of_cells(self.late_hits(h, early_map, style) + of_ring[:, 0], layer)) * late
             some = at_least_one(torch.where(late, u, 2.0), q, late & (late.flip(0).cumsum(0).flip(0) == 1))
             q = torch.where(early.any(1, keepdim=True), q, some)
             hit = early | ((u < q) & late & active[:, layer, None])
-            maps = self.how(h, torch.cat([spread_out(hit.float()), early_map], 1), style)
-            place, spread = number(maps.view(n, 2, rings, sectors) + rings_of[:, 1:]).unbind(1)
-            left = (u / torch.where(late, q, p).clamp_min(1e-9)).clamp_max(1.0)
-            share = shares_of(self.shares.hit_weights(normals[:, 1:, cells], left, hit, place, spread))
+            left = (u / torch.where(late, q, p).clamp_min(1e-9)).clamp_max(1.0)  # uniform again where a cell is hit
+            # shares
+            both = torch.cat([self._onto(hit.float(), layer), early_map], 1)
+            how = self._how(self.how(h, both, style), of_ring[:, 1:3], layer)
+            share, rest = self.shares.draw_early((weight_noise, of_layers[:, :, layer]), left, hit, late, how)
+            sizes = log_size(self._onto(share * scale / self.repeats[cells], layer))
+            how = self._how(self.late_how(h, torch.cat([both, sizes], 1), style), of_ring[:, 3:], layer)
+            share = share + rest * shares_of(self.shares.hit_weights(weight_noise, left, hit & late, *how))
             drawn.append(share)
-            energies.append(spread_out(share * energy[:, layer, None] / self.repeats[cells]))
+            energies.append(self._onto(share * scale / self.repeats[cells], layer))
             sums = self.before.added(sums, energies[-1], layer)
         return torch.cat(drawn, 1)
+
+    def _onto(self, cells: Float[Tensor, "N M"], layer: int) -> Float[Tensor, "N R A"]:
+        return self.canvas.spread_layer(cells, layer).transpose(-1, -2)
+
+    def _of_cells(self, maps: Float[Tensor, "*B R A"], layer: int) -> Float[Tensor, "*B M"]:
+        return self.canvas.gather_layer(maps.transpose(-1, -2), layer)
+
+    def _how(self, maps: Tensor, of_ring: Tensor, layer: int) -> tuple[Tensor, Tensor]:
+        """Place and spread of the cells of a layer."""
+        _, sectors, rings = self.canvas.shape
+        place, spread = self._of_cells(maps.view(len(maps), 2, rings, sectors) + of_ring, layer).unbind(1)
+        return place, spread

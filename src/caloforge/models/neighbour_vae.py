@@ -6,8 +6,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from caloforge.geometry.binning import Binning
+from caloforge.models.block_shares import BlockShares
 from caloforge.models.flow import CouplingFlow
-from caloforge.models.hurdle import HurdleShares
 from caloforge.models.neighbour_decoder import NeighbourDecoder
 from caloforge.models.parts import LayerContext, Noise
 from caloforge.models.shape_vae import ShapeVAE
@@ -47,10 +47,10 @@ class NeighbourVAE(ShapeVAE):
             binning: the mesh.
             network: numbers of c, then width, depth, conditioning and tails.
         """
-        assert isinstance(self.shares, HurdleShares)  # as the options say
-        options = self.config
+        options, shares = self.config, BlockShares(binning)
+        self.shares, self.cell_noise = shares, shares.noise_width
         sizes = (options.channels, options.layers_back)
-        self.neighbours = NeighbourDecoder(binning, self.shares, self.latent, network, *sizes, self.inclined)
+        self.neighbours = NeighbourDecoder(binning, shares, self.latent, network, *sizes, self.inclined)
 
     def initialise_decoder(self, shares: Float[Tensor, "N V"]) -> None:
         """Start from the marginals of the cells.

@@ -50,6 +50,6 @@ class VAEOptions(TwoStageConfig):
     def _goes_together(self) -> "VAEOptions":
         if self.latent == 0 and (self.prior == "flow" or self.committed_rate > 0):
             raise ValueError("prior: flow and committed_rate are of a latent; with latent: 0 leave them out")
-        if self.decoder_context == "neighbours" and self.decoder == "mse":
-            raise ValueError("decoder_context: neighbours draws hits, which decoder: mse has none of; take dirichlet")
+        if self.decoder_context == "neighbours" and self.decoder != "dirichlet":
+            raise ValueError("decoder_context: neighbours has gamma weights alone; take decoder: dirichlet")
         return self
