@@ -1,6 +1,6 @@
 """What a decoder says of cells: a density of the shares of a layer's energy, and how to draw from it."""
 
-__all__ = ["ShareDensity", "shares_of"]
+__all__ = ["LayerTable", "ShareDensity", "shares_of"]
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -12,20 +12,18 @@ from torch import Tensor, nn
 from caloforge.geometry.binning import Binning
 
 
-class ShareDensity(nn.Module, ABC):
-    """Density and sampler of shares (N, V), for P numbers of every cell and shower (N, P, V).
+class LayerTable(nn.Module):
+    """Cells (N, V) in the order of the mesh <-> (N, L, M), and sums over layers.
 
-    A shower takes ``noise_width`` standard normals, ``normals`` for each cell.
+    Args:
+        binning: the mesh.
 
     Attributes:
-        parameters_per_cell: P.
         layer_of_voxel: (V,) layer of each cell.
         cells: (L, M) the cells of each layer, M of the largest one; ``real`` says which of them there are, and
             ``places`` where these lie in the flat table.
     """
 
-    parameters_per_cell: ClassVar[int]
-    normals: ClassVar[int]
     layer_of_voxel: Tensor
     segments: Tensor
     cells: Tensor
@@ -34,7 +32,7 @@ class ShareDensity(nn.Module, ABC):
 
     def __init__(self, binning: Binning) -> None:
         super().__init__()
-        self.n_voxels, self.noise_width = binning.n_voxels, self.normals * binning.n_voxels
+        self.n_voxels = binning.n_voxels
         layer_of_voxel = torch.from_numpy(binning.layer_of_voxel)
         starts, size = torch.from_numpy(binning.layer_starts), max(layer.n_voxels for layer in binning.layers)
         cells = starts[:-1, None] + torch.arange(size)
@@ -81,6 +79,26 @@ class ShareDensity(nn.Module, ABC):
             log_weight: (N, V); minus infinity for a cell that is not hit.
         """
         return self.flat(shares_of(self.by_layer(log_weight, -torch.inf)))
+
+
+class ShareDensity(LayerTable, ABC):
+    """Density and sampler of shares (N, V), for P numbers of every cell and shower (N, P, V).
+
+    A shower takes ``noise_width`` standard normals, ``normals`` for each cell.
+
+    Args:
+        binning: the mesh.
+
+    Attributes:
+        parameters_per_cell: P.
+    """
+
+    parameters_per_cell: ClassVar[int]
+    normals: ClassVar[int]
+
+    def __init__(self, binning: Binning) -> None:
+        super().__init__(binning)
+        self.noise_width = self.normals * binning.n_voxels
 
     @abstractmethod
     def start(self, shares: Float[Tensor, "N V"]) -> Float[Tensor, "P V"]:
