@@ -10,7 +10,15 @@ from caloforge.models import MODELS
 from caloforge.training.options import TrainingConfig
 from caloforge.training.penalties import PenaltyConfig
 
-KINDS = [RunConfig, TrainingConfig, PenaltyConfig, MODELS["vae"], MODELS["gan"], MODELS["wgan"]]
+KINDS = [
+    RunConfig,
+    TrainingConfig,
+    PenaltyConfig,
+    MODELS["vae"],
+    MODELS["gan"],
+    MODELS["wgan"],
+    MODELS["flow_matching"],
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -4,6 +4,7 @@ The names below are imported when they are first used, so that ``import caloforg
 """
 
 __all__ = [
+    "FlowMatching",
     "GAN",
     "VAE",
     "WGAN",
@@ -27,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from caloforge.api.dataset import Dataset
-    from caloforge.api.families import GAN, VAE, WGAN, Flow
+    from caloforge.api.families import GAN, VAE, WGAN, Flow, FlowMatching
     from caloforge.api.files import open_file as open  # noqa: A004
     from caloforge.api.model import Model
     from caloforge.api.model import load_model as load
@@ -52,6 +53,7 @@ _HOMES = {  # of each name: its module, and what it is called there
     "GAN": ("api.families", "GAN"),
     "WGAN": ("api.families", "WGAN"),
     "Flow": ("api.families", "Flow"),
+    "FlowMatching": ("api.families", "FlowMatching"),
     "Dataset": ("api.dataset", "Dataset"),
     "Model": ("api.model", "Model"),
     "Showers": ("data.showers", "Showers"),

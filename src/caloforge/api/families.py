@@ -1,9 +1,10 @@
 """The model families as Python objects: what a configuration file writes under ``model:``."""
 
-__all__ = ["GAN", "VAE", "WGAN", "Flow"]
+__all__ = ["GAN", "VAE", "WGAN", "Flow", "FlowMatching"]
 
 from typing import Any
 
+from caloforge.models.flow_matching import FlowMatchingConfig
 from caloforge.models.gan import GANConfig
 from caloforge.models.normalising_flow import FlowConfig
 from caloforge.models.vae import VAEConfig
@@ -68,3 +69,16 @@ def Flow(**fields: Any) -> FlowConfig:  # noqa: N802
         BadField: a value that the field cannot have.
     """
     return checked(FlowConfig, fields, _FIELDS, "Flow")
+
+
+def FlowMatching(**fields: Any) -> FlowMatchingConfig:  # noqa: N802
+    """Conditional flow matching; the fields are those of `caloforge.models.flow_matching.FlowMatchingConfig`.
+
+    Args:
+        fields: by name.
+
+    Raises:
+        UnknownName: a field that does not exist; the sentence has the names that may be meant.
+        BadField: a value that the field cannot have.
+    """
+    return checked(FlowMatchingConfig, fields, _FIELDS, "FlowMatching")

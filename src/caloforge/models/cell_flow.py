@@ -2,15 +2,14 @@
 
 __all__ = ["CellFlow", "time_features"]
 
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from caloforge.geometry.binning import Binning
-from caloforge.models.bounds import log_mean_exp
 from caloforge.models.base import Estimate, Losses
+from caloforge.models.bounds import log_mean_exp
 from caloforge.models.cell_latents import CellLatents, Dequantised
 from caloforge.models.parts import LayerContext, Noise
 from caloforge.models.probability_flow import RIGHT_ANGLE, Coupling, Network, ProbabilityFlow, between, coupled

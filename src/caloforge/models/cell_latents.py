@@ -40,7 +40,9 @@ _RIDGE = 5.0  # hits' worth of belief that nothing depends on the layer's energy
 _FEWEST = 50  # hits that quantiles are taken of; a ring with fewer has those of its layer, or of all cells
 _REACH = 3.6  # normal scores of the outermost quantiles
 _KNOTS = 73
-_FAINT = 1e-12  # least probability
+_LEAST_STEP = 0.1  # of a logarithm of energy from one knot to the next, over what it is near the median
+_FAINT = 1e-20  # least probability
+_FARTHEST = 7.0  # normal score of a hit cell
 _LOG_FLOOR = -30.0  # of a cell's energy in MeV
 
 
@@ -83,9 +85,7 @@ class CellLatents(LayerTable):
         self.register_buffer("knots", grid.repeat(self.n_groups, 1))
         self.register_buffer("log_energy_scale", torch.tensor([[0.0], [1.0]]).repeat(1, binning.n_layers))
 
-    def fit(
-        self, shares: Float[Tensor, "N V"], level: Float[Tensor, "N L"], scale: Float[Tensor, "2 L"]
-    ) -> None:
+    def fit(self, shares: Float[Tensor, "N V"], level: Float[Tensor, "N L"], scale: Float[Tensor, "2 L"]) -> None:
         """Marginals of the cells from training showers.
 
         Args:
@@ -121,8 +121,12 @@ class CellLatents(LayerTable):
                 if len(values) >= _FEWEST:
                     break
             table[i] = np.quantile(values, q) if len(values) else np.linspace(-1, 1, _KNOTS)
-        steps = np.maximum(np.diff(table, axis=1), 1e-3)
-        return torch.from_numpy(np.concatenate([table[:, :1], table[:, :1] + np.cumsum(steps, 1)], 1)).float()
+        h, middle = 2 * _REACH / (_KNOTS - 1), _KNOTS // 2
+        width = table[:, _KNOTS * 7 // 10] - table[:, _KNOTS * 3 // 10]
+        steps = np.maximum(np.diff(table, axis=1), np.maximum(_LEAST_STEP * h * width, 1e-4)[:, None])
+        rising = np.concatenate([np.zeros((self.n_groups, 1)), np.cumsum(steps, 1)], 1)
+        rising += (table - rising)[:, middle, None]
+        return torch.from_numpy(rising).float()
 
     def _log_energy(self, shares: Float[Tensor, "N V"], level: Float[Tensor, "N L"]) -> Float[Tensor, "N V"]:
         """Log energies of hit cells, MeV."""
@@ -184,7 +188,7 @@ class CellLatents(LayerTable):
         active = self.layer_sum(hit.float()) > 0
         in_active = active[:, self.layer_of_voxel]
         g, slope = self._score(self._log_energy(shares, level) + self.jitter * xi[:, self.layer_of_voxel])
-        score = ((g - mean) / width).clamp(-5.5, 5.5)
+        score = ((g - mean) / width).clamp(-_FARTHEST, _FARTHEST)
         above = -normal_quantile((p * normal_cdf(-score)).clamp_min(_FAINT))
         below = normal_quantile((torch.where(in_active, miss, 1.0) * uniform).clamp_min(_FAINT))
         y = torch.where(hit, above, below)
@@ -215,9 +219,7 @@ class CellLatents(LayerTable):
         return self.normalised(log_e.masked_fill(~hit, -torch.inf))
 
 
-def _logistic(
-    hits: Float[Tensor, "N G"], cells: Float[Tensor, "N G"], x: Float[Tensor, "N G"]
-) -> Float[Tensor, "2 G"]:
+def _logistic(hits: Float[Tensor, "N G"], cells: Float[Tensor, "N G"], x: Float[Tensor, "N G"]) -> Float[Tensor, "2 G"]:
     """Logistic regression on x of each group, its slope drawn to zero by the ridge."""
     alpha = (hits.sum(0) + 0.5).log() - (cells.sum(0) - hits.sum(0) + 0.5).log()
     beta = torch.zeros_like(alpha)

@@ -108,8 +108,11 @@ class FlowMatchingConfig(TwoStageConfig):
     """Spline flow of the layer energies, then flow matching of the cells."""
 
     name: Literal["flow_matching"] = "flow_matching"
+    conditioning: Literal["film"] = Field(
+        "film", description="how hidden layers hear of energy, particle and direction"
+    )
     width: int = Field(64, ge=1, description="channels of the network on the canvas")
-    depth: int = Field(5, ge=0, description="residual blocks, of two convolutions each")
+    depth: int = Field(4, ge=0, description="residual blocks, of two convolutions each")
     coupling: Coupling = Field("independent", description="of noise and showers in a batch; ot: by optimal transport")
     path: PathName = Field("spherical", description="way from noise to cells along which samples are integrated")
     solver: Solver = Field("midpoint", description="Runge-Kutta method: one, two, two or four evaluations a step")

@@ -1,8 +1,9 @@
 r"""Flow matching: a velocity that carries normal noise :math:`x_0` to data :math:`x_1`, learned by least squares.
 
-Between a noise and a shower lies the straight path :math:`x_t = (1 - t) x_0 + t x_1`, whose velocity is
-:math:`x_1 - x_0`; the field :math:`v(x, t) = E[x_1 - x_0 | x_t = x]` then carries N(0, 1) to the data (arXiv:2210.02747,
-arXiv:2209.03003). With the angle :math:`\tan\theta = t/(1 - t)` and the scale :math:`s = \sqrt{t^2 + (1 - t)^2}`,
+Between noise and data lies the straight path :math:`x_t = (1 - t) x_0 + t x_1`, whose velocity is
+:math:`x_1 - x_0`; the field :math:`v(x, t) = E[x_1 - x_0 | x_t = x]` then carries N(0, 1) to the data
+(arXiv:2210.02747, arXiv:2209.03003). With the angle :math:`\tan\theta = t/(1 - t)` and the scale
+:math:`s = \sqrt{t^2 + (1 - t)^2}`,
 
 .. math:: \tilde x = x_t / s = \cos\theta\,x_0 + \sin\theta\,x_1, \qquad
           v(x_t, t) = \frac{2t - 1}{s^2}\,x_t + \frac{1}{s}\,f(\tilde x, \theta), \qquad
@@ -121,9 +122,7 @@ class ProbabilityFlow:
         """
         return integrate(self._velocity(network), noise, self._times(), TABLEAUS[self.solver])
 
-    def log_prob(
-        self, network: Network, x: Float[Tensor, "N D"], generator: torch.Generator
-    ) -> Float[Tensor, " N"]:
+    def log_prob(self, network: Network, x: Float[Tensor, "N D"], generator: torch.Generator) -> Float[Tensor, " N"]:
         """Log-density in nats, of the flow that these steps approximate.
 
         Args:

@@ -1,4 +1,4 @@
-r"""Residual network of convolutions on the canvas (layer, alpha), rings side by side as channels, that hears of c by FiLM.
+r"""Residual network of convolutions over (layer, alpha), rings side by side as channels, that hears of c by FiLM.
 
 .. math:: h \to h + C_2\,\text{SiLU}\big((1 + \gamma(c)) \odot C_1\,\text{SiLU}(\hat h) + \delta(c)\big), \qquad
           \hat h = h / \text{rms}_{channels}(h)
@@ -44,9 +44,7 @@ class CanvasNetwork(nn.Module):
         kernel = (3 if layers > 1 else 1, 3 if sectors > 1 else 1)
         self.first = CircularConv(maps * rings + layer_maps, width, kernel)
         self.place = nn.Parameter(0.02 * torch.randn(width, layers, 1))
-        self.condition = nn.Sequential(
-            nn.Linear(n_conditions, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU()
-        )
+        self.condition = nn.Sequential(nn.Linear(n_conditions, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
         self.blocks = nn.ModuleList(_Block(width, kernel, hidden) for _ in range(depth))
         self.last = nn.Conv2d(width, rings, 1)
         nn.init.zeros_(self.last.weight)

@@ -9,6 +9,7 @@ Source: Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I (1
 __all__ = ["TABLEAUS", "Solver", "Tableau", "integrate"]
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from torch import Tensor
@@ -59,7 +60,7 @@ def integrate(
         times: ends of the steps, in the order in which they are taken.
         tableau: of the method.
     """
-    for start, end in zip(times[:-1], times[1:], strict=True):
+    for start, end in pairwise(times):
         h = end - start
         slopes: list[Tensor] = []
         for row, at in zip(tableau.a, tableau.c, strict=True):
