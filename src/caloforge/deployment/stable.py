@@ -123,6 +123,11 @@ def _diff(x: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, a
     return whole.narrow(dim, 1, whole.shape[dim] - 1) - whole.narrow(dim, 0, whole.shape[dim] - 1)
 
 
+def _squeeze(x: Tensor, dim: int) -> Tensor:
+    """As the only element, which needs no branch in the graph as a length that may be another does."""
+    return x.select(dim, 0) if x.shape[dim] == 1 else x
+
+
 def _searchsorted(ordered: Tensor, values: Tensor, *, side: str = "left", right: bool = False) -> Tensor:
     """Number of the ordered values below, or not above."""
     below = ordered[..., None, :] <= values[..., None] if right or side == "right" else None
@@ -154,6 +159,8 @@ _INSTEAD: Mapping[Callable[..., Any], Callable[..., Any]] = {
     Tensor.index_add_: _index_add,
     torch.diff: _diff,
     Tensor.diff: _diff,
+    torch.squeeze: _squeeze,
+    Tensor.squeeze: _squeeze,
     torch.searchsorted: _searchsorted,
 }
 

@@ -112,17 +112,28 @@ class _Coupling(zuko.flows.coupling.GeneralCouplingTransform):  # type: ignore[m
         super().__init__(features, context, mask, **options)
         self.register_buffer("fixed", mask.nonzero()[:, 0], persistent=False)
         self.register_buffer("moved", (~mask).nonzero()[:, 0], persistent=False)
+        self.register_buffer("order", torch.cat([self.fixed, self.moved]).argsort(), persistent=False)
 
     def forward(self, c: Tensor | None = None) -> Transform:
-        return _Halves(partial(self.meta, c), self.fixed, self.moved)
+        return _Halves(partial(self.meta, c), self.fixed, self.moved, self.order)
 
 
 class _Halves(zuko.transforms.CouplingTransform):  # type: ignore[misc]
     """Transforms the columns ``moved`` by what the columns ``fixed`` make of ``meta``."""
 
-    def __init__(self, meta: Callable[[Tensor], Transform], fixed: Int[Tensor, " A"], moved: Int[Tensor, " B"]) -> None:
+    def __init__(
+        self,
+        meta: Callable[[Tensor], Transform],
+        fixed: Int[Tensor, " A"],
+        moved: Int[Tensor, " B"],
+        order: Int[Tensor, " D"],
+    ) -> None:
         Transform.__init__(self)
-        self.meta, self.idx_a, self.idx_b = meta, fixed, moved
+        self.meta, self.idx_a, self.idx_b, self.order = meta, fixed, moved, order
+
+    def merge(self, x_a: Tensor, x_b: Tensor, shape: torch.Size) -> Tensor:
+        """Both halves in the order of the columns, without writing into parts of a tensor."""
+        return torch.cat([x_a, x_b], -1)[..., self.order]
 
 
 class _Standardise(zuko.lazy.LazyTransform):  # type: ignore[misc]
