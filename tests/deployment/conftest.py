@@ -4,14 +4,21 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
+import torch
 from onnx import TensorProto, helper
 
 from caloforge.data.incident import Incident
+from caloforge.data.provenance import TrainingProvenance
+from caloforge.data.showers import Showers
+from caloforge.data.unseen import TrainingIds
 from caloforge.deployment.contract import Generic
+from caloforge.deployment.export import export_run
 from caloforge.deployment.manifest import MANIFEST, Manifest, sha256_of
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.readouts import readout
+from caloforge.models import model_config
 from caloforge.preprocessing.trained import Trained
+from caloforge.training.run import Run
 
 TRAINED = Trained((11,), (1e3, 1e5), (0.0, 0.0), (0.0, 0.0))
 
@@ -102,3 +109,50 @@ def toy():
         return Toy(**{"binning": readout("siw-1080")} | options, trained=trained)
 
     return make
+
+
+FAMILIES = {
+    "vae": {"name": "vae", "width": 16, "depth": 1, "latent": 3, "flow_transforms": 2, "flow_width": 8},
+    "wgan": {"name": "wgan", "width": 16, "depth": 1, "latent": 3},
+}
+
+
+def _inclined(showers, rng):
+    """The same showers of two particles and from several directions."""
+    n = len(showers)
+    pdg, theta, phi = rng.choice([11, 22], n), rng.uniform(0, 0.5, n), rng.uniform(-0.4, 0.4, n)
+    incident = Incident(showers.incident_energy, pdg.astype(np.int32), theta, phi)
+    return Showers(showers.energy, incident.energy, incident.pdg, incident.theta, incident.phi, showers.binning)
+
+
+def untrained(showers, **options):
+    """A run with the starting values that its family finds in showers."""
+    config = model_config(options)
+    pipeline = config.pipeline(showers.binning)
+    generator = torch.Generator().manual_seed(1)
+    torch.manual_seed(1)
+    pipeline.fit(showers, generator)
+    model = config.build(pipeline)
+    x, c, _ = pipeline(showers, generator)
+    model.initialise(x, c)
+    for part in model.training_parts:
+        delattr(model, part)
+    ids = TrainingIds(showers.ids[:5], showers.ids[5:7])
+    return Run(model.eval().requires_grad_(False), pipeline, TrainingProvenance(caloforge="test"), ids)
+
+
+@pytest.fixture(scope="session", params=FAMILIES)
+def run(request, showers):
+    """Untrained models: a VAE that hears of particle and direction and maps the spectrum, a WGAN of electrons."""
+    if request.param == "wgan":
+        return untrained(showers[:300], **FAMILIES["wgan"])
+    inclined = _inclined(showers[:300], np.random.default_rng(2))
+    return untrained(inclined, preprocessing={"cells": ["spectrum"]}, **FAMILIES[request.param])
+
+
+@pytest.fixture(scope="session")
+def exported(run, tmp_path_factory):
+    """Folder of the generic bundle of each run."""
+    folder = tmp_path_factory.mktemp("bundles") / "generic"
+    export_run(run, "toy", folder)
+    return folder

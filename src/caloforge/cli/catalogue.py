@@ -60,6 +60,10 @@ STAGES: dict[str, dict[str, Entry]] = {
             "Generate showers with a trained model, or with an ensemble: shower i is of member i mod K.",
             "generate vae-siw-1080 --energy 50GeV -n 1000 -o fake.h5",
         ),
+        "export": Entry(
+            "Write a model as a graph for other software, compared with PyTorch in double precision.",
+            "export vae-siw-1080 --target par04 -o bundle/",
+        ),
         "serve": Entry(
             "Serve showers over HTTP: POST particles, get JSON or HDF5; requests of many clients share batches.",
             "serve vae-siw-1080 --port 8000",

@@ -17,7 +17,7 @@ from caloforge.deployment.bundle import IDS
 from caloforge.deployment.contract import Generic
 from caloforge.deployment.graph import ShowerGraph
 from caloforge.deployment.manifest import MANIFEST, Manifest, sha256_of
-from caloforge.deployment.onnx_graph import to_onnx
+from caloforge.deployment.onnx_graph import lowest_ir, to_onnx
 from caloforge.deployment.parity import measure_parity, require_parity
 from caloforge.deployment.session import GRAPH
 from caloforge.deployment.target import TARGETS
@@ -67,13 +67,14 @@ def export_run(run: Run, name: str, output: str | Path, options: ExportOptions |
     options, output = options or ExportOptions(), Path(output)
     if options.target not in TARGETS:
         raise UnknownName("target", options.target, TARGETS)
+    ir = lowest_ir(options.opset, options.ir)
     _require_plain(run)
     _require_free(output, options.overwrite)
     target = TARGETS[options.target]
     manifest, graph = _generic(run, name, options)
     target.require(manifest)
     manifest, graph = target.wrapped(manifest, graph)
-    _set_ir(graph, options)
+    graph.ir_version = ir
     manifest = _described(graph, manifest)
     content = graph.SerializeToString()
     figures = measure_parity(target.contract(manifest), content, run)
@@ -151,15 +152,6 @@ class _ByName(torch.nn.Module):
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         cells: torch.Tensor = self.graph(**dict(zip(self.names, inputs, strict=True)))
         return cells
-
-
-def _set_ir(graph: Any, options: ExportOptions) -> None:
-    from onnx import helper
-
-    lowest = helper.find_min_ir_version_for(graph.opset_import)
-    if options.ir is not None and not lowest <= options.ir <= 10:
-        raise BadValue("ir", options.ir, f"opset {options.opset} needs {lowest} at least, and 10 is the highest")
-    graph.ir_version = options.ir or lowest
 
 
 def _described(graph: Any, manifest: Manifest) -> Manifest:

@@ -1,7 +1,7 @@
 r"""Two rewritings of an ONNX graph that keep what it computes: linear maps in a row become one, names become short.
 
-With :math:`y = V [W x + b,\, u] + d` the graph computes :math:`y = [V_1 W, V_2] [x, u] + (V_1 b + d)`, multiplied out in
-double precision: one matrix less to keep and to multiply.
+With :math:`y = V [W x + b,\, u] + d` the graph computes :math:`y = [V_1 W, V_2] [x, u] + (V_1 b + d)`, multiplied out
+in double precision: one matrix less to keep and to multiply.
 """
 
 __all__ = ["merge_linear_maps", "with_short_names"]

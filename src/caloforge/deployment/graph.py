@@ -33,7 +33,7 @@ class ShowerGraph(nn.Module):
         theta: Float[Tensor, " n"] | None,
         phi: Float[Tensor, " n"] | None,
     ) -> Float[Tensor, "n C"]:
-        """c of n particles; a particle that the model does not know becomes NaN.
+        """c of n particles.
 
         Args:
             energy: MeV.
@@ -45,15 +45,18 @@ class ShowerGraph(nn.Module):
         mean, std = encoder.scale.mean, encoder.scale.std
         parts = Conditions(((energy.log() - mean[0]) / std[0])[:, None])
         if encoder.columns.particle and pdg is not None:
-            same = (pdg[:, None] == encoder.particles).to(energy)
-            place = (same * torch.arange(len(encoder.particles)).to(energy)).sum(1)
-            parts = parts._replace(particle=(place / same.sum(1))[:, None])
+            place = (self._same(pdg, energy) * torch.arange(len(encoder.particles)).to(energy)).sum(1)
+            parts = parts._replace(particle=place[:, None])
         if encoder.columns.cos_theta and theta is not None:
             parts = parts._replace(cos_theta=((theta.cos() - mean[1]) / std[1])[:, None])
         if encoder.columns.direction and theta is not None and phi is not None:
             sine = theta.sin() / self.sine
             parts = parts._replace(direction=torch.stack([sine * phi.cos(), sine * phi.sin()], 1))
         return parts.tensor
+
+    def _same(self, pdg: Int[Tensor, " n"], energy: Float[Tensor, " n"]) -> Float[Tensor, "n P"]:
+        """1 at the place of each particle among those trained on."""
+        return (pdg[:, None] == self.pipeline.condition.particles).to(energy)
 
     def forward(
         self,
@@ -63,7 +66,7 @@ class ShowerGraph(nn.Module):
         theta: Float[Tensor, " n"] | None = None,
         phi: Float[Tensor, " n"] | None = None,
     ) -> Float[Tensor, "n V"]:
-        """Energies of the cells, MeV.
+        """Energies of the cells, MeV; NaN of a particle that the model does not know.
 
         Args:
             noise: (n, M) standard normal.
@@ -73,4 +76,8 @@ class ShowerGraph(nn.Module):
             phi: rad, where it varies.
         """
         c = self.conditions(energy, pdg, theta, phi)
-        return self.pipeline.cells(self.model.sample(noise, c), c)
+        cells = self.pipeline.cells(self.model.sample(noise, c), c)
+        if self.pipeline.condition.columns.particle and pdg is not None:
+            same = self._same(pdg, energy).sum(1, keepdim=True)
+            cells = cells * (same / same)  # 1, or 0/0
+        return cells

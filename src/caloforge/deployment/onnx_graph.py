@@ -5,7 +5,7 @@ the time of the one that goes by ``torch.export``, whose lowest opset is 18. Wha
 branch) is found by the comparison with PyTorch at other numbers of showers, see `caloforge.deployment.parity`.
 """
 
-__all__ = ["OPSETS", "to_onnx"]
+__all__ = ["OPSETS", "NotExportable", "lowest_ir", "require_plain_operators", "to_onnx"]
 
 import tempfile
 import warnings
@@ -22,10 +22,35 @@ from caloforge.deployment.stable import StableFunctions
 from caloforge.errors import BadValue, CaloforgeError, MissingExtra
 
 OPSETS = range(16, 21)  # sums over cells need 16, the exporter ends at 20
+_HIGHEST_IR = 10
 
 
 class NotExportable(CaloforgeError):
     """A model that cannot become a graph."""
+
+
+def lowest_ir(opset: int, asked: int | None) -> int:
+    """Version of the file format: the lowest for an opset, or the one asked for.
+
+    Args:
+        opset: of the operators.
+        asked: None for the lowest.
+
+    Raises:
+        BadValue: versions that do not go together.
+        MissingExtra: onnx or ONNX Runtime is not installed.
+    """
+    try:
+        import onnx
+        import onnxruntime  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra("onnx or ONNX Runtime", "export") from error
+    if opset not in OPSETS:
+        raise BadValue("opset", opset, f"give {OPSETS[0]} to {OPSETS[-1]}")
+    lowest = onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", opset)])
+    if asked is not None and not lowest <= asked <= _HIGHEST_IR:
+        raise BadValue("ir", asked, f"opset {opset} needs {lowest} at least, and {_HIGHEST_IR} is the highest")
+    return asked or lowest
 
 
 def to_onnx(
@@ -41,17 +66,11 @@ def to_onnx(
         opset: of the operators.
 
     Raises:
-        BadValue: an opset that the graph cannot be written in.
         NotExportable: an operation that ONNX lacks.
-        MissingExtra: onnx or ONNX Runtime is not installed.
     """
-    if opset not in OPSETS:
-        raise BadValue("opset", opset, f"give {OPSETS[0]} to {OPSETS[-1]}")
-    try:
-        import onnx
-        import onnxruntime
-    except ImportError as error:
-        raise MissingExtra("onnx or ONNX Runtime", "export") from error
+    import onnx
+    import onnxruntime
+
     with tempfile.TemporaryDirectory() as place:
         traced, folded = Path(place) / "traced.onnx", Path(place) / "folded.onnx"
         _trace(module, inputs, [tensor.name for tensor in names], output.name, opset, traced)
@@ -64,13 +83,18 @@ def to_onnx(
         except Exception as error:  # its exceptions have no common base of their own
             raise NotExportable(f"the traced graph is no valid one ({' '.join(str(error).split())})") from error
         model = onnx.load(folded)
+    require_plain_operators(model)
     merge_linear_maps(model.graph)
     model = with_short_names(model)
     used = {node.domain for node in model.graph.node}
     for entry in [entry for entry in model.opset_import if entry.domain not in used]:
         model.opset_import.remove(entry)
+    for value, tensor in zip((*model.graph.input, *model.graph.output), (*names, output), strict=True):
+        kind = value.type.tensor_type.elem_type
+        shape: list[str | int | None] = ["n", tensor.width] if tensor.width else ["n"]
+        value.CopyFrom(onnx.helper.make_tensor_value_info(value.name, kind, shape))
     model.producer_name, model.producer_version = "caloforge", ""
-    _check(model)
+    onnx.checker.check_model(model)
     return model
 
 
@@ -92,15 +116,25 @@ def _trace(
                 dynamic_axes=axes,
                 external_data=False,
             )
-    except torch.onnx.errors.OnnxExporterError as error:
-        raise NotExportable(f"the model cannot become a graph of opset {opset}: {str(error).splitlines()[0]}") from error
+    except (torch.onnx.errors.OnnxExporterError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise NotExportable(f"the model cannot become a graph of opset {opset}: {reason}") from error
 
 
-def _check(model: Any) -> None:
-    """Refuse what other software could not load or would compute wrongly."""
+def require_plain_operators(model: Any) -> None:
+    """Refuse what other software could not load or would compute wrongly.
+
+    Args:
+        model: ``onnx.ModelProto``.
+
+    Raises:
+        NotExportable: branches, operators of other domains, sums by ScatterND, or weights outside the graph.
+    """
     import onnx
 
     for node in model.graph.node:
+        if node.op_type in ("If", "Loop", "Scan"):
+            raise NotExportable(f"a branch or loop ({node.op_type}) that the trace did not unroll")
         if node.domain not in ("", "ai.onnx"):
             raise NotExportable(f"operator {node.op_type} of {node.domain}, which others do not have")
         reductions = [a.s for a in node.attribute if a.name == "reduction" and a.s not in (b"", b"none")]
@@ -108,4 +142,3 @@ def _check(model: Any) -> None:
             raise NotExportable("a sum by ScatterND, in which ONNX Runtime loses terms on several threads")
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer):
         raise NotExportable("weights outside the graph")
-    onnx.checker.check_model(model)

@@ -3,6 +3,8 @@
 __all__ = ["LIMITS", "NotEqual", "measure_parity", "require_parity"]
 
 import copy
+import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,13 +25,13 @@ from caloforge.training.run import Run
 SHOWERS = 2000
 _ALONE = 16  # showers computed one by one
 _TINY = 1e-30
-LIMITS = {  # of what `measure_parity` returns
+LIMITS = {  # of what `measure_parity` returns; where PyTorch's float32 is further off, half more than its own counts
     "flipped_hits_per_million": 1.0,
     "median": 1e-6,
     "quantile_999": 1e-4,
     "layer_sum": 1e-5,
-    "alone": 1e-5,
-    "threads": 1e-5,
+    "alone": 1e-4,
+    "threads": 1e-4,
 }
 
 
@@ -52,29 +54,22 @@ def measure_parity(contract: Contract, content: bytes, run: Run, seed: int = 1, 
         cells that are hit in both the relative deviation: ``median``, ``quantile_99``, ``quantile_999`` and
         ``largest``; ``layer_sum``: largest deviation of a layer's energy, over the energy of the shower; ``alone`` and
         ``threads``: 99.9 % quantile of the relative deviation of cells of a shower computed alone from the same one in
-        a batch, and on two threads from one.
+        a batch, and on two threads from one. ``pytorch``: flipped hits, median and so on of PyTorch in float32.
     """
     manifest = contract.manifest
     incident = _particles(manifest, n, seed)
     noise = block_normals(seed, (0,), n, manifest.noise, n)
-    truth = _in_double(run, noise, incident)
+    truth = _pytorch(run, noise, incident, torch.float64)
     cells = _run(contract, content, noise, incident, 1)
-    layers = [np.add.reduceat(x, manifest.mesh.layer_starts[:-1], 1, dtype=np.float64) for x in (truth, cells)]
-    total = np.maximum(layers[0].sum(1, keepdims=True), _TINY)
     alone = np.concatenate(
         [_run(contract, content, noise[i : i + 1], incident[i : i + 1], 1) for i in range(min(n, _ALONE))]
     )
-    flipped = int(((truth > 0) != (cells > 0)).sum())
-    deviation = _deviation(cells, truth)
-    quantiles = np.quantile(deviation, [0.5, 0.99, 0.999, 1.0]).tolist() if deviation.size else [0.0] * 4
     return {
         "showers": n,
         "cells": int(truth.size),
         "hits": int((truth > 0).sum()),
-        "flipped_hits": flipped,
-        "flipped_hits_per_million": 1e6 * flipped / truth.size,
-        **dict(zip(("median", "quantile_99", "quantile_999", "largest"), quantiles, strict=True)),
-        "layer_sum": float((np.abs(layers[1] - layers[0]) / total).max()),
+        **_figures(cells, truth, manifest),
+        "pytorch": _figures(_pytorch(run, noise, incident, torch.float32), truth, manifest),
         "alone": _far(alone, cells[: len(alone)]),
         "threads": _far(_run(contract, content, noise, incident, 2), cells),
     }
@@ -89,7 +84,8 @@ def require_parity(figures: dict[str, Any]) -> None:
     Raises:
         NotEqual: some do, or are not numbers.
     """
-    for name, limit in LIMITS.items():
+    for name, least in LIMITS.items():
+        limit = max(least, 1.5 * figures["pytorch"].get(name, 0.0))
         if not figures[name] <= limit:  # NaN, too
             raise NotEqual(
                 f"the graph does not compute what the model does: {name} is {figures[name]:.3g}, over {limit:.3g}; "
@@ -99,22 +95,37 @@ def require_parity(figures: dict[str, Any]) -> None:
 
 def _particles(manifest: Manifest, n: int, seed: int) -> Incident:
     trained, rng = manifest.trained, stream(seed, "parity")
-    energy = np.exp(rng.uniform(*np.log(trained.energy), n)).astype(np.float32).astype(np.float64)
+    low, high = (math.log(end) for end in trained.energy)
+    energy = np.exp(rng.uniform(low, high, n)).astype(np.float32).astype(np.float64)
     theta, phi = (rng.uniform(*ends, n).astype(np.float32).astype(np.float64) for ends in (trained.theta, trained.phi))
     return Incident(energy, rng.choice(np.array(trained.particles, np.int32), n), theta, phi)
 
 
-def _in_double(run: Run, noise: Float[Array, "n M"], incident: Incident) -> Float[Array, "n V"]:
-    model = copy.deepcopy(run.model).double()
-    pipeline = model.pipeline if isinstance(getattr(model, "pipeline", None), type(run.pipeline)) else None
-    graph = ShowerGraph(model, pipeline or copy.deepcopy(run.pipeline).double())
+def _figures(cells: Float[Array, "n V"], truth: Float[Array, "n V"], manifest: Manifest) -> dict[str, Any]:
+    """Deviations of cells and of layers."""
+    layers = [np.add.reduceat(x, manifest.mesh.layer_starts[:-1], 1, dtype=np.float64) for x in (truth, cells)]
+    total = np.maximum(layers[0].sum(1, keepdims=True), _TINY)
+    flipped = int(((truth > 0) != (cells > 0)).sum())
+    deviation = _deviation(cells, truth)
+    quantiles = np.quantile(deviation, [0.5, 0.99, 0.999, 1.0]).tolist() if deviation.size else [0.0] * 4
+    return {
+        "flipped_hits": flipped,
+        "flipped_hits_per_million": 1e6 * flipped / truth.size,
+        **dict(zip(("median", "quantile_99", "quantile_999", "largest"), quantiles, strict=True)),
+        "layer_sum": float((np.abs(layers[1] - layers[0]) / total).max()),
+    }
+
+
+def _pytorch(run: Run, noise: Float[Array, "n M"], incident: Incident, kind: torch.dtype) -> Float[Array, "n V"]:
+    model, pipeline = copy.deepcopy((run.model, run.pipeline))
+    graph = ShowerGraph(model, pipeline).to(kind)
     particle = torch.from_numpy(incident.pdg.astype(np.int64))
-    energy, theta, phi = (torch.from_numpy(x).double() for x in (incident.energy, incident.theta, incident.phi))
+    energy, theta, phi = (torch.from_numpy(x).to(kind) for x in (incident.energy, incident.theta, incident.phi))
     parts = []
     with torch.inference_mode():
         for start in range(0, len(noise), 500):
             rows = slice(start, start + 500)
-            z = torch.from_numpy(noise[rows]).double()
+            z = torch.from_numpy(noise[rows]).to(kind)
             parts.append(graph(z, energy[rows], particle[rows], theta[rows], phi[rows]).numpy())
     return np.concatenate(parts)
 
@@ -123,7 +134,7 @@ def _run(
     contract: Contract, content: bytes, noise: Float[Array, "n M"], incident: Incident, threads: int
 ) -> Float[Array, "n V"]:
     manifest = contract.manifest
-    session = open_session(manifest.model, content, manifest, threads)
+    session = open_session(Path(manifest.model), content, manifest, threads)
     parts = []
     for start in range(0, len(noise), 1000):
         rows = slice(start, start + 1000)

@@ -1,12 +1,12 @@
 r"""Functions that ONNX lacks or computes in fewer digits, written out in sums, products, exp and log of float32.
 
-Exporters put log1p, expm1, the normal distribution function and the sigmoid down as formulas that lose digits near their
-ends, and ONNX Runtime's own sigmoid is a polynomial; where a uniform is compared with a probability, that flips hits.
-Here they keep the digits of float32: with :math:`d = 1 + x` rounded, :math:`\ln(1 + x) = x \ln(d) / (d - 1)` and with
-:math:`u = e^x` rounded, :math:`e^x - 1 = x (u - 1) / \ln u` (Kahan); the complementary error function is
-:math:`\text{erfc}(z) = t\, e^{-z^2 + p(t)}, t = 1 / (1 + z/2)`, to 1.2e-7 of its value (Press et al., Numerical Recipes,
-section 6.2), with :math:`z^2` split so that no digit of the exponent is lost. Sums over indices go by ``scatter_add``,
-which ONNX Runtime computes rightly on any number of threads (``ScatterND`` with a sum it does not).
+Exporters put log1p, expm1, the normal distribution function and the sigmoid down as formulas that lose digits near
+their ends, and ONNX Runtime's own sigmoid is a polynomial; where a uniform is compared with a probability, that flips
+hits. Here they keep the digits of float32: with :math:`d = 1 + x` rounded, :math:`\ln(1 + x) = x \ln(d) / (d - 1)` and
+with :math:`u = e^x` rounded, :math:`e^x - 1 = x (u - 1) / \ln u` (Kahan); the complementary error function is
+:math:`\text{erfc}(z) = t\, e^{-z^2 + p(t)}, t = 1 / (1 + z/2)`, to 1.2e-7 of its value (Press et al., Numerical
+Recipes, section 6.2), with :math:`z^2` split so that no digit of the exponent is lost. Sums over indices go by
+``scatter_add``, which ONNX Runtime computes rightly on any number of threads (``ScatterND`` with a sum it does not).
 """
 
 __all__ = ["StableFunctions", "expm1", "log1p", "ndtr", "sigmoid", "softplus"]
@@ -82,13 +82,13 @@ def ndtr(x: Numbers) -> Numbers:
     Args:
         x: any numbers.
     """
-    z = x.abs() * math.sqrt(0.5)
-    t = 1 / (1 + 0.5 * z)
+    z = x.abs()
+    t = 1 / (1 + math.sqrt(0.125) * z)
     p = torch.full_like(t, _ERFC[0])
     for coefficient in _ERFC[1:]:
         p = p * t + coefficient
     high = (16 * z).floor() / 16  # few digits, so that its square is exact
-    tail = 0.5 * t * (-high * high).exp() * (p - (z - high) * (z + high)).exp()
+    tail = 0.5 * t * (-0.5 * high * high).exp() * (p - 0.5 * (z - high) * (z + high)).exp()
     return torch.where(x < 0, tail, 1 - tail)
 
 
@@ -116,6 +116,24 @@ def _index_add(x: Tensor, dim: int, index: Int[Tensor, " k"], source: Tensor) ->
     shape = [1] * source.ndim
     shape[dim] = -1
     return x.scatter_add(dim, index.view(shape).expand_as(source), source)
+
+
+def _scatter_reduce(
+    x: Tensor, dim: int, index: Int[Tensor, "n k"], source: Tensor, reduce: str, *, include_self: bool = True
+) -> Tensor:
+    """Largest of the source at each place, by a table of what comes to a place, the same for all rows.
+
+    Raises:
+        NotImplementedError: another reduction, or rows with other indices.
+    """
+    rows = index.detach()
+    if (reduce, dim % x.ndim, x.ndim, include_self) != ("amax", 1, 2, True) or bool((rows != rows[:1]).any()):
+        raise NotImplementedError("scatter_reduce other than amax of rows with the same indices")
+    places = [(rows[0] == target).nonzero()[:, 0].tolist() for target in range(x.shape[1])]
+    longest = max(map(len, places))
+    table = torch.tensor([(place or [0]) + [(place or [0])[-1]] * (longest - max(len(place), 1)) for place in places])
+    hit = torch.tensor([bool(place) for place in places])
+    return torch.maximum(x, torch.where(hit, source[:, table].amax(-1), x))
 
 
 def _diff(x: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
@@ -157,6 +175,8 @@ _INSTEAD: Mapping[Callable[..., Any], Callable[..., Any]] = {
     torch.index_add: _index_add,
     Tensor.index_add: _index_add,
     Tensor.index_add_: _index_add,
+    torch.scatter_reduce: _scatter_reduce,
+    Tensor.scatter_reduce: _scatter_reduce,
     torch.diff: _diff,
     Tensor.diff: _diff,
     torch.squeeze: _squeeze,
