@@ -138,7 +138,11 @@ def _run(
     parts = []
     for start in range(0, len(noise), 1000):
         rows = slice(start, start + 1000)
-        outputs = session.run([manifest.outputs[0].name], contract.feed(noise[rows], incident[rows]))
+        try:
+            outputs = session.run([manifest.outputs[0].name], contract.feed(noise[rows], incident[rows]))
+        except Exception as error:  # ONNX Runtime's exceptions have no common base of their own
+            reason = " ".join(str(error).split())
+            raise NotEqual(f"the graph fails for {len(incident[rows])} showers at once ({reason})") from error
         parts.append(contract.cells(outputs[0], incident[rows]))
     return np.concatenate(parts)
 

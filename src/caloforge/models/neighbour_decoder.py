@@ -141,14 +141,14 @@ class NeighbourDecoder(nn.Module):
         self, z: Float[Tensor, "N Z"], context: LayerContext, c: Float[Tensor, "N C"]
     ) -> tuple[Float[Tensor, "N L S"], Float[Tensor, "N 5 L R 1"], Float[Tensor, "N L"]]:
         """Style of each layer, numbers of its rings before anything else is seen, and its energy as maps have it."""
-        n, (layers, _, rings) = len(c), self.canvas.shape
+        n, (layers, _, rings) = c.shape[0], self.canvas.shape
         style = self.context(torch.cat([z, *context], 1), c).view(n, layers, -1) + self.which_layer
         base = self.base(context.log_energies).view(n, 5, layers, rings, 1)
         return nn.functional.silu(style), base, (self.scale * context.log_energies + self.offset).exp()
 
     def _trunk(self, seen: Float[Tensor, "N F A"], style: Float[Tensor, "N S"]) -> Float[Tensor, "N H A"]:
         if len(self.alpha):
-            seen = torch.cat([seen, self.alpha.expand(len(seen), -1, -1)], 1)
+            seen = torch.cat([seen, self.alpha.expand(seen.shape[0], -1, -1)], 1)
         h = self.first(seen, style)
         h = h + self.second(h, style)
         out: Tensor = h + self.third(h, style)
@@ -200,7 +200,7 @@ class NeighbourDecoder(nn.Module):
             c: (N, C) conditions, the particle embedded.
             active: (N, L) which layers have energy; the others get no hit.
         """
-        n, (layers, sectors, rings), starts = len(c), self.canvas.shape, self.canvas.starts
+        n, (layers, sectors, rings), starts = c.shape[0], self.canvas.shape, self.canvas.starts
         styles, base, energy = self._style(z, context, c)
         normals, of_layers = (part.reshape(n, 3, -1) for part in (noise[:, : -3 * layers], noise[:, -3 * layers :]))
         like = noise.new_zeros(n, rings, sectors)

@@ -96,7 +96,7 @@ class ShapeGenerator(ShapeSampler):
         """
         hidden = self.network(torch.cat([noise.latent, *context], 1), c)
         p = self.cells(torch.cat([hidden, context.log_energies], 1)).view(c.shape[0], 4, -1)
-        normals = noise.cells.view(len(p), -1, p.shape[2])
+        normals = noise.cells.view(p.shape[0], -1, p.shape[2])
         if self.coupling is not None:
             p = p + self.coupling(p, normals)
         return self.shares(normals[:, 0], p, active)

@@ -134,13 +134,13 @@ class ShapeFlow(ShapeStage):
         logs = (context.log_energies - self.log_mean) / self.log_std
         near = nn.functional.pad(logs, (1, 1)).unfold(1, 3, 1)
         shared = torch.cat([c, context.features, logs], 1)[:, None].expand(-1, self.n_layers, -1)
-        code = self.code.weight.expand(len(c), -1, -1)
+        code = self.code.weight.expand(c.shape[0], -1, -1)
         return self.heard(torch.cat([shared, near, code], 2))
 
     def _trunk(self, images: list[Tensor], scalars: Float[Tensor, "B K"]) -> Float[Tensor, "B A W"]:
         """Hidden units from images (N, l, 2, K) of the layers before."""
         channels = torch.cat([self._channels(image) for image in images], 2)
-        around = self.around.expand(len(channels), -1, -1)
+        around = self.around.expand(channels.shape[0], -1, -1)
         h = self.enter(torch.cat([channels, around], 2))
         for block in self.blocks:
             h = block(h, scalars)
@@ -215,7 +215,7 @@ class ShapeFlow(ShapeStage):
         """
         normals = torch.stack([self._by_layer(part) for part in noise.cells.chunk(2, 1)], -1)
         layer_energy, scalars = context.log_energies.exp()[:, :, None], self._scalars(context, c)
-        nothing = noise.cells.new_zeros(len(c), 1, self.cell_of_place.shape[1])
+        nothing = noise.cells.new_zeros(c.shape[0], 1, self.cell_of_place.shape[1])
         last, before, sums, drawn = nothing, nothing, nothing, []
         for i, size in enumerate(self.sizes):
             here = slice(i, i + 1)

@@ -102,7 +102,7 @@ class ShapeVAE(ShapeStage):
             c: (N, C) conditions, the particle embedded.
         """
         if not self.latent:
-            return c.new_zeros(len(c), 0), c.new_zeros(len(c), 0)
+            return c.new_zeros(c.shape[0], 0), c.new_zeros(c.shape[0], 0)
         features = torch.cat([self._features(shares).flatten(1), *context], 1)
         mean, log_std = self.encoder(features, c).chunk(2, dim=1)
         log_std = log_std.clamp(-6.0, 2.0)
