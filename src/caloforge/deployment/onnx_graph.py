@@ -7,6 +7,8 @@ branch) is found by the comparison with PyTorch at other numbers of showers, see
 
 __all__ = ["OPSETS", "NotExportable", "lowest_ir", "require_plain_operators", "to_onnx"]
 
+import contextlib
+import io
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -103,7 +105,8 @@ def _trace(
 ) -> None:
     axes = {name: {0: "n"} for name in (*names, output)}
     try:
-        with torch.no_grad(), warnings.catch_warnings(), StableFunctions():
+        silence = contextlib.redirect_stdout(io.StringIO())  # it prints the whole graph where it fails
+        with torch.no_grad(), warnings.catch_warnings(), silence, StableFunctions():
             warnings.simplefilter("ignore")  # of the exporter, that it is not the newest
             torch.onnx.export(
                 module.eval(),
@@ -117,7 +120,7 @@ def _trace(
                 external_data=False,
             )
     except (torch.onnx.errors.OnnxExporterError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].partition("  [")[0]
         raise NotExportable(f"the model cannot become a graph of opset {opset}: {reason}") from error
 
 

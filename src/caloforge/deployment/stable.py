@@ -141,6 +141,16 @@ def _diff(x: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, a
     return whole.narrow(dim, 1, whole.shape[dim] - 1) - whole.narrow(dim, 0, whole.shape[dim] - 1)
 
 
+def _unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    """Windows along an axis, side by side in a new last one."""
+    windows = (int(x.shape[dimension]) - size) // step + 1
+    starts = [x.narrow(dimension, i, step * (windows - 1) + 1) for i in range(size)]
+    if step > 1:
+        index = torch.arange(windows) * step
+        starts = [part.index_select(dimension, index) for part in starts]
+    return torch.stack(starts, -1)
+
+
 def _squeeze(x: Tensor, dim: int) -> Tensor:
     """As the only element, which needs no branch in the graph as a length that may be another does."""
     return x.select(dim, 0) if x.shape[dim] == 1 else x
@@ -179,6 +189,7 @@ _INSTEAD: Mapping[Callable[..., Any], Callable[..., Any]] = {
     Tensor.scatter_reduce: _scatter_reduce,
     torch.diff: _diff,
     Tensor.diff: _diff,
+    Tensor.unfold: _unfold,
     torch.squeeze: _squeeze,
     Tensor.squeeze: _squeeze,
     torch.searchsorted: _searchsorted,
