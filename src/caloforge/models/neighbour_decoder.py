@@ -214,14 +214,14 @@ class NeighbourDecoder(nn.Module):
             u = torch.special.ndtr(hit_noise)
             p = torch.sigmoid(self._of_cells(self.early_hits(h) + of_ring[:, 0], layer))
             early = (u < p) & ~late & active[:, layer, None]
-            early_map = self._onto(early.float(), layer)
+            early_map = self._onto(early.to(h), layer)
             q = torch.sigmoid(self._of_cells(self.late_hits(h, early_map, style) + of_ring[:, 0], layer)) * late
             some = at_least_one(torch.where(late, u, 2.0), q, late & (late.flip(0).cumsum(0).flip(0) == 1))
             q = torch.where(early.any(1, keepdim=True), q, some)
             hit = early | ((u < q) & late & active[:, layer, None])
             left = (u / torch.where(late, q, p).clamp_min(1e-9)).clamp_max(1.0)  # uniform again where a cell is hit
             # shares
-            both = torch.cat([self._onto(hit.float(), layer), early_map], 1)
+            both = torch.cat([self._onto(hit.to(h), layer), early_map], 1)
             how = self._how(self.how(h, both, style), of_ring[:, 1:3], layer)
             share, rest = self.shares.draw_early((weight_noise, of_layers[:, :, layer]), left, hit, late, how)
             sizes = log_size(self._onto(share * scale / self.repeats[cells], layer))
@@ -241,5 +241,5 @@ class NeighbourDecoder(nn.Module):
     def _how(self, maps: Tensor, of_ring: Tensor, layer: int) -> tuple[Tensor, Tensor]:
         """Place and spread of the cells of a layer."""
         _, sectors, rings = self.canvas.shape
-        place, spread = self._of_cells(maps.view(len(maps), 2, rings, sectors) + of_ring, layer).unbind(1)
+        place, spread = self._of_cells(maps.view(maps.shape[0], 2, rings, sectors) + of_ring, layer).unbind(1)
         return place, spread
