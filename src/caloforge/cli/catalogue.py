@@ -68,6 +68,18 @@ STAGES: dict[str, dict[str, Entry]] = {
             "Serve showers over HTTP: POST particles, get JSON or HDF5; requests of many clients share batches.",
             "serve vae-siw-1080 --port 8000",
         ),
+        "push": Entry(
+            "Hand on a model whole, with the hash of every file: to the Hugging Face Hub or to a folder.",
+            "push runs/mine owner/mine",
+        ),
+        "pull": Entry(
+            "Fetch a model that was pushed; it appears when all of it is there and every hash is right.",
+            "pull owner/mine -o runs/mine",
+        ),
+        "cite": Entry(
+            "Print how to cite caloforge, and a model by its name and the hash of its weights.",
+            "cite vae-siw-1080",
+        ),
         "card": Entry(
             "Write a model card: intended range, training data, metrics with floors, limits, licence, citation.",
             "card runs/mine --report report/report.json -o card.md",

@@ -21,7 +21,7 @@ def serve(
     wait: Annotated[float, typer.Option(min=0, max=1, help="seconds that a batch waits for more requests")] = 0.002,
 ) -> None:
     """Serve showers over HTTP: POST particles, get JSON or HDF5; requests of many clients share batches."""
-    for package in ("fastapi", "uvicorn"):
+    for package in ("fastapi", "orjson", "uvicorn"):
         if find_spec(package) is None:
             raise MissingExtra(package, "serve")
     import socket

@@ -1,6 +1,6 @@
 """Models by name, as a simulation or a server needs them: a bundle without PyTorch, a run folder with it."""
 
-__all__ = ["BundleModel", "open_shower_model"]
+__all__ = ["BundleModel", "model_identity", "open_shower_model"]
 
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,12 @@ from numpy import ndarray as Array
 from caloforge.data.incident import Incident
 from caloforge.data.provenance import TrainingProvenance
 from caloforge.deployment.bundle import Bundle
-from caloforge.deployment.manifest import MANIFEST
+from caloforge.deployment.manifest import MANIFEST, Manifest, sha256_of
 from caloforge.deployment.noise import block_normals
+from caloforge.deployment.session import GRAPH
 from caloforge.deployment.shower_model import NoiseModel, frame_of
 from caloforge.errors import BadFile
+from caloforge.training.folders import run_folder
 
 
 class BundleModel:
@@ -87,3 +89,24 @@ def open_shower_model(name: str | Path) -> NoiseModel:
     from caloforge.deployment.run_model import RunModel  # needs PyTorch
 
     return RunModel(name)
+
+
+def model_identity(name: str | Path) -> tuple[str, str | None]:
+    """SHA-256 of a model's weights, or of a bundle's graph, and the version of caloforge that trained it.
+
+    Args:
+        name: a bundle, a run folder, or the name of a model that comes with caloforge.
+
+    Raises:
+        BadFile: none of these, or damaged.
+    """
+    if (Path(name) / MANIFEST).is_file():
+        manifest = Manifest.read(Path(name))
+        return manifest.files[GRAPH], TrainingProvenance.model_validate(manifest.training).caloforge
+    from caloforge.training.run import read_training_provenance
+
+    folder = run_folder(name)
+    weights = folder / "weights.safetensors"
+    if not weights.is_file():
+        raise BadFile(folder, "no weights.safetensors", "of an ensemble, cite its members")
+    return sha256_of(weights.read_bytes()), read_training_provenance(folder).caloforge

@@ -3,6 +3,7 @@
 __all__ = ["RunModel"]
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from caloforge.data.incident import Incident
+from caloforge.deployment.noise import block_normals
 from caloforge.deployment.shower_model import frame_of
 from caloforge.errors import BadValue
 from caloforge.generation.sampler import BLOCK, sample_showers
-from caloforge.rng import torch_stream
 from caloforge.training.folders import run_folder
 from caloforge.training.run import load_run
 
@@ -75,7 +76,7 @@ class RunModel:
             block: number of the block.
             n: rows.
         """
-        return self._run.model.latent(BLOCK, torch_stream(seed, "noise", block))[:n].numpy()
+        return block_normals(seed, (block,), BLOCK, math.prod(self._run.model.noise_shape), n)
 
     def sample_noise(self, incident: Incident, noise: Float[Array, "N M"]) -> Float[Array, "N V"]:
         """MeV of every cell.
@@ -93,4 +94,5 @@ class RunModel:
             raise BadValue("model", self.name, remedy)
         with torch.inference_mode():
             conditions = pipeline.conditions(incident)
-            return pipeline.inverse(model.sample(torch.from_numpy(noise), conditions), incident, conditions).energy
+            z = torch.from_numpy(noise).reshape(-1, *model.noise_shape)
+            return pipeline.inverse(model.sample(z, conditions), incident, conditions).energy

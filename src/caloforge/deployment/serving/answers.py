@@ -3,10 +3,11 @@
 __all__ = ["hdf5_file", "json_pieces"]
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import numpy as np
+import orjson
 from jaxtyping import Float
 from numpy import ndarray as Array
 
@@ -40,16 +41,16 @@ async def json_pieces(model: ShowerModel, incident: Incident, seed: int, blocks:
         "theta": incident.theta.tolist(),
         "phi": incident.phi.tolist(),
     }
-    start = json.dumps(facts)[:-1] + ', "showers": ['
+    start = orjson.dumps(facts)[:-1] + b', "showers": ['
     async for cells in blocks:
         rows = await asyncio.to_thread(_rows, cells)
-        yield (start + rows).encode()
-        start = ", "
+        yield start + rows
+        start = b", "
     yield b"]}"
 
 
-def _rows(cells: Float[Array, "n V"]) -> str:
-    return json.dumps(cells.tolist())[1:-1]
+def _rows(cells: Float[Array, "n V"]) -> bytes:
+    return orjson.dumps(np.ascontiguousarray(cells, np.float32), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
 
 
 async def hdf5_file(model: ShowerModel, incident: Incident, seed: int, blocks: Blocks, path: Path) -> None:
