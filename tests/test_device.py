@@ -16,6 +16,7 @@ from caloforge.models.keep_probability import KeepProbability, shower_terms
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.preprocessing.symmetry import AxialSymmetry
 from caloforge.rng import torch_stream
+from caloforge.training.batches import InMemory
 from caloforge.training.draws import binned
 from caloforge.training.loop import TrainingState, fit
 from caloforge.training.options import TrainingConfig
@@ -167,7 +168,9 @@ def test_averaged_weights_have_averaged_statistics():
     data = 3 + torch.randn(256, 1, generator=generator), torch.randn(256, 1, generator=generator)
     state = TrainingState.start(Normalised(), TrainingConfig(steps=4, batch=64, ema=0.9))
     expected = state.model.norm.running_mean.clone()
-    for step, _ in enumerate(fit(state, data, data, TrainingConfig(steps=4, batch=64, ema=0.9, log_every=2), 1)):
+    for step, _ in enumerate(
+        fit(state, InMemory(*data), data, TrainingConfig(steps=4, batch=64, ema=0.9, log_every=2), 1)
+    ):
         expected = torch.lerp(expected, state.model.norm.running_mean, 1 - min(0.9, (1 + step) / (10 + step)))
     averaged = state.average.norm
     assert torch.allclose(averaged.running_mean, expected)

@@ -6,7 +6,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
+from jaxtyping import Bool, Float
+from numpy import ndarray as Array
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
 
 from caloforge.data.showers import Showers
@@ -23,7 +26,7 @@ class RunConfig(BaseModel):
     """What to train on, which model, how long.
 
     Args:
-        data: file of showers, or ``bundled``.
+        data: file of showers, several of them, or ``bundled``.
         energies: lowest and highest incident energy to train on, as text with units; None for all.
         seed: of everything random in the run.
         model: options of the family.
@@ -31,7 +34,9 @@ class RunConfig(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    data: str = Field(description="file of showers, or `bundled` for the sample that comes with caloforge")
+    data: str | tuple[str, ...] = Field(
+        description="file of showers, a list of files, or `bundled` for the sample that comes with caloforge"
+    )
     energies: tuple[str, str] | None = Field(
         None, description="train only on its showers of these incident energies, `[10GeV, 100GeV]` say; null: on all"
     )
@@ -62,10 +67,18 @@ class RunConfig(BaseModel):
 
         Returns: those whose incident energy lies within ``energies``, ends included.
         """
+        return showers if self.energies is None else showers[self.in_range(showers.incident_energy)]
+
+    def in_range(self, energy: Float[Array, " N"]) -> Bool[Array, " N"]:
+        """Which incident energies, MeV, lie within ``energies``, ends included.
+
+        Args:
+            energy: (N,) MeV.
+        """
         if self.energies is None:
-            return showers
+            return np.ones(len(energy), bool)
         low, high = map(parse_energy, self.energies)
-        return showers[(showers.incident_energy >= low) & (showers.incident_energy <= high)]
+        return (energy >= low) & (energy <= high)
 
     def to_yaml(self) -> str:
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)

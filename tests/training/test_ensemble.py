@@ -16,6 +16,7 @@ from caloforge.generation.mixture import mixture_batches
 from caloforge.generation.sampler import sample_showers
 from caloforge.models import Generator, model_config
 from caloforge.rng import integer_seeds, torch_stream
+from caloforge.training.batches import InMemory
 from caloforge.training.ensemble import Ensemble, load_ensemble, load_posterior, train_ensemble
 from caloforge.training.loop import TrainingState
 from caloforge.training.options import TrainingConfig
@@ -181,7 +182,8 @@ def test_swag_of_a_quadratic_loss():
     state = TrainingState.start(Quadratic(minimum), config)
     state.step = 1
     before = state.average.theta.clone()
-    kept = snapshots(state, (data, torch.zeros(4000, 1)), config, 3)
+    showers = data, torch.zeros(4000, 1)
+    kept = snapshots(state, InMemory(*showers), showers, config, 3)
     assert torch.equal(state.average.theta, before)
     theta = kept["theta"]
     assert theta.shape == (60, 2)

@@ -13,6 +13,7 @@ from caloforge.geometry.cell_mesh import NoRings, cell_mesh
 from caloforge.models import model_config
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import torch_stream
+from caloforge.training.batches import InMemory
 from caloforge.training.loop import TrainingState, fit
 from caloforge.training.options import TrainingConfig
 from caloforge.training.run import load_run
@@ -220,7 +221,7 @@ def test_the_average_follows_the_critic_and_averages_the_generator(binning, show
     model.initialise(x, c)
     state = TrainingState.start(model, training)
     first = [parameter.clone() for parameter in state.average.shape.parameters()]
-    next(fit(state, (x, c), (x, c), training, 3))
+    next(fit(state, InMemory(x, c), (x, c), training, 3))
     pairs = zip(state.average.critic.parameters(), state.model.critic.parameters(), strict=True)
     assert all(torch.equal(slow, fast) for slow, fast in pairs)
     decay = 1 / 10  # at the first step the average is still short

@@ -101,7 +101,7 @@ def options(family: str, conditioning: str, arm: str, seed: int) -> RunConfig:
 def trained(config: RunConfig, place: Path) -> Run:
     """The run in this folder; trained, or finished, where it is not complete."""
     if not (place / "weights.safetensors").is_file():
-        with ShowerFile(showers_path(config.data)) as file:
+        with ShowerFile(showers_path(str(config.data))) as file:
             showers, facts = config.chosen(file.read()), {"file": config.data, **file.provenance.facts}
         resume = (place / "state.pt").is_file()
         start = time.process_time()

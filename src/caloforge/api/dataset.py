@@ -2,6 +2,7 @@
 
 __all__ = ["Dataset", "open_dataset", "origin_of"]
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
@@ -14,6 +15,8 @@ from numpy import ndarray as Array
 from caloforge.api.glance import html_of, mesh_in_words
 from caloforge.api.lazy import LazyShowers
 from caloforge.api.observable_table import ObservableTable
+from caloforge.data.bundled import showers_path
+from caloforge.data.joined import JoinedFiles
 from caloforge.data.opening import open_showers
 from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning
@@ -127,11 +130,11 @@ class Dataset(LazyShowers):
         return html_of(self.name, self.summary)
 
 
-def open_dataset(path: str | Path, binning: str | Binning | None = None) -> Dataset:
-    """Open a file of showers without reading them.
+def open_dataset(path: str | Path | Sequence[str | Path], binning: str | Binning | None = None) -> Dataset:
+    """Open a file of showers, or several as one, without reading them.
 
     Args:
-        path: HDF5 file in CaloChallenge layout, or ``"bundled"`` for the sample that comes with caloforge.
+        path: file of showers in any format, ``"bundled"`` for the sample that comes with caloforge, or several files.
         binning: mesh by name, XML file or object, for files that do not carry one.
 
     Raises:
@@ -144,7 +147,9 @@ def open_dataset(path: str | Path, binning: str | Binning | None = None) -> Data
         >>> truth[:500]
         <Dataset bundled: 500 showers, e-, 1.002GeV to 98.58GeV, siw-1080>
     """
-    return Dataset(open_showers(path, binning), str(path))
+    if isinstance(path, str | Path):
+        return Dataset(open_showers(path, binning), str(path))
+    return Dataset(JoinedFiles([showers_path(part) for part in path], binning), ", ".join(map(str, path)))
 
 
 def origin_of(sample: Dataset | Showers) -> dict[str, Any]:

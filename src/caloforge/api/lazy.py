@@ -142,6 +142,20 @@ class LazyShowers:
         """All showers, in memory."""
         return self._file[_as_slice(self._rows)]
 
+    @property
+    def rows_at_once(self) -> int:
+        """Showers that are unpacked together at the least."""
+        return self._file.rows_at_once
+
+    def between(self, first: int, stop: int) -> Showers:
+        """Showers of some rows of these, in memory.
+
+        Args:
+            first: row, from 0.
+            stop: row behind the last.
+        """
+        return self._file[_as_slice(self._rows[first:stop])]
+
     def split(self, name: Split) -> Showers:
         """The showers of the ``train``, ``validation`` or ``test`` split, in memory; the file is read in batches.
 

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from caloforge.api.calls import warn_in_python
 from caloforge.api.dataset import Dataset, open_dataset, origin_of
 from caloforge.api.model import Model, load_model
@@ -21,7 +23,10 @@ from caloforge.models import ModelConfig
 from caloforge.models.plugins import PLUGINS as MODELS
 from caloforge.training.ensemble import train_ensemble
 from caloforge.training.laws import PLUGINS as LAWS
+from caloforge.training.material import fits_into_memory
 from caloforge.training.options import TrainingConfig
+from caloforge.training.processes import ALONE, Processes
+from caloforge.training.survey import LargeSet
 from caloforge.training.train import train_run
 from caloforge.yaml_model import checked
 
@@ -138,6 +143,7 @@ def train_config(
     warn: Callable[[str], None] = warn_in_python,
     binning: str | Binning | None = None,
     device: Device = "cpu",
+    processes: Processes = ALONE,
 ) -> None:
     """Train as a whole configuration says; errors as of `train`.
 
@@ -152,6 +158,7 @@ def train_config(
         warn: called with doubts about penalties and with alarms.
         binning: mesh of a file that carries none.
         device: where it is computed.
+        processes: that train together.
 
     Raises:
         BadValue: a folder that is not empty, or data that the model cannot take.
@@ -160,32 +167,55 @@ def train_config(
         TrainingInterrupted, TrainingDiverged, TrainingAlarm: the training stopped before its end.
     """
     place = choose_device(device)
-    provenance: dict[str, Any]
+    if members is not None and processes.count > 1:
+        raise BadValue("members", members, "several processes train one model together; train the members one by one")
+    rest = (output, members, bootstrap, resume, report, warn, place, processes)
     if isinstance(data, Showers):
-        showers, provenance = data, {"file": run.data, **origin_of(data)}
+        _train_on(data, {"file": run.data, **origin_of(data)}, run, *rest)
     elif isinstance(data, Dataset):
-        showers, provenance = _read(data)
+        _train_on(data, _origin(data), run, *rest)
     else:
         with open_dataset(run.data if data is None else data, binning) as dataset:
-            showers, provenance = _read(dataset)
-    if showers.events is not None:
+            _train_on(dataset, _origin(dataset), run, *rest)
+
+
+def _train_on(
+    data: Dataset | Showers,
+    provenance: dict[str, Any],
+    run: RunConfig,
+    output: Path,
+    members: int | None,
+    bootstrap: bool,
+    resume: bool,
+    report: Report,
+    warn: Callable[[str], None],
+    device: torch.device,
+    processes: Processes,
+) -> None:
+    if (data if isinstance(data, Showers) else data.between(0, 1)).events is not None:
         raise BadValue("data", "showers of events", ONE_PARTICLE)
     if run.energies is not None:
-        provenance |= {"energies": list(run.energies), "file_digest": showers.digest}
-        showers = run.chosen(showers)
+        provenance |= {"energies": list(run.energies), "file_digest": data.digest}
+    showers = run.chosen(data) if isinstance(data, Showers) else _within_memory(data, run)
     options = (run.model, run.training, run.seed)
     if members is None:
         alone = partial(report, 0)
-        train_run(showers, *options, output, run.to_yaml(), provenance, resume, alone, warn, place)
+        train_run(showers, *options, output, run.to_yaml(), provenance, resume, alone, warn, device, processes)
     else:
         text = partial(_member, run)
-        train_ensemble(showers, *options, members, output, text, provenance, bootstrap, resume, report, warn, place)
+        train_ensemble(showers, *options, members, output, text, provenance, bootstrap, resume, report, warn, device)
 
 
-def _read(dataset: Dataset) -> tuple[Showers, dict[str, Any]]:
-    """The showers, and where they come from; of a part of a file also the digest of the whole."""
-    whole = {} if dataset.whole else {"file_digest": dataset.digest}
-    return dataset.read(), dataset.origin() | whole
+def _within_memory(dataset: Dataset, run: RunConfig) -> Showers | LargeSet:
+    """The showers to train with, read unless there are too many."""
+    if fits_into_memory(dataset.incident.energy.size, dataset.binning, run.training):
+        return run.chosen(dataset.read())
+    return LargeSet(dataset, run.in_range(dataset.incident.energy))
+
+
+def _origin(dataset: Dataset) -> dict[str, Any]:
+    """Where its showers come from; of a part of a file also the digest of the whole."""
+    return dataset.origin() | ({} if dataset.whole else {"file_digest": dataset.digest})
 
 
 def _member(run: RunConfig, seed: int, training: TrainingConfig) -> str:

@@ -4,6 +4,7 @@ __all__ = ["train"]
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -33,27 +34,35 @@ def train(
     device: DeviceName = "cpu",
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
-    """Train a generative model on the training split of a file of showers."""
+    """Train a generative model on the training split of a file of showers; under torchrun in several processes."""
     from caloforge.api.train import load_plugins, shown_by, train_config
     from caloforge.config import load_config
+    from caloforge.training.processes import one_sentence, processes_of_environment
 
-    load_plugins(models_file, laws)
-    run = load_config(config, (override or []) + ([f"seed={seed}"] if seed is not None else []))
+    processes = processes_of_environment()
     last: dict[str, float] = {}
-    with track("training", (members or 1) * run.training.all_steps) as progress:
-        show = shown_by(progress, run.training.all_steps)
+    with one_sentence(processes):
+        load_plugins(models_file, laws)
+        run = load_config(config, (override or []) + ([f"seed={seed}"] if seed is not None else []))
+        total = (members or 1) * run.training.all_steps
+        with track("training", total) if processes.first else nullcontext(_silent) as progress:
+            show = shown_by(progress, run.training.all_steps)
 
-        def report(member: int, record: dict[str, float]) -> None:
-            last.update(record)
-            show(member, record)
+            def report(member: int, record: dict[str, float]) -> None:
+                last.update(record)
+                show(member, record)
 
-        train_config(run, output, None, members, bootstrap, resume, report, _warn, binning, device)
-    if json_only:
+            train_config(run, output, None, members, bootstrap, resume, report, _warn, binning, device, processes)
+    if json_only and processes.first:
         print(json.dumps({"run": str(output), **last}))
-    else:
+    elif processes.first:
         each = f"{members} members, each " if members else ""
         print(f"trained {each}{last.get('step', 0):.0f} steps, validation {last.get('validation', 0):.2f}: {output}")
     sys.stdout.flush()
+
+
+def _silent(done: float, text: str = "") -> None:
+    """Progress of the processes that are not the first."""
 
 
 def _warn(text: str) -> None:

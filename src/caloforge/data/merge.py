@@ -1,6 +1,6 @@
 """Several files of showers into one: the same mesh and detector, no shower twice, the provenance of every part kept."""
 
-__all__ = ["merge_files"]
+__all__ = ["compare_files", "joined_provenance", "merge_files"]
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -60,13 +60,13 @@ def merge_files(
     if not sources:
         raise BadValue("files to merge", 0, "give at least one")
     require_new(output, overwrite, sources)
-    mesh, parts, warnings, changed = _compare(sources, binning)
+    mesh, parts, warnings, changed = compare_files(sources, binning)
     for text in warnings:
         warn(text)
     with open_showers(sources[0], binning) as first:
         detector = first.detector
     ids, training_ids = [], []
-    with ShowerWriter(output, mesh, detector, _provenance(parts, warnings), mantissa_bits, changed) as writer:
+    with ShowerWriter(output, mesh, detector, joined_provenance(parts, warnings), mantissa_bits, changed) as writer:
         for source in sources:
             with open_showers(source, binning) as file:
                 training_ids.append(file.training_ids)
@@ -79,10 +79,17 @@ def merge_files(
     return output
 
 
-def _compare(sources: Sequence[Path], binning: Binning | None) -> tuple[Binning, list[Part], list[str], bool]:
-    """The mesh, what each file is, what differs and whether any holds changed copies, before anything is written.
+def compare_files(
+    sources: Sequence[Path], binning: str | Binning | None
+) -> tuple[Binning, list[Part], list[str], bool]:
+    """The mesh, what each file is, what differs and whether any holds changed copies; the first file is the measure.
 
-    The first file is the measure.
+    Args:
+        sources: files of showers, one at least.
+        binning: mesh of the files, where they do not know it.
+
+    Raises:
+        BadFile, BinningMismatch: as `merge_files`, where they do not go together.
     """
     parts: list[Part] = []
     warnings: list[str] = []
@@ -127,8 +134,13 @@ def _refuse_twice(ids: UInt64[Array, " N"], sources: Sequence[Path], parts: Sequ
     raise BadFile(second, problem, "give every file once, simulated with a seed of its own")
 
 
-def _provenance(parts: Sequence[Part], warnings: list[str]) -> Provenance:
-    """What all parts agree on, the sums, and the parts themselves."""
+def joined_provenance(parts: Sequence[Part], warnings: list[str]) -> Provenance:
+    """What all parts agree on, the sums, and the parts themselves.
+
+    Args:
+        parts: one at least.
+        warnings: what differs between them.
+    """
     facts = [part.provenance.facts for part in parts]
     common = {key: value for key, value in facts[0].items() if all(f.get(key) == value for f in facts)}
     sums: dict[str, Any] = {

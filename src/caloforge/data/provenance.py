@@ -40,7 +40,9 @@ class TrainingProvenance(_Facts):
         showers_digest: hash of the showers of the data file that the model was given.
         training_showers: how many it was trained on.
         seconds: time of the training.
+        seconds_waiting_for_showers: what of these the training waited for its batches.
         seconds_cover_steps: the first and the last step that these took.
+        processes: that trained together, where they were several.
         members: how many models, of an ensemble.
         method: how the members were made.
         data: provenance of the data file.
@@ -53,7 +55,9 @@ class TrainingProvenance(_Facts):
     showers_digest: str | None = None
     training_showers: int | None = None
     seconds: float | None = None
+    seconds_waiting_for_showers: float | None = None
     seconds_cover_steps: list[int] | None = None
+    processes: int | None = None
     members: int | None = None
     method: str | None = None
     data: "Provenance | None" = None

@@ -103,21 +103,29 @@ class Pipeline(nn.Module):
         return Features.split(x, self.n_layers)
 
     def fit(
-        self, showers: Showers, generator: torch.Generator, energy_range: tuple[float, float] | None = None
+        self,
+        showers: Showers,
+        generator: torch.Generator,
+        energy_range: tuple[float, float] | None = None,
+        layers: tuple[Float[Tensor, "M L"], Float[Tensor, " M"]] | None = None,
+        incident: Incident | None = None,
     ) -> None:
         """Find scales from training showers.
 
         Args:
-            showers: training split.
+            showers: training split, or with ``layers`` and ``incident`` a sample of it.
             generator: draws the places of atoms (empty layers) in their bands.
             energy_range: what the incident energies (MeV) were drawn from, if that is known.
+            layers: layer energies and incident energies, MeV, float64, of more showers than fit into memory with cells.
+            incident: particles of the whole training split.
 
         Raises:
             BinningMismatch: showers of another mesh.
             BadValue: showers that several particles made together.
         """
-        self.energies.fit(*self._layers(showers), generator)
-        self.condition.fit(Incident.of(showers), energy_range)
+        own = self._layers(showers)
+        self.energies.fit(*(layers or own), generator)
+        self.condition.fit(incident or Incident.of(showers), energy_range)
         self.cell_maps.fit(showers.energy)
 
     def _layers(self, showers: Showers) -> tuple[Float[Tensor, "N L"], Float[Tensor, " N"]]:

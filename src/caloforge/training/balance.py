@@ -68,15 +68,31 @@ class Balance:
         """
         if strength == 0:
             return None
-        terms = shower_terms(*features, pipeline)
-        kind = np.unique(pdg, return_inverse=True)[1] if kinds == "particle" else _clusters(terms, rng)
-        if kind.max() == 0:
-            remedy = "all showers are of one particle; use training.balance_by=clusters, or training.balance=0"
-            no_cluster = "no cluster of showers stands out; use training.balance=0"
-            raise BadValue("training.balance", strength, remedy if kinds == "particle" else no_cluster)
         if kinds == "particle" and not pipeline.condition.hide_particle:
-            return cls(torch.from_numpy(np.bincount(kind)[kind] ** -strength))
+            return cls.of_particles(pdg, strength)
+        terms = shower_terms(*features, pipeline)
+        if kinds == "particle":
+            return balance_between(terms.tensor, _particles(pdg, strength), strength, rng)
+        kind = _clusters(terms, rng)
+        if kind.max() == 0:
+            raise BadValue("training.balance", strength, "no cluster of showers stands out; use training.balance=0")
         return balance_between(terms.tensor, kind, strength, rng)
+
+    @classmethod
+    def of_particles(cls, pdg: Int[Array, " N"], strength: float) -> "Balance | None":
+        """Between particles that the conditions tell apart; nothing for strength 0.
+
+        Args:
+            pdg: (N,) PDG numbers of the training showers.
+            strength: b, 0 to 1.
+
+        Raises:
+            BadValue: all showers are of one kind.
+        """
+        if strength == 0:
+            return None
+        kind = _particles(pdg, strength)
+        return cls(torch.from_numpy(np.bincount(kind)[kind] ** -strength))
 
     def resampled(self, data: Features, pipeline: Pipeline, generator: torch.Generator) -> Features:
         """Other showers drawn as these are in training, as many as there are: what held-out losses are taken on.
@@ -135,6 +151,15 @@ def balance_between(
     density = keep_probability.log_joint(terms).logsumexp(1)
     keep_probability.log_background.copy_(density.quantile(_UNLIKE))
     return Balance(1 / keep_probability(terms), keep_probability)
+
+
+def _particles(pdg: Int[Array, " N"], strength: float) -> Int[Array, " N"]:
+    """Number of each shower's particle, from 0."""
+    kind = np.unique(pdg, return_inverse=True)[1]
+    if kind.max() == 0:
+        remedy = "all showers are of one particle; use training.balance_by=clusters, or training.balance=0"
+        raise BadValue("training.balance", strength, remedy)
+    return kind
 
 
 def _clusters(terms: ShowerTerms, rng: np.random.Generator) -> Int[Array, " N"]:

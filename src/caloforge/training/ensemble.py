@@ -31,6 +31,7 @@ from caloforge.rng import integer_seeds, torch_stream
 from caloforge.training.folders import run_folder
 from caloforge.training.options import TrainingConfig
 from caloforge.training.run import Run, has_provenance, load_run, read_training_provenance
+from caloforge.training.survey import LargeSet
 from caloforge.training.swag import draw_weights, has_snapshots, load_snapshots
 from caloforge.training.train import can_resume, train_run
 
@@ -151,7 +152,7 @@ def load_posterior(name: str | Path, draws: int = 20, seed: int = 1) -> Ensemble
 
 
 def train_ensemble(
-    showers: Showers,
+    showers: Showers | LargeSet,
     model: ModelConfig,
     training: TrainingConfig,
     seed: int,
@@ -237,7 +238,7 @@ def _finished(folder: Path) -> bool:
     return has_provenance(folder)
 
 
-def _require_same_showers(folder: Path, showers: Showers) -> None:
+def _require_same_showers(folder: Path, showers: Showers | LargeSet) -> None:
     if read_training_provenance(folder).showers_digest != showers.digest:
         raise BadFile(folder, "the member was trained on other showers", "resume with the same file")
 

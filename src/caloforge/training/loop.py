@@ -9,7 +9,7 @@ __all__ = ["TrainingState", "fit"]
 import copy
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from caloforge.errors import TrainingDiverged
 from caloforge.models.base import Generator, Losses, Player
 from caloforge.rng import torch_stream
-from caloforge.training.balance import Balance
+from caloforge.training.batches import Batches, Features
 from caloforge.training.draws import Stage, owner, showers_of
 from caloforge.training.options import TrainingConfig
 from caloforge.training.penalties import PhysicsPenalty
+from caloforge.training.processes import ALONE, Processes
 
-Features = tuple[Tensor, Tensor]  # x (N, F) and c (N, C)
 _PENALTY: dict[Stage, str] = {"energies": "penalty", "shape": "penalty_cells"}  # names in the log
 Augment = Callable[[Tensor, Tensor, torch.Generator], Features]
 
@@ -96,13 +96,13 @@ class TrainingState:
 
 def fit(
     state: TrainingState,
-    train: Features,
+    train: Batches,
     validation: Features,
     config: TrainingConfig,
     seed: int,
     augment: Augment | None = None,
-    balance: Balance | None = None,
     until: int | None = None,
+    processes: Processes = ALONE,
 ) -> Iterator[dict[str, float]]:
     """Train up to ``config.steps``, yielding after each step; every ``log_every`` steps the yielded record has losses.
 
@@ -112,29 +112,38 @@ def fit(
 
     Args:
         state: where to go on from.
-        train: features and conditions of the training showers.
+        train: the training showers.
         validation: features and conditions of held-out showers.
         config: how long and how fast.
         seed: of batches, noise and images.
         augment: draws an image of each shower of a batch.
-        balance: draws the rows of a batch; None: all alike.
         until: last step, if it is not ``config.steps``.
+        processes: that train together, each with ``config.batch`` showers a step.
 
     Raises:
         TrainingDiverged: the loss is not finite.
+        ProcessLost: another process has ended.
     """
     players = state.model.players()
+    if config.compile:
+        players = [replace(player, loss=torch.compile(player.loss)) for player in players]
+    turns = sum(player.turns for player in players)
     while state.step < (until or config.steps):
-        generator = torch_stream(seed, "training", state.step)
+        common = torch_stream(seed, "training", state.step)
+        own = common if processes.count == 1 else torch_stream(seed, "training", state.step, processes.rank)
         losses: dict[str, float] = {}
+        drawn = state.step * turns
         for player in players:
             for _ in range(player.turns):
-                x, c = _batch(train, config.batch, generator, balance)
+                x, c = train.draw(drawn, processes.count * config.batch, common)
+                drawn += 1
                 if augment is not None:
-                    x, c = augment(x, c, generator)
-                penalty = _penalty(state, player, train[1], config, seed)
-                terms = _turn(state, player, x, c, config, generator, penalty)
+                    x, c = augment(x, c, common)
+                x, c = processes.share(x), processes.share(c)
+                penalty = _penalty(state, player, train.conditions, config, seed)
+                terms = _turn(state, player, x, c, config, own, penalty, processes)
             losses |= terms if len(players) == 1 else _named(terms, player.name)
+        processes.share_buffers(state.model)
         _average(state, min(config.ema, (1 + state.step) / (10 + state.step)))
         state.step += 1
         if state.step % config.log_every == 0 or state.step == config.steps:
@@ -149,14 +158,6 @@ def _named(terms: dict[str, float], player: str) -> dict[str, float]:
     """Terms of one player of several: the names that all of them have get the player's in front."""
     shared = ("total", "gradient_norm")
     return {f"{player}_{name}" if name in shared else name: value for name, value in terms.items()}
-
-
-def _batch(data: Features, size: int, generator: torch.Generator, balance: Balance | None) -> Features:
-    if balance is None:
-        rows = torch.randint(len(data[0]), (size,), generator=generator)
-    else:
-        rows = balance.rows(size, generator)
-    return data[0][rows], data[1][rows]
 
 
 def _progress(state: TrainingState, config: TrainingConfig) -> float:
@@ -194,22 +195,26 @@ def _turn(
     config: TrainingConfig,
     generator: torch.Generator,
     penalty: Losses,
+    processes: Processes,
 ) -> dict[str, float]:
     """One optimiser step of one player."""
     optimiser = state.optimisers[player.name]
     for group in optimiser.param_groups:
         group["lr"] = player.speed * _learning_rate(state.step, config)
-    losses = player.loss(x, c, _progress(state, config), generator) | penalty
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+        losses = player.loss(x, c, _progress(state, config), generator) | penalty
     losses["total"] = sum((penalty[name] for name in _PENALTY.values() if name in penalty), losses["total"])
     optimiser.zero_grad(set_to_none=True)
     losses["total"].backward(inputs=player.parameters)  # type: ignore[no-untyped-call]
+    processes.average_gradients(player.parameters)
     norm = nn.utils.clip_grad_norm_(player.parameters, config.clip)
-    if not math.isfinite(float(losses["total"].detach())) or not math.isfinite(float(norm)):
+    terms = processes.mean({name: float(value.detach()) for name, value in losses.items()})
+    if not math.isfinite(terms["total"]) or not math.isfinite(float(norm)):
         raise TrainingDiverged(
             f"the loss is not finite at step {state.step}; lower training.learning_rate and train again"
         )
     optimiser.step()
-    return {name: float(value.detach()) for name, value in losses.items()} | {"gradient_norm": float(norm)}
+    return terms | {"gradient_norm": float(norm)}
 
 
 @torch.no_grad()

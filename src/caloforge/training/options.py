@@ -2,10 +2,26 @@
 
 __all__ = ["TrainingConfig"]
 
+import math
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from caloforge.training.balance import Kinds
 from caloforge.training.penalties import PenaltyConfig
+
+_UNITS = {"kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
+
+
+def _bytes(text: str) -> float:
+    number, unit = text.strip()[:-2], text.strip()[-2:]
+    try:
+        value = float(number) * _UNITS[unit]
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"{text!r} is no memory; write a number with {', '.join(_UNITS)}, such as 2GB") from error
+    if not 0 < value < math.inf:
+        raise ValueError(f"{text!r} is no memory that showers fit into")
+    return value
 
 
 class TrainingConfig(BaseModel):
@@ -39,6 +55,11 @@ class TrainingConfig(BaseModel):
     swag_rate: float = Field(0.5, gt=0, description="constant learning rate of these steps over learning_rate")
     penalties: PenaltyConfig = Field(PenaltyConfig(), description="laws of physics to hold the model to")
     stop_on_alarm: bool = Field(False, description="end the training when an alarm is raised")
+    precision: Literal["float32", "bf16"] = Field(
+        "float32", description="bf16: matrix products of the losses in bfloat16 (autocast), for graphics cards"
+    )
+    compile: bool = Field(False, description="compile the losses (torch.compile), for graphics cards")
+    memory: str = Field("4GB", description="memory for showers; a set that needs more is read block by block")
     log_every: int = Field(50, ge=1, description="steps between lines of log.jsonl")
     checkpoint_every: int = Field(500, ge=1, description="steps between checkpoints to resume from")
 
@@ -46,6 +67,17 @@ class TrainingConfig(BaseModel):
     def all_steps(self) -> int:
         """Steps with those that SWAG adds."""
         return self.steps + self.swag * self.swag_every
+
+    @property
+    def bytes(self) -> float:
+        """The memory for showers in bytes."""
+        return _bytes(self.memory)
+
+    @field_validator("memory")
+    @classmethod
+    def _some_memory(cls, value: str) -> str:
+        _bytes(value)
+        return value
 
     @field_validator("swag")
     @classmethod

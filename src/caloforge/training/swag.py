@@ -24,9 +24,10 @@ import torch
 from torch import Tensor
 
 from caloforge.models.base import Generator
-from caloforge.training.balance import Balance
-from caloforge.training.loop import Augment, Features, TrainingState, fit
+from caloforge.training.batches import Batches, Features
+from caloforge.training.loop import Augment, TrainingState, fit
 from caloforge.training.options import TrainingConfig
+from caloforge.training.processes import ALONE, Processes
 from caloforge.training.tensor_files import read_tensors, write_tensors
 
 Snapshots = dict[str, Tensor]  # parameter -> (S, ...) values
@@ -35,12 +36,13 @@ _FILE = "swag.safetensors"
 
 def snapshots(
     state: TrainingState,
-    train: Features,
+    train: Batches,
+    validation: Features,
     config: TrainingConfig,
     seed: int,
     augment: Augment | None = None,
-    balance: Balance | None = None,
     report: Callable[[dict[str, float]], None] = lambda record: None,
+    processes: Processes = ALONE,
 ) -> Snapshots:
     """``config.swag`` snapshots of the weights that sampling needs, from further steps of a finished training.
 
@@ -48,19 +50,20 @@ def snapshots(
 
     Args:
         state: after ``config.steps`` steps; its model moves on.
-        train: features and conditions of the training showers.
+        train: the training showers.
+        validation: features and conditions of held-out showers.
         config: how long and how fast.
         seed: of the run.
         augment: draws an image of each shower of a batch.
-        balance: draws the rows of a batch.
         report: called with the record of each further step.
+        processes: that train together.
 
     Raises:
         TrainingDiverged: the loss is not finite.
     """
     further = TrainingState(state.model, copy.deepcopy(state.average), state.optimisers, state.step, state.penalties)
     taken: list[dict[str, Tensor]] = []
-    for record in fit(further, train, train, config, seed, augment, balance, until=config.all_steps):
+    for record in fit(further, train, validation, config, seed, augment, config.all_steps, processes):
         report(record)
         if (further.step - config.steps) % config.swag_every == 0:
             taken.append({name: value.detach().clone() for name, value in _sampled(further.model).items()})
