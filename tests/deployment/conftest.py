@@ -125,7 +125,7 @@ def _inclined(showers, rng):
     return Showers(showers.energy, incident.energy, incident.pdg, incident.theta, incident.phi, showers.binning)
 
 
-def untrained(showers, **options):
+def _untrained(showers, **options):
     """A run with the starting values that its family finds in showers."""
     config = model_config(options)
     pipeline = config.pipeline(showers.binning)
@@ -145,9 +145,9 @@ def untrained(showers, **options):
 def run(request, showers):
     """Untrained models: a VAE that hears of particle and direction and maps the spectrum, a WGAN of electrons."""
     if request.param == "wgan":
-        return untrained(showers[:300], **FAMILIES["wgan"])
+        return _untrained(showers[:300], **FAMILIES["wgan"])
     inclined = _inclined(showers[:300], np.random.default_rng(2))
-    return untrained(inclined, preprocessing={"cells": ["spectrum"]}, **FAMILIES[request.param])
+    return _untrained(inclined, preprocessing={"cells": ["spectrum"]}, **FAMILIES[request.param])
 
 
 @pytest.fixture(scope="session")
@@ -156,3 +156,9 @@ def exported(run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bundles") / "generic"
     export_run(run, "toy", folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def untrained():
+    """Makes a run with the starting values that a family finds in showers."""
+    return _untrained

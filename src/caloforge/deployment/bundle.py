@@ -16,10 +16,10 @@ from jaxtyping import Float, UInt64
 from numpy import ndarray as Array
 
 from caloforge.data.incident import Incident
-from caloforge.deployment.contract import CONTRACTS
 from caloforge.deployment.manifest import Manifest, sha256_of
 from caloforge.deployment.noise import block_normals
 from caloforge.deployment.session import GRAPH, open_session
+from caloforge.deployment.targets import TARGETS
 from caloforge.errors import BadFile, BadValue, UnknownName
 from caloforge.geometry.binning import Binning
 from caloforge.preprocessing.trained import Trained
@@ -46,9 +46,9 @@ class Bundle:
     def __init__(self, folder: str | Path, threads: int = 1) -> None:
         self.folder = Path(folder)
         self.manifest = Manifest.read(self.folder)
-        if self.manifest.target not in CONTRACTS:
-            raise UnknownName("target of a bundle", self.manifest.target, CONTRACTS)
-        self.contract = CONTRACTS[self.manifest.target](self.manifest)
+        if self.manifest.target not in TARGETS:
+            raise UnknownName("target of a bundle", self.manifest.target, TARGETS)
+        self.contract = TARGETS[self.manifest.target].contract(self.manifest)
         self._session = open_session(self.folder / GRAPH, self._content(GRAPH), self.manifest, threads)
 
     def _content(self, name: str) -> bytes:

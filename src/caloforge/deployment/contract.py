@@ -1,9 +1,9 @@
 """What the graph of a bundle takes and gives, by target: vectors as the C++ side builds them, MeV from its answer."""
 
-__all__ = ["CONTRACTS", "Contract", "Generic", "register_contract"]
+__all__ = ["Contract", "Feed", "Generic", "Noise"]
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -49,21 +49,6 @@ class Contract(ABC):
         """
 
 
-CONTRACTS: dict[str, type[Contract]] = {}
-_Class = TypeVar("_Class", bound=type[Contract])
-
-
-def register_contract(contract: _Class) -> _Class:
-    """Class decorator that makes a contract known under its name.
-
-    Args:
-        contract: of a target.
-    """
-    CONTRACTS[contract.name] = contract
-    return contract
-
-
-@register_contract
 class Generic(Contract):
     """Noise and the physical conditions that the model knows in, MeV of every cell out."""
 

@@ -20,7 +20,7 @@ from caloforge.deployment.manifest import MANIFEST, Manifest, sha256_of
 from caloforge.deployment.onnx_graph import lowest_ir, to_onnx
 from caloforge.deployment.parity import measure_parity, require_parity
 from caloforge.deployment.session import GRAPH
-from caloforge.deployment.target import TARGETS
+from caloforge.deployment.targets import TARGETS
 from caloforge.errors import BadValue, UnknownName, UnwritablePath
 from caloforge.files import require_writable
 from caloforge.generation.sampler import BLOCK
@@ -71,9 +71,9 @@ def export_run(run: Run, name: str, output: str | Path, options: ExportOptions |
     _require_plain(run)
     _require_free(output, options.overwrite)
     target = TARGETS[options.target]
-    manifest, graph = _generic(run, name, options)
+    manifest = _generic(run, name, options)
     target.require(manifest)
-    manifest, graph = target.wrapped(manifest, graph)
+    manifest, graph = target.wrapped(manifest, _graph(run, manifest, options.opset))
     graph.ir_version = ir
     manifest = _described(graph, manifest)
     content = graph.SerializeToString()
@@ -110,11 +110,11 @@ def _require_free(output: Path, overwrite: bool) -> None:
         raise UnwritablePath(output, "the bundle exists (overwrite=True, or --overwrite, replaces it)")
 
 
-def _generic(run: Run, name: str, options: ExportOptions) -> tuple[Manifest, Any]:
-    """Manifest and graph of the generic target."""
+def _generic(run: Run, name: str, options: ExportOptions) -> Manifest:
+    """The manifest of the generic target, still without files."""
     trained, pipeline, width = run.pipeline.condition.trained, run.pipeline, run.model.noise_shape[0]
     data = run.provenance.data
-    manifest = Manifest(
+    return Manifest(
         target=Generic.name,
         model=name,
         files={},
@@ -128,6 +128,11 @@ def _generic(run: Run, name: str, options: ExportOptions) -> tuple[Manifest, Any
         training=run.provenance.facts,
         options={"caloforge": __version__, "torch": torch.__version__, "opset": options.opset},
     )
+
+
+def _graph(run: Run, manifest: Manifest, opset: int) -> Any:
+    """The generic graph."""
+    trained, width = manifest.trained, manifest.noise
     middle = float(np.sqrt(trained.energy[0] * trained.energy[1]))
     examples = {
         "noise": torch.zeros(_EXAMPLES, width),
@@ -136,10 +141,10 @@ def _generic(run: Run, name: str, options: ExportOptions) -> tuple[Manifest, Any
         "theta": torch.full((_EXAMPLES,), trained.theta[1]),
         "phi": torch.full((_EXAMPLES,), trained.phi[1]),
     }
-    graph = ShowerGraph(run.model, pipeline)
+    graph = ShowerGraph(run.model, run.pipeline)
     inputs = [examples[tensor.name] for tensor in manifest.inputs]
     named = _ByName(graph, [tensor.name for tensor in manifest.inputs])
-    return manifest, to_onnx(named, inputs, manifest.inputs, manifest.outputs[0], options.opset)
+    return to_onnx(named, inputs, manifest.inputs, manifest.outputs[0], opset)
 
 
 class _ByName(torch.nn.Module):

@@ -25,7 +25,8 @@ from caloforge.training.run import Run
 SHOWERS = 2000
 _ALONE = 16  # showers computed one by one
 _TINY = 1e-30
-LIMITS = {  # of what `measure_parity` returns; where PyTorch's float32 is further off, half more than its own counts
+_OF_PYTORCH = 3.0  # times the deviation of PyTorch's float32: few cells decide the far quantiles
+LIMITS = {  # of what `measure_parity` returns
     "flipped_hits_per_million": 1.0,
     "median": 1e-6,
     "quantile_999": 1e-4,
@@ -76,7 +77,7 @@ def measure_parity(contract: Contract, content: bytes, run: Run, seed: int = 1, 
 
 
 def require_parity(figures: dict[str, Any]) -> None:
-    """Refuse a graph whose deviations exceed `LIMITS`.
+    """Refuse a graph whose deviations exceed `LIMITS`, and three times those of PyTorch in float32.
 
     Args:
         figures: of `measure_parity`.
@@ -85,7 +86,7 @@ def require_parity(figures: dict[str, Any]) -> None:
         NotEqual: some do, or are not numbers.
     """
     for name, least in LIMITS.items():
-        limit = max(least, 1.5 * figures["pytorch"].get(name, 0.0))
+        limit = max(least, _OF_PYTORCH * figures["pytorch"].get(name, 0.0))
         if not figures[name] <= limit:  # NaN, too
             raise NotEqual(
                 f"the graph does not compute what the model does: {name} is {figures[name]:.3g}, over {limit:.3g}; "
