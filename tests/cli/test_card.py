@@ -4,10 +4,14 @@ import hashlib
 import json
 
 import pytest
+import yaml
 
+from caloforge.reporting.card import model_card
 from caloforge.training.folders import run_folder
+from caloforge.training.run import load_run
 
 MODEL = "vae-siw-1080"
+CONFIG = yaml.safe_load((run_folder(MODEL) / "config.yaml").read_text())
 
 
 def evidence(value, error, floor):
@@ -94,3 +98,11 @@ def test_an_existing_card_stays_unless_told(call, tmp_path):
     assert (code, "--overwrite" in err, path.read_text()) == (1, True, "mine")
     assert call("card", MODEL, "-o", path, "--overwrite")[0] == 0
     assert path.read_text().startswith(f"# {MODEL}")
+
+
+def test_the_card_says_what_a_shower_costs_and_the_licence():
+    times = {"PyTorch": {1: 5.1, 100: 0.212}}
+    text = model_card(MODEL, load_run(MODEL), CONFIG, "0" * 64, None, None, times, "CC-BY-4.0")
+    assert "weights are under CC-BY-4.0." in text
+    assert {"| showers in a batch | PyTorch |", "| 1 | 5.1 |", "| 100 | 0.212 |"} <= set(text.splitlines())
+    assert "## Time" not in model_card(MODEL, load_run(MODEL), CONFIG, "0" * 64)

@@ -8,7 +8,7 @@ import pytest
 
 import caloforge as cf
 from caloforge.api.engines import check_engine
-from caloforge.api.fast import check_comparison, with_fast
+from caloforge.api.fast import check_comparison, fast_sentences, with_fast
 from caloforge.data.event_particles import EventParticles
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
@@ -22,6 +22,7 @@ from caloforge.geometry.detector import detector
 from caloforge.geometry.readouts import readout
 from caloforge.rng import integer_seeds
 from caloforge.simulation.beam import Beam, parse_particle, parse_spectrum
+from caloforge.simulation.physics_lists import Physics
 from caloforge.simulation.primaries import Primaries
 from caloforge.simulation.production.request import Request, produce
 from caloforge.simulation.replacement import replaced_counts, shot_particles
@@ -268,3 +269,25 @@ def test_options_of_fast_showers_need_a_model_and_a_model_the_whole_request():
         check_comparison(None, "vae-siw-1080", "1/2")
     with pytest.raises(BadValue, match="leave out --fast"):
         check_engine("gflash", {"--fast": "vae-siw-1080"}, False)
+
+
+def test_physics_other_than_that_of_the_training_is_said(toy):
+    class Trained(type(toy())):
+        @property
+        def facts(self):
+            data = {"physics_list": request_of().physics.facts["physics_list"], "production_cut_mm": 0.7}
+            return {"training": {"data": data}}
+
+    fast = FastSimulation(Trained(MESH, toy().trained))
+    assert fast.differences(request_of().physics.facts) == ["range cut, mm: 0.7 in the training of toy, 1.0 here"]
+    hadronic = fast.differences(Physics("FTFP_BERT", 0.7).facts)
+    assert len(hadronic) == 1
+    assert hadronic[0].startswith("physics list")
+
+
+def test_how_many_particles_are_replaced_is_said_before(toy):
+    request = FastSimulation(toy(), above=120.0).of(request_of())
+    (sentence,) = fast_sentences(request)
+    count = int((request.primaries.energy >= 120).sum())
+    assert sentence == f"toy makes the showers of {count} of 8 particles (PDG 11, 120MeV to 100GeV)"
+    assert fast_sentences(request_of()) == []

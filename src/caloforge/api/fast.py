@@ -1,14 +1,16 @@
 """A simulation in which a model makes some of the showers, from words and numbers."""
 
-__all__ = ["check_comparison", "compare_with", "with_fast"]
+__all__ = ["check_comparison", "compare_with", "fast_sentences", "with_fast"]
 
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from caloforge.api.request import in_mev
 from caloforge.data.points.voxelise import Place
+from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue, UnknownName
 from caloforge.simulation.production.request import Request
+from caloforge.units import format_energy
 
 if TYPE_CHECKING:
     from caloforge.deployment.fast_comparison import Comparison
@@ -56,9 +58,12 @@ def check_comparison(compare: str | Path | None, model: str | Path | None, shard
 
     Raises:
         BadValue: a comparison without a model, or a model in a job array.
+        BadFile: a file to compare with that holds no showers.
     """
     if compare is not None and model is None:
         raise BadValue("file to compare with", str(compare), "name the model that makes fast showers: --fast MODEL")
+    if compare is not None and Path(compare).exists():
+        ShowerFile(compare).close()  # damage is said before anything is simulated
     if model is not None and shard is not None:
         raise BadValue("--shard", shard, "showers of a model are added when all shards are there: use --workers")
 
@@ -75,8 +80,22 @@ def compare_with(fast: str | Path, full: str | Path) -> "Comparison":
         BinningMismatch: other meshes.
         EmptySample: fewer than two showers.
     """
-    from caloforge.data.store import ShowerFile
     from caloforge.deployment.fast_comparison import compare_files
 
     with ShowerFile(fast) as first, ShowerFile(full) as second:
         return compare_files(first, second)
+
+
+def fast_sentences(request: Request) -> list[str]:
+    """How many particles the model replaces, and what its training was simulated with that is otherwise here.
+
+    Args:
+        request: with a model or without.
+    """
+    if request.fast is None or (replaced := request.primaries.replaced) is None:
+        return []
+    facts = request.fast.facts
+    range_ = " to ".join(format_energy(energy) for energy in (facts["above_mev"], facts["energy_mev"][1]))
+    rule = f"PDG {', '.join(map(str, facts['particles_replaced_of']))}, {range_}"
+    count = f"{facts['model']} makes the showers of {int(replaced.sum())} of {len(replaced)} particles ({rule})"
+    return [count, *request.fast.differences(request.physics.facts)]

@@ -12,7 +12,7 @@ from caloforge.api.beams import Quantity
 from caloforge.api.calls import warn_in_python
 from caloforge.api.dataset import Dataset, open_dataset
 from caloforge.api.engines import APPROXIMATE, check_engine, run_engine, share_of_energy
-from caloforge.api.fast import with_fast
+from caloforge.api.fast import fast_sentences, with_fast
 from caloforge.api.progress import bar
 from caloforge.api.request import request_of, require_output
 from caloforge.data.showers import Showers
@@ -192,6 +192,8 @@ def simulate(
     check_engine(engine, settings | {"time": time or None, "fast": fast}, executor is not None)
     if engine == "geant4" and request.facts["hadronic_data_kind"] == "built-in":
         warn(APPROXIMATE)
+    for text in fast_sentences(request)[1:]:
+        warn(text)
     if isinstance(request.beam, EventBeam):
         beside = request.beam.beside_mesh(request.binning)
         for text in filter(None, (None if request.beam.complete else request.beam.sentence, beside)):

@@ -21,6 +21,9 @@ def card(
     run: Annotated[Path, typer.Argument(help="run folder, or the name of a model that comes with caloforge")],
     report: Annotated[Path | None, typer.Option(help="report.json of `caloforge validate`")] = None,
     extrapolation: Annotated[Path | None, typer.Option(help="extrapolation.json of `caloforge extrapolation`")] = None,
+    time: Annotated[bool, typer.Option("--time", help="measure here how long a shower takes")] = False,
+    bundle: Annotated[Path | None, typer.Option(help="its export, which is then measured too")] = None,
+    licence: Annotated[str | None, typer.Option(help="of the weights, as CC-BY-4.0")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="file to write; else it is printed")] = None,
     overwrite: Annotated[bool, typer.Option(help="replace the output if it exists")] = False,
 ) -> None:
@@ -31,12 +34,23 @@ def card(
     config = yaml.safe_load((folder / "config.yaml").read_text())
     digest = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
     model = load_run(run)
-    text = model_card(str(run), model, config, digest, _read(report, "validate"), _read(extrapolation, "extrapolation"))
+    reports = _read(report, "validate"), _read(extrapolation, "extrapolation")
+    times = _times(run, bundle) if time or bundle else None
+    text = model_card(str(run), model, config, digest, *reports, times, licence)
     if output is None:
         print(text, end="")
         return
     replace_when_complete(output, lambda beside: beside.write_text(text))
     print(output)
+
+
+def _times(run: Path, bundle: Path | None) -> dict[str, dict[int, float]]:
+    """ms a shower by batch, of each way to compute the model."""
+    from caloforge.deployment.open_model import open_shower_model
+    from caloforge.deployment.timing import time_model
+
+    ways = {"PyTorch": run} | ({"ONNX Runtime": bundle} if bundle else {})
+    return {way: time_model(open_shower_model(name)) for way, name in ways.items()}
 
 
 def _read(path: Path | None, command: str) -> dict[str, Any] | None:

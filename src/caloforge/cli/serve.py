@@ -31,9 +31,12 @@ def serve(
     from caloforge.deployment.open_model import open_shower_model
     from caloforge.deployment.serving.app import create_app
     from caloforge.deployment.serving.asked import Limits
+    from caloforge.deployment.timing import time_model
 
     limits = Limits(showers=max_showers, waiting=max_waiting, batch=batch, wait=wait)
-    app = create_app(open_shower_model(model), limits)
+    ready = open_shower_model(model)
+    time_model(ready, 0.0)  # what cannot be served is refused now, and nobody waits for libraries to start
+    app = create_app(ready, limits)
     with socket.socket() as listener:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from caloforge.api.engines import APPROXIMATE, check_engine, run_engine, share_of_energy
-from caloforge.api.fast import check_comparison, compare_with, with_fast
+from caloforge.api.fast import check_comparison, compare_with, fast_sentences, with_fast
 from caloforge.api.request import request_of, require_output
 from caloforge.cli.options import OverwriteOption
 from caloforge.cli.progress import track
@@ -140,6 +140,8 @@ def simulate(
         units=units,
     )
     full, request = request, with_fast(request, fast, fast_above, fast_place)
+    for text in fast_sentences(request):
+        print(f"caloforge: {text}", file=sys.stderr)
     if isinstance(request.beam, EventBeam):
         for text in filter(None, (request.beam.sentence, request.beam.beside_mesh(request.binning))):
             print(f"caloforge: {text}", file=sys.stderr)

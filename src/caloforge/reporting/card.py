@@ -1,7 +1,9 @@
 """A model card: what a trained model is for, what it learned from, how well it does, and how to cite it."""
 
-__all__ = ["model_card"]
+__all__ = ["model_card", "processor"]
 
+import os
+import platform
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,8 @@ def model_card(
     digest: str,
     report: Mapping[str, Any] | None = None,
     extrapolation: Mapping[str, Any] | None = None,
+    times: Mapping[str, Mapping[int, float]] | None = None,
+    licence: str | None = None,
 ) -> str:
     """Markdown text of the card.
 
@@ -38,12 +42,20 @@ def model_card(
         digest: SHA-256 of the weights, which says which model it is.
         report: contents of a ``report.json`` of one generated file against Geant4; without it the card says so.
         extrapolation: contents of an ``extrapolation.json``; without it the card has no such part.
+        times: name of what computed it -> showers of a batch -> ms a shower; without it the card has no such part.
+        licence: of the weights, such as an SPDX identifier.
 
     Raises:
         BadFile: the report or the extrapolation is not what it should be.
     """
-    parts = [_head(name, run, config), _judged(name, report), _outside(name, extrapolation), _limits(run)]
-    return "\n\n".join([*filter(None, parts), _cite(name, run, digest)]) + "\n"
+    parts = [
+        _head(name, run, config),
+        _judged(name, report),
+        _outside(name, extrapolation),
+        _timed(times),
+        _limits(run),
+    ]
+    return "\n\n".join([*filter(None, parts), _cite(name, run, digest, licence)]) + "\n"
 
 
 def _table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:
@@ -166,6 +178,26 @@ def _outside(name: str, extrapolation: Mapping[str, Any] | None) -> str:
         ) from error
 
 
+def _timed(times: Mapping[str, Mapping[int, float]] | None) -> str:
+    """What a shower costs, where it was measured."""
+    if not times:
+        return ""
+    batches = next(iter(times.values()))
+    rows = [(str(batch), *(f"{table[batch]:.3g}" for table in times.values())) for batch in batches]
+    note = f"ms a shower on {processor()}, one model at a time, noise already drawn; medians (`caloforge card --time`)."
+    return "\n\n".join(["## Time", note, _table(rows, ("showers in a batch", *times))])
+
+
+def processor() -> str:
+    """The machine in words: its processor and how many cores there are."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        name = platform.processor() or platform.machine()
+    return f"{name}, {os.cpu_count()} cores"
+
+
 def _of(at: Mapping[str, Any]) -> list[Mapping[str, float] | None]:
     return [at.get(name) for name in _OUTSIDE]
 
@@ -185,11 +217,12 @@ def _limits(run: Run) -> str:
     )
 
 
-def _cite(name: str, run: Run, digest: str) -> str:
+def _cite(name: str, run: Run, digest: str, licence: str | None) -> str:
     version = run.provenance.caloforge or "(version unknown)"
+    own = "the licence of whoever publishes them, those that come with caloforge under Apache-2.0"
     return (
-        "## Licence and citation\n\nTrained with caloforge, Apache-2.0; weights are under the licence of whoever "
-        "publishes them, those that come with caloforge under Apache-2.0. Cite caloforge as its `CITATION.cff` says, "
+        "## Licence and citation\n\nTrained with caloforge, Apache-2.0; weights are under "
+        f"{licence or own}. Cite caloforge as `caloforge cite {name}` says, "
         f"with its version ({version}), the name of the model ({Path(name).name}) and the SHA-256 of its weights:\n\n"
         f"```\n{digest}\n```"
     )

@@ -6,6 +6,7 @@ contract is here, so that this room needs no model; `caloforge.deployment.geant4
 
 __all__ = ["Added", "Filler", "Replacement", "replaced_counts", "shot_particles"]
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -72,6 +73,14 @@ class Replacement(Protocol):
 
         Args:
             particles: k of them, at the face.
+        """
+        ...
+
+    def differences(self, physics: Mapping[str, Any]) -> list[str]:
+        """What the model's own showers were simulated with, where this simulation does it otherwise: sentences.
+
+        Args:
+            physics: `Physics.facts` of this simulation.
         """
         ...
 

@@ -75,6 +75,7 @@ class Engine:
             self.manager.SetUserInitialization(part)
         self.manager.Initialize()
         self.referenced += apply_limits(physics)
+        self.manager.BeamOn(0)  # without events it builds tables of cross sections: part of the start, of no shower
 
     @property
     def version(self) -> str:
