@@ -64,7 +64,7 @@ def test_noise_comes_back():
     noise, p = torch.randn(500, 2, generator=torch_stream(3, "splits"), dtype=torch.double), parameters(500)
     first, second = DENSITY.sample(noise, p)
     both = (first > 0) & (second > 0)
-    _, mean, log_std, spline = DENSITY._parts(p)
+    mean, log_std, spline = DENSITY._spline(p[:, 3:])
     z = spline(((first.log() - second.log()) - mean) * (-log_std).exp())
     assert both.sum() > 100
     torch.testing.assert_close(z[both], noise[both, 1])
@@ -74,7 +74,8 @@ def test_it_starts_from_the_marginals():
     """Rates of the atoms, mean and spread of the log ratio."""
     noise, p = torch.randn(20_000, 2, generator=torch_stream(4, "splits"), dtype=torch.double), parameters(1)
     first, second = DENSITY.sample(noise, p.expand(20_000, -1))
-    log_p, mean, log_std, _ = DENSITY._parts(DENSITY.start(first, second))
+    start = DENSITY.start(first, second)
+    log_p, (mean, log_std, _) = start[:3].log_softmax(-1), DENSITY._spline(start[3:])
     both = (first > 0) & (second > 0)
     y = (first.log() - second.log())[both]
     rates = torch.stack([(second == 0).sum(), (first == 0).sum(), both.sum()]) / 20_000

@@ -25,14 +25,18 @@ class Across(nn.Module):
         super().__init__()
         self.alone, self.linear = alone, nn.Linear(n_in if alone else 3 * n_in, n_out)
 
-    def forward(self, x: Float[Tensor, "B A I"]) -> Float[Tensor, "B A O"]:
-        """A linear map at every sector.
+    def forward(self, x: Float[Tensor, "B A I"], at: Int[Tensor, " P"] | None = None) -> Float[Tensor, "B P O"]:
+        """A linear map at some sectors.
 
         Args:
             x: (B, A, I) numbers of A sectors.
+            at: (P,) which sectors; None for all of them.
         """
-        near = x if self.alone else torch.cat([x.roll(1, 1), x, x.roll(-1, 1)], 2)
-        out: Tensor = self.linear(near)
+        if at is not None:
+            near = [x[:, (at + step) % x.shape[1]] for step in ((0,) if self.alone else (-1, 0, 1))]
+        else:
+            near = [x] if self.alone else [x.roll(1, 1), x, x.roll(-1, 1)]
+        out: Tensor = self.linear(torch.cat(near, 2))
         return out
 
 
@@ -53,18 +57,21 @@ class HeardBlock(nn.Module):
         self.mix = nn.Linear(width, width)
         nn.init.zeros_(self.film.bias)
 
-    def forward(self, h: Float[Tensor, "B A W"], scalars: Float[Tensor, "B K"]) -> Float[Tensor, "B A W"]:
-        """Hidden units.
+    def forward(
+        self, h: Float[Tensor, "B A W"], scalars: Float[Tensor, "B K"], at: Int[Tensor, " P"] | None = None
+    ) -> Float[Tensor, "B P W"]:
+        """Hidden units at some sectors.
 
         Args:
             h: (B, A, W) hidden units before.
             scalars: (B, K).
+            at: (P,) which sectors; None for all of them.
         """
-        heard, units = self.film(scalars)[:, None], self.across(h)
-        shift = heard[:, :, : h.shape[2]]
+        heard, units = self.film(scalars)[:, None], self.across(h, at)
         if heard.shape[2] > h.shape[2]:
             units = torch.addcmul(units, units, heard[:, :, h.shape[2] :])
-        out: Tensor = h + self.mix(nn.functional.silu(units + shift))
+        change = self.mix(nn.functional.silu(units + heard[:, :, : h.shape[2]]))
+        out: Tensor = (h if at is None else h[:, at]) + change
         return out
 
 
@@ -84,7 +91,8 @@ class SplitNetwork(nn.Module):
         start: (L, S, P) what is added to the network's numbers.
     """
 
-    place: Tensor
+    unit: Tensor
+    sectors: Tensor
 
     def __init__(
         self,
@@ -97,14 +105,18 @@ class SplitNetwork(nn.Module):
         conditioning: Conditioning,
     ) -> None:
         super().__init__()
-        self.radial, self.rings = splits.radial, rings
+        self.radial = splits.radial
+        sectors, sector = torch.unique(place // rings, return_inverse=True)
+        used, ring = torch.unique(place % rings, return_inverse=True)
         self.enter = Across(2 * rings, width, splits.radial)
         self.block = HeardBlock(width, scalars, conditioning, splits.radial)
-        self.read = nn.Linear(width, rings * _UNITS)
+        self.read = nn.Linear(width, len(used) * _UNITS)
         self.own = nn.Parameter(torch.zeros(*place.shape, _UNITS))
         self.write = nn.Linear(_UNITS, parameters)
         self.start = nn.Parameter(torch.zeros(*place.shape, parameters))
-        self.register_buffer("place", place % rings if splits.radial else place, persistent=False)
+        self.unit_count = len(sectors) * len(used)
+        self.register_buffer("sectors", sectors, persistent=False)
+        self.register_buffer("unit", sector * len(used) + ring, persistent=False)
         with torch.no_grad():
             self.write.weight.mul_(0.1)
             self.write.bias.zero_()
@@ -126,10 +138,10 @@ class SplitNetwork(nn.Module):
         """
         if self.radial:
             h, seen = h.mean(1, keepdim=True), seen[:, :1]
-        h = self.block(h + self.enter(seen), scalars)
-        place = self.place[layers]
-        units = self.read(nn.functional.silu(h)).view(-1, place.shape[0], h.shape[1] * self.rings, _UNITS)
-        index = place[..., None].expand(units.shape[0], *place.shape, _UNITS)
+        h = self.block(h + self.enter(seen), scalars, self.sectors)
+        unit = self.unit[layers]
+        units = self.read(nn.functional.silu(h)).view(-1, unit.shape[0], self.unit_count, _UNITS)
+        index = unit[..., None].expand(units.shape[0], *unit.shape, _UNITS)
         hidden = nn.functional.silu(units.gather(2, index) + self.own[layers])
         out: Tensor = self.write(hidden) + self.start[layers]
         return out

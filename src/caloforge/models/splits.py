@@ -21,7 +21,6 @@ from torch import Tensor
 _TINY = 1e-30
 _WIDEST = 3.0  # |ln sigma|
 _FARTHEST = 30.0  # of a log ratio, in a sample
-_LEAST = 1e-6  # of a probability, from which the place in its interval can be told
 
 
 class SplitDensity:
@@ -54,13 +53,11 @@ class SplitDensity:
         logits = (counts / counts.sum(-1, keepdim=True)).log()
         return torch.cat([logits, place, logits.new_zeros(*logits.shape[:-1], self.width - 5)], -1)
 
-    def _parts(self, p: Float[Tensor, "*S P"]) -> tuple[Tensor, Tensor, Tensor, zuko.transforms.MonotonicRQSTransform]:
-        """Log probabilities (..., 3), mu, ln sigma and the spline."""
-        logits, mean, log_std, widths, heights, slopes = torch.split(
-            p, [3, 1, 1, self.bins, self.bins, self.bins - 1], -1
-        )
+    def _spline(self, p: Float[Tensor, "*S K"]) -> tuple[Tensor, Tensor, zuko.transforms.MonotonicRQSTransform]:
+        """mu, ln sigma and the spline, of the numbers behind the logits."""
+        mean, log_std, widths, heights, slopes = torch.split(p, [1, 1, self.bins, self.bins, self.bins - 1], -1)
         spline = zuko.transforms.MonotonicRQSTransform(widths, heights, slopes, slope=1e-3)
-        return logits.log_softmax(-1), mean[..., 0], log_std[..., 0].clamp(-_WIDEST, _WIDEST), spline
+        return mean[..., 0], log_std[..., 0].clamp(-_WIDEST, _WIDEST), spline
 
     def log_prob(
         self, first: Float[Tensor, "*S"], second: Float[Tensor, "*S"], p: Float[Tensor, "*S P"]
@@ -72,16 +69,17 @@ class SplitDensity:
             second: (...) shares of the second halves.
             p: (..., P) parameters.
         """
-        log_p, mean, log_std, spline = self._parts(p)
-        one, two = first > 0, second > 0
+        log_p, one, two = p[..., :3].log_softmax(-1), first > 0, second > 0
         both = one & two
         outcome = torch.where(both, log_p[..., 2], torch.where(one, log_p[..., 0], log_p[..., 1]))
-        log_one, log_two = _log(first), _log(second)
-        t = torch.where(both, (log_one - log_two - mean) * (-log_std).exp(), 0.0)
-        z, log_slope = spline.call_and_ladj(t)
-        log_det = log_slope - log_std + _log(first + second) - log_one - log_two
+        places = both.flatten().nonzero()[:, 0]  # a few splits have both halves hit; the others need no spline
+        log_one, log_two = (side.flatten()[places].log() for side in (first, second))
+        mean, log_std, spline = self._spline(p.flatten(0, -2).index_select(0, places)[:, 3:])
+        z, log_slope = spline.call_and_ladj((log_one - log_two - mean) * (-log_std).exp())
+        log_det = log_slope - log_std - log_one - log_two + (first + second).flatten()[places].log()
         density = log_det - 0.5 * (z**2 + math.log(2 * math.pi))
-        return torch.where(one | two, outcome + torch.where(both, density, 0.0), 0.0)
+        density = outcome.new_zeros(outcome.numel()).index_add(0, places, density).view(outcome.shape)
+        return torch.where(one | two, outcome, 0.0) + density
 
     def sample(self, noise: Float[Tensor, "*S 2"], p: Float[Tensor, "*S P"]) -> tuple[Tensor, Tensor]:
         """What the first and the second half take, each (...); they sum to one, with exact zeros.
@@ -90,13 +88,14 @@ class SplitDensity:
             noise: (..., 2) standard normal: which outcome, and the log ratio.
             p: (..., P) parameters.
         """
-        log_p, mean, log_std, spline = self._parts(p)
+        log_p, (mean, log_std, spline) = p[..., :3].log_softmax(-1), self._spline(p[..., 3:])
         u = torch.special.ndtr(noise[..., 0])
         none_second, none_first = log_p[..., 0].exp(), log_p[..., 1].exp()
         y = (mean + log_std.exp() * spline.inv(noise[..., 1])).clamp(-_FARTHEST, _FARTHEST)
+        first, second = torch.sigmoid(y), torch.sigmoid(-y)
         only_first, only_second = u < none_second, u > 1 - none_first
-        y = torch.where(only_first, torch.inf, torch.where(only_second, -torch.inf, y))
-        return torch.sigmoid(y), torch.sigmoid(-y)
+        first = torch.where(only_first, 1.0, torch.where(only_second, 0.0, first))
+        return first, torch.where(only_second, 1.0, torch.where(only_first, 0.0, second))
 
 
 def _log(x: Tensor) -> Tensor:
