@@ -72,14 +72,13 @@ class SplitDensity:
         log_p, one, two = p[..., :3].log_softmax(-1), first > 0, second > 0
         both = one & two
         outcome = torch.where(both, log_p[..., 2], torch.where(one, log_p[..., 0], log_p[..., 1]))
-        places = both.flatten().nonzero()[:, 0]  # a few splits have both halves hit; the others need no spline
-        log_one, log_two = (side.flatten()[places].log() for side in (first, second))
-        mean, log_std, spline = self._spline(p.flatten(0, -2).index_select(0, places)[:, 3:])
-        z, log_slope = spline.call_and_ladj((log_one - log_two - mean) * (-log_std).exp())
-        log_det = log_slope - log_std - log_one - log_two + (first + second).flatten()[places].log()
+        log_one, log_two = _log(first), _log(second)
+        mean, log_std, spline = self._spline(p[..., 3:])
+        t = torch.where(both, (log_one - log_two - mean) * (-log_std).exp(), 0.0)
+        z, log_slope = spline.call_and_ladj(t)
+        log_det = log_slope - log_std + _log(first + second) - log_one - log_two
         density = log_det - 0.5 * (z**2 + math.log(2 * math.pi))
-        density = outcome.new_zeros(outcome.numel()).index_add(0, places, density).view(outcome.shape)
-        return torch.where(one | two, outcome, 0.0) + density
+        return torch.where(one | two, outcome + torch.where(both, density, 0.0), 0.0)
 
     def sample(self, noise: Float[Tensor, "*S 2"], p: Float[Tensor, "*S P"]) -> tuple[Tensor, Tensor]:
         """What the first and the second half take, each (...); they sum to one, with exact zeros.
