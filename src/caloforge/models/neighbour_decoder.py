@@ -12,8 +12,6 @@ they also see alpha itself: the plane of direction and normal is at alpha = 0.
 
 __all__ = ["NeighbourDecoder"]
 
-import math
-from typing import TypeVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -22,52 +20,14 @@ from torch import Tensor, nn
 from caloforge.geometry.binning import Binning
 from caloforge.models.block_shares import BlockShares
 from caloforge.models.hurdle import at_least_one
-from caloforge.models.layers_before import LayersBefore, log_size
+from caloforge.models.layers_before import LayersBefore
+from caloforge.models.neighbour_networks import STYLE, LayerNetworks, silent
 from caloforge.models.parts import LayerContext
 from caloforge.models.shares import shares_of
 from caloforge.nn.layers import ConditionedMLP, NetworkOptions
-from caloforge.nn.mesh_canvas import CircularConv, MeshCanvas
+from caloforge.nn.mesh_canvas import MeshCanvas
 
-_STYLE = 64  # numbers that tell the convolutions of a layer what it is and of which shower
 _LOG_MEV = 4.0  # where the learned log layer energies start
-_HARMONICS = (1, 2)  # of alpha
-_Map = TypeVar("_Map", bound=nn.Module)
-
-
-def _silent(layer: _Map) -> _Map:
-    """The same, zero before training."""
-    for parameter in layer.parameters():
-        nn.init.zeros_(parameter)
-    return layer
-
-
-class _Modulated(nn.Module):
-    """SiLU((1 + scale) conv(x) + shift), scale and shift linear in the style."""
-
-    def __init__(self, n_in: int, n_out: int, kernel: int) -> None:
-        super().__init__()
-        self.conv, self.film = CircularConv(n_in, n_out, kernel), nn.Linear(_STYLE, 2 * n_out)
-
-    def forward(self, x: Float[Tensor, "N I A"], style: Float[Tensor, "N S"]) -> Float[Tensor, "N O A"]:
-        scale, shift = self.film(style)[:, :, None].chunk(2, 1)
-        return nn.functional.silu(torch.addcmul(shift, self.conv(x), 1 + scale))
-
-
-class _Head(nn.Module):
-    """Numbers of the cells from what the trunk says and the hits that are known; zero before training."""
-
-    def __init__(self, channels: int, n_hits: int, n_out: int) -> None:
-        super().__init__()
-        self.look = CircularConv(n_hits, channels, 3)
-        self.mix = _Modulated(channels, channels, 1)
-        self.out = _silent(nn.Conv1d(channels, n_out, 1))
-
-    def forward(
-        self, h: Float[Tensor, "N H A"], hits: Float[Tensor, "N R A"], style: Float[Tensor, "N S"]
-    ) -> Float[Tensor, "N O A"]:
-        h = h + self.look(hits)
-        out: Tensor = self.out(h + self.mix(h, style))
-        return out
 
 
 class NeighbourDecoder(nn.Module):
@@ -86,7 +46,6 @@ class NeighbourDecoder(nn.Module):
 
     repeats: Tensor
     early: Tensor
-    alpha: Tensor
 
     def __init__(
         self,
@@ -102,23 +61,14 @@ class NeighbourDecoder(nn.Module):
         self.canvas, self.shares = MeshCanvas(binning), shares
         layers, sectors, rings = self.canvas.shape
         self.before = LayersBefore(binning, rings, back)
-        self.context = ConditionedMLP(n_latent + 2 * layers, layers * _STYLE, *network)
-        self.which_layer = nn.Parameter(0.3 * torch.randn(layers, _STYLE))
+        self.context = ConditionedMLP(n_latent + 2 * layers, layers * STYLE, *network)
+        self.which_layer = nn.Parameter(0.3 * torch.randn(layers, STYLE))
         self.scale, self.offset = nn.Parameter(torch.ones(layers)), nn.Parameter(torch.full((layers,), _LOG_MEV))
-        self.base = _silent(nn.Linear(layers, 5 * layers * rings))
-        waves = 2 * len(_HARMONICS) if inclined else 0
-        self.first = _Modulated(self.before.channels + waves, channels, 5)
-        self.second, self.third = _Modulated(channels, channels, 3), _Modulated(channels, channels, 3)
-        self.early_hits = _silent(nn.Conv1d(channels, rings, 1))
-        self.late_hits, self.how = _Head(channels, rings, rings), _Head(channels, 2 * rings, 2 * rings)
-        self.late_how = _Head(channels, 3 * rings, 2 * rings)
+        self.base = silent(nn.Linear(layers, 5 * layers * rings))
+        self.networks = LayerNetworks(self.before.channels, channels, sectors, rings, inclined)
         places = self.canvas.weight.count_nonzero(1).float()
         self.register_buffer("repeats", places, persistent=False)
         self.register_buffer("early", self._map((~shares.late).float()[None])[0], persistent=False)
-        alpha = 2 * math.pi * (torch.arange(sectors) + 0.5) / sectors
-        waves_of_alpha = [wave(k * alpha) for k in _HARMONICS for wave in (torch.cos, torch.sin)]
-        alpha_maps = torch.stack(waves_of_alpha) if inclined else torch.zeros(0, sectors)
-        self.register_buffer("alpha", alpha_maps, persistent=False)
 
     def initialise(self, shares: Float[Tensor, "N V"]) -> None:
         """Start from the marginals of the cells, averaged around the axis.
@@ -146,14 +96,6 @@ class NeighbourDecoder(nn.Module):
         base = self.base(context.log_energies).view(n, 5, layers, rings, 1)
         return nn.functional.silu(style), base, (self.scale * context.log_energies + self.offset).exp()
 
-    def _trunk(self, seen: Float[Tensor, "N F A"], style: Float[Tensor, "N S"]) -> Float[Tensor, "N H A"]:
-        if len(self.alpha):
-            seen = torch.cat([seen, self.alpha.expand(seen.shape[0], -1, -1)], 1)
-        h = self.first(seen, style)
-        h = h + self.second(h, style)
-        out: Tensor = h + self.third(h, style)
-        return out
-
     def log_prob(
         self, shares: Float[Tensor, "N V"], z: Float[Tensor, "N Z"], context: LayerContext, c: Float[Tensor, "N C"]
     ) -> Float[Tensor, "N L"]:
@@ -171,13 +113,13 @@ class NeighbourDecoder(nn.Module):
         energies, style = self._map(shares * scale), style.flatten(0, 1)
         hits = self._map((shares > 0).float())
         seen, early, all_hits = self.before.all_layers(energies), hits * self.early, hits.flatten(0, 1)
-        h, early_hits = self._trunk(seen.flatten(0, 1), style), early.flatten(0, 1)
-        both = torch.cat([all_hits, early_hits], 1)
+        trunk, early_hits = self.networks.trunk(seen.flatten(0, 1), style), early.flatten(0, 1)
+        hit_maps = [all_hits, early_hits]
         parts = (
-            self.early_hits(h),
-            self.late_hits(h, early_hits, style),
-            self.how(h, both, style),
-            self.late_how(h, torch.cat([both, log_size(energies * early).flatten(0, 1)], 1), style),
+            trunk.direct[0],
+            self.networks.after_early_hits(trunk, early_hits),
+            self.networks.after_hits(trunk, hit_maps),
+            self.networks.after_early(trunk, hit_maps, (energies * early).flatten(0, 1)),
         )
         maps = torch.cat(parts, 1).view(n, layers, 6, rings, sectors).transpose(1, 2)
         first, second, *how = self._cells(maps + base[:, [0, 0, 1, 2, 3, 4]]).unbind(1)
@@ -209,23 +151,24 @@ class NeighbourDecoder(nn.Module):
             cells, style = slice(starts[layer], starts[layer + 1]), styles[:, layer]
             late, of_ring, scale = self.shares.late[cells], base[:, :, layer], energy[:, layer, None]
             hit_noise, weight_noise = normals[:, 0, cells], normals[:, 1:, cells]
-            h = self._trunk(self.before.one_layer(energies, sums, like), style)
+            trunk = self.networks.trunk(self.before.one_layer(energies, sums, like), style)
             # hits
             u = torch.special.ndtr(hit_noise)
-            p = torch.sigmoid(self._of_cells(self.early_hits(h) + of_ring[:, 0], layer))
+            p = torch.sigmoid(self._of_cells(trunk.direct[0] + of_ring[:, 0], layer))
             early = (u < p) & ~late & active[:, layer, None]
-            early_map = self._onto(early.to(h), layer)
-            q = torch.sigmoid(self._of_cells(self.late_hits(h, early_map, style) + of_ring[:, 0], layer)) * late
+            early_map = self._onto(early.to(u), layer)
+            logit = self.networks.after_early_hits(trunk, early_map) + of_ring[:, 0]
+            q = torch.sigmoid(self._of_cells(logit, layer)) * late
             some = at_least_one(torch.where(late, u, 2.0), q, late & (late.flip(0).cumsum(0).flip(0) == 1))
             q = torch.where(early.any(1, keepdim=True), q, some)
             hit = early | ((u < q) & late & active[:, layer, None])
             left = (u / torch.where(late, q, p).clamp_min(1e-9)).clamp_max(1.0)  # uniform again where a cell is hit
             # shares
-            both = torch.cat([self._onto(hit.to(h), layer), early_map], 1)
-            how = self._how(self.how(h, both, style), of_ring[:, 1:3], layer)
+            hit_maps = [self._onto(hit.to(u), layer), early_map]
+            how = self._pair(self.networks.after_hits(trunk, hit_maps), of_ring[:, 1:3], layer)
             share, rest = self.shares.draw_early((weight_noise, of_layers[:, :, layer]), left, hit, late, how)
-            sizes = log_size(self._onto(share * scale / self.repeats[cells], layer))
-            how = self._how(self.late_how(h, torch.cat([both, sizes], 1), style), of_ring[:, 3:], layer)
+            early_energy = self._onto(share * scale / self.repeats[cells], layer)
+            how = self._pair(self.networks.after_early(trunk, hit_maps, early_energy), of_ring[:, 3:], layer)
             share = share + rest * shares_of(self.shares.hit_weights(weight_noise, left, hit & late, *how))
             drawn.append(share)
             energies.append(self._onto(share * scale / self.repeats[cells], layer))
@@ -238,7 +181,7 @@ class NeighbourDecoder(nn.Module):
     def _of_cells(self, maps: Float[Tensor, "*B R A"], layer: int) -> Float[Tensor, "*B M"]:
         return self.canvas.gather_layer(maps.transpose(-1, -2), layer)
 
-    def _how(self, maps: Tensor, of_ring: Tensor, layer: int) -> tuple[Tensor, Tensor]:
+    def _pair(self, maps: Tensor, of_ring: Tensor, layer: int) -> tuple[Tensor, Tensor]:
         """Place and spread of the cells of a layer."""
         _, sectors, rings = self.canvas.shape
         place, spread = self._of_cells(maps.view(maps.shape[0], 2, rings, sectors) + of_ring, layer).unbind(1)
