@@ -16,7 +16,7 @@ from caloforge.data.store import ShowerFile
 from caloforge.data.writer import write_showers
 from caloforge.deployment.fast_comparison import compare_files
 from caloforge.deployment.geant4_hook import FastSimulation
-from caloforge.errors import BadFile, BadValue, UnknownName
+from caloforge.errors import BadFile, BadValue, UnknownName, UnwritablePath
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.geometry.detector import detector
 from caloforge.geometry.readouts import readout
@@ -254,7 +254,7 @@ def test_fast_against_full(tmp_path):
             compare_files(fast, other)
 
 
-def test_options_of_fast_showers_need_a_model_and_a_model_the_whole_request():
+def test_options_of_fast_showers_need_a_model_and_a_model_the_whole_request(tmp_path):
     for options in ({"above": "1GeV"}, {"place": "uniform"}):
         with pytest.raises(BadValue, match="name the model too"):
             with_fast(request_of(), None, **options)
@@ -265,6 +265,11 @@ def test_options_of_fast_showers_need_a_model_and_a_model_the_whole_request():
         with_fast(request_of(), "no-such-model")
     with pytest.raises(BadValue, match="--fast MODEL"):
         check_comparison("full.h5", None, None)
+    with pytest.raises(UnwritablePath, match="folder is missing"):
+        check_comparison(tmp_path / "none" / "full.h5", "vae-siw-1080", None)
+    (tmp_path / "full.h5").write_text("no showers")
+    with pytest.raises(BadFile):
+        check_comparison(tmp_path / "full.h5", "vae-siw-1080", None)
     with pytest.raises(BadValue, match="--workers"):
         check_comparison(None, "vae-siw-1080", "1/2")
     with pytest.raises(BadValue, match="leave out --fast"):

@@ -1,5 +1,6 @@
 """Models handed on: whole or not at all, by hashes, through folders and through what huggingface_hub is asked for."""
 
+import hashlib
 import inspect
 import json
 import shutil
@@ -43,6 +44,11 @@ def test_what_is_pulled_is_what_was_pushed(tmp_path):
 def test_a_bundle_and_an_ensemble_travel_too(toy_bundle, tmp_path):
     bundle, ensemble = toy_bundle(), tmp_path / "ensemble"
     (bundle / "README.md").write_text("a card")
+    manifest = json.loads((bundle / "bundle.json").read_text())
+    snippet = b"# of DDML, which caloforge only hands on"
+    (bundle / "ddml_steering.py").write_bytes(snippet)
+    manifest["files"]["ddml_steering.py"] = hashlib.sha256(snippet).hexdigest()
+    (bundle / "bundle.json").write_text(json.dumps(manifest))
     shutil.copytree(RUN, ensemble / "members" / "1")
     (ensemble / "ensemble.json").write_text("{}")
     (ensemble / "README.md").write_text("a card")

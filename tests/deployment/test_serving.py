@@ -122,6 +122,7 @@ def test_a_shower_does_not_depend_on_the_company_it_is_computed_in(toy):
         ({"energy": 200, "format": "pickle"}, 422, "format"),
         (b"{not json", 422, ""),
         (b'{"energy": NaN}', 422, ""),
+        (b'{"energy": ' + b"[" * 9000, 400, "body"),
         ({"energy": [200.0] * 5000}, 413, "larger than 20000 bytes"),
     ],
     ids=lambda value: None if isinstance(value, dict | bytes) else str(value)[:12],

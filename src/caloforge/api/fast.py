@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, get_args
 from caloforge.api.request import in_mev
 from caloforge.data.points.voxelise import Place
 from caloforge.data.store import ShowerFile
-from caloforge.errors import BadValue, UnknownName
+from caloforge.errors import BadValue, UnknownName, UnwritablePath
+from caloforge.files import require_new, require_writable
 from caloforge.simulation.production.request import Request
 from caloforge.units import format_energy
 
@@ -59,11 +60,17 @@ def check_comparison(compare: str | Path | None, model: str | Path | None, shard
     Raises:
         BadValue: a comparison without a model, or a model in a job array.
         BadFile: a file to compare with that holds no showers.
+        UnwritablePath: a file to compare with that cannot be made.
     """
     if compare is not None and model is None:
         raise BadValue("file to compare with", str(compare), "name the model that makes fast showers: --fast MODEL")
-    if compare is not None and Path(compare).exists():
-        ShowerFile(compare).close()  # damage is said before anything is simulated
+    if compare is not None and Path(compare).exists():  # what cannot be read or made is said before the work
+        ShowerFile(compare).close()
+    elif compare is not None:
+        require_new(compare, False)
+        if not Path(compare).absolute().parent.is_dir():
+            raise UnwritablePath(compare, "the folder is missing")
+        require_writable(Path(compare).absolute().parent)
     if model is not None and shard is not None:
         raise BadValue("--shard", shard, "showers of a model are added when all shards are there: use --workers")
 

@@ -37,9 +37,8 @@ _OF_A_RUN = (
     CARD,
 )
 _NEEDED = "provenance.json"  # what a finished training, or ensemble, writes
-_PULLED = re.compile(
-    r"(members/\d+/)?[A-Za-z0-9_][A-Za-z0-9_.-]*\.(yaml|safetensors|json|jsonl|md|onnx|npy|xml|h5|mac)"
-)
+_KINDS = "yaml|safetensors|json|jsonl|md|onnx|npy|xml|h5|mac|txt"
+_PULLED = re.compile(rf"(members/\d+/)?[A-Za-z0-9_][A-Za-z0-9_.-]*\.({_KINDS})|ddml_steering\.py")
 _ON_THE_HUB = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
 
 
@@ -105,6 +104,8 @@ def files_of(folder: Path) -> dict[str, str]:
     for name in names:
         if not (folder / name).is_file():
             raise BadFile(folder / name, "a file of the model is missing", "export it again")
+        if not _PULLED.fullmatch(name):
+            raise BadFile(folder / name, "no kind of file that models are handed on with", "leave it out of the model")
     hashes = {name: _hash(folder / name) for name in names}
     changed = [name for name, digest in (manifest.files if manifest else {}).items() if hashes[name] != digest]
     if changed:
