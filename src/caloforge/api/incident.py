@@ -14,7 +14,7 @@ from numpy import ndarray as Array
 from caloforge.api.calls import require_one
 from caloforge.data.incident import Incident
 from caloforge.errors import BadValue
-from caloforge.preprocessing.conditions import ConditionEncoder
+from caloforge.preprocessing.trained import Trained
 from caloforge.rng import stream
 from caloforge.simulation.beam import Spectrum, parse_particle, parse_spectrum
 from caloforge.simulation.directions import Angles, parse_angles
@@ -75,7 +75,7 @@ def _number(name: str, value: object, forms: str) -> float:
 
 
 def incident_particles(
-    conditions: ConditionEncoder,
+    trained: Trained,
     energy: Energy,
     particle: Particle | None = None,
     theta: Angle | None = None,
@@ -86,7 +86,7 @@ def incident_particles(
     """Particles to generate showers for; what is not given is what the model was trained on, if that is one thing.
 
     Args:
-        conditions: of the model.
+        trained: what the model was trained on.
         energy: one, a spectrum, or a list of single ones; numbers in MeV.
         particle: names, PDG numbers, or a list of them.
         theta: angle to the normal; numbers in rad.
@@ -101,17 +101,17 @@ def incident_particles(
 
     Example:
         >>> from caloforge.training.run import load_run
-        >>> conditions = load_run("vae-siw-1080").pipeline.condition
-        >>> incident_particles(conditions, ["10GeV", 20_000.0], n=3).energy.tolist()
+        >>> trained = load_run("vae-siw-1080").pipeline.condition.trained
+        >>> incident_particles(trained, ["10GeV", 20_000.0], n=3).energy.tolist()
         [10000.0, 20000.0, 10000.0]
     """
     if n is not None:
         require_one("number of showers", n, "ask for at least one")
-    if particle is None and conditions.n_particles > 1:
-        raise BadValue("particle", None, f"the model was trained on PDG {conditions.particles.tolist()}; say which")
-    thetas = _trained_angle("theta", theta, conditions.columns.cos_theta, conditions.theta_range.tolist())
-    phis = _trained_angle("phi", phi, conditions.columns.direction, conditions.phi_range.tolist())
-    names = int(conditions.particles[0]) if particle is None else particle
+    if particle is None and trained.tells_particle:
+        raise BadValue("particle", None, f"the model was trained on PDG {list(trained.particles)}; say which")
+    thetas = _trained_angle("theta", theta, trained.theta_varies, trained.theta)
+    phis = _trained_angle("phi", phi, trained.phi_varies, trained.phi)
+    names = trained.particles[0] if particle is None else particle
     lists = {"energy": energy, "particle": names, "theta": thetas, "phi": phis}
     lengths = {name: len(items) for name, value in lists.items() if (items := _items(value)) is not None}
     for name, count in lengths.items():
@@ -153,7 +153,7 @@ def _items(value: Any) -> list[Any] | None:
     return list(value)
 
 
-def _trained_angle(name: str, angle: Angle | None, varies: bool, ends: list[float]) -> Angle:
+def _trained_angle(name: str, angle: Angle | None, varies: bool, ends: tuple[float, float]) -> Angle:
     if angle is not None:
         return angle
     if varies:
@@ -186,7 +186,7 @@ def pdg_of(particle: object) -> int:
 
 
 def one_particle(
-    conditions: ConditionEncoder,
+    trained: Trained,
     energy: str,
     particle: str | None = None,
     theta: str | None = None,
@@ -195,7 +195,7 @@ def one_particle(
     """One particle; ranges are refused.
 
     Args:
-        conditions: of the model.
+        trained: what the model was trained on.
         energy: with its unit, such as ``50GeV``.
         particle: name; what the model was trained on if None.
         theta: angle to the normal with its unit; what the model was trained on if None.
@@ -207,4 +207,4 @@ def one_particle(
     for name, word in (("energy", energy), ("theta", theta), ("phi", phi)):
         if word and ":" in word:
             raise BadValue(name, word, "an expectation is taken at one condition; give one value")
-    return incident_particles(conditions, energy, particle, theta, phi, 1, 0)
+    return incident_particles(trained, energy, particle, theta, phi, 1, 0)

@@ -154,7 +154,7 @@ class Model:
         if energy is not None and like is None:
             if split is not None:
                 raise BadValue("split", split, "it chooses among the showers of like")
-            asked = incident_particles(self.conditions, energy, particle, theta, phi, n, seed)
+            asked = incident_particles(self.conditions.trained, energy, particle, theta, phi, n, seed)
         elif like is not None and energy is None:
             if any(value is not None for value in (particle, theta, phi)):
                 raise BadValue("particle, theta, phi", (particle, theta, phi), "like has its own: leave them out")

@@ -59,7 +59,7 @@ def expect(
             raise BadValue("--observable", name, "it has a value for every cell; choose one per shower, layer or ring")
     models = load_posterior(run, draws, seed)
     conditions = models.pipeline.condition
-    incidents = [one_particle(conditions, text, particle, theta, phi) for text in energy]
+    incidents = [one_particle(conditions.trained, text, particle, theta, phi) for text in energy]
     if not extrapolate:
         conditions.check_range(Incident.concatenate(incidents))
     factors = load_recalibration(recalibration, run_folder(run)) if recalibration else None

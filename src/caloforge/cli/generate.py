@@ -5,7 +5,7 @@ __all__ = ["generate"]
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,10 +13,11 @@ from caloforge.cli.models import DeviceName, ModelsFile
 from caloforge.cli.options import BinningOption, OverwriteOption
 from caloforge.cli.progress import track
 from caloforge.data.splits import Split
+from caloforge.deployment.manifest import MANIFEST
 
 
 def generate(
-    run: Annotated[Path, typer.Argument(help="run folder, or the name of a model that comes with caloforge")],
+    run: Annotated[Path, typer.Argument(help="run folder, bundle, or name of a model that comes with caloforge")],
     output: Annotated[Path, typer.Option("-o", "--output", help="HDF5 file to make")],
     like: Annotated[
         Path | None, typer.Option(help="file of showers, or bundled, whose incident particles to use")
@@ -36,31 +37,34 @@ def generate(
     extrapolate: Annotated[bool, typer.Option(help="allow energies and angles outside those of the training")] = False,
     overwrite: OverwriteOption = False,
     device: DeviceName = "cpu",
+    threads: Annotated[int, typer.Option(min=1, help="of a bundle: threads of ONNX Runtime")] = 1,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Generate showers with a trained model, or with an ensemble: shower i is of member i mod K."""
-    from caloforge.api.model import load_model
-
-    model = load_model(run, models_file, device)
+    options: dict[str, Any] = {
+        "like": like,
+        "particle": particle,
+        "theta": theta,
+        "phi": phi,
+        "split": split,
+        "binning": binning,
+        "seed": seed,
+        "batch": batch,
+        "extrapolate": extrapolate,
+        "output": output,
+        "overwrite": overwrite,
+        "warn": lambda text: print(f"caloforge: warning: {text}", file=sys.stderr),
+    }
     with track("generating", 1.0) as report:
-        showers = model.generate(
-            energy,
-            n,
-            like=like,
-            particle=particle,
-            theta=theta,
-            phi=phi,
-            split=split,
-            binning=binning,
-            seed=seed,
-            batch=batch,
-            extrapolate=extrapolate,
-            output=output,
-            overwrite=overwrite,
-            progress=lambda done, total: report(done / total, f"{done} showers"),
-            warn=lambda text: print(f"caloforge: warning: {text}", file=sys.stderr),
-        )
-    with showers:
-        count, per_shower = len(showers), showers.provenance.host_ms_per_shower
+        options["progress"] = lambda done, total: report(done / total, f"{done} showers")
+        if (run / MANIFEST).is_file():
+            from caloforge.api.bundle import generate_from_bundle
+
+            count, per_shower = generate_from_bundle(run, energy, n, threads=threads, **options)
+        else:
+            from caloforge.api.model import load_model  # needs PyTorch
+
+            with load_model(run, models_file, device).generate(energy, n, **options) as showers:
+                count, per_shower = len(showers), showers.provenance.host_ms_per_shower or 0.0
     answer = {"file": str(output), "showers": count, "generator_ms_per_shower": per_shower}
     print(json.dumps(answer) if json_only else f"{output}: {count} showers, {per_shower:.3f} ms each")
