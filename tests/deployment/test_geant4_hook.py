@@ -1,5 +1,6 @@
 """A model inside Geant4: whom it replaces, where its showers lie, and that all others are those of full simulation."""
 
+import json
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -296,3 +297,23 @@ def test_how_many_particles_are_replaced_is_said_before(toy):
     count = int((request.primaries.energy >= 120).sum())
     assert sentence == f"toy makes the showers of {count} of 8 particles (PDG 11, 120MeV to 100GeV)"
     assert fast_sentences(request_of()) == []
+
+
+@pytest.mark.geant4
+@pytest.mark.usefixtures("geant4")
+def test_one_command_simulates_fast_and_full_and_compares(call, toy, tmp_path, monkeypatch):
+    """The full file is made once; a second call with it compares the same numbers."""
+    monkeypatch.setattr("caloforge.deployment.open_model.open_shower_model", lambda name: toy())
+    words = ["simulate", "--energy", "150MeV", "-n", 3, "--fast", "toy", "--compare", tmp_path / "full.h5", "--json"]
+    code, out, err = call(*words, "-o", tmp_path / "fast.h5")
+    assert code == 0
+    assert "toy makes the showers of 3 of 3 particles" in err
+    first = json.loads(out)["comparison"]
+    with ShowerFile(tmp_path / "full.h5") as full:
+        assert full.provenance.fast is None
+        assert first["full"]["response"][0] == pytest.approx(full.read().total_energy.mean() / 150, rel=1e-5)
+    code, out, _ = call(*words, "-o", tmp_path / "again.h5")
+    again = json.loads(out)["comparison"]
+    assert {side: again[side]["layers"] for side in ("fast", "full")} == {
+        side: first[side]["layers"] for side in ("fast", "full")
+    }

@@ -35,7 +35,7 @@ def serve(
 
     limits = Limits(showers=max_showers, waiting=max_waiting, batch=batch, wait=wait)
     ready = open_shower_model(model)
-    time_model(ready, 0.0)  # what cannot be served is refused now, and nobody waits for libraries to start
+    time_model(ready, 0.0, [1])  # what cannot be served is refused now, and nobody waits for libraries to start
     app = create_app(ready, limits)
     with socket.socket() as listener:
         try:

@@ -91,16 +91,16 @@ class BlockFiller:
         rows = slice(self.particles_done, self.particles_done + n)
         self.showers_done += len(showers)
         self.particles_done += n
-        cells = self._take(n)
-        owner = np.repeat(np.arange(len(showers)), counts)
-        deposits = np.zeros(showers.energy.shape)
+        owner, deposits, given = np.repeat(np.arange(len(showers)), counts), np.zeros(showers.energy.shape), 0.0
         for first in range(0, n, BLOCK):
             part = slice(first, min(first + BLOCK, n))
-            self._put(cells[part], rows.start + first, owner[part], deposits, showers.binning)
+            cells = self._take(part.stop - part.start)
+            given += float(cells.sum(dtype=float))
+            self._put(cells, rows.start + first, owner[part], deposits, showers.binning)
         total = showers.energy + deposits
         seconds = time.process_time() - start
         filled = replace(showers, energy=total.astype(np.float32))
-        return Added(filled, seconds, float(cells.sum(dtype=float)), float(deposits.sum()))
+        return Added(filled, seconds, given, float(deposits.sum()))
 
     def _put(
         self,
