@@ -27,6 +27,7 @@ ORDER = [
     "reweighting",
     "diagnosis",
     "interpretation",
+    "advice",
     "config",
     "api",
     "cli",

@@ -80,6 +80,10 @@ STAGES: dict[str, dict[str, Entry]] = {
             "Print how to cite caloforge, and a model by its name and the hash of its weights.",
             "cite vae-siw-1080",
         ),
+        "advise": Entry(
+            "List the models that fit a task with their measured figures; where none fits, say what to train.",
+            "advise --task fidelity --detector par04-siw --particle e- --energy 50GeV",
+        ),
         "card": Entry(
             "Write a model card: intended range, training data, metrics with floors, limits, licence, citation.",
             "card runs/mine --report report/report.json -o card.md",

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-_DECAY = 0.9  # of the average of m over batches
+_DECAY = 0.5  # of the average of m over batches: with 0.9 the generator chased what was no longer there
 _SLOW = 0.99  # of that of the squared spread
 _LARGEST = 4.0  # standard deviations at which a feature is cut off, so that single showers do not decide
 _TINY = 1e-3
