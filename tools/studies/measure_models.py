@@ -111,7 +111,8 @@ def likelihood(study: Study) -> Figures:
     truth = study.read()[:SCORED]
     value, _ = log_likelihood(study.run.model, study.run.pipeline, truth, SEED, LATENTS)
     error = value.std(ddof=1) / np.sqrt(len(value))
-    on = f"{len(truth)} unseen showers of {Path(study.truth).name}, {LATENTS} draws of the latent"
+    ends = " to ".join(f"{energy / 1000:.3g}" for energy in study.run.pipeline.condition.energy_range.tolist())
+    on = f"{len(truth)} unseen showers of {Path(study.truth).name}, {LATENTS} draws of the latent, {ends} GeV"
     return {"log_likelihood": study.figure(value.mean(), on, float(error))}
 
 

@@ -53,7 +53,7 @@ STAGES: dict[str, dict[str, Entry]] = {
     },
     "Models: train, generate": {
         "train": Entry(
-            "Train a generative model on the training split of a file of showers.",
+            "Train a generative model on the training split of a file of showers; under torchrun in several processes.",
             "train vae-siw-1080 --set data=truth.h5 -o runs/mine",
         ),
         "generate": Entry(
