@@ -1,6 +1,7 @@
 """Files that replace nothing unasked, are written beside their place and renamed when complete; JSON without NaN."""
 
 __all__ = [
+    "cache_folder",
     "finite_json",
     "replace_all_when_complete",
     "replace_when_complete",
@@ -19,6 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from caloforge.errors import UnwritablePath
+
+
+def cache_folder() -> Path:
+    """Where fetched data stays: ``$CALOFORGE_CACHE``, or ``$XDG_CACHE_HOME/caloforge``, or ``~/.cache/caloforge``."""
+    if own := os.environ.get("CALOFORGE_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "caloforge"
 
 
 def finite_json(value: Any) -> Any:

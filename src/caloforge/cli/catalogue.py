@@ -68,6 +68,10 @@ STAGES: dict[str, dict[str, Entry]] = {
             "Serve showers over HTTP: POST particles, get JSON or HDF5; requests of many clients share batches.",
             "serve vae-siw-1080 --port 8000",
         ),
+        "models": Entry(
+            "List trained models, those that come with caloforge and those that were fetched, and fetch others.",
+            "models list",
+        ),
         "push": Entry(
             "Hand on a model whole, with the hash of every file: to the Hugging Face Hub or to a folder.",
             "push runs/mine owner/mine",

@@ -1,11 +1,13 @@
-"""Run folders by name: a path, or one of the trained models that come with caloforge."""
+"""Run folders by name: a path, a trained model that comes with caloforge, or one that was fetched."""
 
-__all__ = ["run_folder", "shipped_models"]
+__all__ = ["fetched_models", "models_cache", "require_free_name", "run_folder", "shipped_models"]
 
+import re
 from importlib.resources import files
 from pathlib import Path
 
-from caloforge.errors import BadFile, similar_names
+from caloforge.errors import BadFile, BadValue, similar_names
+from caloforge.files import cache_folder
 
 
 def shipped_models() -> dict[str, Path]:
@@ -13,16 +15,45 @@ def shipped_models() -> dict[str, Path]:
     return {path.name: path for path in sorted(Path(str(files("caloforge") / "shipped")).glob("*/")) if path.is_dir()}
 
 
-def run_folder(name: str | Path) -> Path:
-    """The folder of a run: the path itself where there is one, else that of the shipped model of this name.
+def models_cache() -> Path:
+    """The folder that `caloforge models get` fills."""
+    return cache_folder() / "models"
+
+
+def fetched_models() -> dict[str, Path]:
+    """Folders of the models that were fetched, by name."""
+    return {path.name: path for path in sorted(models_cache().glob("[!.]*/")) if path.is_dir()}
+
+
+def require_free_name(name: str) -> None:
+    """Refuse a name for a model to fetch.
 
     Args:
-        name: a path, or name of a shipped model.
+        name: of letters, digits, ``-``, ``_`` and ``.``.
 
     Raises:
-        BadFile: neither a folder nor a shipped model.
+        BadValue: no plain name, or one that a model has.
     """
-    shipped = shipped_models()
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise BadValue("name of a model", name, "give one of letters, digits, hyphens and dots")
+    if name in shipped_models():
+        raise BadValue("name of a model", name, "this model comes with caloforge")
+    if name in fetched_models():
+        raise BadValue(
+            "name of a model", name, f"it was fetched before; delete {models_cache() / name} to fetch it anew"
+        )
+
+
+def run_folder(name: str | Path) -> Path:
+    """The folder of a run: the path itself where there is one, else that of the model of this name.
+
+    Args:
+        name: a path, or name of a model that comes with caloforge or was fetched.
+
+    Raises:
+        BadFile: neither a folder nor such a model.
+    """
+    shipped = fetched_models() | shipped_models()
     if not Path(name).is_dir() and str(name) not in shipped:
         near = similar_names(str(name), shipped) or shipped
         remedy = "give the folder that `caloforge train -o` made or a model that comes with caloforge"

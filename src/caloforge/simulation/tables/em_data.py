@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from caloforge.errors import BadFile, UnwritablePath
+from caloforge.files import cache_folder
 from caloforge.simulation.tables import hadron_tables, nuclear_levels
 from caloforge.simulation.tables.em_tables import SOURCES, packed_tables, write_folder
 
@@ -112,7 +113,7 @@ def write_tables(cache: Path | None = None) -> Path:
         UnwritablePath: the cache cannot be written.
     """
     packed = packed_tables()
-    folder = (cache or _default_cache()) / f"geant4-em-{hashlib.sha256(packed + WRITER).hexdigest()[:16]}"
+    folder = (cache or cache_folder()) / f"geant4-em-{hashlib.sha256(packed + WRITER).hexdigest()[:16]}"
     return _cached(folder, lambda new: write_folder(new, packed))
 
 
@@ -125,7 +126,7 @@ def write_hadron_tables(cache: Path | None = None) -> Path:
     Raises:
         UnwritablePath: the cache cannot be written.
     """
-    folder = (cache or _default_cache()) / f"geant4-hadron-{_digest(hadron_tables.FILES)[:16]}"
+    folder = (cache or cache_folder()) / f"geant4-hadron-{_digest(hadron_tables.FILES)[:16]}"
     return _cached(folder, lambda new: hadron_tables.write_hadron_folder(new / "G4PARTICLEXS"))
 
 
@@ -138,7 +139,7 @@ def write_level_tables(cache: Path | None = None) -> Path:
     Raises:
         UnwritablePath: the cache cannot be written.
     """
-    folder = (cache or _default_cache()) / f"geant4-levels-{_digest(LEVEL_FILES)[:16]}"
+    folder = (cache or cache_folder()) / f"geant4-levels-{_digest(LEVEL_FILES)[:16]}"
     return _cached(folder, lambda new: nuclear_levels.write_levels_folder(new / "PhotonEvaporation"))
 
 
@@ -154,12 +155,6 @@ def _cached(folder: Path, write: Callable[[Path], None]) -> Path:
         problem = f"{error.strerror or error} (the variable CALOFORGE_CACHE names another folder)"
         raise UnwritablePath(folder, problem) from error
     return folder
-
-
-def _default_cache() -> Path:
-    if own := os.environ.get("CALOFORGE_CACHE"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "caloforge"
 
 
 def _describe(kind: Literal["official", "built-in"], official: list[str]) -> str:

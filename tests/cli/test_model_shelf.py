@@ -1,0 +1,101 @@
+"""Trained models by name: listed from what they say of themselves, fetched whole, and never in the way of another."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import caloforge
+from caloforge.deployment.hub import INDEX, Place, push
+from caloforge.errors import BadFile
+from caloforge.training.folders import models_cache, run_folder, shipped_models
+from caloforge.training.run import load_run
+from caloforge.training.shelf import model_facts
+from caloforge.training.tensor_files import read_tensors, write_tensors
+
+RUN = run_folder("vae-siw-1080")
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("CALOFORGE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def shelf(tmp_path):
+    push(RUN, Place(tmp_path / "shelf"))
+    return tmp_path / "shelf"
+
+
+def test_the_list_says_what_the_models_are(call):
+    code, out, err = call("models", "list", "--json")
+    assert code == 0, err
+    listed = {facts["name"]: facts for facts in json.loads(out)}
+    assert set(listed) == set(shipped_models())
+    facts = listed["vae-siw-1080"]
+    run = load_run("vae-siw-1080")
+    assert facts["family"] == "vae"
+    assert facts["mesh"] == run.pipeline.binning.name
+    assert facts["particles"] == run.pipeline.condition.particles.tolist()
+    assert facts["detector"] == run.provenance.data.detector
+    assert facts["showers"] == run.provenance.training_showers
+    assert all(value in (RUN / "README.md").read_text() for value in facts["auc"].values())
+    assert len(facts["auc"]) == 2
+    assert call("models", "show", "vae-siw-1080")[1].endswith((RUN / "README.md").read_text() + "\n")
+
+
+def test_a_fetched_model_goes_by_its_name(call, shelf, tmp_path):
+    assert call("models", "get", "mine", "--from", shelf)[0] == 0
+    assert run_folder("mine") == models_cache() / "mine"
+    copy, original = load_run("mine").model.state_dict(), load_run(RUN).model.state_dict()
+    assert all((copy[name] == original[name]).all() for name in original)
+    assert "mine: vae" in call("models", "list")[1]
+    code, _, err = call("models", "get", "mine", "--from", shelf)
+    assert code == 1
+    assert "fetched before" in err
+
+
+@pytest.mark.parametrize("name", ["vae-siw-1080", "../mine", "a/b", ".hidden", ""])
+def test_names_that_are_taken_or_none_are_refused(call, shelf, name):
+    code, _, err = call("models", "get", name, "--from", shelf)
+    assert code == 1
+    assert err.startswith("caloforge: name of a model")
+    assert not models_cache().exists()
+
+
+def test_a_changed_model_is_not_fetched(call, shelf):
+    with (shelf / "weights.safetensors").open("r+b") as file:
+        file.seek(-4, 2)
+        file.write(np.float32(1.0).tobytes())
+    code, _, err = call("models", "get", "mine", "--from", shelf)
+    assert code == 1
+    assert f"its hash is not the one in {INDEX}" in err
+    with pytest.raises(BadFile, match="no such run folder"):
+        run_folder("mine")
+
+
+def test_a_damaged_model_is_named(tmp_path):
+    shutil.copytree(RUN, tmp_path / "run")
+    (tmp_path / "run" / "config.yaml").write_text("model: [")
+    with pytest.raises(BadFile, match="configuration"):
+        model_facts(tmp_path / "run")
+
+
+def test_weights_in_16_bits_load_as_float32(tmp_path):
+    shutil.copytree(RUN, tmp_path / "run")
+    tensors, _ = read_tensors(RUN / "weights.safetensors")
+    halved = {name: value.half() if value.ndim > 1 else value for name, value in tensors.items()}
+    write_tensors(tmp_path / "run" / "weights.safetensors", halved)
+    weights = dict(load_run(tmp_path / "run").model.named_parameters())
+    exact = dict(load_run(RUN).model.named_parameters())
+    assert all(weights[name].dtype == exact[name].dtype for name in exact)
+    assert all((weights[name] == halved[name].float()).all() for name in exact)
+
+
+def test_the_wheel_stays_under_60_megabytes():
+    """What the package holds; packed into a wheel it is less."""
+    package = Path(caloforge.__file__).parent
+    sizes = [path.stat().st_size for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert sum(sizes) < 60e6
