@@ -67,6 +67,9 @@ def test_the_graph_says_what_it_is(exported):
     assert (told["model"], told["mesh"]) == ("toy", Bundle(exported).binning.to_xml())
     assert (model.ir_version, [(item.domain, item.version) for item in model.opset_import]) == (8, [("", 16)])
     assert [value.name for value in model.graph.input] == [tensor["name"] for tensor in told["inputs"]]
+    names = [node.name for node in model.graph.node]
+    assert all(names)
+    assert len(set(names)) == len(names)  # ONNX Runtime 1.18 and 1.20 refuse fused nodes without names
 
 
 def test_training_ids_go_along(run, exported):

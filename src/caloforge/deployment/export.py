@@ -15,6 +15,7 @@ import torch
 from caloforge import __version__
 from caloforge.deployment.bundle import IDS
 from caloforge.deployment.contract import Generic
+from caloforge.deployment.folding import number_nodes
 from caloforge.deployment.graph import ShowerGraph
 from caloforge.deployment.manifest import MANIFEST, Manifest, sha256_of
 from caloforge.deployment.onnx_graph import lowest_ir, to_onnx
@@ -75,6 +76,7 @@ def export_run(run: Run, name: str, output: str | Path, options: ExportOptions |
     target.require(manifest)
     manifest, graph = target.wrapped(manifest, _graph(run, manifest, options.opset))
     graph.ir_version = ir
+    number_nodes(graph)
     manifest = _described(graph, manifest)
     content = graph.SerializeToString()
     figures = measure_parity(target.contract(manifest), content, run)

@@ -4,7 +4,7 @@ With :math:`y = V [W x + b,\, u] + d` the graph computes :math:`y = [V_1 W, V_2]
 in double precision: one matrix less to keep and to multiply.
 """
 
-__all__ = ["merge_linear_maps", "with_short_names"]
+__all__ = ["merge_linear_maps", "number_nodes", "with_short_names"]
 
 from collections import Counter
 from typing import Any
@@ -91,8 +91,17 @@ def with_short_names(model: Any) -> Any:
     for node in graph.node:
         for ends in (node.input, node.output):
             ends[:] = [short(name) for name in ends]
-        node.ClearField("name")
         node.ClearField("doc_string")
     del graph.value_info[:]
     graph.ClearField("doc_string")
     return model
+
+
+def number_nodes(model: Any) -> None:
+    """Give every node a name of its own: ONNX Runtime up to 1.20 at least refuses two fused ones that have none.
+
+    Args:
+        model: ``onnx.ModelProto``; changed in place.
+    """
+    for number, node in enumerate(model.graph.node):
+        node.name = f"n{number:x}"
