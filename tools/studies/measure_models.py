@@ -24,16 +24,8 @@ import torch
 import yaml
 
 from caloforge import __version__
-from caloforge.advice.measured import (
-    FIGURES,
-    MEASURED,
-    Figure,
-    MeasuredModel,
-    Measurements,
-    load_measured,
-    save_measured,
-    weights_digest,
-)
+from caloforge.advice import measured as store
+from caloforge.advice.measured import FIGURES, MEASURED, Figure, MeasuredModel, Measurements
 from caloforge.advice.words import markdown_table
 from caloforge.classifiers.protocol import STANDARD, measure
 from caloforge.data.incident import Incident
@@ -218,7 +210,7 @@ def described(study: Study, weights: str) -> MeasuredModel:
 
 def measured(study: Study, before: MeasuredModel | None, parts: list[str], again: bool) -> Iterator[MeasuredModel]:
     """The model after each part."""
-    weights = weights_digest(study.folder)
+    weights = store.weights_digest(study.folder)
     model = described(study, weights)
     kept = dict(before.figures) if before is not None and before.weights == weights else {}
     for part in parts:
@@ -243,14 +235,14 @@ def main() -> None:
     parser.add_argument("--print", action="store_true", help="print the table of the document and measure nothing")
     parser.add_argument("-o", "--output", type=Path, default=MEASURED, help="JSON file; default: that of the package")
     options = parser.parse_args()
-    models: Measurements = load_measured(options.output) if options.output.exists() else {}
+    models: Measurements = store.load_measured(options.output) if options.output.exists() else {}
     torch.set_num_threads(1)
     parts = options.parts or (["extrapolation"] if options.beyond else [p for p in PARTS if p != "extrapolation"])
     for name in [] if options.print else options.models:
         study = Study(name, options.truth, options.beyond)
         for model in measured(study, models.get(name), parts, options.again):
             models[name] = model
-            save_measured(options.output, models)
+            store.save_measured(options.output, models)
     print(markdown_table(models))
 
 
