@@ -144,7 +144,7 @@ def test_beta_sweep(call, tmp_path, showers):
 def test_packaged_configurations():
     assert "vae-siw-1080" in packaged_configs()
     for name in packaged_configs():
-        assert load_config(name).model.name in ("vae", "flow", "gan", "wgan")
+        assert load_config(name).model.name in ("vae", "flow", "flow_matching", "gan", "wgan")
     with pytest.raises(BadFile, match="vae-siw-1080"):
         load_config("vae-siw-108")
 
