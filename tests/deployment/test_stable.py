@@ -51,9 +51,22 @@ def test_expm1_and_log1p_at_their_ends():
         lambda x: x.new_full((4, 3), -1.0).scatter_reduce(1, torch.tensor([[0, 2, 2, 0, 2]]).expand(4, 5), x, "amax"),
         lambda x: torch.cat([x.unfold(1, 2, 1).sum(1), x.unfold(1, 2, 3).sum(1)], 1),
         lambda x: x[:, :1].squeeze(-1) + x.squeeze(0).sum(1),
+        lambda x: torch.erfc(x) + torch.special.erfc(x),
         lambda x: torch.nn.functional.silu(x) + torch.nn.functional.softplus(x) + torch.special.logit(x.sigmoid()),
     ],
-    ids=["cumprod", "diff", "columns", "rows", "sorted", "right", "largest", "windows", "squeeze", "activations"],
+    ids=[
+        "cumprod",
+        "diff",
+        "columns",
+        "rows",
+        "sorted",
+        "right",
+        "largest",
+        "windows",
+        "squeeze",
+        "erfc",
+        "activations",
+    ],
 )
 def test_they_stand_for_those_of_pytorch(call):
     x = torch.randn(4, 5, generator=torch.Generator().manual_seed(0))

@@ -92,6 +92,10 @@ def ndtr(x: Numbers) -> Numbers:
     return torch.where(x < 0, tail, 1 - tail)
 
 
+def _erfc(x: Numbers) -> Numbers:
+    return 2 * ndtr(-math.sqrt(2.0) * x)
+
+
 def _silu(x: Numbers, inplace: bool = False) -> Numbers:
     return x * sigmoid(x)
 
@@ -171,6 +175,9 @@ _INSTEAD: Mapping[Callable[..., Any], Callable[..., Any]] = {
     torch.special.expm1: expm1,
     torch.special.log1p: log1p,
     torch.special.ndtr: ndtr,
+    torch.erfc: _erfc,
+    Tensor.erfc: _erfc,
+    torch.special.erfc: _erfc,
     torch.sigmoid: sigmoid,
     Tensor.sigmoid: sigmoid,
     torch.special.expit: sigmoid,
