@@ -229,3 +229,24 @@ def test_what_is_fitted_is_saved():
         assert {k: v.tolist() for k, v in again.state_dict().items()} == {
             k: v.tolist() for k, v in module.state_dict().items()
         }
+
+
+def test_bands_are_where_atoms_and_nothing_else_lie():
+    """Of a list of steps, at its end: what the way back makes empty lies in a band, every other feature outside."""
+    generator = torch_stream(4, "bands")
+    layers = torch.rand(500, 3, generator=generator).double() * torch.tensor([1.0, 1.0, 0.1])
+    layers[:200, 2] = 0.0
+    layers[150:250, 0] = 0.0
+    incident = torch.full((500,), 2.0).double()
+    steps = Composed([EnergyChain(), Log(3, "first"), Logit("others"), Dequantise(3), Standardize(3)])
+    steps.fit(layers, incident, generator)
+    y, _ = steps(layers, incident, generator)
+    bands = steps.bands(3)
+    below, above = ((y >= start - 1e-5) & (y <= end + 1e-5) for start, end in bands)
+    assert torch.equal(below[:, 2], layers[:, 2] == 0)
+    assert torch.equal(above[:, 1], layers[:, 0] == 0)
+    assert not below[:, :2].any()
+    assert not above[:, [0, 2]].any()
+    for feature in ((y < bands.below[0] - 1e-5), (y > bands.above[1] + 1e-5)):
+        assert not feature.any()
+    assert Composed([EnergyChain(), Standardize(3)]).bands(3).below.max() < -1e6

@@ -40,7 +40,7 @@ class FlowConfig(TwoStageConfig):
     bins: int = Field(6, ge=2, description="bins of the splines of the cells")
 
     def build(self, pipeline: Pipeline) -> FlowCascade:
-        """A cascade of `LayerEnergyFlow` and `ShapeFlow`, not yet trained.
+        """A cascade of a density of the layer energies and `ShapeFlow`, not yet trained.
 
         Args:
             pipeline: the preprocessing, fitted.

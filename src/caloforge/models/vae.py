@@ -21,7 +21,7 @@ class VAEConfig(VAEOptions):
     name: Literal["vae"] = "vae"
 
     def build(self, pipeline: Pipeline) -> Cascade:
-        """A cascade of `LayerEnergyFlow` and `ShapeVAE`, not yet trained.
+        """A cascade of a density of the layer energies and `ShapeVAE`, not yet trained.
 
         Args:
             pipeline: the preprocessing, fitted.

@@ -4,16 +4,41 @@ r"""A step from layer energies to what a network likes, and a list of them: fit,
 ``inverse(y, incident)`` returns x. Parameters found by ``fit`` are buffers, so they are saved with the weights.
 """
 
-__all__ = ["Composed", "Transform"]
+__all__ = ["AtomBands", "Composed", "Transform"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from caloforge.errors import BadValue
+
+_FAR = 1e9
+
+
+class AtomBands(NamedTuple):
+    """Where features lie that stand for atoms, such as an empty layer.
+
+    Args:
+        below: (2, F) lower and upper end of the bands below everything else.
+        above: (2, F) those above.
+    """
+
+    below: Tensor
+    above: Tensor
+
+    @classmethod
+    def nowhere(cls, features: int) -> "AtomBands":
+        """Bands that no feature reaches.
+
+        Args:
+            features: F.
+        """
+        ends = torch.tensor([[_FAR], [2 * _FAR]]).repeat(1, features)
+        return cls(-ends.flip(0), ends)
 
 
 class Transform(nn.Module, ABC):
@@ -38,6 +63,10 @@ class Transform(nn.Module, ABC):
             incident: (N,) incident energies, MeV.
             generator: draws random numbers, for a step that needs them.
         """
+
+    def bands(self) -> AtomBands | None:
+        """The bands that this step gives to atoms; None unless a step says otherwise."""
+        return None
 
     @abstractmethod
     def inverse(self, y: Float[Tensor, "N F"], incident: Float[Tensor, " N"]) -> Float[Tensor, "N F"]:
@@ -113,3 +142,19 @@ class Composed(nn.ModuleList):
         for step in reversed(self.steps):
             y = step.inverse(y, incident)
         return y
+
+    def bands(self, features: int) -> AtomBands:
+        """The bands of atoms as the last step has them; nowhere if no step makes any.
+
+        The steps behind treat every feature by itself, rising, whatever the incident energy.
+
+        Args:
+            features: F.
+        """
+        bands, generator = None, torch.Generator()
+        for step in self.steps:
+            if bands is not None:
+                ones = torch.ones(2, device=self._kind.device)
+                bands = AtomBands(*(step(ends, ones, generator)[0].to(self._kind) for ends in bands))
+            bands = step.bands() or bands
+        return bands or AtomBands.nowhere(features)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from caloforge.errors import BadValue
-from caloforge.preprocessing.transform import Transform
+from caloforge.preprocessing.transform import AtomBands, Transform
 
 Columns = Literal["all", "first", "others"]
 
@@ -194,6 +194,11 @@ class Dequantise(Transform):
         y = torch.where(x == -torch.inf, self.low - reach - _OFF, y)
         y = torch.where(x == torch.inf, self.high + reach + _OFF, y)
         return y, torch.where(x.isfinite(), 0.0, self.width.log()).sum(1)
+
+    def bands(self) -> AtomBands:
+        """Where ``forward`` puts atoms."""
+        below, above, width = self.low - _OFF, self.high + _OFF, self.width
+        return AtomBands(torch.stack([below - width, below]), torch.stack([above, above + width]))
 
     def inverse(self, y: Float[Tensor, "N L"], incident: Float[Tensor, " N"]) -> Float[Tensor, "N L"]:
         """Features with infinite atoms; above only where training had such.
