@@ -1,16 +1,20 @@
 """Flow matching of showers: latents of the cells and their way back, and a tiny model on every kind of mesh."""
 
+import copy
 import math
 
 import numpy as np
 import pytest
 import torch
 
+import caloforge as cf
 from caloforge.data.showers import Showers
-from caloforge.errors import BadField
+from caloforge.errors import BadField, BadValue, CaloforgeError
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.models import model_config
+from caloforge.models.base import ImplicitDensity
 from caloforge.models.cell_latents import CellLatents
+from caloforge.models.mean_flow import MeanFlow
 from caloforge.models.parts import LayerContext
 from caloforge.nn.normal import log_density
 from caloforge.rng import torch_stream
@@ -173,3 +177,93 @@ def test_a_turned_shower_has_the_turned_velocity():
 def test_refused(fields):
     with pytest.raises(BadField):
         model_config(SMALL | fields)
+
+
+@pytest.fixture(scope="module", params=["irregular", "one-layer"])
+def pupil(request):
+    """A teacher with random weights on every kind of mesh, and a model that has just taken over what it knows."""
+    showers = toy(MESHES[request.param], 200)
+    teacher, x, c = built(showers)
+    with torch.no_grad():
+        for parameter in teacher.shape.network.last.parameters():
+            parameter.normal_(0, 0.3, generator=torch_stream(1, "weights"))
+    config = model_config(SMALL | {"teacher": "run", "steps": 1})
+    torch.manual_seed(1)
+    model = config.build(teacher.pipeline)
+    model.initialise(x, c)
+    model.learn_from(teacher)
+    return model, teacher, x, c
+
+
+def test_a_pupil_starts_with_the_velocity_of_its_teacher(pupil):
+    model, teacher, _x, c = pupil
+    assert isinstance(model, MeanFlow)
+    noise = model.latent(len(c), torch_stream(2, "noise"))
+    with torch.no_grad():
+        many = copy.deepcopy(model)
+        many.integrate_with(None, 64)
+        teacher_64 = copy.deepcopy(teacher)
+        teacher_64.integrate_with("euler", 64)
+        drawn, taught = many.sample(noise, c), teacher_64.sample(noise, c)
+    assert torch.allclose(drawn, taught, atol=1e-4)
+
+
+def test_training_brings_one_step_nearer_to_the_teacher(pupil):
+    model, _, x, c = pupil
+    model = copy.deepcopy(model)
+    (player,) = model.players()
+    assert {id(parameter) for parameter in player.parameters} == {id(p) for p in model.shape.parameters()}
+    before = model.held_out(x, c, torch_stream(4, "held out"))["validation"]
+    optimiser, generator = torch.optim.Adam(player.parameters, 3e-3), torch_stream(3, "training")
+    for _ in range(40):
+        loss = model.loss(x, c, 0.0, generator)["total"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    with torch.no_grad():
+        assert model.held_out(x, c, torch_stream(4, "held out"))["validation"] < 0.8 * before
+    assert all(parameter.grad is None for parameter in model.teacher.parameters())
+
+
+def test_no_likelihood_and_no_other_solver(pupil):
+    model, teacher, x, c = pupil
+    with pytest.raises(ImplicitDensity):
+        model.log_prob(x[:5], c[:5], torch_stream(1, "bound"))
+    with pytest.raises(BadValue, match="plain jumps"):
+        model.integrate_with("rk4", None)
+    with pytest.raises(BadValue, match="one of euler, midpoint"):
+        teacher.integrate_with("rk5", None)
+    with pytest.raises(BadValue, match="at least one"):
+        teacher.integrate_with(None, 0)
+
+
+def test_teachers_that_do_not_fit_are_refused(pupil):
+    model, teacher, _x, _c = pupil
+    with pytest.raises(BadValue, match="without a teacher"):
+        model.learn_from(model)
+    other = built(toy(teacher.pipeline.binning, 150))[0]
+    with pytest.raises(BadValue, match="other showers"):
+        model.learn_from(other)
+    wide = model_config(SMALL | {"width": 9}).build(teacher.pipeline)
+    with pytest.raises(BadValue, match="other sizes"):
+        model.learn_from(wide)
+
+
+def test_a_run_with_a_teacher_needs_it_only_to_train(tmp_path):
+    showers, small = toy(MESHES["irregular"], 1200), {name: value for name, value in SMALL.items() if name != "name"}
+    fields = {"steps": 2, "batch": 16}
+    teacher = cf.train(cf.FlowMatching(**small), showers, tmp_path / "teacher", **fields)
+    taught = cf.FlowMatching(**small | {"teacher": str(tmp_path / "teacher"), "steps": 1})
+    cf.train(taught, showers, tmp_path / "pupil", **fields)
+    (tmp_path / "teacher").rename(tmp_path / "away")
+    pupil = cf.load(tmp_path / "pupil")
+    one, again, two = (pupil.generate("20GeV", n=5, **options).energy for options in ({}, {"steps": 1}, {"steps": 2}))
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, two)
+    with pytest.raises(BadValue, match="solver 'rk5'"):
+        teacher.generate("20GeV", n=5, solver="rk5", output=tmp_path / "no.h5")
+    assert not (tmp_path / "no.h5").exists()
+    with pytest.raises(BadValue, match="does not integrate"):
+        cf.load("vae-siw-1080").integrated(steps=4)
+    with pytest.raises(CaloforgeError, match="teacher"):
+        cf.train(taught, showers, tmp_path / "again", **fields)

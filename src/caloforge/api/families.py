@@ -4,7 +4,7 @@ __all__ = ["GAN", "VAE", "WGAN", "Flow", "FlowMatching"]
 
 from typing import Any
 
-from caloforge.models.flow_matching import FlowMatchingConfig
+from caloforge.models.flow_matching_options import FlowMatchingConfig
 from caloforge.models.gan import GANConfig
 from caloforge.models.normalising_flow import FlowConfig
 from caloforge.models.vae import VAEConfig
@@ -72,7 +72,7 @@ def Flow(**fields: Any) -> FlowConfig:  # noqa: N802
 
 
 def FlowMatching(**fields: Any) -> FlowMatchingConfig:  # noqa: N802
-    """Conditional flow matching; the fields are those of `caloforge.models.flow_matching.FlowMatchingConfig`.
+    """Conditional flow matching; the fields are those of `caloforge.models.flow_matching_options.FlowMatchingConfig`.
 
     Args:
         fields: by name.

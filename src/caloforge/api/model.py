@@ -2,6 +2,7 @@
 
 __all__ = ["Model", "load_model"]
 
+import copy
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -43,6 +44,8 @@ class Options(TypedDict, total=False):
     seed: int
     batch: int
     extrapolate: bool
+    solver: str | None
+    steps: int | None
     overwrite: bool
     progress: Progress
     warn: Callable[[str], None]
@@ -104,6 +107,8 @@ class Model:
         seed: int = 1,
         batch: int = 5000,
         extrapolate: bool = False,
+        solver: str | None = None,
+        steps: int | None = None,
         output: str | Path | None = None,
         overwrite: bool = False,
         progress: Progress = ignore,
@@ -126,6 +131,8 @@ class Model:
             seed: same seed, same showers.
             batch: showers in memory at a time where ``output`` is given.
             extrapolate: allow energies and angles outside those of the training, with a warning.
+            solver: of a flow matching model, instead of its own: ``euler``, ``midpoint``, ``heun`` or ``rk4``.
+            steps: of that solver, instead of its own; fewer are faster.
             output: HDF5 file to stream them into instead of memory.
             overwrite: replace an output that exists.
             progress: called with the number of showers made, and of all.
@@ -135,7 +142,8 @@ class Model:
             `Showers`, which know the model that made them; with ``output`` the `Dataset` of the file.
 
         Raises:
-            BadValue: an energy, particle or angle that is not of these forms or that the model does not know.
+            BadValue: an energy, particle or angle that is not of these forms or that the model does not know; a solver
+                or steps where it does not integrate.
             OutsideTraining: an energy or angle outside those of the training.
             BinningMismatch: ``like`` has another mesh.
             UnwritablePath: the output exists, is read from, or cannot be written.
@@ -165,10 +173,11 @@ class Model:
             if not extrapolate:
                 raise outside
             warn(outside.warning)
+        asked_of = self if solver is None and steps is None else self.integrated(solver, steps)
         facts = {"caloforge": __version__, "generator": self.name, "seed": seed, "training": self.provenance.facts}
         if output is None:
             parts = []
-            for part in self._batches(asked, seed, batch):
+            for part in asked_of._batches(asked, seed, batch):
                 parts.append(part)
                 progress(sum(map(len, parts)), len(asked))
             return replace(
@@ -177,8 +186,23 @@ class Model:
                 provenance=Provenance.model_validate(facts),
                 training_ids=self.ensemble.training_ids.all,
             )
-        self._stream(asked, seed, batch, Path(output), facts, progress)
+        asked_of._stream(asked, seed, batch, Path(output), facts, progress)
         return open_dataset(output)
+
+    def integrated(self, solver: str | None = None, steps: int | None = None) -> "Model":
+        """The same model with another integration of its samples, where it is one of flow matching.
+
+        Args:
+            solver: ``euler``, ``midpoint``, ``heun`` or ``rk4``; None: as it is.
+            steps: of the solver; None: as they are.
+
+        Raises:
+            BadValue: a model that does not integrate, an unknown solver, or no step.
+        """
+        members = copy.deepcopy(self.ensemble.members)
+        for member in members:
+            member.model.integrate_with(solver, steps)
+        return Model(self.name, replace(self.ensemble, members=members))
 
     def _stream(
         self, asked: Incident, seed: int, batch: int, output: Path, facts: Mapping[str, Any], progress: Progress

@@ -14,6 +14,7 @@ from caloforge.cli.options import BinningOption, OverwriteOption
 from caloforge.cli.progress import track
 from caloforge.data.splits import Split
 from caloforge.deployment.manifest import MANIFEST
+from caloforge.errors import BadValue
 
 
 def generate(
@@ -35,6 +36,10 @@ def generate(
     seed: Annotated[int, typer.Option(min=0, help="same seed, same showers")] = 1,
     batch: Annotated[int, typer.Option(min=1, help="showers in memory at a time; an ensemble: 1000 a member")] = 5000,
     extrapolate: Annotated[bool, typer.Option(help="allow energies and angles outside those of the training")] = False,
+    solver: Annotated[
+        str | None, typer.Option(help="of a flow matching model: euler, midpoint, heun or rk4; its own if not given")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="of this solver; fewer are faster")] = None,
     overwrite: OverwriteOption = False,
     device: DeviceName = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="of a bundle: threads of ONNX Runtime")] = 1,
@@ -60,11 +65,15 @@ def generate(
         if (run / MANIFEST).is_file():
             from caloforge.api.bundle import generate_from_bundle
 
+            if solver is not None or steps is not None:
+                raise BadValue("solver, steps", (solver, steps), "those of a bundle are written into its graphs")
             count, per_shower = generate_from_bundle(run, energy, n, threads=threads, **options)
         else:
             from caloforge.api.model import load_model  # needs PyTorch
 
-            with load_model(run, models_file, device).generate(energy, n, **options) as showers:
+            with load_model(run, models_file, device).generate(
+                energy, n, solver=solver, steps=steps, **options
+            ) as showers:
                 count, per_shower = len(showers), showers.provenance.host_ms_per_shower or 0.0
     answer = {"file": str(output), "showers": count, "generator_ms_per_shower": per_shower}
     print(json.dumps(answer) if json_only else f"{output}: {count} showers, {per_shower:.3f} ms each")

@@ -4,7 +4,7 @@ A `Generator` maps noise and conditions to features of showers; VAE, flow, GAN a
 of one's own by `register`.
 """
 
-from caloforge.models import flow_matching as flow_matching
+from caloforge.models import flow_matching_options as flow_matching_options
 from caloforge.models import gan as gan
 from caloforge.models import normalising_flow as normalising_flow
 from caloforge.models import vae as vae

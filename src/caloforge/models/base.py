@@ -132,6 +132,22 @@ class Generator(nn.Module, ABC):
             c: (N, C) conditions.
         """
 
+    def integrate_with(self, solver: str | None, steps: int | None) -> None:
+        """Change how samples are integrated from here on, where a model integrates.
+
+        Args:
+            solver: Runge-Kutta method; None: as it is.
+            steps: of the solver; None: as they are.
+
+        Raises:
+            BadValue: the model's samples are no integral, or not of this kind.
+        """
+        asked = {"solver": solver, "steps": steps}
+        name, value = next((pair for pair in asked.items() if pair[1] is not None), ("solver", None))
+        raise BadValue(
+            name, value, f"{type(self).__name__} does not integrate: leave it out, or take a flow_matching run"
+        )
+
     def latent(self, n: int, generator: torch.Generator) -> Float[Tensor, "n ..."]:
         """n draws of z from the latent prior, the noise that ``sample`` takes.
 

@@ -3,6 +3,8 @@
 __all__ = ["CellFlow", "time_features"]
 
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -49,8 +51,12 @@ class CellFlow(ShapeSampler):
         coupling: of noise and data in a batch.
         flow: how samples are integrated.
         tails: training range inside which the network hears the log energy; None: as it comes.
+
+    Attributes:
+        heard_of_times: how many times the network is told.
     """
 
+    heard_of_times: ClassVar[int] = 1
     outward: Tensor
 
     def __init__(
@@ -72,7 +78,7 @@ class CellFlow(ShapeSampler):
         self.canvas = MeshCanvas(binning)
         layers, sectors, _ = self.canvas.shape
         direction = 2 if columns.direction else 0
-        heard = 2 * layers + n_conditions + 2 * _FREQUENCIES
+        heard = 2 * layers + n_conditions + 2 * _FREQUENCIES * self.heard_of_times
         self.network = CanvasNetwork(self.canvas.shape, 3, 2 + direction, heard, width, depth)
         alpha = 2 * torch.pi * (torch.arange(sectors) + 0.5) / sectors
         self.register_buffer("outward", torch.stack([alpha.cos(), alpha.sin()]), persistent=False)
@@ -85,8 +91,25 @@ class CellFlow(ShapeSampler):
             context: what the stage hears of the layer energies.
         """
 
-    def _network(self, context: LayerContext, c: Float[Tensor, "N C"], active: Bool[Tensor, "N L"]) -> Network:
-        """f at these layer energies and conditions."""
+    def velocity(self, context: LayerContext, c: Float[Tensor, "N C"], active: Bool[Tensor, "N L"]) -> Network:
+        """f at these layer energies and conditions.
+
+        Args:
+            context: the layer energies.
+            c: (N, C) conditions, the particle embedded.
+            active: (N, L) which layers have energy; in the others, f is zero.
+        """
+        network = self.on_cells(context, c, active)
+        return lambda x, angle: network(x, time_features(angle))
+
+    def on_cells(self, context: LayerContext, c: Float[Tensor, "N C"], active: Bool[Tensor, "N L"]) -> Network:
+        """The network as a function of cells (N, V) and features of the time (N, T).
+
+        Args:
+            context: the layer energies.
+            c: (N, C) conditions, the particle embedded.
+            active: (N, L) which layers have energy; in the others, it is zero.
+        """
         level = context.log_energies
         threshold = self.latents.thresholds(level)
         heard = torch.cat([context.tensor, c if self.tails is None else self.tails.clamped(c)], 1)
@@ -96,9 +119,9 @@ class CellFlow(ShapeSampler):
             maps = torch.cat([maps, self._direction(c)], 1)
         in_active = active[:, self.latents.layer_of_voxel]
 
-        def network(x: Tensor, angle: Tensor) -> Tensor:
+        def network(x: Tensor, time: Tensor) -> Tensor:
             cells = torch.stack([x, threshold, torch.tanh(_SHARPNESS * (x - threshold))], 1)
-            out = self.network(self.canvas.spread(cells), maps, torch.cat([heard, time_features(angle)], 1))
+            out = self.network(self.canvas.spread(cells), maps, torch.cat([heard, time], 1))
             return torch.where(in_active, self.canvas.gather(out), 0.0)
 
         return network
@@ -110,7 +133,7 @@ class CellFlow(ShapeSampler):
         parts = torch.stack([x * cosine + y * sine, y * cosine - x * sine], 1)
         return parts[:, :, None].expand(-1, -1, self.canvas.shape[0], -1)
 
-    def _dequantised(
+    def dequantised(
         self, shares: Float[Tensor, "N V"], context: LayerContext, generator: torch.Generator
     ) -> Dequantised:
         uniform = torch.rand(shares.shape, generator=generator).clamp(1e-6, 1 - 1e-6).to(shares)
@@ -134,11 +157,11 @@ class CellFlow(ShapeSampler):
             active: (N, L) which layers have energy.
             generator: draws noise, times and latents.
         """
-        x1 = self._dequantised(shares, context, generator).y
+        x1 = self.dequantised(shares, context, generator).y
         x0 = coupled(torch.randn(x1.shape, generator=generator).to(x1), x1, torch.cat([*context, c], 1), self.coupling)
         angle = RIGHT_ANGLE * torch.rand(len(x1), 1, generator=generator).to(x1)
         x, velocity = between(x0, x1, angle)
-        error = (self._network(context, c, active)(x, angle) - velocity).square()
+        error = (self.velocity(context, c, active)(x, angle) - velocity).square()
         weight = active[:, self.latents.layer_of_voxel].float()
         return {"total": (error * weight).sum() / weight.sum().clamp_min(1.0)}
 
@@ -161,9 +184,9 @@ class CellFlow(ShapeSampler):
             generator: draws latents, and the signs of the estimated trace.
             samples: draws.
         """
-        network, weights = self._network(context, c, active), []
+        network, weights = self.velocity(context, c, active), []
         for _ in range(samples):
-            y, log_q = self._dequantised(shares, context, generator)
+            y, log_q = self.dequantised(shares, context, generator)
             weights.append(self.flow.log_prob(network, y, generator) - log_q)
         return log_mean_exp(torch.stack(weights))
 
@@ -178,5 +201,5 @@ class CellFlow(ShapeSampler):
             c: (N, C) conditions, the particle embedded.
             active: (N, L) which layers have energy.
         """
-        y = self.flow.push(self._network(context, c, active), noise.cells)
+        y = self.flow.push(self.velocity(context, c, active), noise.cells)
         return self.latents.shares(y, context.log_energies, active)

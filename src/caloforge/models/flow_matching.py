@@ -6,24 +6,22 @@ u: features of the layer energies, s: shares of the cells. Zeros are zeros: wher
 threshold, it holds nothing.
 """
 
-__all__ = ["FlowMatching", "FlowMatchingConfig"]
+__all__ = ["FlowMatching"]
 
-from typing import ClassVar, Literal
+from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
-from pydantic import Field
 from torch import Tensor
 
+from caloforge.errors import BadValue
 from caloforge.models.base import Estimate, Losses
 from caloforge.models.cascade import TwoStage
 from caloforge.models.cell_flow import CellFlow
-from caloforge.models.probability_flow import Coupling, PathName, ProbabilityFlow
-from caloforge.models.registry import register
 from caloforge.models.stages import EnergyStage
-from caloforge.models.two_stage import TwoStageConfig
 from caloforge.nn.conditioning import ParticleEmbedding
-from caloforge.nn.solvers import Solver
+from caloforge.nn.solvers import TABLEAUS, Solver
 from caloforge.preprocessing.pipeline import Pipeline
 
 
@@ -57,6 +55,24 @@ class FlowMatching(TwoStage):
         u, shares = self.pipeline.parts(x)
         scale = torch.stack([self.log_energy.mean, self.log_energy.std])
         self.shape.latents.fit(shares, self.context(u, c)[0].log_energies, scale)
+
+    def integrate_with(self, solver: str | None, steps: int | None) -> None:
+        """Change how samples are integrated from here on.
+
+        Args:
+            solver: Runge-Kutta method; None: as it is.
+            steps: of the solver; None: as they are.
+
+        Raises:
+            BadValue: an unknown solver, or no step.
+        """
+        flow = self.shape.flow
+        names: list[Solver] = [name for name in TABLEAUS if name == (solver or flow.solver)]
+        if not names:
+            raise BadValue("solver", solver, f"take one of {', '.join(TABLEAUS)}")
+        if steps is not None and steps < 1:
+            raise BadValue("steps", steps, "take at least one")
+        self.shape.flow = replace(flow, solver=names[0], steps=steps or flow.steps)
 
     def loss(
         self, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"], progress: float, generator: torch.Generator
@@ -101,40 +117,3 @@ class FlowMatching(TwoStage):
         context, active = self.context(u, c)
         bound, error = self.shape.log_prob(shares, context, e, active, generator, samples)
         return Estimate(self.energies.log_prob(u, e) + bound, error)
-
-
-@register
-class FlowMatchingConfig(TwoStageConfig):
-    """Spline flow of the layer energies, then flow matching of the cells."""
-
-    name: Literal["flow_matching"] = "flow_matching"
-    conditioning: Literal["film"] = Field(
-        "film", description="how hidden layers hear of energy, particle and direction"
-    )
-    width: int = Field(64, ge=1, description="channels of the network on the canvas")
-    depth: int = Field(4, ge=0, description="residual blocks, of two convolutions each")
-    coupling: Coupling = Field("independent", description="of noise and showers in a batch; ot: by optimal transport")
-    path: PathName = Field("spherical", description="way from noise to cells along which samples are integrated")
-    solver: Solver = Field("midpoint", description="Runge-Kutta method: one, two, two or four evaluations a step")
-    steps: int = Field(8, ge=1, description="of the solver, for each shower")
-    jitter: float = Field(0.1, gt=0, description="spread of the common factor that gives the cells a density")
-
-    def build(self, pipeline: Pipeline) -> FlowMatching:
-        """A new model, not yet trained.
-
-        Args:
-            pipeline: the preprocessing, fitted.
-        """
-        embedding, tails = self.embedding(pipeline), self.linear_tails(pipeline)
-        shape = CellFlow(
-            pipeline.binning,
-            pipeline.condition.columns,
-            embedding.n_out,
-            self.width,
-            self.depth,
-            self.jitter,
-            self.coupling,
-            ProbabilityFlow(self.path, self.solver, self.steps),
-            tails,
-        )
-        return FlowMatching(pipeline, embedding, self.energy_flow(pipeline, embedding.n_out), shape)

@@ -19,6 +19,8 @@ from caloforge.data.provenance import TrainingProvenance
 from caloforge.data.showers import Showers
 from caloforge.errors import BadFile, BadValue, CaloforgeError, UnwritablePath
 from caloforge.models import ModelConfig
+from caloforge.models.flow_matching_options import FlowMatchingConfig
+from caloforge.models.mean_flow import MeanFlow
 from caloforge.models.plugins import source_of
 from caloforge.models.vae import VAEConfig
 from caloforge.rng import torch_stream
@@ -28,7 +30,7 @@ from caloforge.training.loop import TrainingState, fit
 from caloforge.training.material import Material, in_memory, streamed
 from caloforge.training.options import TrainingConfig
 from caloforge.training.processes import ALONE, Processes
-from caloforge.training.run import save_run
+from caloforge.training.run import load_run, save_run
 from caloforge.training.streamed import Streamed
 from caloforge.training.survey import LargeSet
 from caloforge.training.swag import save_snapshots, snapshots
@@ -226,6 +228,8 @@ def _initial_state(
         torch.manual_seed(torch_stream(seed, "weights").initial_seed())
         model = config.build(material.pipeline)
     model.initialise(*material.first)
+    if isinstance(config, FlowMatchingConfig) and isinstance(model, MeanFlow):
+        model.learn_from(load_run(str(config.teacher)).model)
     laws = {stage: law.to(device) for stage, law in material.laws.items()}
     return TrainingState.start(model.to(device), training, laws)
 
