@@ -260,7 +260,7 @@ def test_a_run_with_a_teacher_needs_it_only_to_train(tmp_path):
     one, again, two = (pupil.generate("20GeV", n=5, **options).energy for options in ({}, {"steps": 1}, {"steps": 2}))
     assert np.array_equal(one, again)
     assert not np.array_equal(one, two)
-    with pytest.raises(BadValue, match="solver 'rk5'"):
+    with pytest.raises(BadValue, match="solver is 'rk5'"):
         teacher.generate("20GeV", n=5, solver="rk5", output=tmp_path / "no.h5")
     assert not (tmp_path / "no.h5").exists()
     with pytest.raises(BadValue, match="does not integrate"):

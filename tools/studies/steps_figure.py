@@ -3,7 +3,7 @@
     python tools/studies/steps_figure.py runs/fm --onestep runs/fm-onestep --with vae-siw-1080 wgan-siw-1080 -o steps
 
 Showers at the particles of the test split of the truth; the standard classifiers (trees on observables, network on
-cells). Prints a table, and writes OUTPUT.png, OUTPUT.pdf and OUTPUT.json. Times are of one thread.
+cells). Prints a table, and writes OUTPUT.png, OUTPUT.pdf and OUTPUT.json. Times are CPU time of one thread.
 """
 
 import argparse
@@ -47,9 +47,9 @@ def ways(model: Model, name: str, wanted: list[int]) -> list[tuple[str, int, Mod
 
 def row(name: str, evaluations: int | None, model: Model, truth: Showers, table: Table, seed: int) -> Row:
     """AUC of both classifiers and the time of a shower."""
-    start = time.perf_counter()
+    start = time.process_time()
     made = sample_showers(model.ensemble.members[0].model, model.ensemble.pipeline, Incident.of(truth), seed)
-    milliseconds = 1e3 * (time.perf_counter() - start) / len(truth)
+    milliseconds = 1e3 * (time.process_time() - start) / len(truth)
     generated = (made, tabulate(made))
     answer: Row = {"model": name, "evaluations": evaluations, "ms": milliseconds}
     for given in STANDARD.inputs_for(truth.binning):
