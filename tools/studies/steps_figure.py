@@ -78,6 +78,9 @@ def draw(rows: list[Row], output: Path) -> None:
         for ax, label in zip(axes, ("Evaluations of the network", "ms a shower, one thread"), strict=True):
             ax.set_xscale("log", base=2 if ax is axes[0] else 10)
             ax.set_xlabel(label)
+            ax.xaxis.set_minor_formatter("")
+            ax.xaxis.set_major_formatter(style.power_label)
+        axes[0].set_ylim(0.49, 1.0)
         axes[0].set_ylabel("AUC, larger of both")
         axes[1].legend(fontsize=7)
         output.with_suffix(".png").write_bytes(style.png(fig))
