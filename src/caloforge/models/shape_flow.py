@@ -114,8 +114,7 @@ class ShapeFlow(ShapeStage):
 
     def _image(self, energies: Float[Tensor, "N l K"]) -> Float[Tensor, "N l 2 K"]:
         """Which are hit, and their standardised log energies (MeV)."""
-        hit = energies > 0
-        size = (energies.clamp_min(_FLOOR).log() - _PLACE) / _SCALE
+        hit, size = energies > 0, _size(energies)
         return torch.stack([hit.to(size), torch.where(hit, size, 0.0)], 2)
 
     def _places(self, cells: Float[Tensor, "N l M"], layers: slice) -> Float[Tensor, "N l K"]:
@@ -160,7 +159,8 @@ class ShapeFlow(ShapeStage):
         for step, network in self._backwards():
             sides, after = step.sides(after, everywhere), step.united(after, everywhere)
             seen = self._channels(self._image(self._places(after * layers, everywhere)))
-            density = self.density.log_prob(*sides, network(h, seen, scalars, everywhere))
+            size = _size((sides[0] + sides[1]) * layers)
+            density = self.density.log_prob(*sides, network(h, seen, scalars, size, everywhere))
             total = total + torch.where(step.real, density, 0.0).sum((1, 2))
         return total
 
@@ -223,10 +223,16 @@ class ShapeFlow(ShapeStage):
             shares = active[:, here, None].to(noise.cells).expand(-1, -1, self.most)
             for step, network in self._backwards()[::-1]:
                 seen = self._channels(self._image(self._places(shares * layer_energy[:, here], here)))
-                p = network(h, seen, scalars[:, i], here)
+                size_here = _size(at_cells(shares, step.first[here]) * layer_energy[:, here])
+                p = network(h, seen, scalars[:, i], size_here, here)
                 chance = normals[:, here].flatten(0, 1)[:, step.second[i]][:, None]
                 shares = step.divided(shares, *self.density.sample(chance, p), here)
             drawn.append(shares[:, 0, :size])
             last, before = self._places(shares * layer_energy[:, here], here), last
             sums = sums + last
         return torch.cat(drawn, 1)
+
+
+def _size(energies: Tensor) -> Tensor:
+    """Standardised log energies."""
+    return (energies.clamp_min(_FLOOR).log() - _PLACE) / _SCALE

@@ -10,6 +10,7 @@ from caloforge.models.cell_tree import Splits
 from caloforge.nn.conditioning import Conditioning
 
 _UNITS = 16  # hidden units of a split
+_BUMPS, _REACH = 13, 2.0  # functions of the log energy of what it divides, which may change at an edge of a spectrum
 
 
 class Across(nn.Module):
@@ -112,6 +113,7 @@ class SplitNetwork(nn.Module):
         self.block = HeardBlock(width, scalars, conditioning, splits.radial)
         self.read = nn.Linear(width, len(used) * _UNITS)
         self.own = nn.Parameter(torch.zeros(*place.shape, _UNITS))
+        self.weigh = nn.Linear(_BUMPS + 1, _UNITS, bias=False)
         self.write = nn.Linear(_UNITS, parameters)
         self.start = nn.Parameter(torch.zeros(*place.shape, parameters))
         self.unit_count = len(sectors) * len(used)
@@ -126,6 +128,7 @@ class SplitNetwork(nn.Module):
         h: Float[Tensor, "B A W"],
         seen: Float[Tensor, "B A D"],
         scalars: Float[Tensor, "B K"],
+        size: Float[Tensor, "N l S"],
         layers: slice,
     ) -> Float[Tensor, "N l S P"]:
         """Parameters of the splits in l layers of N showers, B = N l.
@@ -134,6 +137,7 @@ class SplitNetwork(nn.Module):
             h: (B, A, W) what the layers before say.
             seen: (B, A, D) the parts of the layer so far, D numbers a sector.
             scalars: (B, K).
+            size: (N, l, S) standardised log energy of the part that each split divides.
             layers: which l layers.
         """
         if self.radial:
@@ -142,7 +146,10 @@ class SplitNetwork(nn.Module):
         unit = self.unit[layers]
         units = self.read(nn.functional.silu(h)).view(-1, unit.shape[0], self.unit_count, _UNITS)
         index = unit[..., None].expand(units.shape[0], *unit.shape, _UNITS)
-        hidden = nn.functional.silu(units.gather(2, index) + self.own[layers])
+        place = torch.linspace(-_REACH, _REACH, _BUMPS, device=size.device, dtype=size.dtype)
+        bumps = (-0.5 * ((size[..., None] - place) * ((_BUMPS - 1) / (2 * _REACH))).square()).exp()
+        size_heard = self.weigh(torch.cat([size[..., None], bumps], 3))
+        hidden = nn.functional.silu(units.gather(2, index) + size_heard + self.own[layers])
         out: Tensor = self.write(hidden) + self.start[layers]
         return out
 
