@@ -224,6 +224,9 @@ class TestGenerate:
                 model.generate(energy, n=3)
         with pytest.raises(OutsideTraining):
             model.generate(like=Incident.alike(np.array([50.0])))
+        for muon in ({"energy": "50GeV", "particle": "mu-"}, {"like": Incident.alike(np.array([5e4]), 13)}):
+            with pytest.raises(BadValue, match=r"particle is 13; the model was trained on PDG \[11\]"):
+                model.generate(**muon, extrapolate=True)  # which is for energies and angles
         with pytest.raises(OutsideTraining, match="theta"):
             model.generate("50GeV", n=3, theta="30deg")
         with pytest.warns(UserWarning, match="is a guess"):

@@ -123,6 +123,13 @@ def test_scores(call, tmp_path, showers):
     assert 0 <= scores["summary"]["response"]["inside"] <= 1
     code, _, err = call(*words, "--overwrite", "--observable", "layer_energy")
     assert (code, "several values" in err) == (1, True)
+    muons = Showers(
+        showers.energy[:30], showers.incident_energy[:30], np.full(30, 13), *np.zeros((2, 30)), showers.binning
+    )
+    write_showers(tmp_path / "muons.h5", muons, "tiny stack", {})
+    code, out, err = call("score", model, tmp_path / "muons.h5", "-o", tmp_path / "no.json")
+    assert (code, out, "particle is 13; the model was trained on PDG [11]" in err) == (1, "", True), err
+    assert not (tmp_path / "no.json").exists()
 
 
 def test_beta_sweep(call, tmp_path, showers):

@@ -97,7 +97,7 @@ class Trained:
         return Incident(np.clip(energy, *self.energy), incident.pdg, np.clip(theta, *self.theta), phi)
 
     def outside(self, incident: Incident) -> list[OutsideTraining]:
-        """What of these particles lies outside the training.
+        """What of these particles lies outside the training; PDG number 0 is the mixture of a model that hears of none.
 
         Args:
             incident: N particles.
@@ -105,8 +105,7 @@ class Trained:
         Raises:
             BadValue: a particle that the model does not know.
         """
-        if not self.hidden:
-            self.places(incident.pdg)
+        self.places(incident.pdg[incident.pdg != 0] if self.hidden else incident.pdg)
         low, high = self.energy
         bounds = (low * (1 - _ROUNDING), high * (1 + _ROUNDING))
         outside = _outside("incident energy", incident.energy, bounds, self.energy, format_energy)
