@@ -96,10 +96,7 @@ def test_samples_keep_to_the_layers_and_have_exact_zeros(trained):
 
 def test_log_likelihood_is_finite_and_tighter_with_more_draws(trained):
     model, x, c = trained
-    few, many = (
-        torch.stack([model.log_prob(x[:20], c[:20], torch_stream(seed, "bound"), k).value for seed in range(2)]).mean()
-        for k in (1, 3)
-    )
+    few, many = (model.log_prob(x[:40], c[:40], torch_stream(1, "bound"), k).value.mean() for k in (1, 3))
     assert torch.isfinite(many)
     assert many > few
 
@@ -198,6 +195,7 @@ def pupil(request):
 def test_a_pupil_starts_with_the_velocity_of_its_teacher(pupil):
     model, teacher, _x, c = pupil
     assert isinstance(model, MeanFlow)
+    c = c[:50]
     noise = model.latent(len(c), torch_stream(2, "noise"))
     with torch.no_grad():
         many = copy.deepcopy(model)

@@ -82,11 +82,17 @@ def test_the_estimated_trace_has_no_bias():
     assert (error > 0).all()
 
 
+@pytest.fixture(scope="module")
+def carried():
+    """Noise, and where the field of the mixture carries it."""
+    noise = torch.randn(100, 2, generator=torch_stream(3, "x"), dtype=torch.float64)
+    return noise, ProbabilityFlow("spherical", "rk4", 200).push(mixture_field, noise)
+
+
 @pytest.mark.parametrize("path", ["straight", "spherical"])
 @pytest.mark.parametrize("solver", TABLEAUS)
-def test_solvers_keep_their_order_along_the_path(path, solver):
-    noise = torch.randn(100, 2, generator=torch_stream(3, "x"), dtype=torch.float64)
-    exact = ProbabilityFlow("spherical", "rk4", 200).push(mixture_field, noise)
+def test_solvers_keep_their_order_along_the_path(path, solver, carried):
+    noise, exact = carried
     off = [(ProbabilityFlow(path, solver, steps).push(mixture_field, noise) - exact).norm() for steps in (40, 80)]
     assert math.log2(off[0] / off[1]) == pytest.approx(TABLEAUS[solver].order, abs=0.3)
 

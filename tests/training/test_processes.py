@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -57,14 +58,35 @@ class Line(Generator):
 '''
 
 
-def start(folder, *words, processes=2, **environment):
-    """`caloforge train` in several processes: the result of torchrun."""
+TWICE = """
+import os, sys
+
+from caloforge.cli.main import run
+
+words = sys.argv[1:]
+if os.fork() == 0:
+    os.environ["FAIL"] = "6"
+    sys.argv = ["caloforge", *words]
+    run()
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 1
+os.environ |= {"MASTER_PORT": os.environ["SECOND_PORT"], "TORCHELASTIC_USE_AGENT_STORE": "False"}
+sys.argv = ["caloforge", *words, "--resume", "--json"]
+run()
+"""
+
+
+def twice(folder, *words):
+    """`caloforge train` in two processes of torchrun, which fails; then with --resume. One start: imports take long."""
+    (folder / "twice.py").write_text(TWICE)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
     own = {"PYTHONPATH": str(Path(sys.modules["caloforge"].__file__).parents[1]), "OMP_NUM_THREADS": "1"}
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", processes, "-m", "caloforge"]
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, folder / "twice.py"]
     command = [sys.executable, *launcher, "train", folder / "line.yaml", "--models", folder / "line.py", *words]
-    return subprocess.run(
-        list(map(str, command)), env=os.environ | own | environment, capture_output=True, text=True, timeout=600
-    )
+    environment = os.environ | own | {"SECOND_PORT": port}
+    return subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, timeout=600)
 
 
 def losses(run):
@@ -79,14 +101,11 @@ def test_two_processes_take_the_steps_of_one_with_the_double_batch(showers, tmp_
     training = {"steps": 8, "batch": 32, "log_every": 1, "checkpoint_every": 2, "memory": "60kB"}
     tree = {"data": str(tmp_path / "truth.h5"), "seed": 3, "model": {"name": "line"}, "training": training}
     (tmp_path / "line.yaml").write_text(yaml.safe_dump(tree))
-    failed = start(tmp_path, "-o", tmp_path / "two", FAIL="6")
-    assert failed.returncode != 0
-    assert [line for line in failed.stderr.splitlines() if "caloforge: " in line] == [
-        "caloforge: process is 1; it was told to fail"
-    ]
-    again = start(tmp_path, "-o", tmp_path / "two", "--resume", "--json")
-    assert again.returncode == 0, again.stderr
-    assert json.loads(again.stdout)["step"] == 8
+    ended = twice(tmp_path, "-o", tmp_path / "two")
+    assert ended.returncode == 0, ended.stderr
+    sentences = [line for line in ended.stderr.splitlines() if "caloforge: " in line and "alarm at step" not in line]
+    assert sentences == ["caloforge: process is 1; it was told to fail"]
+    assert json.loads(ended.stdout)["step"] == 8
     double = ["--models", tmp_path / "line.py", "--set", "training.batch=64", "-o", tmp_path / "one"]
     assert call("train", tmp_path / "line.yaml", *double)[0] == 0
     one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
