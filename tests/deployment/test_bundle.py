@@ -1,17 +1,19 @@
 """Bundles: what is computed, and what is refused."""
 
+import io
 import json
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from caloforge.data.incident import Incident
 from caloforge.deployment.bundle import Bundle
-from caloforge.deployment.manifest import MANIFEST
+from caloforge.deployment.manifest import MANIFEST, sha256_of
 from caloforge.deployment.noise import block_normals
+from caloforge.deployment.open_model import model_identity, open_shower_model
 from caloforge.errors import BadFile, BadValue, OutsideTraining, UnknownName
 from caloforge.preprocessing.trained import Trained
 
@@ -55,8 +57,10 @@ def test_training_ids_are_those_of_the_file(toy_bundle):
         (Incident.alike(np.array([5e3])), {"seed": -1}, BadValue, "whole number that is not negative"),
         (Incident.alike(np.array([5e3])), {"seed": 1, "batch": 0}, BadValue, "at least one shower"),
         (Incident.alike(np.array([5e3])), {"noise": np.zeros((2, 3), np.float32)}, BadValue, "is needed"),
+        (Incident.alike(np.array([5e3])), {"noise": np.full((1, 28), np.nan)}, BadValue, "finite numbers"),
+        (Incident.alike(np.array([1e300])), {"seed": 1, "extrapolate": True}, BadValue, "finite numbers"),
     ],
-    ids=["energy", "theta", "particle", "nan", "negative", "neither", "seed", "batch", "shape"],
+    ids=["energy", "theta", "particle", "nan", "negative", "neither", "seed", "batch", "shape", "noise", "overflow"],
 )
 def test_what_the_model_does_not_know_is_refused(toy_bundle, incident, options, error, words):
     with pytest.raises(error, match=words):
@@ -95,8 +99,27 @@ def test_a_missing_graph_is_refused(toy_bundle):
         ("files", {"../model.onnx": "0"}),
         ("trained", {}),
         ("trained", None),
+        ("noise", 0),
+        ("noise", 29),
+        ("block", 0),
+        ("target", "par04"),
+        ("target", "fastcalosim"),
     ],
-    ids=["schema", "negative", "text", "mesh", "inputs", "elsewhere", "empty", "null"],
+    ids=[
+        "schema",
+        "negative",
+        "text",
+        "mesh",
+        "inputs",
+        "elsewhere",
+        "empty",
+        "null",
+        "silent",
+        "wider",
+        "blockless",
+        "par04",
+        "fastcalosim",
+    ],
 )
 def test_a_damaged_manifest_is_refused(toy_bundle, field, value):
     path = toy_bundle() / MANIFEST
@@ -105,7 +128,80 @@ def test_a_damaged_manifest_is_refused(toy_bundle, field, value):
         Bundle(path.parent)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", "{", "\x00"], ids=["empty", "list", "none", "cut", "zero"])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("particles", []),
+        ("particles", [0]),
+        ("particles", [22, 11]),
+        ("particles", [10**20]),
+        ("energy", [1e5, 1e3]),
+        ("energy", [0, 1e5]),
+        ("energy", [1e3, float("nan")]),
+        ("energy", [1e3, float("inf")]),
+        ("theta", [0.0, 3.0]),
+        ("theta", [0.0, 0.5]),
+        ("phi", [0.0, float("nan")]),
+        ("hidden", "no"),
+    ],
+    ids=str,
+)
+def test_a_damaged_training_is_refused(toy_bundle, field, value):
+    path = toy_bundle() / MANIFEST
+    facts = json.loads(path.read_text())
+    facts["trained"][field] = value
+    path.write_text(json.dumps(facts))
+    with pytest.raises(BadFile, match=str(path)):
+        Bundle(path.parent)
+
+
+def test_a_mesh_of_other_cells_is_refused(toy_bundle):
+    path = toy_bundle() / MANIFEST
+    facts = json.loads(path.read_text())
+    facts["mesh"] = facts["mesh"].replace('n_bin_alpha="', 'n_bin_alpha="1')
+    path.write_text(json.dumps(facts))
+    with pytest.raises(BadFile, match="target, mesh and training need"):
+        Bundle(path.parent)
+
+
+def test_a_training_that_is_no_provenance_is_refused(toy_bundle):
+    folder = toy_bundle(training={"data": 3})
+    for function in (open_shower_model, model_identity):
+        with pytest.raises(BadFile, match=r"training\.data is not what it should be"):
+            function(folder)
+
+
+def test_a_bundle_without_a_graph_has_no_identity(toy_bundle):
+    with pytest.raises(BadFile, match=r"it lists no model\.onnx"):
+        model_identity(toy_bundle(files={}))
+
+
+def _saved(array):
+    content = io.BytesIO()
+    np.save(content, array)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PK\x03\x04", _saved(np.array([0.5])), _saved(np.ones((2, 2), np.uint64)), _saved(np.array([-1]))],
+    ids=["empty", "zip", "fractions", "table", "negative"],
+)
+def test_ids_that_are_none_are_refused(toy_bundle, content):
+    folder = toy_bundle()
+    (folder / "training_ids.npy").write_bytes(content)
+    facts = json.loads((folder / MANIFEST).read_text())
+    facts["files"]["training_ids.npy"] = sha256_of(content)
+    (folder / MANIFEST).write_text(json.dumps(facts))
+    with pytest.raises(BadFile, match=r"training_ids.npy: no "):
+        Bundle(folder).training_ids()
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", "{", "\x00", "[" * 100_000],
+    ids=["empty", "list", "none", "cut", "zero", "deep"],
+)
 def test_a_file_that_is_no_manifest_is_refused(toy_bundle, content):
     path = toy_bundle() / MANIFEST
     path.write_text(content)
@@ -133,8 +229,47 @@ def _graph(node, output="cells", cells=28, **tensors):
 
 
 def test_a_foreign_operator_is_refused(toy_bundle):
-    with pytest.raises(BadFile, match="cannot load it"):
+    with pytest.raises(BadFile, match="operator Sum of elsewhere"):
         Bundle(toy_bundle(model=_graph(helper.make_node("Sum", ["noise"], ["cells"], domain="elsewhere"))))
+
+
+def test_operators_of_one_runtime_are_refused(toy_bundle):
+    model = _graph(helper.make_node("Gelu", ["noise"], ["cells"], domain="com.microsoft"))
+    model.opset_import.add(domain="com.microsoft", version=1)
+    with pytest.raises(BadFile, match=r"operator Gelu of com\.microsoft"):
+        Bundle(toy_bundle(model=model))
+
+
+def test_a_graph_that_draws_noise_is_refused(toy_bundle):
+    with pytest.raises(BadFile, match="noise of its own"):
+        Bundle(toy_bundle(model=_graph(helper.make_node("RandomNormalLike", ["noise"], ["cells"]))))
+
+
+@pytest.mark.parametrize("content", [b"\x00" * 9, b"\xff" * 20, b"\x3a\x7f\x00"], ids=["zeros", "endless", "cut"])
+def test_a_file_that_is_no_graph_is_refused(toy_bundle, content):
+    folder = toy_bundle()
+    (folder / "model.onnx").write_bytes(content)
+    facts = json.loads((folder / MANIFEST).read_text())
+    facts["files"]["model.onnx"] = sha256_of(content)
+    (folder / MANIFEST).write_text(json.dumps(facts))
+    with pytest.raises(BadFile, match=r"model.onnx"):
+        Bundle(folder)
+
+
+@pytest.mark.parametrize(
+    "value", [np.zeros((5, 28)), np.full((1, 28), np.nan), np.full((1, 28), np.inf)], ids=["rows", "nan", "infinite"]
+)
+def test_what_is_no_shower_is_refused(toy_bundle, value):
+    constant = numpy_helper.from_array(value.astype(np.float32))
+    bundle = Bundle(toy_bundle(model=_graph(helper.make_node("Constant", [], ["cells"], value=constant))))
+    with pytest.raises(BadFile, match="no finite energies for 1 showers"):
+        bundle.sample(Incident.alike(np.array([5e3])), seed=1)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 10**12], ids=str)
+def test_threads_are_a_small_whole_number(toy_bundle, threads):
+    with pytest.raises(BadValue, match="threads"):
+        Bundle(toy_bundle(), threads)
 
 
 def test_another_graph_is_refused(toy_bundle):
@@ -143,13 +278,14 @@ def test_another_graph_is_refused(toy_bundle):
 
 
 @pytest.mark.parametrize("location", ["../weights.bin", "/etc/hostname", "weights.bin"])
-def test_data_outside_the_graph_are_refused(toy_bundle, location, tmp_path):
+def test_data_outside_the_graph_are_refused(toy_bundle, location, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # ONNX Runtime would read weights.bin from here
     (tmp_path / "weights.bin").write_bytes(bytes(4 * 28))
     weight = TensorProto(name="weight", data_type=TensorProto.FLOAT, dims=[28])
     weight.data_location = TensorProto.EXTERNAL
     weight.external_data.add(key="location", value=location)
     model = _graph(helper.make_node("Add", ["noise", "weight"], ["cells"]), weight=weight)
-    with pytest.raises(BadFile, match="cannot load it"):
+    with pytest.raises(BadFile, match="its weights lie outside the file"):
         Bundle(toy_bundle(model=model))
 
 

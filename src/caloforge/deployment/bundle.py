@@ -10,13 +10,14 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float, UInt64
 from numpy import ndarray as Array
 
 from caloforge.data.incident import Incident
-from caloforge.deployment.manifest import Manifest, sha256_of
+from caloforge.deployment.manifest import MANIFEST, Manifest, sha256_of
 from caloforge.deployment.noise import block_normals
 from caloforge.deployment.session import GRAPH, open_session
 from caloforge.deployment.targets import TARGETS
@@ -25,6 +26,7 @@ from caloforge.geometry.binning import Binning
 from caloforge.preprocessing.trained import Trained
 
 IDS = "training_ids.npy"
+_AGAIN = "export the model again"
 
 
 class Bundle:
@@ -49,7 +51,20 @@ class Bundle:
         if self.manifest.target not in TARGETS:
             raise UnknownName("target of a bundle", self.manifest.target, TARGETS)
         self.contract = TARGETS[self.manifest.target].contract(self.manifest)
+        self._require_contract()
         self._session = open_session(self.folder / GRAPH, self._content(GRAPH), self.manifest, threads)
+
+    def _require_contract(self) -> None:
+        """Refuse a manifest whose inputs and output are not those of its target, mesh and training."""
+        manifest = self.manifest
+        inputs, output = self.contract.tensors(manifest.noise, manifest.mesh, manifest.trained)
+        needed, listed = (
+            [(tensor.name, tensor.width, tensor.kind) for tensor in tensors]
+            for tensors in ((*inputs, output), (*manifest.inputs, *manifest.outputs))
+        )
+        if needed != listed:
+            problem = f"its inputs and outputs are {listed}, where target, mesh and training need {needed}"
+            raise BadFile(self.folder / MANIFEST, problem, _AGAIN)
 
     def _content(self, name: str) -> bytes:
         """A file of the folder, whose hash is that of the manifest."""
@@ -91,9 +106,12 @@ class Bundle:
             return np.empty(0, np.uint64)
         content = self._content(IDS)
         try:
-            return np.load(io.BytesIO(content), allow_pickle=False).astype(np.uint64)
-        except ValueError as error:
-            raise BadFile(self.folder / IDS, f"no array of NumPy ({error})", "export the bundle again") from error
+            ids = np.load(io.BytesIO(content), allow_pickle=False)
+        except (ValueError, EOFError, MemoryError, BadZipFile) as error:
+            raise BadFile(self.folder / IDS, f"no array of NumPy ({error})", _AGAIN) from error
+        if not isinstance(ids, Array) or ids.dtype != np.uint64 or ids.ndim != 1:
+            raise BadFile(self.folder / IDS, "no row of ids (uint64)", _AGAIN)
+        return ids
 
     def sample(
         self,
@@ -113,9 +131,10 @@ class Bundle:
             batch: showers computed at a time.
 
         Raises:
-            BadValue: both or neither of seed and noise, noise of another shape, a particle that the model does not
-                know, or more showers than memory holds.
+            BadValue: both or neither of seed and noise, noise of another shape or that is not finite, a particle that
+                the model does not know, or more showers than memory holds.
             OutsideTraining: an energy or angle outside the training.
+            BadFile: the graph fails, or gives something else than finite energies.
         """
         self.require_known(incident, extrapolate)
         try:
@@ -176,5 +195,14 @@ class Bundle:
         return block_normals(seed, (first // block,), block, self.noise_width, last - first)
 
     def _computed(self, noise: Float[Array, "b M"], incident: Incident) -> Float[Array, "b V"]:
-        outputs = self._session.run([self.manifest.outputs[0].name], self.contract.feed(noise, incident))
+        with np.errstate(over="ignore"):  # refused below
+            feed = self.contract.feed(noise, incident)
+        if not all(np.isfinite(numbers).all() for numbers in feed.values()):
+            raise BadValue("noise or energy", "not finite in float32", "give finite numbers")
+        try:
+            outputs = self._session.run([self.manifest.outputs[0].name], feed)
+        except Exception as error:  # ONNX Runtime's exceptions have no common base of their own
+            raise BadFile(self.folder / GRAPH, f"it fails ({' '.join(str(error).split())})", _AGAIN) from error
+        if outputs[0].shape != (len(noise), self.manifest.outputs[0].width) or not np.isfinite(outputs[0]).all():
+            raise BadFile(self.folder / GRAPH, f"it gives no finite energies for {len(noise)} showers", _AGAIN)
         return self.contract.cells(outputs[0], incident)

@@ -30,6 +30,17 @@ class Contract(ABC):
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest
 
+    @classmethod
+    @abstractmethod
+    def tensors(cls, noise: int, mesh: Binning, trained: Trained) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Inputs and output of the graph of a model.
+
+        Args:
+            noise: standard normals of one shower.
+            mesh: of the showers.
+            trained: particles and ranges.
+        """
+
     @abstractmethod
     def feed(self, noise: Noise, incident: Incident) -> Feed:
         """Inputs of the graph for n showers.
@@ -82,6 +93,17 @@ class Generic(Contract):
             mesh: of the showers.
         """
         return Tensor("cells", mesh.n_voxels, "float32", "energy of each cell, MeV; order layer, alpha, r (r fastest)")
+
+    @classmethod
+    def tensors(cls, noise: int, mesh: Binning, trained: Trained) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Those of `inputs` and `output`.
+
+        Args:
+            noise: standard normals of one shower.
+            mesh: of the showers.
+            trained: particles and ranges.
+        """
+        return cls.inputs(noise, trained), cls.output(mesh)
 
     def feed(self, noise: Noise, incident: Incident) -> Feed:
         """Inputs by name, each in its kind.

@@ -24,6 +24,8 @@ from caloforge.deployment.contract import Contract, Feed, Noise
 from caloforge.deployment.manifest import Manifest, Tensor
 from caloforge.deployment.target import Target, require_alike, rewired
 from caloforge.errors import BadValue
+from caloforge.geometry.binning import Binning
+from caloforge.preprocessing.trained import Trained
 
 _MOST_LAYERS = 23  # CaloSampling has 24, and one is for the noise
 
@@ -32,6 +34,24 @@ class FastCaloSim(Contract):
     """Inputs as `TFCSMLCalorimeterSimulator` builds them."""
 
     name = "fastcalosim"
+
+    @classmethod
+    def tensors(cls, noise: int, mesh: Binning, trained: Trained) -> tuple[tuple[Tensor, ...], Tensor]:
+        """As many voxels as the mesh or the noise has, and one more: the layer for the noise has one at least.
+
+        Args:
+            noise: standard normals of one shower.
+            mesh: of the showers.
+            trained: of no consequence.
+        """
+        voxels = max(noise - mesh.n_layers, mesh.n_voxels) + 1
+        inputs = (
+            Tensor("inn_eta_in", 1, "float32", "10 |eta|"),
+            Tensor("inn_einc_in", 1, "float32", "kinetic energy of the incident particle, MeV"),
+            Tensor("cfm_z_shape", voxels, "float32", "standard normal"),
+            Tensor("inn_z_energy", mesh.n_layers + 1, "float32", "standard normal"),
+        )
+        return inputs, Tensor("voxels", voxels, "float32", "energy of each voxel, MeV; those behind the mesh have none")
 
     def feed(self, noise: Noise, incident: Incident) -> Feed:
         """Four inputs; the last normal of the layers is not used.
@@ -89,13 +109,8 @@ class FastCaloSimTarget(Target):
 
         mesh, varies = manifest.mesh, manifest.trained.theta_varies
         n_layers, own = mesh.n_layers, manifest.noise - mesh.n_layers
-        voxels = max(own, mesh.n_voxels) + 1  # of the layer for the noise: one at least
-        inputs = [
-            Tensor("inn_eta_in", 1, "float32", "10 |eta|"),
-            Tensor("inn_einc_in", 1, "float32", "kinetic energy of the incident particle, MeV"),
-            Tensor("cfm_z_shape", voxels, "float32", "standard normal"),
-            Tensor("inn_z_energy", n_layers + 1, "float32", "standard normal"),
-        ]
+        inputs, output = self.contract.tensors(manifest.noise, mesh, manifest.trained)
+        voxels = output.width
         constants = {
             "t_of_shape": np.array([own, voxels - own], np.int64),
             "t_of_energy": np.array([n_layers, 1], np.int64),
@@ -120,7 +135,6 @@ class FastCaloSimTarget(Target):
                 helper.make_node("Squeeze", ["t_theta", "t_one"], ["theta"]),
             ]
         after = [helper.make_node("Pad", ["cells", "t_none"], ["voxels"])]
-        output = Tensor("voxels", voxels, "float32", "energy of each voxel, MeV; those behind the mesh have none")
         manifest, model = rewired(manifest, model, inputs, output, (before, after), constants)
         return replace(manifest, target=self.contract.name), model
 

@@ -4,9 +4,11 @@ __all__ = ["MANIFEST", "Manifest", "Tensor", "sha256_of"]
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from caloforge.preprocessing.trained import Trained
 MANIFEST = "bundle.json"
 _SCHEMA = 1
 _AGAIN = "export the model again"
+_MOST = 2**31 - 1  # of whole numbers
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")  # of a file in the folder itself
 
 
@@ -95,7 +98,7 @@ class Manifest:
         try:
             facts = json.loads(path.read_text())
             schema = facts.pop("schema")
-        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             raise BadFile(path, f"no manifest of a bundle ({error})", _AGAIN) from error
         if schema != _SCHEMA:
             raise BadFile(path, f"schema {schema!r}, where this caloforge reads {_SCHEMA}", _AGAIN)
@@ -107,17 +110,23 @@ class Manifest:
     @classmethod
     def _of(cls, facts: dict[str, Any], path: Path) -> "Manifest":
         trained = facts["trained"]
-        particles = tuple(_count("particle", abs(pdg)) * (1 if pdg > 0 else -1) for pdg in trained["particles"])
-        energy, theta, phi = ((float(low), float(high)) for low, high in map(trained.get, ("energy", "theta", "phi")))
+        if not isinstance(trained["hidden"], bool):
+            raise ValueError(f"hidden is {trained['hidden']!r}")
         return cls(
             target=str(facts["target"]),
             model=str(facts["model"]),
             files={_plain(name): str(digest) for name, digest in facts["files"].items()},
             inputs=tuple(_tensor(item) for item in facts["inputs"]),
             outputs=tuple(_tensor(item) for item in facts["outputs"]),
-            noise=_count("noise", facts["noise"]),
-            block=_count("block", facts["block"]),
-            trained=Trained(particles, energy, theta, phi, bool(trained["hidden"])),
+            noise=_count("noise", facts["noise"], 1),
+            block=_count("block", facts["block"], 1),
+            trained=Trained(
+                _particles(trained["particles"]),
+                _ends("energy", trained["energy"], math.ulp(0.0), math.inf),
+                _ends("theta", trained["theta"], 0.0, math.pi / 2),
+                _ends("phi", trained["phi"], -2 * math.pi, 2 * math.pi),
+                trained["hidden"],
+            ),
             mesh=Binning.from_xml(facts["mesh"], path),
             detector=str(facts["detector"]),
             training=dict(facts["training"]),
@@ -133,10 +142,26 @@ def _plain(name: str) -> str:
     return name
 
 
-def _count(what: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+def _count(what: str, value: Any, least: int = 0) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _MOST:
         raise ValueError(f"{what} is {value!r}")
     return value
+
+
+def _particles(numbers: Any) -> tuple[int, ...]:
+    """PDG numbers in rising order, one at least."""
+    particles = tuple(_count("particle", abs(pdg), 1) * (1 if pdg > 0 else -1) for pdg in numbers)
+    if not particles or any(first >= second for first, second in pairwise(particles)):
+        raise ValueError(f"particles are {numbers!r}")
+    return particles
+
+
+def _ends(what: str, ends: Any, least: float, most: float) -> tuple[float, float]:
+    """Lowest and highest value of a range."""
+    low, high = map(float, ends)
+    if not (least <= low <= high <= most and math.isfinite(high)):
+        raise ValueError(f"{what} is {ends!r}")
+    return low, high
 
 
 def _tensor(item: Mapping[str, Any]) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 
 from jaxtyping import Float
 from numpy import ndarray as Array
+from pydantic import ValidationError
 
 from caloforge.data.incident import Incident
 from caloforge.data.provenance import TrainingProvenance
@@ -30,7 +31,7 @@ class BundleModel:
         self._bundle, self.name = bundle, str(bundle.folder)
         manifest = bundle.manifest
         self.binning, self.detector, self.trained = manifest.mesh, manifest.detector, manifest.trained
-        self.frame = frame_of(TrainingProvenance.model_validate(manifest.training))
+        self.frame = frame_of(_training(bundle.folder, manifest))
         self.training_ids = bundle.training_ids()
 
     @property
@@ -73,6 +74,16 @@ class BundleModel:
         return self._bundle.sample(incident, noise=noise)
 
 
+def _training(folder: Path, manifest: Manifest) -> TrainingProvenance:
+    """How the model of a bundle was trained."""
+    try:
+        return TrainingProvenance.model_validate(manifest.training)
+    except ValidationError as error:
+        place = ".".join(map(str, error.errors()[0]["loc"]))
+        problem = f"training.{place} is not what it should be ({error.errors()[0]['msg']})"
+        raise BadFile(folder / MANIFEST, problem, "export the model again") from error
+
+
 def open_shower_model(name: str | Path) -> NoiseModel:
     """A model by name: a bundle, a run folder, or a model that comes with caloforge.
 
@@ -102,7 +113,9 @@ def model_identity(name: str | Path) -> tuple[str, str | None]:
     """
     if (Path(name) / MANIFEST).is_file():
         manifest = Manifest.read(Path(name))
-        return manifest.files[GRAPH], TrainingProvenance.model_validate(manifest.training).caloforge
+        if GRAPH not in manifest.files:
+            raise BadFile(Path(name) / MANIFEST, f"it lists no {GRAPH}", "export the model again")
+        return manifest.files[GRAPH], _training(Path(name), manifest).caloforge
     from caloforge.training.run import read_training_provenance
 
     folder = run_folder(name)

@@ -1,14 +1,13 @@
-r"""Geant4's example Par04 and DDML's model of that name: one vector in, fractions of the energy in (r, phi, z) out.
+r"""Geant4's example Par04: one vector in, fractions of the energy in (r, phi, z) out.
 
-Both build a row :math:`[z_1 \dots z_M, E / 1024\,\text{GeV}, t, 0, 1]` of float32, take the output as fractions of E
-with z fastest and place the cell (i, j, k) at :math:`\rho = (i + 1/2)\,\Delta r`. In Par04 (ModelType VAE)
+It builds a row :math:`[z_1 \dots z_M, E / 1024\,\text{GeV}, t, 0, 1]` of float32, takes the output as fractions of E
+with z fastest and places the cell (i, j, k) at :math:`\rho = (i + 1/2)\,\Delta r`. As ModelType VAE
 :math:`t = \theta / 90°` is the polar angle of the direction in the world, so a particle that meets the barrel
-perpendicularly has t = 1, and sector j begins at :math:`-\pi + 2\pi j / n_\phi`. In DDML (``Par04ExampleVAE``)
-:math:`t = \theta / (\pi/2)` is the angle to the normal of the layers, and sector j begins at :math:`2\pi j / n_\phi`.
-Sources: Geant4 11.4, examples/extended/parameterisations/Par04; key4hep/DDML, src/Par04ExampleVAE.cc.
+perpendicularly has t = 1, and sector j begins at :math:`-\pi + 2\pi j / n_\phi`.
+Source: Geant4 11.4, examples/extended/parameterisations/Par04.
 """
 
-__all__ = ["DDML", "DDMLTarget", "Par04", "Par04Target"]
+__all__ = ["Par04", "Par04Target", "equal_steps"]
 
 import math
 from collections.abc import Mapping
@@ -25,6 +24,7 @@ from caloforge.deployment.manifest import Manifest, Tensor
 from caloforge.deployment.target import Target, require_alike, rewired
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
+from caloforge.preprocessing.trained import Trained
 from caloforge.units import GeV, format_energy, mm
 
 _LARGEST = 1024 * GeV
@@ -60,6 +60,18 @@ class Par04(Contract):
             cells = np.roll(cells, -(sectors // 2), axis=1)
         return cells.transpose(2, 1, 0).ravel()
 
+    @classmethod
+    def tensors(cls, noise: int, mesh: Binning, trained: Trained) -> tuple[tuple[Tensor, ...], Tensor]:
+        """One row in, one row out.
+
+        Args:
+            noise: standard normals of one shower.
+            mesh: of the showers.
+            trained: of no consequence.
+        """
+        row = Tensor("input", noise + _CONDITIONS, "float32", "standard normal, then E / 1024 GeV, angle, 0, 1")
+        return (row,), Tensor("fractions", mesh.n_voxels, "float32", "of the energy; order r, phi, z (z fastest)")
+
     def feed(self, noise: Noise, incident: Incident) -> Feed:
         """One row a shower.
 
@@ -83,22 +95,6 @@ class Par04(Contract):
         return energies
 
 
-class DDML(Par04):
-    """Vectors as ``ddml::Par04ExampleVAE`` builds them."""
-
-    name = "ddml"
-    half_turn: ClassVar[bool] = True
-
-    @staticmethod
-    def angle(theta: Float[Array, " n"]) -> Float[Array, " n"]:
-        """What the vector says of the direction.
-
-        Args:
-            theta: angle to the normal of the calorimeter, rad.
-        """
-        return theta / (math.pi / 2)
-
-
 class Par04Target(Target):
     """A graph for Par04 as it is, and the macro that loads it."""
 
@@ -115,7 +111,7 @@ class Par04Target(Target):
             BadValue: something else.
         """
         require_alike(manifest, self.software)
-        if _steps(manifest.mesh) is None:
+        if equal_steps(manifest.mesh) is None:
             remedy = (
                 f"{self.software} has equal layers of equal rings from r = 0, with known depth: export another model"
             )
@@ -160,8 +156,7 @@ class Par04Target(Target):
         ]
         if not varies:
             del constants["t_quarter"]
-        inputs = [Tensor("input", m + _CONDITIONS, "float32", "standard normal, then E / 1024 GeV, angle, 0, 1")]
-        output = Tensor("fractions", manifest.mesh.n_voxels, "float32", "of the energy; order r, phi, z (z fastest)")
+        inputs, output = self.contract.tensors(m, manifest.mesh, manifest.trained)
         manifest, model = rewired(manifest, model, inputs, output, (before, after), constants)
         return replace(manifest, target=self.contract.name), model
 
@@ -172,7 +167,7 @@ class Par04Target(Target):
             manifest: of the bundle.
         """
         mesh, trained = manifest.mesh, manifest.trained
-        dr, dz = _steps(mesh) or (0.0, 0.0)
+        dr, dz = equal_steps(mesh) or (0.0, 0.0)
         sizes = [
             f"setSizeOfRhoCells {dr:g} mm",
             f"setSizeOfZCells {dz:g} mm",
@@ -197,51 +192,12 @@ class Par04Target(Target):
         return {"par04.mac": ("\n".join(lines) + "\n").encode()}
 
 
-class DDMLTarget(Par04Target):
-    """A graph for DDML's ``Par04ExampleVAE``, and the lines of the steering file."""
+def equal_steps(mesh: Binning) -> tuple[float, float] | None:
+    """Width of a ring and of a layer, mm, where all are equal; else None.
 
-    contract: ClassVar[type[Par04]] = DDML
-    software: ClassVar[str] = "DDML"
-
-    def companions(self, manifest: Manifest) -> Mapping[str, bytes]:
-        """A function for a steering file of ddsim.
-
-        Args:
-            manifest: of the bundle.
-        """
-        mesh, trained = manifest.mesh, manifest.trained
-        dr, dz = _steps(mesh) or (0.0, 0.0)
-        low, high = map(format_energy, trained.energy)
-        names = {11: "e-", -11: "e+", 22: "gamma"}
-        quoted = [f'"{names.get(pdg, pdg)}"' for pdg in trained.particles]
-        species, thresholds = ", ".join(quoted), ", ".join(f"{name}: {trained.energy[0]:g}" for name in quoted)
-        text = f'''"""Steering of ddsim for {manifest.model}: {low} to {high}.
-
-Par04ExampleVAE has the sizes of its mesh in C++: latent {manifest.noise}, {mesh.layers[0].n_r} x
-{mesh.layers[0].n_alpha} x {mesh.n_layers} cells (rho, phi, z) of {dr:g} mm and {dz:g} mm. It gives points in the frame
-of the layers: z goes into the calorimeter, sectors begin at phi = 0.
-"""
-
-
-def fast_simulation(kernel, action, region, detector):
-    """The model as an action of DDML (``action``: a composition with Par04ExampleVAE and ONNX), and its physics."""
-    from DDG4 import DetectorConstruction, Geant4, PhysicsList
-
-    model = DetectorConstruction(kernel, action + "/ShowerModel")
-    model.ModelPath, model.RegionName, model.Detector = "model.onnx", region, detector
-    model.ApplicableParticles = {{{species}}}
-    model.Etrigger = {{{thresholds}}}  # MeV
-    model.Enable = True
-    Geant4(kernel).detectorConstruction().adopt(model)
-    physics = PhysicsList(kernel, "Geant4FastPhysics/FastPhysicsList")
-    physics.EnabledParticles = [{species}]
-    kernel.physicsList().adopt(physics)
-'''
-        return {"ddml_steering.py": text.encode()}
-
-
-def _steps(mesh: Binning) -> tuple[float, float] | None:
-    """Width of a ring and of a layer, mm, where all are equal; else None."""
+    Args:
+        mesh: of the showers.
+    """
     first = mesh.layers[0]
     alike = all((layer.n_alpha, layer.r_edges) == (first.n_alpha, first.r_edges) for layer in mesh.layers)
     if not alike or mesh.z_edges is None or abs(first.r_edges[0]) > _ROUNDING:

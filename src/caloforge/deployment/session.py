@@ -5,10 +5,12 @@ __all__ = ["GRAPH", "open_session"]
 from pathlib import Path
 from typing import Any
 
+from caloforge.deployment.graph_file import require_closed
 from caloforge.deployment.manifest import Manifest, Tensor
 from caloforge.errors import BadFile, BadValue, MissingExtra
 
 GRAPH = "model.onnx"
+_MOST_THREADS = 1024
 _KINDS = {"tensor(float)": "float32", "tensor(int64)": "int64"}
 
 
@@ -24,10 +26,12 @@ def open_session(path: Path, content: bytes, manifest: Manifest, threads: int = 
     Raises:
         MissingExtra: ONNX Runtime is not installed.
         BadValue: less than one thread.
-        BadFile: no graph, operators that this ONNX Runtime does not have, or other inputs and outputs.
+        BadFile: no graph, weights or operators from elsewhere (`require_closed`), operators that this ONNX Runtime
+            does not have, or other inputs and outputs.
     """
-    if threads < 1:
-        raise BadValue("threads", threads, "give at least one")
+    if not 1 <= threads <= _MOST_THREADS:
+        raise BadValue("threads", threads, f"give 1 to {_MOST_THREADS}")
+    require_closed(path, content)
     try:
         import onnxruntime
     except ImportError as error:

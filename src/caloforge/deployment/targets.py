@@ -2,8 +2,9 @@
 
 __all__ = ["TARGETS"]
 
+from caloforge.deployment.ddml import DDMLTarget
 from caloforge.deployment.fastcalosim import FastCaloSimTarget
-from caloforge.deployment.par04 import DDMLTarget, Par04Target
+from caloforge.deployment.par04 import Par04Target
 from caloforge.deployment.target import GenericTarget, Target
 
 TARGETS: dict[str, Target] = {
