@@ -21,6 +21,7 @@ MANIFEST = "bundle.json"
 _SCHEMA = 1
 _AGAIN = "export the model again"
 _MOST = 2**31 - 1  # of whole numbers
+_ROUNDING = 1e-6  # rad: angles of files are float32
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")  # of a file in the folder itself
 
 
@@ -123,8 +124,8 @@ class Manifest:
             trained=Trained(
                 _particles(trained["particles"]),
                 _ends("energy", trained["energy"], math.ulp(0.0), math.inf),
-                _ends("theta", trained["theta"], 0.0, math.pi / 2),
-                _ends("phi", trained["phi"], -2 * math.pi, 2 * math.pi),
+                _ends("theta", trained["theta"], 0.0, math.pi / 2 + _ROUNDING),
+                _ends("phi", trained["phi"], -2 * math.pi - _ROUNDING, 2 * math.pi + _ROUNDING),
                 trained["hidden"],
             ),
             mesh=Binning.from_xml(facts["mesh"], path),
