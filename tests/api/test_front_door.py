@@ -353,8 +353,8 @@ class TestTrain:
     def test_names_what_is_misspelt(self, tmp_path, showers):
         with pytest.raises(UnknownName, match="did you mean latent"):
             cf.VAE(latnt=3)
-        with pytest.raises(BadValue, match="greater than or equal to 1"):
-            cf.VAE(latent=0)
+        with pytest.raises(BadValue, match="greater than or equal to 0"):
+            cf.VAE(latent=-1)
         with pytest.raises(UnknownName, match="did you mean learning_rate"):
             cf.train(cf.VAE(), showers, tmp_path / "run", learningrate=1e-3)
         with pytest.raises(BadValue, match="showers to train on"):
