@@ -57,6 +57,23 @@ def test_a_fetched_model_goes_by_its_name(call, shelf, tmp_path):
     assert "fetched before" in err
 
 
+def test_what_is_no_run_is_not_fetched_and_a_damaged_one_hides_no_other(call, shelf):
+    index = json.loads((shelf / INDEX).read_text())
+    (shelf / "provenance.json").unlink()
+    files = index["files"]
+    del files["provenance.json"]
+    (shelf / INDEX).write_text(json.dumps(index))
+    code, _, err = call("models", "get", "mine", "--from", shelf)
+    assert code == 1
+    assert err.count("\n") == 1
+    assert not (models_cache() / "mine").exists()
+    shutil.copytree(shelf, models_cache() / "mine")
+    code, out, err = call("models", "list", "--json")
+    assert code == 0
+    assert {facts["name"] for facts in json.loads(out)} == set(shipped_models())
+    assert err.startswith("caloforge: warning: ")
+
+
 @pytest.mark.parametrize("name", ["vae-siw-1080", "../mine", "a/b", ".hidden", ""])
 def test_names_that_are_taken_or_none_are_refused(call, shelf, name):
     code, _, err = call("models", "get", name, "--from", shelf)

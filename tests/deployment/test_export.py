@@ -114,6 +114,10 @@ def test_options_that_are_none_are_refused(run, tmp_path, options, error, words)
 def test_nothing_is_replaced_unasked(run, exported, tmp_path):
     with pytest.raises(UnwritablePath, match="the bundle exists"):
         export_run(run, "toy", exported)
+    (exported / "README.md").write_text("a card")
+    with pytest.raises(UnwritablePath, match=r"README\.md, which would be lost"):
+        export_run(run, "toy", exported, ExportOptions(overwrite=True))
+    (exported / "README.md").unlink()
     (tmp_path / "notes.txt").write_text("mine")
     for overwrite in (False, True):
         with pytest.raises(UnwritablePath, match="something else than a bundle"):

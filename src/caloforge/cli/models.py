@@ -3,12 +3,15 @@
 __all__ = ["DeviceName", "ModelsFile", "load_models", "models"]
 
 import json
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from caloforge.device import Device
+from caloforge.errors import BadFile
 
 ModelsFile = Annotated[
     Path | None,
@@ -47,7 +50,12 @@ def list_models(json_only: _JsonOption = False) -> None:
     from caloforge.training.folders import fetched_models, shipped_models
     from caloforge.training.shelf import model_facts
 
-    shelf = [model_facts(folder) for folder in (fetched_models() | shipped_models()).values()]
+    shelf = []
+    for folder in (fetched_models() | shipped_models()).values():
+        try:
+            shelf.append(model_facts(folder))
+        except BadFile as error:
+            print(f"caloforge: warning: {error}", file=sys.stderr)
     if json_only:
         print(json.dumps([facts.plain for facts in shelf]))
         return
@@ -93,5 +101,10 @@ def get(
 
     require_free_name(name)
     place = hub.place_of(source or f"{_PUBLISHER}/{name}")
-    facts = model_facts(hub.pull(place, models_cache() / name))
+    folder = hub.pull(place, models_cache() / name)
+    try:
+        facts = model_facts(folder)
+    except BadFile:  # something else than a run, such as a bundle
+        shutil.rmtree(folder)
+        raise
     print(f"{facts.name}: {facts.megabytes:.1f} MB in {facts.folder}")

@@ -110,6 +110,10 @@ def _require_free(output: Path, overwrite: bool) -> None:
         raise UnwritablePath(output, "the folder holds something else than a bundle")
     if (output / MANIFEST).is_file() and not overwrite:
         raise UnwritablePath(output, "the bundle exists (overwrite=True, or --overwrite, replaces it)")
+    if (output / MANIFEST).is_file():
+        beside = sorted({path.name for path in output.iterdir()} - {MANIFEST, *Manifest.read(output).files})
+        if beside:
+            raise UnwritablePath(output, f"beside the bundle it holds {beside[0]}, which would be lost; move it away")
 
 
 def _generic(run: Run, name: str, options: ExportOptions) -> Manifest:
