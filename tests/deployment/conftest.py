@@ -12,7 +12,7 @@ from caloforge.data.provenance import TrainingProvenance
 from caloforge.data.showers import Showers
 from caloforge.data.unseen import TrainingIds
 from caloforge.deployment.contract import Generic
-from caloforge.deployment.export import export_run
+from caloforge.deployment.export import ExportOptions, export_run
 from caloforge.deployment.manifest import MANIFEST, Manifest, sha256_of
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.readouts import readout
@@ -154,7 +154,7 @@ def run(request, showers):
 def exported(run, tmp_path_factory):
     """Folder of the generic bundle of each run."""
     folder = tmp_path_factory.mktemp("bundles") / "generic"
-    export_run(run, "toy", folder)
+    export_run(run, "toy", folder, ExportOptions(showers=300))
     return folder
 
 

@@ -37,7 +37,7 @@ def bundles(untrained, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(export, "_graph", lambda *_: copy.deepcopy(graph))
         for target in TARGETS:
-            export_run(run, "toy", folder / target, ExportOptions(target))
+            export_run(run, "toy", folder / target, ExportOptions(target, showers=100))
     return folder
 
 

@@ -19,7 +19,7 @@ from caloforge.deployment.folding import number_nodes
 from caloforge.deployment.graph import ShowerGraph
 from caloforge.deployment.manifest import MANIFEST, Manifest, sha256_of
 from caloforge.deployment.onnx_graph import lowest_ir, to_onnx
-from caloforge.deployment.parity import measure_parity, require_parity
+from caloforge.deployment.parity import SHOWERS, measure_parity, require_parity
 from caloforge.deployment.session import GRAPH
 from caloforge.deployment.targets import TARGETS
 from caloforge.errors import BadValue, UnknownName, UnwritablePath
@@ -40,12 +40,14 @@ class ExportOptions:
         opset: of the operators.
         ir: version of the file format; None for the lowest that the opset allows.
         overwrite: whether an earlier bundle may go.
+        showers: how many are compared with PyTorch.
     """
 
     target: str = "generic"
     opset: int = 16
     ir: int | None = None
     overwrite: bool = False
+    showers: int = SHOWERS
 
 
 def export_run(run: Run, name: str, output: str | Path, options: ExportOptions | None = None) -> Manifest:
@@ -79,7 +81,7 @@ def export_run(run: Run, name: str, output: str | Path, options: ExportOptions |
     number_nodes(graph)
     manifest = _described(graph, manifest)
     content = graph.SerializeToString()
-    figures = measure_parity(target.contract(manifest), content, run)
+    figures = measure_parity(target.contract(manifest), content, run, n=options.showers)
     require_parity(figures)
     files = {GRAPH: content, **_training_ids(run), **target.companions(manifest)}
     manifest = replace(manifest, parity=figures, files={file: sha256_of(data) for file, data in files.items()})

@@ -1,6 +1,6 @@
 """How a graph compares with PyTorch in double precision, and with itself alone, in a batch and on more threads."""
 
-__all__ = ["LIMITS", "NotEqual", "measure_parity", "require_parity"]
+__all__ = ["LIMITS", "SHOWERS", "NotEqual", "measure_parity", "require_parity"]
 
 import copy
 import math

@@ -5,7 +5,9 @@ their ends, and ONNX Runtime's own sigmoid is a polynomial; where a uniform is c
 hits. Here they keep the digits of float32: with :math:`d = 1 + x` rounded, :math:`\ln(1 + x) = x \ln(d) / (d - 1)` and
 with :math:`u = e^x` rounded, :math:`e^x - 1 = x (u - 1) / \ln u` (Kahan); the complementary error function is
 :math:`\text{erfc}(z) = t\, e^{-z^2 + p(t)}, t = 1 / (1 + z/2)`, to 1.2e-7 of its value (Press et al., Numerical
-Recipes, section 6.2), with :math:`z^2` split so that no digit of the exponent is lost. Sums over indices go by
+Recipes, section 6.2), with :math:`z^2` split so that no digit of the exponent is lost; near zero the normal
+distribution function goes by its power series, :math:`\tfrac12 + \varphi(0) \sum_k (-x^2/2)^k x / (k! (2k + 1))`.
+Sums over indices go by
 ``scatter_add``, which ONNX Runtime computes rightly on any number of threads (``ScatterND`` with a sum it does not).
 """
 
@@ -32,6 +34,8 @@ _ERFC = (
     1.00002368,
     -1.26551223,
 )
+_SERIES = [(-0.5) ** k / (math.factorial(k) * (2 * k + 1) * math.sqrt(2 * math.pi)) for k in range(11)]
+_NEAR = 1.2  # where the terms that are left out are below 1e-9
 
 Numbers = Float[Tensor, "..."]
 
@@ -84,12 +88,19 @@ def ndtr(x: Numbers) -> Numbers:
     """
     z = x.abs()
     t = 1 / (1 + math.sqrt(0.125) * z)
-    p = torch.full_like(t, _ERFC[0])
-    for coefficient in _ERFC[1:]:
-        p = p * t + coefficient
+    p = _polynomial(t, _ERFC)
     high = (16 * z).floor() / 16  # few digits, so that its square is exact
     tail = 0.5 * t * (-0.5 * high * high).exp() * (p - 0.5 * (z - high) * (z + high)).exp()
-    return torch.where(x < 0, tail, 1 - tail)
+    near = 0.5 + x * _polynomial(x.square().clamp(max=_NEAR**2), _SERIES[::-1])
+    return torch.where(z < _NEAR, near, torch.where(x < 0, tail, 1 - tail))
+
+
+def _polynomial(x: Numbers, coefficients: Sequence[float]) -> Numbers:
+    """Horner's scheme, highest power first."""
+    value = torch.full_like(x, coefficients[0])
+    for coefficient in coefficients[1:]:
+        value = value * x + coefficient
+    return value
 
 
 def _erfc(x: Numbers) -> Numbers:
