@@ -7,7 +7,7 @@ import torch
 from torch.special import ndtr
 
 from caloforge.models import model_config
-from caloforge.models.autoregressive import AutoregressiveEnergies
+from caloforge.models.autoregressive import AutoregressiveEnergies, _between
 from caloforge.nn.conditioning import LinearExtrapolation
 from caloforge.nn.parallel import ParallelMLP
 from caloforge.preprocessing.transform import AtomBands
@@ -140,3 +140,16 @@ def test_the_option_builds_it_on_the_bands_of_the_preprocessing(showers):
     empty = pipeline.layer_energies(u, c) == 0
     assert torch.equal((u < model.energies.below[1])[:, 1:], empty[:, 1:])
     assert torch.isfinite(model.energies.log_prob(u, c)).all()
+
+
+@pytest.mark.parametrize(
+    "chances", [(0.9990234375, 0.0, 0.0009765625), (0.0, 0.9990234375, 0.0009765625)], ids=["below", "above"]
+)
+def test_places_beside_a_large_atom_keep_their_digits(chances):
+    """Rounding of 0.999 by float32, over a rest of 0.001, would move them by 3e-5."""
+    z = torch.linspace(3.12, 4.5, 2001)
+    z = z if chances[0] else -z
+    p = torch.tensor([chances]).expand(len(z), 3)
+    exact, exact_low, _ = _between(z.double(), p.double())
+    torch.testing.assert_close(_between(z, p)[1].double(), exact_low, rtol=0, atol=1e-6)
+    assert (ndtr(exact) - exact_low).abs().max() < 1e-8  # of the rational approximation

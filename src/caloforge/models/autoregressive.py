@@ -22,12 +22,11 @@ import torch
 import zuko
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.special import ndtr
 
 from caloforge.models.stages import EnergyStage
 from caloforge.nn.conditioning import LinearExtrapolation
 from caloforge.nn.layers import AffineOfCondition
-from caloforge.nn.normal import log_density, normal_quantile
+from caloforge.nn.normal import log_density, normal_cdf, normal_quantile
 from caloforge.nn.parallel import ParallelMLP
 from caloforge.preprocessing.transform import AtomBands
 
@@ -172,17 +171,28 @@ class AutoregressiveEnergies(EnergyStage):
             heard = self._hear((so_far - shift) * (-log_scale).exp(), self._in_bands(so_far), c)
             chances, mean, log_width, spline = self._densities(heard, i)
             p = chances[:, 0].exp()
-            inside = p[:, 2].clamp_min(_TINY)
-            from_below, from_above = ndtr(noise[:, i]), ndtr(-noise[:, i])
-            low, high = (from_below - p[:, 0]) / inside, (from_above - p[:, 1]) / inside
-            between = torch.where(
-                low < 0.5, normal_quantile(low.clamp(_TINY, 0.5)), -normal_quantile(high.clamp(_TINY, 0.5))
-            )
+            between, low, high = _between(noise[:, i], p)
+            from_below, from_above = normal_cdf(noise[:, i]), normal_cdf(-noise[:, i])
             v = spline.inv(between[:, None])[:, 0] * log_width[:, 0].exp() + mean[:, 0]
             value = v * log_scale[:, i].exp() + shift[:, i]
             value = torch.where(low < 0, _place(self.below[:, i], from_below / p[:, 0].clamp_min(_TINY)), value)
             u[i] = torch.where(high < 0, _place(self.above[:, i].flip(0), from_above / p[:, 1].clamp_min(_TINY)), value)
         return torch.stack(u, 1)
+
+
+def _between(
+    z: Float[Tensor, " N"], p: Float[Tensor, "N 3"]
+) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"], Float[Tensor, " N"]]:
+    """Normal of the part between the atoms, and its probability below and above, negative where z is in an atom.
+
+    Counted from the end on the side of z, where float32 has the most digits.
+    """
+    inside, front = p[:, 2].clamp_min(_TINY), z < 0
+    part = (normal_cdf(-z.abs()) - torch.where(front, p[:, 0], p[:, 1])) / inside
+    quantile = normal_quantile(torch.minimum(part, 1 - part).clamp(_TINY, 0.5))
+    quantile = torch.where(part < 0.5, quantile, -quantile)
+    quantile = torch.where(front, quantile, -quantile)
+    return quantile, torch.where(front, part, 1 - part), torch.where(front, 1 - part, part)
 
 
 def _place(band: Float[Tensor, "2"], part: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
