@@ -17,6 +17,7 @@ from caloforge.deployment.folding import merge_linear_maps, with_short_names
 from caloforge.deployment.manifest import Manifest, Tensor
 from caloforge.deployment.onnx_graph import NotExportable, require_plain_operators, to_onnx
 from caloforge.deployment.parity import LIMITS, NotEqual, require_parity
+from caloforge.deployment.session import GRAPH, open_session
 from caloforge.errors import BadValue, UnknownName, UnwritablePath
 from caloforge.generation.sampler import sample_showers
 from caloforge.models.keep_probability import KeepProbability
@@ -82,7 +83,9 @@ def test_a_particle_that_the_graph_does_not_know_is_no_number(exported):
     if not bundle.trained.tells_particle:
         pytest.skip("the model knows one particle")
     incident = replace(_particles(bundle, 3), pdg=np.array([11, 13, 22]))
-    _, cells = next(bundle.batches(incident, seed=1))
+    noise = np.random.default_rng(1).standard_normal((3, bundle.manifest.noise), np.float32)
+    session = open_session(exported, (exported / GRAPH).read_bytes(), bundle.manifest)
+    (cells,) = session.run(None, bundle.contract.feed(noise, incident))
     assert np.isnan(cells).any(1).tolist() == [False, True, False]
 
 
