@@ -1,0 +1,31 @@
+"""Every family of models becomes a graph that draws the showers of the sampler."""
+
+import numpy as np
+import pytest
+
+from caloforge.data.incident import Incident
+from caloforge.deployment.bundle import Bundle
+from caloforge.deployment.export import ExportOptions, export_run
+from caloforge.generation.sampler import sample_showers
+
+_SMALL = {"width": 16, "depth": 1, "flow_transforms": 2, "flow_width": 8}
+_FAMILIES = {
+    "neighbours": {"name": "vae", "latent": 0, "decoder_context": "neighbours", "channels": 8, **_SMALL},
+    "layers": {"name": "vae", "latent": 2, "decoder_context": "layers", **_SMALL},
+    "energies in sequence": {"name": "vae", "latent": 2, "layer_energies": "autoregressive", **_SMALL},
+    "flow": {"name": "flow", **_SMALL},
+    "flow matching": {"name": "flow_matching", "steps": 2, **_SMALL},
+    "gan": {"name": "gan", "latent": 3, "width": 16, "depth": 1},
+}
+
+
+@pytest.mark.parametrize("family", _FAMILIES)
+def test_a_graph_draws_the_showers_of_the_sampler(family, untrained, showers, tmp_path):
+    run = untrained(showers[:300], **_FAMILIES[family])
+    export_run(run, "toy", tmp_path / "bundle", ExportOptions(showers=100))
+    energy = np.geomspace(1500, 90_000, 40)
+    incident = Incident.alike(energy.astype(np.float32))
+    drawn = Bundle(tmp_path / "bundle").sample(incident, seed=3)
+    wanted = sample_showers(run.model, run.pipeline, incident, 3).energy
+    assert np.array_equal(drawn > 0, wanted > 0)
+    np.testing.assert_allclose(drawn.sum(1), wanted.sum(1), rtol=1e-5)
