@@ -233,3 +233,11 @@ def test_an_interrupt_that_falls_into_a_callback_comes_once_more(call, monkeypat
     finally:
         signal.signal(signal.SIGINT, before)
     assert (code, out) == (130, "")
+
+
+def test_a_single_shower_is_inspected_without_an_error(call, showers, tmp_path):
+    write_showers(tmp_path / "one.h5", showers[:1], "tiny stack", {})
+    code, out, err = call("inspect", tmp_path / "one.h5", "--json")
+    assert (code, err) == (0, "")
+    response = float(showers[:1].total_energy[0] / showers.incident_energy[0])
+    assert json.loads(out)["mean_response"] == f"{response:.5f} (E_cells/E_incident)"

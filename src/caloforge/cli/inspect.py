@@ -16,7 +16,7 @@ from caloforge.cli.inspect_detector import inspect_detector, is_detector
 from caloforge.cli.inspect_events import inspect_events, multiplicity_facts, multiplicity_rows
 from caloforge.cli.inspect_gdml import inspect_gdml
 from caloforge.cli.inspect_observables import inspect_observables
-from caloforge.cli.inspect_points import point_facts
+from caloforge.cli.inspect_points import mean_in_words, point_facts
 from caloforge.cli.options import OverwriteOption
 from caloforge.data.bundled import showers_path
 from caloforge.data.formats.hepmc import is_hepmc
@@ -24,7 +24,6 @@ from caloforge.data.mesh_file import MeshFile
 from caloforge.data.opening import open_any
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue, OddShowers
-from caloforge.metrics.measured import standard_error
 from caloforge.metrics.particles import particle_name
 from caloforge.units import format_angle, format_energy
 from caloforge.validation.conditions import repeated
@@ -141,7 +140,7 @@ def _facts(file: MeshFile) -> dict[str, Any]:
         "directions": f"theta up to {format_angle(steepest)}" if steepest else "perpendicular",
         "detector": file.detector,
         "readout": f"{file.binning.name}: {file.binning.n_layers} layers, {file.binning.n_voxels} cells",
-        "mean_response": f"{response.mean():.5f} +- {standard_error(response):.5f} (E_cells/E_incident)",
+        "mean_response": mean_in_words(response, "E_cells/E_incident"),
         "cells_hit": f"{np.concatenate(hits).mean() / file.binning.n_voxels:.1%}",
         **({"cell_times": str(times)} if times.energy else {}),
         **({"cautions": cautions} if cautions else {}),

@@ -1,6 +1,6 @@
 """`caloforge inspect` of a file of points: what it holds, in one pass."""
 
-__all__ = ["point_facts"]
+__all__ = ["mean_in_words", "point_facts"]
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def point_facts(file: PointFile) -> dict[str, Any]:
         "particles": names,
         "incident_energy": _energies(energy),
         "deposited_energy": f"{format_energy(float(deposited.sum()))} in all",
-        "mean_response": _mean(response[np.isfinite(response)]),
+        "mean_response": mean_in_words(response[np.isfinite(response)], "E_points/E_incident"),
         **{name: f"{low:.6g} to {high:.6g}" for name, (low, high) in ends.items()},
         "detector": file.detector,
         **({"cautions": list(file.doubts)} if file.doubts else {}),
@@ -65,7 +65,13 @@ def _energies(energy: Float[Array, " N"]) -> str:
     return " to ".join(dict.fromkeys(format_energy(float(end)) for end in (energy.min(), energy.max())))
 
 
-def _mean(response: Float[Array, " n"]) -> str:
+def mean_in_words(response: Float[Array, " n"], ratio: str) -> str:
+    """The mean response with its error, which a single shower does not have.
+
+    Args:
+        response: of each shower.
+        ratio: what it is the ratio of.
+    """
     if len(response) < 2:
-        return f"{response.mean():.5f} (E_points/E_incident)" if len(response) else _SILENT
-    return f"{response.mean():.5f} +- {standard_error(response):.5f} (E_points/E_incident)"
+        return f"{response.mean():.5f} ({ratio})" if len(response) else _SILENT
+    return f"{response.mean():.5f} +- {standard_error(response):.5f} ({ratio})"
