@@ -39,7 +39,7 @@ from caloforge.generation.likelihood import log_likelihood
 from caloforge.generation.sampler import sample_showers
 from caloforge.metrics.measured import Measured
 from caloforge.physics.observables import OBSERVABLES, tabulate
-from caloforge.training.folders import run_folder
+from caloforge.training.folders import run_folder, weights_digest
 from caloforge.training.run import Run, load_run
 from caloforge.validation.multivariate import freaks
 from caloforge.validation.sample import read_sample
@@ -210,7 +210,7 @@ def described(study: Study, weights: str) -> MeasuredModel:
 
 def measured(study: Study, before: MeasuredModel | None, parts: list[str], again: bool) -> Iterator[MeasuredModel]:
     """The model after each part."""
-    weights = store.weights_digest(study.folder)
+    weights = weights_digest(study.folder)
     model = described(study, weights)
     kept = dict(before.figures) if before is not None and before.weights == weights else {}
     for part in parts:

@@ -10,10 +10,8 @@ __all__ = [
     "load_measured",
     "save_measured",
     "shipped_measured",
-    "weights_digest",
 ]
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -24,7 +22,7 @@ from typing import Any, NamedTuple
 
 from caloforge.errors import BadFile
 from caloforge.files import finite_json, replace_when_complete
-from caloforge.training.folders import shipped_models
+from caloforge.training.folders import shipped_models, weights_digest
 
 SCHEMA = 1
 MEASURED = Path(str(files("caloforge") / "advice" / "measured.json"))
@@ -128,22 +126,6 @@ def shipped_measured() -> tuple[Measurements, list[str]]:
     digests = {name: weights_digest(folder) for name, folder in shipped_models().items()}
     current = {name: model for name, model in models.items() if digests.get(name) == model.weights}
     return current, [name for name in digests if name not in current]
-
-
-def weights_digest(folder: Path) -> str:
-    """SHA-256 of the weights of a run.
-
-    Args:
-        folder: of the run.
-
-    Raises:
-        BadFile: it has no weights.
-    """
-    path = folder / "weights.safetensors"
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise BadFile(path, f"cannot be read ({error})", "give the folder of a finished training run") from error
 
 
 def load_measured(path: Path) -> Measurements:

@@ -2,7 +2,6 @@
 
 __all__ = ["card"]
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ import yaml
 from caloforge.errors import BadFile
 from caloforge.files import replace_when_complete, require_new
 from caloforge.reporting.card import model_card
-from caloforge.training.folders import run_folder
+from caloforge.training.folders import run_folder, weights_digest
 from caloforge.training.run import load_run
 
 
@@ -32,7 +31,7 @@ def card(
         require_new(output, overwrite, [report, extrapolation])
     folder = run_folder(run)
     config = yaml.safe_load((folder / "config.yaml").read_text())
-    digest = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
+    digest = weights_digest(folder)
     model = load_run(run)
     reports = _read(report, "validate"), _read(extrapolation, "extrapolation")
     times = _times(run, bundle) if time or bundle else None

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from caloforge.data.incident import Incident
 from caloforge.data.provenance import TrainingProvenance
 from caloforge.deployment.bundle import Bundle
-from caloforge.deployment.manifest import MANIFEST, Manifest, sha256_of
+from caloforge.deployment.manifest import MANIFEST, Manifest
 from caloforge.deployment.noise import block_normals
 from caloforge.deployment.session import GRAPH
 from caloforge.deployment.shower_model import NoiseModel, frame_of
 from caloforge.errors import BadFile
-from caloforge.training.folders import run_folder
+from caloforge.training.folders import run_folder, weights_digest
 
 
 class BundleModel:
@@ -119,7 +119,6 @@ def model_identity(name: str | Path) -> tuple[str, str | None]:
     from caloforge.training.run import read_training_provenance
 
     folder = run_folder(name)
-    weights = folder / "weights.safetensors"
-    if not weights.is_file():
+    if not (folder / "weights.safetensors").is_file():
         raise BadFile(folder, "no weights.safetensors", "of an ensemble, cite its members")
-    return sha256_of(weights.read_bytes()), read_training_provenance(folder).caloforge
+    return weights_digest(folder), read_training_provenance(folder).caloforge

@@ -2,7 +2,6 @@
 
 __all__ = ["RunModel"]
 
-import hashlib
 import math
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from caloforge.deployment.noise import block_normals
 from caloforge.deployment.shower_model import frame_of
 from caloforge.errors import BadValue
 from caloforge.generation.sampler import BLOCK, sample_showers
-from caloforge.training.folders import run_folder
+from caloforge.training.folders import run_folder, weights_digest
 from caloforge.training.run import load_run
 
 
@@ -34,8 +33,7 @@ class RunModel:
     def __init__(self, name: str | Path) -> None:
         self.name = str(name)
         self._run = load_run(name)
-        weights = run_folder(name) / "weights.safetensors"
-        self._digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+        self._digest = weights_digest(run_folder(name))
         data = self._run.provenance.data
         self.trained = self._run.pipeline.condition.trained
         self.detector = (data and data.detector) or "unknown"

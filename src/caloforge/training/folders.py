@@ -1,7 +1,8 @@
 """Run folders by name: a path, a trained model that comes with caloforge, or one that was fetched."""
 
-__all__ = ["fetched_models", "models_cache", "require_free_name", "run_folder", "shipped_models"]
+__all__ = ["fetched_models", "models_cache", "require_free_name", "run_folder", "shipped_models", "weights_digest"]
 
+import hashlib
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -59,3 +60,19 @@ def run_folder(name: str | Path) -> Path:
         remedy = "give the folder that `caloforge train -o` made or a model that comes with caloforge"
         raise BadFile(name, "no such run folder", f"{remedy} ({', '.join(near)}; docs/models.md lists them)")
     return Path(name) if Path(name).is_dir() else shipped[str(name)]
+
+
+def weights_digest(folder: Path) -> str:
+    """SHA-256 of the weights of a run.
+
+    Args:
+        folder: of the run.
+
+    Raises:
+        BadFile: it has no weights.
+    """
+    path = folder / "weights.safetensors"
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise BadFile(path, f"cannot be read ({error})", "give the folder of a finished training run") from error
