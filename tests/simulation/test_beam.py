@@ -16,7 +16,7 @@ from caloforge.simulation.beam import (
 )
 from caloforge.simulation.directions import parse_angles
 
-TEXTS = ["50GeV", "1GeV:100GeV:log", "1GeV:100GeV:uniform"]
+TEXTS = ["50GeV", "5GeV,10GeV,20GeV", "1GeV:100GeV:log", "1GeV:100GeV:uniform"]
 LOG = parse_spectrum("1GeV:100GeV:log")
 
 
@@ -42,8 +42,30 @@ def test_spectrum_is_uniform_in_its_variable(text, variable):
     assert kolmogorov < 1.95  # probability 0.001
 
 
+def test_points_of_a_test_beam_are_shared_evenly():
+    energies = parse_spectrum("20GeV,5GeV,10GeV").sample(100, stream(1, "test"))
+    np.testing.assert_array_equal(np.unique(energies, return_counts=True), [[5e3, 1e4, 2e4], [33, 33, 34]])
+    assert (parse_spectrum("20GeV,5GeV").low, parse_spectrum("20GeV,5GeV").high) == (5e3, 2e4)
+
+
 @pytest.mark.parametrize(
-    "text", ["50", "1GeV:100:log", "GeV", "", "1GeV:100GeV", "100GeV:1GeV:log", "1GeV:1GeV:uniform", "1eV", "1e9TeV"]
+    "text",
+    [
+        "5GeV,",
+        "5GeV,5GeV",
+        "5GeV,10GeV:20GeV:log",
+        ",",
+        "5GeV,10",
+        "50",
+        "1GeV:100:log",
+        "GeV",
+        "",
+        "1GeV:100GeV",
+        "100GeV:1GeV:log",
+        "1GeV:1GeV:uniform",
+        "1eV",
+        "1e9TeV",
+    ],
 )
 def test_bad_energy_is_one_sentence(text):
     with pytest.raises(BadValue) as error:

@@ -16,7 +16,7 @@ from caloforge.data.incident import Incident
 from caloforge.errors import BadValue
 from caloforge.preprocessing.trained import Trained
 from caloforge.rng import stream
-from caloforge.simulation.beam import Spectrum, parse_particle, parse_spectrum
+from caloforge.simulation.beam import EnergyPoints, Spectrum, parse_particle, parse_spectrum
 from caloforge.simulation.directions import Angles, parse_angles
 from caloforge.units import format_angle
 
@@ -25,16 +25,16 @@ Angle = str | float | Sequence[str | float] | Array
 Particle = str | int | Sequence[str | int] | Array
 
 _DEFAULT_SHOWERS = 1000
-_ENERGY_FORMS = 'write "50GeV", "1GeV:100GeV:log", a number in MeV, or a list of these'
+_ENERGY_FORMS = 'write "50GeV", "5GeV,10GeV", "1GeV:100GeV:log", a number in MeV, or a list of these'
 _ANGLE_FORMS = 'write "30deg", "0deg:30deg:uniform", a number in rad, or a list of these'
 
 
-def spectrum_of(energy: object) -> Spectrum:
-    """One energy or a spectrum.
+def spectrum_of(energy: object) -> Spectrum | EnergyPoints:
+    """One energy, several in turn, or a spectrum.
 
     Args:
-        energy: ``"50GeV"``, ``"1GeV:100GeV:log"``, ``"1GeV:100GeV:uniform"``, or a number in MeV, such as
-            ``50 * hepunits.GeV``.
+        energy: ``"50GeV"``, ``"5GeV,10GeV"``, ``"1GeV:100GeV:log"``, ``"1GeV:100GeV:uniform"``, or a number in MeV,
+            such as ``50 * hepunits.GeV``.
 
     Raises:
         BadValue: none of these, or not between 1 keV and 100 TeV.
@@ -132,7 +132,7 @@ def incident_particles(
 
 
 def _drawn(
-    name: str, value: Any, parse: Callable[[object], Spectrum | Angles], n: int, rng: np.random.Generator
+    name: str, value: Any, parse: Callable[[object], Spectrum | EnergyPoints | Angles], n: int, rng: np.random.Generator
 ) -> Float[Array, " n"]:
     """From one value or range, or from a list of single values."""
     items = _items(value)

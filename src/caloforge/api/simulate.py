@@ -111,7 +111,7 @@ def simulate(
 
     Args:
         detector: name of a calorimeter, a YAML or GDML file, a `Detector` or a `GdmlDetector`.
-        energy: ``"50GeV"``, ``"1GeV:100GeV:log"``, ``"1GeV:100GeV:uniform"``, or a number in MeV.
+        energy: ``"50GeV"``, ``"5GeV,10GeV"`` in turn, ``"1GeV:100GeV:log"``, ``"1GeV:100GeV:uniform"``, or MeV.
         events: in place of energy, particle and angles: a file of HepMC events, all particles of one make one shower.
         units: of events that do not say them, ``"GEV,MM"``.
         face: of a GDML file: where the beam enters and its direction, ``"0,0,-10cm:z"``, or a `Face`; of others:

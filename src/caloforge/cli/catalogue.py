@@ -24,6 +24,10 @@ STAGES: dict[str, dict[str, Entry]] = {
             "Simulate, train, generate and validate on real Geant4 showers; the report is OUTPUT/report.html.",
             "quickstart",
         ),
+        "doctor": Entry(
+            "Look whether this machine has what caloforge needs; each line is fine or says what to do.",
+            "doctor",
+        ),
     },
     "Showers: simulate, convert, look": {
         "simulate": Entry(

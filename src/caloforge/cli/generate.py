@@ -26,7 +26,7 @@ def generate(
     binning: BinningOption = None,
     split: Annotated[Split | None, typer.Option(help="only those of --like in this split")] = None,
     particle: Annotated[str | None, typer.Option(help="particle, where the model knows several")] = None,
-    energy: Annotated[str | None, typer.Option(help="50GeV, 1GeV:100GeV:log or 1GeV:100GeV:uniform")] = None,
+    energy: Annotated[str | None, typer.Option(help="50GeV, 5GeV,10GeV (in turn), 1GeV:9GeV:log or :uniform")] = None,
     theta: Annotated[str | None, typer.Option(help="angle to the normal: 30deg or 0deg:30deg:solid-angle")] = None,
     phi: Annotated[str | None, typer.Option(help="azimuth about the normal: 0deg or 0deg:360deg:uniform")] = None,
     n: Annotated[

@@ -30,7 +30,7 @@ LISTS = ", ".join(PHYSICS_LISTS)
 
 def simulate(
     output: Annotated[Path, typer.Option("-o", "--output", help="HDF5 file to make")],
-    energy: Annotated[str | None, typer.Option(help="50GeV, 1GeV:100GeV:log or 1GeV:100GeV:uniform")] = None,
+    energy: Annotated[str | None, typer.Option(help="50GeV, 5GeV,10GeV (in turn), 1GeV:9GeV:log or :uniform")] = None,
     events: Annotated[
         Path | None, typer.Option(help="HepMC events in place of --energy: all particles of one make one shower")
     ] = None,

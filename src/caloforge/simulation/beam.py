@@ -3,7 +3,16 @@ r"""The beam: which particles, with which energies, from where; and the list of 
 Energies are kinetic and in MeV.
 """
 
-__all__ = ["Beam", "Mixture", "Primaries", "Spectrum", "parse_beam_particles", "parse_particle", "parse_spectrum"]
+__all__ = [
+    "Beam",
+    "EnergyPoints",
+    "Mixture",
+    "Primaries",
+    "Spectrum",
+    "parse_beam_particles",
+    "parse_particle",
+    "parse_spectrum",
+]
 
 from dataclasses import dataclass
 
@@ -17,7 +26,7 @@ from caloforge.errors import BadValue, UnknownName
 from caloforge.simulation.directions import PERPENDICULAR, Angles
 from caloforge.simulation.physics_lists import HADRONS, Physics
 from caloforge.simulation.primaries import Primaries
-from caloforge.simulation.spectrum import Spectrum, parse_spectrum
+from caloforge.simulation.spectrum import EnergyPoints, Spectrum, parse_spectrum
 from caloforge.simulation.tables.em_data import DataSource
 from caloforge.units import deg
 
@@ -131,7 +140,7 @@ class Beam:
     """
 
     particle: int | Mixture
-    spectrum: Spectrum
+    spectrum: Spectrum | EnergyPoints
     theta: Angles = PERPENDICULAR
     phi: Angles = PERPENDICULAR
 

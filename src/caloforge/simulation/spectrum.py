@@ -1,6 +1,6 @@
-r"""Spectra of incident kinetic energy, in MeV: fixed, or between two ends uniform in :math:`E` or in :math:`\ln E`."""
+r"""Incident kinetic energies, in MeV: fixed, points, or uniform in :math:`E` or :math:`\ln E` between two ends."""
 
-__all__ = ["Spectrum", "parse_spectrum"]
+__all__ = ["EnergyPoints", "Spectrum", "parse_spectrum"]
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -40,9 +40,7 @@ class Spectrum:
         if self.shape not in _SHAPES:
             raise UnknownName("shape of a spectrum", self.shape, _SHAPES)
         check_range("energy", (self.low, self.high), self.shape, lambda: self.text, "MeV")
-        for energy in (self.low, self.high):
-            if not LOWEST <= energy <= HIGHEST:
-                raise BadValue("energy", format_energy(energy), "stay between 1keV and 100TeV, as Geant4 does")
+        _check_energies(self.low, self.high)
 
     @property
     def text(self) -> str:
@@ -62,8 +60,62 @@ class Spectrum:
         return self.low + (self.high - self.low) * u
 
 
-def parse_spectrum(text: str) -> Spectrum:
-    """The spectrum from text: ``50GeV``, ``1GeV:100GeV:log`` or ``1GeV:100GeV:uniform``.
+@dataclass(frozen=True)
+class EnergyPoints:
+    """Energies that showers have in turn, as the points of a test beam: of n showers each gets n / k, but for one.
+
+    Args:
+        values: MeV, at least two, each once.
+
+    Raises:
+        BadValue: fewer, one twice, or energies outside those of Geant4's physics lists (1 keV to 100 TeV).
+    """
+
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(set(self.values)) < max(2, len(self.values)):
+            raise BadValue("energies", self.text, "in a list, give two or more, each once")
+        _check_energies(*self.values)
+
+    @property
+    def low(self) -> float:
+        """Lowest, MeV."""
+        return min(self.values)
+
+    @property
+    def high(self) -> float:
+        """Highest, MeV."""
+        return max(self.values)
+
+    @property
+    def shape(self) -> Literal["points"]:
+        """Beside those of a `Spectrum`."""
+        return "points"
+
+    @property
+    def text(self) -> str:
+        """As on the command line: ``5GeV,10GeV``."""
+        return ",".join(map(format_energy, self.values))
+
+    def sample(self, n: int, generator: np.random.Generator) -> Float[Array, " n"]:
+        """``n`` energies in MeV, in turn; nothing is drawn.
+
+        Args:
+            n: showers.
+            generator: as `Spectrum.sample` takes it.
+        """
+        return np.resize(np.array(self.values), n)
+
+
+def _check_energies(*energies: float) -> None:
+    for energy in energies:
+        if not LOWEST <= energy <= HIGHEST:
+            raise BadValue("energy", format_energy(energy), "stay between 1keV and 100TeV, as Geant4 does")
+
+
+def parse_spectrum(text: str) -> Spectrum | EnergyPoints:
+    """The spectrum from text: ``50GeV``, ``5GeV,10GeV``, ``1GeV:100GeV:log`` or ``1GeV:100GeV:uniform``.
 
     Args:
         text: as on the command line.
@@ -72,4 +124,6 @@ def parse_spectrum(text: str) -> Spectrum:
         BadValue: not of that form, an energy without a unit, an empty range, an energy out of range.
         UnknownName: a shape other than log and uniform.
     """
+    if "," in text:
+        return EnergyPoints(tuple(map(parse_energy, text.split(","))))
     return Spectrum(*parse_range(text, parse_energy, "energy", ("50GeV", "1GeV:100GeV:log"), _SHAPES))
