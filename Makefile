@@ -23,6 +23,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 docs: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m course -n auto --maxprocesses 4
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	$(BIN)/mkdocs build --strict
 

@@ -30,6 +30,7 @@ ORDER = [
     "advice",
     "config",
     "api",
+    "course",
     "cli",
 ]
 FREE = {"units", "rng", "errors", "files", "device", "yaml_model"}

@@ -15,6 +15,7 @@ __all__ = [
     "Report",
     "Showers",
     "__version__",
+    "course",
     "load",
     "open",
     "power",
@@ -27,6 +28,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from caloforge import course
     from caloforge.api.dataset import Dataset
     from caloforge.api.families import GAN, VAE, WGAN, Flow, FlowMatching
     from caloforge.api.files import open_file as open  # noqa: A004
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {  # of each name: its module, and what it is called there
+_HOMES = {  # of each name: its module, and what it is called there; the module itself where that is empty
     "open": ("api.files", "open_file"),
     "load": ("api.model", "load_model"),
     "validate": ("api.validate", "validate"),
@@ -59,6 +61,7 @@ _HOMES = {  # of each name: its module, and what it is called there
     "Showers": ("data.showers", "Showers"),
     "Report": ("validation.report", "Report"),
     "CaloforgeError": ("errors", "CaloforgeError"),
+    "course": ("course", ""),
 }
 
 
@@ -66,7 +69,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'caloforge' has no attribute {name!r}")
     module, attribute = _HOMES[name]
-    return getattr(import_module(f"caloforge.{module}"), attribute)
+    home = import_module(f"caloforge.{module}")
+    return getattr(home, attribute) if attribute else home
 
 
 def __dir__() -> list[str]:

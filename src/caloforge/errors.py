@@ -13,6 +13,7 @@ __all__ = [
     "Geant4Missing",
     "MissingExtra",
     "NotMeasured",
+    "NotYet",
     "OddShowers",
     "OutsideTraining",
     "TrainingDiverged",
@@ -192,6 +193,10 @@ class NotMeasured(CaloforgeError):
 
     def __init__(self, what: str, reason: str) -> None:
         super().__init__(f"{what} was not measured: {reason}")
+
+
+class NotYet(CaloforgeError):
+    """An exercise of the course that is not solved yet; the sentence says what is wrong."""
 
 
 class Geant4Missing(CaloforgeError):

@@ -28,6 +28,14 @@ STAGES: dict[str, dict[str, Entry]] = {
             "Look whether this machine has what caloforge needs; each line is fine or says what to do.",
             "doctor",
         ),
+        "course": Entry(
+            "List the chapters of the hands-on course, or copy one into the current folder as a notebook.",
+            "course 1",
+        ),
+        "check": Entry(
+            "Mark an exercise of the course: run your notebook in a fresh process, and say what is wrong.",
+            "check 1",
+        ),
     },
     "Showers: simulate, convert, look": {
         "simulate": Entry(

@@ -1,0 +1,9 @@
+"""The hands-on course: chapters that become notebooks, and what marks their exercises.
+
+``cf.course.check(6, answer)`` in a notebook and ``caloforge check 6`` mark alike.
+"""
+
+__all__ = ["Mark", "chapters", "check"]
+
+from caloforge.course.chapters import chapters
+from caloforge.course.marking import Mark, check
