@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: quickstart test lint docs clean
+.PHONY: quickstart test lint docs app clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -26,6 +26,10 @@ docs: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m course -n auto --maxprocesses 4
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	$(BIN)/mkdocs build --strict
+
+# The event display: TypeScript in app/ to src/caloforge/display/built. Needs Node 20 or newer with npm; CI does not run it.
+app:
+	cd app && npm ci --ignore-scripts && npm run build
 
 clean:
 	rm -rf $(VENV) quickstart site .pytest_cache .mypy_cache .ruff_cache

@@ -27,6 +27,7 @@ ORDER = [
     "reweighting",
     "diagnosis",
     "interpretation",
+    "display",
     "advice",
     "config",
     "api",

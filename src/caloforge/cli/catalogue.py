@@ -62,6 +62,10 @@ STAGES: dict[str, dict[str, Entry]] = {
             "Draw what showers are like: response and resolution against energy, profiles along and across the axis.",
             "plot truth.h5 -o plots/",
         ),
+        "show": Entry(
+            "Show showers in their calorimeter, Geant4 beside a model: in the browser, or as one file with --export.",
+            "show vae-siw-1080 --export page.html",
+        ),
     },
     "Models: train, generate": {
         "train": Entry(

@@ -26,6 +26,7 @@ from caloforge.errors import BadValue, UnknownName, UnwritablePath
 from caloforge.files import require_writable
 from caloforge.generation.sampler import BLOCK
 from caloforge.models.base import Generator
+from caloforge.models.cascade import TwoStage
 from caloforge.training.run import Run
 
 _EXAMPLES = 3  # showers of the trace
@@ -134,7 +135,12 @@ def _generic(run: Run, name: str, options: ExportOptions) -> Manifest:
         mesh=pipeline.binning,
         detector=(data and data.detector) or "unknown",
         training=run.provenance.facts,
-        options={"caloforge": __version__, "torch": torch.__version__, "opset": options.opset},
+        options={
+            "caloforge": __version__,
+            "torch": torch.__version__,
+            "opset": options.opset,
+            "latents": list(run.model.noise.names) if isinstance(run.model, TwoStage) else [],
+        },
     )
 
 

@@ -52,8 +52,7 @@ def latents_of(model: Generator) -> Latents | None:
     width = model.noise_shape[0]
     if isinstance(model, TwoStage):
         groups = {_GROUPS[part]: columns for part, columns in model.noise.columns.items()}
-        names = [*(f"E{i}" for i in range(model.noise.energies)), *(f"z{i}" for i in range(model.noise.latent))]
-        return Latents(groups, tuple(names))
+        return Latents(groups, model.noise.names)
     if len(model.noise_shape) == 1 and width <= _MOST:
         return Latents({"latent": (0, width)}, tuple(f"z{i}" for i in range(width)))
     return None

@@ -56,6 +56,11 @@ class NoiseWidths:
         places = zip([0, *ends[:-1]], ends, strict=True)
         return {part.name: place for part, place in zip(fields(self), places, strict=True) if place[0] < place[1]}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those of the first columns, which shape the whole shower: E0, E1, ... of the layers, then z0, z1, ..."""
+        return (*(f"E{i}" for i in range(self.energies)), *(f"z{i}" for i in range(self.latent)))
+
     def split(self, noise: Float[Tensor, "N M"]) -> Noise:
         """The parts of the noise, as views.
 
