@@ -14,6 +14,7 @@ from caloforge.api.calls import Progress, ignore, require_one, warn_in_python
 from caloforge.api.dataset import Dataset, open_dataset
 from caloforge.api.glance import html_of, mesh_in_words
 from caloforge.api.incident import Angle, Energy, Particle, incident_particles
+from caloforge.api.inference import Inference
 from caloforge.api.like import Like, particles_like, path_of
 from caloforge.data.incident import Incident
 from caloforge.data.provenance import Provenance, TrainingProvenance
@@ -28,7 +29,7 @@ from caloforge.generation.sampler import sample_batches
 from caloforge.geometry.binning import Binning
 from caloforge.models.plugins import PLUGINS
 from caloforge.preprocessing.conditions import ConditionEncoder
-from caloforge.training.ensemble import Ensemble, load_ensemble
+from caloforge.training.ensemble import load_ensemble
 from caloforge.units import format_angle, format_energy
 
 
@@ -51,16 +52,13 @@ class Options(TypedDict, total=False):
     warn: Callable[[str], None]
 
 
-class Model:
+class Model(Inference):
     """A trained model, or an ensemble of them.
 
     Args:
         name: what it was asked for by.
         ensemble: its members; one for a single model.
     """
-
-    def __init__(self, name: str, ensemble: Ensemble) -> None:
-        self.name, self.ensemble = name, ensemble
 
     @property
     def binning(self) -> Binning:

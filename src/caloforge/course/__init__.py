@@ -3,7 +3,8 @@
 ``cf.course.check(6, answer)`` in a notebook and ``caloforge check 6`` mark alike.
 """
 
-__all__ = ["Mark", "chapters", "check"]
+__all__ = ["Mark", "chapters", "check", "swapped_cables"]
 
 from caloforge.course.chapters import chapters
 from caloforge.course.marking import Mark, check
+from caloforge.course.swapped import swapped_cables

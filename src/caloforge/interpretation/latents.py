@@ -6,7 +6,7 @@ families count as having latents where their noise is at most 64 numbers. All ar
 whatever a latent has to do with a shower was learned.
 """
 
-__all__ = ["Latents", "latents_of", "draw_noise", "showers_from", "at_energy", "encoded"]
+__all__ = ["Latents", "latents_of", "draw_noise", "showers_from", "at_energy", "encoded", "posterior_of"]
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -104,6 +104,18 @@ def encoded(run: Run, showers: Showers, seed: int) -> Float[Array, "N Z"] | None
         showers: N of them.
         seed: of the noise that the preprocessing adds.
     """
+    posterior = posterior_of(run, showers, seed)
+    return None if posterior is None else posterior[0]
+
+
+def posterior_of(run: Run, showers: Showers, seed: int) -> tuple[Float[Array, "N Z"], Float[Array, "N Z"]] | None:
+    """Means and standard deviations of q(z | shower) for given showers; None where a model has no encoder.
+
+    Args:
+        run: the model with its pipeline.
+        showers: N of them.
+        seed: of the noise that the preprocessing adds.
+    """
     model = run.model
     if not isinstance(model, Cascade) or not isinstance(model.shape, ShapeVAE) or not model.shape.latent:
         return None
@@ -111,4 +123,5 @@ def encoded(run: Run, showers: Showers, seed: int) -> Float[Array, "N Z"] | None
         x, c, _ = run.pipeline(showers, torch_stream(seed, "interpretation-encoder"))
         features = run.pipeline.parts(x)
         context = model.context(features.energies, c)[0]
-        return model.shape.posterior(features.cells, context, model.embedding(c))[0].double().numpy()
+        mean, log_std = model.shape.posterior(features.cells, context, model.embedding(c))
+        return mean.double().numpy(), log_std.double().exp().numpy()
