@@ -207,3 +207,29 @@ def test_swapped_cables_change_five_showers_and_no_sum_of_a_layer(showers):
     np.testing.assert_allclose(swapped.layer_energy, showers[:80].layer_energy, rtol=1e-6)
     with pytest.raises(EmptySample):
         swapped_cables(showers[:19])
+
+
+class _Strange:
+    """An answer whose comparison and text fail."""
+
+    def __eq__(self, other):
+        raise RuntimeError("no\nway")
+
+    __hash__ = None
+
+    def __repr__(self):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_strange_answers_get_a_sentence(number):
+    names = RIGHT[number][0]
+    for answer in (
+        _Strange(),
+        dict.fromkeys(names, _Strange()),
+        dict.fromkeys(names, len),
+        dict.fromkeys(names, 10**400),
+    ):
+        mark = check(number, answer)
+        assert not mark.right
+        assert "\n" not in repr(mark)

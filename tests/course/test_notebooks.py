@@ -164,6 +164,7 @@ def test_a_notebook_is_marked_in_a_process_of_its_own(call, tmp_path):
         ((RIGHT[0], "x ="), "code cell 2 fails: SyntaxError"),
         (("x = 1",), "no cell has a line cf.course.check(1, answer)"),
         (("import os; os._exit(3)",), "ended with status 3 before the last cell"),
+        (("input()",), "code cell 1 fails: EOFError"),
     ],
 )
 def test_what_a_notebook_fails_of_is_said(call, tmp_path, sources, words):
@@ -173,7 +174,9 @@ def test_what_a_notebook_fails_of_is_said(call, tmp_path, sources, words):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[1]", '{"cells": [3]}', '{"cells": [{"cell_type": "code"}]}', '{"worksheets": []}', "\0"]
+    "content",
+    ["", "{", "[1]", '{"cells": [3]}', '{"cells": [{"cell_type": "code"}]}', '{"worksheets": []}', "\0", "[" * 10**5],
+    ids=["empty", "cut", "a list", "a number", "no source", "format 3", "zero", "deep"],
 )
 def test_what_is_no_notebook_is_refused(call, tmp_path, content):
     path = tmp_path / "a.ipynb"

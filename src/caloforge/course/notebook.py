@@ -111,6 +111,6 @@ def code_of(path: Path) -> list[str]:
         content = json.loads(read_text(path, "a notebook, which `caloforge course NUMBER` makes"))
         cells = [cell for cell in content["cells"] if cell["cell_type"] == "code"]
         sources = ["".join(cell["source"]) for cell in cells]  # a text, or a list of its lines
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadFile(path, "no notebook of Jupyter (format 4)", "`caloforge course NUMBER` makes a new one") from error
     return [re.sub(r"^([%!?])", r"# \1", source, flags=re.MULTILINE) for source in sources]

@@ -43,9 +43,17 @@ def rerun(path: Path) -> Outcome:
     code_of(path)  # what is no notebook is refused here
     with tempfile.TemporaryDirectory(prefix="caloforge-") as folder:
         result = Path(folder, "result.json")
-        command = [sys.executable, "-m", "caloforge.course.rerun", str(path.resolve()), str(result)]
-        environment = {**os.environ, "MPLBACKEND": "Agg"}
-        ended = subprocess.run(command, cwd=path.resolve().parent, env=environment, capture_output=True, check=False)
+        # -P: no file beside the notebook stands in for a module that the notebook does not import
+        command = [sys.executable, "-P", "-m", "caloforge.course.rerun", str(path.resolve()), str(result)]
+        ended = subprocess.run(
+            command,
+            cwd=path.resolve().parent,
+            env={**os.environ, "MPLBACKEND": "Agg"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
         if not result.is_file():
             raise BadFile(path, f"its process ended with status {ended.returncode} before the last cell")
         content = json.loads(result.read_text())
@@ -69,6 +77,7 @@ def _run(sources: list[str]) -> Outcome:
 
 
 if __name__ == "__main__":
+    sys.path.append("")  # the notebook's folder, as in Jupyter
     outcome = _run(code_of(Path(sys.argv[1])))
     marks = [{"number": mark.number, "right": mark.right, "text": mark.text} for mark in outcome.marks]
     Path(sys.argv[2]).write_text(json.dumps({"marks": marks, "failure": outcome.failure}))
