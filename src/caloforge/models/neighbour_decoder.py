@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from caloforge.geometry.binning import Binning
 from caloforge.models.block_shares import BlockShares
+from caloforge.models.gamma_mixture import GammaMixture
 from caloforge.models.hurdle import at_least_one
 from caloforge.models.layers_before import LayersBefore
 from caloforge.models.neighbour_networks import STYLE, LayerNetworks, silent
@@ -64,7 +65,7 @@ class NeighbourDecoder(nn.Module):
         self.context = ConditionedMLP(n_latent + 2 * layers, layers * STYLE, *network)
         self.which_layer = nn.Parameter(0.3 * torch.randn(layers, STYLE))
         self.scale, self.offset = nn.Parameter(torch.ones(layers)), nn.Parameter(torch.full((layers,), _LOG_MEV))
-        self.base = silent(nn.Linear(layers, 5 * layers * rings))
+        self.base = silent(nn.Linear(layers, shares.parameters_per_cell * layers * rings))
         self.networks = LayerNetworks(self.before.channels, channels, sectors, rings, inclined)
         places = self.canvas.weight.count_nonzero(1).float()
         self.register_buffer("repeats", places, persistent=False)
@@ -89,11 +90,11 @@ class NeighbourDecoder(nn.Module):
 
     def _style(
         self, z: Float[Tensor, "N Z"], context: LayerContext, c: Float[Tensor, "N C"]
-    ) -> tuple[Float[Tensor, "N L S"], Float[Tensor, "N 5 L R 1"], Float[Tensor, "N L"]]:
+    ) -> tuple[Float[Tensor, "N L S"], Float[Tensor, "N P L R 1"], Float[Tensor, "N L"]]:
         """Style of each layer, numbers of its rings before anything else is seen, and its energy as maps have it."""
         n, (layers, _, rings) = c.shape[0], self.canvas.shape
         style = self.context(torch.cat([z, *context], 1), c).view(n, layers, -1) + self.which_layer
-        base = self.base(context.log_energies).view(n, 5, layers, rings, 1)
+        base = self.base(context.log_energies).view(n, self.shares.parameters_per_cell, layers, rings, 1)
         return nn.functional.silu(style), base, (self.scale * context.log_energies + self.offset).exp()
 
     def log_prob(
@@ -121,8 +122,8 @@ class NeighbourDecoder(nn.Module):
             self.networks.after_hits(trunk, hit_maps),
             self.networks.after_early(trunk, hit_maps, (energies * early).flatten(0, 1)),
         )
-        maps = torch.cat(parts, 1).view(n, layers, 6, rings, sectors).transpose(1, 2)
-        first, second, *how = self._cells(maps + base[:, [0, 0, 1, 2, 3, 4]]).unbind(1)
+        maps = torch.cat(parts, 1).view(n, layers, -1, rings, sectors).transpose(1, 2)
+        first, second, *how = self._cells(maps + torch.cat([base[:, :1], base], 1)).unbind(1)
         return self.shares.log_prob(shares, torch.stack([torch.where(self.shares.late, second, first), *how], 1))
 
     def sample(
@@ -165,11 +166,11 @@ class NeighbourDecoder(nn.Module):
             left = (u / torch.where(late, q, p).clamp_min(1e-9)).clamp_max(1.0)  # uniform again where a cell is hit
             # shares
             hit_maps = [self._onto(hit.to(u), layer), early_map]
-            how = self._pair(self.networks.after_hits(trunk, hit_maps), of_ring[:, 1:3], layer)
+            how = self._mixture(self.networks.after_hits(trunk, hit_maps), of_ring[:, 1:6], layer)
             share, rest = self.shares.draw_early((weight_noise, of_layers[:, :, layer]), left, hit, late, how)
             early_energy = self._onto(share * scale / self.repeats[cells], layer)
-            how = self._pair(self.networks.after_early(trunk, hit_maps, early_energy), of_ring[:, 3:], layer)
-            share = share + rest * shares_of(self.shares.hit_weights(weight_noise, left, hit & late, *how))
+            how = self._mixture(self.networks.after_early(trunk, hit_maps, early_energy), of_ring[:, 6:], layer)
+            share = share + rest * shares_of(self.shares.mixed_weights(weight_noise, left, hit & late, how))
             drawn.append(share)
             energies.append(self._onto(share * scale / self.repeats[cells], layer))
             sums = self.before.added(sums, energies[-1], layer)
@@ -181,8 +182,7 @@ class NeighbourDecoder(nn.Module):
     def _of_cells(self, maps: Float[Tensor, "*B R A"], layer: int) -> Float[Tensor, "*B M"]:
         return self.canvas.gather_layer(maps.transpose(-1, -2), layer)
 
-    def _pair(self, maps: Tensor, of_ring: Tensor, layer: int) -> tuple[Tensor, Tensor]:
-        """Place and spread of the cells of a layer."""
+    def _mixture(self, maps: Tensor, of_ring: Tensor, layer: int) -> GammaMixture:
+        """Weights of the cells of a layer."""
         _, sectors, rings = self.canvas.shape
-        place, spread = self._of_cells(maps.view(maps.shape[0], 2, rings, sectors) + of_ring, layer).unbind(1)
-        return place, spread
+        return GammaMixture.of(*self._of_cells(maps.view(maps.shape[0], -1, rings, sectors) + of_ring, layer).unbind(1))

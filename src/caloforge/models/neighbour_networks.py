@@ -20,6 +20,7 @@ from caloforge.nn.mesh_canvas import CircularConv
 
 STYLE = 64  # S, numbers that tell the convolutions of a layer what it is and of which shower
 _HARMONICS = (1, 2)  # of alpha
+_HOW = 5  # numbers of the weight of a cell
 _Map = TypeVar("_Map", bound=nn.Module)
 
 
@@ -82,9 +83,9 @@ class LayerNetworks(nn.Module):
         self.film = nn.Linear(STYLE, 12 * channels)
         self.first = CircularConv(n_seen + waves, channels, 3)
         self.second, self.third = CircularConv(channels, channels, 3), CircularConv(channels, channels, 3)
-        self.mix, self.direct = nn.Conv1d(channels, 3 * channels, 1), silent(nn.Conv1d(channels, 6 * rings, 1))
-        self.late_hits, self.how = _Head(channels, rings, rings), _Head(channels, 2 * rings, 2 * rings)
-        self.late_how = _Head(channels, 3 * rings, 2 * rings)
+        self.mix, self.direct = nn.Conv1d(channels, 3 * channels, 1), silent(nn.Conv1d(channels, (2 + 2 * _HOW) * rings, 1))
+        self.late_hits, self.how = _Head(channels, rings, rings), _Head(channels, 2 * rings, _HOW * rings)
+        self.late_how = _Head(channels, 3 * rings, _HOW * rings)
         alpha = 2 * math.pi * (torch.arange(sectors) + 0.5) / sectors
         waves_of_alpha = [wave(k * alpha) for k in _HARMONICS for wave in (torch.cos, torch.sin)]
         alpha_maps = torch.stack(waves_of_alpha) if inclined else torch.zeros(0, sectors)
@@ -104,8 +105,8 @@ class LayerNetworks(nn.Module):
         h = _modulated(self.first(seen), films[0])
         h = h + _modulated(self.second(h), films[1])
         h = h + _modulated(self.third(h), films[2])
-        one, two = self.rings, 2 * self.rings
-        direct = torch.split(self.direct(h), [one, one, two, two], 1)
+        logit, how = self.rings, _HOW * self.rings
+        direct = torch.split(self.direct(h), [logit, logit, how, how], 1)
         return Trunk(self.mix(h).chunk(3, 1), films[3:], direct)
 
     def after_early_hits(self, trunk: Trunk, early: Float[Tensor, "N R A"]) -> Float[Tensor, "N R A"]:
@@ -118,7 +119,7 @@ class LayerNetworks(nn.Module):
         return trunk.direct[1] + self.late_hits(trunk.mixed[0], early, trunk.films[0])
 
     def after_hits(self, trunk: Trunk, hits: list[Tensor]) -> Float[Tensor, "N K A"]:
-        """Place and spread, all hits and the early ones known.
+        """Numbers of the weights, all hits and the early ones known.
 
         Args:
             trunk: of the layer.
@@ -127,7 +128,7 @@ class LayerNetworks(nn.Module):
         return trunk.direct[2] + self.how(trunk.mixed[1], torch.cat(hits, 1), trunk.films[1])
 
     def after_early(self, trunk: Trunk, hits: list[Tensor], early: Float[Tensor, "N R A"]) -> Float[Tensor, "N K A"]:
-        """Place and spread of late cells, the energies of the early ones known besides.
+        """Numbers of the weights of late cells, the energies of the early ones known besides.
 
         Args:
             trunk: of the layer.
