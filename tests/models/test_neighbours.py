@@ -34,7 +34,9 @@ def _decoder(mesh: Binning, inclined: bool = False, std: float = 0.2) -> Neighbo
     decoder = NeighbourDecoder(mesh, BlockShares(mesh), 0, (1, 8, 1, "film", None), 8, 2, inclined)
     for parameter in decoder.parameters():
         torch.nn.init.normal_(parameter, std=std)
-    decoder.requires_grad_(False).base.bias.view(11, -1)[[2, 5, 7, 10]] += 2.0  # shapes k near 7: nothing piles up at 0 or 1
+    decoder.requires_grad_(False).base.bias.view(11, -1)[[2, 5, 7, 10]] += (
+        2.0  # shapes k near 7: nothing piles up at 0 or 1
+    )
     return decoder
 
 

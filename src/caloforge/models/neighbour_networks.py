@@ -83,7 +83,10 @@ class LayerNetworks(nn.Module):
         self.film = nn.Linear(STYLE, 12 * channels)
         self.first = CircularConv(n_seen + waves, channels, 3)
         self.second, self.third = CircularConv(channels, channels, 3), CircularConv(channels, channels, 3)
-        self.mix, self.direct = nn.Conv1d(channels, 3 * channels, 1), silent(nn.Conv1d(channels, (2 + 2 * _HOW) * rings, 1))
+        self.mix, self.direct = (
+            nn.Conv1d(channels, 3 * channels, 1),
+            silent(nn.Conv1d(channels, (2 + 2 * _HOW) * rings, 1)),
+        )
         self.late_hits, self.how = _Head(channels, rings, rings), _Head(channels, 2 * rings, _HOW * rings)
         self.late_how = _Head(channels, 3 * rings, _HOW * rings)
         alpha = 2 * math.pi * (torch.arange(sectors) + 0.5) / sectors
