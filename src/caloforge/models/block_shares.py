@@ -1,4 +1,4 @@
-r"""Hits and shares of a layer in two blocks, so that cells of the second hear what those of the first hold.
+r"""Shares of a layer in two blocks, so that cells of the second hear what those of the first hold.
 
 The blocks are the two colours of a checkerboard: ``early`` cells and the ``late`` ones between them. Weights are
 mixtures of two gamma variates (`caloforge.models.gamma_mixture`). Late cells that are hit first get their energy
@@ -10,8 +10,6 @@ together, as one more cell :math:`R` whose weight is drawn like their sum, and t
 
 __all__ = ["BlockShares"]
 
-from typing import ClassVar
-
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
@@ -19,50 +17,39 @@ from torch import Tensor
 
 from caloforge.geometry.binning import Binning
 from caloforge.models.gamma_mixture import GammaMixture, SharedOut, log_density_of_shares
-from caloforge.models.hurdle import DirichletShares
-from caloforge.models.shares import shares_of
+from caloforge.models.hurdle import log_gamma_variate, mean_hits
+from caloforge.models.shares import LayerTable, shares_of
 
 _TINY = 1e-30
 _LOW = (-3.0, 1.25, 0.0)  # before training: a cell in twenty holds 4.5 times less, with an exponential weight
 
 
-class BlockShares(DirichletShares):
-    """Parameters (N, 11, V): hit logit; the five of `GammaMixture.of`; the same five of late cells, told the early.
+class BlockShares(LayerTable):
+    """Density and draws of the shares of the cells that are hit.
+
+    Args:
+        binning: the mesh.
 
     Attributes:
         late: (V,) which cells come second; the first of each layer does.
     """
 
-    parameters_per_cell: ClassVar[int] = 11
     late: Tensor
 
     def __init__(self, binning: Binning) -> None:
         super().__init__(binning)
-        self.noise_width += self.normals * binning.n_layers
         late = [np.add.outer(np.arange(x.n_alpha), np.arange(x.n_r)).reshape(-1) % 2 == 0 for x in binning.layers]
         self.register_buffer("late", torch.from_numpy(np.concatenate(late)), persistent=False)
 
-    def start(self, shares: Float[Tensor, "N V"]) -> Float[Tensor, "P V"]:
-        """Each cell's hit rate and mean share when hit, exponential weights and few low ones.
+    def start(self, shares: Float[Tensor, "N V"]) -> Float[Tensor, "11 V"]:
+        """Each cell's hit logit, and twice its mixture: the mean share when hit, exponential weights and few low ones.
 
         Args:
             shares: (N, V) of the cells in their layers.
         """
-        logit, place, spread = super().start(shares)
-        how = [place, spread, *(torch.full_like(place, x) for x in _LOW)]
-        return torch.stack([logit, *how, *how])
-
-    def log_prob(self, shares: Float[Tensor, "N V"], p: Float[Tensor, "N P V"]) -> Float[Tensor, "N L"]:
-        """Log-density of each layer's shares in nats; 0 for a layer without energy.
-
-        Args:
-            shares: (N, V) of the cells in their layers.
-            p: (N, 11, V) hit logit, the mixture of the cells, and that of late cells.
-        """
-        logit, *numbers = p.unbind(1)
-        hit = shares > 0
-        how = self.log_prob_shares(shares, GammaMixture.of(*numbers[:5]), GammaMixture.of(*numbers[5:]))
-        return torch.where(self.layer_sum(hit.float()) > 0, self.log_prob_hits(hit, logit, self.late) + how, 0.0)
+        rate, mean_share = mean_hits(shares)
+        how = [mean_share.log(), *(torch.full_like(rate, x) for x in (0.0, *_LOW))]
+        return torch.stack([rate.logit(), *how, *how])
 
     def log_prob_shares(
         self, shares: Float[Tensor, "N V"], weights: GammaMixture, late_weights: GammaMixture
@@ -93,7 +80,7 @@ class BlockShares(DirichletShares):
 
     def draw_early(
         self,
-        noise: tuple[Float[Tensor, "N K M"], Float[Tensor, "N 3"]],
+        noise: tuple[Float[Tensor, "N 2 M"], Float[Tensor, "N K"]],
         u: Float[Tensor, "N M"],
         hit: Bool[Tensor, "N M"],
         is_late: Bool[Tensor, " M"],
@@ -102,7 +89,7 @@ class BlockShares(DirichletShares):
         """Shares of the early cells of one layer, and what is left for the late ones.
 
         Args:
-            noise: (N, 2, M) standard normal of the cells, (N, 3) of the sum of late ones.
+            noise: (N, 2, M) standard normal of the cells, (N, 3 or more) of the sum of late ones.
             u: (N, M) uniform numbers.
             hit: (N, M) which cells are hit.
             is_late: (M,) which are late.
@@ -111,7 +98,7 @@ class BlockShares(DirichletShares):
         of_cells, of_sum = noise
         late = hit & is_late
         sums = how.of_sum(late, lambda x: x.sum(1, keepdim=True))
-        weight = self.mixed_weights(of_sum[:, 1:, None], torch.special.ndtr(of_sum[:, :1]), late.any(1, True), sums)
+        weight = self.mixed_weights(of_sum[:, 1:3, None], torch.special.ndtr(of_sum[:, :1]), late.any(1, True), sums)
         shares = shares_of(torch.cat([self.mixed_weights(of_cells, u, hit & ~is_late, how), weight], 1))
         return shares[:, :-1], shares[:, -1:]
 
@@ -127,4 +114,5 @@ class BlockShares(DirichletShares):
             how: their mixtures.
         """
         place, spread, left = how.chosen(u)
-        return self.log_weight(noise, left, place, spread).masked_fill(~hit, -torch.inf)
+        log_weight = log_gamma_variate(spread, left, noise[:, 0], noise[:, 1]) + place - spread
+        return log_weight.masked_fill(~hit, -torch.inf)

@@ -21,7 +21,7 @@ Gamma weights have the right shape for energy summed over a few particle tracks:
 in log energy; a log-normal's is above. Source of the latter: Aitchison and Shen, Biometrika 67 (1980) 261.
 """
 
-__all__ = ["DirichletShares", "HurdleShares", "LogNormalShares", "at_least_one"]
+__all__ = ["DirichletShares", "HurdleShares", "LogNormalShares", "at_least_one", "log_gamma_variate", "mean_hits"]
 
 import math
 from abc import abstractmethod
@@ -67,23 +67,18 @@ class HurdleShares(ShareDensity):
         return torch.where(self.layer_sum(hit.float()) > 0, self.log_prob_hits(hit, logit) + how, 0.0)
 
     def log_prob_hits(
-        self, hit: Bool[Tensor, "N V"], logit: Float[Tensor, "N V"], last: Bool[Tensor, " V"] | None = None
+        self, hit: Bool[Tensor, "N V"], logit: Float[Tensor, "N V"]
     ) -> Float[Tensor, "N L"]:
         """Log-probability of which cells are hit, given that one is in each layer.
 
         Args:
             hit: (N, V) which.
             logit: (N, V) of their probabilities.
-            last: (V,) cells whose hits are decided after those of the others, which their logits may depend on: they
-                bear the condition that one cell is hit. None: all.
         """
         missed = -nn.functional.softplus(logit)
         which = self.layer_sum(torch.where(hit, logit, 0.0) + missed)
-        nothing = self.layer_sum(missed if last is None else missed * last).clamp(max=-1e-12)
-        some_hit = torch.log(-torch.expm1(nothing))
-        if last is not None:
-            some_hit = torch.where(self.layer_sum((hit & ~last).float()) > 0, 0.0, some_hit)
-        return which - some_hit
+        nothing = self.layer_sum(missed).clamp(max=-1e-12)
+        return which - torch.log(-torch.expm1(nothing))
 
     def sample(
         self, noise: Float[Tensor, "N M"], p: Float[Tensor, "N P V"], active: Bool[Tensor, "N L"]
@@ -156,8 +151,7 @@ class DirichletShares(HurdleShares):
         Args:
             shares: (N, V) of the cells in their layers.
         """
-        rate = _hit_rate(shares)
-        mean_share = (shares.sum(0) / (shares > 0).sum(0).clamp_min(1)).clamp_min(1e-12)
+        rate, mean_share = mean_hits(shares)
         return torch.stack([rate.logit(), mean_share.log(), torch.zeros_like(rate)])
 
     def log_prob_given_hits(self, shares: Tensor, hit: Tensor, place: Tensor, spread: Tensor) -> Tensor:
@@ -170,7 +164,7 @@ class DirichletShares(HurdleShares):
         return how + self.layer_sum(torch.where(hit, single, 0.0))
 
     def log_weight(self, noise: Tensor, u: Tensor, place: Tensor, spread: Tensor) -> Tensor:
-        return _log_gamma_variate(spread, u, noise[:, 0], noise[:, 1]) + place - spread
+        return log_gamma_variate(spread, u, noise[:, 0], noise[:, 1]) + place - spread
 
 
 class LogNormalShares(HurdleShares):
@@ -208,17 +202,33 @@ class LogNormalShares(HurdleShares):
         return place + spread.exp() * noise[:, 0]
 
 
+def mean_hits(shares: Float[Tensor, "N V"]) -> tuple[Float[Tensor, " V"], Float[Tensor, " V"]]:
+    """Of each cell, how often it is hit, away from 0 and 1, and its mean share when it is.
+
+    Args:
+        shares: (N, V) of the cells in their layers.
+    """
+    mean_share = shares.sum(0) / (shares > 0).sum(0).clamp_min(1)
+    return _hit_rate(shares), mean_share.clamp_min(1e-12)
+
+
 def _hit_rate(shares: Float[Tensor, "N V"]) -> Float[Tensor, " V"]:
     return (shares > 0).float().mean(0).clamp(1e-4, 1 - 1e-4)
 
 
-def _log_gamma_variate(log_shape: Tensor, u: Tensor, proposal: Tensor, spare: Tensor) -> Tensor:
+def log_gamma_variate(log_shape: Tensor, u: Tensor, proposal: Tensor, spare: Tensor) -> Tensor:
     r"""log of Gamma(k, 1) variates: Marsaglia and Tsang's method for k + 1, times :math:`U^{1/k}`.
 
     One uniform ``u`` decides whether the normal ``proposal`` is accepted, and what is left of it is the U of the power.
     Where it is not, ``spare`` stands without a test, so that a fixed amount of noise suffices: rejections are rare
     (under 5 % for every k > 0) and an untested proposal is nearly as good.
     Source: ACM Trans. Math. Softw. 26 (2000) 363.
+
+    Args:
+        log_shape: ln k.
+        u: uniform numbers.
+        proposal: standard normal.
+        spare: standard normal.
     """
     shape = log_shape.exp()
     d = shape + 2 / 3

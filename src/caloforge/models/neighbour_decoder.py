@@ -4,8 +4,8 @@ r"""A decoder that draws layer after layer, and the cells of a layer in two bloc
           p(s^1_l \mid h_l, s_{<l}) \; p(s^2_l \mid s^1_l, h_l, s_{<l})
 
 (all given z, u and c): the hits of a layer, :math:`h^1` of every second cell as on a checkerboard, then :math:`h^2` of
-the cells between them, on condition that the layer has one; then the shares of the hit cells in the same two blocks
-(`caloforge.models.block_shares`). Networks are convolutions over alpha that go round,
+the cells between them, in both first how many and then which (`caloforge.models.block_hits`); then the shares of the
+hit cells in the same two blocks (`caloforge.models.block_shares`). Networks are convolutions over alpha that go round,
 with the rings as channels; what each layer is, its energy, z and c come in as FiLM. Where particles are inclined,
 they also see alpha itself: the plane of direction and normal is at alpha = 0.
 """
@@ -18,9 +18,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from caloforge.geometry.binning import Binning
+from caloforge.models.block_hits import BlockHits
 from caloforge.models.block_shares import BlockShares
+from caloforge.models.counted_hits import NUMBERS
 from caloforge.models.gamma_mixture import GammaMixture
-from caloforge.models.hurdle import at_least_one
 from caloforge.models.layers_before import LayersBefore
 from caloforge.models.neighbour_networks import STYLE, LayerNetworks, silent
 from caloforge.models.parts import LayerContext
@@ -28,6 +29,9 @@ from caloforge.models.shares import shares_of
 from caloforge.nn.layers import ConditionedMLP, NetworkOptions
 from caloforge.nn.mesh_canvas import MeshCanvas
 
+_NORMALS = 3  # of a cell: one for its hit, two for its weight
+_OF_LAYER = 5  # of a layer: three for the weight of its late cells together, one for the number of hits of each block
+_CELL = 11  # hit logit, and the mixture of the weight twice
 _LOG_MEV = 4.0  # where the learned log layer energies start
 
 
@@ -36,13 +40,15 @@ class NeighbourDecoder(nn.Module):
 
     Args:
         binning: the mesh.
-        shares: density of a layer's cells.
         n_latent: Z, numbers of z.
         network: numbers of c, the particle embedded, then width, depth, conditioning and tails of the network that
             reads z, the layer energies and c; see `ConditionedMLP`.
         channels: of the convolutions.
         back: layers before that are seen singly.
         inclined: whether alpha matters.
+
+    Attributes:
+        noise_width: M, standard normals of a shower.
     """
 
     repeats: Tensor
@@ -51,7 +57,6 @@ class NeighbourDecoder(nn.Module):
     def __init__(
         self,
         binning: Binning,
-        shares: BlockShares,
         n_latent: int,
         network: NetworkOptions,
         channels: int,
@@ -59,17 +64,20 @@ class NeighbourDecoder(nn.Module):
         inclined: bool,
     ) -> None:
         super().__init__()
-        self.canvas, self.shares = MeshCanvas(binning), shares
+        self.canvas, self.shares = MeshCanvas(binning), BlockShares(binning)
+        self.hits = BlockHits(binning, self.shares.late)
+        self.noise_width = _NORMALS * binning.n_voxels + _OF_LAYER * binning.n_layers
         layers, sectors, rings = self.canvas.shape
         self.before = LayersBefore(binning, rings, back)
         self.context = ConditionedMLP(n_latent + 2 * layers, layers * STYLE, *network)
         self.which_layer = nn.Parameter(0.3 * torch.randn(layers, STYLE))
         self.scale, self.offset = nn.Parameter(torch.ones(layers)), nn.Parameter(torch.full((layers,), _LOG_MEV))
-        self.base = silent(nn.Linear(layers, shares.parameters_per_cell * layers * rings))
+        self.base = silent(nn.Linear(layers, _CELL * layers * rings))
+        self.base_numbers = silent(nn.Linear(layers, 2 * NUMBERS * layers))
         self.networks = LayerNetworks(self.before.channels, channels, sectors, rings, inclined)
         places = self.canvas.weight.count_nonzero(1).float()
         self.register_buffer("repeats", places, persistent=False)
-        self.register_buffer("early", self._map((~shares.late).float()[None])[0], persistent=False)
+        self.register_buffer("early", self._map((~self.shares.late).float()[None])[0], persistent=False)
 
     def initialise(self, shares: Float[Tensor, "N V"]) -> None:
         """Start from the marginals of the cells, averaged around the axis.
@@ -81,6 +89,8 @@ class NeighbourDecoder(nn.Module):
         real = self.canvas.real.float()
         with torch.no_grad():
             self.base.bias.copy_((start.sum(2) / real.sum(1).clamp_min(1.0)).reshape(-1))
+            numbers = self.hits.start((shares > 0).float(), self.shares.late, self.shares.layer_of_voxel, len(real))
+            self.base_numbers.bias.copy_(numbers.transpose(1, 2).reshape(-1))
 
     def _map(self, cells: Float[Tensor, "*B V"]) -> Float[Tensor, "*B L R A"]:
         return self.canvas.spread(cells).transpose(-1, -2)
@@ -90,12 +100,13 @@ class NeighbourDecoder(nn.Module):
 
     def _style(
         self, z: Float[Tensor, "N Z"], context: LayerContext, c: Float[Tensor, "N C"]
-    ) -> tuple[Float[Tensor, "N L S"], Float[Tensor, "N P L R 1"], Float[Tensor, "N L"]]:
-        """Style of each layer, numbers of its rings before anything else is seen, and its energy as maps have it."""
+    ) -> tuple[Float[Tensor, "N L S"], Float[Tensor, "N P L R 1"], Float[Tensor, "N 2 L 5"], Float[Tensor, "N L"]]:
+        """Style of each layer, numbers of its rings and of its hits before more is seen, its energy as maps have it."""
         n, (layers, _, rings) = c.shape[0], self.canvas.shape
         style = self.context(torch.cat([z, *context], 1), c).view(n, layers, -1) + self.which_layer
-        base = self.base(context.log_energies).view(n, self.shares.parameters_per_cell, layers, rings, 1)
-        return nn.functional.silu(style), base, (self.scale * context.log_energies + self.offset).exp()
+        base = self.base(context.log_energies).view(n, _CELL, layers, rings, 1)
+        numbers = self.base_numbers(context.log_energies).view(n, 2, layers, NUMBERS)
+        return nn.functional.silu(style), base, numbers, (self.scale * context.log_energies + self.offset).exp()
 
     def log_prob(
         self, shares: Float[Tensor, "N V"], z: Float[Tensor, "N Z"], context: LayerContext, c: Float[Tensor, "N C"]
@@ -109,22 +120,28 @@ class NeighbourDecoder(nn.Module):
             c: (N, C) conditions, the particle embedded.
         """
         n, (layers, sectors, rings) = len(shares), self.canvas.shape
-        style, base, energy = self._style(z, context, c)
+        style, base, numbers, energy = self._style(z, context, c)
         scale = energy[:, self.shares.layer_of_voxel] / self.repeats
         energies, style = self._map(shares * scale), style.flatten(0, 1)
         hits = self._map((shares > 0).float())
         seen, early, all_hits = self.before.all_layers(energies), hits * self.early, hits.flatten(0, 1)
         trunk, early_hits = self.networks.trunk(seen.flatten(0, 1), style), early.flatten(0, 1)
+        early_hits_of_layer = self.shares.layer_sum(((shares > 0) & ~self.shares.late).float()).flatten()
         hit_maps = [all_hits, early_hits]
+        late_logit, late_number = self.networks.after_early_hits(trunk, early_hits, early_hits_of_layer)
         parts = (
             trunk.direct[0],
-            self.networks.after_early_hits(trunk, early_hits),
+            late_logit,
             self.networks.after_hits(trunk, hit_maps),
             self.networks.after_early(trunk, hit_maps, (energies * early).flatten(0, 1)),
         )
         maps = torch.cat(parts, 1).view(n, layers, -1, rings, sectors).transpose(1, 2)
         first, second, *how = self._cells(maps + torch.cat([base[:, :1], base], 1)).unbind(1)
-        return self.shares.log_prob(shares, torch.stack([torch.where(self.shares.late, second, first), *how], 1))
+        seen_numbers = torch.stack([self.networks.early_number(trunk), late_number], 1).view(n, layers, 2, -1)
+        hit = shares > 0
+        which = self.hits.log_prob(hit, (first, second), numbers + seen_numbers.transpose(1, 2))
+        parted = self.shares.log_prob_shares(shares, GammaMixture.of(*how[:5]), GammaMixture.of(*how[5:]))
+        return torch.where(self.shares.layer_sum(hit.float()) > 0, which + parted, 0.0)
 
     def sample(
         self,
@@ -137,37 +154,39 @@ class NeighbourDecoder(nn.Module):
         """Shares of active layers, each summing to one, drawn one layer after another.
 
         Args:
-            noise: (N, M) standard normal, as the density of the shares takes it.
+            noise: (N, M) standard normal, M = ``noise_width``.
             z: (N, Z) latents.
             context: what the stage hears of the layer energies.
             c: (N, C) conditions, the particle embedded.
             active: (N, L) which layers have energy; the others get no hit.
         """
         n, (layers, sectors, rings), starts = c.shape[0], self.canvas.shape, self.canvas.starts
-        styles, base, energy = self._style(z, context, c)
-        normals, of_layers = (part.reshape(n, 3, -1) for part in (noise[:, : -3 * layers], noise[:, -3 * layers :]))
+        styles, base, numbers, energy = self._style(z, context, c)
+        normals, of_layers = (part.reshape(n, k, -1) for part, k in self._noise(noise))
         like = noise.new_zeros(n, rings, sectors)
         sums, energies, drawn = self.before.nothing(like), list[Tensor](), list[Tensor]()
         for layer in range(layers):
             cells, style = slice(starts[layer], starts[layer + 1]), styles[:, layer]
             late, of_ring, scale = self.shares.late[cells], base[:, :, layer], energy[:, layer, None]
-            hit_noise, weight_noise = normals[:, 0, cells], normals[:, 1:, cells]
+            hit_noise, weight_noise, of_layer = normals[:, 0, cells], normals[:, 1:, cells], of_layers[:, :, layer]
             trunk = self.networks.trunk(self.before.one_layer(energies, sums, like), style)
             # hits
-            u = torch.special.ndtr(hit_noise)
-            p = torch.sigmoid(self._of_cells(trunk.direct[0] + of_ring[:, 0], layer))
-            early = (u < p) & ~late & active[:, layer, None]
-            early_map = self._onto(early.to(u), layer)
-            logit = self.networks.after_early_hits(trunk, early_map) + of_ring[:, 0]
-            q = torch.sigmoid(self._of_cells(logit, layer)) * late
-            some = at_least_one(torch.where(late, u, 2.0), q, late & (late.flip(0).cumsum(0).flip(0) == 1))
-            q = torch.where(early.any(1, keepdim=True), q, some)
-            hit = early | ((u < q) & late & active[:, layer, None])
-            left = (u / torch.where(late, q, p).clamp_min(1e-9)).clamp_max(1.0)  # uniform again where a cell is hit
+            logit = self._of_cells(trunk.direct[0] + of_ring[:, 0], layer)
+            number = numbers[:, 0, layer] + self.networks.early_number(trunk)
+            none = torch.zeros_like(active[:, layer])
+            early, left_early = self.hits.draw((hit_noise, of_layer[:, 3]), logit, number, ~late, none)
+            early = early & active[:, layer, None]
+            n_early = early.sum(1)
+            early_map = self._onto(early.to(noise), layer)
+            maps, number = self.networks.after_early_hits(trunk, early_map, n_early.to(noise))
+            logit, number = self._of_cells(maps + of_ring[:, 0], layer), number + numbers[:, 1, layer]
+            second, left_late = self.hits.draw((hit_noise, of_layer[:, 4]), logit, number, late, n_early == 0)
+            hit = early | (second & active[:, layer, None])
+            left = torch.where(late, left_late, left_early)
             # shares
-            hit_maps = [self._onto(hit.to(u), layer), early_map]
+            hit_maps = [self._onto(hit.to(noise), layer), early_map]
             how = self._mixture(self.networks.after_hits(trunk, hit_maps), of_ring[:, 1:6], layer)
-            share, rest = self.shares.draw_early((weight_noise, of_layers[:, :, layer]), left, hit, late, how)
+            share, rest = self.shares.draw_early((weight_noise, of_layer), left, hit, late, how)
             early_energy = self._onto(share * scale / self.repeats[cells], layer)
             how = self._mixture(self.networks.after_early(trunk, hit_maps, early_energy), of_ring[:, 6:], layer)
             share = share + rest * shares_of(self.shares.mixed_weights(weight_noise, left, hit & late, how))
@@ -175,6 +194,11 @@ class NeighbourDecoder(nn.Module):
             energies.append(self._onto(share * scale / self.repeats[cells], layer))
             sums = self.before.added(sums, energies[-1], layer)
         return torch.cat(drawn, 1)
+
+    def _noise(self, noise: Float[Tensor, "N M"]) -> tuple[tuple[Tensor, int], tuple[Tensor, int]]:
+        """Noise of the cells and of the layers, and how many normals each has."""
+        of_layers = _OF_LAYER * self.canvas.shape[0]
+        return (noise[:, :-of_layers], _NORMALS), (noise[:, -of_layers:], _OF_LAYER)
 
     def _onto(self, cells: Float[Tensor, "N M"], layer: int) -> Float[Tensor, "N R A"]:
         return self.canvas.spread_layer(cells, layer).transpose(-1, -2)

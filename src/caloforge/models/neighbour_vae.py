@@ -6,7 +6,6 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from caloforge.geometry.binning import Binning
-from caloforge.models.block_shares import BlockShares
 from caloforge.models.flow import CouplingFlow
 from caloforge.models.neighbour_decoder import NeighbourDecoder
 from caloforge.models.parts import LayerContext, Noise
@@ -47,10 +46,9 @@ class NeighbourVAE(ShapeVAE):
             binning: the mesh.
             network: numbers of c, then width, depth, conditioning and tails.
         """
-        options, shares = self.config, BlockShares(binning)
-        self.shares, self.cell_noise = shares, shares.noise_width
-        sizes = (options.channels, options.layers_back)
-        self.neighbours = NeighbourDecoder(binning, shares, self.latent, network, *sizes, self.inclined)
+        sizes = (self.config.channels, self.config.layers_back)
+        self.neighbours = NeighbourDecoder(binning, self.latent, network, *sizes, self.inclined)
+        self.shares, self.cell_noise = self.neighbours.shares, self.neighbours.noise_width
 
     def initialise_decoder(self, shares: Float[Tensor, "N V"]) -> None:
         """Start from the marginals of the cells.

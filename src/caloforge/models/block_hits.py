@@ -1,0 +1,113 @@
+r"""Which cells of a layer are hit, in two blocks as on a checkerboard: in each, first their number, then the set.
+
+.. math:: p(h) = p(n_1)\, p(S_1 | n_1)\; p(n_2 | S_1)\, p(S_2 | n_2, S_1)
+
+with the densities of `caloforge.models.counted_hits`; a layer that has energy has one hit at least.
+"""
+
+__all__ = ["BlockHits"]
+
+import math
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from caloforge.geometry.binning import Binning
+from caloforge.models.counted_hits import NUMBERS, draw_number, draw_set, log_prob_number, log_prob_set
+
+_NOT_OF_BLOCK = -1e4
+
+
+class BlockHits(nn.Module):
+    """Density and draws of hits.
+
+    Args:
+        binning: the mesh.
+        late: (V,) which cells come second.
+    """
+
+    early_cells: Tensor
+    early_real: Tensor
+    early_count: Tensor
+    late_cells: Tensor
+    late_real: Tensor
+    late_count: Tensor
+
+    def __init__(self, binning: Binning, late: Bool[Tensor, " V"]) -> None:
+        super().__init__()
+        starts = [int(start) for start in binning.layer_starts]
+        for name, block in (("early", ~late), ("late", late)):
+            of_layers = [
+                first + block[first:last].nonzero()[:, 0] for first, last in zip(starts[:-1], starts[1:], strict=True)
+            ]
+            count = torch.tensor([[len(cells) for cells in of_layers]])
+            size = int(count.max())
+            cells = torch.stack([nn.functional.pad(x, (0, size - len(x))) for x in of_layers])
+            tables = {"cells": cells, "real": torch.arange(size) < count[0, :, None], "count": count}
+            for what, table in tables.items():
+                self.register_buffer(f"{name}_{what}", table, persistent=False)
+        self.largest = tuple(int(x.max()) for x in (self.early_count, self.late_count))
+
+    @staticmethod
+    def start(hits: Float[Tensor, "N V"], late: Bool[Tensor, " V"], layer_of_voxel: Tensor, layers: int) -> Tensor:
+        """Numbers (2, 5, L) of both blocks that describe how many cells were hit on average, as a Poisson's.
+
+        Args:
+            hits: (N, V) 1 where a cell is hit.
+            late: (V,) which cells come second.
+            layer_of_voxel: (V,) layer of each cell.
+            layers: L.
+        """
+        numbers = hits.new_zeros(2, NUMBERS, layers)
+        for block, cells in enumerate((~late, late)):
+            mean = hits.new_zeros(layers).index_add(0, layer_of_voxel, hits.mean(0) * cells)
+            numbers[block, 0] = mean.clamp_min(math.exp(-3)).log()
+        return numbers
+
+    def log_prob(
+        self,
+        hit: Bool[Tensor, "N V"],
+        logits: tuple[Float[Tensor, "N V"], Float[Tensor, "N V"]],
+        numbers: Float[Tensor, "N 2 L 5"],
+    ) -> Float[Tensor, "N L"]:
+        """Log-probability of the hits of each layer, given that it has one; of no use for a layer without.
+
+        Args:
+            hit: (N, V) which cells are.
+            logits: of the early cells and of the late ones, which have heard of the early hits.
+            numbers: of how many.
+        """
+        blocks = (
+            (self.early_cells, self.early_real, self.early_count),
+            (self.late_cells, self.late_real, self.late_count),
+        )
+        log_p, before = torch.zeros_like(numbers[:, 0, :, 0]), torch.ones_like(numbers[:, 0, :, 0], dtype=torch.long)
+        for block, (cells, real, count) in enumerate(blocks):
+            of_block = hit[:, cells] & real
+            n = of_block.sum(-1)
+            least = ((before == 0) & (n > 0)).long()
+            log_p = log_p + log_prob_number(n, numbers[:, block], count, self.largest[block], least)
+            log_p, before = log_p + log_prob_set(of_block, logits[block][:, cells], real), n
+        return log_p
+
+    def draw(
+        self,
+        noise: tuple[Float[Tensor, "N M"], Float[Tensor, " N"]],
+        logit: Float[Tensor, "N M"],
+        numbers: Float[Tensor, "N 5"],
+        cells: Bool[Tensor, " M"],
+        least: Bool[Tensor, " N"],
+    ) -> tuple[Bool[Tensor, "N M"], Float[Tensor, "N M"]]:
+        """Hits of one block of a layer, and a uniform number left for each of them.
+
+        Args:
+            noise: (N, M) standard normal of the cells of the layer, (N,) of their number.
+            logit: (N, M) of the cells of the layer.
+            numbers: (N, 5) of how many.
+            cells: (M,) which are of the block.
+            least: (N,) whether one must be hit.
+        """
+        u = torch.special.ndtr(noise[1])
+        n = draw_number(u, numbers, int(cells.sum()), least.long())
+        return draw_set(noise[0], torch.where(cells, logit, _NOT_OF_BLOCK), n)

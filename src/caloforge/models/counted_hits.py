@@ -1,0 +1,134 @@
+r"""How many cells of a block are hit, and which: a density of the number and one of the set, both normalised.
+
+Hits of one cell each know nothing of how many there are, while a layer of a given energy has a number of hits that is
+narrower than a Poisson's, since each track leaves about the same energy. So the number n comes first,
+
+.. math:: \ln p(n) = -\tfrac12 \left(\frac{n - \mu}{\sigma_\pm}\right)^2 + b_0 [n = 0] + b_1 [n = 1] - \ln Z,
+          \qquad \sigma_\pm = e^{s_\pm} \sqrt{\mu + \tfrac12},
+
+with one width below :math:`\mu` and one above. The set follows by order sampling (Rosen, J. Stat. Plan. Inference 62
+(1997) 159): the n cells with the largest :math:`\ell_i + g_i` are hit, g being logistic. Given that the threshold lies
+at -t, cell i is over it with probability :math:`\sigma_i = 1 / (1 + e^{-\ell_i - t})`, so
+
+.. math:: p(S) = \int dt\; \sum_{i \in S} (1 - \sigma_i) \prod_{i \in S} \sigma_i \prod_{i \notin S} (1 - \sigma_i),
+
+an integral of one peak for the trapezoidal rule; the sum over i says which cell is the last over the threshold.
+"""
+
+__all__ = ["NUMBERS", "draw_number", "draw_set", "log_prob_number", "log_prob_set"]
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+NUMBERS = 5  # ln mu, s below and above, b_0, b_1
+_NODES = torch.arange(-9, 10)  # a width apart; beyond the last the integrand falls at least like exp(-|t|)
+_ROUNDS = 6  # towards the peak
+_NO_CELL = -1e4  # logit of what is no cell of the block
+
+
+def _log_numbers(
+    numbers: Float[Tensor, "*B 5"], cells: Int[Tensor, "*#B"], size: int, least: Int[Tensor, "*B"]
+) -> Float[Tensor, "*B K"]:
+    """Logarithms of the probabilities of 0 to ``size`` hits; none below ``least`` or above ``cells``."""
+    log_mu, below, above, none, single = numbers.unbind(-1)
+    mu = log_mu.clamp(-4.0, 7.0).exp()
+    scale = (mu + 0.5).sqrt()
+    n = torch.arange(size + 1, device=numbers.device)
+    distance = n - mu[..., None]
+    width = torch.where(distance < 0, below[..., None], above[..., None]).clamp(-3.0, 2.0).exp() * scale[..., None]
+    logit = -0.5 * (distance / width).square()
+    logit = logit + none.clamp(-15, 15)[..., None] * (n == 0) + single.clamp(-15, 15)[..., None] * (n == 1)
+    allowed = (n >= least[..., None]) & (n <= cells[..., None])
+    return logit.masked_fill(~allowed, -torch.inf).log_softmax(-1)
+
+
+def log_prob_number(
+    n: Int[Tensor, "*B"], numbers: Float[Tensor, "*B 5"], cells: Int[Tensor, "*#B"], size: int, least: Int[Tensor, "*B"]
+) -> Float[Tensor, "*B"]:
+    """ln p(n).
+
+    Args:
+        n: hits.
+        numbers: ln mu, s below and above, b_0, b_1.
+        cells: of the block.
+        size: of the largest block.
+        least: hits that there must be.
+    """
+    log_p = _log_numbers(numbers, cells, size, least)
+    return log_p.gather(-1, n[..., None])[..., 0]
+
+
+def draw_number(
+    u: Float[Tensor, " N"], numbers: Float[Tensor, "N 5"], cells: int, least: Int[Tensor, " N"]
+) -> Int[Tensor, " N"]:
+    """Hits of a block.
+
+    Args:
+        u: (N,) uniform numbers.
+        numbers: (N, 5) ln mu, s below and above, b_0, b_1.
+        cells: of the block.
+        least: (N,) hits that there must be.
+    """
+    below = _log_numbers(numbers, torch.full_like(least, cells), cells, least).exp().cumsum(-1)[:, :-1]
+    return torch.maximum((u[:, None] >= below).sum(-1), least)
+
+
+def log_prob_set(
+    hit: Bool[Tensor, "*B M"], logit: Float[Tensor, "*B M"], real: Bool[Tensor, "*#B M"]
+) -> Float[Tensor, "*B"]:
+    """ln p(S) of the cells that are hit, given their number; 0 where it is none or all.
+
+    Args:
+        hit: which are hit.
+        logit: of each cell.
+        real: which are cells of the block.
+    """
+    logit = torch.where(real, logit, _NO_CELL)
+    n, cells = hit.sum(-1), real.sum(-1)
+    with torch.no_grad():
+        middle, width = _peak(logit, n, cells)
+        nodes = middle[..., None] + width[..., None] * _NODES.to(middle)
+    at = logit[..., None] + nodes[..., None, :]
+    # ln sigma = at - softplus(at), ln (1 - sigma) = - softplus(at)
+    over = functional.softplus(at)
+    chosen = hit[..., None]
+    product = torch.where(chosen, at, 0.0).sum(-2) - over.sum(-2)
+    last = torch.where(chosen, (-over).exp(), 0.0).sum(-2).clamp_min(1e-30).log()
+    integral = (product + last).logsumexp(-1) + width.log()
+    return torch.where((n > 0) & (n < cells), integral, 0.0)
+
+
+def draw_set(
+    normal: Float[Tensor, "N M"], logit: Float[Tensor, "N M"], n: Int[Tensor, " N"]
+) -> tuple[Bool[Tensor, "N M"], Float[Tensor, "N M"]]:
+    """The n cells with the largest scores, and a uniform number for each of them, independent of all before.
+
+    Of a cell that is hit no more is known than that its score is over the largest one of those that are not.
+
+    Args:
+        normal: (N, M) standard normal.
+        logit: (N, M) of each cell.
+        n: (N,) how many.
+    """
+    over, under = torch.special.ndtr(normal).clamp_min(1e-30), torch.special.ndtr(-normal).clamp_min(1e-30)
+    score = logit + (over / under).log()
+    ordered = score.sort(-1, descending=True).values
+    threshold = functional.pad(ordered, (0, 1), value=-1e6).gather(-1, n[:, None])
+    return score > threshold, (under / torch.sigmoid(logit - threshold).clamp_min(1e-30)).clamp(0.0, 1.0)
+
+
+def _peak(logit: Tensor, n: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
+    """Where n - 1/2 cells are expected over the threshold, and the distance in which one more comes."""
+    aim = (n - 0.5).clamp_min(0.25)
+    size = (cells + 0.5).to(logit)
+    t = torch.zeros_like(aim)
+    for _ in range(_ROUNDS):
+        p = torch.sigmoid(logit + t[..., None])
+        sum_p, variance = p.sum(-1), (p * (1 - p)).sum(-1)
+        by_odds = (aim * (size - sum_p)).log() - (sum_p * (size - aim)).clamp_min(1e-20).log()
+        newton = (aim - sum_p) / variance.clamp_min(1e-3)
+        t = t + torch.where((aim - sum_p).abs() < 0.5, newton.clamp(-1, 1), by_odds.clamp(-8, 8))
+    p = torch.sigmoid(logit + t[..., None])
+    return t, (p * (1 - p)).sum(-1).clamp_min(0.5).rsqrt().clamp_max(1.0) * 0.9
