@@ -8,6 +8,7 @@ with the densities of `caloforge.models.counted_hits`; a layer that has energy h
 __all__ = ["BlockHits"]
 
 import math
+from itertools import pairwise
 
 import torch
 from jaxtyping import Bool, Float
@@ -38,16 +39,14 @@ class BlockHits(nn.Module):
         super().__init__()
         starts = [int(start) for start in binning.layer_starts]
         for name, block in (("early", ~late), ("late", late)):
-            of_layers = [
-                first + block[first:last].nonzero()[:, 0] for first, last in zip(starts[:-1], starts[1:], strict=True)
-            ]
+            of_layers = [first + block[first:last].nonzero()[:, 0] for first, last in pairwise(starts)]
             count = torch.tensor([[len(cells) for cells in of_layers]])
-            size = int(count.max())
+            size = max(int(count.max()), 1)
             cells = torch.stack([nn.functional.pad(x, (0, size - len(x))) for x in of_layers])
             tables = {"cells": cells, "real": torch.arange(size) < count[0, :, None], "count": count}
             for what, table in tables.items():
                 self.register_buffer(f"{name}_{what}", table, persistent=False)
-        self.largest = tuple(int(x.max()) for x in (self.early_count, self.late_count))
+        self.largest = [int(x.max()) for x in (self.early_count, self.late_count)]
 
     @staticmethod
     def start(hits: Float[Tensor, "N V"], late: Bool[Tensor, " V"], layer_of_voxel: Tensor, layers: int) -> Tensor:

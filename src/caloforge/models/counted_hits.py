@@ -24,7 +24,7 @@ from torch.nn import functional
 
 NUMBERS = 5  # ln mu, s below and above, b_0, b_1
 _NODES = torch.arange(-9, 10)  # a width apart; beyond the last the integrand falls at least like exp(-|t|)
-_ROUNDS = 6  # towards the peak
+_ROUNDS = 5  # towards the peak
 _NO_CELL = -1e4  # logit of what is no cell of the block
 
 
@@ -123,7 +123,8 @@ def _peak(logit: Tensor, n: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
     """Where n - 1/2 cells are expected over the threshold, and the distance in which one more comes."""
     aim = (n - 0.5).clamp_min(0.25)
     size = (cells + 0.5).to(logit)
-    t = torch.zeros_like(aim)
+    ordered = logit.sort(-1, descending=True).values
+    t = -ordered.gather(-1, (n - 1).clamp_min(0)[..., None])[..., 0]  # the place, if cells are far apart
     for _ in range(_ROUNDS):
         p = torch.sigmoid(logit + t[..., None])
         sum_p, variance = p.sum(-1), (p * (1 - p)).sum(-1)

@@ -66,9 +66,7 @@ class HurdleShares(ShareDensity):
         how = self.log_prob_given_hits(shares, hit, *self.bounded(place, spread))
         return torch.where(self.layer_sum(hit.float()) > 0, self.log_prob_hits(hit, logit) + how, 0.0)
 
-    def log_prob_hits(
-        self, hit: Bool[Tensor, "N V"], logit: Float[Tensor, "N V"]
-    ) -> Float[Tensor, "N L"]:
+    def log_prob_hits(self, hit: Bool[Tensor, "N V"], logit: Float[Tensor, "N V"]) -> Float[Tensor, "N L"]:
         """Log-probability of which cells are hit, given that one is in each layer.
 
         Args:

@@ -1,8 +1,9 @@
 r"""Convolutions around the axis that make the numbers of a layer's cells out of the layers before it, in four steps.
 
 A trunk on what lies before; then heads, each of which knows more of the layer: nothing, the early hits, all hits, and
-the energies of the early cells (`caloforge.models.block_shares`); the first two also say how many cells are hit. Rings are channels, convolutions go round in alpha,
-and each hidden layer is scaled and shifted by the style of the layer and the shower (FiLM, arXiv:1709.07871).
+the energies of the early cells (`caloforge.models.block_shares`); the first two also say how many cells are hit. Rings
+are channels, convolutions go round in alpha, and each hidden layer is scaled and shifted by the style of the layer and
+the shower (FiLM, arXiv:1709.07871).
 """
 
 __all__ = ["STYLE", "LayerNetworks", "Trunk", "silent"]

@@ -48,7 +48,7 @@ class NeighbourVAE(ShapeVAE):
         """
         sizes = (self.config.channels, self.config.layers_back)
         self.neighbours = NeighbourDecoder(binning, self.latent, network, *sizes, self.inclined)
-        self.shares, self.cell_noise = self.neighbours.shares, self.neighbours.noise_width
+        self.cell_noise = self.neighbours.noise_width
 
     def initialise_decoder(self, shares: Float[Tensor, "N V"]) -> None:
         """Start from the marginals of the cells.
