@@ -129,7 +129,7 @@ STAGES: dict[str, dict[str, Entry]] = {
         ),
         "beta-sweep": Entry(
             "Train small copies of a run at several beta: rate, distortion, latents in use, and AUC of each.",
-            "beta-sweep vae-siw-1080 --steps 300 -o sweep/",
+            "beta-sweep vae-siw-1080-latent --steps 300 -o sweep/",
         ),
     },
     "What a model says": {
@@ -151,7 +151,7 @@ STAGES: dict[str, dict[str, Entry]] = {
         ),
         "interpret": Entry(
             "Show what latents, energy and conditioning do in a trained model, and what a classifier sees.",
-            "interpret vae-siw-1080 --truth bundled -o interpretation/",
+            "interpret vae-siw-1080-latent --truth bundled -o interpretation/",
         ),
     },
 }
