@@ -86,18 +86,18 @@ def log_prob_set(
         real: which are cells of the block.
     """
     logit = torch.where(real, logit, _NO_CELL)
-    n, cells = hit.sum(-1), real.sum(-1)
+    n, cells = hit.sum(-1), real.sum(-1).expand(hit.shape[:-1])
+    open_rows = (n > 0) & (n < cells)
+    chosen, logit, cells = hit[open_rows].to(logit), logit[open_rows], cells[open_rows]
+    n_chosen = n[open_rows]
     with torch.no_grad():
-        middle, width = _peak(logit, n, cells)
-        nodes = middle[..., None] + width[..., None] * _NODES.to(middle)
-    at = logit[..., None] + nodes[..., None, :]
-    # ln sigma = at - softplus(at), ln (1 - sigma) = - softplus(at)
-    over = functional.softplus(at)
-    chosen = hit[..., None]
-    product = torch.where(chosen, at, 0.0).sum(-2) - over.sum(-2)
-    last = torch.where(chosen, (-over).exp(), 0.0).sum(-2).clamp_min(1e-30).log()
-    integral = (product + last).logsumexp(-1) + width.log()
-    return torch.where((n > 0) & (n < cells), integral, 0.0)
+        middle, width = _peak(logit, n_chosen, cells)
+        nodes = middle[:, None] + width[:, None] * _NODES.to(middle)
+    at = logit[:, :, None] + nodes[:, None, :]
+    product = (chosen * logit).sum(1, keepdim=True) + n_chosen[:, None] * nodes - functional.softplus(at).sum(1)
+    last = (chosen[:, None, :] @ torch.sigmoid(-at))[:, 0].clamp_min(1e-30).log()
+    integral = (product + last).logsumexp(1) + width.log()
+    return torch.zeros_like(n, dtype=logit.dtype).masked_scatter(open_rows, integral)
 
 
 def draw_set(
