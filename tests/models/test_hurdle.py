@@ -9,7 +9,7 @@ from scipy import stats
 
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.models.blur import MeanShares
-from caloforge.models.hurdle import DirichletShares, HurdleShares, LogNormalShares, _log_gamma_variate
+from caloforge.models.hurdle import DirichletShares, HurdleShares, LogNormalShares, log_gamma_variate
 from caloforge.models.vae_options import DECODERS
 from caloforge.preprocessing.pipeline import Pipeline
 
@@ -87,7 +87,7 @@ def test_gamma_variates(shape):
     generator = torch.Generator().manual_seed(3)
     u = torch.rand(n, generator=generator).clamp_min(1e-9)
     proposal, spare = torch.randn(2, n, generator=generator)
-    drawn = _log_gamma_variate(torch.full((n,), shape).log(), u, proposal, spare).exp()
+    drawn = log_gamma_variate(torch.full((n,), shape).log(), u, proposal, spare).exp()
     assert stats.kstest(drawn.numpy(), stats.gamma(shape).cdf).pvalue > 1e-3
 
 
