@@ -46,7 +46,7 @@ class BlockHits(nn.Module):
             tables = {"cells": cells, "real": torch.arange(size) < count[0, :, None], "count": count}
             for what, table in tables.items():
                 self.register_buffer(f"{name}_{what}", table, persistent=False)
-        self.largest = [int(x.max()) for x in (self.early_count, self.late_count)]
+        self.counts = [[int(n) for n in x[0]] for x in (self.early_count, self.late_count)]
 
     @staticmethod
     def start(hits: Float[Tensor, "N V"], late: Bool[Tensor, " V"], layer_of_voxel: Tensor, layers: int) -> Tensor:
@@ -86,7 +86,7 @@ class BlockHits(nn.Module):
             of_block = hit[:, cells] & real
             n = of_block.sum(-1)
             least = ((before == 0) & (n > 0)).long()
-            log_p = log_p + log_prob_number(n, numbers[:, block], count, self.largest[block], least)
+            log_p = log_p + log_prob_number(n, numbers[:, block], count, max(self.counts[block]), least)
             log_p, before = log_p + log_prob_set(of_block, logits[block][:, cells], real), n
         return log_p
 
@@ -95,6 +95,7 @@ class BlockHits(nn.Module):
         noise: tuple[Float[Tensor, "N M"], Float[Tensor, " N"]],
         logit: Float[Tensor, "N M"],
         numbers: Float[Tensor, "N 5"],
+        place: tuple[int, int],
         cells: Bool[Tensor, " M"],
         least: Bool[Tensor, " N"],
     ) -> tuple[Bool[Tensor, "N M"], Float[Tensor, "N M"]]:
@@ -104,9 +105,10 @@ class BlockHits(nn.Module):
             noise: (N, M) standard normal of the cells of the layer, (N,) of their number.
             logit: (N, M) of the cells of the layer.
             numbers: (N, 5) of how many.
+            place: which block (0 or 1) of which layer.
             cells: (M,) which are of the block.
             least: (N,) whether one must be hit.
         """
         u = torch.special.ndtr(noise[1])
-        n = draw_number(u, numbers, int(cells.sum()), least.long())
+        n = draw_number(u, numbers, self.counts[place[0]][place[1]], least.long())
         return draw_set(noise[0], torch.where(cells, logit, _NOT_OF_BLOCK), n)

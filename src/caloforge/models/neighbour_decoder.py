@@ -174,13 +174,15 @@ class NeighbourDecoder(nn.Module):
             logit = self._of_cells(trunk.direct[0] + of_ring[:, 0], layer)
             number = numbers[:, 0, layer] + self.networks.early_number(trunk)
             none = torch.zeros_like(active[:, layer])
-            early, left_early = self.hits.draw((hit_noise, of_layer[:, 3]), logit, number, ~late, none)
+            early, left_early = self.hits.draw((hit_noise, of_layer[:, 3]), logit, number, (0, layer), ~late, none)
             early = early & active[:, layer, None]
             n_early = early.sum(1)
             early_map = self._onto(early.to(noise), layer)
             maps, number = self.networks.after_early_hits(trunk, early_map, n_early.to(noise))
             logit, number = self._of_cells(maps + of_ring[:, 0], layer), number + numbers[:, 1, layer]
-            second, left_late = self.hits.draw((hit_noise, of_layer[:, 4]), logit, number, late, n_early == 0)
+            second, left_late = self.hits.draw(
+                (hit_noise, of_layer[:, 4]), logit, number, (1, layer), late, n_early == 0
+            )
             hit = early | (second & active[:, layer, None])
             left = torch.where(late, left_late, left_early)
             # shares
