@@ -109,6 +109,7 @@ def test_chapters_are_listed_and_copied_and_never_written_over(call, tmp_path, m
     assert notebook.read_text() == "my own work"
     assert "unknown chapter of the course '99'" in call("course", 99)[2]
     assert "give the number of one" in call("course", "--open")[2]
+    assert "unknown language of the course 'fr'; choose one of en" in call("course", 1, "--language", "fr")[2]
 
 
 def test_without_jupyter_the_extra_is_named(call, tmp_path, monkeypatch):
@@ -194,7 +195,7 @@ def test_a_missing_notebook_is_said(call, tmp_path, monkeypatch):
 def test_the_course_is_part_of_the_package():
     """In the wheel the pages lie beside the module: hatch copies docs/course there."""
     root = Path(caloforge.__file__).parents[2]
-    assert '"docs/course" = "caloforge/course/pages"' in (root / "pyproject.toml").read_text()
+    assert '"docs/course" = "caloforge/course/pages/course"' in (root / "pyproject.toml").read_text()
 
 
 @pytest.mark.course

@@ -72,7 +72,7 @@ class Inference:
             BadValue: an ensemble, noise of another shape or with NaN in it, an energy that is none.
             OutsideTraining: an energy outside the training.
         """
-        z = np.asarray(noise, np.float32)
+        z = np.ascontiguousarray(noise, np.float32)  # torch takes no array that runs backwards
         shape = tuple(self._run.model.noise_shape)
         if z.shape[1:] != shape or len(z) == 0 or not np.isfinite(z).all():
             raise BadValue("shape of the noise", z.shape, f"give (n, {', '.join(map(str, shape))}), finite: see .noise")

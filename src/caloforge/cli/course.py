@@ -18,6 +18,7 @@ def course(
     open_: Annotated[
         bool, typer.Option("--open", help="open it in Jupyter, also one that you have worked on already")
     ] = False,
+    language: Annotated[str, typer.Option(help="of the chapter: en, or one that it was translated to")] = "en",
 ) -> None:
     """List the chapters of the hands-on course, or copy one into the current folder as a notebook."""
     from caloforge.course.chapters import chapter, chapters
@@ -27,11 +28,11 @@ def course(
     if number is None:
         if open_:
             raise BadValue("--open", "no chapter", "give the number of one: caloforge course 1 --open")
-        for page in chapters():
+        for page in chapters(language):
             print(f"{page.number:2}  {page.title}")
         print("\ncaloforge course NUMBER makes the notebook of a chapter; caloforge check NUMBER marks its exercise")
         return
-    page = chapter(number)
+    page = chapter(number, language)
     notebook = Path(page.notebook_name)
     if open_ and find_spec("jupyterlab") is None:
         raise MissingExtra("JupyterLab", "course")
