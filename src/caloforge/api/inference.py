@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from numpy import ndarray as Array
 
+from caloforge.api.calls import require_one
 from caloforge.api.dataset import Dataset
 from caloforge.api.incident import Energy, incident_particles
 from caloforge.data.showers import Showers
@@ -56,8 +57,7 @@ class Inference:
             >>> cf.load("vae-siw-1080").noise(3).shape[0]
             3
         """
-        if n < 1:
-            raise BadValue("number of showers", n, "ask for one at least")
+        require_one("number of showers", n, "ask for one at least")
         return draw_noise(self._run.model, n, seed).numpy()
 
     def pushforward(self, noise: Float[Array, "n ..."], energy: Energy) -> Showers:
@@ -72,7 +72,10 @@ class Inference:
             BadValue: an ensemble, noise of another shape or with NaN in it, an energy that is none.
             OutsideTraining: an energy outside the training.
         """
-        z = np.ascontiguousarray(noise, np.float32)  # torch takes no array that runs backwards
+        try:
+            z = np.ascontiguousarray(noise, np.float32)  # torch takes no array that runs backwards
+        except (TypeError, ValueError) as error:
+            raise BadValue("noise", noise, "give an array of numbers: see .noise") from error
         shape = tuple(self._run.model.noise_shape)
         if z.shape[1:] != shape or len(z) == 0 or not np.isfinite(z).all():
             raise BadValue("shape of the noise", z.shape, f"give (n, {', '.join(map(str, shape))}), finite: see .noise")
@@ -134,4 +137,6 @@ class Inference:
 
 
 def _in_memory(showers: Showers | Dataset) -> Showers:
+    if not isinstance(showers, Dataset | Showers):
+        raise BadValue("showers", showers, "give Showers, or a Dataset of cf.open")
     return showers.read() if isinstance(showers, Dataset) else showers
