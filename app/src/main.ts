@@ -1,38 +1,34 @@
-// The page: which shower is on the screen, what the knobs say, and what is written beside the pictures.
+// The page: which showers are on the screen, and who is asked for them.
 import "./style.css";
-import { chart, chartWords, type Curve } from "./charts";
+import type { Look } from "./cells";
 import { css } from "./colour";
+import { $, degrees, energyWords, fault, field, sum } from "./dom";
+import { Knobs, legalSeed } from "./knobs";
+import { readLink, writeLink } from "./link";
 import { Mesh } from "./mesh";
 import { Model } from "./model";
-import { Sample, type Incident, type Payload, type ProfileBin, type Shower } from "./payload";
-import { Stage, type Look } from "./scene";
-
-const $ = <T extends Element = HTMLElement>(id: string) => document.getElementById(id) as unknown as T;
-const field = (id: string) => $<HTMLInputElement>(id);
+import { Sample, type Incident, type Payload, type Shower } from "./payload";
+import { drawCharts, drawTable } from "./report";
+import { Profiler, type Shapes } from "./shapes";
+import { Stage } from "./stage";
 
 const DECADES = 4; // of the colour scale
 const MEAN_OF = 100; // showers
 
-function energyWords(mev: number): string {
-  const [value, unit] = mev >= 1e6 ? [mev / 1e6, "TeV"] : mev >= 1e3 ? [mev / 1e3, "GeV"] : [mev, "MeV"];
-  return `${Number(value.toPrecision(4))} ${unit}`;
-}
-const degrees = (angle: number) => `${((angle * 180) / Math.PI).toFixed(1)}°`;
-const sum = (values: ArrayLike<number>) => Array.prototype.reduce.call(values, (a, b) => (a as number) + (b as number), 0) as number;
-
 class Page {
   private number = 0;
-  private follow = true;
+  private follow = true; // the model's particle is that of the shower beside it
   private wanted: Incident;
   private seed: number;
   private readonly latents = new Map<number, number>();
   private readonly look: Look;
-  private readonly largest: number;
-  private stage: Stage | null = null;
+  private readonly profiler: Profiler;
+  private readonly stage: Stage | null;
+  private readonly knobs: Knobs | null;
   private full: Shower | null = null;
   private fast: Shower | null = null;
+  private mean: Shapes | null = null;
   private picked = -1;
-  private mean: { longitudinal: number[]; lateral: number[] } | null = null;
   private asked = 0; // number of the latest question to the model: answers to earlier ones are dropped
 
   constructor(
@@ -42,124 +38,127 @@ class Page {
     private readonly fastSample: Sample | null,
     private readonly model: Model | null,
   ) {
-    this.largest = Math.max(fullSample?.largest ?? 0, fastSample?.largest ?? 0) || 1;
-    const samples = this.leading;
-    this.wanted = samples?.incident(0) ?? { energy: 1000, pdg: 11, theta: 0, phi: 0 };
+    const high = Math.max(fullSample?.largest ?? 0, fastSample?.largest ?? 0) || 1;
+    this.wanted = this.leading.incident(0);
     this.seed = facts.model?.seed ?? 1;
-    this.look = { low: this.largest / 10 ** DECADES, high: this.largest, threshold: 0, first: 0, last: mesh.layers - 1, faded: 0.1 };
+    this.look = { low: high / 10 ** DECADES, high, threshold: 0, first: 0, last: mesh.layers - 1, faded: 0.01 };
+    this.profiler = new Profiler(mesh, facts.rings);
     this.write();
-    this.build();
+    this.stage = this.build();
+    this.knobs = facts.model && new Knobs(facts.model, (pdg) => this.name(pdg), fullSample !== null, this.moves());
     this.listen();
+    this.open();
+  }
+
+  /** As the address asks, inside what the model knows. */
+  private open(): void {
+    const { shower, seed, particle } = readLink(location.hash);
+    const model = this.facts.model;
+    if (shower !== null) this.number = Math.min(this.leading.length, Math.max(1, Math.round(shower))) - 1;
+    this.wanted = this.leading.incident(this.number);
+    if (model && seed !== null) this.seed = legalSeed(seed);
+    if (model && Object.keys(particle).length) {
+      const asked = { ...this.wanted, ...particle };
+      for (const name of ["energy", "theta", "phi"] as const) asked[name] = Math.min(model[name][1], Math.max(model[name][0], asked[name]));
+      if (!model.particles.includes(asked.pdg)) asked.pdg = model.particles[0];
+      [this.wanted, this.follow] = [asked, false];
+    }
     this.show();
   }
 
-  /** The showers that are counted: those of Geant4 where there are any. */
-  private get leading(): Sample | null {
-    return this.fullSample ?? this.fastSample;
-  }
-
-  private write(): void {
-    const { facts, mesh } = this;
-    $("about").textContent = `${facts.detector}, mesh ${facts.mesh.name}: ${mesh.size.toLocaleString("en")} cells in ${mesh.layers} layers`
-      + (facts.mesh.depthKnown ? "" : ", drawn at equal distances since the mesh does not say how deep they lie");
-    $("version").textContent = facts.version;
-    $("no-model").textContent = facts.noModel;
-    $("of").textContent = `of ${this.leading?.length ?? 0}`;
-    $("noise-words").textContent = facts.model
-      ? "The noise of a seed is the one that caloforge draws in Python, number for number; a shower from the knobs is the shower of `caloforge generate` with this seed and this number, up to the rounding of float32 in ONNX Runtime."
-      : "";
-    for (const host of document.querySelectorAll(".truth-name")) host.textContent = facts.truth;
-    field("number").max = String(this.leading?.length ?? 1);
-    $("panel-full").hidden = !this.fullSample;
-    $("panel-fast").hidden = !this.fastSample;
-    $("stage").classList.toggle("alone", !(this.fullSample && this.fastSample));
-    $("scale").style.background = `linear-gradient(90deg, ${Array.from({ length: 9 }, (_, i) => css(i / 8)).join(", ")})`;
-    $("scale").setAttribute("aria-label", `colours rise with the logarithm of the energy, ${energyWords(this.look.low)} to ${energyWords(this.look.high)}`);
-    $("scale-low").textContent = energyWords(this.look.low);
-    $("scale-high").textContent = energyWords(this.look.high);
-    for (const id of ["first", "last"]) field(id).max = String(mesh.layers - 1);
-    field("first").value = "0";
-    field("last").value = String(mesh.layers - 1);
-    for (const remarkable of facts.remarkable) {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = remarkable.button;
-      button.addEventListener("click", () => {
-        this.returnToSample();
-        this.go(remarkable.number);
-        $("remark").textContent = remarkable.words;
-      });
-      $("remarkable").append(button);
-    }
-    this.writeKnobs();
-  }
-
-  private writeKnobs(): void {
-    const model = this.facts.model;
-    $("knobs").hidden = !model;
-    if (!model) return;
-    $("knobs-title").textContent = `The model ${model.name}`;
-    for (const pdg of model.particles) $("particle").append(new Option(this.name(pdg), String(pdg)));
-    $("particle-label").hidden = model.particles.length < 2;
-    $("theta-label").hidden = !model.thetaVaries;
-    $("phi-label").hidden = !model.phiVaries;
-    $("follow").hidden = !this.fullSample;
-    for (const name of ["theta", "phi"] as const) {
-      field(name).min = String((model[name][0] * 180) / Math.PI);
-      field(name).max = String((model[name][1] * 180) / Math.PI);
-    }
-    field("seed").value = String(this.seed);
-    $("latents").hidden = !model.latents.names.length;
-    model.latents.names.forEach((name, i) => {
-      const label = document.createElement("label");
-      label.innerHTML = `<span></span><input type="range" min="-4" max="4" step="0.05"><output></output>`;
-      label.querySelector("span")!.textContent = name;
-      const input = label.querySelector("input")!;
-      input.dataset.column = String(model.latents.first + i);
-      input.addEventListener("input", () => {
-        this.latents.set(model.latents.first + i, Number(input.value));
-        this.show();
-      });
-      $("latent-knobs").append(label);
-    });
-    this.status();
+  /** The showers that are counted: those of the file where there is one. */
+  private get leading(): Sample {
+    return (this.fullSample ?? this.fastSample)!;
   }
 
   private name(pdg: number): string {
     return this.facts.names[String(pdg)] ?? `PDG ${pdg}`;
   }
 
-  private status(words = ""): void {
-    const { wasm, graph } = this.facts.model!.sizes;
-    const load = `The first knob that is moved loads the model (${((wasm + graph) / 1e6).toFixed(1)} MB).`;
-    $("status").textContent = words || (this.model!.loaded ? "" : load);
+  /** What does not change with the shower. */
+  private write(): void {
+    const { facts, mesh, look } = this;
+    const about = `${facts.detector}, mesh ${facts.mesh.name}: ${mesh.size.toLocaleString("en")} cells in ${mesh.layers} layers`;
+    $("about").textContent = about + (facts.mesh.depthKnown ? "" : ", drawn at equal distances since the mesh does not say how deep they lie");
+    $("version").textContent = facts.version;
+    $("no-model").textContent = facts.noModel;
+    $("noise-words").textContent = facts.model
+      ? "The noise of a seed is the one that caloforge draws in Python, number for number: a shower from the knobs is the shower of caloforge generate with this seed, particle and place, up to the rounding of float32 in ONNX Runtime."
+      : "";
+    $("of").textContent = `of ${this.leading.length}`;
+    field("number").max = String(this.leading.length);
+    for (const host of document.querySelectorAll(".truth-name")) host.textContent = facts.truth;
+    $("panel-full").hidden = !this.fullSample;
+    $("panel-fast").hidden = !this.fastSample;
+    $("stage").classList.toggle("alone", !(this.fullSample && this.fastSample));
+    $("scale").style.background = `linear-gradient(90deg, ${Array.from({ length: 9 }, (_, i) => css(i / 8)).join(", ")})`;
+    const ends = [energyWords(look.low), energyWords(look.high)];
+    $("scale").setAttribute("aria-label", `colours rise with the logarithm of the energy, ${ends.join(" to ")}`);
+    $("scale-low").textContent = `≤ ${ends[0]}`;
+    $("scale-high").textContent = ends[1];
+    for (const id of ["first", "last"]) field(id).max = String(mesh.layers - 1);
+    field("first").value = "0";
+    field("last").value = String(mesh.layers - 1);
+    for (const { button, number, words } of facts.remarkable) {
+      const host = document.createElement("button");
+      Object.assign(host, { type: "button", textContent: button });
+      host.addEventListener("click", () => {
+        this.back();
+        this.go(number);
+        $("remark").textContent = words;
+      });
+      $("remarkable").append(host);
+    }
   }
 
-  private build(): void {
-    const reach = this.facts.rings.length ? this.radius() : this.mesh.reach;
-    const most = Math.max(...[this.fullSample, this.fastSample].flatMap((s) => s?.packed.counts ?? []), 0);
+  private build(): Stage | null {
+    const most = Math.max(...[this.fullSample, this.fastSample].flatMap((sample) => sample?.packed.counts ?? []));
+    const panels = [$("panel-full"), $("panel-fast")];
     try {
-      this.stage = new Stage(
-        $("stage"), $<HTMLCanvasElement>("canvas"), [$("panel-full"), $("panel-fast")], this.mesh, this.look, reach,
-        Math.max(most, this.mesh.size / 4), this.facts.frame, (cell) => this.pick(cell),
-      );
+      const canvas = $<HTMLCanvasElement>("canvas");
+      return new Stage($("stage"), canvas, panels, this.mesh, this.look, this.reach(), most, this.facts.frame, (cell) => this.pick(cell));
     } catch (error) {
       fault(`No picture: this browser does not give WebGL (${(error as Error).message}). Profiles and tables work.`);
+      return null;
     }
   }
 
-  /** Distance from the axis that holds 99 % of the energy of the showers: the first view shows at least so much. */
-  private radius(): number {
-    const shower = this.leading?.length ? this.leading.shower(0) : null;
-    const total = shower ? sum(shower.energy) : 0;
-    if (!shower || total === 0) return this.mesh.reach;
-    const order = [...shower.energy.keys()].filter((i) => shower.energy[i] > 0).sort((a, b) => this.mesh.r[a] - this.mesh.r[b]);
+  /** Distance from the axis, mm, that the first view shows at least: half more than holds 99 % of the first shower. */
+  private reach(): number {
+    const { energy } = this.leading.shower(0);
+    const { r, reach } = this.mesh;
+    const order = [...energy.keys()].filter((i) => energy[i] > 0).sort((a, b) => r[a] - r[b]);
+    const total = sum(energy);
     let inside = 0;
-    for (const cell of order) {
-      inside += shower.energy[cell];
-      if (inside >= 0.99 * total) return Math.min(this.mesh.reach, 1.5 * Math.max(this.mesh.r[cell], this.mesh.reach / 50));
-    }
-    return this.mesh.reach;
+    const edge = order.find((cell) => (inside += energy[cell]) >= 0.99 * total);
+    return edge === undefined ? reach : Math.min(reach, 1.5 * Math.max(r[edge], reach / 50));
+  }
+
+  private moves() {
+    return {
+      ask: (change: Partial<Incident>) => {
+        this.wanted = { ...this.wanted, ...change };
+        this.follow = false;
+        this.show();
+      },
+      seed: (seed: number) => {
+        this.seed = seed;
+        this.show();
+      },
+      latent: (column: number, value: number) => {
+        this.latents.set(column, value);
+        this.show();
+      },
+      latentsBack: () => {
+        this.latents.clear();
+        this.show();
+      },
+      hundred: () => void this.hundred(),
+      follow: () => {
+        this.back();
+        this.show();
+      },
+    };
   }
 
   private listen(): void {
@@ -168,32 +167,9 @@ class Page {
     on("next", "click", () => this.go(this.number + 1));
     on("number", "change", () => this.go(Math.round(Number(field("number").value)) - 1));
     on("home", "click", () => this.stage?.home());
+    on("latents", "toggle", () => this.draw());
     for (const id of ["first", "last", "fade", "threshold"]) on(id, "input", () => this.relook(id));
-    on("particle", "change", () => this.ask({ pdg: Number(field("particle").value) }));
-    on("energy", "input", () => {
-      const [low, high] = this.facts.model!.energy;
-      this.ask({ energy: low * (high / low) ** Number(field("energy").value) });
-    });
-    on("energy-gev", "change", () => this.askEnergy());
-    on("theta", "input", () => this.ask({ theta: (Number(field("theta").value) * Math.PI) / 180 }));
-    on("phi", "input", () => this.ask({ phi: (Number(field("phi").value) * Math.PI) / 180 }));
-    on("seed", "change", () => {
-      this.seed = Math.min(2 ** 32 - 1, Math.max(0, Math.round(Number(field("seed").value)) || 0));
-      field("seed").value = String(this.seed);
-      this.show();
-    });
-    on("hundred", "click", () => void this.hundred());
-    on("follow", "click", () => this.returnToSample());
-    on("latents-back", "click", () => {
-      this.latents.clear();
-      this.show();
-    });
-    $("stage").addEventListener("keydown", (event) => this.key(event as KeyboardEvent));
-  }
-
-  private key(event: KeyboardEvent): void {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const actions: Record<string, () => void> = {
+    const keys: Record<string, () => void> = {
       ArrowLeft: () => this.stage?.turn(-0.12, 0),
       ArrowRight: () => this.stage?.turn(0.12, 0),
       ArrowUp: () => this.stage?.turn(0, -0.12),
@@ -207,38 +183,26 @@ class Page {
       Enter: () => this.pickNext(),
       Escape: () => this.pick(-1),
     };
-    const act = actions[event.key] ?? actions[event.key.toLowerCase()];
-    if (!act) return;
-    event.preventDefault();
-    act();
+    $("stage").addEventListener("keydown", (event) => {
+      const act = keys[event.key] ?? keys[event.key.toLowerCase()];
+      if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      act();
+    });
   }
 
   private go(number: number): void {
-    const count = this.leading?.length ?? 0;
-    if (!count) return;
+    const count = this.leading.length;
     this.number = Number.isFinite(number) ? ((number % count) + count) % count : 0;
     $("remark").textContent = "";
     this.show();
   }
 
-  private ask(change: Partial<Incident>): void {
-    this.wanted = { ...this.wanted, ...change };
-    this.follow = false;
-    this.show();
-  }
-
-  private askEnergy(): void {
-    const [low, high] = this.facts.model!.energy;
-    const energy = 1000 * Number(field("energy-gev").value);
-    this.ask({ energy: Math.min(high, Math.max(low, energy || low)) });
-    if (!(energy >= low && energy <= high)) this.status(`The model was trained on ${energyWords(low)} to ${energyWords(high)}.`);
-  }
-
-  private returnToSample(): void {
+  /** To the particles and the seed that the page came with. */
+  private back(): void {
     this.follow = true;
     this.latents.clear();
     this.seed = this.facts.model?.seed ?? this.seed;
-    this.show();
   }
 
   private relook(moved: string): void {
@@ -252,42 +216,31 @@ class Page {
     this.draw();
   }
 
-  /** Whether the shower of the model that came with the page is the one that is asked for. */
-  private get asPacked(): boolean {
-    return this.follow && this.latents.size === 0 && this.seed === (this.facts.model?.seed ?? this.seed);
-  }
-
   private show(): void {
-    const count = this.leading?.length ?? 0;
     this.mean = null;
-    if (!count) {
-      this.draw();
-      return;
-    }
-    if (this.follow) this.wanted = this.leading!.incident(this.number);
+    this.asked += 1;
+    if (this.follow) this.wanted = this.leading.incident(this.number);
     if (this.fullSample) this.full = this.fullSample.shower(this.follow ? this.number : this.fullSample.nearest(this.wanted));
-    if (this.fastSample && this.asPacked) {
-      this.asked += 1;
+    if (this.fastSample && this.follow && !this.latents.size && this.seed === (this.facts.model?.seed ?? this.seed)) {
       this.fast = this.fastSample.shower(this.number);
-      if (this.model) this.status();
-    } else if (this.model) void this.generate();
+      this.knobs?.status("", this.model!.loaded);
+    } else if (this.model) void this.generate(this.asked);
+    writeLink(this.number + 1, this.seed === this.facts.model?.seed ? null : this.facts.model && this.seed, this.follow ? null : this.wanted);
     this.draw();
   }
 
-  private async generate(): Promise<void> {
-    const question = ++this.asked;
+  private async generate(question: number): Promise<void> {
     const model = this.model!;
     const incident = { ...this.wanted };
-    if (!model.loaded) this.status("Loading the model …");
+    if (!model.loaded) this.knobs!.status("Loading the model …");
     try {
-      const noise = model.noise(this.seed, this.number, this.latents);
-      const energy = await model.sample(incident, noise);
-      if (question !== this.asked) return;
+      const energy = await model.sample(incident, model.noise(this.seed, this.number, this.latents), () => question === this.asked);
+      if (!energy || question !== this.asked) return;
       this.fast = { incident, energy };
-      this.status(`Computed here: seed ${this.seed}, shower ${this.number + 1}${this.latents.size ? ", latents moved" : ""}.`);
+      this.knobs!.status(`Computed here: seed ${this.seed}, shower ${this.number + 1}${this.latents.size ? ", latents moved" : ""}.`);
       this.draw();
     } catch (error) {
-      this.status(`The model cannot be computed here: ${(error as Error).message}`);
+      this.knobs!.status(`The model cannot be computed here: ${(error as Error).message}`);
     }
   }
 
@@ -295,59 +248,48 @@ class Page {
     const question = ++this.asked;
     const incident = { ...this.wanted };
     const energies: number[] = [];
-    const profiles = this.profilesOf(new Float32Array(this.mesh.size), 1);
-    const longitudinal = profiles.longitudinal.map(() => 0);
-    const lateral = profiles.lateral.map(() => 0);
-    if (!this.model!.loaded) this.status("Loading the model …");
+    const mean = this.profiler.shapes(new Float32Array(this.mesh.size), 1);
+    this.knobs!.status(this.model!.loaded ? "Computing …" : "Loading the model …");
     try {
       await this.model!.each(incident, this.seed, MEAN_OF, (energy) => {
-        const one = this.profilesOf(energy, incident.energy);
-        one.longitudinal.forEach((v, i) => (longitudinal[i] += v / MEAN_OF));
-        one.lateral.forEach((v, i) => (lateral[i] += v / MEAN_OF));
+        const shapes = this.profiler.shapes(energy, incident.energy * MEAN_OF);
+        for (const which of ["longitudinal", "lateral"] as const) shapes[which].forEach((v, i) => (mean[which][i] += v));
         energies.push(sum(energy));
       });
     } catch (error) {
-      this.status(`The model cannot be computed here: ${(error as Error).message}`);
+      this.knobs!.status(`The model cannot be computed here: ${(error as Error).message}`);
       return;
     }
     if (question !== this.asked) return;
-    this.mean = { longitudinal, lateral };
-    const mean = sum(energies) / MEAN_OF;
-    const error = Math.sqrt(sum(energies.map((e) => (e - mean) ** 2)) / (MEAN_OF - 1) / MEAN_OF);
-    this.status(`Mean of ${MEAN_OF} showers at ${energyWords(incident.energy)}: ${energyWords(mean)} ± ${energyWords(error)} in the cells.`);
-    Object.assign($("status").dataset, { mean: String(mean), error: String(error) });
-    this.drawCharts();
-  }
-
-  private profilesOf(energy: Float32Array, incident: number): { longitudinal: number[]; lateral: number[] } {
-    const longitudinal = new Array<number>(this.mesh.layers).fill(0);
-    const edges = this.facts.rings;
-    const lateral = new Array<number>(Math.max(0, edges.length - 1)).fill(0);
-    energy.forEach((value, cell) => {
-      if (value <= 0) return;
-      longitudinal[this.mesh.layerOf[cell]] += value / incident;
-      let ring = 0;
-      while (ring < lateral.length - 1 && this.mesh.r[cell] >= edges[ring + 1]) ring++;
-      if (lateral.length) lateral[ring] += value / incident;
-    });
-    return { longitudinal, lateral };
+    this.mean = mean;
+    const value = sum(energies) / MEAN_OF;
+    const error = Math.sqrt(sum(energies.map((e) => (e - value) ** 2)) / (MEAN_OF - 1) / MEAN_OF);
+    this.knobs!.status(`Mean of ${MEAN_OF} showers at ${energyWords(incident.energy)}: ${energyWords(value)} ± ${energyWords(error)} in the cells.`);
+    Object.assign($("status").dataset, { mean: String(value), error: String(error) });
+    this.drawReport();
   }
 
   private draw(): void {
-    this.stage?.show(0, this.full?.energy ?? null, this.full?.incident ?? null);
-    this.stage?.show(1, this.fast?.energy ?? null, this.fast?.incident ?? null);
-    field("number").value = String(this.leading?.length ? this.number + 1 : 0);
-    this.caption("full", this.full, this.fullSample?.packed.label ?? "");
-    this.caption("fast", this.fast, this.fastSample?.packed.label ?? "Model");
-    $("summary").textContent = [this.full && `${this.facts.truth}: ${this.words(this.full)}`, this.fast && `Model: ${this.words(this.fast)}`].filter(Boolean).join(" ");
-    const layers = this.facts.mesh.layers;
-    $("first-out").textContent = String(layers[this.look.first].id);
-    $("last-out").textContent = String(layers[this.look.last].id);
+    const { full, fast, facts } = this;
+    this.stage?.show(0, full?.energy ?? null, full?.incident ?? null);
+    this.stage?.show(1, fast?.energy ?? null, fast?.incident ?? null);
+    field("number").value = String(this.number + 1);
+    this.caption("full", full, this.fullSample?.packed.label ?? "");
+    this.caption("fast", fast, this.fastSample?.packed.label ?? "");
+    $("summary").textContent = [full && `${facts.truth}: ${this.words(full)}`, fast && `Model: ${this.words(fast)}`].filter(Boolean).join(" ");
+    $("first-out").textContent = String(facts.mesh.layers[this.look.first].id);
+    $("last-out").textContent = String(facts.mesh.layers[this.look.last].id);
     $("threshold-out").textContent = this.look.threshold ? energyWords(this.look.threshold) : "none";
-    this.drawKnobs();
+    this.knobs?.draw(this.wanted, this.seed);
+    if (this.knobs?.latentsOpen) this.knobs.drawLatents(this.model!.noise(this.seed, this.number, this.latents));
     this.pick(this.picked);
-    this.drawCharts();
-    this.drawTable();
+    this.drawReport();
+  }
+
+  private drawReport(): void {
+    const shown = { full: this.full, fast: this.fast, mean: this.mean };
+    drawCharts(this.facts, this.profiler, this.wanted, shown, (pdg) => this.name(pdg));
+    drawTable(this.facts, this.profiler, shown);
   }
 
   private caption(which: "full" | "fast", shower: Shower | null, label: string): void {
@@ -361,34 +303,7 @@ class Page {
   private words({ incident, energy }: Shower): string {
     const hits = energy.reduce((count, value) => count + (value > 0 ? 1 : 0), 0);
     const angles = incident.theta > 1e-4 ? `, θ ${degrees(incident.theta)}, φ ${degrees(incident.phi)}` : "";
-    const total = sum(energy);
-    return `${this.name(incident.pdg)} ${energyWords(incident.energy)}${angles}: ${energyWords(total)} in ${hits.toLocaleString("en")} cells.`;
-  }
-
-  private drawKnobs(): void {
-    const model = this.facts.model;
-    if (!model) return;
-    const { energy, theta, phi, pdg } = this.wanted;
-    const [low, high] = model.energy;
-    const unlessFocused = (id: string, value: string) => {
-      if (document.activeElement?.id !== id) field(id).value = value;
-    };
-    unlessFocused("energy", String(high > low ? Math.log(energy / low) / Math.log(high / low) : 0));
-    field("energy-gev").value = String(Number((energy / 1000).toPrecision(4)));
-    unlessFocused("theta", String((theta * 180) / Math.PI));
-    unlessFocused("phi", String((phi * 180) / Math.PI));
-    $("theta-out").textContent = degrees(theta);
-    $("phi-out").textContent = degrees(phi);
-    unlessFocused("particle", String(pdg));
-    field("seed").value = String(this.seed);
-    if (!model.latents.names.length) return;
-    const noise = this.model!.noise(this.seed, this.number, this.latents);
-    for (const label of $("latent-knobs").children) {
-      const input = label.querySelector("input")!;
-      const value = noise[Number(input.dataset.column)];
-      if (document.activeElement !== input) input.value = String(value);
-      label.querySelector("output")!.textContent = value.toFixed(2);
-    }
+    return `${this.name(incident.pdg)} ${energyWords(incident.energy)}${angles}: ${energyWords(sum(energy))} in ${hits.toLocaleString("en")} cells.`;
   }
 
   private pick(cell: number): void {
@@ -398,70 +313,19 @@ class Page {
       $("cell").textContent = "No cell picked.";
       return;
     }
-    const read = (shower: Shower | null, name: string) => (shower ? `${name} ${Number(shower.energy[cell].toPrecision(4))} MeV` : "");
-    const energies = [read(this.full, this.facts.truth), read(this.fast, "model")].filter(Boolean).join(", ");
+    const read = (shower: Shower | null, name: string) => (shower ? [`${name} ${Number(shower.energy[cell].toPrecision(4))} MeV`] : []);
+    const energies = [...read(this.full, this.facts.truth), ...read(this.fast, "model")].join(", ");
     $("cell").textContent = `Cell ${cell}: ${this.mesh.words(cell)}: ${energies}.`;
   }
 
-  /** The cell with the next lower energy, of the shower of Geant4 where there is one. */
+  /** The cell with the next lower energy, of the shower of the file where there is one. */
   private pickNext(): void {
-    const shower = this.full ?? this.fast;
-    if (!shower) return;
+    const { energy } = (this.full ?? this.fast)!;
     const { layerOf } = this.mesh;
-    const order = [...shower.energy.keys()]
-      .filter((i) => shower.energy[i] > 0 && layerOf[i] >= this.look.first && layerOf[i] <= this.look.last)
-      .sort((a, b) => shower.energy[b] - shower.energy[a]);
+    const open = (i: number) => energy[i] > 0 && layerOf[i] >= this.look.first && layerOf[i] <= this.look.last;
+    const order = [...energy.keys()].filter(open).sort((a, b) => energy[b] - energy[a]);
     if (order.length) this.pick(order[(order.indexOf(this.picked) + 1) % order.length]);
   }
-
-  private bin(): ProfileBin | null {
-    const { pdg, energy } = this.wanted;
-    const distance = (bin: ProfileBin) => Math.max(0, Math.log(bin.low / energy), Math.log(energy / bin.high));
-    const bins = this.facts.profiles.filter((bin) => bin.pdg === pdg);
-    return bins.reduce<ProfileBin | null>((best, bin) => (best && distance(best) <= distance(bin) ? best : bin), null);
-  }
-
-  private drawCharts(): void {
-    const bin = this.bin();
-    const curves: { words: string; name: Curve["name"]; shapes: { longitudinal: number[]; lateral: number[] } }[] = [];
-    if (this.full) curves.push({ name: "full", words: `Shower of ${this.facts.truth}`, shapes: this.profilesOf(this.full.energy, this.full.incident.energy) });
-    if (this.fast) curves.push({ name: "fast", words: "Shower of the model", shapes: this.profilesOf(this.fast.energy, this.fast.incident.energy) });
-    if (this.mean) curves.push({ name: "mean", words: `Mean of ${MEAN_OF} of the model`, shapes: this.mean });
-    const edges = this.facts.rings.map((r) => String(Number(r.toPrecision(3))));
-    const labels = {
-      longitudinal: this.facts.mesh.layers.map((layer) => String(layer.id)),
-      lateral: edges.slice(0, -1).map((edge, i) => `${edge}–${edges[i + 1]}`),
-    };
-    const axes = { longitudinal: "layer", lateral: "distance from the axis, from … mm on" };
-    for (const which of ["longitudinal", "lateral"] as const) {
-      const lines = curves.map(({ name, words, shapes }) => ({ name, words, values: shapes[which] }));
-      chart($<SVGSVGElement>(which), axes[which], labels[which], bin?.[which] ?? null, lines);
-      $(`${which}-words`).textContent = chartWords($(`${which}-title`).textContent!, this.facts.truth, labels[which], bin?.[which] ?? null, lines);
-    }
-    $("band-words").textContent = bin
-      ? `${bin.showers.toLocaleString("en")} showers of ${this.name(bin.pdg)}, ${bin.high > bin.low ? `${energyWords(bin.low)} to ` : ""}${energyWords(bin.high)}`
-      : "none: no showers of this particle";
-    $("mean-key").hidden = !this.mean;
-    $("full-key").hidden = !this.full;
-    $("fast-key").hidden = !this.fast;
-    $("band-key").hidden = !this.fullSample;
-  }
-
-  private drawTable(): void {
-    const shown = [this.full, this.fast];
-    const sums = shown.map((s) => (s ? this.profilesOf(s.energy, 1).longitudinal : null));
-    const heads = ["Layer", sums[0] && `${this.facts.truth}, MeV`, sums[1] && "Model, MeV"].filter(Boolean);
-    const rows = this.facts.mesh.layers.map((layer, i) => [layer.id, ...sums.filter((s) => s !== null).map((s) => Number(s![i].toPrecision(4)))]);
-    $("table").innerHTML =
-      `<thead><tr>${heads.map((h) => `<th scope="col">${h}</th>`).join("")}</tr></thead><tbody>` +
-      rows.map((row) => `<tr>${row.map((v, i) => (i ? `<td>${v}</td>` : `<th scope="row">${v}</th>`)).join("")}</tr>`).join("") +
-      "</tbody>";
-  }
-}
-
-function fault(words: string): void {
-  $("fault").hidden = false;
-  $("fault").textContent = words;
 }
 
 async function start(): Promise<void> {

@@ -22,14 +22,19 @@ export class Model {
   }
 
   private load(): Promise<ort.InferenceSession> {
-    this.session ??= (async () => {
-      const [wasm, graph] = await Promise.all([asset("ort.wasm.gz"), asset("model.onnx.gz")]);
-      ort.env.wasm.wasmBinary = wasm.buffer as ArrayBuffer;
-      ort.env.wasm.numThreads = 1;
-      ort.env.logLevel = "error";
-      return ort.InferenceSession.create(graph, { executionProviders: ["wasm"], logSeverityLevel: 3 });
-    })();
+    this.session ??= this.open().catch((error) => {
+      this.session = null; // the next knob tries again
+      throw error;
+    });
     return this.session;
+  }
+
+  private async open(): Promise<ort.InferenceSession> {
+    const [wasm, graph] = await Promise.all([asset("ort.wasm.gz"), asset("model.onnx.gz")]);
+    ort.env.wasm.wasmBinary = wasm.buffer as ArrayBuffer;
+    ort.env.wasm.numThreads = 1;
+    ort.env.logLevel = "error";
+    return ort.InferenceSession.create(graph, { executionProviders: ["wasm"], logSeverityLevel: 3 });
   }
 
   /** Noise of the shower of this number: what Python draws for the seed, latents replaced where they are set. */
@@ -40,10 +45,11 @@ export class Model {
     return row;
   }
 
-  /** Energies of the cells of each row of noise, MeV, all of one particle. */
-  sample(incident: Incident, noise: Float32Array): Promise<Float32Array> {
+  /** Energies of the cells of each row of noise, MeV, all of one particle; null where nobody waits for them any more. */
+  sample(incident: Incident, noise: Float32Array, wanted: () => boolean = () => true): Promise<Float32Array | null> {
     const run = async () => {
       const session = await this.load();
+      if (!wanted()) return null;
       const n = noise.length / this.facts.noise;
       const row = (value: number) => new ort.Tensor("float32", new Float32Array(n).fill(value), [n]);
       const values: Record<string, ort.Tensor> = {
@@ -68,7 +74,7 @@ export class Model {
     const rows = normals(seed, stream, noise, n);
     for (let at = 0; at < n; at += 25) {
       const part = rows.slice(at * noise, Math.min(n, at + 25) * noise);
-      const cells = await this.sample(incident, part);
+      const cells = (await this.sample(incident, part))!;
       const width = cells.length / (part.length / noise);
       for (let start = 0; start < cells.length; start += width) use(cells.subarray(start, start + width));
     }

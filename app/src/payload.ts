@@ -62,7 +62,6 @@ export interface ModelFacts {
   noise: number;
   stream: number;
   seed: number;
-  most: number;
   particles: number[];
   energy: [number, number];
   theta: [number, number];

@@ -14,7 +14,7 @@ DRAWING = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshad
 
 @pytest.fixture(scope="session")
 def fast():
-    return open_fast_model(NAME, knobs=True, showers=5)
+    return open_fast_model(NAME).with_graph(5)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ __all__ = ["FastModel", "open_fast_model"]
 import gzip
 import tempfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,22 @@ class FastModel:
         theta, phi = (np.linspace(*ends, n) for ends in (trained.theta, trained.phi))
         return Incident(energy, pdg, theta, phi)
 
+    def with_graph(self, showers: int) -> "FastModel":
+        """The same model with what a page computes it by; where that cannot be, ``without`` says why.
+
+        Args:
+            showers: most showers that the page has.
+        """
+        try:
+            manifest, graph = _exported(self.run, self.name) if self.run else _of_bundle(Path(self.name))
+        except CaloforgeError as error:
+            return replace(self, without=str(error))
+        if manifest.target != Generic.name:
+            return replace(self, without=f"a bundle for {manifest.target}: export it with --target generic")
+        if showers * manifest.noise > manifest.block * manifest.noise - _TAIL:
+            return replace(self, without=f"its noise is drawn in blocks of only {manifest.block} showers")
+        return replace(self, manifest=manifest, graph=graph)
+
     def facts(self, sizes: dict[str, int]) -> dict[str, Any] | None:
         """What a page needs to compute showers; None where it does not.
 
@@ -100,35 +116,21 @@ class FastModel:
         return gzip.compress(self.graph, 9, mtime=0)
 
 
-def open_fast_model(name: str, knobs: bool, showers: int) -> FastModel:
-    """A model by name, with its graph.
+def open_fast_model(name: str) -> FastModel:
+    """A model by name, yet without its graph.
 
     Args:
         name: a bundle, a run folder, or the name of a model that comes with caloforge.
-        knobs: whether the page shall compute showers.
-        showers: most showers that it shows.
 
     Raises:
         BadFile: none of these, or damaged.
     """
-    model = open_shower_model(name)
-    if (Path(name) / MANIFEST).is_file():
-        run, manifest, graph = None, Manifest.read(Path(name)), (Path(name) / GRAPH).read_bytes()
-    else:
-        run, manifest, graph = load_run(name), None, b""
-    if not knobs:
-        return FastModel(name, model, run, without="knobs were not asked for")
-    try:
-        if run is not None:
-            manifest, graph = _exported(run, name)
-        assert manifest is not None
-    except CaloforgeError as error:
-        return FastModel(name, model, run, without=str(error))
-    if manifest.target != Generic.name:
-        return FastModel(name, model, run, without=f"a bundle for {manifest.target}: export it with --target generic")
-    if showers * manifest.noise > manifest.block * manifest.noise - _TAIL:
-        return FastModel(name, model, run, without=f"its noise is drawn in blocks of only {manifest.block} showers")
-    return FastModel(name, model, run, manifest, graph)
+    is_bundle = (Path(name) / MANIFEST).is_file()
+    return FastModel(name, open_shower_model(name), None if is_bundle else load_run(name))
+
+
+def _of_bundle(folder: Path) -> tuple[Manifest, bytes]:
+    return Manifest.read(folder), (folder / GRAPH).read_bytes()
 
 
 def _exported(run: Run, name: str) -> tuple[Manifest, bytes]:

@@ -121,7 +121,7 @@ class Display:
             "profiles": [] if self.truth is None else self.truth.profiles,
             "remarkable": [asdict(shower) for shower in self.remarkable],
             "model": None if self.fast is None else self.fast.facts(sizes),
-            "noModel": f"No knobs: {self.fast.without}." if self.fast and self.fast.without else "",
+            "noModel": f"No knobs: {self.fast.without}" if self.fast and self.fast.without else "",
         }
 
 

@@ -2,46 +2,7 @@
 var e = /* @__PURE__ */ ((e) => typeof require < "u" ? require : typeof Proxy < "u" ? new Proxy(e, { get: (e, t) => (typeof require < "u" ? require : e)[t] }) : e)(function(e) {
 	if (typeof require < "u") return require.apply(this, arguments);
 	throw Error("Calling `require` for \"" + e + "\" in an environment that doesn't expose the `require` function. See https://rolldown.rs/in-depth/bundling-cjs#require-external-modules for more details.");
-}), [t, n] = [420, 210], [r, i, a, o] = [
-	46,
-	10,
-	10,
-	36
-];
-function s(e) {
-	let t = e / 4, n = 10 ** Math.floor(Math.log10(t)), r = [
-		1,
-		2,
-		5,
-		10
-	].map((e) => e * n).find((e) => e >= t);
-	return Array.from({ length: Math.floor(e / r + 1e-9) + 1 }, (e, t) => t * r);
-}
-var c = (e) => String(Number(e.toPrecision(3)));
-function l(e, l, u, d, f) {
-	let p = u.length, m = [...d ? d.high : [], ...f.flatMap((e) => e.values)].map((e) => 100 * e), h = Math.max(1e-9, ...m.filter(Number.isFinite)) * 1.08, g = (e) => r + (t - r - i) * (e + .5) / p, _ = (e) => a + (n - a - o) * (1 - 100 * e / h), v = (e) => e.map((e, t) => `${g(t).toFixed(1)},${_(e).toFixed(1)}`).join(" "), y = [];
-	for (let e of s(h)) {
-		let n = _(e / 100).toFixed(1);
-		y.push(`<line class="grid" x1="${r}" x2="${t - i}" y1="${n}" y2="${n}"/>`), y.push(`<text x="${r - 5}" y="${n}" text-anchor="end" dy="0.35em">${c(e)}</text>`);
-	}
-	let b = Math.ceil(p / 10);
-	if (u.forEach((e, t) => {
-		t % b === 0 && y.push(`<text x="${g(t).toFixed(1)}" y="${n - o + 14}" text-anchor="middle">${e.split("–")[0]}</text>`);
-	}), y.push(`<text x="${(r + t - i) / 2}" y="${n - 4}" text-anchor="middle">${l}</text>`), y.push(`<text transform="translate(11 ${(a + n - o) / 2}) rotate(-90)" text-anchor="middle">% of incident energy</text>`), d) {
-		let e = [...d.low.keys()].reverse().map((e) => `${g(e).toFixed(1)},${_(d.low[e]).toFixed(1)}`);
-		y.push(`<polygon class="band" points="${v(d.high)} ${e.join(" ")}"/>`), y.push(`<polyline class="truth" points="${v(d.mean)}"/>`);
-	}
-	for (let e of f) y.push(`<polyline class="${e.name}" points="${v(e.values)}"/>`), e.name !== "mean" && e.values.forEach((t, n) => y.push(`<circle class="${e.name}" cx="${g(n).toFixed(1)}" cy="${_(t).toFixed(1)}" r="2.2"/>`));
-	e.setAttribute("viewBox", `0 0 ${t} ${n}`), e.innerHTML = y.join("");
-}
-function u(e, t, n, r, i) {
-	return `${e}. ${i.map(({ words: e, values: i }) => {
-		let a = i.indexOf(Math.max(...i)), o = r ? i.filter((e, t) => e < r.low[t] || e > r.high[t]).length : 0, s = r ? `, ${o} of ${i.length} outside the band of ${t}` : "";
-		return `${e}: largest at ${n[a]} with ${(100 * i[a]).toFixed(1)} %${s}`;
-	}).join(". ")}.`;
-}
-// src/colour.ts
-var d = [
+}), t = [
 	[
 		.16,
 		.09,
@@ -73,29 +34,124 @@ var d = [
 		.42
 	]
 ];
-function f(e, t, n) {
+function n(e, t, n) {
 	return Math.min(1, Math.max(0, Math.log(e / t) / Math.log(n / t)));
 }
-function p(e) {
-	let t = e * (d.length - 1), n = Math.min(d.length - 2, Math.floor(t));
+function r(e) {
+	let n = e * (t.length - 1), r = Math.min(t.length - 2, Math.floor(n));
 	return [
 		0,
 		1,
 		2
-	].map((e) => d[n][e] + (t - n) * (d[n + 1][e] - d[n][e]));
+	].map((e) => t[r][e] + (n - r) * (t[r + 1][e] - t[r][e]));
 }
-var m = (e) => `rgb(${p(e).map((e) => Math.round(255 * e)).join(" ")})`;
-// src/payload.ts
+var i = (e) => `rgb(${r(e).map((e) => Math.round(255 * e)).join(" ")})`, a = (e) => document.getElementById(e), o = (e) => a(e), s = (e) => {
+	let t = 0;
+	for (let n = 0; n < e.length; n++) t += e[n];
+	return t;
+};
+function c(e) {
+	let [t, n] = [
+		[1e6, "TeV"],
+		[1e3, "GeV"],
+		[1, "MeV"],
+		[.001, "keV"]
+	].find(([t]) => e >= t) ?? [1, "MeV"];
+	return `${Number((e / t).toPrecision(4))} ${n}`;
+}
+var l = (e) => `${(e * 180 / Math.PI).toFixed(1)}°`;
+function u(e) {
+	a("fault").hidden = !1, a("fault").textContent = e;
+}
+// src/knobs.ts
+var d = (e) => Math.min(2 ** 32 - 1, Math.max(0, Math.round(e) || 0)), f = class {
+	model;
+	moves;
+	constructor(e, t, n, r) {
+		this.model = e, this.moves = r, a("knobs").hidden = !1, a("knobs-title").textContent = `The model ${e.name}`;
+		for (let n of e.particles) a("particle").append(new Option(t(n), String(n)));
+		a("particle-label").hidden = e.particles.length < 2, a("theta-label").hidden = !e.thetaVaries, a("phi-label").hidden = !e.phiVaries, a("follow").hidden = !n;
+		for (let t of ["theta", "phi"]) {
+			let [n, i] = e[t].map((e) => e * 180 / Math.PI);
+			Object.assign(o(t), {
+				min: String(n),
+				max: String(i)
+			}), o(t).addEventListener("input", () => r.ask({ [t]: Number(o(t).value) * Math.PI / 180 }));
+		}
+		this.listen(), this.latents(), this.status("");
+	}
+	listen() {
+		let e = (e, t, n) => a(e).addEventListener(t, n), [t, n] = this.model.energy;
+		e("particle", "change", () => this.moves.ask({ pdg: Number(o("particle").value) })), e("energy", "input", () => this.moves.ask({ energy: t * (n / t) ** Number(o("energy").value) })), e("energy-gev", "change", () => {
+			let e = 1e3 * Number(o("energy-gev").value);
+			this.moves.ask({ energy: Math.min(n, Math.max(t, e || t)) }), e >= t && e <= n || this.status(`The model was trained on ${c(t)} to ${c(n)}.`);
+		}), e("seed", "change", () => this.moves.seed(d(Number(o("seed").value)))), e("hundred", "click", () => this.moves.hundred()), e("follow", "click", () => this.moves.follow()), e("latents-back", "click", () => this.moves.latentsBack());
+	}
+	latents() {
+		let { names: e, first: t } = this.model.latents;
+		a("latents").hidden = !e.length, e.forEach((e, n) => {
+			let r = document.createElement("label");
+			r.innerHTML = "<span></span><input type=\"range\" min=\"-4\" max=\"4\" step=\"0.05\"><output></output>", r.querySelector("span").textContent = e;
+			let i = r.querySelector("input");
+			i.dataset.column = String(t + n), i.addEventListener("input", () => this.moves.latent(t + n, Number(i.value))), a("latent-knobs").append(r);
+		});
+	}
+	get latentsOpen() {
+		return a("latents").open;
+	}
+	status(e, t = !1) {
+		let { wasm: n, graph: r } = this.model.sizes, i = `The first knob that is moved loads the model (${((n + r) / 1e6).toFixed(1)} MB).`;
+		a("status").textContent = e || (t ? "" : i);
+	}
+	draw({ energy: e, theta: t, phi: n, pdg: r }, i) {
+		let s = (e, t) => {
+			document.activeElement?.id !== e && (o(e).value = String(t));
+		}, [u, d] = this.model.energy;
+		s("energy", d > u ? Math.log(e / u) / Math.log(d / u) : 0), s("theta", t * 180 / Math.PI), s("phi", n * 180 / Math.PI), s("particle", r), a("energy").setAttribute("aria-valuetext", c(e)), o("energy-gev").value = String(Number((e / 1e3).toPrecision(4))), a("theta-out").textContent = l(t), a("phi-out").textContent = l(n), o("seed").value = String(i);
+	}
+	drawLatents(e) {
+		for (let t of a("latent-knobs").children) {
+			let n = t.querySelector("input"), r = e[Number(n.dataset.column)];
+			document.activeElement !== n && (n.value = String(r)), t.querySelector("output").textContent = r.toFixed(2);
+		}
+	}
+}, p = Math.PI / 180, m = {
+	energy: ["energy", 1e3],
+	pdg: ["particle", 1],
+	theta: ["theta", p],
+	phi: ["phi", p]
+};
 function h(e) {
+	let t = new URLSearchParams(e.replace(/^#/, "")), n = (e) => {
+		let n = Number(t.get(e) ?? NaN);
+		return Number.isFinite(n) ? n : null;
+	}, r = {};
+	for (let [e, [t, i]] of Object.entries(m)) {
+		let a = n(t);
+		a !== null && (r[e] = a * i);
+	}
+	return {
+		shower: n("shower"),
+		seed: n("seed"),
+		particle: r
+	};
+}
+function g(e, t, n) {
+	let r = new URLSearchParams({ shower: String(e) });
+	if (n) for (let [e, [t, i]] of Object.entries(m)) r.set(t, String(Number((n[e] / i).toPrecision(6))));
+	t !== null && r.set("seed", String(t)), location.hash !== `#${r}` && location.replace(`#${r}`);
+}
+// src/payload.ts
+function _(e) {
 	let t = atob(e), n = new Uint8Array(t.length);
 	for (let e = 0; e < t.length; e++) n[e] = t.charCodeAt(e);
 	return n;
 }
-async function g(e) {
+async function v(e) {
 	let t = new Blob([e]).stream().pipeThrough(new DecompressionStream("gzip"));
 	return new Response(t).arrayBuffer();
 }
-var _ = class e {
+var y = class e {
 	packed;
 	cells;
 	values;
@@ -106,7 +162,7 @@ var _ = class e {
 		for (let t of e.counts) this.starts.push(this.starts[this.starts.length - 1] + t);
 	}
 	static async of(t, n) {
-		let [r, i] = await Promise.all([t.cells, t.values].map((e) => g(h(e))));
+		let [r, i] = await Promise.all([t.cells, t.values].map((e) => v(_(e))));
 		return new e(t, new Uint32Array(r), new Float32Array(i), n);
 	}
 	get length() {
@@ -140,7 +196,7 @@ var _ = class e {
 		}
 		return t;
 	}
-}, v = class e {
+}, b = class e {
 	facts;
 	spans;
 	layerOf;
@@ -165,7 +221,7 @@ var _ = class e {
 	}
 	static async of(t) {
 		if (t.kind === "volumes") {
-			let n = new Float32Array(await g(h(t.cells)));
+			let n = new Float32Array(await v(_(t.cells)));
 			return new e(t, n, t.layers.map((e) => e.count));
 		}
 		let n = t.layers.map((e) => e.n * (e.r.length - 1)), r = new Float32Array(6 * n.reduce((e, t) => e + t, 0)), i = 0;
@@ -192,13 +248,13 @@ var _ = class e {
 		return this.facts.kind === "volumes" ? 64 : Math.min(...this.facts.layers.map((e) => e.n));
 	}
 	words(e) {
-		let t = this.facts.layers[this.layerOf[e]], [n, r, i, a, o, s] = this.spans.subarray(6 * e, 6 * e + 6), c = this.facts.depthKnown ? `, depth ${y(o)} to ${y(s)} mm` : "";
+		let t = this.facts.layers[this.layerOf[e]], [n, r, i, a, o, s] = this.spans.subarray(6 * e, 6 * e + 6), c = this.facts.depthKnown ? `, depth ${x(o)} to ${x(s)} mm` : "";
 		if (this.boxes) {
 			let o = Math.atan2((i + a) / 2, (n + r) / 2);
-			return `layer ${t.id}, x ${y((n + r) / 2)}, y ${y((i + a) / 2)} mm, r ${y(this.r[e])} mm, alpha ${b(o)}${c}`;
+			return `layer ${t.id}, x ${x((n + r) / 2)}, y ${x((i + a) / 2)} mm, r ${x(this.r[e])} mm, alpha ${S(o)}${c}`;
 		}
-		let l = a - i > 6.28 ? "the whole turn" : `${b(i)} to ${b(a)}`;
-		return `layer ${t.id}, r ${y(n)} to ${y(r)} mm, alpha ${l}${c}`;
+		let l = a - i > 6.28 ? "the whole turn" : `${S(i)} to ${S(a)}`;
+		return `layer ${t.id}, r ${x(n)} to ${x(r)} mm, alpha ${l}${c}`;
 	}
 	centre(e) {
 		let [t, n, r, i, a, o] = this.spans.subarray(6 * e, 6 * e + 6);
@@ -214,32 +270,32 @@ var _ = class e {
 			(a + o) / 2
 		];
 	}
-}, y = (e) => String(Number(e.toPrecision(4))), b = (e) => `${(e * 180 / Math.PI).toFixed(1)}°`, x = Object.defineProperty, S = Object.getOwnPropertyDescriptor, C = Object.getOwnPropertyNames, w = Object.prototype.hasOwnProperty, T = ((t) => typeof e < "u" ? e : typeof Proxy < "u" ? new Proxy(t, { get: (t, n) => (typeof e < "u" ? e : t)[n] }) : t)(function(t) {
+}, x = (e) => String(Number(e.toPrecision(4))), S = (e) => `${(e * 180 / Math.PI).toFixed(1)}°`, C = Object.defineProperty, w = Object.getOwnPropertyDescriptor, T = Object.getOwnPropertyNames, E = Object.prototype.hasOwnProperty, D = ((t) => typeof e < "u" ? e : typeof Proxy < "u" ? new Proxy(t, { get: (t, n) => (typeof e < "u" ? e : t)[n] }) : t)(function(t) {
 	if (typeof e < "u") return e.apply(this, arguments);
 	throw Error("Dynamic require of \"" + t + "\" is not supported");
-}), E = (e, t, n) => () => {
+}), O = (e, t, n) => () => {
 	if (n) throw n[0];
 	try {
 		return e && (t = e(e = 0)), t;
 	} catch (e) {
 		throw n = [e], e;
 	}
-}, D = (e, t) => {
-	for (var n in t) x(e, n, {
+}, k = (e, t) => {
+	for (var n in t) C(e, n, {
 		get: t[n],
 		enumerable: !0
 	});
-}, O = (e, t, n, r) => {
-	if (t && typeof t == "object" || typeof t == "function") for (let i of C(t)) !w.call(e, i) && i !== n && x(e, i, {
+}, A = (e, t, n, r) => {
+	if (t && typeof t == "object" || typeof t == "function") for (let i of T(t)) !E.call(e, i) && i !== n && C(e, i, {
 		get: () => t[i],
-		enumerable: !(r = S(t, i)) || r.enumerable
+		enumerable: !(r = w(t, i)) || r.enumerable
 	});
 	return e;
-}, k = (e) => O(x({}, "__esModule", { value: !0 }), e), A, j, ee, M, te, ne = E(() => {
-	A = /* @__PURE__ */ new Map(), j = [], ee = (e, t, n) => {
+}, j = (e) => A(C({}, "__esModule", { value: !0 }), e), ee, M, N, te, P, ne = O(() => {
+	ee = /* @__PURE__ */ new Map(), M = [], N = (e, t, n) => {
 		if (t && typeof t.init == "function" && typeof t.createInferenceSessionHandler == "function") {
-			let r = A.get(e);
-			if (r === void 0) A.set(e, {
+			let r = ee.get(e);
+			if (r === void 0) ee.set(e, {
 				backend: t,
 				priority: n
 			});
@@ -248,17 +304,17 @@ var _ = class e {
 				if (r.priority === n && r.backend !== t) throw Error(`cannot register backend "${e}" using priority ${n}`);
 			}
 			if (n >= 0) {
-				let t = j.indexOf(e);
-				t !== -1 && j.splice(t, 1);
-				for (let t = 0; t < j.length; t++) if (A.get(j[t]).priority <= n) {
-					j.splice(t, 0, e);
+				let t = M.indexOf(e);
+				t !== -1 && M.splice(t, 1);
+				for (let t = 0; t < M.length; t++) if (ee.get(M[t]).priority <= n) {
+					M.splice(t, 0, e);
 					return;
 				}
-				j.push(e);
+				M.push(e);
 			}
 		} else throw TypeError("not a valid backend");
-	}, M = async (e) => {
-		let t = A.get(e);
+	}, te = async (e) => {
+		let t = ee.get(e);
 		if (!t) return "backend not found.";
 		if (t.initialized) return t.backend;
 		if (t.aborted) return t.error;
@@ -272,10 +328,10 @@ var _ = class e {
 				delete t.initPromise;
 			}
 		}
-	}, te = async (e) => {
-		let t = e.executionProviders || [], n = t.map((e) => typeof e == "string" ? e : e.name), r = n.length === 0 ? j : n, i, a = [], o = /* @__PURE__ */ new Set();
+	}, P = async (e) => {
+		let t = e.executionProviders || [], n = t.map((e) => typeof e == "string" ? e : e.name), r = n.length === 0 ? M : n, i, a = [], o = /* @__PURE__ */ new Set();
 		for (let e of r) {
-			let t = await M(e);
+			let t = await te(e);
 			typeof t == "string" ? a.push({
 				name: e,
 				err: t
@@ -286,16 +342,16 @@ var _ = class e {
 		let s = t.filter((e) => o.has(typeof e == "string" ? e : e.name));
 		return [i, new Proxy(e, { get: (e, t) => t === "executionProviders" ? s : Reflect.get(e, t) })];
 	};
-}), N = E(() => {
+}), re = O(() => {
 	ne();
-}), re, ie = E(() => {
-	re = "1.30.0";
-}), ae, oe, se = E(() => {
-	ie(), ae = "warning", oe = {
+}), ie, ae = O(() => {
+	ie = "1.30.0";
+}), oe, F, se = O(() => {
+	ae(), oe = "warning", F = {
 		wasm: {},
 		webgl: {},
 		webgpu: {},
-		versions: { common: re },
+		versions: { common: ie },
 		set logLevel(e) {
 			if (e !== void 0) {
 				if (typeof e != "string" || [
@@ -305,17 +361,17 @@ var _ = class e {
 					"error",
 					"fatal"
 				].indexOf(e) === -1) throw Error(`Unsupported logging level: ${e}`);
-				ae = e;
+				oe = e;
 			}
 		},
 		get logLevel() {
-			return ae;
+			return oe;
 		}
-	}, Object.defineProperty(oe, "logLevel", { enumerable: !0 });
-}), P, ce = E(() => {
-	se(), P = oe;
-}), le, ue, F = E(() => {
-	le = (e, t) => {
+	}, Object.defineProperty(F, "logLevel", { enumerable: !0 });
+}), I, ce = O(() => {
+	se(), I = F;
+}), L, le, ue = O(() => {
+	L = (e, t) => {
 		let n = typeof document < "u" ? document.createElement("canvas") : new OffscreenCanvas(1, 1);
 		n.width = e.dims[3], n.height = e.dims[2];
 		let r = n.getContext("2d");
@@ -364,7 +420,7 @@ var _ = class e {
 			throw Error("toDataURL is not supported");
 		}
 		throw Error("Can not access image data");
-	}, ue = (e, t) => {
+	}, le = (e, t) => {
 		let n = typeof document < "u" ? document.createElement("canvas").getContext("2d") : new OffscreenCanvas(1, 1).getContext("2d"), r;
 		if (n != null) {
 			let i, a, o;
@@ -409,8 +465,8 @@ var _ = class e {
 		} else throw Error("Can not access image data");
 		return r;
 	};
-}), de, fe, pe, me, he, ge, _e = E(() => {
-	R(), de = (e, t) => {
+}), de, fe, pe, me, he, ge, _e = O(() => {
+	V(), de = (e, t) => {
 		if (e === void 0) throw Error("Image buffer must be defined");
 		if (t.height === void 0 || t.width === void 0) throw Error("Image height and width must be defined");
 		if (t.tensorLayout === "NHWC") throw Error("NHWC Tensor layout is not supported yet");
@@ -442,12 +498,12 @@ var _ = class e {
 		let s = t.format === void 0 ? "RGBA" : t.format, c = t.tensorFormat !== void 0 && t.tensorFormat !== void 0 ? t.tensorFormat : "RGB", l = n * r, u = c === "RGBA" ? new Float32Array(l * 4) : new Float32Array(l * 3), d = 4, f = 0, p = 1, m = 2, h = 3, g = 0, _ = l, v = l * 2, y = -1;
 		s === "RGB" && (d = 3, f = 0, p = 1, m = 2, h = -1), c === "RGBA" ? y = l * 3 : c === "RBG" ? (g = 0, v = l, _ = l * 2) : c === "BGR" && (v = 0, _ = l, g = l * 2);
 		for (let t = 0; t < l; t++, f += d, m += d, p += d, h += d) u[g++] = (e[f] + o[0]) / a[0], u[_++] = (e[p] + o[1]) / a[1], u[v++] = (e[m] + o[2]) / a[2], y !== -1 && h !== -1 && (u[y++] = (e[h] + o[3]) / a[3]);
-		return c === "RGBA" ? new we("float32", u, [
+		return c === "RGBA" ? new Ce("float32", u, [
 			1,
 			4,
 			n,
 			r
-		]) : new we("float32", u, [
+		]) : new Ce("float32", u, [
 			1,
 			3,
 			n,
@@ -507,7 +563,7 @@ var _ = class e {
 		throw Error("Input data provided is not supported - aborted tensor creation");
 	}, pe = (e, t) => {
 		let { width: n, height: r, download: i, dispose: a } = t;
-		return new we({
+		return new Ce({
 			location: "texture",
 			type: "float32",
 			texture: e,
@@ -522,7 +578,7 @@ var _ = class e {
 		});
 	}, me = (e, t) => {
 		let { dataType: n, dims: r, download: i, dispose: a } = t;
-		return new we({
+		return new Ce({
 			location: "gpu-buffer",
 			type: n ?? "float32",
 			gpuBuffer: e,
@@ -532,7 +588,7 @@ var _ = class e {
 		});
 	}, he = (e, t) => {
 		let { dataType: n, dims: r, download: i, dispose: a } = t;
-		return new we({
+		return new Ce({
 			location: "ml-tensor",
 			type: n ?? "float32",
 			mlTensor: e,
@@ -540,13 +596,13 @@ var _ = class e {
 			download: i,
 			dispose: a
 		});
-	}, ge = (e, t, n) => new we({
+	}, ge = (e, t, n) => new Ce({
 		location: "cpu-pinned",
 		type: e,
 		data: t,
 		dims: n ?? [t.length]
 	});
-}), ve, ye, be, xe, Se = E(() => {
+}), ve, ye, be, R, z = O(() => {
 	ve = /* @__PURE__ */ new Map([
 		["float32", Float32Array],
 		["uint8", Uint8Array],
@@ -568,15 +624,15 @@ var _ = class e {
 		[Int32Array, "int32"],
 		[Float64Array, "float64"],
 		[Uint32Array, "uint32"]
-	]), be = !1, xe = () => {
+	]), be = !1, R = () => {
 		if (!be) {
 			be = !0;
 			let e = typeof BigInt64Array < "u" && BigInt64Array.from, t = typeof BigUint64Array < "u" && BigUint64Array.from, n = globalThis.Float16Array, r = typeof n < "u" && n.from;
 			e && (ve.set("int64", BigInt64Array), ye.set(BigInt64Array, "int64")), t && (ve.set("uint64", BigUint64Array), ye.set(BigUint64Array, "uint64")), r ? (ve.set("float16", n), ye.set(n, "float16")) : ve.set("float16", Uint16Array);
 		}
 	};
-}), I, L, Ce = E(() => {
-	R(), I = (e) => {
+}), xe, Se, B = O(() => {
+	V(), xe = (e) => {
 		let t = 1;
 		for (let n = 0; n < e.length; n++) {
 			let r = e[n];
@@ -585,28 +641,28 @@ var _ = class e {
 			t *= r;
 		}
 		return t;
-	}, L = (e, t) => {
+	}, Se = (e, t) => {
 		switch (e.location) {
-			case "cpu": return new we(e.type, e.data, t);
-			case "cpu-pinned": return new we({
+			case "cpu": return new Ce(e.type, e.data, t);
+			case "cpu-pinned": return new Ce({
 				location: "cpu-pinned",
 				data: e.data,
 				type: e.type,
 				dims: t
 			});
-			case "texture": return new we({
+			case "texture": return new Ce({
 				location: "texture",
 				texture: e.texture,
 				type: e.type,
 				dims: t
 			});
-			case "gpu-buffer": return new we({
+			case "gpu-buffer": return new Ce({
 				location: "gpu-buffer",
 				gpuBuffer: e.gpuBuffer,
 				type: e.type,
 				dims: t
 			});
-			case "ml-tensor": return new we({
+			case "ml-tensor": return new Ce({
 				location: "ml-tensor",
 				mlTensor: e.mlTensor,
 				type: e.type,
@@ -615,10 +671,10 @@ var _ = class e {
 			default: throw Error(`tensorReshape: tensor location ${e.location} is not supported`);
 		}
 	};
-}), we, R = E(() => {
-	F(), _e(), Se(), Ce(), we = class {
+}), Ce, V = O(() => {
+	ue(), _e(), z(), B(), Ce = class {
 		constructor(e, t, n) {
-			xe();
+			R();
 			let r, i;
 			if (typeof e == "object" && "location" in e) switch (this.dataLocation = e.location, r = e.type, i = e.dims, e.location) {
 				case "cpu-pinned": {
@@ -677,7 +733,7 @@ var _ = class e {
 				else if (!Array.isArray(o)) throw TypeError("A tensor's dims must be a number array");
 				i = o, this.cpuData = a, this.dataLocation = "cpu";
 			}
-			let a = I(i);
+			let a = xe(i);
 			if (this.cpuData && a !== this.cpuData.length && (r !== "uint4" && r !== "int4" || Math.ceil(a / 2) !== this.cpuData.length)) throw Error(`Tensor's size(${a}) does not match data length(${this.cpuData.length}).`);
 			this.type = r, this.dims = i, this.size = a;
 		}
@@ -697,10 +753,10 @@ var _ = class e {
 			return ge(e, t, n);
 		}
 		toDataURL(e) {
-			return le(this, e);
+			return L(this, e);
 		}
 		toImageData(e) {
-			return ue(this, e);
+			return le(this, e);
 		}
 		get data() {
 			if (this.ensureValid(), !this.cpuData) throw Error("The data is not on CPU. Use `getData()` to download GPU data to CPU, or use `texture` or `gpuBuffer` property to access the GPU data directly.");
@@ -749,46 +805,46 @@ var _ = class e {
 		}
 		reshape(e) {
 			if (this.ensureValid(), this.downloader || this.disposer) throw Error("Cannot reshape a tensor that owns GPU resource.");
-			return L(this, e);
+			return Se(this, e);
 		}
 	};
-}), Te, z = E(() => {
-	R(), Te = we;
-}), B, Ee, De, Oe, ke, Ae, je = E(() => {
-	se(), B = (e, t) => {
-		(typeof oe.trace > "u" ? !oe.wasm.trace : !oe.trace) || console.timeStamp(`${e}::ORT::${t}`);
+}), H, we = O(() => {
+	V(), H = Ce;
+}), Te, Ee, De, Oe, ke, Ae, je = O(() => {
+	se(), Te = (e, t) => {
+		(typeof F.trace > "u" ? !F.wasm.trace : !F.trace) || console.timeStamp(`${e}::ORT::${t}`);
 	}, Ee = (e, t) => {
 		let n = (/* @__PURE__ */ Error()).stack?.split(/\r\n|\r|\n/g) || [], r = !1;
 		for (let i = 0; i < n.length; i++) {
 			if (r && !n[i].includes("TRACE_FUNC")) {
 				let r = `FUNC_${e}::${n[i].trim().split(" ")[1]}`;
-				t && (r += `::${t}`), B("CPU", r);
+				t && (r += `::${t}`), Te("CPU", r);
 				return;
 			}
 			n[i].includes("TRACE_FUNC") && (r = !0);
 		}
 	}, De = (e) => {
-		(typeof oe.trace > "u" ? !oe.wasm.trace : !oe.trace) || Ee("BEGIN", e);
+		(typeof F.trace > "u" ? !F.wasm.trace : !F.trace) || Ee("BEGIN", e);
 	}, Oe = (e) => {
-		(typeof oe.trace > "u" ? !oe.wasm.trace : !oe.trace) || Ee("END", e);
+		(typeof F.trace > "u" ? !F.wasm.trace : !F.trace) || Ee("END", e);
 	}, ke = (e) => {
-		(typeof oe.trace > "u" ? !oe.wasm.trace : !oe.trace) || console.time(`ORT::${e}`);
+		(typeof F.trace > "u" ? !F.wasm.trace : !F.trace) || console.time(`ORT::${e}`);
 	}, Ae = (e) => {
-		(typeof oe.trace > "u" ? !oe.wasm.trace : !oe.trace) || console.timeEnd(`ORT::${e}`);
+		(typeof F.trace > "u" ? !F.wasm.trace : !F.trace) || console.timeEnd(`ORT::${e}`);
 	};
-}), Me, Ne = E(() => {
-	ne(), z(), je(), Me = class e {
+}), Me, Ne = O(() => {
+	ne(), we(), je(), Me = class e {
 		constructor(e) {
 			this.handler = e;
 		}
 		async run(e, t, n) {
 			De(), ke("InferenceSession.run");
 			let r = {}, i = {};
-			if (typeof e != "object" || !e || e instanceof Te || Array.isArray(e)) throw TypeError("'feeds' must be an object that use input names as keys and OnnxValue as corresponding values.");
+			if (typeof e != "object" || !e || e instanceof H || Array.isArray(e)) throw TypeError("'feeds' must be an object that use input names as keys and OnnxValue as corresponding values.");
 			let a = !0;
 			if (typeof t == "object") {
 				if (t === null) throw TypeError("Unexpected argument[1]: cannot be null.");
-				if (t instanceof Te) throw TypeError("'fetches' cannot be a Tensor");
+				if (t instanceof H) throw TypeError("'fetches' cannot be a Tensor");
 				if (Array.isArray(t)) {
 					if (t.length === 0) throw TypeError("'fetches' cannot be an empty array.");
 					a = !1;
@@ -803,7 +859,7 @@ var _ = class e {
 					let e = !1, o = Object.getOwnPropertyNames(t);
 					for (let n of this.outputNames) if (o.indexOf(n) !== -1) {
 						let i = t[n];
-						(i === null || i instanceof Te) && (e = !0, a = !1, r[n] = i);
+						(i === null || i instanceof H) && (e = !0, a = !1, r[n] = i);
 					}
 					if (e) {
 						if (typeof n == "object" && n) i = n;
@@ -816,7 +872,7 @@ var _ = class e {
 			let o = await this.handler.run(e, r, i), s = {};
 			for (let e in o) if (Object.hasOwnProperty.call(o, e)) {
 				let t = o[e];
-				s[e] = t instanceof Te ? t : new Te(t.type, t.data, t.dims);
+				s[e] = t instanceof H ? t : new H(t.type, t.data, t.dims);
 			}
 			return Ae("InferenceSession.run"), Oe(), s;
 		}
@@ -847,7 +903,7 @@ var _ = class e {
 				} else if (typeof n < "u") throw TypeError("'options' must be an object.");
 				a = new Uint8Array(e, s, c);
 			} else throw TypeError("Unexpected argument[0]: must be 'path' or 'buffer'.");
-			let [s, c] = await te(o), l = await s.createInferenceSessionHandler(a, c);
+			let [s, c] = await P(o), l = await s.createInferenceSessionHandler(a, c);
 			return Ae("InferenceSession.create"), Oe(), new e(l);
 		}
 		startProfiling() {
@@ -869,25 +925,25 @@ var _ = class e {
 			return this.handler.outputMetadata;
 		}
 	};
-}), Pe, Fe = E(() => {
+}), Pe, Fe = O(() => {
 	Ne(), Pe = Me;
-}), Ie = E(() => {}), Le = E(() => {}), Re = E(() => {}), ze = E(() => {});
-D({}, {
+}), Ie = O(() => {}), Le = O(() => {}), Re = O(() => {}), ze = O(() => {});
+k({}, {
 	InferenceSession: () => Pe,
-	TRACE: () => B,
+	TRACE: () => Te,
 	TRACE_EVENT_BEGIN: () => ke,
 	TRACE_EVENT_END: () => Ae,
 	TRACE_FUNC_BEGIN: () => De,
 	TRACE_FUNC_END: () => Oe,
-	Tensor: () => Te,
-	env: () => P,
-	registerBackend: () => ee
+	Tensor: () => H,
+	env: () => I,
+	registerBackend: () => N
 });
-var Be = E(() => {
-	N(), ce(), Fe(), z(), Ie(), Le(), je(), Re(), ze();
-}), Ve = E(() => {}), He = {};
-D(He, { default: () => Ge });
-var Ue, We, Ge, Ke = E(() => {
+var Be = O(() => {
+	re(), ce(), Fe(), we(), Ie(), Le(), je(), Re(), ze();
+}), Ve = O(() => {}), He = {};
+k(He, { default: () => Ge });
+var Ue, We, Ge, Ke = O(() => {
 	sn(), St(), ft(), Ue = "ort-wasm-proxy-worker", We = globalThis.self?.name === Ue, We && (self.onmessage = (e) => {
 		let { type: t, in: n } = e.data;
 		try {
@@ -978,7 +1034,7 @@ var Ue, We, Ge, Ke = E(() => {
 		name: Ue
 	});
 }), qe = {};
-D(qe, { default: () => Ye });
+k(qe, { default: () => Ye });
 async function Je(e = {}) {
 	var t = e, n = !!globalThis.window, r = !!globalThis.WorkerGlobalScope, i = r && self.name?.startsWith("em-pthread");
 	t.mountExternalData = (e, n) => {
@@ -1014,7 +1070,7 @@ async function Je(e = {}) {
 	}
 	var u, d, f, p, m, h, g = console.log.bind(console), _ = console.error.bind(console), v = g, y = _, b = !1, x = (e) => e.startsWith("file://");
 	function S() {
-		Se.buffer != w.buffer && te();
+		be.buffer != w.buffer && N();
 	}
 	if (i) {
 		let e = function(n) {
@@ -1034,20 +1090,20 @@ async function Je(e = {}) {
 							args: t
 						});
 					}, e == "print" && (v = t[e]), e == "printErr" && (y = t[e]));
-					Se = r.fc, te(), d = r.hc, ie(), lr();
+					be = r.fc, N(), d = r.hc, re(), sr();
 				} else if (i === "run") {
 					(function(e) {
 						var t = (S(), O)[e + 52 >>> 2 >>> 0];
-						e = (S(), O)[e + 56 >>> 2 >>> 0], mn(t, t - e), H(t);
-					})(r.Qb), on(r.Qb, 0, 0, 1, 0, 0), ye(), at(r.Qb), C ||= !0;
+						e = (S(), O)[e + 56 >>> 2 >>> 0], fn(t, t - e), W(t);
+					})(r.Qb), rn(r.Qb, 0, 0, 1, 0, 0), _e(), rt(r.Qb), C ||= !0;
 					try {
-						Ce(r.dc, r.Vb);
+						xe(r.dc, r.Vb);
 					} catch (e) {
 						if (e != "unwind") throw e;
 					}
-				} else r.target !== "setimmediate" && (i === "checkMailbox" ? C && ot() : i && (y(`worker: received unknown command ${i}`), y(r)));
+				} else r.target !== "setimmediate" && (i === "checkMailbox" ? C && it() : i && (y(`worker: received unknown command ${i}`), y(r)));
 			} catch (e) {
-				throw sn(), e;
+				throw an(), e;
 			}
 		};
 		var C = !1;
@@ -1056,134 +1112,134 @@ async function Je(e = {}) {
 		}, self.onmessage = e;
 	}
 	var w, T, E, D, O, k, A, j, ee, M = !1;
-	function te() {
-		var e = Se.buffer;
+	function N() {
+		var e = be.buffer;
 		t.HEAP8 = w = new Int8Array(e), E = new Int16Array(e), t.HEAPU8 = T = new Uint8Array(e), new Uint16Array(e), t.HEAP32 = D = new Int32Array(e), t.HEAPU32 = O = new Uint32Array(e), k = new Float32Array(e), A = new Float64Array(e), j = new BigInt64Array(e), new BigUint64Array(e);
 	}
-	function ne() {
-		M = !0, i ? h() : xn.Va();
+	function te() {
+		M = !0, i ? h() : yn.Va();
 	}
-	function N(e) {
+	function P(e) {
 		throw y(e = "Aborted(" + e + ")"), b = !0, e = new WebAssembly.RuntimeError(e + ". Build with -sASSERTIONS for more info."), m?.(e), e;
 	}
-	function re() {
+	function ne() {
 		return { a: {
-			T: wn,
-			f: Te,
-			w: B,
-			e: Ae,
-			k: je,
-			h: Me,
-			L: Ne,
-			b: Pe,
-			G: Fe,
-			ua: Le,
-			j: Re,
-			M: He,
-			La: Ue,
-			qa: We,
-			sa: Ge,
-			Ma: Ke,
-			Ja: qe,
-			Ca: Je,
-			Ia: Ye,
-			Z: Xe,
-			ra: Ze,
-			oa: Qe,
-			Ka: $e,
-			pa: et,
-			Ra: tt,
-			Fa: nt,
-			ma: st,
-			va: lt,
-			ja: ut,
-			U: dt,
-			Ea: at,
-			Oa: ft,
-			za: pt,
-			Aa: _t,
-			Ba: vt,
-			xa: yt,
-			ya: bt,
-			ka: Ct,
-			Ta: Tt,
-			Qa: Ot,
-			W: At,
-			V: jt,
-			Pa: Et,
-			F: Mt,
-			Na: Nt,
-			na: Pt,
-			u: St,
-			H: Ft,
-			S: Vt,
-			la: Ht,
-			ba: Bt,
-			Ua: Ut,
-			Ga: qt,
-			Ha: Jt,
-			ta: pe,
-			I: Yt,
-			wa: Xt,
-			Y: Zt,
-			Da: Qt,
-			X: en,
-			$: sr,
-			N: nr,
-			aa: or,
-			O: tr,
-			v: Wn,
-			d: On,
-			m: En,
-			n: Tn,
-			r: Rn,
-			ca: Qn,
-			E: Zn,
-			o: jn,
-			P: $n,
-			C: rr,
-			J: Xn,
-			da: Yn,
-			ea: Jn,
-			z: zn,
-			fa: Kn,
-			Q: qn,
-			ga: Gn,
-			y: Hn,
-			D: er,
-			c: Dn,
-			q: An,
-			i: kn,
-			_: cr,
-			l: Nn,
-			p: Pn,
-			s: Mn,
-			t: Fn,
-			x: Bn,
-			R: Un,
-			A: ir,
-			K: Vn,
-			B: ar,
-			ha: Ln,
-			ia: In,
-			g: tn,
-			a: Se,
-			Sa: de
+			T: Sn,
+			f: Ce,
+			w: H,
+			e: Oe,
+			k: ke,
+			h: Ae,
+			L: je,
+			b: Me,
+			G: Ne,
+			ua: Fe,
+			j: Ie,
+			M: Be,
+			La: Ve,
+			qa: He,
+			sa: Ue,
+			Ma: We,
+			Ja: Ge,
+			Ca: Ke,
+			Ia: qe,
+			Z: Je,
+			ra: Ye,
+			oa: Xe,
+			Ka: Ze,
+			pa: Qe,
+			Ra: $e,
+			Fa: et,
+			ma: at,
+			va: st,
+			ja: ct,
+			U: lt,
+			Ea: rt,
+			Oa: ut,
+			za: dt,
+			Aa: ht,
+			Ba: gt,
+			xa: _t,
+			ya: vt,
+			ka: xt,
+			Ta: Ct,
+			Qa: Et,
+			W: Ot,
+			V: kt,
+			Pa: wt,
+			F: At,
+			Na: jt,
+			na: Mt,
+			u: bt,
+			H: Nt,
+			S: zt,
+			la: Bt,
+			ba: Rt,
+			Ua: Vt,
+			Ga: Gt,
+			Ha: Kt,
+			ta: de,
+			I: qt,
+			wa: Jt,
+			Y: Yt,
+			Da: Xt,
+			X: Qt,
+			$: ar,
+			N: er,
+			aa: ir,
+			O: $n,
+			v: Hn,
+			d: En,
+			m: wn,
+			n: Cn,
+			r: In,
+			ca: Xn,
+			E: Yn,
+			o: kn,
+			P: Zn,
+			C: tr,
+			J: Jn,
+			da: qn,
+			ea: Kn,
+			z: Ln,
+			fa: Wn,
+			Q: Gn,
+			ga: Un,
+			y: Bn,
+			D: Qn,
+			c: Tn,
+			q: On,
+			i: Dn,
+			_: or,
+			l: jn,
+			p: Mn,
+			s: An,
+			t: Nn,
+			x: Rn,
+			R: Vn,
+			A: nr,
+			K: zn,
+			B: rr,
+			ha: Fn,
+			ia: Pn,
+			g: $t,
+			a: be,
+			Sa: le
 		} };
 	}
-	async function ie() {
+	async function re() {
 		function e(e, n) {
-			return xn = e.exports, xn = (function() {
-				var e = xn, t = (e) => () => e() >>> 0, n = (e) => (t) => e(t) >>> 0;
+			return yn = e.exports, yn = (function() {
+				var e = yn, t = (e) => () => e() >>> 0, n = (e) => (t) => e(t) >>> 0;
 				return (e = Object.assign({}, e)).ub = t(e.ub), e.wb = n(e.wb), e.Kb = n(e.Kb), e.Lb = t(e.Lb), e.Pb = n(e.Pb), e;
-			})(), ge.push(xn.xb), e = xn, t._OrtInit = e.Wa, t._OrtGetLastError = e.Xa, t._OrtCreateSessionOptions = e.Ya, t._OrtAppendExecutionProvider = e.Za, t._OrtAddFreeDimensionOverride = e._a, t._OrtAddSessionConfigEntry = e.$a, t._OrtReleaseSessionOptions = e.ab, t._OrtCreateSession = e.bb, t._OrtReleaseSession = e.cb, t._OrtGetInputOutputCount = e.db, t._OrtGetInputOutputMetadata = e.eb, t._OrtFree = e.fb, t._OrtCreateTensor = e.gb, t._OrtGetTensorData = e.hb, t._OrtReleaseTensor = e.ib, t._OrtCreateRunOptions = e.jb, t._OrtAddRunConfigEntry = e.kb, t._OrtReleaseRunOptions = e.lb, t._OrtCreateBinding = e.mb, t._OrtBindInput = e.nb, t._OrtBindOutput = e.ob, t._OrtClearBoundOutputs = e.pb, t._OrtReleaseBinding = e.qb, t._OrtRunWithBinding = e.rb, t._OrtRun = e.sb, t._OrtEndProfiling = e.tb, nn = e.ub, rn = t._free = e.vb, an = t._malloc = e.wb, on = e.zb, sn = e.Ab, cn = e.Bb, ln = e.Cb, un = e.Db, dn = e.Eb, fn = e.Fb, V = e.Gb, pn = e.Hb, mn = e.Ib, H = e.Jb, hn = e.Kb, U = e.Lb, gn = e.Mb, _n = e.Nb, vn = e.Ob, yn = e.Pb, bn = e.yb, d = n, xn;
+			})(), me.push(yn.xb), e = yn, t._OrtInit = e.Wa, t._OrtGetLastError = e.Xa, t._OrtCreateSessionOptions = e.Ya, t._OrtAppendExecutionProvider = e.Za, t._OrtAddFreeDimensionOverride = e._a, t._OrtAddSessionConfigEntry = e.$a, t._OrtReleaseSessionOptions = e.ab, t._OrtCreateSession = e.bb, t._OrtReleaseSession = e.cb, t._OrtGetInputOutputCount = e.db, t._OrtGetInputOutputMetadata = e.eb, t._OrtFree = e.fb, t._OrtCreateTensor = e.gb, t._OrtGetTensorData = e.hb, t._OrtReleaseTensor = e.ib, t._OrtCreateRunOptions = e.jb, t._OrtAddRunConfigEntry = e.kb, t._OrtReleaseRunOptions = e.lb, t._OrtCreateBinding = e.mb, t._OrtBindInput = e.nb, t._OrtBindOutput = e.ob, t._OrtClearBoundOutputs = e.pb, t._OrtReleaseBinding = e.qb, t._OrtRunWithBinding = e.rb, t._OrtRun = e.sb, t._OrtEndProfiling = e.tb, en = e.ub, tn = t._free = e.vb, nn = t._malloc = e.wb, rn = e.zb, an = e.Ab, on = e.Bb, sn = e.Cb, cn = e.Db, ln = e.Eb, un = e.Fb, U = e.Gb, dn = e.Hb, fn = e.Ib, W = e.Jb, pn = e.Kb, G = e.Lb, mn = e.Mb, hn = e.Nb, gn = e.Ob, _n = e.Pb, vn = e.yb, d = n, yn;
 		}
-		var n, r = re();
+		var n, r = ne();
 		return t.instantiateWasm ? new Promise((n) => {
 			t.instantiateWasm(r, (t, r) => {
 				n(e(t, r));
 			});
-		}) : i ? e(new WebAssembly.Instance(d, re()), d) : (ee ??= t.locateFile ? t.locateFile ? t.locateFile("ort-wasm-simd-threaded.wasm", l) : l + "ort-wasm-simd-threaded.wasm" : new URL("ort-wasm-simd-threaded.wasm", document.baseURI).href, n = await (async function(e) {
+		}) : i ? e(new WebAssembly.Instance(d, ne()), d) : (ee ??= t.locateFile ? t.locateFile ? t.locateFile("ort-wasm-simd-threaded.wasm", l) : l + "ort-wasm-simd-threaded.wasm" : new URL("ort-wasm-simd-threaded.wasm", document.baseURI).href, n = await (async function(e) {
 			var t = ee;
 			if (!u && !x(t)) try {
 				var n = fetch(t, { credentials: "same-origin" });
@@ -1207,24 +1263,24 @@ async function Je(e = {}) {
 					})(e);
 					return await WebAssembly.instantiate(n, t);
 				} catch (e) {
-					y(`failed to asynchronously prepare wasm: ${e}`), N(e);
+					y(`failed to asynchronously prepare wasm: ${e}`), P(e);
 				}
 			})(t, e);
 		})(r), e(n.instance, n.module));
 	}
-	class ae {
+	class ie {
 		name = "ExitStatus";
 		constructor(e) {
 			this.message = `Program terminated with exit(${e})`, this.status = e;
 		}
 	}
-	var oe = (e) => {
+	var ae = (e) => {
 		e.terminate(), e.onmessage = () => {};
-	}, se = [], P = 0, ce = null, le = (e) => {
-		me.length == 0 && (xe(), be(me[0]));
-		var t = me.pop();
+	}, oe = [], F = 0, se = null, I = (e) => {
+		fe.length == 0 && (ye(), ve(fe[0]));
+		var t = fe.pop();
 		if (!t) return 6;
-		he.push(t), _e[e.Qb] = t, t.Qb = e.Qb;
+		pe.push(t), he[e.Qb] = t, t.Qb = e.Qb;
 		var n = {
 			Rb: "run",
 			dc: e.cc,
@@ -1232,42 +1288,42 @@ async function Je(e = {}) {
 			Qb: e.Qb
 		};
 		return t.postMessage(n, e.Zb), 0;
-	}, ue = 0, F = (e, t, ...n) => {
-		var r, i = 16 * n.length, a = U(), o = hn(i), s = o >>> 3;
+	}, ce = 0, L = (e, t, ...n) => {
+		var r, i = 16 * n.length, a = G(), o = pn(i), s = o >>> 3;
 		for (r of n) typeof r == "bigint" ? ((S(), j)[s++ >>> 0] = 1n, (S(), j)[s++ >>> 0] = r) : ((S(), j)[s++ >>> 0] = 0n, (S(), A)[s++ >>> 0] = r);
-		return e = cn(e, 0, i, o, t), H(a), e;
+		return e = on(e, 0, i, o, t), W(a), e;
 	};
-	function de(e) {
-		if (i) return F(0, 1, e);
-		if (f = e, !(0 < ue)) {
-			for (var t of he) oe(t);
-			for (t of me) oe(t);
-			me = [], he = [], _e = {}, b = !0;
+	function le(e) {
+		if (i) return L(0, 1, e);
+		if (f = e, !(0 < ce)) {
+			for (var t of pe) ae(t);
+			for (t of fe) ae(t);
+			fe = [], pe = [], he = {}, b = !0;
 		}
-		s(0, new ae(e));
+		s(0, new ie(e));
 	}
-	function fe(e) {
-		if (i) return F(1, 0, e);
-		pe(e);
-	}
-	var pe = (e) => {
-		if (f = e, i) throw fe(e), "unwind";
+	function ue(e) {
+		if (i) return L(1, 0, e);
 		de(e);
-	}, me = [], he = [], ge = [], _e = {}, ve = (e) => {
-		var t = e.Qb;
-		delete _e[t], me.push(e), he.splice(he.indexOf(e), 1), e.Qb = 0, ln(t);
-	};
-	function ye() {
-		ge.forEach((e) => e());
 	}
-	var be = (e) => new Promise((n) => {
+	var de = (e) => {
+		if (f = e, i) throw ue(e), "unwind";
+		le(e);
+	}, fe = [], pe = [], me = [], he = {}, ge = (e) => {
+		var t = e.Qb;
+		delete he[t], fe.push(e), pe.splice(pe.indexOf(e), 1), e.Qb = 0, sn(t);
+	};
+	function _e() {
+		me.forEach((e) => e());
+	}
+	var ve = (e) => new Promise((n) => {
 		e.onmessage = (r) => {
 			var i = r.data;
-			if (r = i.Rb, i.Ub && i.Ub != nn()) {
-				var a = _e[i.Ub];
+			if (r = i.Rb, i.Ub && i.Ub != en()) {
+				var a = he[i.Ub];
 				a ? a.postMessage(i, i.Zb) : y(`Internal error! Worker sent a message "${r}" to target pthread ${i.Ub}, but that thread no longer exists!`);
-			} else r === "checkMailbox" ? ot() : r === "spawnThread" ? le(i) : r === "cleanupThread" ? rt(() => {
-				ve(_e[i.ec]);
+			} else r === "checkMailbox" ? it() : r === "spawnThread" ? I(i) : r === "cleanupThread" ? tt(() => {
+				ge(he[i.ec]);
 			}) : r === "loaded" ? (e.loaded = !0, n(e)) : i.target === "setimmediate" ? e.postMessage(i) : r === "uncaughtException" ? e.onerror(i.error) : r === "callHandler" ? t[i.$b](...i.args) : r && y(`worker sent an unknown command ${r}`);
 		}, e.onerror = (e) => {
 			throw y(`worker sent an error! ${e.filename}:${e.lineno}: ${e.message}`), e;
@@ -1277,11 +1333,11 @@ async function Je(e = {}) {
 		e.postMessage({
 			Rb: "load",
 			ac: i,
-			fc: Se,
+			fc: be,
 			hc: d
 		});
 	});
-	function xe() {
+	function ye() {
 		var e = new Worker((() => {
 			let e = URL;
 			return import.meta.url > "file:" && import.meta.url < "file;" ? new e("ort.wasm.bundle.min.mjs", import.meta.url) : new URL(import.meta.url);
@@ -1290,96 +1346,96 @@ async function Je(e = {}) {
 			workerData: "em-pthread",
 			name: "em-pthread"
 		});
-		me.push(e);
+		fe.push(e);
 	}
-	var Se, I = [], L = (e) => {
-		var t = I[e];
-		return t || (I[e] = t = bn.get(e)), t;
-	}, Ce = (e, t) => {
-		ue = 0, e = L(e)(t), 0 < ue ? f = e : un(e);
-	}, we = [], R = 0;
-	function Te(e) {
-		var t = new Oe(e >>>= 0);
-		return (S(), w)[t.Sb + 12 >>> 0] == 0 && (Ee(t, !0), R--), De(t, !1), we.push(t), yn(e);
+	var be, R = [], z = (e) => {
+		var t = R[e];
+		return t || (R[e] = t = vn.get(e)), t;
+	}, xe = (e, t) => {
+		ce = 0, e = z(e)(t), 0 < ce ? f = e : cn(e);
+	}, Se = [], B = 0;
+	function Ce(e) {
+		var t = new Ee(e >>>= 0);
+		return (S(), w)[t.Sb + 12 >>> 0] == 0 && (we(t, !0), B--), Te(t, !1), Se.push(t), _n(e);
 	}
-	var z = 0, B = () => {
-		V(0, 0);
-		var e = we.pop();
-		gn(e.Wb), z = 0;
+	var V = 0, H = () => {
+		U(0, 0);
+		var e = Se.pop();
+		mn(e.Wb), V = 0;
 	};
-	function Ee(e, t) {
+	function we(e, t) {
 		t = +!!t, (S(), w)[e.Sb + 12 >>> 0] = t;
 	}
-	function De(e, t) {
+	function Te(e, t) {
 		t = +!!t, (S(), w)[e.Sb + 13 >>> 0] = t;
 	}
-	class Oe {
+	class Ee {
 		constructor(e) {
 			this.Wb = e, this.Sb = e - 24;
 		}
 	}
-	var ke = (e) => {
-		var t = z;
-		if (!t) return pn(0), 0;
-		var n = new Oe(t);
+	var De = (e) => {
+		var t = V;
+		if (!t) return dn(0), 0;
+		var n = new Ee(t);
 		(S(), O)[n.Sb + 16 >>> 2 >>> 0] = t;
 		var r = (S(), O)[n.Sb + 4 >>> 2 >>> 0];
-		if (!r) return pn(0), t;
+		if (!r) return dn(0), t;
 		for (var i of e) {
 			if (i === 0 || i === r) break;
-			if (vn(i, r, n.Sb + 16)) return pn(i), t;
+			if (gn(i, r, n.Sb + 16)) return dn(i), t;
 		}
-		return pn(r), t;
+		return dn(r), t;
 	};
-	function Ae() {
-		return ke([]);
+	function Oe() {
+		return De([]);
 	}
-	function je(e) {
-		return ke([e >>> 0]);
+	function ke(e) {
+		return De([e >>> 0]);
 	}
-	function Me(e, t, n, r) {
-		return ke([
+	function Ae(e, t, n, r) {
+		return De([
 			e >>> 0,
 			t >>> 0,
 			n >>> 0,
 			r >>> 0
 		]);
 	}
-	var Ne = () => {
-		var e = we.pop();
-		e || N("no exception to throw");
+	var je = () => {
+		var e = Se.pop();
+		e || P("no exception to throw");
 		var t = e.Wb;
-		throw (S(), w)[e.Sb + 13 >>> 0] == 0 && (we.push(e), De(e, !0), Ee(e, !1), R++), _n(t), z = t;
+		throw (S(), w)[e.Sb + 13 >>> 0] == 0 && (Se.push(e), Te(e, !0), we(e, !1), B++), hn(t), V = t;
 	};
-	function Pe(e, t, n) {
-		var r = new Oe(e >>>= 0);
-		throw t >>>= 0, n >>>= 0, (S(), O)[r.Sb + 16 >>> 2 >>> 0] = 0, (S(), O)[r.Sb + 4 >>> 2 >>> 0] = t, (S(), O)[r.Sb + 8 >>> 2 >>> 0] = n, _n(e), R++, z = e;
+	function Me(e, t, n) {
+		var r = new Ee(e >>>= 0);
+		throw t >>>= 0, n >>>= 0, (S(), O)[r.Sb + 16 >>> 2 >>> 0] = 0, (S(), O)[r.Sb + 4 >>> 2 >>> 0] = t, (S(), O)[r.Sb + 8 >>> 2 >>> 0] = n, hn(e), B++, V = e;
 	}
-	var Fe = () => R;
-	function Ie(e, t, n, r) {
-		return i ? F(2, 1, e, t, n, r) : Le(e, t, n, r);
+	var Ne = () => B;
+	function Pe(e, t, n, r) {
+		return i ? L(2, 1, e, t, n, r) : Fe(e, t, n, r);
 	}
-	function Le(e, t, n, r) {
+	function Fe(e, t, n, r) {
 		if (e >>>= 0, t >>>= 0, n >>>= 0, r >>>= 0, !globalThis.SharedArrayBuffer) return 6;
 		var a = [];
-		return i && a.length === 0 ? Ie(e, t, n, r) : (e = {
+		return i && a.length === 0 ? Pe(e, t, n, r) : (e = {
 			cc: n,
 			Qb: e,
 			Vb: r,
 			Zb: a
-		}, i ? (e.Rb = "spawnThread", postMessage(e, a), 0) : le(e));
+		}, i ? (e.Rb = "spawnThread", postMessage(e, a), 0) : I(e));
 	}
-	function Re(e) {
-		throw z ||= e >>> 0, z;
+	function Ie(e) {
+		throw V ||= e >>> 0, V;
 	}
-	var ze = globalThis.TextDecoder && new TextDecoder(), Be = (e, t = 0, n, r) => {
+	var Le = globalThis.TextDecoder && new TextDecoder(), Re = (e, t = 0, n, r) => {
 		var i = t >>>= 0;
 		if (n = i + n, r) r = n;
 		else {
 			for (; e[i] && !(i >= n);) ++i;
 			r = i;
 		}
-		if (16 < r - t && e.buffer && ze) return ze.decode(e.buffer instanceof ArrayBuffer ? e.subarray(t, r) : e.slice(t, r));
+		if (16 < r - t && e.buffer && Le) return Le.decode(e.buffer instanceof ArrayBuffer ? e.subarray(t, r) : e.slice(t, r));
 		for (i = ""; t < r;) if (128 & (n = e[t++])) {
 			var a = 63 & e[t++];
 			if ((224 & n) == 192) i += String.fromCharCode((31 & n) << 6 | a);
@@ -1389,96 +1445,96 @@ async function Je(e = {}) {
 			}
 		} else i += String.fromCharCode(n);
 		return i;
-	}, Ve = (e, t, n) => (e >>>= 0) ? Be((S(), T), e, t, n) : "";
-	function He(e, t, n) {
-		return i ? F(3, 1, e, t, n) : 0;
+	}, ze = (e, t, n) => (e >>>= 0) ? Re((S(), T), e, t, n) : "";
+	function Be(e, t, n) {
+		return i ? L(3, 1, e, t, n) : 0;
 	}
-	function Ue(e, t) {
-		if (i) return F(4, 1, e, t);
+	function Ve(e, t) {
+		if (i) return L(4, 1, e, t);
 	}
-	function We(e, t) {
-		if (i) return F(5, 1, e, t);
+	function He(e, t) {
+		if (i) return L(5, 1, e, t);
 	}
-	function Ge(e, t, n) {
-		if (i) return F(6, 1, e, t, n);
+	function Ue(e, t, n) {
+		if (i) return L(6, 1, e, t, n);
+	}
+	function We(e, t, n) {
+		return i ? L(7, 1, e, t, n) : 0;
+	}
+	function Ge(e, t) {
+		if (i) return L(8, 1, e, t);
 	}
 	function Ke(e, t, n) {
-		return i ? F(7, 1, e, t, n) : 0;
+		if (i) return L(9, 1, e, t, n);
 	}
-	function qe(e, t) {
-		if (i) return F(8, 1, e, t);
+	function qe(e, t, n, r) {
+		if (i) return L(10, 1, e, t, n, r);
 	}
-	function Je(e, t, n) {
-		if (i) return F(9, 1, e, t, n);
+	function Je(e, t, n, r) {
+		if (i) return L(11, 1, e, t, n, r);
 	}
 	function Ye(e, t, n, r) {
-		if (i) return F(10, 1, e, t, n, r);
+		if (i) return L(12, 1, e, t, n, r);
 	}
-	function Xe(e, t, n, r) {
-		if (i) return F(11, 1, e, t, n, r);
+	function Xe(e) {
+		if (i) return L(13, 1, e);
 	}
-	function Ze(e, t, n, r) {
-		if (i) return F(12, 1, e, t, n, r);
+	function Ze(e, t) {
+		if (i) return L(14, 1, e, t);
 	}
-	function Qe(e) {
-		if (i) return F(13, 1, e);
+	function Qe(e, t, n) {
+		if (i) return L(15, 1, e, t, n);
 	}
-	function $e(e, t) {
-		if (i) return F(14, 1, e, t);
+	var $e = () => P("");
+	function et(e) {
+		rn(e >>> 0, !r, 1, !n, 131072, !1), _e();
 	}
-	function et(e, t, n) {
-		if (i) return F(15, 1, e, t, n);
-	}
-	var tt = () => N("");
-	function nt(e) {
-		on(e >>> 0, !r, 1, !n, 131072, !1), ye();
-	}
-	var rt = (e) => {
+	var tt = (e) => {
 		if (!b) try {
-			if (e(), !(0 < ue)) try {
-				i ? nn() && un(f) : pe(f);
+			if (e(), !(0 < ce)) try {
+				i ? en() && cn(f) : de(f);
 			} catch (e) {
-				e instanceof ae || e == "unwind" || s(0, e);
+				e instanceof ie || e == "unwind" || s(0, e);
 			}
 		} catch (e) {
-			e instanceof ae || e == "unwind" || s(0, e);
+			e instanceof ie || e == "unwind" || s(0, e);
 		}
-	}, it = !Atomics.waitAsync || globalThis.navigator?.userAgent && 91 > Number((navigator.userAgent.match(/Chrom(e|ium)\/([0-9]+)\./) || [])[2]);
-	function at(e) {
-		e >>>= 0, it || (Atomics.waitAsync((S(), D), e >>> 2, e).value.then(ot), e += 128, Atomics.store((S(), D), e >>> 2, 1));
+	}, nt = !Atomics.waitAsync || globalThis.navigator?.userAgent && 91 > Number((navigator.userAgent.match(/Chrom(e|ium)\/([0-9]+)\./) || [])[2]);
+	function rt(e) {
+		e >>>= 0, nt || (Atomics.waitAsync((S(), D), e >>> 2, e).value.then(it), e += 128, Atomics.store((S(), D), e >>> 2, 1));
 	}
-	var ot = () => rt(() => {
-		var e = nn();
-		e && (at(e), fn());
+	var it = () => tt(() => {
+		var e = en();
+		e && (rt(e), un());
 	});
-	function st(e, t) {
-		(e >>>= 0) == t >>> 0 ? setTimeout(ot) : i ? postMessage({
+	function at(e, t) {
+		(e >>>= 0) == t >>> 0 ? setTimeout(it) : i ? postMessage({
 			Ub: e,
 			Rb: "checkMailbox"
-		}) : (e = _e[e]) && e.postMessage({ Rb: "checkMailbox" });
+		}) : (e = he[e]) && e.postMessage({ Rb: "checkMailbox" });
 	}
-	var ct = [];
-	function lt(e, t, n, r, i) {
-		for (t >>>= 0, i >>>= 0, ct.length = 0, n = i >>> 3, r = i + r >>> 3; n < r;) {
+	var ot = [];
+	function st(e, t, n, r, i) {
+		for (t >>>= 0, i >>>= 0, ot.length = 0, n = i >>> 3, r = i + r >>> 3; n < r;) {
 			var a = (S(), j)[n++ >>> 0] ? (S(), j)[n++ >>> 0] : (S(), A)[n++ >>> 0];
-			ct.push(a);
+			ot.push(a);
 		}
-		return (t ? Cn[t] : Sn[e])(...ct);
+		return (t ? xn[t] : bn[e])(...ot);
 	}
-	var ut = () => {
-		ue = 0;
+	var ct = () => {
+		ce = 0;
 	};
-	function dt(e) {
+	function lt(e) {
 		e >>>= 0, i ? postMessage({
 			Rb: "cleanupThread",
 			ec: e
-		}) : ve(_e[e]);
+		}) : ge(he[e]);
 	}
-	function ft(e) {}
-	function pt(e, t) {
+	function ut(e) {}
+	function dt(e, t) {
 		e = -0x20000000000000 > e || 0x20000000000000 < e ? NaN : Number(e), t >>>= 0, e = /* @__PURE__ */ new Date(1e3 * e), (S(), D)[t >>> 2 >>> 0] = e.getUTCSeconds(), (S(), D)[t + 4 >>> 2 >>> 0] = e.getUTCMinutes(), (S(), D)[t + 8 >>> 2 >>> 0] = e.getUTCHours(), (S(), D)[t + 12 >>> 2 >>> 0] = e.getUTCDate(), (S(), D)[t + 16 >>> 2 >>> 0] = e.getUTCMonth(), (S(), D)[t + 20 >>> 2 >>> 0] = e.getUTCFullYear() - 1900, (S(), D)[t + 24 >>> 2 >>> 0] = e.getUTCDay(), e = (e.getTime() - Date.UTC(e.getUTCFullYear(), 0, 1, 0, 0, 0, 0)) / 864e5 | 0, (S(), D)[t + 28 >>> 2 >>> 0] = e;
 	}
-	var mt = (e) => e % 4 == 0 && (e % 100 != 0 || e % 400 == 0), ht = [
+	var ft = (e) => e % 4 == 0 && (e % 100 != 0 || e % 400 == 0), pt = [
 		0,
 		31,
 		60,
@@ -1491,7 +1547,7 @@ async function Je(e = {}) {
 		274,
 		305,
 		335
-	], gt = [
+	], mt = [
 		0,
 		31,
 		59,
@@ -1505,34 +1561,34 @@ async function Je(e = {}) {
 		304,
 		334
 	];
-	function _t(e, t) {
+	function ht(e, t) {
 		e = -0x20000000000000 > e || 0x20000000000000 < e ? NaN : Number(e), t >>>= 0, e = /* @__PURE__ */ new Date(1e3 * e), (S(), D)[t >>> 2 >>> 0] = e.getSeconds(), (S(), D)[t + 4 >>> 2 >>> 0] = e.getMinutes(), (S(), D)[t + 8 >>> 2 >>> 0] = e.getHours(), (S(), D)[t + 12 >>> 2 >>> 0] = e.getDate(), (S(), D)[t + 16 >>> 2 >>> 0] = e.getMonth(), (S(), D)[t + 20 >>> 2 >>> 0] = e.getFullYear() - 1900, (S(), D)[t + 24 >>> 2 >>> 0] = e.getDay();
-		var n = (mt(e.getFullYear()) ? ht : gt)[e.getMonth()] + e.getDate() - 1 | 0;
+		var n = (ft(e.getFullYear()) ? pt : mt)[e.getMonth()] + e.getDate() - 1 | 0;
 		(S(), D)[t + 28 >>> 2 >>> 0] = n, (S(), D)[t + 36 >>> 2 >>> 0] = -60 * e.getTimezoneOffset(), n = new Date(e.getFullYear(), 6, 1).getTimezoneOffset();
 		var r = new Date(e.getFullYear(), 0, 1).getTimezoneOffset();
 		e = 0 | (n != r && e.getTimezoneOffset() == Math.min(r, n)), (S(), D)[t + 32 >>> 2 >>> 0] = e;
 	}
-	function vt(e) {
+	function gt(e) {
 		e >>>= 0;
 		var t = new Date((S(), D)[e + 20 >>> 2 >>> 0] + 1900, (S(), D)[e + 16 >>> 2 >>> 0], (S(), D)[e + 12 >>> 2 >>> 0], (S(), D)[e + 8 >>> 2 >>> 0], (S(), D)[e + 4 >>> 2 >>> 0], (S(), D)[e >>> 2 >>> 0], 0), n = (S(), D)[e + 32 >>> 2 >>> 0], r = t.getTimezoneOffset(), i = new Date(t.getFullYear(), 6, 1).getTimezoneOffset(), a = new Date(t.getFullYear(), 0, 1).getTimezoneOffset(), o = Math.min(a, i);
-		return 0 > n ? (S(), D)[e + 32 >>> 2 >>> 0] = +(i != a && o == r) : 0 < n != (o == r) && (i = Math.max(a, i), t.setTime(t.getTime() + 6e4 * ((0 < n ? o : i) - r))), (S(), D)[e + 24 >>> 2 >>> 0] = t.getDay(), n = (mt(t.getFullYear()) ? ht : gt)[t.getMonth()] + t.getDate() - 1 | 0, (S(), D)[e + 28 >>> 2 >>> 0] = n, (S(), D)[e >>> 2 >>> 0] = t.getSeconds(), (S(), D)[e + 4 >>> 2 >>> 0] = t.getMinutes(), (S(), D)[e + 8 >>> 2 >>> 0] = t.getHours(), (S(), D)[e + 12 >>> 2 >>> 0] = t.getDate(), (S(), D)[e + 16 >>> 2 >>> 0] = t.getMonth(), (S(), D)[e + 20 >>> 2 >>> 0] = t.getYear(), e = t.getTime(), BigInt(isNaN(e) ? -1 : e / 1e3);
+		return 0 > n ? (S(), D)[e + 32 >>> 2 >>> 0] = +(i != a && o == r) : 0 < n != (o == r) && (i = Math.max(a, i), t.setTime(t.getTime() + 6e4 * ((0 < n ? o : i) - r))), (S(), D)[e + 24 >>> 2 >>> 0] = t.getDay(), n = (ft(t.getFullYear()) ? pt : mt)[t.getMonth()] + t.getDate() - 1 | 0, (S(), D)[e + 28 >>> 2 >>> 0] = n, (S(), D)[e >>> 2 >>> 0] = t.getSeconds(), (S(), D)[e + 4 >>> 2 >>> 0] = t.getMinutes(), (S(), D)[e + 8 >>> 2 >>> 0] = t.getHours(), (S(), D)[e + 12 >>> 2 >>> 0] = t.getDate(), (S(), D)[e + 16 >>> 2 >>> 0] = t.getMonth(), (S(), D)[e + 20 >>> 2 >>> 0] = t.getYear(), e = t.getTime(), BigInt(isNaN(e) ? -1 : e / 1e3);
 	}
-	function yt(e, t, n, r, a, o, s) {
-		return i ? F(16, 1, e, t, n, r, a, o, s) : -52;
+	function _t(e, t, n, r, a, o, s) {
+		return i ? L(16, 1, e, t, n, r, a, o, s) : -52;
 	}
-	function bt(e, t, n, r, a, o) {
-		if (i) return F(17, 1, e, t, n, r, a, o);
+	function vt(e, t, n, r, a, o) {
+		if (i) return L(17, 1, e, t, n, r, a, o);
 	}
-	var xt = {}, St = () => performance.timeOrigin + performance.now();
-	function Ct(e, t) {
-		return i ? F(18, 1, e, t) : (xt[e] && (clearTimeout(xt[e].id), delete xt[e]), t && (xt[e] = {
+	var yt = {}, bt = () => performance.timeOrigin + performance.now();
+	function xt(e, t) {
+		return i ? L(18, 1, e, t) : (yt[e] && (clearTimeout(yt[e].id), delete yt[e]), t && (yt[e] = {
 			id: setTimeout(() => {
-				delete xt[e], rt(() => dn(e, performance.timeOrigin + performance.now()));
+				delete yt[e], tt(() => ln(e, performance.timeOrigin + performance.now()));
 			}, t),
 			oc: t
 		}), 0);
 	}
-	var wt = (e, t, n) => {
+	var St = (e, t, n) => {
 		var r = (S(), T);
 		if (t >>>= 0, 0 < n) {
 			var i = t;
@@ -1557,7 +1613,7 @@ async function Je(e = {}) {
 		} else e = 0;
 		return e;
 	};
-	function Tt(e, t, n, r) {
+	function Ct(e, t, n, r) {
 		e >>>= 0, t >>>= 0, n >>>= 0, r >>>= 0;
 		var i = (/* @__PURE__ */ new Date()).getFullYear(), a = new Date(i, 0, 1).getTimezoneOffset();
 		i = new Date(i, 6, 1).getTimezoneOffset();
@@ -1565,55 +1621,55 @@ async function Je(e = {}) {
 		(S(), O)[e >>> 2 >>> 0] = 60 * o, (S(), D)[t >>> 2 >>> 0] = +(a != i), e = (t = (e) => {
 			var t = Math.abs(e);
 			return `UTC${0 <= e ? "-" : "+"}${String(Math.floor(t / 60)).padStart(2, "0")}${String(t % 60).padStart(2, "0")}`;
-		})(a), t = t(i), i < a ? (wt(e, n, 17), wt(t, r, 17)) : (wt(e, r, 17), wt(t, n, 17));
+		})(a), t = t(i), i < a ? (St(e, n, 17), St(t, r, 17)) : (St(e, r, 17), St(t, n, 17));
 	}
-	var Et = () => Date.now(), Dt = 1;
-	function Ot(e, t, n) {
+	var wt = () => Date.now(), Tt = 1;
+	function Et(e, t, n) {
 		if (n >>>= 0, !(0 <= e && 3 >= e)) return 28;
 		if (e === 0) e = Date.now();
 		else {
-			if (!Dt) return 52;
+			if (!Tt) return 52;
 			e = performance.timeOrigin + performance.now();
 		}
 		return e = Math.round(1e6 * e), (S(), j)[n >>> 3 >>> 0] = BigInt(e), 0;
 	}
-	var kt = [];
-	function At(e, t, n) {
-		e >>>= 0, t >>>= 0, n >>>= 0, kt.length = 0;
+	var Dt = [];
+	function Ot(e, t, n) {
+		e >>>= 0, t >>>= 0, n >>>= 0, Dt.length = 0;
 		for (var r; r = (S(), T)[t++ >>> 0];) {
 			var i = r != 105;
-			n += (i &= r != 112) && n % 8 ? 4 : 0, kt.push(r == 112 ? (S(), O)[n >>> 2 >>> 0] : r == 106 ? (S(), j)[n >>> 3 >>> 0] : r == 105 ? (S(), D)[n >>> 2 >>> 0] : (S(), A)[n >>> 3 >>> 0]), n += i ? 8 : 4;
+			n += (i &= r != 112) && n % 8 ? 4 : 0, Dt.push(r == 112 ? (S(), O)[n >>> 2 >>> 0] : r == 106 ? (S(), j)[n >>> 3 >>> 0] : r == 105 ? (S(), D)[n >>> 2 >>> 0] : (S(), A)[n >>> 3 >>> 0]), n += i ? 8 : 4;
 		}
-		return Cn[e](...kt);
+		return xn[e](...Dt);
 	}
-	var jt = () => {};
-	function Mt(e, t) {
-		return y(Ve(e >>> 0, t >>> 0));
+	var kt = () => {};
+	function At(e, t) {
+		return y(ze(e >>> 0, t >>> 0));
 	}
-	var Nt = () => {
-		throw ue += 1, "unwind";
+	var jt = () => {
+		throw ce += 1, "unwind";
 	};
-	function Pt() {
+	function Mt() {
 		return 0xffff0000;
 	}
-	var Ft = () => navigator.hardwareConcurrency, It = {}, Lt = (e) => {
+	var Nt = () => navigator.hardwareConcurrency, Pt = {}, Ft = (e) => {
 		for (var t = 0, n = 0; n < e.length; ++n) {
 			var r = e.charCodeAt(n);
 			127 >= r ? t++ : 2047 >= r ? t += 2 : 55296 <= r && 57343 >= r ? (t += 4, ++n) : t += 3;
 		}
 		return t;
-	}, Rt = (e) => {
+	}, It = (e) => {
 		var t;
 		return (t = /\bwasm-function\[\d+\]:(0x[0-9a-f]+)/.exec(e)) ? +t[1] : (t = /:(\d+):\d+(?:\)|$)/.exec(e)) ? 0x80000000 | t[1] : 0;
-	}, zt = (e) => {
-		for (var t of e) (e = Rt(t)) && (It[e] = t);
+	}, Lt = (e) => {
+		for (var t of e) (e = It(t)) && (Pt[e] = t);
 	};
-	function Bt() {
+	function Rt() {
 		var e = Error().stack.toString().split("\n");
-		return e[0] == "Error" && e.shift(), zt(e), It.Xb = Rt(e[3]), It.bc = e, It.Xb;
+		return e[0] == "Error" && e.shift(), Lt(e), Pt.Xb = It(e[3]), Pt.bc = e, Pt.Xb;
 	}
-	function Vt(e) {
-		if (!(e = It[e >>> 0])) return 0;
+	function zt(e) {
+		if (!(e = Pt[e >>> 0])) return 0;
 		var t;
 		if (t = /^\s+at .*\.wasm\.(.*) \(.*\)$/.exec(e)) e = t[1];
 		else if (t = /^\s+at (.*) \(.*\)$/.exec(e)) e = t[1];
@@ -1621,11 +1677,11 @@ async function Je(e = {}) {
 			if (!(t = /^(.+?)@/.exec(e))) return 0;
 			e = t[1];
 		}
-		rn(Vt.Yb ?? 0), t = Lt(e) + 1;
-		var n = an(t);
-		return n && wt(e, n, t), Vt.Yb = n, Vt.Yb;
+		tn(zt.Yb ?? 0), t = Ft(e) + 1;
+		var n = nn(t);
+		return n && St(e, n, t), zt.Yb = n, zt.Yb;
 	}
-	function Ht(e) {
+	function Bt(e) {
 		e >>>= 0;
 		var t = (S(), T).length;
 		if (e <= t || 0xffff0000 < e) return !1;
@@ -1633,9 +1689,9 @@ async function Je(e = {}) {
 			var r = t * (1 + .2 / n);
 			r = Math.min(r, e + 0x6000000);
 			e: {
-				r = (Math.min(0xffff0000, 65536 * Math.ceil(Math.max(e, r) / 65536)) - Se.buffer.byteLength + 65535) / 65536 | 0;
+				r = (Math.min(0xffff0000, 65536 * Math.ceil(Math.max(e, r) / 65536)) - be.buffer.byteLength + 65535) / 65536 | 0;
 				try {
-					Se.grow(r), te();
+					be.grow(r), N();
 					var i = 1;
 					break e;
 				} catch {}
@@ -1645,15 +1701,15 @@ async function Je(e = {}) {
 		}
 		return !1;
 	}
-	function Ut(e, t, n) {
-		if (e >>>= 0, t >>>= 0, It.Xb == e) var r = It.bc;
-		else (r = Error().stack.toString().split("\n"))[0] == "Error" && r.shift(), zt(r);
-		for (var i = 3; r[i] && Rt(r[i]) != e;) ++i;
-		for (e = 0; e < n && r[e + i]; ++e) (S(), D)[t + 4 * e >>> 2 >>> 0] = Rt(r[e + i]);
+	function Vt(e, t, n) {
+		if (e >>>= 0, t >>>= 0, Pt.Xb == e) var r = Pt.bc;
+		else (r = Error().stack.toString().split("\n"))[0] == "Error" && r.shift(), Lt(r);
+		for (var i = 3; r[i] && It(r[i]) != e;) ++i;
+		for (e = 0; e < n && r[e + i]; ++e) (S(), D)[t + 4 * e >>> 2 >>> 0] = It(r[e + i]);
 		return e;
 	}
-	var Wt, Gt = {}, Kt = () => {
-		if (!Wt) {
+	var Ht, Ut = {}, Wt = () => {
+		if (!Ht) {
 			var e, t = {
 				USER: "web_user",
 				LOGNAME: "web_user",
@@ -1663,77 +1719,77 @@ async function Je(e = {}) {
 				LANG: (globalThis.navigator?.language ?? "C").replace("-", "_") + ".UTF-8",
 				_: "./this.program"
 			};
-			for (e in Gt) Gt[e] === void 0 ? delete t[e] : t[e] = Gt[e];
+			for (e in Ut) Ut[e] === void 0 ? delete t[e] : t[e] = Ut[e];
 			var n = [];
 			for (e in t) n.push(`${e}=${t[e]}`);
-			Wt = n;
+			Ht = n;
 		}
-		return Wt;
+		return Ht;
 	};
-	function qt(e, t) {
-		if (i) return F(19, 1, e, t);
+	function Gt(e, t) {
+		if (i) return L(19, 1, e, t);
 		e >>>= 0, t >>>= 0;
 		var n, r = 0, a = 0;
-		for (n of Kt()) {
+		for (n of Wt()) {
 			var o = t + r;
-			(S(), O)[e + a >>> 2 >>> 0] = o, r += wt(n, o, 1 / 0) + 1, a += 4;
+			(S(), O)[e + a >>> 2 >>> 0] = o, r += St(n, o, 1 / 0) + 1, a += 4;
 		}
 		return 0;
 	}
-	function Jt(e, t) {
-		if (i) return F(20, 1, e, t);
+	function Kt(e, t) {
+		if (i) return L(20, 1, e, t);
 		e >>>= 0, t >>>= 0;
-		var n = Kt();
-		for (var r of ((S(), O)[e >>> 2 >>> 0] = n.length, e = 0, n)) e += Lt(r) + 1;
+		var n = Wt();
+		for (var r of ((S(), O)[e >>> 2 >>> 0] = n.length, e = 0, n)) e += Ft(r) + 1;
 		return (S(), O)[t >>> 2 >>> 0] = e, 0;
 	}
-	function Yt(e) {
-		return i ? F(21, 1, e) : 52;
+	function qt(e) {
+		return i ? L(21, 1, e) : 52;
 	}
-	function Xt(e, t, n, r, a) {
-		return i ? F(22, 1, e, t, n, r, a) : 52;
+	function Jt(e, t, n, r, a) {
+		return i ? L(22, 1, e, t, n, r, a) : 52;
 	}
-	function Zt(e, t, n, r) {
-		return i ? F(23, 1, e, t, n, r) : 52;
+	function Yt(e, t, n, r) {
+		return i ? L(23, 1, e, t, n, r) : 52;
 	}
-	function Qt(e, t, n, r) {
-		return i ? F(24, 1, e, t, n, r) : 70;
+	function Xt(e, t, n, r) {
+		return i ? L(24, 1, e, t, n, r) : 70;
 	}
-	var $t = [
+	var Zt = [
 		null,
 		[],
 		[]
 	];
-	function en(e, t, n, r) {
-		if (i) return F(25, 1, e, t, n, r);
+	function Qt(e, t, n, r) {
+		if (i) return L(25, 1, e, t, n, r);
 		t >>>= 0, n >>>= 0, r >>>= 0;
 		for (var a = 0, o = 0; o < n; o++) {
 			var s = (S(), O)[t >>> 2 >>> 0], c = (S(), O)[t + 4 >>> 2 >>> 0];
 			t += 8;
 			for (var l = 0; l < c; l++) {
-				var u = e, d = (S(), T)[s + l >>> 0], f = $t[u];
-				d === 0 || d === 10 ? ((u === 1 ? v : y)(Be(f)), f.length = 0) : f.push(d);
+				var u = e, d = (S(), T)[s + l >>> 0], f = Zt[u];
+				d === 0 || d === 10 ? ((u === 1 ? v : y)(Re(f)), f.length = 0) : f.push(d);
 			}
 			a += c;
 		}
 		return (S(), O)[r >>> 2 >>> 0] = a, 0;
 	}
-	function tn(e) {
+	function $t(e) {
 		return e >>> 0;
 	}
 	i || (function() {
-		for (var e = t.numThreads - 1; e--;) xe();
-		se.push(async () => {
+		for (var e = t.numThreads - 1; e--;) ye();
+		oe.push(async () => {
 			var e = (async function() {
-				if (!i) return Promise.all(me.map(be));
+				if (!i) return Promise.all(fe.map(ve));
 			})();
-			P++, await e, --P == 0 && ce && (e = ce, ce = null, e());
+			F++, await e, --F == 0 && se && (e = se, se = null, e());
 		});
-	})(), i || (Se = new WebAssembly.Memory({
+	})(), i || (be = new WebAssembly.Memory({
 		initial: 256,
 		maximum: 65536,
 		shared: !0
-	}), te()), t.wasmBinary && (u = t.wasmBinary), t.stackSave = () => U(), t.stackRestore = (e) => H(e), t.stackAlloc = (e) => hn(e), t.setValue = function(e, t, n = "i8") {
+	}), N()), t.wasmBinary && (u = t.wasmBinary), t.stackSave = () => G(), t.stackRestore = (e) => W(e), t.stackAlloc = (e) => pn(e), t.setValue = function(e, t, n = "i8") {
 		switch (n.endsWith("*") && (n = "*"), n) {
 			case "i1":
 			case "i8":
@@ -1757,7 +1813,7 @@ async function Je(e = {}) {
 			case "*":
 				(S(), O)[e >>> 2 >>> 0] = t;
 				break;
-			default: N(`invalid type for setValue: ${n}`);
+			default: P(`invalid type for setValue: ${n}`);
 		}
 	}, t.getValue = function(e, t = "i8") {
 		switch (t.endsWith("*") && (t = "*"), t) {
@@ -1769,13 +1825,15 @@ async function Je(e = {}) {
 			case "float": return (S(), k)[e >>> 2 >>> 0];
 			case "double": return (S(), A)[e >>> 3 >>> 0];
 			case "*": return (S(), O)[e >>> 2 >>> 0];
-			default: N(`invalid type for getValue: ${t}`);
+			default: P(`invalid type for getValue: ${t}`);
 		}
-	}, t.UTF8ToString = Ve, t.stringToUTF8 = wt, t.lengthBytesUTF8 = Lt;
-	var nn, rn, an, on, sn, cn, ln, un, dn, fn, V, pn, mn, H, hn, U, gn, _n, vn, yn, bn, xn, Sn = [
-		de,
-		fe,
-		Ie,
+	}, t.UTF8ToString = ze, t.stringToUTF8 = St, t.lengthBytesUTF8 = Ft;
+	var en, tn, nn, rn, an, on, sn, cn, ln, un, U, dn, fn, W, pn, G, mn, hn, gn, _n, vn, yn, bn = [
+		le,
+		ue,
+		Pe,
+		Be,
+		Ve,
 		He,
 		Ue,
 		We,
@@ -1787,22 +1845,20 @@ async function Je(e = {}) {
 		Xe,
 		Ze,
 		Qe,
-		$e,
-		et,
-		yt,
-		bt,
-		Ct,
+		_t,
+		vt,
+		xt,
+		Gt,
+		Kt,
 		qt,
 		Jt,
 		Yt,
 		Xt,
-		Zt,
-		Qt,
-		en
-	], Cn = {
+		Qt
+	], xn = {
 		0xfe8ac: (e, n, r, i, a) => {
 			if (t === void 0 || !t.Tb) return 1;
-			if ((e = Ve(Number(e >>> 0))).startsWith("./") && (e = e.substring(2)), !(e = t.Tb.get(e))) return 2;
+			if ((e = ze(Number(e >>> 0))).startsWith("./") && (e = e.substring(2)), !(e = t.Tb.get(e))) return 2;
 			if (n = Number(n >>> 0), r = Number(r >>> 0), i = Number(i >>> 0), n + r > e.byteLength) return 3;
 			try {
 				let o = e.subarray(n, n + r);
@@ -1822,366 +1878,366 @@ async function Je(e = {}) {
 		},
 		0xfebe4: () => typeof wasmOffsetConverter < "u"
 	};
-	function wn() {
+	function Sn() {
 		return typeof wasmOffsetConverter < "u";
 	}
-	function Tn(e, t, n, r) {
-		var i = U();
+	function Cn(e, t, n, r) {
+		var i = G();
 		try {
-			return L(e)(t, n, r);
+			return z(e)(t, n, r);
 		} catch (e) {
-			if (H(i), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(i), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function En(e, t, n) {
-		var r = U();
+	function wn(e, t, n) {
+		var r = G();
 		try {
-			return L(e)(t, n);
+			return z(e)(t, n);
 		} catch (e) {
-			if (H(r), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(r), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function Dn(e) {
-		var t = U();
+	function Tn(e) {
+		var t = G();
 		try {
-			L(e)();
+			z(e)();
 		} catch (e) {
-			if (H(t), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(t), e !== e + 0) throw e;
+			U(1, 0);
+		}
+	}
+	function En(e, t) {
+		var n = G();
+		try {
+			return z(e)(t);
+		} catch (e) {
+			if (W(n), e !== e + 0) throw e;
+			U(1, 0);
+		}
+	}
+	function Dn(e, t, n) {
+		var r = G();
+		try {
+			z(e)(t, n);
+		} catch (e) {
+			if (W(r), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
 	function On(e, t) {
-		var n = U();
+		var n = G();
 		try {
-			return L(e)(t);
+			z(e)(t);
 		} catch (e) {
-			if (H(n), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(n), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function kn(e, t, n) {
-		var r = U();
+	function kn(e, t, n, r, i, a, o) {
+		var s = G();
 		try {
-			L(e)(t, n);
+			return z(e)(t, n, r, i, a, o);
 		} catch (e) {
-			if (H(r), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(s), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function An(e, t) {
-		var n = U();
+	function An(e, t, n, r, i, a) {
+		var o = G();
 		try {
-			L(e)(t);
+			z(e)(t, n, r, i, a);
 		} catch (e) {
-			if (H(n), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(o), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function jn(e, t, n, r, i, a, o) {
-		var s = U();
+	function jn(e, t, n, r) {
+		var i = G();
 		try {
-			return L(e)(t, n, r, i, a, o);
+			z(e)(t, n, r);
 		} catch (e) {
-			if (H(s), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(i), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function Mn(e, t, n, r, i, a) {
-		var o = U();
+	function Mn(e, t, n, r, i) {
+		var a = G();
 		try {
-			L(e)(t, n, r, i, a);
+			z(e)(t, n, r, i);
 		} catch (e) {
-			if (H(o), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(a), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function Nn(e, t, n, r) {
-		var i = U();
+	function Nn(e, t, n, r, i, a, o) {
+		var s = G();
 		try {
-			L(e)(t, n, r);
+			z(e)(t, n, r, i, a, o);
 		} catch (e) {
-			if (H(i), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(s), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function Pn(e, t, n, r, i) {
-		var a = U();
+	function Pn(e, t, n, r, i, a, o) {
+		var s = G();
 		try {
-			L(e)(t, n, r, i);
+			z(e)(t, n, r, i, a, o);
 		} catch (e) {
-			if (H(a), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(s), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function Fn(e, t, n, r, i, a, o) {
-		var s = U();
+	function Fn(e, t, n, r, i, a, o, s) {
+		var c = G();
 		try {
-			L(e)(t, n, r, i, a, o);
+			z(e)(t, n, r, i, a, o, s);
 		} catch (e) {
-			if (H(s), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(c), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function In(e, t, n, r, i, a, o) {
-		var s = U();
+	function In(e, t, n, r, i) {
+		var a = G();
 		try {
-			L(e)(t, n, r, i, a, o);
+			return z(e)(t, n, r, i);
 		} catch (e) {
-			if (H(s), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(a), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function Ln(e, t, n, r, i, a, o, s) {
-		var c = U();
+	function Ln(e, t, n) {
+		var r = G();
 		try {
-			L(e)(t, n, r, i, a, o, s);
+			return z(e)(t, n);
 		} catch (e) {
-			if (H(c), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(r), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function Rn(e, t, n, r, i) {
-		var a = U();
+	function Rn(e, t, n, r, i, a, o, s) {
+		var c = G();
 		try {
-			return L(e)(t, n, r, i);
+			z(e)(t, n, r, i, a, o, s);
 		} catch (e) {
-			if (H(a), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(c), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function zn(e, t, n) {
-		var r = U();
+	function zn(e, t, n, r, i, a, o, s, c, l, u, d) {
+		var f = G();
 		try {
-			return L(e)(t, n);
+			z(e)(t, n, r, i, a, o, s, c, l, u, d);
 		} catch (e) {
-			if (H(r), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(f), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function Bn(e, t, n, r, i, a, o, s) {
-		var c = U();
+	function Bn(e, t, n) {
+		var r = G();
 		try {
-			L(e)(t, n, r, i, a, o, s);
+			return z(e)(t, n);
 		} catch (e) {
-			if (H(c), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(r), e !== e + 0) throw e;
+			return U(1, 0), 0n;
 		}
 	}
-	function Vn(e, t, n, r, i, a, o, s, c, l, u, d) {
-		var f = U();
+	function Vn(e, t, n, r, i, a, o, s, c) {
+		var l = G();
 		try {
-			L(e)(t, n, r, i, a, o, s, c, l, u, d);
+			z(e)(t, n, r, i, a, o, s, c);
 		} catch (e) {
-			if (H(f), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(l), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function Hn(e, t, n) {
-		var r = U();
+	function Hn(e) {
+		var t = G();
 		try {
-			return L(e)(t, n);
+			return z(e)();
 		} catch (e) {
-			if (H(r), e !== e + 0) throw e;
-			return V(1, 0), 0n;
+			if (W(t), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function Un(e, t, n, r, i, a, o, s, c) {
-		var l = U();
+	function Un(e, t) {
+		var n = G();
 		try {
-			L(e)(t, n, r, i, a, o, s, c);
+			return z(e)(t);
 		} catch (e) {
-			if (H(l), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(n), e !== e + 0) throw e;
+			return U(1, 0), 0n;
 		}
 	}
-	function Wn(e) {
-		var t = U();
+	function Wn(e, t, n, r) {
+		var i = G();
 		try {
-			return L(e)();
+			return z(e)(t, n, r);
 		} catch (e) {
-			if (H(t), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(i), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function Gn(e, t) {
-		var n = U();
+	function Gn(e) {
+		var t = G();
 		try {
-			return L(e)(t);
+			return z(e)();
 		} catch (e) {
-			if (H(n), e !== e + 0) throw e;
-			return V(1, 0), 0n;
+			if (W(t), e !== e + 0) throw e;
+			return U(1, 0), 0n;
 		}
 	}
 	function Kn(e, t, n, r) {
-		var i = U();
+		var i = G();
 		try {
-			return L(e)(t, n, r);
+			return z(e)(t, n, r);
 		} catch (e) {
-			if (H(i), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(i), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function qn(e) {
-		var t = U();
+	function qn(e, t, n, r, i) {
+		var a = G();
 		try {
-			return L(e)();
+			return z(e)(t, n, r, i);
 		} catch (e) {
-			if (H(t), e !== e + 0) throw e;
-			return V(1, 0), 0n;
+			if (W(a), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function Jn(e, t, n, r) {
-		var i = U();
+	function Jn(e, t, n, r, i, a) {
+		var o = G();
 		try {
-			return L(e)(t, n, r);
+			return z(e)(t, n, r, i, a);
 		} catch (e) {
-			if (H(i), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(o), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function Yn(e, t, n, r, i) {
-		var a = U();
+	function Yn(e, t, n, r, i, a) {
+		var o = G();
 		try {
-			return L(e)(t, n, r, i);
+			return z(e)(t, n, r, i, a);
 		} catch (e) {
-			if (H(a), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(o), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
 	function Xn(e, t, n, r, i, a) {
-		var o = U();
+		var o = G();
 		try {
-			return L(e)(t, n, r, i, a);
+			return z(e)(t, n, r, i, a);
 		} catch (e) {
-			if (H(o), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(o), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function Zn(e, t, n, r, i, a) {
-		var o = U();
+	function Zn(e, t, n, r, i, a, o, s) {
+		var c = G();
 		try {
-			return L(e)(t, n, r, i, a);
+			return z(e)(t, n, r, i, a, o, s);
 		} catch (e) {
-			if (H(o), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(c), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function Qn(e, t, n, r, i, a) {
-		var o = U();
+	function Qn(e, t, n, r, i) {
+		var a = G();
 		try {
-			return L(e)(t, n, r, i, a);
+			return z(e)(t, n, r, i);
 		} catch (e) {
-			if (H(o), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(a), e !== e + 0) throw e;
+			return U(1, 0), 0n;
 		}
 	}
-	function $n(e, t, n, r, i, a, o, s) {
-		var c = U();
+	function $n(e, t, n, r) {
+		var i = G();
 		try {
-			return L(e)(t, n, r, i, a, o, s);
+			return z(e)(t, n, r);
 		} catch (e) {
-			if (H(c), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(i), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function er(e, t, n, r, i) {
-		var a = U();
+	function er(e, t, n, r) {
+		var i = G();
 		try {
-			return L(e)(t, n, r, i);
+			return z(e)(t, n, r);
 		} catch (e) {
-			if (H(a), e !== e + 0) throw e;
-			return V(1, 0), 0n;
+			if (W(i), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function tr(e, t, n, r) {
-		var i = U();
+	function tr(e, t, n, r, i, a, o, s, c, l, u, d) {
+		var f = G();
 		try {
-			return L(e)(t, n, r);
+			return z(e)(t, n, r, i, a, o, s, c, l, u, d);
 		} catch (e) {
-			if (H(i), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(f), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function nr(e, t, n, r) {
-		var i = U();
+	function nr(e, t, n, r, i, a, o, s, c, l, u) {
+		var d = G();
 		try {
-			return L(e)(t, n, r);
+			z(e)(t, n, r, i, a, o, s, c, l, u);
 		} catch (e) {
-			if (H(i), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(d), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function rr(e, t, n, r, i, a, o, s, c, l, u, d) {
-		var f = U();
+	function rr(e, t, n, r, i, a, o, s, c, l, u, d, f, p, m, h) {
+		var g = G();
 		try {
-			return L(e)(t, n, r, i, a, o, s, c, l, u, d);
+			z(e)(t, n, r, i, a, o, s, c, l, u, d, f, p, m, h);
 		} catch (e) {
-			if (H(f), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(g), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function ir(e, t, n, r, i, a, o, s, c, l, u) {
-		var d = U();
+	function ir(e, t, n) {
+		var r = G();
 		try {
-			L(e)(t, n, r, i, a, o, s, c, l, u);
+			return z(e)(t, n);
 		} catch (e) {
-			if (H(d), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(r), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function ar(e, t, n, r, i, a, o, s, c, l, u, d, f, p, m, h) {
-		var g = U();
+	function ar(e, t, n) {
+		var r = G();
 		try {
-			L(e)(t, n, r, i, a, o, s, c, l, u, d, f, p, m, h);
+			return z(e)(t, n);
 		} catch (e) {
-			if (H(g), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(r), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function or(e, t, n) {
-		var r = U();
+	function or(e, t, n, r) {
+		var i = G();
 		try {
-			return L(e)(t, n);
+			z(e)(t, n, r);
 		} catch (e) {
-			if (H(r), e !== e + 0) throw e;
-			V(1, 0);
+			if (W(i), e !== e + 0) throw e;
+			U(1, 0);
 		}
 	}
-	function sr(e, t, n) {
-		var r = U();
-		try {
-			return L(e)(t, n);
-		} catch (e) {
-			if (H(r), e !== e + 0) throw e;
-			V(1, 0);
-		}
-	}
-	function cr(e, t, n, r) {
-		var i = U();
-		try {
-			L(e)(t, n, r);
-		} catch (e) {
-			if (H(i), e !== e + 0) throw e;
-			V(1, 0);
-		}
-	}
-	function lr() {
-		if (0 < P) ce = lr;
-		else if (i) p?.(t), ne();
+	function sr() {
+		if (0 < F) se = sr;
+		else if (i) p?.(t), te();
 		else {
-			for (var e = se; 0 < e.length;) e.shift()(t);
-			0 < P ? ce = lr : (t.calledRun = !0, b || (ne(), p?.(t)));
+			for (var e = oe; 0 < e.length;) e.shift()(t);
+			0 < F ? se = sr : (t.calledRun = !0, b || (te(), p?.(t)));
 		}
 	}
-	return i || (xn = await ie(), lr()), t.PTR_SIZE = 4, M ? t : new Promise((e, t) => {
+	return i || (yn = await re(), sr()), t.PTR_SIZE = 4, M ? t : new Promise((e, t) => {
 		p = e, m = t;
 	});
 }
-var Ye, Xe, Ze = E(() => {
+var Ye, Xe, Ze = O(() => {
 	Ye = Je, Xe = globalThis.self?.name?.startsWith("em-pthread"), Xe && Je();
-}), Qe, $e, et, tt, nt, rt, it, at, ot, st, ct, lt, ut, dt, ft = E(() => {
+}), Qe, $e, et, tt, nt, rt, it, at, ot, st, ct, lt, ut, dt, ft = O(() => {
 	Ve(), Qe = typeof location > "u" ? void 0 : location.origin, $e = import.meta.url > "file:" && import.meta.url < "file;", et = () => $e ? new URL(new URL("ort.wasm.bundle.min.mjs", import.meta.url).href, Qe).href : import.meta.url, tt = et(), nt = () => {
 		if (tt && !tt.startsWith("blob:")) return tt.substring(0, tt.lastIndexOf("/") + 1);
 	}, rt = (e, t) => {
@@ -2205,12 +2261,12 @@ var Ye, Xe, Ze = E(() => {
 		/*webpackIgnore:true*/
 		/*@vite-ignore*/
 		e
-)).default, ct = (Ke(), k(He)).default, lt = async () => {
+)).default, ct = (Ke(), j(He)).default, lt = async () => {
 		if (!tt) throw Error("Failed to load proxy worker: cannot determine the script source URL.");
 		if (rt(tt)) return [void 0, ct()];
 		let e = await ot(tt);
 		return [e, ct(e)];
-	}, ut = (Ze(), k(qe)).default, dt = async (e, t, n, r) => {
+	}, ut = (Ze(), j(qe)).default, dt = async (e, t, n, r) => {
 		let i = ut && !(e || t);
 		if (i) {
 			if (tt) i = rt(tt) || r && !n;
@@ -2223,7 +2279,7 @@ var Ye, Xe, Ze = E(() => {
 			return [a ? o : void 0, await st(o)];
 		}
 	};
-}), pt, mt, ht, gt, _t, vt, yt, bt, xt, St = E(() => {
+}), pt, mt, ht, gt, _t, vt, yt, bt, xt, St = O(() => {
 	ft(), mt = !1, ht = !1, gt = !1, _t = () => {
 		if (typeof SharedArrayBuffer > "u") return !1;
 		try {
@@ -2410,7 +2466,7 @@ var Ye, Xe, Ze = E(() => {
 		if (mt && pt) return pt;
 		throw Error("WebAssembly is not initialized yet.");
 	};
-}), Ct, wt, Tt, Et = E(() => {
+}), Ct, wt, Tt, Et = O(() => {
 	St(), Ct = (e, t) => {
 		let n = xt(), r = n.lengthBytesUTF8(e) + 1, i = n._malloc(r);
 		return n.stringToUTF8(e, i, r), t.push(i), i;
@@ -2437,7 +2493,7 @@ var Ye, Xe, Ze = E(() => {
 			t.stackRestore(n);
 		}
 	};
-}), Dt, Ot = E(() => {
+}), Dt, Ot = O(() => {
 	St(), Et(), Dt = (e) => {
 		let t = xt(), n = 0, r = [], i = e || {};
 		try {
@@ -2455,7 +2511,7 @@ var Ye, Xe, Ze = E(() => {
 			throw n !== 0 && t._OrtReleaseRunOptions(n), r.forEach((e) => t._free(e)), e;
 		}
 	};
-}), kt, At, jt, Mt, Nt, Pt, Ft = E(() => {
+}), kt, At, jt, Mt, Nt, Pt, Ft = O(() => {
 	St(), Et(), kt = (e) => {
 		switch (e) {
 			case "disabled": return 0;
@@ -2535,7 +2591,7 @@ var Ye, Xe, Ze = E(() => {
 			throw n !== 0 && t._OrtReleaseSessionOptions(n) !== 0 && Tt("Can't release session options."), r.forEach((e) => t._free(e)), e;
 		}
 	};
-}), It, Lt, Rt, zt, Bt, Vt, Ht, Ut, Wt = E(() => {
+}), It, Lt, Rt, zt, Bt, Vt, Ht, Ut, Wt = O(() => {
 	It = (e) => {
 		switch (e) {
 			case "int8": return 3;
@@ -2637,7 +2693,7 @@ var Ye, Xe, Ze = E(() => {
 			default: throw Error(`unsupported data location: ${e}`);
 		}
 	};
-}), Gt, Kt = E(() => {
+}), Gt, Kt = O(() => {
 	Ve(), Gt = async (e) => {
 		if (typeof e == "string") {
 			let t = await fetch(e);
@@ -2670,7 +2726,7 @@ var Ye, Xe, Ze = E(() => {
 		}
 		return e instanceof Blob ? new Uint8Array(await e.arrayBuffer()) : e instanceof Uint8Array ? e : new Uint8Array(e);
 	};
-}), qt, Jt, Yt, Xt, Zt, Qt, $t, en, tn, nn, rn, an, on, sn = E(() => {
+}), qt, Jt, Yt, Xt, Zt, Qt, $t, en, tn, nn, rn, an, on, sn = O(() => {
 	Be(), Ot(), Ft(), Wt(), St(), Et(), Kt(), qt = (e, t) => {
 		xt()._OrtInit(e, t) !== 0 && Tt("Can't initialize onnxruntime.");
 	}, Jt = async (e) => {
@@ -2995,16 +3051,16 @@ var Ye, Xe, Ze = E(() => {
 		}
 		return t;
 	};
-}), cn, ln, un, dn, fn, V, pn, mn, H, hn, U, gn, _n, vn, yn, bn, xn, Sn, Cn = E(() => {
-	Be(), sn(), St(), ft(), cn = () => !!P.wasm.proxy && typeof document < "u", un = !1, dn = !1, fn = !1, mn = /* @__PURE__ */ new Map(), H = (e, t) => {
-		let n = mn.get(e);
-		n ? n.push(t) : mn.set(e, [t]);
-	}, hn = () => {
-		if (un || !dn || fn || !ln) throw Error("worker not ready");
-	}, U = (e) => {
+}), cn, ln, un, U, dn, fn, W, pn, G, mn, hn, gn, _n, vn, yn, bn, xn, Sn, Cn = O(() => {
+	Be(), sn(), St(), ft(), cn = () => !!I.wasm.proxy && typeof document < "u", un = !1, U = !1, dn = !1, pn = /* @__PURE__ */ new Map(), G = (e, t) => {
+		let n = pn.get(e);
+		n ? n.push(t) : pn.set(e, [t]);
+	}, mn = () => {
+		if (un || !U || dn || !ln) throw Error("worker not ready");
+	}, hn = (e) => {
 		switch (e.data.type) {
 			case "init-wasm":
-				un = !1, e.data.err ? (fn = !0, pn[1](e.data.err)) : (dn = !0, pn[0]()), V &&= (URL.revokeObjectURL(V), void 0);
+				un = !1, e.data.err ? (dn = !0, W[1](e.data.err)) : (U = !0, W[0]()), fn &&= (URL.revokeObjectURL(fn), void 0);
 				break;
 			case "init-ep":
 			case "copy-from":
@@ -3012,52 +3068,52 @@ var Ye, Xe, Ze = E(() => {
 			case "release":
 			case "run":
 			case "end-profiling": {
-				let t = mn.get(e.data.type);
+				let t = pn.get(e.data.type);
 				e.data.err ? t.shift()[1](e.data.err) : t.shift()[0](e.data.out);
 				break;
 			}
 		}
 	}, gn = async () => {
-		if (!dn) {
+		if (!U) {
 			if (un) throw Error("multiple calls to 'initWasm()' detected.");
-			if (fn) throw Error("previous call to 'initWasm()' failed.");
+			if (dn) throw Error("previous call to 'initWasm()' failed.");
 			if (un = !0, cn()) return new Promise((e, t) => {
 				ln?.terminate(), lt().then(([n, r]) => {
 					try {
-						ln = r, ln.onerror = (e) => t(e), ln.onmessage = U, pn = [e, t];
+						ln = r, ln.onerror = (e) => t(e), ln.onmessage = hn, W = [e, t];
 						let i = {
 							type: "init-wasm",
-							in: P
+							in: I
 						};
-						!i.in.wasm.wasmPaths && (n || $e) && (i.in.wasm.wasmPaths = { wasm: new URL("ort-wasm-simd-threaded.wasm", document.baseURI).href }), ln.postMessage(i), V = n;
+						!i.in.wasm.wasmPaths && (n || $e) && (i.in.wasm.wasmPaths = { wasm: new URL("ort-wasm-simd-threaded.wasm", document.baseURI).href }), ln.postMessage(i), fn = n;
 					} catch (e) {
 						t(e);
 					}
 				}, t);
 			});
 			try {
-				await bt(P.wasm), await Jt(P), dn = !0;
+				await bt(I.wasm), await Jt(I), U = !0;
 			} catch (e) {
-				throw fn = !0, e;
+				throw dn = !0, e;
 			} finally {
 				un = !1;
 			}
 		}
 	}, _n = async (e) => {
-		if (cn()) return hn(), new Promise((t, n) => {
-			H("init-ep", [t, n]);
+		if (cn()) return mn(), new Promise((t, n) => {
+			G("init-ep", [t, n]);
 			let r = {
 				type: "init-ep",
 				in: {
 					epName: e,
-					env: P
+					env: I
 				}
 			};
 			ln.postMessage(r);
 		});
-		await Yt(P, e);
-	}, vn = async (e) => cn() ? (hn(), new Promise((t, n) => {
-		H("copy-from", [t, n]);
+		await Yt(I, e);
+	}, vn = async (e) => cn() ? (mn(), new Promise((t, n) => {
+		G("copy-from", [t, n]);
 		let r = {
 			type: "copy-from",
 			in: { buffer: e }
@@ -3066,8 +3122,8 @@ var Ye, Xe, Ze = E(() => {
 	})) : $t(e), yn = async (e, t) => {
 		if (cn()) {
 			if (t?.preferredOutputLocation) throw Error("session option \"preferredOutputLocation\" is not supported for proxy.");
-			return hn(), new Promise((n, r) => {
-				H("create", [n, r]);
+			return mn(), new Promise((n, r) => {
+				G("create", [n, r]);
 				let i = {
 					type: "create",
 					in: {
@@ -3080,8 +3136,8 @@ var Ye, Xe, Ze = E(() => {
 		}
 		return en(e, t);
 	}, bn = async (e) => {
-		if (cn()) return hn(), new Promise((t, n) => {
-			H("release", [t, n]);
+		if (cn()) return mn(), new Promise((t, n) => {
+			G("release", [t, n]);
 			let r = {
 				type: "release",
 				in: e
@@ -3093,8 +3149,8 @@ var Ye, Xe, Ze = E(() => {
 		if (cn()) {
 			if (n.some((e) => e[3] !== "cpu")) throw Error("input tensor on GPU is not supported for proxy.");
 			if (i.some((e) => e)) throw Error("pre-allocated output tensor is not supported for proxy.");
-			return hn(), new Promise((i, o) => {
-				H("run", [i, o]);
+			return mn(), new Promise((i, o) => {
+				G("run", [i, o]);
 				let s = n, c = {
 					type: "run",
 					in: {
@@ -3110,8 +3166,8 @@ var Ye, Xe, Ze = E(() => {
 		}
 		return rn(e, t, n, r, i, a);
 	}, Sn = async (e) => {
-		if (cn()) return hn(), new Promise((t, n) => {
-			H("end-profiling", [t, n]);
+		if (cn()) return mn(), new Promise((t, n) => {
+			G("end-profiling", [t, n]);
 			let r = {
 				type: "end-profiling",
 				in: e
@@ -3120,7 +3176,7 @@ var Ye, Xe, Ze = E(() => {
 		});
 		an(e);
 	};
-}), wn, Tn, En, Dn = E(() => {
+}), wn, Tn, En, Dn = O(() => {
 	Be(), Cn(), Wt(), Ve(), Kt(), wn = (e, t) => {
 		switch (e.location) {
 			case "cpu": return [
@@ -3145,12 +3201,12 @@ var Ye, Xe, Ze = E(() => {
 		}
 	}, Tn = (e) => {
 		switch (e[3]) {
-			case "cpu": return new Te(e[0], e[2], e[1]);
+			case "cpu": return new H(e[0], e[2], e[1]);
 			case "gpu-buffer": {
 				let t = e[0];
 				if (!Vt(t)) throw Error(`not supported data type: ${t} for deserializing GPU tensor`);
 				let { gpuBuffer: n, download: r, dispose: i } = e[2];
-				return Te.fromGpuBuffer(n, {
+				return H.fromGpuBuffer(n, {
 					dataType: t,
 					dims: e[1],
 					download: r,
@@ -3161,7 +3217,7 @@ var Ye, Xe, Ze = E(() => {
 				let t = e[0];
 				if (!Ht(t)) throw Error(`not supported data type: ${t} for deserializing MLTensor tensor`);
 				let { mlTensor: n, download: r, dispose: i } = e[2];
-				return Te.fromMLTensor(n, {
+				return H.fromMLTensor(n, {
 					dataType: t,
 					dims: e[1],
 					download: r,
@@ -3206,20 +3262,20 @@ var Ye, Xe, Ze = E(() => {
 		}
 	};
 }), On = {};
-D(On, {
+k(On, {
 	OnnxruntimeWebAssemblyBackend: () => An,
 	initializeFlags: () => kn,
 	wasmBackend: () => jn
 });
-var kn, An, jn, Mn = E(() => {
+var kn, An, jn, Mn = O(() => {
 	Be(), Cn(), Dn(), kn = () => {
-		(typeof P.wasm.initTimeout != "number" || P.wasm.initTimeout < 0) && (P.wasm.initTimeout = 0);
-		let e = P.wasm.simd;
-		if (typeof e != "boolean" && e !== void 0 && e !== "fixed" && e !== "relaxed" && (console.warn(`Property "env.wasm.simd" is set to unknown value "${e}". Reset it to \`false\` and ignore SIMD feature checking.`), P.wasm.simd = !1), typeof P.wasm.proxy != "boolean" && (P.wasm.proxy = !1), typeof P.wasm.trace != "boolean" && (P.wasm.trace = !1), typeof P.wasm.numThreads != "number" || !Number.isInteger(P.wasm.numThreads) || P.wasm.numThreads <= 0) {
-			if (typeof self < "u" && !self.crossOriginIsolated) P.wasm.numThreads = 1;
+		(typeof I.wasm.initTimeout != "number" || I.wasm.initTimeout < 0) && (I.wasm.initTimeout = 0);
+		let e = I.wasm.simd;
+		if (typeof e != "boolean" && e !== void 0 && e !== "fixed" && e !== "relaxed" && (console.warn(`Property "env.wasm.simd" is set to unknown value "${e}". Reset it to \`false\` and ignore SIMD feature checking.`), I.wasm.simd = !1), typeof I.wasm.proxy != "boolean" && (I.wasm.proxy = !1), typeof I.wasm.trace != "boolean" && (I.wasm.trace = !1), typeof I.wasm.numThreads != "number" || !Number.isInteger(I.wasm.numThreads) || I.wasm.numThreads <= 0) {
+			if (typeof self < "u" && !self.crossOriginIsolated) I.wasm.numThreads = 1;
 			else {
-				let e = typeof navigator > "u" ? T("node:os").cpus().length : navigator.hardwareConcurrency;
-				P.wasm.numThreads = Math.min(4, Math.ceil((e || 1) / 2));
+				let e = typeof navigator > "u" ? D("node:os").cpus().length : navigator.hardwareConcurrency;
+				I.wasm.numThreads = Math.min(4, Math.ceil((e || 1) / 2));
 			}
 		}
 	}, An = class {
@@ -3235,10 +3291,10 @@ var kn, An, jn, Mn = E(() => {
 Be(), Be(), Be();
 var Nn = "1.30.0";
 {
-	let e = (Mn(), k(On)).wasmBackend;
-	ee("cpu", e, 10), ee("wasm", e, 10);
+	let e = (Mn(), j(On)).wasmBackend;
+	N("cpu", e, 10), N("wasm", e, 10);
 }
-Object.defineProperty(P.versions, "web", {
+Object.defineProperty(I.versions, "web", {
 	value: Nn,
 	enumerable: !0
 });
@@ -3327,10 +3383,10 @@ function Xn(e, t, n, r) {
 // src/model.ts
 async function Zn(e) {
 	let t = document.getElementById(`asset-${e}`);
-	if (t) return new Uint8Array(await g(h(t.textContent.trim())));
+	if (t) return new Uint8Array(await v(_(t.textContent.trim())));
 	let n = await fetch(e);
 	if (!n.ok) throw Error(`${e} cannot be fetched (${n.status})`);
-	return new Uint8Array(await g(new Uint8Array(await n.arrayBuffer())));
+	return new Uint8Array(await v(new Uint8Array(await n.arrayBuffer())));
 }
 var Qn = class {
 	facts;
@@ -3343,30 +3399,35 @@ var Qn = class {
 		return this.session !== null;
 	}
 	load() {
-		return this.session ??= (async () => {
-			let [e, t] = await Promise.all([Zn("ort.wasm.gz"), Zn("model.onnx.gz")]);
-			return P.wasm.wasmBinary = e.buffer, P.wasm.numThreads = 1, P.logLevel = "error", Pe.create(t, {
-				executionProviders: ["wasm"],
-				logSeverityLevel: 3
-			});
-		})(), this.session;
+		return this.session ??= this.open().catch((e) => {
+			throw this.session = null, e;
+		}), this.session;
+	}
+	async open() {
+		let [e, t] = await Promise.all([Zn("ort.wasm.gz"), Zn("model.onnx.gz")]);
+		return I.wasm.wasmBinary = e.buffer, I.wasm.numThreads = 1, I.logLevel = "error", Pe.create(t, {
+			executionProviders: ["wasm"],
+			logSeverityLevel: 3
+		});
 	}
 	noise(e, t, n) {
 		let { stream: r, noise: i } = this.facts, a = Xn(e, r, i, t + 1).slice(t * i);
 		return n.forEach((e, t) => a[t] = e), a;
 	}
-	sample(e, t) {
-		let n = async () => {
-			let n = await this.load(), r = t.length / this.facts.noise, i = (e) => new Te("float32", new Float32Array(r).fill(e), [r]), a = {
-				noise: new Te("float32", t, [r, this.facts.noise]),
-				energy: i(e.energy),
-				theta: i(e.theta),
-				phi: i(e.phi),
-				pdg: new Te("int64", new BigInt64Array(r).fill(BigInt(e.pdg)), [r])
-			}, o = Object.fromEntries(this.facts.inputs.map((e) => [e, a[e]]));
-			return (await n.run(o))[this.facts.output].data.slice();
-		}, r = this.turn.then(n, n);
-		return this.turn = r, r;
+	sample(e, t, n = () => !0) {
+		let r = async () => {
+			let r = await this.load();
+			if (!n()) return null;
+			let i = t.length / this.facts.noise, a = (e) => new H("float32", new Float32Array(i).fill(e), [i]), o = {
+				noise: new H("float32", t, [i, this.facts.noise]),
+				energy: a(e.energy),
+				theta: a(e.theta),
+				phi: a(e.phi),
+				pdg: new H("int64", new BigInt64Array(i).fill(BigInt(e.pdg)), [i])
+			}, s = Object.fromEntries(this.facts.inputs.map((e) => [e, o[e]]));
+			return (await r.run(s))[this.facts.output].data.slice();
+		}, i = this.turn.then(r, r);
+		return this.turn = i, i;
 	}
 	async each(e, t, n, r) {
 		let { stream: i, noise: a } = this.facts, o = Xn(t, i, a, n);
@@ -3375,39 +3436,148 @@ var Qn = class {
 			for (let e = 0; e < s.length; e += c) r(s.subarray(e, e + c));
 		}
 	}
-}, $n = {
+}, [$n, er] = [420, 210], [tr, nr, rr, ir] = [
+	46,
+	10,
+	10,
+	36
+];
+function ar(e) {
+	let t = e / 4, n = 10 ** Math.floor(Math.log10(t)), r = [
+		1,
+		2,
+		5,
+		10
+	].map((e) => e * n).find((e) => e >= t);
+	return Array.from({ length: Math.floor(e / r + 1e-9) + 1 }, (e, t) => t * r);
+}
+var or = (e) => String(Number(e.toPrecision(3)));
+function sr(e, t, n, r, i) {
+	let a = n.length, o = [...r ? r.high : [], ...i.flatMap((e) => e.values)].map((e) => 100 * e), s = Math.max(1e-9, ...o.filter(Number.isFinite)) * 1.08, c = (e) => tr + ($n - tr - nr) * (e + .5) / a, l = (e) => rr + (er - rr - ir) * (1 - 100 * e / s), u = (e) => e.map((e, t) => `${c(t).toFixed(1)},${l(e).toFixed(1)}`).join(" "), d = [];
+	for (let e of ar(s)) {
+		let t = l(e / 100).toFixed(1);
+		d.push(`<line class="grid" x1="${tr}" x2="${$n - nr}" y1="${t}" y2="${t}"/>`), d.push(`<text x="${tr - 5}" y="${t}" text-anchor="end" dy="0.35em">${or(e)}</text>`);
+	}
+	let f = Math.ceil(a / 10);
+	if (n.forEach((e, t) => {
+		t % f === 0 && d.push(`<text x="${c(t).toFixed(1)}" y="${er - ir + 14}" text-anchor="middle">${e.split("–")[0]}</text>`);
+	}), d.push(`<text x="${(tr + $n - nr) / 2}" y="${er - 4}" text-anchor="middle">${t}</text>`), d.push(`<text transform="translate(11 ${(rr + er - ir) / 2}) rotate(-90)" text-anchor="middle">% of incident energy</text>`), r) {
+		let e = [...r.low.keys()].reverse().map((e) => `${c(e).toFixed(1)},${l(r.low[e]).toFixed(1)}`);
+		d.push(`<polygon class="band" points="${u(r.high)} ${e.join(" ")}"/>`), d.push(`<polyline class="truth" points="${u(r.mean)}"/>`);
+	}
+	for (let e of i) d.push(`<polyline class="${e.name}" points="${u(e.values)}"/>`), e.name !== "mean" && e.values.forEach((t, n) => d.push(`<circle class="${e.name}" cx="${c(n).toFixed(1)}" cy="${l(t).toFixed(1)}" r="2.2"/>`));
+	e.setAttribute("viewBox", `0 0 ${$n} ${er}`), e.innerHTML = d.join("");
+}
+function cr(e, t, n, r, i) {
+	return `${e}. ${i.map(({ words: e, values: i }) => {
+		let a = i.indexOf(Math.max(...i)), o = r ? i.filter((e, t) => e < r.low[t] || e > r.high[t]).length : 0, s = r ? `, ${o} of ${i.length} outside the band of ${t}` : "";
+		return `${e}: largest at ${n[a]} with ${(100 * i[a]).toFixed(1)} %${s}`;
+	}).join(". ")}.`;
+}
+// src/report.ts
+function lr(e, { pdg: t, energy: n }) {
+	let r = (e) => Math.max(0, Math.log(e.low / n), Math.log(n / e.high));
+	return e.filter((e) => e.pdg === t).reduce((e, t) => e && r(e) <= r(t) ? e : t, null);
+}
+function ur(e, t, n, { full: r, fast: i, mean: o }, s) {
+	let l = lr(e.profiles, n), u = [], d = (e) => t.shapes(e.energy, e.incident.energy);
+	r && u.push({
+		name: "full",
+		words: `Shower of ${e.truth}`,
+		shapes: d(r)
+	}), i && u.push({
+		name: "fast",
+		words: "Shower of the model",
+		shapes: d(i)
+	}), o && u.push({
+		name: "mean",
+		words: "Mean of 100 of the model",
+		shapes: o
+	});
+	let f = e.rings.map((e) => String(Number(e.toPrecision(3)))), p = {
+		longitudinal: e.mesh.layers.map((e) => String(e.id)),
+		lateral: f.slice(0, -1).map((e, t) => `${e}–${f[t + 1]}`)
+	}, m = {
+		longitudinal: "layer",
+		lateral: "distance from the axis, from … mm on"
+	};
+	for (let t of ["longitudinal", "lateral"]) {
+		let n = u.map(({ name: e, words: n, shapes: r }) => ({
+			name: e,
+			words: n,
+			values: r[t]
+		}));
+		sr(a(t), m[t], p[t], l?.[t] ?? null, n);
+		let r = a(`${t}-title`).textContent;
+		a(`${t}-words`).textContent = cr(r, e.truth, p[t], l?.[t] ?? null, n);
+	}
+	a("band-words").textContent = l ? `${l.showers.toLocaleString("en")} showers of ${s(l.pdg)}, ${l.high > l.low ? `${c(l.low)} to ` : ""}${c(l.high)}` : "none: no showers of this particle", a("mean-key").hidden = !o, a("full-key").hidden = !r, a("fast-key").hidden = !i, a("band-key").hidden = !e.full;
+}
+function dr(e, t, { full: n, fast: r }) {
+	let i = [[n, e.truth], [r, "Model"]].filter(([e]) => e).map(([e, n]) => ({
+		name: n,
+		sums: t.shapes(e.energy, 1).longitudinal
+	})), o = ["Layer", ...i.map(({ name: e }) => `${e}, MeV`)], s = e.mesh.layers.map((e, t) => [e.id, ...i.map(({ sums: e }) => Number(e[t].toPrecision(4)))]);
+	a("table").innerHTML = `<thead><tr>${o.map((e) => `<th scope="col">${e}</th>`).join("")}</tr></thead><tbody>` + s.map((e) => `<tr>${e.map((e, t) => t ? `<td>${e}</td>` : `<th scope="row">${e}</th>`).join("")}</tr>`).join("") + "</tbody>";
+}
+// src/shapes.ts
+var fr = class {
+	mesh;
+	edges;
+	ring;
+	constructor(e, t) {
+		this.mesh = e, this.edges = t;
+		let n = t.length - 2;
+		this.ring = Uint8Array.from(e.r, (e) => {
+			let r = 0;
+			for (; r < n && e >= t[r + 1];) r++;
+			return r;
+		});
+	}
+	shapes(e, t) {
+		let n = Array(this.mesh.layers).fill(0), r = Array(this.edges.length - 1).fill(0);
+		for (let i = 0; i < e.length; i++) {
+			let a = e[i] / t;
+			n[this.mesh.layerOf[i]] += a, r[this.ring[i]] += a;
+		}
+		return {
+			longitudinal: n,
+			lateral: r
+		};
+	}
+}, pr = {
 	LEFT: 0,
 	MIDDLE: 1,
 	RIGHT: 2,
 	ROTATE: 0,
 	DOLLY: 1,
 	PAN: 2
-}, er = {
+}, mr = {
 	ROTATE: 0,
 	PAN: 1,
 	DOLLY_PAN: 2,
 	DOLLY_ROTATE: 3
-}, tr = 1e3, nr = 1001, rr = 1002, ir = 1003, ar = 1004, or = 1005, sr = 1006, cr = 1007, lr = 1008, ur = 1009, dr = 1010, fr = 1011, pr = 1012, mr = 1013, hr = 1014, gr = 1015, _r = 1016, vr = 1017, yr = 1018, br = 1020, xr = 35902, Sr = 35899, Cr = 1021, wr = 1022, Tr = 1023, Er = 1026, Dr = 1027, Or = 1028, kr = 1029, Ar = 1030, jr = 1031, Mr = 1033, Nr = 33776, Pr = 33777, Fr = 33778, Ir = 33779, Lr = 35840, Rr = 35841, zr = 35842, Br = 35843, Vr = 36196, Hr = 37492, Ur = 37496, Wr = 37488, Gr = 37489, Kr = 37490, qr = 37491, Jr = 37808, Yr = 37809, Xr = 37810, Zr = 37811, Qr = 37812, $r = 37813, ei = 37814, ti = 37815, ni = 37816, ri = 37817, ii = 37818, ai = 37819, oi = 37820, si = 37821, ci = 36492, li = 36494, ui = 36495, di = 36283, fi = 36284, pi = 36285, mi = 36286, hi = 2300, gi = 2301, _i = 2302, vi = 2303, yi = 2400, bi = 2401, xi = 2402, Si = 3200, Ci = "srgb", wi = "srgb-linear", Ti = "linear", Ei = "srgb", Di = 7680, Oi = 35044, ki = 2e3;
-function Ai(e) {
+}, hr = 1e3, gr = 1001, _r = 1002, vr = 1003, yr = 1004, br = 1005, xr = 1006, Sr = 1007, Cr = 1008, wr = 1009, Tr = 1010, Er = 1011, Dr = 1012, Or = 1013, kr = 1014, Ar = 1015, jr = 1016, Mr = 1017, Nr = 1018, Pr = 1020, Fr = 35902, Ir = 35899, Lr = 1021, Rr = 1022, zr = 1023, Br = 1026, Vr = 1027, Hr = 1028, Ur = 1029, Wr = 1030, Gr = 1031, Kr = 1033, qr = 33776, Jr = 33777, Yr = 33778, Xr = 33779, Zr = 35840, Qr = 35841, $r = 35842, ei = 35843, ti = 36196, ni = 37492, ri = 37496, ii = 37488, ai = 37489, oi = 37490, si = 37491, ci = 37808, li = 37809, ui = 37810, di = 37811, fi = 37812, pi = 37813, mi = 37814, hi = 37815, gi = 37816, _i = 37817, vi = 37818, yi = 37819, bi = 37820, xi = 37821, Si = 36492, Ci = 36494, wi = 36495, Ti = 36283, Ei = 36284, Di = 36285, Oi = 36286, ki = 2300, Ai = 2301, ji = 2302, Mi = 2303, Ni = 2400, Pi = 2401, Fi = 2402, Ii = 3200, Li = "srgb", Ri = "srgb-linear", zi = "linear", Bi = "srgb", Vi = 7680, Hi = 35044, Ui = 2e3;
+function Wi(e) {
 	for (let t = e.length - 1; t >= 0; --t) if (e[t] >= 65535) return !0;
 	return !1;
 }
-function ji(e) {
+function Gi(e) {
 	return ArrayBuffer.isView(e) && !(e instanceof DataView);
 }
-function Mi(e) {
+function Ki(e) {
 	return document.createElementNS("http://www.w3.org/1999/xhtml", e);
 }
-function Ni() {
-	let e = Mi("canvas");
+function qi() {
+	let e = Ki("canvas");
 	return e.style.display = "block", e;
 }
-var Pi = {};
-function Fi(...e) {
+var Ji = {};
+function Yi(...e) {
 	let t = "THREE." + e.shift();
 	console.log(t, ...e);
 }
-function Ii(e) {
+function Xi(e) {
 	let t = e[0];
 	if (typeof t == "string" && t.startsWith("TSL:")) {
 		let t = e[1];
@@ -3415,27 +3585,27 @@ function Ii(e) {
 	}
 	return e;
 }
-function W(...e) {
-	e = Ii(e);
+function K(...e) {
+	e = Xi(e);
 	let t = "THREE." + e.shift();
 	{
 		let n = e[0];
 		n && n.isStackTrace ? console.warn(n.getError(t)) : console.warn(t, ...e);
 	}
 }
-function G(...e) {
-	e = Ii(e);
+function q(...e) {
+	e = Xi(e);
 	let t = "THREE." + e.shift();
 	{
 		let n = e[0];
 		n && n.isStackTrace ? console.error(n.getError(t)) : console.error(t, ...e);
 	}
 }
-function Li(...e) {
+function Zi(...e) {
 	let t = e.join(" ");
-	t in Pi || (Pi[t] = !0, W(...e));
+	t in Ji || (Ji[t] = !0, K(...e));
 }
-function Ri(e, t, n) {
+function Qi(e, t, n) {
 	return new Promise(function(r, i) {
 		function a() {
 			switch (e.clientWaitSync(t, e.SYNC_FLUSH_COMMANDS_BIT, 0)) {
@@ -3451,7 +3621,7 @@ function Ri(e, t, n) {
 		setTimeout(a, n);
 	});
 }
-var zi = {
+var $i = {
 	0: 0,
 	2: 6,
 	4: 4,
@@ -3460,7 +3630,7 @@ var zi = {
 	6: 2,
 	7: 7,
 	5: 3
-}, Bi = class {
+}, ea = class {
 	addEventListener(e, t) {
 		this._listeners === void 0 && (this._listeners = {});
 		let n = this._listeners;
@@ -3490,68 +3660,68 @@ var zi = {
 			e.target = null;
 		}
 	}
-}, Vi = /* @__PURE__ */ "00.01.02.03.04.05.06.07.08.09.0a.0b.0c.0d.0e.0f.10.11.12.13.14.15.16.17.18.19.1a.1b.1c.1d.1e.1f.20.21.22.23.24.25.26.27.28.29.2a.2b.2c.2d.2e.2f.30.31.32.33.34.35.36.37.38.39.3a.3b.3c.3d.3e.3f.40.41.42.43.44.45.46.47.48.49.4a.4b.4c.4d.4e.4f.50.51.52.53.54.55.56.57.58.59.5a.5b.5c.5d.5e.5f.60.61.62.63.64.65.66.67.68.69.6a.6b.6c.6d.6e.6f.70.71.72.73.74.75.76.77.78.79.7a.7b.7c.7d.7e.7f.80.81.82.83.84.85.86.87.88.89.8a.8b.8c.8d.8e.8f.90.91.92.93.94.95.96.97.98.99.9a.9b.9c.9d.9e.9f.a0.a1.a2.a3.a4.a5.a6.a7.a8.a9.aa.ab.ac.ad.ae.af.b0.b1.b2.b3.b4.b5.b6.b7.b8.b9.ba.bb.bc.bd.be.bf.c0.c1.c2.c3.c4.c5.c6.c7.c8.c9.ca.cb.cc.cd.ce.cf.d0.d1.d2.d3.d4.d5.d6.d7.d8.d9.da.db.dc.dd.de.df.e0.e1.e2.e3.e4.e5.e6.e7.e8.e9.ea.eb.ec.ed.ee.ef.f0.f1.f2.f3.f4.f5.f6.f7.f8.f9.fa.fb.fc.fd.fe.ff".split("."), Hi = 1234567, Ui = Math.PI / 180, Wi = 180 / Math.PI;
-function Gi() {
+}, ta = /* @__PURE__ */ "00.01.02.03.04.05.06.07.08.09.0a.0b.0c.0d.0e.0f.10.11.12.13.14.15.16.17.18.19.1a.1b.1c.1d.1e.1f.20.21.22.23.24.25.26.27.28.29.2a.2b.2c.2d.2e.2f.30.31.32.33.34.35.36.37.38.39.3a.3b.3c.3d.3e.3f.40.41.42.43.44.45.46.47.48.49.4a.4b.4c.4d.4e.4f.50.51.52.53.54.55.56.57.58.59.5a.5b.5c.5d.5e.5f.60.61.62.63.64.65.66.67.68.69.6a.6b.6c.6d.6e.6f.70.71.72.73.74.75.76.77.78.79.7a.7b.7c.7d.7e.7f.80.81.82.83.84.85.86.87.88.89.8a.8b.8c.8d.8e.8f.90.91.92.93.94.95.96.97.98.99.9a.9b.9c.9d.9e.9f.a0.a1.a2.a3.a4.a5.a6.a7.a8.a9.aa.ab.ac.ad.ae.af.b0.b1.b2.b3.b4.b5.b6.b7.b8.b9.ba.bb.bc.bd.be.bf.c0.c1.c2.c3.c4.c5.c6.c7.c8.c9.ca.cb.cc.cd.ce.cf.d0.d1.d2.d3.d4.d5.d6.d7.d8.d9.da.db.dc.dd.de.df.e0.e1.e2.e3.e4.e5.e6.e7.e8.e9.ea.eb.ec.ed.ee.ef.f0.f1.f2.f3.f4.f5.f6.f7.f8.f9.fa.fb.fc.fd.fe.ff".split("."), na = 1234567, ra = Math.PI / 180, ia = 180 / Math.PI;
+function aa() {
 	let e = Math.random() * 0xffffffff | 0, t = Math.random() * 0xffffffff | 0, n = Math.random() * 0xffffffff | 0, r = Math.random() * 0xffffffff | 0;
-	return (Vi[e & 255] + Vi[e >> 8 & 255] + Vi[e >> 16 & 255] + Vi[e >> 24 & 255] + "-" + Vi[t & 255] + Vi[t >> 8 & 255] + "-" + Vi[t >> 16 & 15 | 64] + Vi[t >> 24 & 255] + "-" + Vi[n & 63 | 128] + Vi[n >> 8 & 255] + "-" + Vi[n >> 16 & 255] + Vi[n >> 24 & 255] + Vi[r & 255] + Vi[r >> 8 & 255] + Vi[r >> 16 & 255] + Vi[r >> 24 & 255]).toLowerCase();
+	return (ta[e & 255] + ta[e >> 8 & 255] + ta[e >> 16 & 255] + ta[e >> 24 & 255] + "-" + ta[t & 255] + ta[t >> 8 & 255] + "-" + ta[t >> 16 & 15 | 64] + ta[t >> 24 & 255] + "-" + ta[n & 63 | 128] + ta[n >> 8 & 255] + "-" + ta[n >> 16 & 255] + ta[n >> 24 & 255] + ta[r & 255] + ta[r >> 8 & 255] + ta[r >> 16 & 255] + ta[r >> 24 & 255]).toLowerCase();
 }
-function K(e, t, n) {
+function J(e, t, n) {
 	return Math.max(t, Math.min(n, e));
 }
-function Ki(e, t) {
+function oa(e, t) {
 	return (e % t + t) % t;
 }
-function qi(e, t, n, r, i) {
+function sa(e, t, n, r, i) {
 	return r + (e - t) * (i - r) / (n - t);
 }
-function Ji(e, t, n) {
+function ca(e, t, n) {
 	return e === t ? 0 : (n - e) / (t - e);
 }
-function Yi(e, t, n) {
+function la(e, t, n) {
 	return (1 - n) * e + n * t;
 }
-function Xi(e, t, n, r) {
-	return Yi(e, t, 1 - Math.exp(-n * r));
+function ua(e, t, n, r) {
+	return la(e, t, 1 - Math.exp(-n * r));
 }
-function Zi(e, t = 1) {
-	return t - Math.abs(Ki(e, t * 2) - t);
+function da(e, t = 1) {
+	return t - Math.abs(oa(e, t * 2) - t);
 }
-function Qi(e, t, n) {
+function fa(e, t, n) {
 	return e <= t ? 0 : e >= n ? 1 : (e = (e - t) / (n - t), e * e * (3 - 2 * e));
 }
-function $i(e, t, n) {
+function pa(e, t, n) {
 	return e <= t ? 0 : e >= n ? 1 : (e = (e - t) / (n - t), e * e * e * (e * (e * 6 - 15) + 10));
 }
-function ea(e, t) {
+function ma(e, t) {
 	return e + Math.floor(Math.random() * (t - e + 1));
 }
-function ta(e, t) {
+function ha(e, t) {
 	return e + Math.random() * (t - e);
 }
-function na(e) {
+function ga(e) {
 	return e * (.5 - Math.random());
 }
-function ra(e) {
-	e !== void 0 && (Hi = e);
-	let t = Hi += 0x6d2b79f5;
+function _a(e) {
+	e !== void 0 && (na = e);
+	let t = na += 0x6d2b79f5;
 	return t = Math.imul(t ^ t >>> 15, t | 1), t ^= t + Math.imul(t ^ t >>> 7, t | 61), ((t ^ t >>> 14) >>> 0) / 4294967296;
 }
-function ia(e) {
-	return e * Ui;
+function va(e) {
+	return e * ra;
 }
-function aa(e) {
-	return e * Wi;
+function ya(e) {
+	return e * ia;
 }
-function oa(e) {
+function ba(e) {
 	return e > 0 && Number.isInteger(e) && 2 ** Math.round(Math.log2(e)) === e;
 }
-function sa(e) {
+function xa(e) {
 	return 2 ** Math.ceil(Math.log(e) / Math.LN2);
 }
-function ca(e) {
+function Sa(e) {
 	return 2 ** Math.floor(Math.log(e) / Math.LN2);
 }
-function la(e, t, n, r, i) {
+function Ca(e, t, n, r, i) {
 	let a = Math.cos, o = Math.sin, s = a(n / 2), c = o(n / 2), l = a((t + r) / 2), u = o((t + r) / 2), d = a((t - r) / 2), f = o((t - r) / 2), p = a((r - t) / 2), m = o((r - t) / 2);
 	switch (i) {
 		case "XYX":
@@ -3572,10 +3742,10 @@ function la(e, t, n, r, i) {
 		case "ZYZ":
 			e.set(c * m, c * p, s * u, s * l);
 			break;
-		default: W("MathUtils: .setQuaternionFromProperEuler() encountered an unknown order: " + i);
+		default: K("MathUtils: .setQuaternionFromProperEuler() encountered an unknown order: " + i);
 	}
 }
-function ua(e) {
+function wa(e) {
 	switch (e.constructor) {
 		case Uint32Array: return 0xffffffff;
 		case Uint16Array: return 65535;
@@ -3587,44 +3757,44 @@ function ua(e) {
 		default: return;
 	}
 }
-function da(e, t) {
+function Ta(e, t) {
 	if (t.constructor === Float32Array) return e;
-	let n = ua(t);
+	let n = wa(t);
 	if (n === void 0) throw Error("THREE.MathUtils: Invalid component type.");
 	return Math.max(e / n, -1);
 }
-function fa(e, t) {
+function Ea(e, t) {
 	if (t.constructor === Float32Array) return e;
-	let n = ua(t);
+	let n = wa(t);
 	if (n === void 0) throw Error("THREE.MathUtils: Invalid component type.");
 	return Math.round(e * n);
 }
-var pa = {
-	DEG2RAD: Ui,
-	RAD2DEG: Wi,
-	generateUUID: Gi,
-	clamp: K,
-	euclideanModulo: Ki,
-	mapLinear: qi,
-	inverseLerp: Ji,
-	lerp: Yi,
-	damp: Xi,
-	pingpong: Zi,
-	smoothstep: Qi,
-	smootherstep: $i,
-	randInt: ea,
-	randFloat: ta,
-	randFloatSpread: na,
-	seededRandom: ra,
-	degToRad: ia,
-	radToDeg: aa,
-	isPowerOfTwo: oa,
-	ceilPowerOfTwo: sa,
-	floorPowerOfTwo: ca,
-	setQuaternionFromProperEuler: la,
-	normalize: fa,
-	denormalize: da
-}, q = class {
+var Da = {
+	DEG2RAD: ra,
+	RAD2DEG: ia,
+	generateUUID: aa,
+	clamp: J,
+	euclideanModulo: oa,
+	mapLinear: sa,
+	inverseLerp: ca,
+	lerp: la,
+	damp: ua,
+	pingpong: da,
+	smoothstep: fa,
+	smootherstep: pa,
+	randInt: ma,
+	randFloat: ha,
+	randFloatSpread: ga,
+	seededRandom: _a,
+	degToRad: va,
+	radToDeg: ya,
+	isPowerOfTwo: ba,
+	ceilPowerOfTwo: xa,
+	floorPowerOfTwo: Sa,
+	setQuaternionFromProperEuler: Ca,
+	normalize: Ea,
+	denormalize: Ta
+}, Y = class {
 	static {
 		this.prototype.isVector2 = !0;
 	}
@@ -3724,14 +3894,14 @@ var pa = {
 		return this.x = Math.max(this.x, e.x), this.y = Math.max(this.y, e.y), this;
 	}
 	clamp(e, t) {
-		return this.x = K(this.x, e.x, t.x), this.y = K(this.y, e.y, t.y), this;
+		return this.x = J(this.x, e.x, t.x), this.y = J(this.y, e.y, t.y), this;
 	}
 	clampScalar(e, t) {
-		return this.x = K(this.x, e, t), this.y = K(this.y, e, t), this;
+		return this.x = J(this.x, e, t), this.y = J(this.y, e, t), this;
 	}
 	clampLength(e, t) {
 		let n = this.length();
-		return this.divideScalar(n || 1).multiplyScalar(K(n, e, t));
+		return this.divideScalar(n || 1).multiplyScalar(J(n, e, t));
 	}
 	floor() {
 		return this.x = Math.floor(this.x), this.y = Math.floor(this.y), this;
@@ -3773,7 +3943,7 @@ var pa = {
 		let t = Math.sqrt(this.lengthSq() * e.lengthSq());
 		if (t === 0) return Math.PI / 2;
 		let n = this.dot(e) / t;
-		return Math.acos(K(n, -1, 1));
+		return Math.acos(J(n, -1, 1));
 	}
 	distanceTo(e) {
 		return Math.sqrt(this.distanceToSquared(e));
@@ -3816,7 +3986,7 @@ var pa = {
 	*[Symbol.iterator]() {
 		yield this.x, yield this.y;
 	}
-}, ma = class {
+}, Oa = class {
 	constructor(e = 0, t = 0, n = 0, r = 1) {
 		this.isQuaternion = !0, this._x = e, this._y = t, this._z = n, this._w = r;
 	}
@@ -3895,7 +4065,7 @@ var pa = {
 			case "XZY":
 				this._x = d * l * u - c * f * p, this._y = c * f * u - d * l * p, this._z = c * l * p + d * f * u, this._w = c * l * u + d * f * p;
 				break;
-			default: W("Quaternion: .setFromEuler() encountered an unknown order: " + a);
+			default: K("Quaternion: .setFromEuler() encountered an unknown order: " + a);
 		}
 		return t === !0 && this._onChangeCallback(), this;
 	}
@@ -3925,7 +4095,7 @@ var pa = {
 		return n < 1e-8 ? (n = 0, Math.abs(e.x) > Math.abs(e.z) ? (this._x = -e.y, this._y = e.x, this._z = 0, this._w = n) : (this._x = 0, this._y = -e.z, this._z = e.y, this._w = n)) : (this._x = e.y * t.z - e.z * t.y, this._y = e.z * t.x - e.x * t.z, this._z = e.x * t.y - e.y * t.x, this._w = n), this.normalize();
 	}
 	angleTo(e) {
-		return 2 * Math.acos(Math.abs(K(this.dot(e), -1, 1)));
+		return 2 * Math.acos(Math.abs(J(this.dot(e), -1, 1)));
 	}
 	rotateTowards(e, t) {
 		let n = this.angleTo(e);
@@ -4004,7 +4174,7 @@ var pa = {
 	*[Symbol.iterator]() {
 		yield this._x, yield this._y, yield this._z, yield this._w;
 	}
-}, J = class {
+}, X = class {
 	static {
 		this.prototype.isVector3 = !0;
 	}
@@ -4086,10 +4256,10 @@ var pa = {
 		return this.x = e.x * t.x, this.y = e.y * t.y, this.z = e.z * t.z, this;
 	}
 	applyEuler(e) {
-		return this.applyQuaternion(ga.setFromEuler(e));
+		return this.applyQuaternion(Aa.setFromEuler(e));
 	}
 	applyAxisAngle(e, t) {
-		return this.applyQuaternion(ga.setFromAxisAngle(e, t));
+		return this.applyQuaternion(Aa.setFromAxisAngle(e, t));
 	}
 	applyMatrix3(e) {
 		let t = this.x, n = this.y, r = this.z, i = e.elements;
@@ -4129,14 +4299,14 @@ var pa = {
 		return this.x = Math.max(this.x, e.x), this.y = Math.max(this.y, e.y), this.z = Math.max(this.z, e.z), this;
 	}
 	clamp(e, t) {
-		return this.x = K(this.x, e.x, t.x), this.y = K(this.y, e.y, t.y), this.z = K(this.z, e.z, t.z), this;
+		return this.x = J(this.x, e.x, t.x), this.y = J(this.y, e.y, t.y), this.z = J(this.z, e.z, t.z), this;
 	}
 	clampScalar(e, t) {
-		return this.x = K(this.x, e, t), this.y = K(this.y, e, t), this.z = K(this.z, e, t), this;
+		return this.x = J(this.x, e, t), this.y = J(this.y, e, t), this.z = J(this.z, e, t), this;
 	}
 	clampLength(e, t) {
 		let n = this.length();
-		return this.divideScalar(n || 1).multiplyScalar(K(n, e, t));
+		return this.divideScalar(n || 1).multiplyScalar(J(n, e, t));
 	}
 	floor() {
 		return this.x = Math.floor(this.x), this.y = Math.floor(this.y), this.z = Math.floor(this.z), this;
@@ -4191,16 +4361,16 @@ var pa = {
 		return this.copy(e).multiplyScalar(n);
 	}
 	projectOnPlane(e) {
-		return ha.copy(this).projectOnVector(e), this.sub(ha);
+		return ka.copy(this).projectOnVector(e), this.sub(ka);
 	}
 	reflect(e) {
-		return this.sub(ha.copy(e).multiplyScalar(2 * this.dot(e)));
+		return this.sub(ka.copy(e).multiplyScalar(2 * this.dot(e)));
 	}
 	angleTo(e) {
 		let t = Math.sqrt(this.lengthSq() * e.lengthSq());
 		if (t === 0) return Math.PI / 2;
 		let n = this.dot(e) / t;
-		return Math.acos(K(n, -1, 1));
+		return Math.acos(J(n, -1, 1));
 	}
 	distanceTo(e) {
 		return Math.sqrt(this.distanceToSquared(e));
@@ -4267,7 +4437,7 @@ var pa = {
 	*[Symbol.iterator]() {
 		yield this.x, yield this.y, yield this.z;
 	}
-}, ha = /*@__PURE__*/ new J(), ga = /*@__PURE__*/ new ma(), Y = class {
+}, ka = /*@__PURE__*/ new X(), Aa = /*@__PURE__*/ new Oa(), Z = class {
 	static {
 		this.prototype.isMatrix3 = !0;
 	}
@@ -4342,13 +4512,13 @@ var pa = {
 		return this.set(n * s, n * c, -n * (s * a + c * o) + a + e, -r * c, r * s, -r * (-c * a + s * o) + o + t, 0, 0, 1), this;
 	}
 	scale(e, t) {
-		return Li("Matrix3: .scale() is deprecated. Use .makeScale() instead."), this.premultiply(_a.makeScale(e, t)), this;
+		return Zi("Matrix3: .scale() is deprecated. Use .makeScale() instead."), this.premultiply(ja.makeScale(e, t)), this;
 	}
 	rotate(e) {
-		return Li("Matrix3: .rotate() is deprecated. Use .makeRotation() instead."), this.premultiply(_a.makeRotation(-e)), this;
+		return Zi("Matrix3: .rotate() is deprecated. Use .makeRotation() instead."), this.premultiply(ja.makeRotation(-e)), this;
 	}
 	translate(e, t) {
-		return Li("Matrix3: .translate() is deprecated. Use .makeTranslation() instead."), this.premultiply(_a.makeTranslation(e, t)), this;
+		return Zi("Matrix3: .translate() is deprecated. Use .makeTranslation() instead."), this.premultiply(ja.makeTranslation(e, t)), this;
 	}
 	makeTranslation(e, t) {
 		return e.isVector2 ? this.set(1, 0, e.x, 0, 1, e.y, 0, 0, 1) : this.set(1, 0, e, 0, 1, t, 0, 0, 1), this;
@@ -4376,14 +4546,14 @@ var pa = {
 	clone() {
 		return new this.constructor().fromArray(this.elements);
 	}
-}, _a = /*@__PURE__*/ new Y(), va = /*@__PURE__*/ new Y().set(.4123908, .3575843, .1804808, .212639, .7151687, .0721923, .0193308, .1191948, .9505322), ya = /*@__PURE__*/ new Y().set(3.2409699, -1.5373832, -.4986108, -.9692436, 1.8759675, .0415551, .0556301, -.203977, 1.0569715);
-function ba() {
+}, ja = /*@__PURE__*/ new Z(), Ma = /*@__PURE__*/ new Z().set(.4123908, .3575843, .1804808, .212639, .7151687, .0721923, .0193308, .1191948, .9505322), Na = /*@__PURE__*/ new Z().set(3.2409699, -1.5373832, -.4986108, -.9692436, 1.8759675, .0415551, .0556301, -.203977, 1.0569715);
+function Pa() {
 	let e = {
 		enabled: !0,
-		workingColorSpace: wi,
+		workingColorSpace: Ri,
 		spaces: {},
 		convert: function(e, t, n) {
-			return this.enabled === !1 || t === n || !t || !n || (this.spaces[t].transfer === "srgb" && (e.r = xa(e.r), e.g = xa(e.g), e.b = xa(e.b)), this.spaces[t].primaries !== this.spaces[n].primaries && (e.applyMatrix3(this.spaces[t].toXYZ), e.applyMatrix3(this.spaces[n].fromXYZ)), this.spaces[n].transfer === "srgb" && (e.r = Sa(e.r), e.g = Sa(e.g), e.b = Sa(e.b))), e;
+			return this.enabled === !1 || t === n || !t || !n || (this.spaces[t].transfer === "srgb" && (e.r = Ia(e.r), e.g = Ia(e.g), e.b = Ia(e.b)), this.spaces[t].primaries !== this.spaces[n].primaries && (e.applyMatrix3(this.spaces[t].toXYZ), e.applyMatrix3(this.spaces[n].fromXYZ)), this.spaces[n].transfer === "srgb" && (e.r = La(e.r), e.g = La(e.g), e.b = La(e.b))), e;
 		},
 		workingToColorSpace: function(e, t) {
 			return this.convert(e, this.workingColorSpace, t);
@@ -4395,7 +4565,7 @@ function ba() {
 			return this.spaces[e].primaries;
 		},
 		getTransfer: function(e) {
-			return e === "" ? Ti : this.spaces[e].transfer;
+			return e === "" ? zi : this.spaces[e].transfer;
 		},
 		getToneMappingMode: function(e) {
 			return this.spaces[e].outputColorSpaceConfig.toneMappingMode || "standard";
@@ -4428,70 +4598,70 @@ function ba() {
 		.0722
 	], r = [.3127, .329];
 	return e.define({
-		[wi]: {
+		[Ri]: {
 			primaries: t,
 			whitePoint: r,
-			transfer: Ti,
-			toXYZ: va,
-			fromXYZ: ya,
+			transfer: zi,
+			toXYZ: Ma,
+			fromXYZ: Na,
 			luminanceCoefficients: n,
-			workingColorSpaceConfig: { unpackColorSpace: Ci },
-			outputColorSpaceConfig: { drawingBufferColorSpace: Ci }
+			workingColorSpaceConfig: { unpackColorSpace: Li },
+			outputColorSpaceConfig: { drawingBufferColorSpace: Li }
 		},
-		[Ci]: {
+		[Li]: {
 			primaries: t,
 			whitePoint: r,
-			transfer: Ei,
-			toXYZ: va,
-			fromXYZ: ya,
+			transfer: Bi,
+			toXYZ: Ma,
+			fromXYZ: Na,
 			luminanceCoefficients: n,
-			outputColorSpaceConfig: { drawingBufferColorSpace: Ci }
+			outputColorSpaceConfig: { drawingBufferColorSpace: Li }
 		}
 	}), e;
 }
-var X = /*@__PURE__*/ ba();
-function xa(e) {
+var Fa = /*@__PURE__*/ Pa();
+function Ia(e) {
 	return e < .04045 ? e * .0773993808 : (e * .9478672986 + .0521327014) ** 2.4;
 }
-function Sa(e) {
+function La(e) {
 	return e < .0031308 ? e * 12.92 : 1.055 * e ** .41666 - .055;
 }
-var Ca, wa = class {
+var Ra, za = class {
 	static getDataURL(e, t = "image/png") {
 		if (/^data:/i.test(e.src) || typeof HTMLCanvasElement > "u") return e.src;
 		let n;
 		if (e instanceof HTMLCanvasElement) n = e;
 		else {
-			Ca === void 0 && (Ca = Mi("canvas")), Ca.width = e.width, Ca.height = e.height;
-			let t = Ca.getContext("2d");
-			e instanceof ImageData ? t.putImageData(e, 0, 0) : t.drawImage(e, 0, 0, e.width, e.height), n = Ca;
+			Ra === void 0 && (Ra = Ki("canvas")), Ra.width = e.width, Ra.height = e.height;
+			let t = Ra.getContext("2d");
+			e instanceof ImageData ? t.putImageData(e, 0, 0) : t.drawImage(e, 0, 0, e.width, e.height), n = Ra;
 		}
 		return n.toDataURL(t);
 	}
 	static sRGBToLinear(e) {
 		if (typeof HTMLImageElement < "u" && e instanceof HTMLImageElement || typeof HTMLCanvasElement < "u" && e instanceof HTMLCanvasElement || typeof ImageBitmap < "u" && e instanceof ImageBitmap) {
-			let t = Mi("canvas");
+			let t = Ki("canvas");
 			t.width = e.width, t.height = e.height;
 			let n = t.getContext("2d");
 			n.drawImage(e, 0, 0, e.width, e.height);
 			let r = n.getImageData(0, 0, e.width, e.height), i = r.data;
-			for (let e = 0; e < i.length; e++) i[e] = xa(i[e] / 255) * 255;
+			for (let e = 0; e < i.length; e++) i[e] = Ia(i[e] / 255) * 255;
 			return n.putImageData(r, 0, 0), t;
 		}
 		if (e.data) {
 			let t = e.data.slice(0);
-			for (let e = 0; e < t.length; e++) t instanceof Uint8Array || t instanceof Uint8ClampedArray ? t[e] = Math.floor(xa(t[e] / 255) * 255) : t[e] = xa(t[e]);
+			for (let e = 0; e < t.length; e++) t instanceof Uint8Array || t instanceof Uint8ClampedArray ? t[e] = Math.floor(Ia(t[e] / 255) * 255) : t[e] = Ia(t[e]);
 			return {
 				data: t,
 				width: e.width,
 				height: e.height
 			};
 		}
-		return W("ImageUtils.sRGBToLinear(): Unsupported image type. No color space conversion applied."), e;
+		return K("ImageUtils.sRGBToLinear(): Unsupported image type. No color space conversion applied."), e;
 	}
-}, Ta = 0, Ea = class {
+}, Ba = 0, Va = class {
 	constructor(e = null) {
-		this.isTextureSource = !0, Object.defineProperty(this, "id", { value: Ta++ }), this.uuid = Gi(), this.data = e, this.dataReady = !0, this.version = 0;
+		this.isTextureSource = !0, Object.defineProperty(this, "id", { value: Ba++ }), this.uuid = aa(), this.data = e, this.dataReady = !0, this.version = 0;
 	}
 	getSize(e) {
 		let t = this.data;
@@ -4511,33 +4681,33 @@ var Ca, wa = class {
 			let e;
 			if (Array.isArray(r)) {
 				e = [];
-				for (let t = 0, n = r.length; t < n; t++) r[t].isDataTexture ? e.push(Da(r[t].image)) : e.push(Da(r[t]));
-			} else e = Da(r);
+				for (let t = 0, n = r.length; t < n; t++) r[t].isDataTexture ? e.push(Ha(r[t].image)) : e.push(Ha(r[t]));
+			} else e = Ha(r);
 			n.url = e;
 		}
 		return t || (e.images[this.uuid] = n), n;
 	}
 };
-function Da(e) {
-	return typeof HTMLImageElement < "u" && e instanceof HTMLImageElement || typeof HTMLCanvasElement < "u" && e instanceof HTMLCanvasElement || typeof ImageBitmap < "u" && e instanceof ImageBitmap ? wa.getDataURL(e) : e.data ? {
+function Ha(e) {
+	return typeof HTMLImageElement < "u" && e instanceof HTMLImageElement || typeof HTMLCanvasElement < "u" && e instanceof HTMLCanvasElement || typeof ImageBitmap < "u" && e instanceof ImageBitmap ? za.getDataURL(e) : e.data ? {
 		data: Array.from(e.data),
 		width: e.width,
 		height: e.height,
 		type: e.data.constructor.name
-	} : (W("Texture: Unable to serialize Texture."), {});
+	} : (K("Texture: Unable to serialize Texture."), {});
 }
-var Oa = 0, ka = /*@__PURE__*/ new J(), Aa = class e extends Bi {
-	constructor(t = e.DEFAULT_IMAGE, n = e.DEFAULT_MAPPING, r = nr, i = nr, a = sr, o = lr, s = Tr, c = ur, l = e.DEFAULT_ANISOTROPY, u = "") {
-		super(), this.isTexture = !0, Object.defineProperty(this, "id", { value: Oa++ }), this.uuid = Gi(), this.name = "", this.source = new Ea(t), this.mipmaps = [], this.mapping = n, this.channel = 0, this.wrapS = r, this.wrapT = i, this.magFilter = a, this.minFilter = o, this.anisotropy = l, this.format = s, this.internalFormat = null, this.type = c, this.offset = new q(0, 0), this.repeat = new q(1, 1), this.center = new q(0, 0), this.rotation = 0, this.matrixAutoUpdate = !0, this.matrix = new Y(), this.generateMipmaps = !0, this.mipmapsAutoUpdate = !0, this.premultiplyAlpha = !1, this.flipY = !0, this.unpackAlignment = 4, this.colorSpace = u, this.userData = {}, this.updateRanges = [], this.version = 0, this.onUpdate = null, this.renderTarget = null, this.isRenderTargetTexture = !1, this.isArrayTexture = !!(t && t.depth && t.depth > 1), this.pmremVersion = 0, this.isPMREMTexture = !1, this.normalized = !1;
+var Ua = 0, Wa = /*@__PURE__*/ new X(), Ga = class e extends ea {
+	constructor(t = e.DEFAULT_IMAGE, n = e.DEFAULT_MAPPING, r = gr, i = gr, a = xr, o = Cr, s = zr, c = wr, l = e.DEFAULT_ANISOTROPY, u = "") {
+		super(), this.isTexture = !0, Object.defineProperty(this, "id", { value: Ua++ }), this.uuid = aa(), this.name = "", this.source = new Va(t), this.mipmaps = [], this.mapping = n, this.channel = 0, this.wrapS = r, this.wrapT = i, this.magFilter = a, this.minFilter = o, this.anisotropy = l, this.format = s, this.internalFormat = null, this.type = c, this.offset = new Y(0, 0), this.repeat = new Y(1, 1), this.center = new Y(0, 0), this.rotation = 0, this.matrixAutoUpdate = !0, this.matrix = new Z(), this.generateMipmaps = !0, this.mipmapsAutoUpdate = !0, this.premultiplyAlpha = !1, this.flipY = !0, this.unpackAlignment = 4, this.colorSpace = u, this.userData = {}, this.updateRanges = [], this.version = 0, this.onUpdate = null, this.renderTarget = null, this.isRenderTargetTexture = !1, this.isArrayTexture = !!(t && t.depth && t.depth > 1), this.pmremVersion = 0, this.isPMREMTexture = !1, this.normalized = !1;
 	}
 	get width() {
-		return this.source.getSize(ka).x;
+		return this.source.getSize(Wa).x;
 	}
 	get height() {
-		return this.source.getSize(ka).y;
+		return this.source.getSize(Wa).y;
 	}
 	get depth() {
-		return this.source.getSize(ka).z;
+		return this.source.getSize(Wa).z;
 	}
 	get image() {
 		return this.source.data;
@@ -4567,11 +4737,11 @@ var Oa = 0, ka = /*@__PURE__*/ new J(), Aa = class e extends Bi {
 		for (let t in e) {
 			let n = e[t];
 			if (n === void 0) {
-				W(`Texture.setValues(): parameter '${t}' has value of undefined.`);
+				K(`Texture.setValues(): parameter '${t}' has value of undefined.`);
 				continue;
 			}
 			let r = this[t];
-			r === void 0 ? W(`Texture.setValues(): property '${t}' does not exist.`) : r && n && r.isVector2 && n.isVector2 || r && n && r.isVector3 && n.isVector3 || r && n && r.isMatrix3 && n.isMatrix3 ? r.copy(n) : this[t] = n;
+			r === void 0 ? K(`Texture.setValues(): property '${t}' does not exist.`) : r && n && r.isVector2 && n.isVector2 || r && n && r.isVector3 && n.isVector3 || r && n && r.isMatrix3 && n.isMatrix3 ? r.copy(n) : this[t] = n;
 		}
 	}
 	toJSON(e) {
@@ -4615,22 +4785,22 @@ var Oa = 0, ka = /*@__PURE__*/ new J(), Aa = class e extends Bi {
 	transformUv(e) {
 		if (this.mapping !== 300) return e;
 		if (e.applyMatrix3(this.matrix), e.x < 0 || e.x > 1) switch (this.wrapS) {
-			case tr:
+			case hr:
 				e.x -= Math.floor(e.x);
 				break;
-			case nr:
+			case gr:
 				e.x = e.x < 0 ? 0 : 1;
 				break;
-			case rr: Math.abs(Math.floor(e.x) % 2) === 1 ? e.x = Math.ceil(e.x) - e.x : e.x -= Math.floor(e.x);
+			case _r: Math.abs(Math.floor(e.x) % 2) === 1 ? e.x = Math.ceil(e.x) - e.x : e.x -= Math.floor(e.x);
 		}
 		if (e.y < 0 || e.y > 1) switch (this.wrapT) {
-			case tr:
+			case hr:
 				e.y -= Math.floor(e.y);
 				break;
-			case nr:
+			case gr:
 				e.y = e.y < 0 ? 0 : 1;
 				break;
-			case rr: Math.abs(Math.floor(e.y) % 2) === 1 ? e.y = Math.ceil(e.y) - e.y : e.y -= Math.floor(e.y);
+			case _r: Math.abs(Math.floor(e.y) % 2) === 1 ? e.y = Math.ceil(e.y) - e.y : e.y -= Math.floor(e.y);
 		}
 		return this.flipY && (e.y = 1 - e.y), e;
 	}
@@ -4641,8 +4811,8 @@ var Oa = 0, ka = /*@__PURE__*/ new J(), Aa = class e extends Bi {
 		e === !0 && this.pmremVersion++;
 	}
 };
-Aa.DEFAULT_IMAGE = null, Aa.DEFAULT_MAPPING = 300, Aa.DEFAULT_ANISOTROPY = 1;
-var ja = class {
+Ga.DEFAULT_IMAGE = null, Ga.DEFAULT_MAPPING = 300, Ga.DEFAULT_ANISOTROPY = 1;
+var Ka = class {
 	static {
 		this.prototype.isVector4 = !0;
 	}
@@ -4776,14 +4946,14 @@ var ja = class {
 		return this.x = Math.max(this.x, e.x), this.y = Math.max(this.y, e.y), this.z = Math.max(this.z, e.z), this.w = Math.max(this.w, e.w), this;
 	}
 	clamp(e, t) {
-		return this.x = K(this.x, e.x, t.x), this.y = K(this.y, e.y, t.y), this.z = K(this.z, e.z, t.z), this.w = K(this.w, e.w, t.w), this;
+		return this.x = J(this.x, e.x, t.x), this.y = J(this.y, e.y, t.y), this.z = J(this.z, e.z, t.z), this.w = J(this.w, e.w, t.w), this;
 	}
 	clampScalar(e, t) {
-		return this.x = K(this.x, e, t), this.y = K(this.y, e, t), this.z = K(this.z, e, t), this.w = K(this.w, e, t), this;
+		return this.x = J(this.x, e, t), this.y = J(this.y, e, t), this.z = J(this.z, e, t), this.w = J(this.w, e, t), this;
 	}
 	clampLength(e, t) {
 		let n = this.length();
-		return this.divideScalar(n || 1).multiplyScalar(K(n, e, t));
+		return this.divideScalar(n || 1).multiplyScalar(J(n, e, t));
 	}
 	floor() {
 		return this.x = Math.floor(this.x), this.y = Math.floor(this.y), this.z = Math.floor(this.z), this.w = Math.floor(this.w), this;
@@ -4842,12 +5012,12 @@ var ja = class {
 	*[Symbol.iterator]() {
 		yield this.x, yield this.y, yield this.z, yield this.w;
 	}
-}, Ma = class extends Bi {
+}, qa = class extends ea {
 	constructor(e = 1, t = 1, n = {}) {
 		super(), n = Object.assign({
 			generateMipmaps: !1,
 			internalFormat: null,
-			minFilter: sr,
+			minFilter: xr,
 			depthBuffer: !0,
 			stencilBuffer: !1,
 			resolveColorBuffer: !0,
@@ -4862,9 +5032,9 @@ var ja = class {
 			depth: 1,
 			multiview: !1,
 			useArrayDepthTexture: !1
-		}, n), this.isRenderTarget = !0, this.width = e, this.height = t, this.depth = n.depth, this.scissor = new ja(0, 0, e, t), this.scissorTest = !1, this.viewport = new ja(0, 0, e, t), this.textures = [];
+		}, n), this.isRenderTarget = !0, this.width = e, this.height = t, this.depth = n.depth, this.scissor = new Ka(0, 0, e, t), this.scissorTest = !1, this.viewport = new Ka(0, 0, e, t), this.textures = [];
 		let r = n.count;
-		for (let i = 0; i < r; i++) this.textures[i] = new Aa({
+		for (let i = 0; i < r; i++) this.textures[i] = new Ga({
 			width: e,
 			height: t,
 			depth: n.depth
@@ -4873,7 +5043,7 @@ var ja = class {
 	}
 	_setTextureOptions(e = {}) {
 		let t = {
-			minFilter: sr,
+			minFilter: xr,
 			generateMipmaps: !1,
 			flipY: !1,
 			internalFormat: null
@@ -4909,7 +5079,7 @@ var ja = class {
 		for (let t = 0, n = e.textures.length; t < n; t++) {
 			this.textures[t] = e.textures[t].clone(), this.textures[t].isRenderTargetTexture = !0, this.textures[t].renderTarget = this;
 			let n = Object.assign({}, e.textures[t].image);
-			this.textures[t].source = new Ea(n);
+			this.textures[t].source = new Va(n);
 		}
 		if (this.depthBuffer = e.depthBuffer, this.stencilBuffer = e.stencilBuffer, this.resolveColorBuffer = e.resolveColorBuffer, this.resolveDepthBuffer = e.resolveDepthBuffer, this.resolveStencilBuffer = e.resolveStencilBuffer, this.storeMultisampledColorBuffer = e.storeMultisampledColorBuffer, this.storeMultisampledDepthBuffer = e.storeMultisampledDepthBuffer, this.storeMultisampledStencilBuffer = e.storeMultisampledStencilBuffer, e.depthTexture !== null) {
 			if (e.depthTexture.renderTarget === e) {
@@ -4922,18 +5092,18 @@ var ja = class {
 	dispose() {
 		this.dispatchEvent({ type: "dispose" });
 	}
-}, Na = class extends Ma {
+}, Ja = class extends qa {
 	constructor(e = 1, t = 1, n = {}) {
 		super(e, t, n), this.isWebGLRenderTarget = !0;
 	}
-}, Pa = class extends Aa {
+}, Ya = class extends Ga {
 	constructor(e = null, t = 1, n = 1, r = 1) {
 		super(null), this.isDataArrayTexture = !0, this.image = {
 			data: e,
 			width: t,
 			height: n,
 			depth: r
-		}, this.magFilter = ir, this.minFilter = ir, this.wrapR = nr, this.generateMipmaps = !1, this.flipY = !1, this.unpackAlignment = 1, this.layerUpdates = /* @__PURE__ */ new Set();
+		}, this.magFilter = vr, this.minFilter = vr, this.wrapR = gr, this.generateMipmaps = !1, this.flipY = !1, this.unpackAlignment = 1, this.layerUpdates = /* @__PURE__ */ new Set();
 	}
 	copy(e) {
 		return super.copy(e), this.wrapR = e.wrapR, this;
@@ -4944,19 +5114,19 @@ var ja = class {
 	clearLayerUpdates() {
 		this.layerUpdates.clear();
 	}
-}, Fa = class extends Aa {
+}, Xa = class extends Ga {
 	constructor(e = null, t = 1, n = 1, r = 1) {
 		super(null), this.isData3DTexture = !0, this.image = {
 			data: e,
 			width: t,
 			height: n,
 			depth: r
-		}, this.magFilter = ir, this.minFilter = ir, this.wrapR = nr, this.generateMipmaps = !1, this.flipY = !1, this.unpackAlignment = 1;
+		}, this.magFilter = vr, this.minFilter = vr, this.wrapR = gr, this.generateMipmaps = !1, this.flipY = !1, this.unpackAlignment = 1;
 	}
 	copy(e) {
 		return super.copy(e), this.wrapR = e.wrapR, this;
 	}
-}, Ia = class e {
+}, Za = class e {
 	static {
 		this.prototype.isMatrix4 = !0;
 	}
@@ -5010,7 +5180,7 @@ var ja = class {
 	}
 	extractRotation(e) {
 		if (e.determinantAffine() === 0) return this.identity();
-		let t = this.elements, n = e.elements, r = 1 / La.setFromMatrixColumn(e, 0).length(), i = 1 / La.setFromMatrixColumn(e, 1).length(), a = 1 / La.setFromMatrixColumn(e, 2).length();
+		let t = this.elements, n = e.elements, r = 1 / Qa.setFromMatrixColumn(e, 0).length(), i = 1 / Qa.setFromMatrixColumn(e, 1).length(), a = 1 / Qa.setFromMatrixColumn(e, 2).length();
 		return t[0] = n[0] * r, t[1] = n[1] * r, t[2] = n[2] * r, t[3] = 0, t[4] = n[4] * i, t[5] = n[5] * i, t[6] = n[6] * i, t[7] = 0, t[8] = n[8] * a, t[9] = n[9] * a, t[10] = n[10] * a, t[11] = 0, t[12] = 0, t[13] = 0, t[14] = 0, t[15] = 1, this;
 	}
 	makeRotationFromEuler(e) {
@@ -5037,11 +5207,11 @@ var ja = class {
 		return t[3] = 0, t[7] = 0, t[11] = 0, t[12] = 0, t[13] = 0, t[14] = 0, t[15] = 1, this;
 	}
 	makeRotationFromQuaternion(e) {
-		return this.compose(za, e, Ba);
+		return this.compose(eo, e, to);
 	}
 	lookAt(e, t, n) {
 		let r = this.elements;
-		return Ua.subVectors(e, t), Ua.lengthSq() === 0 && (Ua.z = 1), Ua.normalize(), Va.crossVectors(n, Ua), Va.lengthSq() === 0 && (Math.abs(n.z) === 1 ? Ua.x += 1e-4 : Ua.z += 1e-4, Ua.normalize(), Va.crossVectors(n, Ua)), Va.normalize(), Ha.crossVectors(Ua, Va), r[0] = Va.x, r[4] = Ha.x, r[8] = Ua.x, r[1] = Va.y, r[5] = Ha.y, r[9] = Ua.y, r[2] = Va.z, r[6] = Ha.z, r[10] = Ua.z, this;
+		return io.subVectors(e, t), io.lengthSq() === 0 && (io.z = 1), io.normalize(), no.crossVectors(n, io), no.lengthSq() === 0 && (Math.abs(n.z) === 1 ? io.x += 1e-4 : io.z += 1e-4, io.normalize(), no.crossVectors(n, io)), no.normalize(), ro.crossVectors(io, no), r[0] = no.x, r[4] = ro.x, r[8] = io.x, r[1] = no.y, r[5] = ro.y, r[9] = io.y, r[2] = no.z, r[6] = ro.z, r[10] = io.z, this;
 	}
 	multiply(e) {
 		return this.multiplyMatrices(this, e);
@@ -5050,8 +5220,8 @@ var ja = class {
 		return this.multiplyMatrices(e, this);
 	}
 	multiplyMatrices(e, t) {
-		let n = e.elements, r = t.elements, i = this.elements, a = n[0], o = n[4], s = n[8], c = n[12], l = n[1], u = n[5], d = n[9], f = n[13], p = n[2], m = n[6], h = n[10], g = n[14], _ = n[3], v = n[7], y = n[11], b = n[15], x = r[0], S = r[4], C = r[8], w = r[12], T = r[1], E = r[5], D = r[9], O = r[13], k = r[2], A = r[6], j = r[10], ee = r[14], M = r[3], te = r[7], ne = r[11], N = r[15];
-		return i[0] = a * x + o * T + s * k + c * M, i[4] = a * S + o * E + s * A + c * te, i[8] = a * C + o * D + s * j + c * ne, i[12] = a * w + o * O + s * ee + c * N, i[1] = l * x + u * T + d * k + f * M, i[5] = l * S + u * E + d * A + f * te, i[9] = l * C + u * D + d * j + f * ne, i[13] = l * w + u * O + d * ee + f * N, i[2] = p * x + m * T + h * k + g * M, i[6] = p * S + m * E + h * A + g * te, i[10] = p * C + m * D + h * j + g * ne, i[14] = p * w + m * O + h * ee + g * N, i[3] = _ * x + v * T + y * k + b * M, i[7] = _ * S + v * E + y * A + b * te, i[11] = _ * C + v * D + y * j + b * ne, i[15] = _ * w + v * O + y * ee + b * N, this;
+		let n = e.elements, r = t.elements, i = this.elements, a = n[0], o = n[4], s = n[8], c = n[12], l = n[1], u = n[5], d = n[9], f = n[13], p = n[2], m = n[6], h = n[10], g = n[14], _ = n[3], v = n[7], y = n[11], b = n[15], x = r[0], S = r[4], C = r[8], w = r[12], T = r[1], E = r[5], D = r[9], O = r[13], k = r[2], A = r[6], j = r[10], ee = r[14], M = r[3], N = r[7], te = r[11], P = r[15];
+		return i[0] = a * x + o * T + s * k + c * M, i[4] = a * S + o * E + s * A + c * N, i[8] = a * C + o * D + s * j + c * te, i[12] = a * w + o * O + s * ee + c * P, i[1] = l * x + u * T + d * k + f * M, i[5] = l * S + u * E + d * A + f * N, i[9] = l * C + u * D + d * j + f * te, i[13] = l * w + u * O + d * ee + f * P, i[2] = p * x + m * T + h * k + g * M, i[6] = p * S + m * E + h * A + g * N, i[10] = p * C + m * D + h * j + g * te, i[14] = p * w + m * O + h * ee + g * P, i[3] = _ * x + v * T + y * k + b * M, i[7] = _ * S + v * E + y * A + b * N, i[11] = _ * C + v * D + y * j + b * te, i[15] = _ * w + v * O + y * ee + b * P, this;
 	}
 	multiplyScalar(e) {
 		let t = this.elements;
@@ -5121,12 +5291,12 @@ var ja = class {
 		e.x = r[12], e.y = r[13], e.z = r[14];
 		let i = this.determinantAffine();
 		if (i === 0) return n.set(1, 1, 1), t.identity(), this;
-		let a = La.set(r[0], r[1], r[2]).length(), o = La.set(r[4], r[5], r[6]).length(), s = La.set(r[8], r[9], r[10]).length();
-		i < 0 && (a = -a), Ra.copy(this);
+		let a = Qa.set(r[0], r[1], r[2]).length(), o = Qa.set(r[4], r[5], r[6]).length(), s = Qa.set(r[8], r[9], r[10]).length();
+		i < 0 && (a = -a), $a.copy(this);
 		let c = 1 / a, l = 1 / o, u = 1 / s;
-		return Ra.elements[0] *= c, Ra.elements[1] *= c, Ra.elements[2] *= c, Ra.elements[4] *= l, Ra.elements[5] *= l, Ra.elements[6] *= l, Ra.elements[8] *= u, Ra.elements[9] *= u, Ra.elements[10] *= u, t.setFromRotationMatrix(Ra), n.x = a, n.y = o, n.z = s, this;
+		return $a.elements[0] *= c, $a.elements[1] *= c, $a.elements[2] *= c, $a.elements[4] *= l, $a.elements[5] *= l, $a.elements[6] *= l, $a.elements[8] *= u, $a.elements[9] *= u, $a.elements[10] *= u, t.setFromRotationMatrix($a), n.x = a, n.y = o, n.z = s, this;
 	}
-	makePerspective(e, t, n, r, i, a, o = ki, s = !1) {
+	makePerspective(e, t, n, r, i, a, o = Ui, s = !1) {
 		let c = this.elements, l = 2 * i / (t - e), u = 2 * i / (n - r), d = (t + e) / (t - e), f = (n + r) / (n - r), p, m;
 		if (s) p = i / (a - i), m = a * i / (a - i);
 		else if (o === 2e3) p = -(a + i) / (a - i), m = -2 * a * i / (a - i);
@@ -5134,7 +5304,7 @@ var ja = class {
 		else throw Error("THREE.Matrix4.makePerspective(): Invalid coordinate system: " + o);
 		return c[0] = l, c[4] = 0, c[8] = d, c[12] = 0, c[1] = 0, c[5] = u, c[9] = f, c[13] = 0, c[2] = 0, c[6] = 0, c[10] = p, c[14] = m, c[3] = 0, c[7] = 0, c[11] = -1, c[15] = 0, this;
 	}
-	makeOrthographic(e, t, n, r, i, a, o = ki, s = !1) {
+	makeOrthographic(e, t, n, r, i, a, o = Ui, s = !1) {
 		let c = this.elements, l = 2 / (t - e), u = 2 / (n - r), d = -(t + e) / (t - e), f = -(n + r) / (n - r), p, m;
 		if (s) p = 1 / (a - i), m = a / (a - i);
 		else if (o === 2e3) p = -2 / (a - i), m = -(a + i) / (a - i);
@@ -5155,7 +5325,7 @@ var ja = class {
 		let n = this.elements;
 		return e[t] = n[0], e[t + 1] = n[1], e[t + 2] = n[2], e[t + 3] = n[3], e[t + 4] = n[4], e[t + 5] = n[5], e[t + 6] = n[6], e[t + 7] = n[7], e[t + 8] = n[8], e[t + 9] = n[9], e[t + 10] = n[10], e[t + 11] = n[11], e[t + 12] = n[12], e[t + 13] = n[13], e[t + 14] = n[14], e[t + 15] = n[15], e;
 	}
-}, La = /*@__PURE__*/ new J(), Ra = /*@__PURE__*/ new Ia(), za = /*@__PURE__*/ new J(0, 0, 0), Ba = /*@__PURE__*/ new J(1, 1, 1), Va = /*@__PURE__*/ new J(), Ha = /*@__PURE__*/ new J(), Ua = /*@__PURE__*/ new J(), Wa = /*@__PURE__*/ new Ia(), Ga = /*@__PURE__*/ new ma(), Ka = class e {
+}, Qa = /*@__PURE__*/ new X(), $a = /*@__PURE__*/ new Za(), eo = /*@__PURE__*/ new X(0, 0, 0), to = /*@__PURE__*/ new X(1, 1, 1), no = /*@__PURE__*/ new X(), ro = /*@__PURE__*/ new X(), io = /*@__PURE__*/ new X(), ao = /*@__PURE__*/ new Za(), oo = /*@__PURE__*/ new Oa(), so = class e {
 	constructor(t = 0, n = 0, r = 0, i = e.DEFAULT_ORDER) {
 		this.isEuler = !0, this._x = t, this._y = n, this._z = r, this._order = i;
 	}
@@ -5196,35 +5366,35 @@ var ja = class {
 		let r = e.elements, i = r[0], a = r[4], o = r[8], s = r[1], c = r[5], l = r[9], u = r[2], d = r[6], f = r[10];
 		switch (t) {
 			case "XYZ":
-				this._y = Math.asin(K(o, -1, 1)), Math.abs(o) < .9999999 ? (this._x = Math.atan2(-l, f), this._z = Math.atan2(-a, i)) : (this._x = Math.atan2(d, c), this._z = 0);
+				this._y = Math.asin(J(o, -1, 1)), Math.abs(o) < .9999999 ? (this._x = Math.atan2(-l, f), this._z = Math.atan2(-a, i)) : (this._x = Math.atan2(d, c), this._z = 0);
 				break;
 			case "YXZ":
-				this._x = Math.asin(-K(l, -1, 1)), Math.abs(l) < .9999999 ? (this._y = Math.atan2(o, f), this._z = Math.atan2(s, c)) : (this._y = Math.atan2(-u, i), this._z = 0);
+				this._x = Math.asin(-J(l, -1, 1)), Math.abs(l) < .9999999 ? (this._y = Math.atan2(o, f), this._z = Math.atan2(s, c)) : (this._y = Math.atan2(-u, i), this._z = 0);
 				break;
 			case "ZXY":
-				this._x = Math.asin(K(d, -1, 1)), Math.abs(d) < .9999999 ? (this._y = Math.atan2(-u, f), this._z = Math.atan2(-a, c)) : (this._y = 0, this._z = Math.atan2(s, i));
+				this._x = Math.asin(J(d, -1, 1)), Math.abs(d) < .9999999 ? (this._y = Math.atan2(-u, f), this._z = Math.atan2(-a, c)) : (this._y = 0, this._z = Math.atan2(s, i));
 				break;
 			case "ZYX":
-				this._y = Math.asin(-K(u, -1, 1)), Math.abs(u) < .9999999 ? (this._x = Math.atan2(d, f), this._z = Math.atan2(s, i)) : (this._x = 0, this._z = Math.atan2(-a, c));
+				this._y = Math.asin(-J(u, -1, 1)), Math.abs(u) < .9999999 ? (this._x = Math.atan2(d, f), this._z = Math.atan2(s, i)) : (this._x = 0, this._z = Math.atan2(-a, c));
 				break;
 			case "YZX":
-				this._z = Math.asin(K(s, -1, 1)), Math.abs(s) < .9999999 ? (this._x = Math.atan2(-l, c), this._y = Math.atan2(-u, i)) : (this._x = 0, this._y = Math.atan2(o, f));
+				this._z = Math.asin(J(s, -1, 1)), Math.abs(s) < .9999999 ? (this._x = Math.atan2(-l, c), this._y = Math.atan2(-u, i)) : (this._x = 0, this._y = Math.atan2(o, f));
 				break;
 			case "XZY":
-				this._z = Math.asin(-K(a, -1, 1)), Math.abs(a) < .9999999 ? (this._x = Math.atan2(d, c), this._y = Math.atan2(o, i)) : (this._x = Math.atan2(-l, f), this._y = 0);
+				this._z = Math.asin(-J(a, -1, 1)), Math.abs(a) < .9999999 ? (this._x = Math.atan2(d, c), this._y = Math.atan2(o, i)) : (this._x = Math.atan2(-l, f), this._y = 0);
 				break;
-			default: W("Euler: .setFromRotationMatrix() encountered an unknown order: " + t);
+			default: K("Euler: .setFromRotationMatrix() encountered an unknown order: " + t);
 		}
 		return this._order = t, n === !0 && this._onChangeCallback(), this;
 	}
 	setFromQuaternion(e, t, n) {
-		return Wa.makeRotationFromQuaternion(e), this.setFromRotationMatrix(Wa, t, n);
+		return ao.makeRotationFromQuaternion(e), this.setFromRotationMatrix(ao, t, n);
 	}
 	setFromVector3(e, t = this._order) {
 		return this.set(e.x, e.y, e.z, t);
 	}
 	reorder(e) {
-		return Ga.setFromEuler(this), this.setFromQuaternion(Ga, e);
+		return oo.setFromEuler(this), this.setFromQuaternion(oo, e);
 	}
 	equals(e) {
 		return e._x === this._x && e._y === this._y && e._z === this._z && e._order === this._order;
@@ -5243,8 +5413,8 @@ var ja = class {
 		yield this._x, yield this._y, yield this._z, yield this._order;
 	}
 };
-Ka.DEFAULT_ORDER = "XYZ";
-var qa = class {
+so.DEFAULT_ORDER = "XYZ";
+var co = class {
 	constructor() {
 		this.mask = 1;
 	}
@@ -5272,16 +5442,16 @@ var qa = class {
 	isEnabled(e) {
 		return !!(this.mask & 1 << e);
 	}
-}, Ja = 0, Ya = /*@__PURE__*/ new J(), Xa = /*@__PURE__*/ new ma(), Za = /*@__PURE__*/ new Ia(), Qa = /*@__PURE__*/ new J(), $a = /*@__PURE__*/ new J(), eo = /*@__PURE__*/ new J(), to = /*@__PURE__*/ new ma(), no = /*@__PURE__*/ new J(1, 0, 0), ro = /*@__PURE__*/ new J(0, 1, 0), io = /*@__PURE__*/ new J(0, 0, 1), ao = { type: "added" }, oo = { type: "removed" }, so = {
+}, lo = 0, uo = /*@__PURE__*/ new X(), fo = /*@__PURE__*/ new Oa(), po = /*@__PURE__*/ new Za(), mo = /*@__PURE__*/ new X(), ho = /*@__PURE__*/ new X(), go = /*@__PURE__*/ new X(), _o = /*@__PURE__*/ new Oa(), vo = /*@__PURE__*/ new X(1, 0, 0), yo = /*@__PURE__*/ new X(0, 1, 0), bo = /*@__PURE__*/ new X(0, 0, 1), xo = { type: "added" }, So = { type: "removed" }, Co = {
 	type: "childadded",
 	child: null
-}, co = {
+}, wo = {
 	type: "childremoved",
 	child: null
-}, lo = class e extends Bi {
+}, To = class e extends ea {
 	constructor() {
-		super(), this.isObject3D = !0, Object.defineProperty(this, "id", { value: Ja++ }), this.uuid = Gi(), this.name = "", this.type = "Object3D", this.parent = null, this.children = [], this.up = e.DEFAULT_UP.clone();
-		let t = new J(), n = new Ka(), r = new ma(), i = new J(1, 1, 1);
+		super(), this.isObject3D = !0, Object.defineProperty(this, "id", { value: lo++ }), this.uuid = aa(), this.name = "", this.type = "Object3D", this.parent = null, this.children = [], this.up = e.DEFAULT_UP.clone();
+		let t = new X(), n = new so(), r = new Oa(), i = new X(1, 1, 1);
 		function a() {
 			r.setFromEuler(n, !1);
 		}
@@ -5309,9 +5479,9 @@ var qa = class {
 				enumerable: !0,
 				value: i
 			},
-			modelViewMatrix: { value: new Ia() },
-			normalMatrix: { value: new Y() }
-		}), this.matrix = new Ia(), this.matrixWorld = new Ia(), this.matrixAutoUpdate = e.DEFAULT_MATRIX_AUTO_UPDATE, this.matrixWorldAutoUpdate = e.DEFAULT_MATRIX_WORLD_AUTO_UPDATE, this.matrixWorldNeedsUpdate = !1, this.layers = new qa(), this.visible = !0, this.castShadow = !1, this.receiveShadow = !1, this.frustumCulled = !0, this.renderOrder = 0, this.animations = [], this.customDepthMaterial = void 0, this.customDistanceMaterial = void 0, this.static = !1, this.userData = {}, this.pivot = null;
+			modelViewMatrix: { value: new Za() },
+			normalMatrix: { value: new Z() }
+		}), this.matrix = new Za(), this.matrixWorld = new Za(), this.matrixAutoUpdate = e.DEFAULT_MATRIX_AUTO_UPDATE, this.matrixWorldAutoUpdate = e.DEFAULT_MATRIX_WORLD_AUTO_UPDATE, this.matrixWorldNeedsUpdate = !1, this.layers = new co(), this.visible = !0, this.castShadow = !1, this.receiveShadow = !1, this.frustumCulled = !0, this.renderOrder = 0, this.animations = [], this.customDepthMaterial = void 0, this.customDistanceMaterial = void 0, this.static = !1, this.userData = {}, this.pivot = null;
 	}
 	onBeforeShadow() {}
 	onAfterShadow() {}
@@ -5336,49 +5506,49 @@ var qa = class {
 		this.quaternion.copy(e);
 	}
 	rotateOnAxis(e, t) {
-		return Xa.setFromAxisAngle(e, t), this.quaternion.multiply(Xa), this;
+		return fo.setFromAxisAngle(e, t), this.quaternion.multiply(fo), this;
 	}
 	rotateOnWorldAxis(e, t) {
-		return Xa.setFromAxisAngle(e, t), this.quaternion.premultiply(Xa), this;
+		return fo.setFromAxisAngle(e, t), this.quaternion.premultiply(fo), this;
 	}
 	rotateX(e) {
-		return this.rotateOnAxis(no, e);
+		return this.rotateOnAxis(vo, e);
 	}
 	rotateY(e) {
-		return this.rotateOnAxis(ro, e);
+		return this.rotateOnAxis(yo, e);
 	}
 	rotateZ(e) {
-		return this.rotateOnAxis(io, e);
+		return this.rotateOnAxis(bo, e);
 	}
 	translateOnAxis(e, t) {
-		return Ya.copy(e).applyQuaternion(this.quaternion), this.position.add(Ya.multiplyScalar(t)), this;
+		return uo.copy(e).applyQuaternion(this.quaternion), this.position.add(uo.multiplyScalar(t)), this;
 	}
 	translateX(e) {
-		return this.translateOnAxis(no, e);
+		return this.translateOnAxis(vo, e);
 	}
 	translateY(e) {
-		return this.translateOnAxis(ro, e);
+		return this.translateOnAxis(yo, e);
 	}
 	translateZ(e) {
-		return this.translateOnAxis(io, e);
+		return this.translateOnAxis(bo, e);
 	}
 	localToWorld(e) {
 		return this.updateWorldMatrix(!0, !1), e.applyMatrix4(this.matrixWorld);
 	}
 	worldToLocal(e) {
-		return this.updateWorldMatrix(!0, !1), e.applyMatrix4(Za.copy(this.matrixWorld).invert());
+		return this.updateWorldMatrix(!0, !1), e.applyMatrix4(po.copy(this.matrixWorld).invert());
 	}
 	lookAt(e, t, n) {
-		e.isVector3 ? Qa.copy(e) : Qa.set(e, t, n);
+		e.isVector3 ? mo.copy(e) : mo.set(e, t, n);
 		let r = this.parent;
-		this.updateWorldMatrix(!0, !1), $a.setFromMatrixPosition(this.matrixWorld), this.isCamera || this.isLight ? Za.lookAt($a, Qa, this.up) : Za.lookAt(Qa, $a, this.up), this.quaternion.setFromRotationMatrix(Za), r && (Za.extractRotation(r.matrixWorld), Xa.setFromRotationMatrix(Za), this.quaternion.premultiply(Xa.invert()));
+		this.updateWorldMatrix(!0, !1), ho.setFromMatrixPosition(this.matrixWorld), this.isCamera || this.isLight ? po.lookAt(ho, mo, this.up) : po.lookAt(mo, ho, this.up), this.quaternion.setFromRotationMatrix(po), r && (po.extractRotation(r.matrixWorld), fo.setFromRotationMatrix(po), this.quaternion.premultiply(fo.invert()));
 	}
 	add(e) {
 		if (arguments.length > 1) {
 			for (let e = 0; e < arguments.length; e++) this.add(arguments[e]);
 			return this;
 		}
-		return e === this ? (G("Object3D.add: object can't be added as a child of itself.", e), this) : (e && e.isObject3D ? (e.removeFromParent(), e.parent = this, this.children.push(e), e.dispatchEvent(ao), so.child = e, this.dispatchEvent(so), so.child = null) : G("Object3D.add: object not an instance of THREE.Object3D.", e), this);
+		return e === this ? (q("Object3D.add: object can't be added as a child of itself.", e), this) : (e && e.isObject3D ? (e.removeFromParent(), e.parent = this, this.children.push(e), e.dispatchEvent(xo), Co.child = e, this.dispatchEvent(Co), Co.child = null) : q("Object3D.add: object not an instance of THREE.Object3D.", e), this);
 	}
 	remove(e) {
 		if (arguments.length > 1) {
@@ -5386,7 +5556,7 @@ var qa = class {
 			return this;
 		}
 		let t = this.children.indexOf(e);
-		return t !== -1 && (e.parent = null, this.children.splice(t, 1), e.dispatchEvent(oo), co.child = e, this.dispatchEvent(co), co.child = null), this;
+		return t !== -1 && (e.parent = null, this.children.splice(t, 1), e.dispatchEvent(So), wo.child = e, this.dispatchEvent(wo), wo.child = null), this;
 	}
 	removeFromParent() {
 		let e = this.parent;
@@ -5396,7 +5566,7 @@ var qa = class {
 		return this.remove(...this.children);
 	}
 	attach(e) {
-		return this.updateWorldMatrix(!0, !1), Za.copy(this.matrixWorld).invert(), e.parent !== null && (e.parent.updateWorldMatrix(!0, !1), Za.multiply(e.parent.matrixWorld)), e.applyMatrix4(Za), e.removeFromParent(), e.parent = this, this.children.push(e), e.updateWorldMatrix(!1, !0), e.dispatchEvent(ao), so.child = e, this.dispatchEvent(so), so.child = null, this;
+		return this.updateWorldMatrix(!0, !1), po.copy(this.matrixWorld).invert(), e.parent !== null && (e.parent.updateWorldMatrix(!0, !1), po.multiply(e.parent.matrixWorld)), e.applyMatrix4(po), e.removeFromParent(), e.parent = this, this.children.push(e), e.updateWorldMatrix(!1, !0), e.dispatchEvent(xo), Co.child = e, this.dispatchEvent(Co), Co.child = null, this;
 	}
 	getObjectById(e) {
 		return this.getObjectByProperty("id", e);
@@ -5421,10 +5591,10 @@ var qa = class {
 		return this.updateWorldMatrix(!0, !1), e.setFromMatrixPosition(this.matrixWorld);
 	}
 	getWorldQuaternion(e) {
-		return this.updateWorldMatrix(!0, !1), this.matrixWorld.decompose($a, e, eo), e;
+		return this.updateWorldMatrix(!0, !1), this.matrixWorld.decompose(ho, e, go), e;
 	}
 	getWorldScale(e) {
-		return this.updateWorldMatrix(!0, !1), this.matrixWorld.decompose($a, to, e), e;
+		return this.updateWorldMatrix(!0, !1), this.matrixWorld.decompose(ho, _o, e), e;
 	}
 	getWorldDirection(e) {
 		this.updateWorldMatrix(!0, !1);
@@ -5555,23 +5725,23 @@ var qa = class {
 		this.dispatchEvent({ type: "dispose" });
 	}
 };
-lo.DEFAULT_UP = /*@__PURE__*/ new J(0, 1, 0), lo.DEFAULT_MATRIX_AUTO_UPDATE = !0, lo.DEFAULT_MATRIX_WORLD_AUTO_UPDATE = !0;
-var uo = class extends lo {
+To.DEFAULT_UP = /*@__PURE__*/ new X(0, 1, 0), To.DEFAULT_MATRIX_AUTO_UPDATE = !0, To.DEFAULT_MATRIX_WORLD_AUTO_UPDATE = !0;
+var Eo = class extends To {
 	constructor() {
 		super(), this.isGroup = !0, this.type = "Group";
 	}
-}, fo = { type: "move" }, po = class {
+}, Do = { type: "move" }, Oo = class {
 	constructor() {
 		this._targetRay = null, this._grip = null, this._hand = null;
 	}
 	getHandSpace() {
-		return this._hand === null && (this._hand = new uo(), this._hand.matrixAutoUpdate = !1, this._hand.visible = !1, this._hand.joints = {}, this._hand.inputState = { pinching: !1 }), this._hand;
+		return this._hand === null && (this._hand = new Eo(), this._hand.matrixAutoUpdate = !1, this._hand.visible = !1, this._hand.joints = {}, this._hand.inputState = { pinching: !1 }), this._hand;
 	}
 	getTargetRaySpace() {
-		return this._targetRay === null && (this._targetRay = new uo(), this._targetRay.matrixAutoUpdate = !1, this._targetRay.visible = !1, this._targetRay.hasLinearVelocity = !1, this._targetRay.linearVelocity = new J(), this._targetRay.hasAngularVelocity = !1, this._targetRay.angularVelocity = new J()), this._targetRay;
+		return this._targetRay === null && (this._targetRay = new Eo(), this._targetRay.matrixAutoUpdate = !1, this._targetRay.visible = !1, this._targetRay.hasLinearVelocity = !1, this._targetRay.linearVelocity = new X(), this._targetRay.hasAngularVelocity = !1, this._targetRay.angularVelocity = new X()), this._targetRay;
 	}
 	getGripSpace() {
-		return this._grip === null && (this._grip = new uo(), this._grip.matrixAutoUpdate = !1, this._grip.visible = !1, this._grip.hasLinearVelocity = !1, this._grip.linearVelocity = new J(), this._grip.hasAngularVelocity = !1, this._grip.angularVelocity = new J(), this._grip.eventsEnabled = !1), this._grip;
+		return this._grip === null && (this._grip = new Eo(), this._grip.matrixAutoUpdate = !1, this._grip.visible = !1, this._grip.hasLinearVelocity = !1, this._grip.linearVelocity = new X(), this._grip.hasAngularVelocity = !1, this._grip.angularVelocity = new X(), this._grip.eventsEnabled = !1), this._grip;
 	}
 	dispatchEvent(e) {
 		return this._targetRay !== null && this._targetRay.dispatchEvent(e), this._grip !== null && this._grip.dispatchEvent(e), this._hand !== null && this._hand.dispatchEvent(e), this;
@@ -5616,18 +5786,18 @@ var uo = class extends lo {
 				data: e,
 				target: this
 			})));
-			o !== null && (r = t.getPose(e.targetRaySpace, n), r === null && i !== null && (r = i), r !== null && (o.matrix.fromArray(r.transform.matrix), o.matrix.decompose(o.position, o.quaternion, o.scale), o.matrixWorldNeedsUpdate = !0, r.linearVelocity ? (o.hasLinearVelocity = !0, o.linearVelocity.copy(r.linearVelocity)) : o.hasLinearVelocity = !1, r.angularVelocity ? (o.hasAngularVelocity = !0, o.angularVelocity.copy(r.angularVelocity)) : o.hasAngularVelocity = !1, this.dispatchEvent(fo)));
+			o !== null && (r = t.getPose(e.targetRaySpace, n), r === null && i !== null && (r = i), r !== null && (o.matrix.fromArray(r.transform.matrix), o.matrix.decompose(o.position, o.quaternion, o.scale), o.matrixWorldNeedsUpdate = !0, r.linearVelocity ? (o.hasLinearVelocity = !0, o.linearVelocity.copy(r.linearVelocity)) : o.hasLinearVelocity = !1, r.angularVelocity ? (o.hasAngularVelocity = !0, o.angularVelocity.copy(r.angularVelocity)) : o.hasAngularVelocity = !1, this.dispatchEvent(Do)));
 		}
 		return o !== null && (o.visible = r !== null), s !== null && (s.visible = i !== null), c !== null && (c.visible = a !== null), this;
 	}
 	_getHandJoint(e, t) {
 		if (e.joints[t.jointName] === void 0) {
-			let n = new uo();
+			let n = new Eo();
 			n.matrixAutoUpdate = !1, n.visible = !1, e.joints[t.jointName] = n, e.add(n);
 		}
 		return e.joints[t.jointName];
 	}
-}, mo = {
+}, ko = {
 	aliceblue: 0xf0f8ff,
 	antiquewhite: 0xfaebd7,
 	aqua: 65535,
@@ -5776,19 +5946,19 @@ var uo = class extends lo {
 	whitesmoke: 0xf5f5f5,
 	yellow: 0xffff00,
 	yellowgreen: 0x9acd32
-}, ho = {
+}, Ao = {
 	h: 0,
 	s: 0,
 	l: 0
-}, go = {
+}, jo = {
 	h: 0,
 	s: 0,
 	l: 0
 };
-function _o(e, t, n) {
+function Mo(e, t, n) {
 	return n < 0 && (n += 1), n > 1 && --n, n < 1 / 6 ? e + (t - e) * 6 * n : n < 1 / 2 ? t : n < 2 / 3 ? e + (t - e) * 6 * (2 / 3 - n) : e;
 }
-var vo = class {
+var No = class {
 	constructor(e, t, n) {
 		return this.isColor = !0, this.r = 1, this.g = 1, this.b = 1, this.set(e, t, n);
 	}
@@ -5802,23 +5972,23 @@ var vo = class {
 	setScalar(e) {
 		return this.r = e, this.g = e, this.b = e, this;
 	}
-	setHex(e, t = Ci) {
-		return e = Math.floor(e), this.r = (e >> 16 & 255) / 255, this.g = (e >> 8 & 255) / 255, this.b = (e & 255) / 255, X.colorSpaceToWorking(this, t), this;
+	setHex(e, t = Li) {
+		return e = Math.floor(e), this.r = (e >> 16 & 255) / 255, this.g = (e >> 8 & 255) / 255, this.b = (e & 255) / 255, Fa.colorSpaceToWorking(this, t), this;
 	}
-	setRGB(e, t, n, r = X.workingColorSpace) {
-		return this.r = e, this.g = t, this.b = n, X.colorSpaceToWorking(this, r), this;
+	setRGB(e, t, n, r = Fa.workingColorSpace) {
+		return this.r = e, this.g = t, this.b = n, Fa.colorSpaceToWorking(this, r), this;
 	}
-	setHSL(e, t, n, r = X.workingColorSpace) {
-		if (e = Ki(e, 1), t = K(t, 0, 1), n = K(n, 0, 1), t === 0) this.r = this.g = this.b = n;
+	setHSL(e, t, n, r = Fa.workingColorSpace) {
+		if (e = oa(e, 1), t = J(t, 0, 1), n = J(n, 0, 1), t === 0) this.r = this.g = this.b = n;
 		else {
 			let r = n <= .5 ? n * (1 + t) : n + t - n * t, i = 2 * n - r;
-			this.r = _o(i, r, e + 1 / 3), this.g = _o(i, r, e), this.b = _o(i, r, e - 1 / 3);
+			this.r = Mo(i, r, e + 1 / 3), this.g = Mo(i, r, e), this.b = Mo(i, r, e - 1 / 3);
 		}
-		return X.colorSpaceToWorking(this, r), this;
+		return Fa.colorSpaceToWorking(this, r), this;
 	}
-	setStyle(e, t = Ci) {
+	setStyle(e, t = Li) {
 		function n(t) {
-			t !== void 0 && parseFloat(t) < 1 && W("Color: Alpha component of " + e + " will be ignored.");
+			t !== void 0 && parseFloat(t) < 1 && K("Color: Alpha component of " + e + " will be ignored.");
 		}
 		let r;
 		if (r = /^(\w+)\(([^\)]*)\)/.exec(e)) {
@@ -5833,19 +6003,19 @@ var vo = class {
 				case "hsla":
 					if (i = /^\s*([+-]?(?:\d+(?:\.\d+)?|\.\d+))\s*,\s*(\d+(?:\.\d+)?|\.\d+)\%\s*,\s*(\d+(?:\.\d+)?|\.\d+)\%\s*(?:,\s*(\d+(?:\.\d+)?|\.\d+)\s*)?$/.exec(o)) return n(i[4]), this.setHSL(parseFloat(i[1]) / 360, parseFloat(i[2]) / 100, parseFloat(i[3]) / 100, t);
 					break;
-				default: W("Color: Unknown color model " + e);
+				default: K("Color: Unknown color model " + e);
 			}
 		} else if (r = /^\#([A-Fa-f\d]+)$/.exec(e)) {
 			let n = r[1], i = n.length;
 			if (i === 3) return this.setRGB(parseInt(n.charAt(0), 16) / 15, parseInt(n.charAt(1), 16) / 15, parseInt(n.charAt(2), 16) / 15, t);
 			if (i === 6) return this.setHex(parseInt(n, 16), t);
-			W("Color: Invalid hex color " + e);
+			K("Color: Invalid hex color " + e);
 		} else if (e && e.length > 0) return this.setColorName(e, t);
 		return this;
 	}
-	setColorName(e, t = Ci) {
-		let n = mo[e.toLowerCase()];
-		return n === void 0 ? W("Color: Unknown color " + e) : this.setHex(n, t), this;
+	setColorName(e, t = Li) {
+		let n = ko[e.toLowerCase()];
+		return n === void 0 ? K("Color: Unknown color " + e) : this.setHex(n, t), this;
 	}
 	clone() {
 		return new this.constructor(this.r, this.g, this.b);
@@ -5854,10 +6024,10 @@ var vo = class {
 		return this.r = e.r, this.g = e.g, this.b = e.b, this;
 	}
 	copySRGBToLinear(e) {
-		return this.r = xa(e.r), this.g = xa(e.g), this.b = xa(e.b), this;
+		return this.r = Ia(e.r), this.g = Ia(e.g), this.b = Ia(e.b), this;
 	}
 	copyLinearToSRGB(e) {
-		return this.r = Sa(e.r), this.g = Sa(e.g), this.b = Sa(e.b), this;
+		return this.r = La(e.r), this.g = La(e.g), this.b = La(e.b), this;
 	}
 	convertSRGBToLinear() {
 		return this.copySRGBToLinear(this), this;
@@ -5865,15 +6035,15 @@ var vo = class {
 	convertLinearToSRGB() {
 		return this.copyLinearToSRGB(this), this;
 	}
-	getHex(e = Ci) {
-		return X.workingToColorSpace(yo.copy(this), e), Math.round(K(yo.r * 255, 0, 255)) * 65536 + Math.round(K(yo.g * 255, 0, 255)) * 256 + Math.round(K(yo.b * 255, 0, 255));
+	getHex(e = Li) {
+		return Fa.workingToColorSpace(Po.copy(this), e), Math.round(J(Po.r * 255, 0, 255)) * 65536 + Math.round(J(Po.g * 255, 0, 255)) * 256 + Math.round(J(Po.b * 255, 0, 255));
 	}
-	getHexString(e = Ci) {
+	getHexString(e = Li) {
 		return ("000000" + this.getHex(e).toString(16)).slice(-6);
 	}
-	getHSL(e, t = X.workingColorSpace) {
-		X.workingToColorSpace(yo.copy(this), t);
-		let n = yo.r, r = yo.g, i = yo.b, a = Math.max(n, r, i), o = Math.min(n, r, i), s, c, l = (o + a) / 2;
+	getHSL(e, t = Fa.workingColorSpace) {
+		Fa.workingToColorSpace(Po.copy(this), t);
+		let n = Po.r, r = Po.g, i = Po.b, a = Math.max(n, r, i), o = Math.min(n, r, i), s, c, l = (o + a) / 2;
 		if (o === a) s = 0, c = 0;
 		else {
 			let e = a - o;
@@ -5890,16 +6060,16 @@ var vo = class {
 		}
 		return e.h = s, e.s = c, e.l = l, e;
 	}
-	getRGB(e, t = X.workingColorSpace) {
-		return X.workingToColorSpace(yo.copy(this), t), e.r = yo.r, e.g = yo.g, e.b = yo.b, e;
+	getRGB(e, t = Fa.workingColorSpace) {
+		return Fa.workingToColorSpace(Po.copy(this), t), e.r = Po.r, e.g = Po.g, e.b = Po.b, e;
 	}
-	getStyle(e = Ci) {
-		X.workingToColorSpace(yo.copy(this), e);
-		let t = yo.r, n = yo.g, r = yo.b;
+	getStyle(e = Li) {
+		Fa.workingToColorSpace(Po.copy(this), e);
+		let t = Po.r, n = Po.g, r = Po.b;
 		return e === "srgb" ? `rgb(${Math.round(t * 255)},${Math.round(n * 255)},${Math.round(r * 255)})` : `color(${e} ${t.toFixed(3)} ${n.toFixed(3)} ${r.toFixed(3)})`;
 	}
 	offsetHSL(e, t, n) {
-		return this.getHSL(ho), this.setHSL(ho.h + e, ho.s + t, ho.l + n);
+		return this.getHSL(Ao), this.setHSL(Ao.h + e, Ao.s + t, Ao.l + n);
 	}
 	add(e) {
 		return this.r += e.r, this.g += e.g, this.b += e.b, this;
@@ -5926,8 +6096,8 @@ var vo = class {
 		return this.r = e.r + (t.r - e.r) * n, this.g = e.g + (t.g - e.g) * n, this.b = e.b + (t.b - e.b) * n, this;
 	}
 	lerpHSL(e, t) {
-		this.getHSL(ho), e.getHSL(go);
-		let n = Yi(ho.h, go.h, t), r = Yi(ho.s, go.s, t), i = Yi(ho.l, go.l, t);
+		this.getHSL(Ao), e.getHSL(jo);
+		let n = la(Ao.h, jo.h, t), r = la(Ao.s, jo.s, t), i = la(Ao.l, jo.l, t);
 		return this.setHSL(n, r, i), this;
 	}
 	setFromVector3(e) {
@@ -5955,11 +6125,11 @@ var vo = class {
 	*[Symbol.iterator]() {
 		yield this.r, yield this.g, yield this.b;
 	}
-}, yo = /*@__PURE__*/ new vo();
-vo.NAMES = mo;
-var bo = class extends lo {
+}, Po = /*@__PURE__*/ new No();
+No.NAMES = ko;
+var Fo = class extends To {
 	constructor() {
-		super(), this.isScene = !0, this.type = "Scene", this.background = null, this.environment = null, this.fog = null, this.backgroundBlurriness = 0, this.backgroundIntensity = 1, this.backgroundRotation = new Ka(), this.environmentIntensity = 1, this.environmentRotation = new Ka(), this.overrideMaterial = null, typeof __THREE_DEVTOOLS__ < "u" && __THREE_DEVTOOLS__.dispatchEvent(new CustomEvent("observe", { detail: this }));
+		super(), this.isScene = !0, this.type = "Scene", this.background = null, this.environment = null, this.fog = null, this.backgroundBlurriness = 0, this.backgroundIntensity = 1, this.backgroundRotation = new so(), this.environmentIntensity = 1, this.environmentRotation = new so(), this.overrideMaterial = null, typeof __THREE_DEVTOOLS__ < "u" && __THREE_DEVTOOLS__.dispatchEvent(new CustomEvent("observe", { detail: this }));
 	}
 	copy(e, t) {
 		return super.copy(e, t), this.background = e.background === null ? null : e.background.clone(), this.environment = e.environment === null ? null : e.environment.clone(), this.fog = e.fog === null ? null : e.fog.clone(), this.backgroundBlurriness = e.backgroundBlurriness, this.backgroundIntensity = e.backgroundIntensity, this.backgroundRotation.copy(e.backgroundRotation), this.environmentIntensity = e.environmentIntensity, this.environmentRotation.copy(e.environmentRotation), this.overrideMaterial = e.overrideMaterial === null ? null : e.overrideMaterial.clone(), this.matrixAutoUpdate = e.matrixAutoUpdate, this;
@@ -5968,33 +6138,33 @@ var bo = class extends lo {
 		let t = super.toJSON(e);
 		return this.fog !== null && (t.object.fog = this.fog.toJSON()), t.object.backgroundBlurriness = this.backgroundBlurriness, t.object.backgroundIntensity = this.backgroundIntensity, t.object.backgroundRotation = this.backgroundRotation.toArray(), t.object.environmentIntensity = this.environmentIntensity, t.object.environmentRotation = this.environmentRotation.toArray(), t;
 	}
-}, xo = /*@__PURE__*/ new J(), So = /*@__PURE__*/ new J(), Co = /*@__PURE__*/ new J(), wo = /*@__PURE__*/ new J(), To = /*@__PURE__*/ new J(), Eo = /*@__PURE__*/ new J(), Do = /*@__PURE__*/ new J(), Oo = /*@__PURE__*/ new J(), ko = /*@__PURE__*/ new J(), Ao = /*@__PURE__*/ new J(), jo = /*@__PURE__*/ new ja(), Mo = /*@__PURE__*/ new ja(), No = /*@__PURE__*/ new ja(), Po = class e {
-	constructor(e = new J(), t = new J(), n = new J()) {
+}, Io = /*@__PURE__*/ new X(), Lo = /*@__PURE__*/ new X(), Ro = /*@__PURE__*/ new X(), zo = /*@__PURE__*/ new X(), Bo = /*@__PURE__*/ new X(), Vo = /*@__PURE__*/ new X(), Ho = /*@__PURE__*/ new X(), Uo = /*@__PURE__*/ new X(), Wo = /*@__PURE__*/ new X(), Go = /*@__PURE__*/ new X(), Ko = /*@__PURE__*/ new Ka(), qo = /*@__PURE__*/ new Ka(), Jo = /*@__PURE__*/ new Ka(), Yo = class e {
+	constructor(e = new X(), t = new X(), n = new X()) {
 		this.a = e, this.b = t, this.c = n;
 	}
 	static getNormal(e, t, n, r) {
-		r.subVectors(n, t), xo.subVectors(e, t), r.cross(xo);
+		r.subVectors(n, t), Io.subVectors(e, t), r.cross(Io);
 		let i = r.lengthSq();
 		return i > 0 ? r.multiplyScalar(1 / Math.sqrt(i)) : r.set(0, 0, 0);
 	}
 	static getBarycoord(e, t, n, r, i) {
-		xo.subVectors(r, t), So.subVectors(n, t), Co.subVectors(e, t);
-		let a = xo.dot(xo), o = xo.dot(So), s = xo.dot(Co), c = So.dot(So), l = So.dot(Co), u = a * c - o * o;
+		Io.subVectors(r, t), Lo.subVectors(n, t), Ro.subVectors(e, t);
+		let a = Io.dot(Io), o = Io.dot(Lo), s = Io.dot(Ro), c = Lo.dot(Lo), l = Lo.dot(Ro), u = a * c - o * o;
 		if (u === 0) return i.set(0, 0, 0), null;
 		let d = 1 / u, f = (c * s - o * l) * d, p = (a * l - o * s) * d;
 		return i.set(1 - f - p, p, f);
 	}
 	static containsPoint(e, t, n, r) {
-		return this.getBarycoord(e, t, n, r, wo) !== null && wo.x >= 0 && wo.y >= 0 && wo.x + wo.y <= 1;
+		return this.getBarycoord(e, t, n, r, zo) !== null && zo.x >= 0 && zo.y >= 0 && zo.x + zo.y <= 1;
 	}
 	static getInterpolation(e, t, n, r, i, a, o, s) {
-		return this.getBarycoord(e, t, n, r, wo) === null ? (s.x = 0, s.y = 0, "z" in s && (s.z = 0), "w" in s && (s.w = 0), null) : (s.setScalar(0), s.addScaledVector(i, wo.x), s.addScaledVector(a, wo.y), s.addScaledVector(o, wo.z), s);
+		return this.getBarycoord(e, t, n, r, zo) === null ? (s.x = 0, s.y = 0, "z" in s && (s.z = 0), "w" in s && (s.w = 0), null) : (s.setScalar(0), s.addScaledVector(i, zo.x), s.addScaledVector(a, zo.y), s.addScaledVector(o, zo.z), s);
 	}
 	static getInterpolatedAttribute(e, t, n, r, i, a) {
-		return jo.setScalar(0), Mo.setScalar(0), No.setScalar(0), jo.fromBufferAttribute(e, t), Mo.fromBufferAttribute(e, n), No.fromBufferAttribute(e, r), a.setScalar(0), a.addScaledVector(jo, i.x), a.addScaledVector(Mo, i.y), a.addScaledVector(No, i.z), a;
+		return Ko.setScalar(0), qo.setScalar(0), Jo.setScalar(0), Ko.fromBufferAttribute(e, t), qo.fromBufferAttribute(e, n), Jo.fromBufferAttribute(e, r), a.setScalar(0), a.addScaledVector(Ko, i.x), a.addScaledVector(qo, i.y), a.addScaledVector(Jo, i.z), a;
 	}
 	static isFrontFacing(e, t, n, r) {
-		return xo.subVectors(n, t), So.subVectors(e, t), xo.cross(So).dot(r) < 0;
+		return Io.subVectors(n, t), Lo.subVectors(e, t), Io.cross(Lo).dot(r) < 0;
 	}
 	set(e, t, n) {
 		return this.a.copy(e), this.b.copy(t), this.c.copy(n), this;
@@ -6012,7 +6182,7 @@ var bo = class extends lo {
 		return this.a.copy(e.a), this.b.copy(e.b), this.c.copy(e.c), this;
 	}
 	getArea() {
-		return xo.subVectors(this.c, this.b), So.subVectors(this.a, this.b), xo.cross(So).length() * .5;
+		return Io.subVectors(this.c, this.b), Lo.subVectors(this.a, this.b), Io.cross(Lo).length() * .5;
 	}
 	getMidpoint(e) {
 		return e.addVectors(this.a, this.b).add(this.c).multiplyScalar(1 / 3);
@@ -6040,29 +6210,29 @@ var bo = class extends lo {
 	}
 	closestPointToPoint(e, t) {
 		let n = this.a, r = this.b, i = this.c, a, o;
-		To.subVectors(r, n), Eo.subVectors(i, n), Oo.subVectors(e, n);
-		let s = To.dot(Oo), c = Eo.dot(Oo);
+		Bo.subVectors(r, n), Vo.subVectors(i, n), Uo.subVectors(e, n);
+		let s = Bo.dot(Uo), c = Vo.dot(Uo);
 		if (s <= 0 && c <= 0) return t.copy(n);
-		ko.subVectors(e, r);
-		let l = To.dot(ko), u = Eo.dot(ko);
+		Wo.subVectors(e, r);
+		let l = Bo.dot(Wo), u = Vo.dot(Wo);
 		if (l >= 0 && u <= l) return t.copy(r);
 		let d = s * u - l * c;
-		if (d <= 0 && s >= 0 && l <= 0 && s - l > 0) return a = s / (s - l), t.copy(n).addScaledVector(To, a);
-		Ao.subVectors(e, i);
-		let f = To.dot(Ao), p = Eo.dot(Ao);
+		if (d <= 0 && s >= 0 && l <= 0 && s - l > 0) return a = s / (s - l), t.copy(n).addScaledVector(Bo, a);
+		Go.subVectors(e, i);
+		let f = Bo.dot(Go), p = Vo.dot(Go);
 		if (p >= 0 && f <= p) return t.copy(i);
 		let m = f * c - s * p;
-		if (m <= 0 && c >= 0 && p <= 0) return o = c / (c - p), t.copy(n).addScaledVector(Eo, o);
+		if (m <= 0 && c >= 0 && p <= 0) return o = c / (c - p), t.copy(n).addScaledVector(Vo, o);
 		let h = l * p - f * u;
-		if (h <= 0 && u - l >= 0 && f - p >= 0) return Do.subVectors(i, r), o = (u - l) / (u - l + (f - p)), t.copy(r).addScaledVector(Do, o);
+		if (h <= 0 && u - l >= 0 && f - p >= 0) return Ho.subVectors(i, r), o = (u - l) / (u - l + (f - p)), t.copy(r).addScaledVector(Ho, o);
 		let g = 1 / (h + m + d);
-		return a = m * g, o = d * g, t.copy(n).addScaledVector(To, a).addScaledVector(Eo, o);
+		return a = m * g, o = d * g, t.copy(n).addScaledVector(Bo, a).addScaledVector(Vo, o);
 	}
 	equals(e) {
 		return e.a.equals(this.a) && e.b.equals(this.b) && e.c.equals(this.c);
 	}
-}, Fo = class {
-	constructor(e = new J(1e400, 1e400, 1e400), t = new J(-1e400, -1e400, -1e400)) {
+}, Xo = class {
+	constructor(e = new X(1e400, 1e400, 1e400), t = new X(-1e400, -1e400, -1e400)) {
 		this.isBox3 = !0, this.min = e, this.max = t;
 	}
 	set(e, t) {
@@ -6070,12 +6240,12 @@ var bo = class extends lo {
 	}
 	setFromArray(e) {
 		this.makeEmpty();
-		for (let t = 0, n = e.length; t < n; t += 3) this.expandByPoint(Lo.fromArray(e, t));
+		for (let t = 0, n = e.length; t < n; t += 3) this.expandByPoint(Qo.fromArray(e, t));
 		return this;
 	}
 	setFromBufferAttribute(e) {
 		this.makeEmpty();
-		for (let t = 0, n = e.count; t < n; t++) this.expandByPoint(Lo.fromBufferAttribute(e, t));
+		for (let t = 0, n = e.count; t < n; t++) this.expandByPoint(Qo.fromBufferAttribute(e, t));
 		return this;
 	}
 	setFromPoints(e) {
@@ -6084,7 +6254,7 @@ var bo = class extends lo {
 		return this;
 	}
 	setFromCenterAndSize(e, t) {
-		let n = Lo.copy(t).multiplyScalar(.5);
+		let n = Qo.copy(t).multiplyScalar(.5);
 		return this.min.copy(e).sub(n), this.max.copy(e).add(n), this;
 	}
 	setFromObject(e, t = !1) {
@@ -6122,8 +6292,8 @@ var bo = class extends lo {
 		let n = e.geometry;
 		if (n !== void 0) {
 			let r = n.getAttribute("position");
-			if (t === !0 && r !== void 0 && e.isInstancedMesh !== !0 && e.isBatchedMesh !== !0) for (let t = 0, n = r.count; t < n; t++) e.isMesh === !0 ? e.getVertexPosition(t, Lo) : Lo.fromBufferAttribute(r, t), Lo.applyMatrix4(e.matrixWorld), this.expandByPoint(Lo);
-			else e.boundingBox === void 0 ? (n.boundingBox === null && n.computeBoundingBox(), Ro.copy(n.boundingBox)) : (e.boundingBox === null && e.computeBoundingBox(), Ro.copy(e.boundingBox)), Ro.applyMatrix4(e.matrixWorld), this.union(Ro);
+			if (t === !0 && r !== void 0 && e.isInstancedMesh !== !0 && e.isBatchedMesh !== !0) for (let t = 0, n = r.count; t < n; t++) e.isMesh === !0 ? e.getVertexPosition(t, Qo) : Qo.fromBufferAttribute(r, t), Qo.applyMatrix4(e.matrixWorld), this.expandByPoint(Qo);
+			else e.boundingBox === void 0 ? (n.boundingBox === null && n.computeBoundingBox(), $o.copy(n.boundingBox)) : (e.boundingBox === null && e.computeBoundingBox(), $o.copy(e.boundingBox)), $o.applyMatrix4(e.matrixWorld), this.union($o);
 		}
 		let r = e.children;
 		for (let e = 0, n = r.length; e < n; e++) this.expandByObject(r[e], t);
@@ -6142,7 +6312,7 @@ var bo = class extends lo {
 		return e.max.x >= this.min.x && e.min.x <= this.max.x && e.max.y >= this.min.y && e.min.y <= this.max.y && e.max.z >= this.min.z && e.min.z <= this.max.z;
 	}
 	intersectsSphere(e) {
-		return this.clampPoint(e.center, Lo), Lo.distanceToSquared(e.center) <= e.radius * e.radius;
+		return this.clampPoint(e.center, Qo), Qo.distanceToSquared(e.center) <= e.radius * e.radius;
 	}
 	intersectsPlane(e) {
 		let t, n;
@@ -6150,37 +6320,37 @@ var bo = class extends lo {
 	}
 	intersectsTriangle(e) {
 		if (this.isEmpty()) return !1;
-		this.getCenter(Go), Ko.subVectors(this.max, Go), zo.subVectors(e.a, Go), Bo.subVectors(e.b, Go), Vo.subVectors(e.c, Go), Ho.subVectors(Bo, zo), Uo.subVectors(Vo, Bo), Wo.subVectors(zo, Vo);
+		this.getCenter(os), ss.subVectors(this.max, os), es.subVectors(e.a, os), ts.subVectors(e.b, os), ns.subVectors(e.c, os), rs.subVectors(ts, es), is.subVectors(ns, ts), as.subVectors(es, ns);
 		let t = [
 			0,
-			-Ho.z,
-			Ho.y,
+			-rs.z,
+			rs.y,
 			0,
-			-Uo.z,
-			Uo.y,
+			-is.z,
+			is.y,
 			0,
-			-Wo.z,
-			Wo.y,
-			Ho.z,
+			-as.z,
+			as.y,
+			rs.z,
 			0,
-			-Ho.x,
-			Uo.z,
+			-rs.x,
+			is.z,
 			0,
-			-Uo.x,
-			Wo.z,
+			-is.x,
+			as.z,
 			0,
-			-Wo.x,
-			-Ho.y,
-			Ho.x,
+			-as.x,
+			-rs.y,
+			rs.x,
 			0,
-			-Uo.y,
-			Uo.x,
+			-is.y,
+			is.x,
 			0,
-			-Wo.y,
-			Wo.x,
+			-as.y,
+			as.x,
 			0
 		];
-		return !Yo(t, zo, Bo, Vo, Ko) || (t = [
+		return !us(t, es, ts, ns, ss) || (t = [
 			1,
 			0,
 			0,
@@ -6190,20 +6360,20 @@ var bo = class extends lo {
 			0,
 			0,
 			1
-		], !Yo(t, zo, Bo, Vo, Ko)) ? !1 : (qo.crossVectors(Ho, Uo), t = [
-			qo.x,
-			qo.y,
-			qo.z
-		], Yo(t, zo, Bo, Vo, Ko));
+		], !us(t, es, ts, ns, ss)) ? !1 : (cs.crossVectors(rs, is), t = [
+			cs.x,
+			cs.y,
+			cs.z
+		], us(t, es, ts, ns, ss));
 	}
 	clampPoint(e, t) {
 		return t.copy(e).clamp(this.min, this.max);
 	}
 	distanceToPoint(e) {
-		return this.clampPoint(e, Lo).distanceTo(e);
+		return this.clampPoint(e, Qo).distanceTo(e);
 	}
 	getBoundingSphere(e) {
-		return this.isEmpty() ? e.makeEmpty() : (this.getCenter(e.center), e.radius = this.getSize(Lo).length() * .5), e;
+		return this.isEmpty() ? e.makeEmpty() : (this.getCenter(e.center), e.radius = this.getSize(Qo).length() * .5), e;
 	}
 	intersect(e) {
 		return this.min.max(e.min), this.max.min(e.max), this.isEmpty() && this.makeEmpty(), this;
@@ -6212,7 +6382,7 @@ var bo = class extends lo {
 		return this.min.min(e.min), this.max.max(e.max), this;
 	}
 	applyMatrix4(e) {
-		return this.isEmpty() || (Io[0].set(this.min.x, this.min.y, this.min.z).applyMatrix4(e), Io[1].set(this.min.x, this.min.y, this.max.z).applyMatrix4(e), Io[2].set(this.min.x, this.max.y, this.min.z).applyMatrix4(e), Io[3].set(this.min.x, this.max.y, this.max.z).applyMatrix4(e), Io[4].set(this.max.x, this.min.y, this.min.z).applyMatrix4(e), Io[5].set(this.max.x, this.min.y, this.max.z).applyMatrix4(e), Io[6].set(this.max.x, this.max.y, this.min.z).applyMatrix4(e), Io[7].set(this.max.x, this.max.y, this.max.z).applyMatrix4(e), this.setFromPoints(Io)), this;
+		return this.isEmpty() || (Zo[0].set(this.min.x, this.min.y, this.min.z).applyMatrix4(e), Zo[1].set(this.min.x, this.min.y, this.max.z).applyMatrix4(e), Zo[2].set(this.min.x, this.max.y, this.min.z).applyMatrix4(e), Zo[3].set(this.min.x, this.max.y, this.max.z).applyMatrix4(e), Zo[4].set(this.max.x, this.min.y, this.min.z).applyMatrix4(e), Zo[5].set(this.max.x, this.min.y, this.max.z).applyMatrix4(e), Zo[6].set(this.max.x, this.max.y, this.min.z).applyMatrix4(e), Zo[7].set(this.max.x, this.max.y, this.max.z).applyMatrix4(e), this.setFromPoints(Zo)), this;
 	}
 	translate(e) {
 		return this.min.add(e), this.max.add(e), this;
@@ -6229,28 +6399,28 @@ var bo = class extends lo {
 	fromJSON(e) {
 		return this.min.fromArray(e.min), this.max.fromArray(e.max), this;
 	}
-}, Io = [
-	/*@__PURE__*/ new J(),
-	/*@__PURE__*/ new J(),
-	/*@__PURE__*/ new J(),
-	/*@__PURE__*/ new J(),
-	/*@__PURE__*/ new J(),
-	/*@__PURE__*/ new J(),
-	/*@__PURE__*/ new J(),
-	/*@__PURE__*/ new J()
-], Lo = /*@__PURE__*/ new J(), Ro = /*@__PURE__*/ new Fo(), zo = /*@__PURE__*/ new J(), Bo = /*@__PURE__*/ new J(), Vo = /*@__PURE__*/ new J(), Ho = /*@__PURE__*/ new J(), Uo = /*@__PURE__*/ new J(), Wo = /*@__PURE__*/ new J(), Go = /*@__PURE__*/ new J(), Ko = /*@__PURE__*/ new J(), qo = /*@__PURE__*/ new J(), Jo = /*@__PURE__*/ new J();
-function Yo(e, t, n, r, i) {
+}, Zo = [
+	/*@__PURE__*/ new X(),
+	/*@__PURE__*/ new X(),
+	/*@__PURE__*/ new X(),
+	/*@__PURE__*/ new X(),
+	/*@__PURE__*/ new X(),
+	/*@__PURE__*/ new X(),
+	/*@__PURE__*/ new X(),
+	/*@__PURE__*/ new X()
+], Qo = /*@__PURE__*/ new X(), $o = /*@__PURE__*/ new Xo(), es = /*@__PURE__*/ new X(), ts = /*@__PURE__*/ new X(), ns = /*@__PURE__*/ new X(), rs = /*@__PURE__*/ new X(), is = /*@__PURE__*/ new X(), as = /*@__PURE__*/ new X(), os = /*@__PURE__*/ new X(), ss = /*@__PURE__*/ new X(), cs = /*@__PURE__*/ new X(), ls = /*@__PURE__*/ new X();
+function us(e, t, n, r, i) {
 	for (let a = 0, o = e.length - 3; a <= o; a += 3) {
-		Jo.fromArray(e, a);
-		let o = i.x * Math.abs(Jo.x) + i.y * Math.abs(Jo.y) + i.z * Math.abs(Jo.z), s = t.dot(Jo), c = n.dot(Jo), l = r.dot(Jo);
+		ls.fromArray(e, a);
+		let o = i.x * Math.abs(ls.x) + i.y * Math.abs(ls.y) + i.z * Math.abs(ls.z), s = t.dot(ls), c = n.dot(ls), l = r.dot(ls);
 		if (Math.max(-Math.max(s, c, l), Math.min(s, c, l)) > o) return !1;
 	}
 	return !0;
 }
-var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class extends Bi {
+var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class extends ea {
 	constructor(e, t, n = !1) {
 		if (super(), Array.isArray(e)) throw TypeError("THREE.BufferAttribute: array should be a Typed Array.");
-		this.isBufferAttribute = !0, Object.defineProperty(this, "id", { value: Qo++ }), this.name = "", this.array = e, this.itemSize = t, this.count = e === void 0 ? 0 : e.length / t, this.normalized = n, this.usage = Oi, this.updateRanges = [], this.gpuType = gr, this.version = 0, this._normalizationScale = e === void 0 ? void 0 : ua(e);
+		this.isBufferAttribute = !0, Object.defineProperty(this, "id", { value: ps++ }), this.name = "", this.array = e, this.itemSize = t, this.count = e === void 0 ? 0 : e.length / t, this.normalized = n, this.usage = Hi, this.updateRanges = [], this.gpuType = Ar, this.version = 0, this._normalizationScale = e === void 0 ? void 0 : wa(e);
 	}
 	onUploadCallback() {}
 	set needsUpdate(e) {
@@ -6280,20 +6450,20 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 		return this.array.set(e), this;
 	}
 	applyMatrix3(e) {
-		if (this.itemSize === 2) for (let t = 0, n = this.count; t < n; t++) Zo.fromBufferAttribute(this, t), Zo.applyMatrix3(e), this.setXY(t, Zo.x, Zo.y);
-		else if (this.itemSize === 3) for (let t = 0, n = this.count; t < n; t++) Xo.fromBufferAttribute(this, t), Xo.applyMatrix3(e), this.setXYZ(t, Xo.x, Xo.y, Xo.z);
+		if (this.itemSize === 2) for (let t = 0, n = this.count; t < n; t++) fs.fromBufferAttribute(this, t), fs.applyMatrix3(e), this.setXY(t, fs.x, fs.y);
+		else if (this.itemSize === 3) for (let t = 0, n = this.count; t < n; t++) ds.fromBufferAttribute(this, t), ds.applyMatrix3(e), this.setXYZ(t, ds.x, ds.y, ds.z);
 		return this;
 	}
 	applyMatrix4(e) {
-		for (let t = 0, n = this.count; t < n; t++) Xo.fromBufferAttribute(this, t), Xo.applyMatrix4(e), this.setXYZ(t, Xo.x, Xo.y, Xo.z);
+		for (let t = 0, n = this.count; t < n; t++) ds.fromBufferAttribute(this, t), ds.applyMatrix4(e), this.setXYZ(t, ds.x, ds.y, ds.z);
 		return this;
 	}
 	applyNormalMatrix(e) {
-		for (let t = 0, n = this.count; t < n; t++) Xo.fromBufferAttribute(this, t), Xo.applyNormalMatrix(e), this.setXYZ(t, Xo.x, Xo.y, Xo.z);
+		for (let t = 0, n = this.count; t < n; t++) ds.fromBufferAttribute(this, t), ds.applyNormalMatrix(e), this.setXYZ(t, ds.x, ds.y, ds.z);
 		return this;
 	}
 	transformDirection(e) {
-		for (let t = 0, n = this.count; t < n; t++) Xo.fromBufferAttribute(this, t), Xo.transformDirection(e), this.setXYZ(t, Xo.x, Xo.y, Xo.z);
+		for (let t = 0, n = this.count; t < n; t++) ds.fromBufferAttribute(this, t), ds.transformDirection(e), this.setXYZ(t, ds.x, ds.y, ds.z);
 		return this;
 	}
 	set(e, t = 0) {
@@ -6363,26 +6533,26 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 	}
 	_denormalize(e) {
 		let t = this._normalizationScale;
-		return t === void 0 ? da(e, this.array) : Math.max(e / t, -1);
+		return t === void 0 ? Ta(e, this.array) : Math.max(e / t, -1);
 	}
 	_normalize(e) {
 		let t = this._normalizationScale;
-		return t === void 0 ? fa(e, this.array) : Math.round(e * t);
+		return t === void 0 ? Ea(e, this.array) : Math.round(e * t);
 	}
-}, es = class extends $o {
+}, hs = class extends ms {
 	constructor(e, t, n) {
 		super(new Uint16Array(e), t, n);
 	}
-}, ts = class extends $o {
+}, gs = class extends ms {
 	constructor(e, t, n) {
 		super(new Uint32Array(e), t, n);
 	}
-}, ns = class extends $o {
+}, _s = class extends ms {
 	constructor(e, t, n) {
 		super(new Float32Array(e), t, n);
 	}
-}, rs = /*@__PURE__*/ new Fo(), is = /*@__PURE__*/ new J(), as = /*@__PURE__*/ new J(), os = class {
-	constructor(e = new J(), t = -1) {
+}, vs = /*@__PURE__*/ new Xo(), ys = /*@__PURE__*/ new X(), bs = /*@__PURE__*/ new X(), xs = class {
+	constructor(e = new X(), t = -1) {
 		this.isSphere = !0, this.center = e, this.radius = t;
 	}
 	set(e, t) {
@@ -6390,7 +6560,7 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 	}
 	setFromPoints(e, t) {
 		let n = this.center;
-		t === void 0 ? rs.setFromPoints(e).getCenter(n) : n.copy(t);
+		t === void 0 ? vs.setFromPoints(e).getCenter(n) : n.copy(t);
 		let r = 0;
 		for (let t = 0, i = e.length; t < i; t++) r = Math.max(r, n.distanceToSquared(e[t]));
 		return this.radius = Math.sqrt(r), this;
@@ -6435,16 +6605,16 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 	}
 	expandByPoint(e) {
 		if (this.isEmpty()) return this.center.copy(e), this.radius = 0, this;
-		is.subVectors(e, this.center);
-		let t = is.lengthSq();
+		ys.subVectors(e, this.center);
+		let t = ys.lengthSq();
 		if (t > this.radius * this.radius) {
 			let e = Math.sqrt(t), n = (e - this.radius) * .5;
-			this.center.addScaledVector(is, n / e), this.radius += n;
+			this.center.addScaledVector(ys, n / e), this.radius += n;
 		}
 		return this;
 	}
 	union(e) {
-		return e.isEmpty() ? this : this.isEmpty() ? (this.copy(e), this) : (this.center.equals(e.center) === !0 ? this.radius = Math.max(this.radius, e.radius) : (as.subVectors(e.center, this.center).setLength(e.radius), this.expandByPoint(is.copy(e.center).add(as)), this.expandByPoint(is.copy(e.center).sub(as))), this);
+		return e.isEmpty() ? this : this.isEmpty() ? (this.copy(e), this) : (this.center.equals(e.center) === !0 ? this.radius = Math.max(this.radius, e.radius) : (bs.subVectors(e.center, this.center).setLength(e.radius), this.expandByPoint(ys.copy(e.center).add(bs)), this.expandByPoint(ys.copy(e.center).sub(bs))), this);
 	}
 	equals(e) {
 		return e.center.equals(this.center) && e.radius === this.radius;
@@ -6461,9 +6631,9 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 	fromJSON(e) {
 		return this.radius = e.radius, this.center.fromArray(e.center), this;
 	}
-}, ss = 0, cs = /*@__PURE__*/ new Ia(), ls = /*@__PURE__*/ new lo(), us = /*@__PURE__*/ new J(), ds = /*@__PURE__*/ new Fo(), fs = /*@__PURE__*/ new Fo(), ps = /*@__PURE__*/ new J(), ms = class e extends Bi {
+}, Ss = 0, Cs = /*@__PURE__*/ new Za(), ws = /*@__PURE__*/ new To(), Ts = /*@__PURE__*/ new X(), Es = /*@__PURE__*/ new Xo(), Ds = /*@__PURE__*/ new Xo(), Os = /*@__PURE__*/ new X(), ks = class e extends ea {
 	constructor() {
-		super(), this.isBufferGeometry = !0, Object.defineProperty(this, "id", { value: ss++ }), this.uuid = Gi(), this.name = "", this.type = "BufferGeometry", this.index = null, this.indirect = null, this.indirectOffset = 0, this.attributes = {}, this.morphAttributes = {}, this.morphTargetsRelative = !1, this.groups = [], this.boundingBox = null, this.boundingSphere = null, this.drawRange = {
+		super(), this.isBufferGeometry = !0, Object.defineProperty(this, "id", { value: Ss++ }), this.uuid = aa(), this.name = "", this.type = "BufferGeometry", this.index = null, this.indirect = null, this.indirectOffset = 0, this.attributes = {}, this.morphAttributes = {}, this.morphTargetsRelative = !1, this.groups = [], this.boundingBox = null, this.boundingSphere = null, this.drawRange = {
 			start: 0,
 			count: 1e400
 		}, this.userData = {}, this._transformed = !1;
@@ -6472,7 +6642,7 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 		return this.index;
 	}
 	setIndex(e) {
-		return this.index = Array.isArray(e) ? new (Ai(e) ? ts : es)(e, 1) : e, this;
+		return this.index = Array.isArray(e) ? new (Wi(e) ? gs : hs)(e, 1) : e, this;
 	}
 	setIndirect(e, t = 0) {
 		return this.indirect = e, this.indirectOffset = t, this;
@@ -6510,35 +6680,35 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 		t !== void 0 && (t.applyMatrix4(e), t.needsUpdate = !0);
 		let n = this.attributes.normal;
 		if (n !== void 0) {
-			let t = new Y().getNormalMatrix(e);
+			let t = new Z().getNormalMatrix(e);
 			n.applyNormalMatrix(t), n.needsUpdate = !0;
 		}
 		let r = this.attributes.tangent;
 		return r !== void 0 && (r.transformDirection(e), r.needsUpdate = !0), this.boundingBox !== null && this.computeBoundingBox(), this.boundingSphere !== null && this.computeBoundingSphere(), this._transformed = !0, this;
 	}
 	applyQuaternion(e) {
-		return cs.makeRotationFromQuaternion(e), this.applyMatrix4(cs), this;
+		return Cs.makeRotationFromQuaternion(e), this.applyMatrix4(Cs), this;
 	}
 	rotateX(e) {
-		return cs.makeRotationX(e), this.applyMatrix4(cs), this;
+		return Cs.makeRotationX(e), this.applyMatrix4(Cs), this;
 	}
 	rotateY(e) {
-		return cs.makeRotationY(e), this.applyMatrix4(cs), this;
+		return Cs.makeRotationY(e), this.applyMatrix4(Cs), this;
 	}
 	rotateZ(e) {
-		return cs.makeRotationZ(e), this.applyMatrix4(cs), this;
+		return Cs.makeRotationZ(e), this.applyMatrix4(Cs), this;
 	}
 	translate(e, t, n) {
-		return cs.makeTranslation(e, t, n), this.applyMatrix4(cs), this;
+		return Cs.makeTranslation(e, t, n), this.applyMatrix4(Cs), this;
 	}
 	scale(e, t, n) {
-		return cs.makeScale(e, t, n), this.applyMatrix4(cs), this;
+		return Cs.makeScale(e, t, n), this.applyMatrix4(Cs), this;
 	}
 	lookAt(e) {
-		return ls.lookAt(e), ls.updateMatrix(), this.applyMatrix4(ls.matrix), this;
+		return ws.lookAt(e), ws.updateMatrix(), this.applyMatrix4(ws.matrix), this;
 	}
 	center() {
-		return this.computeBoundingBox(), this.boundingBox.getCenter(us).negate(), this.translate(us.x, us.y, us.z), this;
+		return this.computeBoundingBox(), this.boundingBox.getCenter(Ts).negate(), this.translate(Ts.x, Ts.y, Ts.z), this;
 	}
 	setFromPoints(e) {
 		let t = this.getAttribute("position");
@@ -6548,62 +6718,62 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 				let r = e[n];
 				t.push(r.x, r.y, r.z || 0);
 			}
-			this.setAttribute("position", new ns(t, 3));
+			this.setAttribute("position", new _s(t, 3));
 		} else {
 			let n = Math.min(e.length, t.count);
 			for (let r = 0; r < n; r++) {
 				let n = e[r];
 				t.setXYZ(r, n.x, n.y, n.z || 0);
 			}
-			e.length > t.count && W("BufferGeometry: Buffer size too small for points data. Use .dispose() and create a new geometry."), t.needsUpdate = !0;
+			e.length > t.count && K("BufferGeometry: Buffer size too small for points data. Use .dispose() and create a new geometry."), t.needsUpdate = !0;
 		}
 		return this;
 	}
 	computeBoundingBox() {
-		this.boundingBox === null && (this.boundingBox = new Fo());
+		this.boundingBox === null && (this.boundingBox = new Xo());
 		let e = this.attributes.position, t = this.morphAttributes.position;
-		if (e && e.isGLBufferAttribute) G("BufferGeometry.computeBoundingBox(): GLBufferAttribute requires a manual bounding box.", this), this.boundingBox.set(new J(-1e400, -1e400, -1e400), new J(1e400, 1e400, 1e400));
+		if (e && e.isGLBufferAttribute) q("BufferGeometry.computeBoundingBox(): GLBufferAttribute requires a manual bounding box.", this), this.boundingBox.set(new X(-1e400, -1e400, -1e400), new X(1e400, 1e400, 1e400));
 		else {
 			if (e !== void 0) {
 				if (this.boundingBox.setFromBufferAttribute(e), t) for (let e = 0, n = t.length; e < n; e++) {
 					let n = t[e];
-					ds.setFromBufferAttribute(n), this.morphTargetsRelative ? (ps.addVectors(this.boundingBox.min, ds.min), this.boundingBox.expandByPoint(ps), ps.addVectors(this.boundingBox.max, ds.max), this.boundingBox.expandByPoint(ps)) : (this.boundingBox.expandByPoint(ds.min), this.boundingBox.expandByPoint(ds.max));
+					Es.setFromBufferAttribute(n), this.morphTargetsRelative ? (Os.addVectors(this.boundingBox.min, Es.min), this.boundingBox.expandByPoint(Os), Os.addVectors(this.boundingBox.max, Es.max), this.boundingBox.expandByPoint(Os)) : (this.boundingBox.expandByPoint(Es.min), this.boundingBox.expandByPoint(Es.max));
 				}
 			} else this.boundingBox.makeEmpty();
-			(isNaN(this.boundingBox.min.x) || isNaN(this.boundingBox.min.y) || isNaN(this.boundingBox.min.z)) && G("BufferGeometry.computeBoundingBox(): Computed min/max have NaN values. The \"position\" attribute is likely to have NaN values.", this);
+			(isNaN(this.boundingBox.min.x) || isNaN(this.boundingBox.min.y) || isNaN(this.boundingBox.min.z)) && q("BufferGeometry.computeBoundingBox(): Computed min/max have NaN values. The \"position\" attribute is likely to have NaN values.", this);
 		}
 	}
 	computeBoundingSphere() {
-		this.boundingSphere === null && (this.boundingSphere = new os());
+		this.boundingSphere === null && (this.boundingSphere = new xs());
 		let e = this.attributes.position, t = this.morphAttributes.position;
-		if (e && e.isGLBufferAttribute) G("BufferGeometry.computeBoundingSphere(): GLBufferAttribute requires a manual bounding sphere.", this), this.boundingSphere.set(new J(), 1e400);
+		if (e && e.isGLBufferAttribute) q("BufferGeometry.computeBoundingSphere(): GLBufferAttribute requires a manual bounding sphere.", this), this.boundingSphere.set(new X(), 1e400);
 		else if (e) {
 			let n = this.boundingSphere.center;
-			if (ds.setFromBufferAttribute(e), t) for (let e = 0, n = t.length; e < n; e++) {
+			if (Es.setFromBufferAttribute(e), t) for (let e = 0, n = t.length; e < n; e++) {
 				let n = t[e];
-				fs.setFromBufferAttribute(n), this.morphTargetsRelative ? (ps.addVectors(ds.min, fs.min), ds.expandByPoint(ps), ps.addVectors(ds.max, fs.max), ds.expandByPoint(ps)) : (ds.expandByPoint(fs.min), ds.expandByPoint(fs.max));
+				Ds.setFromBufferAttribute(n), this.morphTargetsRelative ? (Os.addVectors(Es.min, Ds.min), Es.expandByPoint(Os), Os.addVectors(Es.max, Ds.max), Es.expandByPoint(Os)) : (Es.expandByPoint(Ds.min), Es.expandByPoint(Ds.max));
 			}
-			ds.getCenter(n);
+			Es.getCenter(n);
 			let r = 0;
-			for (let t = 0, i = e.count; t < i; t++) ps.fromBufferAttribute(e, t), r = Math.max(r, n.distanceToSquared(ps));
+			for (let t = 0, i = e.count; t < i; t++) Os.fromBufferAttribute(e, t), r = Math.max(r, n.distanceToSquared(Os));
 			if (t) for (let i = 0, a = t.length; i < a; i++) {
 				let a = t[i], o = this.morphTargetsRelative;
-				for (let t = 0, i = a.count; t < i; t++) ps.fromBufferAttribute(a, t), o && (us.fromBufferAttribute(e, t), ps.add(us)), r = Math.max(r, n.distanceToSquared(ps));
+				for (let t = 0, i = a.count; t < i; t++) Os.fromBufferAttribute(a, t), o && (Ts.fromBufferAttribute(e, t), Os.add(Ts)), r = Math.max(r, n.distanceToSquared(Os));
 			}
-			this.boundingSphere.radius = Math.sqrt(r), isNaN(this.boundingSphere.radius) && G("BufferGeometry.computeBoundingSphere(): Computed radius is NaN. The \"position\" attribute is likely to have NaN values.", this);
+			this.boundingSphere.radius = Math.sqrt(r), isNaN(this.boundingSphere.radius) && q("BufferGeometry.computeBoundingSphere(): Computed radius is NaN. The \"position\" attribute is likely to have NaN values.", this);
 		}
 	}
 	computeTangents() {
 		let e = this.index, t = this.attributes;
 		if (e === null || t.position === void 0 || t.normal === void 0 || t.uv === void 0) {
-			G("BufferGeometry: .computeTangents() failed. Missing required attributes (index, position, normal or uv)");
+			q("BufferGeometry: .computeTangents() failed. Missing required attributes (index, position, normal or uv)");
 			return;
 		}
 		let n = t.position, r = t.normal, i = t.uv, a = this.getAttribute("tangent");
-		(a === void 0 || a.count !== n.count) && (a = new $o(new Float32Array(4 * n.count), 4), this.setAttribute("tangent", a));
+		(a === void 0 || a.count !== n.count) && (a = new ms(new Float32Array(4 * n.count), 4), this.setAttribute("tangent", a));
 		let o = [], s = [], c = new Uint8Array(n.count);
-		for (let e = 0; e < n.count; e++) o[e] = new J(), s[e] = new J();
-		let l = new J(), u = new J(), d = new J(), f = new q(), p = new q(), m = new q(), h = new J(), g = new J();
+		for (let e = 0; e < n.count; e++) o[e] = new X(), s[e] = new X();
+		let l = new X(), u = new X(), d = new X(), f = new Y(), p = new Y(), m = new Y(), h = new X(), g = new X();
 		function _(e, t, r) {
 			c[e] = c[t] = c[r] = 1, l.fromBufferAttribute(n, e), u.fromBufferAttribute(n, t), d.fromBufferAttribute(n, r), f.fromBufferAttribute(i, e), p.fromBufferAttribute(i, t), m.fromBufferAttribute(i, r), u.sub(l), d.sub(l), p.sub(f), m.sub(f);
 			let a = 1 / (p.x * m.y - m.x * p.y);
@@ -6618,7 +6788,7 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 			let n = v[t], r = n.start, i = n.count;
 			for (let t = r, n = r + i; t < n; t += 3) _(e.getX(t + 0), e.getX(t + 1), e.getX(t + 2));
 		}
-		let y = new J(), b = new J(), x = new J(), S = new J();
+		let y = new X(), b = new X(), x = new X(), S = new X();
 		function C(e) {
 			x.fromBufferAttribute(r, e), S.copy(x);
 			let t = o[e];
@@ -6633,9 +6803,9 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 		let e = this.index, t = this.getAttribute("position");
 		if (t !== void 0) {
 			let n = this.getAttribute("normal");
-			if (n === void 0 || n.count !== t.count) n = new $o(new Float32Array(t.count * 3), 3), this.setAttribute("normal", n);
+			if (n === void 0 || n.count !== t.count) n = new ms(new Float32Array(t.count * 3), 3), this.setAttribute("normal", n);
 			else for (let e = 0, t = n.count; e < t; e++) n.setXYZ(e, 0, 0, 0);
-			let r = new J(), i = new J(), a = new J(), o = new J(), s = new J(), c = new J(), l = new J(), u = new J();
+			let r = new X(), i = new X(), a = new X(), o = new X(), s = new X(), c = new X(), l = new X(), u = new X();
 			if (e) for (let d = 0, f = e.count; d < f; d += 3) {
 				let f = e.getX(d + 0), p = e.getX(d + 1), m = e.getX(d + 2);
 				r.fromBufferAttribute(t, f), i.fromBufferAttribute(t, p), a.fromBufferAttribute(t, m), l.subVectors(a, i), u.subVectors(r, i), l.cross(u), o.fromBufferAttribute(n, f), s.fromBufferAttribute(n, p), c.fromBufferAttribute(n, m), o.add(l), s.add(l), c.add(l), n.setXYZ(f, o.x, o.y, o.z), n.setXYZ(p, s.x, s.y, s.z), n.setXYZ(m, c.x, c.y, c.z);
@@ -6646,7 +6816,7 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 	}
 	normalizeNormals() {
 		let e = this.attributes.normal;
-		for (let t = 0, n = e.count; t < n; t++) ps.fromBufferAttribute(e, t), ps.normalize(), e.setXYZ(t, ps.x, ps.y, ps.z);
+		for (let t = 0, n = e.count; t < n; t++) Os.fromBufferAttribute(e, t), Os.normalize(), e.setXYZ(t, Os.x, Os.y, Os.z);
 	}
 	toNonIndexed() {
 		function t(e, t) {
@@ -6655,9 +6825,9 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 				o = e.isInterleavedBufferAttribute ? t[i] * e.data.stride + e.offset : t[i] * r;
 				for (let e = 0; e < r; e++) a[s++] = n[o++];
 			}
-			return new $o(a, r, i);
+			return new ms(a, r, i);
 		}
-		if (this.index === null) return W("BufferGeometry.toNonIndexed(): BufferGeometry is already non-indexed."), this;
+		if (this.index === null) return K("BufferGeometry.toNonIndexed(): BufferGeometry is already non-indexed."), this;
 		let n = new e(), r = this.index.array, i = this.attributes;
 		for (let e in i) {
 			let a = t(i[e], r);
@@ -6751,8 +6921,8 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 	dispose() {
 		this.dispatchEvent({ type: "dispose" });
 	}
-}, hs = /*@__PURE__*/ new J(), gs = /*@__PURE__*/ new J(), _s = /*@__PURE__*/ new Y(), vs = class {
-	constructor(e = new J(1, 0, 0), t = 0) {
+}, As = /*@__PURE__*/ new X(), js = /*@__PURE__*/ new X(), Ms = /*@__PURE__*/ new Z(), Ns = class {
+	constructor(e = new X(1, 0, 0), t = 0) {
 		this.isPlane = !0, this.normal = e, this.constant = t;
 	}
 	set(e, t) {
@@ -6765,7 +6935,7 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 		return this.normal.copy(e), this.constant = -t.dot(this.normal), this;
 	}
 	setFromCoplanarPoints(e, t, n) {
-		let r = hs.subVectors(n, t).cross(gs.subVectors(e, t)).normalize();
+		let r = As.subVectors(n, t).cross(js.subVectors(e, t)).normalize();
 		return this.setFromNormalAndCoplanarPoint(r, e), this;
 	}
 	copy(e) {
@@ -6788,7 +6958,7 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 		return t.copy(e).addScaledVector(this.normal, -this.distanceToPoint(e));
 	}
 	intersectLine(e, t, n = !0) {
-		let r = e.delta(hs), i = this.normal.dot(r);
+		let r = e.delta(As), i = this.normal.dot(r);
 		if (i === 0) return this.distanceToPoint(e.start) === 0 ? t.copy(e.start) : null;
 		let a = -(e.start.dot(this.normal) + this.constant) / i;
 		return n === !0 && (a < 0 || a > 1) ? null : t.copy(e.start).addScaledVector(r, a);
@@ -6807,7 +6977,7 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 		return e.copy(this.normal).multiplyScalar(-this.constant);
 	}
 	applyMatrix4(e, t) {
-		let n = t || _s.getNormalMatrix(e), r = this.coplanarPoint(hs).applyMatrix4(e), i = this.normal.applyMatrix3(n).normalize();
+		let n = t || Ms.getNormalMatrix(e), r = this.coplanarPoint(As).applyMatrix4(e), i = this.normal.applyMatrix3(n).normalize();
 		return this.constant = -r.dot(i), this;
 	}
 	translate(e) {
@@ -6828,9 +6998,9 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 	fromJSON(e) {
 		return this.normal.fromArray(e.normal), this.constant = e.constant, this;
 	}
-}, ys = 0, bs = class extends Bi {
+}, Ps = 0, Fs = class extends ea {
 	constructor() {
-		super(), this.isMaterial = !0, Object.defineProperty(this, "id", { value: ys++ }), this.uuid = Gi(), this.name = "", this.type = "Material", this.blending = 1, this.side = 0, this.vertexColors = !1, this.opacity = 1, this.transparent = !1, this.alphaHash = !1, this.blendSrc = 204, this.blendDst = 205, this.blendEquation = 100, this.blendSrcAlpha = null, this.blendDstAlpha = null, this.blendEquationAlpha = null, this.blendColor = new vo(0, 0, 0), this.blendAlpha = 0, this.depthFunc = 3, this.depthTest = !0, this.depthWrite = !0, this.stencilWriteMask = 255, this.stencilFunc = 519, this.stencilRef = 0, this.stencilFuncMask = 255, this.stencilFail = Di, this.stencilZFail = Di, this.stencilZPass = Di, this.stencilWrite = !1, this.clippingPlanes = null, this.clipIntersection = !1, this.clipShadows = !1, this.shadowSide = null, this.colorWrite = !0, this.precision = null, this.polygonOffset = !1, this.polygonOffsetFactor = 0, this.polygonOffsetUnits = 0, this.dithering = !1, this.alphaToCoverage = !1, this.premultipliedAlpha = !1, this.forceSinglePass = !1, this.allowOverride = !0, this.visible = !0, this.toneMapped = !0, this.userData = {}, this.version = 0, this._alphaTest = 0;
+		super(), this.isMaterial = !0, Object.defineProperty(this, "id", { value: Ps++ }), this.uuid = aa(), this.name = "", this.type = "Material", this.blending = 1, this.side = 0, this.vertexColors = !1, this.opacity = 1, this.transparent = !1, this.alphaHash = !1, this.blendSrc = 204, this.blendDst = 205, this.blendEquation = 100, this.blendSrcAlpha = null, this.blendDstAlpha = null, this.blendEquationAlpha = null, this.blendColor = new No(0, 0, 0), this.blendAlpha = 0, this.depthFunc = 3, this.depthTest = !0, this.depthWrite = !0, this.stencilWriteMask = 255, this.stencilFunc = 519, this.stencilRef = 0, this.stencilFuncMask = 255, this.stencilFail = Vi, this.stencilZFail = Vi, this.stencilZPass = Vi, this.stencilWrite = !1, this.clippingPlanes = null, this.clipIntersection = !1, this.clipShadows = !1, this.shadowSide = null, this.colorWrite = !0, this.precision = null, this.polygonOffset = !1, this.polygonOffsetFactor = 0, this.polygonOffsetUnits = 0, this.dithering = !1, this.alphaToCoverage = !1, this.premultipliedAlpha = !1, this.forceSinglePass = !1, this.allowOverride = !0, this.visible = !0, this.toneMapped = !0, this.userData = {}, this.version = 0, this._alphaTest = 0;
 	}
 	get alphaTest() {
 		return this._alphaTest;
@@ -6847,11 +7017,11 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 		if (e !== void 0) for (let t in e) {
 			let n = e[t];
 			if (n === void 0) {
-				W(`Material: parameter '${t}' has value of undefined.`);
+				K(`Material: parameter '${t}' has value of undefined.`);
 				continue;
 			}
 			let r = this[t];
-			r === void 0 ? W(`Material: '${t}' is not a property of THREE.${this.type}.`) : r && r.isColor ? r.set(n) : r && r.isVector2 && n && n.isVector2 || r && r.isEuler && n && n.isEuler || r && r.isVector3 && n && n.isVector3 ? r.copy(n) : this[t] = n;
+			r === void 0 ? K(`Material: '${t}' is not a property of THREE.${this.type}.`) : r && r.isColor ? r.set(n) : r && r.isVector2 && n && n.isVector2 || r && r.isEuler && n && n.isEuler || r && r.isVector3 && n && n.isVector3 ? r.copy(n) : this[t] = n;
 		}
 	}
 	toJSON(e) {
@@ -6881,11 +7051,11 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 		return n;
 	}
 	fromJSON(e, t) {
-		if (e.uuid !== void 0 && (this.uuid = e.uuid), e.name !== void 0 && (this.name = e.name), e.color !== void 0 && this.color !== void 0 && this.color.setHex(e.color), e.roughness !== void 0 && (this.roughness = e.roughness), e.metalness !== void 0 && (this.metalness = e.metalness), e.sheen !== void 0 && (this.sheen = e.sheen), e.sheenColor !== void 0 && (this.sheenColor = new vo().setHex(e.sheenColor)), e.sheenRoughness !== void 0 && (this.sheenRoughness = e.sheenRoughness), e.emissive !== void 0 && this.emissive !== void 0 && this.emissive.setHex(e.emissive), e.specular !== void 0 && this.specular !== void 0 && this.specular.setHex(e.specular), e.specularIntensity !== void 0 && (this.specularIntensity = e.specularIntensity), e.specularColor !== void 0 && this.specularColor !== void 0 && this.specularColor.setHex(e.specularColor), e.shininess !== void 0 && (this.shininess = e.shininess), e.clearcoat !== void 0 && (this.clearcoat = e.clearcoat), e.clearcoatRoughness !== void 0 && (this.clearcoatRoughness = e.clearcoatRoughness), e.diffuseRoughness !== void 0 && (this.diffuseRoughness = e.diffuseRoughness), e.dispersion !== void 0 && (this.dispersion = e.dispersion), e.retroreflectivity !== void 0 && (this.retroreflectivity = e.retroreflectivity), e.iridescence !== void 0 && (this.iridescence = e.iridescence), e.iridescenceIOR !== void 0 && (this.iridescenceIOR = e.iridescenceIOR), e.iridescenceThicknessMinimum !== void 0 && (this.iridescenceThicknessMinimum = e.iridescenceThicknessMinimum), e.iridescenceThicknessMaximum !== void 0 && (this.iridescenceThicknessMaximum = e.iridescenceThicknessMaximum), e.iridescenceThicknessRange !== void 0 && (this.iridescenceThicknessMinimum = e.iridescenceThicknessRange[0], this.iridescenceThicknessMaximum = e.iridescenceThicknessRange[1]), e.transmission !== void 0 && (this.transmission = e.transmission), e.thickness !== void 0 && (this.thickness = e.thickness), e.attenuationDistance !== void 0 && (this.attenuationDistance = e.attenuationDistance), e.attenuationColor !== void 0 && this.attenuationColor !== void 0 && this.attenuationColor.setHex(e.attenuationColor), e.anisotropy !== void 0 && (this.anisotropy = e.anisotropy), e.anisotropyRotation !== void 0 && (this.anisotropyRotation = e.anisotropyRotation), e.fog !== void 0 && (this.fog = e.fog), e.flatShading !== void 0 && (this.flatShading = e.flatShading), e.blending !== void 0 && (this.blending = e.blending), e.combine !== void 0 && (this.combine = e.combine), e.side !== void 0 && (this.side = e.side), e.shadowSide !== void 0 && (this.shadowSide = e.shadowSide), e.opacity !== void 0 && (this.opacity = e.opacity), e.transparent !== void 0 && (this.transparent = e.transparent), e.alphaTest !== void 0 && (this.alphaTest = e.alphaTest), e.alphaHash !== void 0 && (this.alphaHash = e.alphaHash), e.depthFunc !== void 0 && (this.depthFunc = e.depthFunc), e.depthTest !== void 0 && (this.depthTest = e.depthTest), e.depthWrite !== void 0 && (this.depthWrite = e.depthWrite), e.colorWrite !== void 0 && (this.colorWrite = e.colorWrite), e.clippingPlanes !== void 0 && (this.clippingPlanes = e.clippingPlanes.map((e) => new vs().fromJSON(e))), e.clipIntersection !== void 0 && (this.clipIntersection = e.clipIntersection), e.clipShadows !== void 0 && (this.clipShadows = e.clipShadows), e.depthPacking !== void 0 && (this.depthPacking = e.depthPacking), e.blendSrc !== void 0 && (this.blendSrc = e.blendSrc), e.blendDst !== void 0 && (this.blendDst = e.blendDst), e.blendEquation !== void 0 && (this.blendEquation = e.blendEquation), e.blendSrcAlpha !== void 0 && (this.blendSrcAlpha = e.blendSrcAlpha), e.blendDstAlpha !== void 0 && (this.blendDstAlpha = e.blendDstAlpha), e.blendEquationAlpha !== void 0 && (this.blendEquationAlpha = e.blendEquationAlpha), e.blendColor !== void 0 && this.blendColor !== void 0 && this.blendColor.setHex(e.blendColor), e.blendAlpha !== void 0 && (this.blendAlpha = e.blendAlpha), e.stencilWriteMask !== void 0 && (this.stencilWriteMask = e.stencilWriteMask), e.stencilFunc !== void 0 && (this.stencilFunc = e.stencilFunc), e.stencilRef !== void 0 && (this.stencilRef = e.stencilRef), e.stencilFuncMask !== void 0 && (this.stencilFuncMask = e.stencilFuncMask), e.stencilFail !== void 0 && (this.stencilFail = e.stencilFail), e.stencilZFail !== void 0 && (this.stencilZFail = e.stencilZFail), e.stencilZPass !== void 0 && (this.stencilZPass = e.stencilZPass), e.stencilWrite !== void 0 && (this.stencilWrite = e.stencilWrite), e.wireframe !== void 0 && (this.wireframe = e.wireframe), e.wireframeLinewidth !== void 0 && (this.wireframeLinewidth = e.wireframeLinewidth), e.wireframeLinecap !== void 0 && (this.wireframeLinecap = e.wireframeLinecap), e.wireframeLinejoin !== void 0 && (this.wireframeLinejoin = e.wireframeLinejoin), e.rotation !== void 0 && (this.rotation = e.rotation), e.linewidth !== void 0 && (this.linewidth = e.linewidth), e.linecap !== void 0 && (this.linecap = e.linecap), e.linejoin !== void 0 && (this.linejoin = e.linejoin), e.dashSize !== void 0 && (this.dashSize = e.dashSize), e.gapSize !== void 0 && (this.gapSize = e.gapSize), e.scale !== void 0 && (this.scale = e.scale), e.polygonOffset !== void 0 && (this.polygonOffset = e.polygonOffset), e.polygonOffsetFactor !== void 0 && (this.polygonOffsetFactor = e.polygonOffsetFactor), e.polygonOffsetUnits !== void 0 && (this.polygonOffsetUnits = e.polygonOffsetUnits), e.dithering !== void 0 && (this.dithering = e.dithering), e.alphaToCoverage !== void 0 && (this.alphaToCoverage = e.alphaToCoverage), e.premultipliedAlpha !== void 0 && (this.premultipliedAlpha = e.premultipliedAlpha), e.forceSinglePass !== void 0 && (this.forceSinglePass = e.forceSinglePass), e.allowOverride !== void 0 && (this.allowOverride = e.allowOverride), e.visible !== void 0 && (this.visible = e.visible), e.toneMapped !== void 0 && (this.toneMapped = e.toneMapped), e.userData !== void 0 && (this.userData = e.userData), e.vertexColors !== void 0 && (this.vertexColors = typeof e.vertexColors == "number" ? e.vertexColors > 0 : e.vertexColors), e.size !== void 0 && (this.size = e.size), e.sizeAttenuation !== void 0 && (this.sizeAttenuation = e.sizeAttenuation), e.map !== void 0 && (this.map = t[e.map] || null), e.matcap !== void 0 && (this.matcap = t[e.matcap] || null), e.alphaMap !== void 0 && (this.alphaMap = t[e.alphaMap] || null), e.bumpMap !== void 0 && (this.bumpMap = t[e.bumpMap] || null), e.bumpScale !== void 0 && (this.bumpScale = e.bumpScale), e.normalMap !== void 0 && (this.normalMap = t[e.normalMap] || null), e.normalMapType !== void 0 && (this.normalMapType = e.normalMapType), e.normalScale !== void 0) {
+		if (e.uuid !== void 0 && (this.uuid = e.uuid), e.name !== void 0 && (this.name = e.name), e.color !== void 0 && this.color !== void 0 && this.color.setHex(e.color), e.roughness !== void 0 && (this.roughness = e.roughness), e.metalness !== void 0 && (this.metalness = e.metalness), e.sheen !== void 0 && (this.sheen = e.sheen), e.sheenColor !== void 0 && (this.sheenColor = new No().setHex(e.sheenColor)), e.sheenRoughness !== void 0 && (this.sheenRoughness = e.sheenRoughness), e.emissive !== void 0 && this.emissive !== void 0 && this.emissive.setHex(e.emissive), e.specular !== void 0 && this.specular !== void 0 && this.specular.setHex(e.specular), e.specularIntensity !== void 0 && (this.specularIntensity = e.specularIntensity), e.specularColor !== void 0 && this.specularColor !== void 0 && this.specularColor.setHex(e.specularColor), e.shininess !== void 0 && (this.shininess = e.shininess), e.clearcoat !== void 0 && (this.clearcoat = e.clearcoat), e.clearcoatRoughness !== void 0 && (this.clearcoatRoughness = e.clearcoatRoughness), e.diffuseRoughness !== void 0 && (this.diffuseRoughness = e.diffuseRoughness), e.dispersion !== void 0 && (this.dispersion = e.dispersion), e.retroreflectivity !== void 0 && (this.retroreflectivity = e.retroreflectivity), e.iridescence !== void 0 && (this.iridescence = e.iridescence), e.iridescenceIOR !== void 0 && (this.iridescenceIOR = e.iridescenceIOR), e.iridescenceThicknessMinimum !== void 0 && (this.iridescenceThicknessMinimum = e.iridescenceThicknessMinimum), e.iridescenceThicknessMaximum !== void 0 && (this.iridescenceThicknessMaximum = e.iridescenceThicknessMaximum), e.iridescenceThicknessRange !== void 0 && (this.iridescenceThicknessMinimum = e.iridescenceThicknessRange[0], this.iridescenceThicknessMaximum = e.iridescenceThicknessRange[1]), e.transmission !== void 0 && (this.transmission = e.transmission), e.thickness !== void 0 && (this.thickness = e.thickness), e.attenuationDistance !== void 0 && (this.attenuationDistance = e.attenuationDistance), e.attenuationColor !== void 0 && this.attenuationColor !== void 0 && this.attenuationColor.setHex(e.attenuationColor), e.anisotropy !== void 0 && (this.anisotropy = e.anisotropy), e.anisotropyRotation !== void 0 && (this.anisotropyRotation = e.anisotropyRotation), e.fog !== void 0 && (this.fog = e.fog), e.flatShading !== void 0 && (this.flatShading = e.flatShading), e.blending !== void 0 && (this.blending = e.blending), e.combine !== void 0 && (this.combine = e.combine), e.side !== void 0 && (this.side = e.side), e.shadowSide !== void 0 && (this.shadowSide = e.shadowSide), e.opacity !== void 0 && (this.opacity = e.opacity), e.transparent !== void 0 && (this.transparent = e.transparent), e.alphaTest !== void 0 && (this.alphaTest = e.alphaTest), e.alphaHash !== void 0 && (this.alphaHash = e.alphaHash), e.depthFunc !== void 0 && (this.depthFunc = e.depthFunc), e.depthTest !== void 0 && (this.depthTest = e.depthTest), e.depthWrite !== void 0 && (this.depthWrite = e.depthWrite), e.colorWrite !== void 0 && (this.colorWrite = e.colorWrite), e.clippingPlanes !== void 0 && (this.clippingPlanes = e.clippingPlanes.map((e) => new Ns().fromJSON(e))), e.clipIntersection !== void 0 && (this.clipIntersection = e.clipIntersection), e.clipShadows !== void 0 && (this.clipShadows = e.clipShadows), e.depthPacking !== void 0 && (this.depthPacking = e.depthPacking), e.blendSrc !== void 0 && (this.blendSrc = e.blendSrc), e.blendDst !== void 0 && (this.blendDst = e.blendDst), e.blendEquation !== void 0 && (this.blendEquation = e.blendEquation), e.blendSrcAlpha !== void 0 && (this.blendSrcAlpha = e.blendSrcAlpha), e.blendDstAlpha !== void 0 && (this.blendDstAlpha = e.blendDstAlpha), e.blendEquationAlpha !== void 0 && (this.blendEquationAlpha = e.blendEquationAlpha), e.blendColor !== void 0 && this.blendColor !== void 0 && this.blendColor.setHex(e.blendColor), e.blendAlpha !== void 0 && (this.blendAlpha = e.blendAlpha), e.stencilWriteMask !== void 0 && (this.stencilWriteMask = e.stencilWriteMask), e.stencilFunc !== void 0 && (this.stencilFunc = e.stencilFunc), e.stencilRef !== void 0 && (this.stencilRef = e.stencilRef), e.stencilFuncMask !== void 0 && (this.stencilFuncMask = e.stencilFuncMask), e.stencilFail !== void 0 && (this.stencilFail = e.stencilFail), e.stencilZFail !== void 0 && (this.stencilZFail = e.stencilZFail), e.stencilZPass !== void 0 && (this.stencilZPass = e.stencilZPass), e.stencilWrite !== void 0 && (this.stencilWrite = e.stencilWrite), e.wireframe !== void 0 && (this.wireframe = e.wireframe), e.wireframeLinewidth !== void 0 && (this.wireframeLinewidth = e.wireframeLinewidth), e.wireframeLinecap !== void 0 && (this.wireframeLinecap = e.wireframeLinecap), e.wireframeLinejoin !== void 0 && (this.wireframeLinejoin = e.wireframeLinejoin), e.rotation !== void 0 && (this.rotation = e.rotation), e.linewidth !== void 0 && (this.linewidth = e.linewidth), e.linecap !== void 0 && (this.linecap = e.linecap), e.linejoin !== void 0 && (this.linejoin = e.linejoin), e.dashSize !== void 0 && (this.dashSize = e.dashSize), e.gapSize !== void 0 && (this.gapSize = e.gapSize), e.scale !== void 0 && (this.scale = e.scale), e.polygonOffset !== void 0 && (this.polygonOffset = e.polygonOffset), e.polygonOffsetFactor !== void 0 && (this.polygonOffsetFactor = e.polygonOffsetFactor), e.polygonOffsetUnits !== void 0 && (this.polygonOffsetUnits = e.polygonOffsetUnits), e.dithering !== void 0 && (this.dithering = e.dithering), e.alphaToCoverage !== void 0 && (this.alphaToCoverage = e.alphaToCoverage), e.premultipliedAlpha !== void 0 && (this.premultipliedAlpha = e.premultipliedAlpha), e.forceSinglePass !== void 0 && (this.forceSinglePass = e.forceSinglePass), e.allowOverride !== void 0 && (this.allowOverride = e.allowOverride), e.visible !== void 0 && (this.visible = e.visible), e.toneMapped !== void 0 && (this.toneMapped = e.toneMapped), e.userData !== void 0 && (this.userData = e.userData), e.vertexColors !== void 0 && (this.vertexColors = typeof e.vertexColors == "number" ? e.vertexColors > 0 : e.vertexColors), e.size !== void 0 && (this.size = e.size), e.sizeAttenuation !== void 0 && (this.sizeAttenuation = e.sizeAttenuation), e.map !== void 0 && (this.map = t[e.map] || null), e.matcap !== void 0 && (this.matcap = t[e.matcap] || null), e.alphaMap !== void 0 && (this.alphaMap = t[e.alphaMap] || null), e.bumpMap !== void 0 && (this.bumpMap = t[e.bumpMap] || null), e.bumpScale !== void 0 && (this.bumpScale = e.bumpScale), e.normalMap !== void 0 && (this.normalMap = t[e.normalMap] || null), e.normalMapType !== void 0 && (this.normalMapType = e.normalMapType), e.normalScale !== void 0) {
 			let t = e.normalScale;
-			Array.isArray(t) === !1 && (t = [t, t]), this.normalScale = new q().fromArray(t);
+			Array.isArray(t) === !1 && (t = [t, t]), this.normalScale = new Y().fromArray(t);
 		}
-		return e.displacementMap !== void 0 && (this.displacementMap = t[e.displacementMap] || null), e.displacementScale !== void 0 && (this.displacementScale = e.displacementScale), e.displacementBias !== void 0 && (this.displacementBias = e.displacementBias), e.roughnessMap !== void 0 && (this.roughnessMap = t[e.roughnessMap] || null), e.metalnessMap !== void 0 && (this.metalnessMap = t[e.metalnessMap] || null), e.emissiveMap !== void 0 && (this.emissiveMap = t[e.emissiveMap] || null), e.emissiveIntensity !== void 0 && (this.emissiveIntensity = e.emissiveIntensity), e.specularMap !== void 0 && (this.specularMap = t[e.specularMap] || null), e.specularIntensityMap !== void 0 && (this.specularIntensityMap = t[e.specularIntensityMap] || null), e.specularColorMap !== void 0 && (this.specularColorMap = t[e.specularColorMap] || null), e.envMap !== void 0 && (this.envMap = t[e.envMap] || null), e.envMapRotation !== void 0 && this.envMapRotation.fromArray(e.envMapRotation), e.envMapIntensity !== void 0 && (this.envMapIntensity = e.envMapIntensity), e.reflectivity !== void 0 && (this.reflectivity = e.reflectivity), e.refractionRatio !== void 0 && (this.refractionRatio = e.refractionRatio), e.lightMap !== void 0 && (this.lightMap = t[e.lightMap] || null), e.lightMapIntensity !== void 0 && (this.lightMapIntensity = e.lightMapIntensity), e.aoMap !== void 0 && (this.aoMap = t[e.aoMap] || null), e.aoMapIntensity !== void 0 && (this.aoMapIntensity = e.aoMapIntensity), e.gradientMap !== void 0 && (this.gradientMap = t[e.gradientMap] || null), e.clearcoatMap !== void 0 && (this.clearcoatMap = t[e.clearcoatMap] || null), e.clearcoatRoughnessMap !== void 0 && (this.clearcoatRoughnessMap = t[e.clearcoatRoughnessMap] || null), e.clearcoatNormalMap !== void 0 && (this.clearcoatNormalMap = t[e.clearcoatNormalMap] || null), e.clearcoatNormalScale !== void 0 && (this.clearcoatNormalScale = new q().fromArray(e.clearcoatNormalScale)), e.diffuseRoughnessMap !== void 0 && (this.diffuseRoughnessMap = t[e.diffuseRoughnessMap] || null), e.iridescenceMap !== void 0 && (this.iridescenceMap = t[e.iridescenceMap] || null), e.iridescenceThicknessMap !== void 0 && (this.iridescenceThicknessMap = t[e.iridescenceThicknessMap] || null), e.transmissionMap !== void 0 && (this.transmissionMap = t[e.transmissionMap] || null), e.thicknessMap !== void 0 && (this.thicknessMap = t[e.thicknessMap] || null), e.anisotropyMap !== void 0 && (this.anisotropyMap = t[e.anisotropyMap] || null), e.sheenColorMap !== void 0 && (this.sheenColorMap = t[e.sheenColorMap] || null), e.sheenRoughnessMap !== void 0 && (this.sheenRoughnessMap = t[e.sheenRoughnessMap] || null), this;
+		return e.displacementMap !== void 0 && (this.displacementMap = t[e.displacementMap] || null), e.displacementScale !== void 0 && (this.displacementScale = e.displacementScale), e.displacementBias !== void 0 && (this.displacementBias = e.displacementBias), e.roughnessMap !== void 0 && (this.roughnessMap = t[e.roughnessMap] || null), e.metalnessMap !== void 0 && (this.metalnessMap = t[e.metalnessMap] || null), e.emissiveMap !== void 0 && (this.emissiveMap = t[e.emissiveMap] || null), e.emissiveIntensity !== void 0 && (this.emissiveIntensity = e.emissiveIntensity), e.specularMap !== void 0 && (this.specularMap = t[e.specularMap] || null), e.specularIntensityMap !== void 0 && (this.specularIntensityMap = t[e.specularIntensityMap] || null), e.specularColorMap !== void 0 && (this.specularColorMap = t[e.specularColorMap] || null), e.envMap !== void 0 && (this.envMap = t[e.envMap] || null), e.envMapRotation !== void 0 && this.envMapRotation.fromArray(e.envMapRotation), e.envMapIntensity !== void 0 && (this.envMapIntensity = e.envMapIntensity), e.reflectivity !== void 0 && (this.reflectivity = e.reflectivity), e.refractionRatio !== void 0 && (this.refractionRatio = e.refractionRatio), e.lightMap !== void 0 && (this.lightMap = t[e.lightMap] || null), e.lightMapIntensity !== void 0 && (this.lightMapIntensity = e.lightMapIntensity), e.aoMap !== void 0 && (this.aoMap = t[e.aoMap] || null), e.aoMapIntensity !== void 0 && (this.aoMapIntensity = e.aoMapIntensity), e.gradientMap !== void 0 && (this.gradientMap = t[e.gradientMap] || null), e.clearcoatMap !== void 0 && (this.clearcoatMap = t[e.clearcoatMap] || null), e.clearcoatRoughnessMap !== void 0 && (this.clearcoatRoughnessMap = t[e.clearcoatRoughnessMap] || null), e.clearcoatNormalMap !== void 0 && (this.clearcoatNormalMap = t[e.clearcoatNormalMap] || null), e.clearcoatNormalScale !== void 0 && (this.clearcoatNormalScale = new Y().fromArray(e.clearcoatNormalScale)), e.diffuseRoughnessMap !== void 0 && (this.diffuseRoughnessMap = t[e.diffuseRoughnessMap] || null), e.iridescenceMap !== void 0 && (this.iridescenceMap = t[e.iridescenceMap] || null), e.iridescenceThicknessMap !== void 0 && (this.iridescenceThicknessMap = t[e.iridescenceThicknessMap] || null), e.transmissionMap !== void 0 && (this.transmissionMap = t[e.transmissionMap] || null), e.thicknessMap !== void 0 && (this.thicknessMap = t[e.thicknessMap] || null), e.anisotropyMap !== void 0 && (this.anisotropyMap = t[e.anisotropyMap] || null), e.sheenColorMap !== void 0 && (this.sheenColorMap = t[e.sheenColorMap] || null), e.sheenRoughnessMap !== void 0 && (this.sheenRoughnessMap = t[e.sheenRoughnessMap] || null), this;
 	}
 	clone() {
 		return new this.constructor().copy(this);
@@ -6906,8 +7076,8 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 	set needsUpdate(e) {
 		e === !0 && this.version++;
 	}
-}, xs = /*@__PURE__*/ new J(), Ss = /*@__PURE__*/ new J(), Cs = /*@__PURE__*/ new J(), ws = /*@__PURE__*/ new J(), Ts = class {
-	constructor(e = new J(), t = new J(0, 0, -1)) {
+}, Is = /*@__PURE__*/ new X(), Ls = /*@__PURE__*/ new X(), Rs = /*@__PURE__*/ new X(), zs = /*@__PURE__*/ new X(), Bs = class {
+	constructor(e = new X(), t = new X(0, 0, -1)) {
 		this.origin = e, this.direction = t;
 	}
 	set(e, t) {
@@ -6923,7 +7093,7 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 		return this.direction.copy(e).sub(this.origin).normalize(), this;
 	}
 	recast(e) {
-		return this.origin.copy(this.at(e, xs)), this;
+		return this.origin.copy(this.at(e, Is)), this;
 	}
 	closestPointToPoint(e, t) {
 		t.subVectors(e, this.origin);
@@ -6934,12 +7104,12 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 		return Math.sqrt(this.distanceSqToPoint(e));
 	}
 	distanceSqToPoint(e) {
-		let t = xs.subVectors(e, this.origin).dot(this.direction);
-		return t < 0 ? this.origin.distanceToSquared(e) : (xs.copy(this.origin).addScaledVector(this.direction, t), xs.distanceToSquared(e));
+		let t = Is.subVectors(e, this.origin).dot(this.direction);
+		return t < 0 ? this.origin.distanceToSquared(e) : (Is.copy(this.origin).addScaledVector(this.direction, t), Is.distanceToSquared(e));
 	}
 	distanceSqToSegment(e, t, n, r) {
-		Ss.copy(e).add(t).multiplyScalar(.5), Cs.copy(t).sub(e).normalize(), ws.copy(this.origin).sub(Ss);
-		let i = e.distanceTo(t) * .5, a = -this.direction.dot(Cs), o = ws.dot(this.direction), s = -ws.dot(Cs), c = ws.lengthSq(), l = Math.abs(1 - a * a), u, d, f, p;
+		Ls.copy(e).add(t).multiplyScalar(.5), Rs.copy(t).sub(e).normalize(), zs.copy(this.origin).sub(Ls);
+		let i = e.distanceTo(t) * .5, a = -this.direction.dot(Rs), o = zs.dot(this.direction), s = -zs.dot(Rs), c = zs.lengthSq(), l = Math.abs(1 - a * a), u, d, f, p;
 		if (l > 0) {
 			if (u = a * s - o, d = a * o - s, p = i * l, u >= 0) {
 				if (d >= -p) {
@@ -6950,12 +7120,12 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 				} else d = -i, u = Math.max(0, -(a * d + o)), f = -u * u + d * (d + 2 * s) + c;
 			} else d <= -p ? (u = Math.max(0, -(-a * i + o)), d = u > 0 ? -i : Math.min(Math.max(-i, -s), i), f = -u * u + d * (d + 2 * s) + c) : d <= p ? (u = 0, d = Math.min(Math.max(-i, -s), i), f = d * (d + 2 * s) + c) : (u = Math.max(0, -(a * i + o)), d = u > 0 ? i : Math.min(Math.max(-i, -s), i), f = -u * u + d * (d + 2 * s) + c);
 		} else d = a > 0 ? -i : i, u = Math.max(0, -(a * d + o)), f = -u * u + d * (d + 2 * s) + c;
-		return n && n.copy(this.origin).addScaledVector(this.direction, u), r && r.copy(Ss).addScaledVector(Cs, d), f;
+		return n && n.copy(this.origin).addScaledVector(this.direction, u), r && r.copy(Ls).addScaledVector(Rs, d), f;
 	}
 	intersectSphere(e, t) {
 		if (e.radius < 0) return null;
-		xs.subVectors(e.center, this.origin);
-		let n = xs.dot(this.direction), r = xs.dot(xs) - n * n, i = e.radius * e.radius;
+		Is.subVectors(e.center, this.origin);
+		let n = Is.dot(this.direction), r = Is.dot(Is) - n * n, i = e.radius * e.radius;
 		if (r > i) return null;
 		let a = Math.sqrt(i - r), o = n - a, s = n + a;
 		return s < 0 ? null : o < 0 ? this.at(s, t) : this.at(o, t);
@@ -6982,19 +7152,19 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 		return c >= 0 ? (n = (e.min.x - d.x) * c, r = (e.max.x - d.x) * c) : (n = (e.max.x - d.x) * c, r = (e.min.x - d.x) * c), l >= 0 ? (i = (e.min.y - d.y) * l, a = (e.max.y - d.y) * l) : (i = (e.max.y - d.y) * l, a = (e.min.y - d.y) * l), n > a || i > r || ((i > n || isNaN(n)) && (n = i), (a < r || isNaN(r)) && (r = a), u >= 0 ? (o = (e.min.z - d.z) * u, s = (e.max.z - d.z) * u) : (o = (e.max.z - d.z) * u, s = (e.min.z - d.z) * u), n > s || o > r) || ((o > n || n !== n) && (n = o), (s < r || r !== r) && (r = s), r < 0) ? null : this.at(n >= 0 ? n : r, t);
 	}
 	intersectsBox(e) {
-		return this.intersectBox(e, xs) !== null;
+		return this.intersectBox(e, Is) !== null;
 	}
 	intersectTriangle(e, t, n, r, i) {
 		let a = this.origin, o = this.direction, s = o.x, c = o.y, l = o.z, u = e.x - a.x, d = e.y - a.y, f = e.z - a.z, p = t.x - a.x, m = t.y - a.y, h = t.z - a.z, g = n.x - a.x, _ = n.y - a.y, v = n.z - a.z, y = Math.abs(s), b = Math.abs(c), x = Math.abs(l), S, C, w, T, E, D, O, k, A, j, ee, M;
 		if (y >= b && y >= x ? (w = s, D = u, A = p, M = g, s >= 0 ? (S = c, C = l, T = d, E = f, O = m, k = h, j = _, ee = v) : (S = l, C = c, T = f, E = d, O = h, k = m, j = v, ee = _)) : b >= x ? (w = c, D = d, A = m, M = _, c >= 0 ? (S = l, C = s, T = f, E = u, O = h, k = p, j = v, ee = g) : (S = s, C = l, T = u, E = f, O = p, k = h, j = g, ee = v)) : (w = l, D = f, A = h, M = v, l >= 0 ? (S = s, C = c, T = u, E = d, O = p, k = m, j = g, ee = _) : (S = c, C = s, T = d, E = u, O = m, k = p, j = _, ee = g)), w === 0) return null;
-		let te = S / w, ne = C / w, N = 1 / w, re = T - te * D, ie = E - ne * D, ae = O - te * A, oe = k - ne * A, se = j - te * M, P = ee - ne * M, ce = se * oe - P * ae, le = re * P - ie * se, ue = ae * ie - oe * re;
+		let N = S / w, te = C / w, P = 1 / w, ne = T - N * D, re = E - te * D, ie = O - N * A, ae = k - te * A, oe = j - N * M, F = ee - te * M, se = oe * ae - F * ie, I = ne * F - re * oe, ce = ie * re - ae * ne;
 		if (r) {
-			if (ce < 0 || le < 0 || ue < 0) return null;
-		} else if ((ce < 0 || le < 0 || ue < 0) && (ce > 0 || le > 0 || ue > 0)) return null;
-		let F = ce + le + ue;
-		if (F === 0) return null;
-		let de = N * (ce * D + le * A + ue * M);
-		return (F > 0 ? de < 0 : de > 0) ? null : this.at(de / F, i);
+			if (se < 0 || I < 0 || ce < 0) return null;
+		} else if ((se < 0 || I < 0 || ce < 0) && (se > 0 || I > 0 || ce > 0)) return null;
+		let L = se + I + ce;
+		if (L === 0) return null;
+		let le = P * (se * D + I * A + ce * M);
+		return (L > 0 ? le < 0 : le > 0) ? null : this.at(le / L, i);
 	}
 	applyMatrix4(e) {
 		return this.origin.applyMatrix4(e), this.direction.transformDirection(e), this;
@@ -7005,15 +7175,15 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 	clone() {
 		return new this.constructor().copy(this);
 	}
-}, Es = class extends bs {
+}, Vs = class extends Fs {
 	constructor(e) {
-		super(), this.isMeshBasicMaterial = !0, this.type = "MeshBasicMaterial", this.color = new vo(0xffffff), this.map = null, this.lightMap = null, this.lightMapIntensity = 1, this.aoMap = null, this.aoMapIntensity = 1, this.specularMap = null, this.alphaMap = null, this.envMap = null, this.envMapRotation = new Ka(), this.combine = 0, this.reflectivity = 1, this.refractionRatio = .98, this.wireframe = !1, this.wireframeLinewidth = 1, this.wireframeLinecap = "round", this.wireframeLinejoin = "round", this.fog = !0, this.setValues(e);
+		super(), this.isMeshBasicMaterial = !0, this.type = "MeshBasicMaterial", this.color = new No(0xffffff), this.map = null, this.lightMap = null, this.lightMapIntensity = 1, this.aoMap = null, this.aoMapIntensity = 1, this.specularMap = null, this.alphaMap = null, this.envMap = null, this.envMapRotation = new so(), this.combine = 0, this.reflectivity = 1, this.refractionRatio = .98, this.wireframe = !1, this.wireframeLinewidth = 1, this.wireframeLinecap = "round", this.wireframeLinejoin = "round", this.fog = !0, this.setValues(e);
 	}
 	copy(e) {
 		return super.copy(e), this.color.copy(e.color), this.map = e.map, this.lightMap = e.lightMap, this.lightMapIntensity = e.lightMapIntensity, this.aoMap = e.aoMap, this.aoMapIntensity = e.aoMapIntensity, this.specularMap = e.specularMap, this.alphaMap = e.alphaMap, this.envMap = e.envMap, this.envMapRotation.copy(e.envMapRotation), this.combine = e.combine, this.reflectivity = e.reflectivity, this.refractionRatio = e.refractionRatio, this.wireframe = e.wireframe, this.wireframeLinewidth = e.wireframeLinewidth, this.wireframeLinecap = e.wireframeLinecap, this.wireframeLinejoin = e.wireframeLinejoin, this.fog = e.fog, this;
 	}
-}, Ds = /*@__PURE__*/ new Ia(), Os = /*@__PURE__*/ new Ts(), ks = /*@__PURE__*/ new os(), As = /*@__PURE__*/ new J(), js = /*@__PURE__*/ new J(), Ms = /*@__PURE__*/ new J(), Ns = /*@__PURE__*/ new J(), Ps = /*@__PURE__*/ new J(), Fs = /*@__PURE__*/ new J(), Is = /*@__PURE__*/ new J(), Ls = /*@__PURE__*/ new J(), Rs = class extends lo {
-	constructor(e = new ms(), t = new Es()) {
+}, Hs = /*@__PURE__*/ new Za(), Us = /*@__PURE__*/ new Bs(), Ws = /*@__PURE__*/ new xs(), Gs = /*@__PURE__*/ new X(), Ks = /*@__PURE__*/ new X(), qs = /*@__PURE__*/ new X(), Js = /*@__PURE__*/ new X(), Ys = /*@__PURE__*/ new X(), Xs = /*@__PURE__*/ new X(), Zs = /*@__PURE__*/ new X(), Qs = /*@__PURE__*/ new X(), $s = class extends To {
+	constructor(e = new ks(), t = new Vs()) {
 		super(), this.isMesh = !0, this.type = "Mesh", this.geometry = e, this.material = t, this.morphTargetDictionary = void 0, this.morphTargetInfluences = void 0, this.count = 1, this.updateMorphTargets();
 	}
 	copy(e, t) {
@@ -7037,12 +7207,12 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 		t.fromBufferAttribute(r, e);
 		let o = this.morphTargetInfluences;
 		if (i && o) {
-			Fs.set(0, 0, 0);
+			Xs.set(0, 0, 0);
 			for (let n = 0, r = i.length; n < r; n++) {
 				let r = o[n], s = i[n];
-				r !== 0 && (Ps.fromBufferAttribute(s, e), a ? Fs.addScaledVector(Ps, r) : Fs.addScaledVector(Ps.sub(t), r));
+				r !== 0 && (Ys.fromBufferAttribute(s, e), a ? Xs.addScaledVector(Ys, r) : Xs.addScaledVector(Ys.sub(t), r));
 			}
-			t.add(Fs);
+			t.add(Xs);
 		}
 		return t;
 	}
@@ -7051,7 +7221,7 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 	}
 	raycast(e, t) {
 		let n = this.geometry, r = this.material, i = this.matrixWorld;
-		r !== void 0 && (n.boundingSphere === null && n.computeBoundingSphere(), ks.copy(n.boundingSphere), ks.applyMatrix4(i), Os.copy(e.ray).recast(e.near), ks.containsPoint(Os.origin) === !1 && (Os.intersectSphere(ks, As) === null || Os.origin.distanceToSquared(As) > (e.far - e.near) ** 2) || (Ds.copy(i).invert(), Os.copy(e.ray).applyMatrix4(Ds), (n.boundingBox === null || Os.intersectsBox(n.boundingBox) !== !1) && this._computeIntersections(e, t, Os)));
+		r !== void 0 && (n.boundingSphere === null && n.computeBoundingSphere(), Ws.copy(n.boundingSphere), Ws.applyMatrix4(i), Us.copy(e.ray).recast(e.near), Ws.containsPoint(Us.origin) === !1 && (Us.intersectSphere(Ws, Gs) === null || Us.origin.distanceToSquared(Gs) > (e.far - e.near) ** 2) || (Hs.copy(i).invert(), Us.copy(e.ray).applyMatrix4(Hs), (n.boundingBox === null || Us.intersectsBox(n.boundingBox) !== !1) && this._computeIntersections(e, t, Us)));
 	}
 	_computeIntersections(e, t, n) {
 		let r, i = this.geometry, a = this.material, o = i.index, s = i.attributes.position, c = i.attributes.uv, l = i.attributes.uv1, u = i.attributes.normal, d = i.groups, f = i.drawRange;
@@ -7060,14 +7230,14 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 				let s = d[i], p = a[s.materialIndex], m = Math.max(s.start, f.start), h = Math.min(o.count, Math.min(s.start + s.count, f.start + f.count));
 				for (let i = m, a = h; i < a; i += 3) {
 					let a = o.getX(i), d = o.getX(i + 1), f = o.getX(i + 2);
-					r = Bs(this, p, e, n, c, l, u, a, d, f), r && (r.faceIndex = Math.floor(i / 3), r.face.materialIndex = s.materialIndex, t.push(r));
+					r = tc(this, p, e, n, c, l, u, a, d, f), r && (r.faceIndex = Math.floor(i / 3), r.face.materialIndex = s.materialIndex, t.push(r));
 				}
 			}
 			else {
 				let i = Math.max(0, f.start), s = Math.min(o.count, f.start + f.count);
 				for (let d = i, f = s; d < f; d += 3) {
 					let i = o.getX(d), s = o.getX(d + 1), f = o.getX(d + 2);
-					r = Bs(this, a, e, n, c, l, u, i, s, f), r && (r.faceIndex = Math.floor(d / 3), t.push(r));
+					r = tc(this, a, e, n, c, l, u, i, s, f), r && (r.faceIndex = Math.floor(d / 3), t.push(r));
 				}
 			}
 		} else if (s !== void 0) {
@@ -7075,56 +7245,56 @@ var Xo = /*@__PURE__*/ new J(), Zo = /*@__PURE__*/ new q(), Qo = 0, $o = class e
 				let o = d[i], p = a[o.materialIndex], m = Math.max(o.start, f.start), h = Math.min(s.count, Math.min(o.start + o.count, f.start + f.count));
 				for (let i = m, a = h; i < a; i += 3) {
 					let a = i, s = i + 1, d = i + 2;
-					r = Bs(this, p, e, n, c, l, u, a, s, d), r && (r.faceIndex = Math.floor(i / 3), r.face.materialIndex = o.materialIndex, t.push(r));
+					r = tc(this, p, e, n, c, l, u, a, s, d), r && (r.faceIndex = Math.floor(i / 3), r.face.materialIndex = o.materialIndex, t.push(r));
 				}
 			}
 			else {
 				let i = Math.max(0, f.start), o = Math.min(s.count, f.start + f.count);
 				for (let s = i, d = o; s < d; s += 3) {
 					let i = s, o = s + 1, d = s + 2;
-					r = Bs(this, a, e, n, c, l, u, i, o, d), r && (r.faceIndex = Math.floor(s / 3), t.push(r));
+					r = tc(this, a, e, n, c, l, u, i, o, d), r && (r.faceIndex = Math.floor(s / 3), t.push(r));
 				}
 			}
 		}
 	}
 };
-function zs(e, t, n, r, i, a, o, s) {
+function ec(e, t, n, r, i, a, o, s) {
 	let c;
 	if (c = t.side === 1 ? r.intersectTriangle(o, a, i, !0, s) : r.intersectTriangle(i, a, o, t.side === 0, s), c === null) return null;
-	Ls.copy(s), Ls.applyMatrix4(e.matrixWorld);
-	let l = n.ray.origin.distanceTo(Ls);
+	Qs.copy(s), Qs.applyMatrix4(e.matrixWorld);
+	let l = n.ray.origin.distanceTo(Qs);
 	return l < n.near || l > n.far ? null : {
 		distance: l,
-		point: Ls.clone(),
+		point: Qs.clone(),
 		object: e
 	};
 }
-function Bs(e, t, n, r, i, a, o, s, c, l) {
-	e.getVertexPosition(s, js), e.getVertexPosition(c, Ms), e.getVertexPosition(l, Ns);
-	let u = zs(e, t, n, r, js, Ms, Ns, Is);
+function tc(e, t, n, r, i, a, o, s, c, l) {
+	e.getVertexPosition(s, Ks), e.getVertexPosition(c, qs), e.getVertexPosition(l, Js);
+	let u = ec(e, t, n, r, Ks, qs, Js, Zs);
 	if (u) {
-		let e = new J();
-		Po.getBarycoord(Is, js, Ms, Ns, e), i && (u.uv = Po.getInterpolatedAttribute(i, s, c, l, e, new q())), a && (u.uv1 = Po.getInterpolatedAttribute(a, s, c, l, e, new q())), o && (u.normal = Po.getInterpolatedAttribute(o, s, c, l, e, new J()), u.normal.dot(r.direction) > 0 && u.normal.multiplyScalar(-1));
+		let e = new X();
+		Yo.getBarycoord(Zs, Ks, qs, Js, e), i && (u.uv = Yo.getInterpolatedAttribute(i, s, c, l, e, new Y())), a && (u.uv1 = Yo.getInterpolatedAttribute(a, s, c, l, e, new Y())), o && (u.normal = Yo.getInterpolatedAttribute(o, s, c, l, e, new X()), u.normal.dot(r.direction) > 0 && u.normal.multiplyScalar(-1));
 		let t = {
 			a: s,
 			b: c,
 			c: l,
-			normal: new J(),
+			normal: new X(),
 			materialIndex: 0
 		};
-		Po.getNormal(js, Ms, Ns, t.normal), u.face = t, u.barycoord = e;
+		Yo.getNormal(Ks, qs, Js, t.normal), u.face = t, u.barycoord = e;
 	}
 	return u;
 }
-var Vs = class extends Aa {
-	constructor(e = null, t = 1, n = 1, r, i, a, o, s, c = ir, l = ir, u, d) {
+var nc = class extends Ga {
+	constructor(e = null, t = 1, n = 1, r, i, a, o, s, c = vr, l = vr, u, d) {
 		super(null, a, o, s, c, l, r, i, u, d), this.isDataTexture = !0, this.image = {
 			data: e,
 			width: t,
 			height: n
 		}, this.generateMipmaps = !1, this.flipY = !1, this.unpackAlignment = 1;
 	}
-}, Hs = class extends $o {
+}, rc = class extends ms {
 	constructor(e, t, n, r = 1) {
 		super(e, t, n), this.isInstancedBufferAttribute = !0, this.meshPerAttribute = r;
 	}
@@ -7135,8 +7305,8 @@ var Vs = class extends Aa {
 		let e = super.toJSON();
 		return e.meshPerAttribute = this.meshPerAttribute, e.isInstancedBufferAttribute = !0, e;
 	}
-}, Us = /*@__PURE__*/ new os(), Ws = /*@__PURE__*/ new q(.5, .5), Gs = /*@__PURE__*/ new J(), Ks = class {
-	constructor(e = new vs(), t = new vs(), n = new vs(), r = new vs(), i = new vs(), a = new vs()) {
+}, ic = /*@__PURE__*/ new xs(), ac = /*@__PURE__*/ new Y(.5, .5), oc = /*@__PURE__*/ new X(), sc = class {
+	constructor(e = new Ns(), t = new Ns(), n = new Ns(), r = new Ns(), i = new Ns(), a = new Ns()) {
 		this.planes = [
 			e,
 			t,
@@ -7155,7 +7325,7 @@ var Vs = class extends Aa {
 		for (let n = 0; n < 6; n++) t[n].copy(e.planes[n]);
 		return this;
 	}
-	setFromProjectionMatrix(e, t = ki, n = !1) {
+	setFromProjectionMatrix(e, t = Ui, n = !1) {
 		let r = this.planes, i = e.elements, a = i[0], o = i[1], s = i[2], c = i[3], l = i[4], u = i[5], d = i[6], f = i[7], p = i[8], m = i[9], h = i[10], g = i[11], _ = i[12], v = i[13], y = i[14], b = i[15];
 		if (r[0].setComponents(c - a, f - l, g - p, b - _).normalize(), r[1].setComponents(c + a, f + l, g + p, b + _).normalize(), r[2].setComponents(c + o, f + u, g + m, b + v).normalize(), r[3].setComponents(c - o, f - u, g - m, b - v).normalize(), n) r[4].setComponents(s, d, h, y).normalize(), r[5].setComponents(c - s, f - d, g - h, b - y).normalize();
 		else if (r[4].setComponents(c - s, f - d, g - h, b - y).normalize(), t === 2e3) r[5].setComponents(c + s, f + d, g + h, b + y).normalize();
@@ -7164,15 +7334,15 @@ var Vs = class extends Aa {
 		return this;
 	}
 	intersectsObject(e) {
-		if (e.boundingSphere !== void 0) e.boundingSphere === null && e.computeBoundingSphere(), Us.copy(e.boundingSphere).applyMatrix4(e.matrixWorld);
+		if (e.boundingSphere !== void 0) e.boundingSphere === null && e.computeBoundingSphere(), ic.copy(e.boundingSphere).applyMatrix4(e.matrixWorld);
 		else {
 			let t = e.geometry;
-			t.boundingSphere === null && t.computeBoundingSphere(), Us.copy(t.boundingSphere).applyMatrix4(e.matrixWorld);
+			t.boundingSphere === null && t.computeBoundingSphere(), ic.copy(t.boundingSphere).applyMatrix4(e.matrixWorld);
 		}
-		return this.intersectsSphere(Us);
+		return this.intersectsSphere(ic);
 	}
 	intersectsSprite(e) {
-		return Us.center.set(0, 0, 0), Us.radius = .7071067811865476 + Ws.distanceTo(e.center), Us.applyMatrix4(e.matrixWorld), this.intersectsSphere(Us);
+		return ic.center.set(0, 0, 0), ic.radius = .7071067811865476 + ac.distanceTo(e.center), ic.applyMatrix4(e.matrixWorld), this.intersectsSphere(ic);
 	}
 	intersectsSphere(e) {
 		let t = this.planes, n = e.center, r = -e.radius;
@@ -7183,7 +7353,7 @@ var Vs = class extends Aa {
 		let t = this.planes;
 		for (let n = 0; n < 6; n++) {
 			let r = t[n];
-			if (Gs.x = r.normal.x > 0 ? e.max.x : e.min.x, Gs.y = r.normal.y > 0 ? e.max.y : e.min.y, Gs.z = r.normal.z > 0 ? e.max.z : e.min.z, r.distanceToPoint(Gs) < 0) return !1;
+			if (oc.x = r.normal.x > 0 ? e.max.x : e.min.x, oc.y = r.normal.y > 0 ? e.max.y : e.min.y, oc.z = r.normal.z > 0 ? e.max.z : e.min.z, r.distanceToPoint(oc) < 0) return !1;
 		}
 		return !0;
 	}
@@ -7195,15 +7365,15 @@ var Vs = class extends Aa {
 	clone() {
 		return new this.constructor().copy(this);
 	}
-}, qs = /*@__PURE__*/ new Ia(), Js = class e {
+}, cc = /*@__PURE__*/ new Za(), lc = class e {
 	constructor() {
-		this.coordinateSystem = ki, this._frustums = [], this._count = 0;
+		this.coordinateSystem = Ui, this._frustums = [], this._count = 0;
 	}
 	setFromArrayCamera(e) {
 		let t = e.cameras, n = this._frustums;
 		for (let e = 0; e < t.length; e++) {
 			let r = t[e];
-			qs.multiplyMatrices(r.projectionMatrix, r.matrixWorldInverse), n[e] === void 0 && (n[e] = new Ks()), n[e].setFromProjectionMatrix(qs, r.coordinateSystem, r.reversedDepth);
+			cc.multiplyMatrices(r.projectionMatrix, r.matrixWorldInverse), n[e] === void 0 && (n[e] = new sc()), n[e].setFromProjectionMatrix(cc, r.coordinateSystem, r.reversedDepth);
 		}
 		return this._count = t.length, this;
 	}
@@ -7238,21 +7408,21 @@ var Vs = class extends Aa {
 	copy(e) {
 		this.coordinateSystem = e.coordinateSystem;
 		let t = this._frustums, n = e._frustums;
-		for (let r = 0; r < e._count; r++) t[r] === void 0 && (t[r] = new Ks()), t[r].copy(n[r]);
+		for (let r = 0; r < e._count; r++) t[r] === void 0 && (t[r] = new sc()), t[r].copy(n[r]);
 		return this._count = e._count, this;
 	}
 	clone() {
 		return new e().copy(this);
 	}
-}, Ys = class extends bs {
+}, uc = class extends Fs {
 	constructor(e) {
-		super(), this.isLineBasicMaterial = !0, this.type = "LineBasicMaterial", this.color = new vo(0xffffff), this.map = null, this.linewidth = 1, this.linecap = "round", this.linejoin = "round", this.fog = !0, this.setValues(e);
+		super(), this.isLineBasicMaterial = !0, this.type = "LineBasicMaterial", this.color = new No(0xffffff), this.map = null, this.linewidth = 1, this.linecap = "round", this.linejoin = "round", this.fog = !0, this.setValues(e);
 	}
 	copy(e) {
 		return super.copy(e), this.color.copy(e.color), this.map = e.map, this.linewidth = e.linewidth, this.linecap = e.linecap, this.linejoin = e.linejoin, this.fog = e.fog, this;
 	}
-}, Xs = /*@__PURE__*/ new J(), Zs = /*@__PURE__*/ new J(), Qs = /*@__PURE__*/ new Ia(), $s = /*@__PURE__*/ new Ts(), ec = /*@__PURE__*/ new os(), tc = /*@__PURE__*/ new J(), nc = /*@__PURE__*/ new J(), rc = class extends lo {
-	constructor(e = new ms(), t = new Ys()) {
+}, dc = /*@__PURE__*/ new X(), fc = /*@__PURE__*/ new X(), pc = /*@__PURE__*/ new Za(), mc = /*@__PURE__*/ new Bs(), hc = /*@__PURE__*/ new xs(), gc = /*@__PURE__*/ new X(), _c = /*@__PURE__*/ new X(), vc = class extends To {
+	constructor(e = new ks(), t = new uc()) {
 		super(), this.isLine = !0, this.type = "Line", this.geometry = e, this.material = t, this.morphTargetDictionary = void 0, this.morphTargetInfluences = void 0, this.updateMorphTargets();
 	}
 	copy(e, t) {
@@ -7262,9 +7432,9 @@ var Vs = class extends Aa {
 		let e = this.geometry;
 		if (e.index === null) {
 			let t = e.attributes.position, n = [0];
-			for (let e = 1, r = t.count; e < r; e++) Xs.fromBufferAttribute(t, e - 1), Zs.fromBufferAttribute(t, e), n[e] = n[e - 1], n[e] += Xs.distanceTo(Zs);
-			e.setAttribute("lineDistance", new ns(n, 1));
-		} else W("Line.computeLineDistances(): Computation only possible with non-indexed BufferGeometry.");
+			for (let e = 1, r = t.count; e < r; e++) dc.fromBufferAttribute(t, e - 1), fc.fromBufferAttribute(t, e), n[e] = n[e - 1], n[e] += dc.distanceTo(fc);
+			e.setAttribute("lineDistance", new _s(n, 1));
+		} else K("Line.computeLineDistances(): Computation only possible with non-indexed BufferGeometry.");
 		return this;
 	}
 	intersectsFrustum(e) {
@@ -7272,27 +7442,27 @@ var Vs = class extends Aa {
 	}
 	raycast(e, t) {
 		let n = this.geometry, r = this.matrixWorld, i = e.params.Line.threshold, a = n.drawRange;
-		if (n.boundingSphere === null && n.computeBoundingSphere(), ec.copy(n.boundingSphere), ec.applyMatrix4(r), ec.radius += i, e.ray.intersectsSphere(ec) === !1) return;
-		Qs.copy(r).invert(), $s.copy(e.ray).applyMatrix4(Qs);
+		if (n.boundingSphere === null && n.computeBoundingSphere(), hc.copy(n.boundingSphere), hc.applyMatrix4(r), hc.radius += i, e.ray.intersectsSphere(hc) === !1) return;
+		pc.copy(r).invert(), mc.copy(e.ray).applyMatrix4(pc);
 		let o = i / ((this.scale.x + this.scale.y + this.scale.z) / 3), s = o * o, c = this.isLineSegments ? 2 : 1, l = n.index, u = n.attributes.position;
 		if (l !== null) {
 			let n = Math.max(0, a.start), r = Math.min(l.count, a.start + a.count);
 			for (let i = n, a = r - 1; i < a; i += c) {
-				let n = l.getX(i), r = l.getX(i + 1), a = ic(this, e, $s, s, n, r, i);
+				let n = l.getX(i), r = l.getX(i + 1), a = yc(this, e, mc, s, n, r, i);
 				a && t.push(a);
 			}
 			if (this.isLineLoop) {
-				let i = l.getX(r - 1), a = l.getX(n), o = ic(this, e, $s, s, i, a, r - 1);
+				let i = l.getX(r - 1), a = l.getX(n), o = yc(this, e, mc, s, i, a, r - 1);
 				o && t.push(o);
 			}
 		} else {
 			let n = Math.max(0, a.start), r = Math.min(u.count, a.start + a.count);
 			for (let i = n, a = r - 1; i < a; i += c) {
-				let n = ic(this, e, $s, s, i, i + 1, i);
+				let n = yc(this, e, mc, s, i, i + 1, i);
 				n && t.push(n);
 			}
 			if (this.isLineLoop) {
-				let i = ic(this, e, $s, s, r - 1, n, r - 1);
+				let i = yc(this, e, mc, s, r - 1, n, r - 1);
 				i && t.push(i);
 			}
 		}
@@ -7311,14 +7481,14 @@ var Vs = class extends Aa {
 		}
 	}
 };
-function ic(e, t, n, r, i, a, o) {
+function yc(e, t, n, r, i, a, o) {
 	let s = e.geometry.attributes.position;
-	if (Xs.fromBufferAttribute(s, i), Zs.fromBufferAttribute(s, a), n.distanceSqToSegment(Xs, Zs, tc, nc) > r) return;
-	tc.applyMatrix4(e.matrixWorld);
-	let c = t.ray.origin.distanceTo(tc);
+	if (dc.fromBufferAttribute(s, i), fc.fromBufferAttribute(s, a), n.distanceSqToSegment(dc, fc, gc, _c) > r) return;
+	gc.applyMatrix4(e.matrixWorld);
+	let c = t.ray.origin.distanceTo(gc);
 	if (!(c < t.near || c > t.far)) return {
 		distance: c,
-		point: nc.clone().applyMatrix4(e.matrixWorld),
+		point: _c.clone().applyMatrix4(e.matrixWorld),
 		index: o,
 		face: null,
 		faceIndex: null,
@@ -7326,7 +7496,7 @@ function ic(e, t, n, r, i, a, o) {
 		object: e
 	};
 }
-var ac = /*@__PURE__*/ new J(), oc = /*@__PURE__*/ new J(), sc = class extends rc {
+var bc = /*@__PURE__*/ new X(), xc = /*@__PURE__*/ new X(), Sc = class extends vc {
 	constructor(e, t) {
 		super(e, t), this.isLineSegments = !0, this.type = "LineSegments";
 	}
@@ -7334,12 +7504,12 @@ var ac = /*@__PURE__*/ new J(), oc = /*@__PURE__*/ new J(), sc = class extends r
 		let e = this.geometry;
 		if (e.index === null) {
 			let t = e.attributes.position, n = [];
-			for (let e = 0, r = t.count; e < r; e += 2) ac.fromBufferAttribute(t, e), oc.fromBufferAttribute(t, e + 1), n[e] = e === 0 ? 0 : n[e - 1], n[e + 1] = n[e] + ac.distanceTo(oc);
-			e.setAttribute("lineDistance", new ns(n, 1));
-		} else W("LineSegments.computeLineDistances(): Computation only possible with non-indexed BufferGeometry.");
+			for (let e = 0, r = t.count; e < r; e += 2) bc.fromBufferAttribute(t, e), xc.fromBufferAttribute(t, e + 1), n[e] = e === 0 ? 0 : n[e - 1], n[e + 1] = n[e] + bc.distanceTo(xc);
+			e.setAttribute("lineDistance", new _s(n, 1));
+		} else K("LineSegments.computeLineDistances(): Computation only possible with non-indexed BufferGeometry.");
 		return this;
 	}
-}, cc = class extends Aa {
+}, Cc = class extends Ga {
 	constructor(e = [], t = 301, n, r, i, a, o, s, c, l) {
 		super(e, t, n, r, i, a, o, s, c, l), this.isCubeTexture = !0, this.flipY = !1;
 	}
@@ -7349,8 +7519,8 @@ var ac = /*@__PURE__*/ new J(), oc = /*@__PURE__*/ new J(), sc = class extends r
 	set images(e) {
 		this.image = e;
 	}
-}, lc = class extends Aa {
-	constructor(e, t, n = hr, r, i, a, o = ir, s = ir, c, l = Er, u = 1) {
+}, wc = class extends Ga {
+	constructor(e, t, n = kr, r, i, a, o = vr, s = vr, c, l = Br, u = 1) {
 		if (l !== 1026 && l !== 1027) throw Error("THREE.DepthTexture: format must be either THREE.DepthFormat or THREE.DepthStencilFormat");
 		super({
 			width: e,
@@ -7359,14 +7529,14 @@ var ac = /*@__PURE__*/ new J(), oc = /*@__PURE__*/ new J(), sc = class extends r
 		}, r, i, a, o, s, l, n, c), this.isDepthTexture = !0, this.flipY = !1, this.generateMipmaps = !1, this.compareFunction = null;
 	}
 	copy(e) {
-		return super.copy(e), this.source = new Ea(Object.assign({}, e.image)), this.compareFunction = e.compareFunction, this;
+		return super.copy(e), this.source = new Va(Object.assign({}, e.image)), this.compareFunction = e.compareFunction, this;
 	}
 	toJSON(e) {
 		let t = super.toJSON(e);
 		return t.compareFunction = this.compareFunction, t;
 	}
-}, uc = class extends lc {
-	constructor(e, t = hr, n = 301, r, i, a = ir, o = ir, s, c = Er) {
+}, Tc = class extends wc {
+	constructor(e, t = kr, n = 301, r, i, a = vr, o = vr, s, c = Br) {
 		let l = {
 			width: e,
 			height: e,
@@ -7387,14 +7557,14 @@ var ac = /*@__PURE__*/ new J(), oc = /*@__PURE__*/ new J(), sc = class extends r
 	set images(e) {
 		this.image = e;
 	}
-}, dc = class extends Aa {
+}, Ec = class extends Ga {
 	constructor(e = null) {
 		super(), this.sourceTexture = e, this.isExternalTexture = !0;
 	}
 	copy(e) {
 		return super.copy(e), this.sourceTexture = e.sourceTexture, this;
 	}
-}, fc = class e extends ms {
+}, Dc = class e extends ks {
 	constructor(e = 1, t = 1, n = 1, r = 1, i = 1, a = 1) {
 		super(), this.type = "BoxGeometry", this.parameters = {
 			width: e,
@@ -7407,9 +7577,9 @@ var ac = /*@__PURE__*/ new J(), oc = /*@__PURE__*/ new J(), sc = class extends r
 		let o = this;
 		r = Math.floor(r), i = Math.floor(i), a = Math.floor(a);
 		let s = [], c = [], l = [], u = [], d = 0, f = 0;
-		p("z", "y", "x", -1, -1, n, t, e, a, i, 0), p("z", "y", "x", 1, -1, n, t, -e, a, i, 1), p("x", "z", "y", 1, 1, e, n, t, r, a, 2), p("x", "z", "y", 1, -1, e, n, -t, r, a, 3), p("x", "y", "z", 1, -1, e, t, n, r, i, 4), p("x", "y", "z", -1, -1, e, t, -n, r, i, 5), this.setIndex(s), this.setAttribute("position", new ns(c, 3)), this.setAttribute("normal", new ns(l, 3)), this.setAttribute("uv", new ns(u, 2));
+		p("z", "y", "x", -1, -1, n, t, e, a, i, 0), p("z", "y", "x", 1, -1, n, t, -e, a, i, 1), p("x", "z", "y", 1, 1, e, n, t, r, a, 2), p("x", "z", "y", 1, -1, e, n, -t, r, a, 3), p("x", "y", "z", 1, -1, e, t, n, r, i, 4), p("x", "y", "z", -1, -1, e, t, -n, r, i, 5), this.setIndex(s), this.setAttribute("position", new _s(c, 3)), this.setAttribute("normal", new _s(l, 3)), this.setAttribute("uv", new _s(u, 2));
 		function p(e, t, n, r, i, a, p, m, h, g, _) {
-			let v = a / h, y = p / g, b = a / 2, x = p / 2, S = m / 2, C = h + 1, w = g + 1, T = 0, E = 0, D = new J();
+			let v = a / h, y = p / g, b = a / 2, x = p / 2, S = m / 2, C = h + 1, w = g + 1, T = 0, E = 0, D = new X();
 			for (let a = 0; a < w; a++) {
 				let o = a * y - x;
 				for (let s = 0; s < C; s++) D[e] = (s * v - b) * r, D[t] = o * i, D[n] = S, c.push(D.x, D.y, D.z), D[e] = 0, D[t] = 0, D[n] = m > 0 ? 1 : -1, l.push(D.x, D.y, D.z), u.push(s / h), u.push(1 - a / g), T += 1;
@@ -7427,7 +7597,7 @@ var ac = /*@__PURE__*/ new J(), oc = /*@__PURE__*/ new J(), sc = class extends r
 	static fromJSON(t) {
 		return new e(t.width, t.height, t.depth, t.widthSegments, t.heightSegments, t.depthSegments);
 	}
-}, pc = class e extends ms {
+}, Oc = class e extends ks {
 	constructor(e = 1, t = 1, n = 1, r = 1) {
 		super(), this.type = "PlaneGeometry", this.parameters = {
 			width: e,
@@ -7447,7 +7617,7 @@ var ac = /*@__PURE__*/ new J(), oc = /*@__PURE__*/ new J(), sc = class extends r
 			let n = t + c * e, r = t + c * (e + 1), i = t + 1 + c * (e + 1), a = t + 1 + c * e;
 			f.push(n, r, a), f.push(r, i, a);
 		}
-		this.setIndex(f), this.setAttribute("position", new ns(p, 3)), this.setAttribute("normal", new ns(m, 3)), this.setAttribute("uv", new ns(h, 2));
+		this.setIndex(f), this.setAttribute("position", new _s(p, 3)), this.setAttribute("normal", new _s(m, 3)), this.setAttribute("uv", new _s(h, 2));
 	}
 	copy(e) {
 		return super.copy(e), this.parameters = Object.assign({}, e.parameters), this;
@@ -7456,15 +7626,15 @@ var ac = /*@__PURE__*/ new J(), oc = /*@__PURE__*/ new J(), sc = class extends r
 		return new e(t.width, t.height, t.widthSegments, t.heightSegments);
 	}
 };
-function mc(e) {
+function kc(e) {
 	let t = {};
 	for (let n in e) {
 		t[n] = {};
 		for (let r in e[n]) {
 			let i = e[n][r];
-			if (gc(i)) i.isRenderTargetTexture ? (W("UniformsUtils: Textures of render targets cannot be cloned via cloneUniforms() or mergeUniforms()."), t[n][r] = null) : t[n][r] = i.clone();
+			if (jc(i)) i.isRenderTargetTexture ? (K("UniformsUtils: Textures of render targets cannot be cloned via cloneUniforms() or mergeUniforms()."), t[n][r] = null) : t[n][r] = i.clone();
 			else if (Array.isArray(i)) {
-				if (gc(i[0])) {
+				if (jc(i[0])) {
 					let e = [];
 					for (let t = 0, n = i.length; t < n; t++) e[t] = i[t].clone();
 					t[n][r] = e;
@@ -7474,32 +7644,32 @@ function mc(e) {
 	}
 	return t;
 }
-function hc(e) {
+function Ac(e) {
 	let t = {};
 	for (let n = 0; n < e.length; n++) {
-		let r = mc(e[n]);
+		let r = kc(e[n]);
 		for (let e in r) t[e] = r[e];
 	}
 	return t;
 }
-function gc(e) {
+function jc(e) {
 	return e && (e.isColor || e.isMatrix3 || e.isMatrix4 || e.isVector2 || e.isVector3 || e.isVector4 || e.isTexture || e.isQuaternion);
 }
-function _c(e) {
+function Mc(e) {
 	let t = [];
 	for (let n = 0; n < e.length; n++) t.push(e[n].clone());
 	return t;
 }
-function vc(e) {
+function Nc(e) {
 	let t = e.getRenderTarget();
-	return t === null ? e.outputColorSpace : t.isXRRenderTarget === !0 ? t.texture.colorSpace : X.workingColorSpace;
+	return t === null ? e.outputColorSpace : t.isXRRenderTarget === !0 ? t.texture.colorSpace : Fa.workingColorSpace;
 }
-var yc = {
-	clone: mc,
-	merge: hc
-}, bc = "void main() {\n	gl_Position = projectionMatrix * modelViewMatrix * vec4( position, 1.0 );\n}", xc = "void main() {\n	gl_FragColor = vec4( 1.0, 0.0, 0.0, 1.0 );\n}", Sc = class extends bs {
+var Pc = {
+	clone: kc,
+	merge: Ac
+}, Fc = "void main() {\n	gl_Position = projectionMatrix * modelViewMatrix * vec4( position, 1.0 );\n}", Ic = "void main() {\n	gl_FragColor = vec4( 1.0, 0.0, 0.0, 1.0 );\n}", Lc = class extends Fs {
 	constructor(e) {
-		super(), this.isShaderMaterial = !0, this.type = "ShaderMaterial", this.defines = {}, this.uniforms = {}, this.uniformsGroups = [], this.vertexShader = bc, this.fragmentShader = xc, this.linewidth = 1, this.wireframe = !1, this.wireframeLinewidth = 1, this.fog = !1, this.lights = !1, this.clipping = !1, this.forceSinglePass = !0, this.extensions = {
+		super(), this.isShaderMaterial = !0, this.type = "ShaderMaterial", this.defines = {}, this.uniforms = {}, this.uniformsGroups = [], this.vertexShader = Fc, this.fragmentShader = Ic, this.linewidth = 1, this.wireframe = !1, this.wireframeLinewidth = 1, this.fog = !1, this.lights = !1, this.clipping = !1, this.forceSinglePass = !0, this.extensions = {
 			clipCullDistance: !1,
 			multiDraw: !1
 		}, this.defaultAttributeValues = {
@@ -7513,7 +7683,7 @@ var yc = {
 		}, this.index0AttributeName = void 0, this.uniformsNeedUpdate = !1, this.glslVersion = null, e !== void 0 && this.setValues(e);
 	}
 	copy(e) {
-		return super.copy(e), this.fragmentShader = e.fragmentShader, this.vertexShader = e.vertexShader, this.uniforms = mc(e.uniforms), this.uniformsGroups = _c(e.uniformsGroups), this.defines = Object.assign({}, e.defines), this.wireframe = e.wireframe, this.wireframeLinewidth = e.wireframeLinewidth, this.fog = e.fog, this.lights = e.lights, this.clipping = e.clipping, this.extensions = Object.assign({}, e.extensions), this.glslVersion = e.glslVersion, this.defaultAttributeValues = Object.assign({}, e.defaultAttributeValues), this.index0AttributeName = e.index0AttributeName, this.uniformsNeedUpdate = e.uniformsNeedUpdate, this;
+		return super.copy(e), this.fragmentShader = e.fragmentShader, this.vertexShader = e.vertexShader, this.uniforms = kc(e.uniforms), this.uniformsGroups = Mc(e.uniformsGroups), this.defines = Object.assign({}, e.defines), this.wireframe = e.wireframe, this.wireframeLinewidth = e.wireframeLinewidth, this.fog = e.fog, this.lights = e.lights, this.clipping = e.clipping, this.extensions = Object.assign({}, e.extensions), this.glslVersion = e.glslVersion, this.defaultAttributeValues = Object.assign({}, e.defaultAttributeValues), this.index0AttributeName = e.index0AttributeName, this.uniformsNeedUpdate = e.uniformsNeedUpdate, this;
 	}
 	toJSON(e) {
 		let t = super.toJSON(e);
@@ -7556,22 +7726,22 @@ var yc = {
 					this.uniforms[n].value = t[r.value] || null;
 					break;
 				case "c":
-					this.uniforms[n].value = new vo().setHex(r.value);
+					this.uniforms[n].value = new No().setHex(r.value);
 					break;
 				case "v2":
-					this.uniforms[n].value = new q().fromArray(r.value);
-					break;
-				case "v3":
-					this.uniforms[n].value = new J().fromArray(r.value);
-					break;
-				case "v4":
-					this.uniforms[n].value = new ja().fromArray(r.value);
-					break;
-				case "m3":
 					this.uniforms[n].value = new Y().fromArray(r.value);
 					break;
+				case "v3":
+					this.uniforms[n].value = new X().fromArray(r.value);
+					break;
+				case "v4":
+					this.uniforms[n].value = new Ka().fromArray(r.value);
+					break;
+				case "m3":
+					this.uniforms[n].value = new Z().fromArray(r.value);
+					break;
 				case "m4":
-					this.uniforms[n].value = new Ia().fromArray(r.value);
+					this.uniforms[n].value = new Za().fromArray(r.value);
 					break;
 				default: this.uniforms[n].value = r.value;
 			}
@@ -7579,18 +7749,18 @@ var yc = {
 		if (e.defines !== void 0 && (this.defines = e.defines), e.vertexShader !== void 0 && (this.vertexShader = e.vertexShader), e.fragmentShader !== void 0 && (this.fragmentShader = e.fragmentShader), e.glslVersion !== void 0 && (this.glslVersion = e.glslVersion), e.extensions !== void 0) for (let t in e.extensions) this.extensions[t] = e.extensions[t];
 		return e.lights !== void 0 && (this.lights = e.lights), e.clipping !== void 0 && (this.clipping = e.clipping), this;
 	}
-}, Cc = class extends Sc {
+}, Rc = class extends Lc {
 	constructor(e) {
 		super(e), this.isRawShaderMaterial = !0, this.type = "RawShaderMaterial";
 	}
-}, wc = class extends bs {
+}, zc = class extends Fs {
 	constructor(e) {
-		super(), this.isMeshDepthMaterial = !0, this.type = "MeshDepthMaterial", this.depthPacking = Si, this.map = null, this.alphaMap = null, this.displacementMap = null, this.displacementScale = 1, this.displacementBias = 0, this.wireframe = !1, this.wireframeLinewidth = 1, this.setValues(e);
+		super(), this.isMeshDepthMaterial = !0, this.type = "MeshDepthMaterial", this.depthPacking = Ii, this.map = null, this.alphaMap = null, this.displacementMap = null, this.displacementScale = 1, this.displacementBias = 0, this.wireframe = !1, this.wireframeLinewidth = 1, this.setValues(e);
 	}
 	copy(e) {
 		return super.copy(e), this.depthPacking = e.depthPacking, this.map = e.map, this.alphaMap = e.alphaMap, this.displacementMap = e.displacementMap, this.displacementScale = e.displacementScale, this.displacementBias = e.displacementBias, this.wireframe = e.wireframe, this.wireframeLinewidth = e.wireframeLinewidth, this;
 	}
-}, Tc = class extends bs {
+}, Bc = class extends Fs {
 	constructor(e) {
 		super(), this.isMeshDistanceMaterial = !0, this.type = "MeshDistanceMaterial", this.map = null, this.alphaMap = null, this.displacementMap = null, this.displacementScale = 1, this.displacementBias = 0, this.setValues(e);
 	}
@@ -7598,13 +7768,13 @@ var yc = {
 		return super.copy(e), this.map = e.map, this.alphaMap = e.alphaMap, this.displacementMap = e.displacementMap, this.displacementScale = e.displacementScale, this.displacementBias = e.displacementBias, this;
 	}
 };
-function Ec(e, t) {
+function Vc(e, t) {
 	return !e || e.constructor === t ? e : typeof t.BYTES_PER_ELEMENT == "number" ? new t(e) : Array.prototype.slice.call(e);
 }
-function Dc(e) {
+function Hc(e) {
 	return e !== void 0 && e.inTangents !== void 0 && e.outTangents !== void 0;
 }
-var Oc = class {
+var Uc = class {
 	constructor(e, t, n, r) {
 		this.parameterPositions = e, this._cachedIndex = 0, this.resultBuffer = r === void 0 ? new t.constructor(n) : r, this.sampleValues = t, this.valueSize = n, this.settings = null, this.DefaultSettings_ = {};
 	}
@@ -7662,29 +7832,29 @@ var Oc = class {
 		throw Error("THREE.Interpolant: Call to abstract method.");
 	}
 	intervalChanged_() {}
-}, kc = class extends Oc {
+}, Wc = class extends Uc {
 	constructor(e, t, n, r) {
 		super(e, t, n, r), this._weightPrev = -0, this._offsetPrev = -0, this._weightNext = -0, this._offsetNext = -0, this.DefaultSettings_ = {
-			endingStart: yi,
-			endingEnd: yi
+			endingStart: Ni,
+			endingEnd: Ni
 		};
 	}
 	intervalChanged_(e, t, n) {
 		let r = this.parameterPositions, i = e - 2, a = e + 1, o = r[i], s = r[a];
 		if (o === void 0) switch (this.getSettings_().endingStart) {
-			case bi:
+			case Pi:
 				i = e, o = 2 * t - n;
 				break;
-			case xi:
+			case Fi:
 				i = r.length - 2, o = t + r[i] - r[i + 1];
 				break;
 			default: i = e, o = n;
 		}
 		if (s === void 0) switch (this.getSettings_().endingEnd) {
-			case bi:
+			case Pi:
 				a = e, s = 2 * n - t;
 				break;
-			case xi:
+			case Fi:
 				a = 1, s = n + r[1] - r[0];
 				break;
 			default: a = e - 1, s = t;
@@ -7697,7 +7867,7 @@ var Oc = class {
 		for (let e = 0; e !== o; ++e) i[e] = g * a[l + e] + _ * a[c + e] + v * a[s + e] + y * a[u + e];
 		return i;
 	}
-}, Ac = class extends Oc {
+}, Gc = class extends Uc {
 	constructor(e, t, n, r) {
 		super(e, t, n, r);
 	}
@@ -7706,14 +7876,14 @@ var Oc = class {
 		for (let e = 0; e !== o; ++e) i[e] = a[c + e] * u + a[s + e] * l;
 		return i;
 	}
-}, jc = class extends Oc {
+}, Kc = class extends Uc {
 	constructor(e, t, n, r) {
 		super(e, t, n, r);
 	}
 	interpolate_(e) {
 		return this.copySampleValue_(e - 1);
 	}
-}, Mc = class extends Oc {
+}, qc = class extends Uc {
 	interpolate_(e, t, n, r) {
 		let i = this.resultBuffer, a = this.sampleValues, o = this.valueSize, s = e * o, c = s - o, l = this.inTangents, u = this.outTangents;
 		if (!l || !u) {
@@ -7723,36 +7893,36 @@ var Oc = class {
 		}
 		let d = o * 2, f = e - 1;
 		for (let p = 0; p !== o; ++p) {
-			let o = a[c + p], m = a[s + p], h = f * d + p * 2, g = u[h], _ = u[h + 1], v = e * d + p * 2, y = l[v], b = l[v + 1], x = Fc(n, t, g, y, r);
-			i[p] = Nc(x, o, _, b, m);
+			let o = a[c + p], m = a[s + p], h = f * d + p * 2, g = u[h], _ = u[h + 1], v = e * d + p * 2, y = l[v], b = l[v + 1], x = Xc(n, t, g, y, r);
+			i[p] = Jc(x, o, _, b, m);
 		}
 		return i;
 	}
 };
-function Nc(e, t, n, r, i) {
+function Jc(e, t, n, r, i) {
 	let a = 1 - e;
 	return a * a * a * t + 3 * a * a * e * n + 3 * a * e * e * r + e * e * e * i;
 }
-function Pc(e, t, n, r, i) {
+function Yc(e, t, n, r, i) {
 	let a = 1 - e;
 	return 3 * a * a * (n - t) + 6 * a * e * (r - n) + 3 * e * e * (i - r);
 }
-function Fc(e, t, n, r, i) {
+function Xc(e, t, n, r, i) {
 	let a = (e - t) / (i - t);
 	for (let o = 0; o < 8; o++) {
-		let o = Nc(a, t, n, r, i) - e;
+		let o = Jc(a, t, n, r, i) - e;
 		if (Math.abs(o) < 1e-10) break;
-		let s = Pc(a, t, n, r, i);
+		let s = Yc(a, t, n, r, i);
 		if (Math.abs(s) < 1e-10) break;
 		a = Math.max(0, Math.min(1, a - o / s));
 	}
 	return a;
 }
-var Ic = class {
+var Zc = class {
 	constructor(e, t, n, r) {
 		if (e === void 0) throw Error("THREE.KeyframeTrack: track name is undefined");
 		if (t === void 0 || t.length === 0) throw Error("THREE.KeyframeTrack: no keyframes in track named " + e);
-		this.name = e, this.times = Ec(t, this.TimeBufferType), this.values = Ec(n, this.ValueBufferType), this.setInterpolation(r || this.DefaultInterpolation);
+		this.name = e, this.times = Vc(t, this.TimeBufferType), this.values = Vc(n, this.ValueBufferType), this.setInterpolation(r || this.DefaultInterpolation);
 	}
 	static toJSON(e) {
 		let t = e.constructor, n;
@@ -7760,43 +7930,43 @@ var Ic = class {
 		else {
 			n = {
 				name: e.name,
-				times: Ec(e.times, Array),
-				values: Ec(e.values, Array)
+				times: Vc(e.times, Array),
+				values: Vc(e.values, Array)
 			};
 			let t = e.getInterpolation();
-			t !== e.DefaultInterpolation && (n.interpolation = t), Dc(e.settings) && (n.settings = {
-				inTangents: Ec(e.settings.inTangents, Array),
-				outTangents: Ec(e.settings.outTangents, Array)
+			t !== e.DefaultInterpolation && (n.interpolation = t), Hc(e.settings) && (n.settings = {
+				inTangents: Vc(e.settings.inTangents, Array),
+				outTangents: Vc(e.settings.outTangents, Array)
 			});
 		}
 		return n.type = e.ValueTypeName, n;
 	}
 	InterpolantFactoryMethodDiscrete(e) {
-		return new jc(this.times, this.values, this.getValueSize(), e);
+		return new Kc(this.times, this.values, this.getValueSize(), e);
 	}
 	InterpolantFactoryMethodLinear(e) {
-		return new Ac(this.times, this.values, this.getValueSize(), e);
+		return new Gc(this.times, this.values, this.getValueSize(), e);
 	}
 	InterpolantFactoryMethodSmooth(e) {
-		return new kc(this.times, this.values, this.getValueSize(), e);
+		return new Wc(this.times, this.values, this.getValueSize(), e);
 	}
 	InterpolantFactoryMethodBezier(e) {
-		let t = new Mc(this.times, this.values, this.getValueSize(), e);
+		let t = new qc(this.times, this.values, this.getValueSize(), e);
 		return this.settings && (t.inTangents = this.settings.inTangents, t.outTangents = this.settings.outTangents), t;
 	}
 	setInterpolation(e) {
 		let t;
 		switch (e) {
-			case hi:
+			case ki:
 				t = this.InterpolantFactoryMethodDiscrete;
 				break;
-			case gi:
+			case Ai:
 				t = this.InterpolantFactoryMethodLinear;
 				break;
-			case _i:
+			case ji:
 				t = this.InterpolantFactoryMethodSmooth;
 				break;
-			case vi: t = this.InterpolantFactoryMethodBezier;
+			case Mi: t = this.InterpolantFactoryMethodBezier;
 		}
 		if (t === void 0) {
 			let t = "unsupported interpolation for " + this.ValueTypeName + " keyframe track named " + this.name;
@@ -7804,16 +7974,16 @@ var Ic = class {
 				if (e !== this.DefaultInterpolation) this.setInterpolation(this.DefaultInterpolation);
 				else throw Error(t);
 			}
-			return W("KeyframeTrack:", t), this;
+			return K("KeyframeTrack:", t), this;
 		}
 		return this.createInterpolant = t, this;
 	}
 	getInterpolation() {
 		switch (this.createInterpolant) {
-			case this.InterpolantFactoryMethodDiscrete: return hi;
-			case this.InterpolantFactoryMethodLinear: return gi;
-			case this.InterpolantFactoryMethodSmooth: return _i;
-			case this.InterpolantFactoryMethodBezier: return vi;
+			case this.InterpolantFactoryMethodDiscrete: return ki;
+			case this.InterpolantFactoryMethodLinear: return Ai;
+			case this.InterpolantFactoryMethodSmooth: return ji;
+			case this.InterpolantFactoryMethodBezier: return Mi;
 		}
 	}
 	getValueSize() {
@@ -7823,7 +7993,7 @@ var Ic = class {
 		if (e !== 0) {
 			let t = this.times;
 			for (let n = 0, r = t.length; n !== r; ++n) t[n] += e;
-			Dc(this.settings) && (Lc(this.settings.inTangents, e), Lc(this.settings.outTangents, e));
+			Hc(this.settings) && (Qc(this.settings.inTangents, e), Qc(this.settings.outTangents, e));
 		}
 		return this;
 	}
@@ -7831,7 +8001,7 @@ var Ic = class {
 		if (e !== 1) {
 			let t = this.times;
 			for (let n = 0, r = t.length; n !== r; ++n) t[n] *= e;
-			Dc(this.settings) && (Rc(this.settings.inTangents, e), Rc(this.settings.outTangents, e));
+			Hc(this.settings) && ($c(this.settings.inTangents, e), $c(this.settings.outTangents, e));
 		}
 		return this;
 	}
@@ -7848,33 +8018,33 @@ var Ic = class {
 	}
 	validate() {
 		let e = !0, t = this.getValueSize();
-		t - Math.floor(t) !== 0 && (G("KeyframeTrack: Invalid value size in track.", this), e = !1);
+		t - Math.floor(t) !== 0 && (q("KeyframeTrack: Invalid value size in track.", this), e = !1);
 		let n = this.times, r = this.values, i = n.length;
-		i === 0 && (G("KeyframeTrack: Track is empty.", this), e = !1);
+		i === 0 && (q("KeyframeTrack: Track is empty.", this), e = !1);
 		let a = null;
 		for (let t = 0; t !== i; t++) {
 			let r = n[t];
 			if (typeof r == "number" && isNaN(r)) {
-				G("KeyframeTrack: Time is not a valid number.", this, t, r), e = !1;
+				q("KeyframeTrack: Time is not a valid number.", this, t, r), e = !1;
 				break;
 			}
 			if (a !== null && a > r) {
-				G("KeyframeTrack: Out of order keys.", this, t, r, a), e = !1;
+				q("KeyframeTrack: Out of order keys.", this, t, r, a), e = !1;
 				break;
 			}
 			a = r;
 		}
-		if (r !== void 0 && ji(r)) for (let t = 0, n = r.length; t !== n; ++t) {
+		if (r !== void 0 && Gi(r)) for (let t = 0, n = r.length; t !== n; ++t) {
 			let n = r[t];
 			if (isNaN(n)) {
-				G("KeyframeTrack: Value is not a valid number.", this, t, n), e = !1;
+				q("KeyframeTrack: Value is not a valid number.", this, t, n), e = !1;
 				break;
 			}
 		}
 		return e;
 	}
 	optimize() {
-		let e = this.times.slice(), t = this.values.slice(), n = this.getValueSize(), r = this.getInterpolation() === _i, i = e.length - 1, a = 1;
+		let e = this.times.slice(), t = this.values.slice(), n = this.getValueSize(), r = this.getInterpolation() === ji, i = e.length - 1, a = 1;
 		for (let o = 1; o < i; ++o) {
 			let i = !1, s = e[o];
 			if (s !== e[o + 1] && (o !== 1 || s !== e[0])) {
@@ -7908,70 +8078,70 @@ var Ic = class {
 	}
 	clone() {
 		let e = this.times.slice(), t = this.values.slice(), n = new this.constructor(this.name, e, t);
-		return n.createInterpolant = this.createInterpolant, Dc(this.settings) && (n.settings = {
+		return n.createInterpolant = this.createInterpolant, Hc(this.settings) && (n.settings = {
 			inTangents: this.settings.inTangents.slice(),
 			outTangents: this.settings.outTangents.slice()
 		}), n;
 	}
 };
-function Lc(e, t) {
+function Qc(e, t) {
 	for (let n = 0, r = e.length; n !== r; n += 2) e[n] += t;
 }
-function Rc(e, t) {
+function $c(e, t) {
 	for (let n = 0, r = e.length; n !== r; n += 2) e[n] *= t;
 }
-Ic.prototype.ValueTypeName = "", Ic.prototype.TimeBufferType = Float32Array, Ic.prototype.ValueBufferType = Float32Array, Ic.prototype.DefaultInterpolation = gi;
-var zc = class extends Ic {
+Zc.prototype.ValueTypeName = "", Zc.prototype.TimeBufferType = Float32Array, Zc.prototype.ValueBufferType = Float32Array, Zc.prototype.DefaultInterpolation = Ai;
+var el = class extends Zc {
 	constructor(e, t, n) {
 		super(e, t, n);
 	}
 };
-zc.prototype.ValueTypeName = "bool", zc.prototype.ValueBufferType = Array, zc.prototype.DefaultInterpolation = hi, zc.prototype.InterpolantFactoryMethodLinear = void 0, zc.prototype.InterpolantFactoryMethodSmooth = void 0;
-var Bc = class extends Ic {
+el.prototype.ValueTypeName = "bool", el.prototype.ValueBufferType = Array, el.prototype.DefaultInterpolation = ki, el.prototype.InterpolantFactoryMethodLinear = void 0, el.prototype.InterpolantFactoryMethodSmooth = void 0;
+var tl = class extends Zc {
 	constructor(e, t, n, r) {
 		super(e, t, n, r);
 	}
 };
-Bc.prototype.ValueTypeName = "color";
-var Vc = class extends Ic {
+tl.prototype.ValueTypeName = "color";
+var nl = class extends Zc {
 	constructor(e, t, n, r) {
 		super(e, t, n, r);
 	}
 };
-Vc.prototype.ValueTypeName = "number";
-var Hc = class extends Oc {
+nl.prototype.ValueTypeName = "number";
+var rl = class extends Uc {
 	constructor(e, t, n, r) {
 		super(e, t, n, r);
 	}
 	interpolate_(e, t, n, r) {
 		let i = this.resultBuffer, a = this.sampleValues, o = this.valueSize, s = (n - t) / (r - t), c = e * o;
-		for (let e = c + o; c !== e; c += 4) ma.slerpFlat(i, 0, a, c - o, a, c, s);
+		for (let e = c + o; c !== e; c += 4) Oa.slerpFlat(i, 0, a, c - o, a, c, s);
 		return i;
 	}
-}, Uc = class extends Ic {
+}, il = class extends Zc {
 	constructor(e, t, n, r) {
 		super(e, t, n, r);
 	}
 	InterpolantFactoryMethodLinear(e) {
-		return new Hc(this.times, this.values, this.getValueSize(), e);
+		return new rl(this.times, this.values, this.getValueSize(), e);
 	}
 };
-Uc.prototype.ValueTypeName = "quaternion", Uc.prototype.InterpolantFactoryMethodSmooth = void 0;
-var Wc = class extends Ic {
+il.prototype.ValueTypeName = "quaternion", il.prototype.InterpolantFactoryMethodSmooth = void 0;
+var al = class extends Zc {
 	constructor(e, t, n) {
 		super(e, t, n);
 	}
 };
-Wc.prototype.ValueTypeName = "string", Wc.prototype.ValueBufferType = Array, Wc.prototype.DefaultInterpolation = hi, Wc.prototype.InterpolantFactoryMethodLinear = void 0, Wc.prototype.InterpolantFactoryMethodSmooth = void 0;
-var Gc = class extends Ic {
+al.prototype.ValueTypeName = "string", al.prototype.ValueBufferType = Array, al.prototype.DefaultInterpolation = ki, al.prototype.InterpolantFactoryMethodLinear = void 0, al.prototype.InterpolantFactoryMethodSmooth = void 0;
+var ol = class extends Zc {
 	constructor(e, t, n, r) {
 		super(e, t, n, r);
 	}
 };
-Gc.prototype.ValueTypeName = "vector";
-var Kc = /*@__PURE__*/ new J(), qc = /*@__PURE__*/ new ma(), Jc = /*@__PURE__*/ new J(), Yc = class extends lo {
+ol.prototype.ValueTypeName = "vector";
+var sl = /*@__PURE__*/ new X(), cl = /*@__PURE__*/ new Oa(), ll = /*@__PURE__*/ new X(), ul = class extends To {
 	constructor() {
-		super(), this.isCamera = !0, this.type = "Camera", this.matrixWorldInverse = new Ia(), this.projectionMatrix = new Ia(), this.projectionMatrixInverse = new Ia(), this.coordinateSystem = ki, this._reversedDepth = !1;
+		super(), this.isCamera = !0, this.type = "Camera", this.matrixWorldInverse = new Za(), this.projectionMatrix = new Za(), this.projectionMatrixInverse = new Za(), this.coordinateSystem = Ui, this._reversedDepth = !1;
 	}
 	get reversedDepth() {
 		return this._reversedDepth;
@@ -7983,15 +8153,15 @@ var Kc = /*@__PURE__*/ new J(), qc = /*@__PURE__*/ new ma(), Jc = /*@__PURE__*/ 
 		return super.getWorldDirection(e).negate();
 	}
 	updateMatrixWorld(e) {
-		super.updateMatrixWorld(e), this.matrixWorld.decompose(Kc, qc, Jc), Jc.x === 1 && Jc.y === 1 && Jc.z === 1 ? this.matrixWorldInverse.copy(this.matrixWorld).invert() : this.matrixWorldInverse.compose(Kc, qc, Jc.set(1, 1, 1)).invert();
+		super.updateMatrixWorld(e), this.matrixWorld.decompose(sl, cl, ll), ll.x === 1 && ll.y === 1 && ll.z === 1 ? this.matrixWorldInverse.copy(this.matrixWorld).invert() : this.matrixWorldInverse.compose(sl, cl, ll.set(1, 1, 1)).invert();
 	}
 	updateWorldMatrix(e, t, n = !1) {
-		super.updateWorldMatrix(e, t, n), this.matrixWorld.decompose(Kc, qc, Jc), Jc.x === 1 && Jc.y === 1 && Jc.z === 1 ? this.matrixWorldInverse.copy(this.matrixWorld).invert() : this.matrixWorldInverse.compose(Kc, qc, Jc.set(1, 1, 1)).invert();
+		super.updateWorldMatrix(e, t, n), this.matrixWorld.decompose(sl, cl, ll), ll.x === 1 && ll.y === 1 && ll.z === 1 ? this.matrixWorldInverse.copy(this.matrixWorld).invert() : this.matrixWorldInverse.compose(sl, cl, ll.set(1, 1, 1)).invert();
 	}
 	clone() {
 		return new this.constructor().copy(this);
 	}
-}, Xc = /*@__PURE__*/ new J(), Zc = /*@__PURE__*/ new q(), Qc = /*@__PURE__*/ new q(), $c = class extends Yc {
+}, dl = /*@__PURE__*/ new X(), fl = /*@__PURE__*/ new Y(), pl = /*@__PURE__*/ new Y(), ml = class extends ul {
 	constructor(e = 50, t = 1, n = .1, r = 2e3) {
 		super(), this.isPerspectiveCamera = !0, this.type = "PerspectiveCamera", this.fov = e, this.zoom = 1, this.near = n, this.far = r, this.focus = 10, this.aspect = t, this.view = null, this.filmGauge = 35, this.filmOffset = 0, this.updateProjectionMatrix();
 	}
@@ -8000,14 +8170,14 @@ var Kc = /*@__PURE__*/ new J(), qc = /*@__PURE__*/ new ma(), Jc = /*@__PURE__*/ 
 	}
 	setFocalLength(e) {
 		let t = .5 * this.getFilmHeight() / e;
-		this.fov = Wi * 2 * Math.atan(t), this.updateProjectionMatrix();
+		this.fov = ia * 2 * Math.atan(t), this.updateProjectionMatrix();
 	}
 	getFocalLength() {
-		let e = Math.tan(Ui * .5 * this.fov);
+		let e = Math.tan(ra * .5 * this.fov);
 		return .5 * this.getFilmHeight() / e;
 	}
 	getEffectiveFOV() {
-		return Wi * 2 * Math.atan(Math.tan(Ui * .5 * this.fov) / this.zoom);
+		return ia * 2 * Math.atan(Math.tan(ra * .5 * this.fov) / this.zoom);
 	}
 	getFilmWidth() {
 		return this.filmGauge * Math.min(this.aspect, 1);
@@ -8016,10 +8186,10 @@ var Kc = /*@__PURE__*/ new J(), qc = /*@__PURE__*/ new ma(), Jc = /*@__PURE__*/ 
 		return this.filmGauge / Math.max(this.aspect, 1);
 	}
 	getViewBounds(e, t, n) {
-		Xc.set(-1, -1, .5).applyMatrix4(this.projectionMatrixInverse), t.set(Xc.x, Xc.y).multiplyScalar(-e / Xc.z), Xc.set(1, 1, .5).applyMatrix4(this.projectionMatrixInverse), n.set(Xc.x, Xc.y).multiplyScalar(-e / Xc.z);
+		dl.set(-1, -1, .5).applyMatrix4(this.projectionMatrixInverse), t.set(dl.x, dl.y).multiplyScalar(-e / dl.z), dl.set(1, 1, .5).applyMatrix4(this.projectionMatrixInverse), n.set(dl.x, dl.y).multiplyScalar(-e / dl.z);
 	}
 	getViewSize(e, t) {
-		return this.getViewBounds(e, Zc, Qc), t.subVectors(Qc, Zc);
+		return this.getViewBounds(e, fl, pl), t.subVectors(pl, fl);
 	}
 	setViewOffset(e, t, n, r, i, a) {
 		this.aspect = e / t, this.view === null && (this.view = {
@@ -8036,7 +8206,7 @@ var Kc = /*@__PURE__*/ new J(), qc = /*@__PURE__*/ new ma(), Jc = /*@__PURE__*/ 
 		this.view !== null && (this.view.enabled = !1), this.updateProjectionMatrix();
 	}
 	updateProjectionMatrix() {
-		let e = this.near, t = e * Math.tan(Ui * .5 * this.fov) / this.zoom, n = 2 * t, r = this.aspect * n, i = -.5 * r, a = this.view;
+		let e = this.near, t = e * Math.tan(ra * .5 * this.fov) / this.zoom, n = 2 * t, r = this.aspect * n, i = -.5 * r, a = this.view;
 		if (this.view !== null && this.view.enabled) {
 			let e = a.fullWidth, o = a.fullHeight;
 			i += a.offsetX * r / e, t -= a.offsetY * n / o, r *= a.width / e, n *= a.height / o;
@@ -8048,7 +8218,7 @@ var Kc = /*@__PURE__*/ new J(), qc = /*@__PURE__*/ new ma(), Jc = /*@__PURE__*/ 
 		let t = super.toJSON(e);
 		return t.object.fov = this.fov, t.object.zoom = this.zoom, t.object.near = this.near, t.object.far = this.far, t.object.focus = this.focus, t.object.aspect = this.aspect, this.view !== null && (t.object.view = Object.assign({}, this.view)), t.object.filmGauge = this.filmGauge, t.object.filmOffset = this.filmOffset, t;
 	}
-}, el = class extends Yc {
+}, hl = class extends ul {
 	constructor(e = -1, t = 1, n = 1, r = -1, i = .1, a = 2e3) {
 		super(), this.isOrthographicCamera = !0, this.type = "OrthographicCamera", this.zoom = 1, this.view = null, this.left = e, this.right = t, this.top = n, this.bottom = r, this.near = i, this.far = a, this.updateProjectionMatrix();
 	}
@@ -8081,7 +8251,7 @@ var Kc = /*@__PURE__*/ new J(), qc = /*@__PURE__*/ new ma(), Jc = /*@__PURE__*/ 
 		let t = super.toJSON(e);
 		return t.object.zoom = this.zoom, t.object.left = this.left, t.object.right = this.right, t.object.top = this.top, t.object.bottom = this.bottom, t.object.near = this.near, t.object.far = this.far, this.view !== null && (t.object.view = Object.assign({}, this.view)), t;
 	}
-}, tl = class extends ms {
+}, gl = class extends ks {
 	constructor() {
 		super(), this.isInstancedBufferGeometry = !0, this.type = "InstancedBufferGeometry", this.instanceCount = 1e400;
 	}
@@ -8092,20 +8262,20 @@ var Kc = /*@__PURE__*/ new J(), qc = /*@__PURE__*/ new ma(), Jc = /*@__PURE__*/ 
 		let e = super.toJSON();
 		return e.instanceCount = this.instanceCount, e.isInstancedBufferGeometry = !0, e;
 	}
-}, nl = -90, rl = 1, il = class extends lo {
+}, _l = -90, vl = 1, yl = class extends To {
 	constructor(e, t, n) {
 		super(), this.type = "CubeCamera", this.renderTarget = n, this.coordinateSystem = null, this.activeMipmapLevel = 0;
-		let r = new $c(nl, rl, e, t);
+		let r = new ml(_l, vl, e, t);
 		r.layers = this.layers, this.add(r);
-		let i = new $c(nl, rl, e, t);
+		let i = new ml(_l, vl, e, t);
 		i.layers = this.layers, this.add(i);
-		let a = new $c(nl, rl, e, t);
+		let a = new ml(_l, vl, e, t);
 		a.layers = this.layers, this.add(a);
-		let o = new $c(nl, rl, e, t);
+		let o = new ml(_l, vl, e, t);
 		o.layers = this.layers, this.add(o);
-		let s = new $c(nl, rl, e, t);
+		let s = new ml(_l, vl, e, t);
 		s.layers = this.layers, this.add(s);
-		let c = new $c(nl, rl, e, t);
+		let c = new ml(_l, vl, e, t);
 		c.layers = this.layers, this.add(c);
 	}
 	updateCoordinateSystem() {
@@ -8127,18 +8297,18 @@ var Kc = /*@__PURE__*/ new J(), qc = /*@__PURE__*/ new ma(), Jc = /*@__PURE__*/ 
 		let h = !1;
 		h = e.isWebGLRenderer === !0 ? e.state.buffers.depth.getReversed() : e.reversedDepthBuffer, e.setRenderTarget(n, 0, r), h && e.autoClear === !1 && e.clearDepth(), e.render(t, i), e.setRenderTarget(n, 1, r), h && e.autoClear === !1 && e.clearDepth(), e.render(t, a), e.setRenderTarget(n, 2, r), h && e.autoClear === !1 && e.clearDepth(), e.render(t, o), e.setRenderTarget(n, 3, r), h && e.autoClear === !1 && e.clearDepth(), e.render(t, s), e.setRenderTarget(n, 4, r), h && e.autoClear === !1 && e.clearDepth(), e.render(t, c), n.texture.mipmapsAutoUpdate = m, e.setRenderTarget(n, 5, r), h && e.autoClear === !1 && e.clearDepth(), e.render(t, l), e.setRenderTarget(u, d, f), e.xr.enabled = p, n.texture.needsPMREMUpdate = !0;
 	}
-}, al = class extends $c {
+}, bl = class extends ml {
 	constructor(e = []) {
 		super(), this.isArrayCamera = !0, this.isMultiViewCamera = !1, this.cameras = e, this.perCameraFrustumCulled = !1;
 	}
-}, ol = "\\[\\]\\.:\\/", sl = /* @__PURE__ */ RegExp("[\\[\\]\\.:\\/]", "g"), cl = "[^\\[\\]\\.:\\/]", ll = "[^" + ol.replace("\\.", "") + "]", ul = /*@__PURE__*/ "((?:WC+[\\/:])*)".replace("WC", cl), dl = /*@__PURE__*/ "(WCOD+)?".replace("WCOD", ll), fl = /*@__PURE__*/ "(?:\\.(WC+)(?:\\[(.+)\\])?)?".replace("WC", cl), pl = /*@__PURE__*/ "\\.(WC+)(?:\\[(.+)\\])?".replace("WC", cl), ml = RegExp("^" + ul + dl + fl + pl + "$"), hl = [
+}, xl = "\\[\\]\\.:\\/", Sl = /* @__PURE__ */ RegExp("[\\[\\]\\.:\\/]", "g"), Cl = "[^\\[\\]\\.:\\/]", wl = "[^" + xl.replace("\\.", "") + "]", Tl = /*@__PURE__*/ "((?:WC+[\\/:])*)".replace("WC", Cl), El = /*@__PURE__*/ "(WCOD+)?".replace("WCOD", wl), Dl = /*@__PURE__*/ "(?:\\.(WC+)(?:\\[(.+)\\])?)?".replace("WC", Cl), Ol = /*@__PURE__*/ "\\.(WC+)(?:\\[(.+)\\])?".replace("WC", Cl), kl = RegExp("^" + Tl + El + Dl + Ol + "$"), Al = [
 	"material",
 	"materials",
 	"bones",
 	"map"
-], gl = class {
+], jl = class {
 	constructor(e, t, n) {
-		let r = n || _l.parseTrackName(t);
+		let r = n || Ml.parseTrackName(t);
 		this._targetGroup = e, this._bindings = e.subscribe_(t, r);
 	}
 	getValue(e, t) {
@@ -8158,7 +8328,7 @@ var Kc = /*@__PURE__*/ new J(), qc = /*@__PURE__*/ new ma(), Jc = /*@__PURE__*/ 
 		let e = this._bindings;
 		for (let t = this._targetGroup.nCachedObjects_, n = e.length; t !== n; ++t) e[t].unbind();
 	}
-}, _l = class e {
+}, Ml = class e {
 	constructor(t, n, r) {
 		this.path = n, this.parsedPath = r || e.parseTrackName(n), this.node = e.findNode(t, this.parsedPath.nodeName), this.rootNode = t, this.getValue = this._getValue_unbound, this.setValue = this._setValue_unbound;
 	}
@@ -8166,10 +8336,10 @@ var Kc = /*@__PURE__*/ new J(), qc = /*@__PURE__*/ new ma(), Jc = /*@__PURE__*/ 
 		return t && t.isAnimationObjectGroup ? new e.Composite(t, n, r) : new e(t, n, r);
 	}
 	static sanitizeNodeName(e) {
-		return e.replace(/\s/g, "_").replace(sl, "");
+		return e.replace(/\s/g, "_").replace(Sl, "");
 	}
 	static parseTrackName(e) {
-		let t = ml.exec(e);
+		let t = kl.exec(e);
 		if (t === null) throw Error("THREE.PropertyBinding: Cannot parse trackName: " + e);
 		let n = {
 			nodeName: t[2],
@@ -8180,7 +8350,7 @@ var Kc = /*@__PURE__*/ new J(), qc = /*@__PURE__*/ new ma(), Jc = /*@__PURE__*/ 
 		}, r = n.nodeName && n.nodeName.lastIndexOf(".");
 		if (r !== void 0 && r !== -1) {
 			let e = n.nodeName.substring(r + 1);
-			hl.indexOf(e) !== -1 && (n.nodeName = n.nodeName.substring(0, r), n.objectName = e);
+			Al.indexOf(e) !== -1 && (n.nodeName = n.nodeName.substring(0, r), n.objectName = e);
 		}
 		if (n.propertyName === null || n.propertyName.length === 0) throw Error("THREE.PropertyBinding: can not parse propertyName from trackName: " + e);
 		return n;
@@ -8270,7 +8440,7 @@ var Kc = /*@__PURE__*/ new J(), qc = /*@__PURE__*/ new ma(), Jc = /*@__PURE__*/ 
 	bind() {
 		let t = this.node, n = this.parsedPath, r = n.objectName, i = n.propertyName, a = n.propertyIndex;
 		if (t || (t = e.findNode(this.rootNode, n.nodeName), this.node = t), this.getValue = this._getValue_unavailable, this.setValue = this._setValue_unavailable, !t) {
-			W("PropertyBinding: No target node found for track: " + this.path + ".");
+			K("PropertyBinding: No target node found for track: " + this.path + ".");
 			return;
 		}
 		if (r) {
@@ -8278,18 +8448,18 @@ var Kc = /*@__PURE__*/ new J(), qc = /*@__PURE__*/ new ma(), Jc = /*@__PURE__*/ 
 			switch (r) {
 				case "materials":
 					if (!t.material) {
-						G("PropertyBinding: Can not bind to material as node does not have a material.", this);
+						q("PropertyBinding: Can not bind to material as node does not have a material.", this);
 						return;
 					}
 					if (!t.material.materials) {
-						G("PropertyBinding: Can not bind to material.materials as node.material does not have a materials array.", this);
+						q("PropertyBinding: Can not bind to material.materials as node.material does not have a materials array.", this);
 						return;
 					}
 					t = t.material.materials;
 					break;
 				case "bones":
 					if (!t.skeleton) {
-						G("PropertyBinding: Can not bind to bones as node does not have a skeleton.", this);
+						q("PropertyBinding: Can not bind to bones as node does not have a skeleton.", this);
 						return;
 					}
 					t = t.skeleton.bones;
@@ -8304,25 +8474,25 @@ var Kc = /*@__PURE__*/ new J(), qc = /*@__PURE__*/ new ma(), Jc = /*@__PURE__*/ 
 						break;
 					}
 					if (!t.material) {
-						G("PropertyBinding: Can not bind to material as node does not have a material.", this);
+						q("PropertyBinding: Can not bind to material as node does not have a material.", this);
 						return;
 					}
 					if (!t.material.map) {
-						G("PropertyBinding: Can not bind to material.map as node.material does not have a map.", this);
+						q("PropertyBinding: Can not bind to material.map as node.material does not have a map.", this);
 						return;
 					}
 					t = t.material.map;
 					break;
 				default:
 					if (t[r] === void 0) {
-						G("PropertyBinding: Can not bind to objectName of node undefined.", this);
+						q("PropertyBinding: Can not bind to objectName of node undefined.", this);
 						return;
 					}
 					t = t[r];
 			}
 			if (e !== void 0) {
 				if (t[e] === void 0) {
-					G("PropertyBinding: Trying to bind to objectIndex of objectName, but is undefined.", this, t);
+					q("PropertyBinding: Trying to bind to objectIndex of objectName, but is undefined.", this, t);
 					return;
 				}
 				t = t[e];
@@ -8330,7 +8500,7 @@ var Kc = /*@__PURE__*/ new J(), qc = /*@__PURE__*/ new ma(), Jc = /*@__PURE__*/ 
 		}
 		let o = t[i];
 		if (o === void 0) {
-			G("PropertyBinding: Trying to update property for track: " + n.nodeName + "." + i + " but it wasn't found.", t);
+			q("PropertyBinding: Trying to update property for track: " + n.nodeName + "." + i + " but it wasn't found.", t);
 			return;
 		}
 		let s = this.Versioning.None;
@@ -8339,11 +8509,11 @@ var Kc = /*@__PURE__*/ new J(), qc = /*@__PURE__*/ new ma(), Jc = /*@__PURE__*/ 
 		if (a !== void 0) {
 			if (i === "morphTargetInfluences") {
 				if (!t.geometry) {
-					G("PropertyBinding: Can not bind to morphTargetInfluences because node does not have a geometry.", this);
+					q("PropertyBinding: Can not bind to morphTargetInfluences because node does not have a geometry.", this);
 					return;
 				}
 				if (!t.geometry.morphAttributes) {
-					G("PropertyBinding: Can not bind to morphTargetInfluences because node does not have a geometry.morphAttributes.", this);
+					q("PropertyBinding: Can not bind to morphTargetInfluences because node does not have a geometry.morphAttributes.", this);
 					return;
 				}
 				t.morphTargetDictionary[a] !== void 0 && (a = t.morphTargetDictionary[a]);
@@ -8356,43 +8526,43 @@ var Kc = /*@__PURE__*/ new J(), qc = /*@__PURE__*/ new ma(), Jc = /*@__PURE__*/ 
 		this.node = null, this.getValue = this._getValue_unbound, this.setValue = this._setValue_unbound;
 	}
 };
-_l.Composite = gl, _l.prototype.BindingType = {
+Ml.Composite = jl, Ml.prototype.BindingType = {
 	Direct: 0,
 	EntireArray: 1,
 	ArrayElement: 2,
 	HasFromToArray: 3
-}, _l.prototype.Versioning = {
+}, Ml.prototype.Versioning = {
 	None: 0,
 	NeedsUpdate: 1,
 	MatrixWorldNeedsUpdate: 2
-}, _l.prototype.GetterByBindingType = [
-	_l.prototype._getValue_direct,
-	_l.prototype._getValue_array,
-	_l.prototype._getValue_arrayElement,
-	_l.prototype._getValue_toArray
-], _l.prototype.SetterByBindingTypeAndVersioning = [
+}, Ml.prototype.GetterByBindingType = [
+	Ml.prototype._getValue_direct,
+	Ml.prototype._getValue_array,
+	Ml.prototype._getValue_arrayElement,
+	Ml.prototype._getValue_toArray
+], Ml.prototype.SetterByBindingTypeAndVersioning = [
 	[
-		_l.prototype._setValue_direct,
-		_l.prototype._setValue_direct_setNeedsUpdate,
-		_l.prototype._setValue_direct_setMatrixWorldNeedsUpdate
+		Ml.prototype._setValue_direct,
+		Ml.prototype._setValue_direct_setNeedsUpdate,
+		Ml.prototype._setValue_direct_setMatrixWorldNeedsUpdate
 	],
 	[
-		_l.prototype._setValue_array,
-		_l.prototype._setValue_array_setNeedsUpdate,
-		_l.prototype._setValue_array_setMatrixWorldNeedsUpdate
+		Ml.prototype._setValue_array,
+		Ml.prototype._setValue_array_setNeedsUpdate,
+		Ml.prototype._setValue_array_setMatrixWorldNeedsUpdate
 	],
 	[
-		_l.prototype._setValue_arrayElement,
-		_l.prototype._setValue_arrayElement_setNeedsUpdate,
-		_l.prototype._setValue_arrayElement_setMatrixWorldNeedsUpdate
+		Ml.prototype._setValue_arrayElement,
+		Ml.prototype._setValue_arrayElement_setNeedsUpdate,
+		Ml.prototype._setValue_arrayElement_setMatrixWorldNeedsUpdate
 	],
 	[
-		_l.prototype._setValue_fromArray,
-		_l.prototype._setValue_fromArray_setNeedsUpdate,
-		_l.prototype._setValue_fromArray_setMatrixWorldNeedsUpdate
+		Ml.prototype._setValue_fromArray,
+		Ml.prototype._setValue_fromArray_setNeedsUpdate,
+		Ml.prototype._setValue_fromArray_setMatrixWorldNeedsUpdate
 	]
 ];
-var vl = class {
+var Nl = class {
 	constructor(e = 1, t = 0, n = 0) {
 		this.radius = e, this.phi = t, this.theta = n;
 	}
@@ -8404,13 +8574,13 @@ var vl = class {
 	}
 	makeSafe() {
 		let e = 1e-6;
-		return this.phi = K(this.phi, e, Math.PI - e), this;
+		return this.phi = J(this.phi, e, Math.PI - e), this;
 	}
 	setFromVector3(e) {
 		return this.setFromCartesianCoords(e.x, e.y, e.z);
 	}
 	setFromCartesianCoords(e, t, n) {
-		return this.radius = Math.sqrt(e * e + t * t + n * n), this.radius === 0 ? (this.theta = 0, this.phi = 0) : (this.theta = Math.atan2(e, n), this.phi = Math.acos(K(t / this.radius, -1, 1))), this;
+		return this.radius = Math.sqrt(e * e + t * t + n * n), this.radius === 0 ? (this.theta = 0, this.phi = 0) : (this.theta = Math.atan2(e, n), this.phi = Math.acos(J(t / this.radius, -1, 1))), this;
 	}
 	clone() {
 		return new this.constructor().copy(this);
@@ -8440,7 +8610,7 @@ var vl = class {
 		return i[0] = e, i[2] = t, i[1] = n, i[3] = r, this;
 	}
 });
-var yl = class extends Bi {
+var Pl = class extends ea {
 	constructor(e, t = null) {
 		super(), this.object = e, this.domElement = t, this.enabled = !0, this.state = -1, this.keys = {}, this.mouseButtons = {
 			LEFT: null,
@@ -8458,91 +8628,91 @@ var yl = class extends Bi {
 	dispose() {}
 	update() {}
 };
-function bl(e, t, n, r) {
-	let i = xl(r);
+function Fl(e, t, n, r) {
+	let i = Il(r);
 	switch (n) {
-		case Cr: return e * t;
-		case Or:
-		case kr: return e * t / i.components * i.byteLength;
-		case Ar:
-		case jr: return e * t * 2 / i.components * i.byteLength;
-		case wr: return e * t * 3 / i.components * i.byteLength;
-		case Tr:
-		case Mr: return e * t * 4 / i.components * i.byteLength;
-		case Nr:
-		case Pr: return Math.floor((e + 3) / 4) * Math.floor((t + 3) / 4) * 8;
-		case Fr:
-		case Ir: return Math.floor((e + 3) / 4) * Math.floor((t + 3) / 4) * 16;
-		case Rr:
-		case Br: return Math.max(e, 16) * Math.max(t, 8) / 4;
-		case Lr:
-		case zr: return Math.max(e, 8) * Math.max(t, 8) / 2;
-		case Vr:
+		case Lr: return e * t;
 		case Hr:
+		case Ur: return e * t / i.components * i.byteLength;
 		case Wr:
-		case Gr: return Math.floor((e + 3) / 4) * Math.floor((t + 3) / 4) * 8;
-		case Ur:
-		case Kr:
+		case Gr: return e * t * 2 / i.components * i.byteLength;
+		case Rr: return e * t * 3 / i.components * i.byteLength;
+		case zr:
+		case Kr: return e * t * 4 / i.components * i.byteLength;
 		case qr:
-		case Jr: return Math.floor((e + 3) / 4) * Math.floor((t + 3) / 4) * 16;
-		case Yr: return Math.floor((e + 4) / 5) * Math.floor((t + 3) / 4) * 16;
-		case Xr: return Math.floor((e + 4) / 5) * Math.floor((t + 4) / 5) * 16;
-		case Zr: return Math.floor((e + 5) / 6) * Math.floor((t + 4) / 5) * 16;
-		case Qr: return Math.floor((e + 5) / 6) * Math.floor((t + 5) / 6) * 16;
-		case $r: return Math.floor((e + 7) / 8) * Math.floor((t + 4) / 5) * 16;
-		case ei: return Math.floor((e + 7) / 8) * Math.floor((t + 5) / 6) * 16;
-		case ti: return Math.floor((e + 7) / 8) * Math.floor((t + 7) / 8) * 16;
-		case ni: return Math.floor((e + 9) / 10) * Math.floor((t + 4) / 5) * 16;
-		case ri: return Math.floor((e + 9) / 10) * Math.floor((t + 5) / 6) * 16;
-		case ii: return Math.floor((e + 9) / 10) * Math.floor((t + 7) / 8) * 16;
-		case ai: return Math.floor((e + 9) / 10) * Math.floor((t + 9) / 10) * 16;
-		case oi: return Math.floor((e + 11) / 12) * Math.floor((t + 9) / 10) * 16;
-		case si: return Math.floor((e + 11) / 12) * Math.floor((t + 11) / 12) * 16;
-		case ci:
-		case li:
-		case ui: return Math.ceil(e / 4) * Math.ceil(t / 4) * 16;
-		case di:
-		case fi: return Math.ceil(e / 4) * Math.ceil(t / 4) * 8;
-		case pi:
-		case mi: return Math.ceil(e / 4) * Math.ceil(t / 4) * 16;
+		case Jr: return Math.floor((e + 3) / 4) * Math.floor((t + 3) / 4) * 8;
+		case Yr:
+		case Xr: return Math.floor((e + 3) / 4) * Math.floor((t + 3) / 4) * 16;
+		case Qr:
+		case ei: return Math.max(e, 16) * Math.max(t, 8) / 4;
+		case Zr:
+		case $r: return Math.max(e, 8) * Math.max(t, 8) / 2;
+		case ti:
+		case ni:
+		case ii:
+		case ai: return Math.floor((e + 3) / 4) * Math.floor((t + 3) / 4) * 8;
+		case ri:
+		case oi:
+		case si:
+		case ci: return Math.floor((e + 3) / 4) * Math.floor((t + 3) / 4) * 16;
+		case li: return Math.floor((e + 4) / 5) * Math.floor((t + 3) / 4) * 16;
+		case ui: return Math.floor((e + 4) / 5) * Math.floor((t + 4) / 5) * 16;
+		case di: return Math.floor((e + 5) / 6) * Math.floor((t + 4) / 5) * 16;
+		case fi: return Math.floor((e + 5) / 6) * Math.floor((t + 5) / 6) * 16;
+		case pi: return Math.floor((e + 7) / 8) * Math.floor((t + 4) / 5) * 16;
+		case mi: return Math.floor((e + 7) / 8) * Math.floor((t + 5) / 6) * 16;
+		case hi: return Math.floor((e + 7) / 8) * Math.floor((t + 7) / 8) * 16;
+		case gi: return Math.floor((e + 9) / 10) * Math.floor((t + 4) / 5) * 16;
+		case _i: return Math.floor((e + 9) / 10) * Math.floor((t + 5) / 6) * 16;
+		case vi: return Math.floor((e + 9) / 10) * Math.floor((t + 7) / 8) * 16;
+		case yi: return Math.floor((e + 9) / 10) * Math.floor((t + 9) / 10) * 16;
+		case bi: return Math.floor((e + 11) / 12) * Math.floor((t + 9) / 10) * 16;
+		case xi: return Math.floor((e + 11) / 12) * Math.floor((t + 11) / 12) * 16;
+		case Si:
+		case Ci:
+		case wi: return Math.ceil(e / 4) * Math.ceil(t / 4) * 16;
+		case Ti:
+		case Ei: return Math.ceil(e / 4) * Math.ceil(t / 4) * 8;
+		case Di:
+		case Oi: return Math.ceil(e / 4) * Math.ceil(t / 4) * 16;
 	}
 	throw Error(`Unable to determine texture byte length for ${n} format.`);
 }
-function xl(e) {
+function Il(e) {
 	switch (e) {
-		case ur:
-		case dr: return {
+		case wr:
+		case Tr: return {
 			byteLength: 1,
 			components: 1
 		};
-		case pr:
-		case fr:
-		case _r: return {
+		case Dr:
+		case Er:
+		case jr: return {
 			byteLength: 2,
 			components: 1
 		};
-		case vr:
-		case yr: return {
+		case Mr:
+		case Nr: return {
 			byteLength: 2,
 			components: 4
 		};
-		case hr:
-		case mr:
-		case gr: return {
+		case kr:
+		case Or:
+		case Ar: return {
 			byteLength: 4,
 			components: 1
 		};
-		case xr:
-		case Sr: return {
+		case Fr:
+		case Ir: return {
 			byteLength: 4,
 			components: 3
 		};
 	}
 	throw Error(`THREE.TextureUtils: Unknown texture type ${e}.`);
 }
-typeof __THREE_DEVTOOLS__ < "u" && __THREE_DEVTOOLS__.dispatchEvent(new CustomEvent("register", { detail: { revision: "187" } })), typeof window < "u" && (window.__THREE__ ? W("WARNING: Multiple instances of Three.js being imported.") : window.__THREE__ = "187");
+typeof __THREE_DEVTOOLS__ < "u" && __THREE_DEVTOOLS__.dispatchEvent(new CustomEvent("register", { detail: { revision: "187" } })), typeof window < "u" && (window.__THREE__ ? K("WARNING: Multiple instances of Three.js being imported.") : window.__THREE__ = "187");
 // node_modules/three/build/three.module.js
-function Sl() {
+function Ll() {
 	let e = null, t = !1, n = null, r = null;
 	function i(t, a) {
 		r = e.requestAnimationFrame(i), n(t, a);
@@ -8562,7 +8732,7 @@ function Sl() {
 		}
 	};
 }
-function Cl(e) {
+function Rl(e) {
 	let t = /* @__PURE__ */ new WeakMap();
 	function n(t, n) {
 		let r = t.array, i = t.usage, a = r.byteLength, o = e.createBuffer();
@@ -8637,7 +8807,7 @@ function Cl(e) {
 		update: o
 	};
 }
-var Z = {
+var Q = {
 	alphahash_fragment: "#ifdef USE_ALPHAHASH\n	if ( diffuseColor.a < getAlphaHashThreshold( vPosition ) ) discard;\n#endif",
 	alphahash_pars_fragment: "#ifdef USE_ALPHAHASH\n	const float ALPHA_HASH_SCALE = 0.05;\n	float hash2D( vec2 value ) {\n		return fract( 1.0e4 * sin( 17.0 * value.x + 0.1 * value.y ) * ( 0.1 + abs( sin( 13.0 * value.y + value.x ) ) ) );\n	}\n	float hash3D( vec3 value ) {\n		return hash2D( vec2( hash2D( value.xy ), value.z ) );\n	}\n	float getAlphaHashThreshold( vec3 position ) {\n		float maxDeriv = max(\n			length( dFdx( position.xyz ) ),\n			length( dFdy( position.xyz ) )\n		);\n		float pixScale = 1.0 / ( ALPHA_HASH_SCALE * maxDeriv );\n		vec2 pixScales = vec2(\n			exp2( floor( log2( pixScale ) ) ),\n			exp2( ceil( log2( pixScale ) ) )\n		);\n		vec2 alpha = vec2(\n			hash3D( floor( pixScales.x * position.xyz ) ),\n			hash3D( floor( pixScales.y * position.xyz ) )\n		);\n		float lerpFactor = fract( log2( pixScale ) );\n		float x = ( 1.0 - lerpFactor ) * alpha.x + lerpFactor * alpha.y;\n		float a = min( lerpFactor, 1.0 - lerpFactor );\n		vec3 cases = vec3(\n			x * x / ( 2.0 * a * ( 1.0 - a ) ),\n			( x - 0.5 * a ) / ( 1.0 - a ),\n			1.0 - ( ( 1.0 - x ) * ( 1.0 - x ) / ( 2.0 * a * ( 1.0 - a ) ) )\n		);\n		float threshold = ( x < ( 1.0 - a ) )\n			? ( ( x < a ) ? cases.x : cases.y )\n			: cases.z;\n		return clamp( threshold , 1.0e-6, 1.0 );\n	}\n#endif",
 	alphamap_fragment: "#ifdef USE_ALPHAMAP\n	diffuseColor.a *= texture2D( alphaMap, vAlphaMapUv ).g;\n#endif",
@@ -8779,23 +8949,23 @@ var Z = {
 	shadow_frag: "uniform vec3 color;\nuniform float opacity;\n#include <common>\n#include <fog_pars_fragment>\n#include <bsdfs>\n#include <lights_pars_begin>\n#include <logdepthbuf_pars_fragment>\n#include <shadowmap_pars_fragment>\n#include <shadowmask_pars_fragment>\nvoid main() {\n	#include <logdepthbuf_fragment>\n	gl_FragColor = vec4( color, opacity * ( 1.0 - getShadowMask() ) );\n	#include <tonemapping_fragment>\n	#include <colorspace_fragment>\n	#include <fog_fragment>\n	#include <premultiplied_alpha_fragment>\n}",
 	sprite_vert: "uniform float rotation;\nuniform vec2 center;\n#include <common>\n#include <uv_pars_vertex>\n#include <fog_pars_vertex>\n#include <logdepthbuf_pars_vertex>\n#include <clipping_planes_pars_vertex>\nvoid main() {\n	#include <uv_vertex>\n	vec4 mvPosition = modelViewMatrix[ 3 ];\n	vec2 scale = vec2( length( modelMatrix[ 0 ].xyz ), length( modelMatrix[ 1 ].xyz ) );\n	#ifndef USE_SIZEATTENUATION\n		bool isPerspective = isPerspectiveMatrix( projectionMatrix );\n		if ( isPerspective ) scale *= - mvPosition.z;\n	#endif\n	vec2 alignedPosition = ( position.xy - ( center - vec2( 0.5 ) ) ) * scale;\n	vec2 rotatedPosition;\n	rotatedPosition.x = cos( rotation ) * alignedPosition.x - sin( rotation ) * alignedPosition.y;\n	rotatedPosition.y = sin( rotation ) * alignedPosition.x + cos( rotation ) * alignedPosition.y;\n	mvPosition.xy += rotatedPosition;\n	gl_Position = projectionMatrix * mvPosition;\n	#include <logdepthbuf_vertex>\n	#include <clipping_planes_vertex>\n	#include <fog_vertex>\n}",
 	sprite_frag: "uniform vec3 diffuse;\nuniform float opacity;\n#include <common>\n#include <uv_pars_fragment>\n#include <map_pars_fragment>\n#include <alphamap_pars_fragment>\n#include <alphatest_pars_fragment>\n#include <alphahash_pars_fragment>\n#include <fog_pars_fragment>\n#include <logdepthbuf_pars_fragment>\n#include <clipping_planes_pars_fragment>\nvoid main() {\n	vec4 diffuseColor = vec4( diffuse, opacity );\n	#include <clipping_planes_fragment>\n	vec3 outgoingLight = vec3( 0.0 );\n	#include <logdepthbuf_fragment>\n	#include <map_fragment>\n	#include <alphamap_fragment>\n	#include <alphatest_fragment>\n	#include <alphahash_fragment>\n	outgoingLight = diffuseColor.rgb;\n	#include <opaque_fragment>\n	#include <tonemapping_fragment>\n	#include <colorspace_fragment>\n	#include <fog_fragment>\n}"
-}, Q = {
+}, $ = {
 	common: {
-		diffuse: { value: /*@__PURE__*/ new vo(0xffffff) },
+		diffuse: { value: /*@__PURE__*/ new No(0xffffff) },
 		opacity: { value: 1 },
 		map: { value: null },
-		mapTransform: { value: /*@__PURE__*/ new Y() },
+		mapTransform: { value: /*@__PURE__*/ new Z() },
 		alphaMap: { value: null },
-		alphaMapTransform: { value: /*@__PURE__*/ new Y() },
+		alphaMapTransform: { value: /*@__PURE__*/ new Z() },
 		alphaTest: { value: 0 }
 	},
 	specularmap: {
 		specularMap: { value: null },
-		specularMapTransform: { value: /*@__PURE__*/ new Y() }
+		specularMapTransform: { value: /*@__PURE__*/ new Z() }
 	},
 	envmap: {
 		envMap: { value: null },
-		envMapRotation: { value: /*@__PURE__*/ new Y() },
+		envMapRotation: { value: /*@__PURE__*/ new Z() },
 		reflectivity: { value: 1 },
 		ior: { value: 1.5 },
 		refractionRatio: { value: .98 },
@@ -8804,47 +8974,47 @@ var Z = {
 	aomap: {
 		aoMap: { value: null },
 		aoMapIntensity: { value: 1 },
-		aoMapTransform: { value: /*@__PURE__*/ new Y() }
+		aoMapTransform: { value: /*@__PURE__*/ new Z() }
 	},
 	lightmap: {
 		lightMap: { value: null },
 		lightMapIntensity: { value: 1 },
-		lightMapTransform: { value: /*@__PURE__*/ new Y() }
+		lightMapTransform: { value: /*@__PURE__*/ new Z() }
 	},
 	bumpmap: {
 		bumpMap: { value: null },
-		bumpMapTransform: { value: /*@__PURE__*/ new Y() },
+		bumpMapTransform: { value: /*@__PURE__*/ new Z() },
 		bumpScale: { value: 1 }
 	},
 	normalmap: {
 		normalMap: { value: null },
-		normalMapTransform: { value: /*@__PURE__*/ new Y() },
-		normalScale: { value: /*@__PURE__*/ new q(1, 1) }
+		normalMapTransform: { value: /*@__PURE__*/ new Z() },
+		normalScale: { value: /*@__PURE__*/ new Y(1, 1) }
 	},
 	displacementmap: {
 		displacementMap: { value: null },
-		displacementMapTransform: { value: /*@__PURE__*/ new Y() },
+		displacementMapTransform: { value: /*@__PURE__*/ new Z() },
 		displacementScale: { value: 1 },
 		displacementBias: { value: 0 }
 	},
 	emissivemap: {
 		emissiveMap: { value: null },
-		emissiveMapTransform: { value: /*@__PURE__*/ new Y() }
+		emissiveMapTransform: { value: /*@__PURE__*/ new Z() }
 	},
 	metalnessmap: {
 		metalnessMap: { value: null },
-		metalnessMapTransform: { value: /*@__PURE__*/ new Y() }
+		metalnessMapTransform: { value: /*@__PURE__*/ new Z() }
 	},
 	roughnessmap: {
 		roughnessMap: { value: null },
-		roughnessMapTransform: { value: /*@__PURE__*/ new Y() }
+		roughnessMapTransform: { value: /*@__PURE__*/ new Z() }
 	},
 	gradientmap: { gradientMap: { value: null } },
 	fog: {
 		fogDensity: { value: 25e-5 },
 		fogNear: { value: 1 },
 		fogFar: { value: 2e3 },
-		fogColor: { value: /*@__PURE__*/ new vo(0xffffff) }
+		fogColor: { value: /*@__PURE__*/ new No(0xffffff) }
 	},
 	lights: {
 		ambientLightColor: { value: [] },
@@ -8957,194 +9127,194 @@ var Z = {
 		probesResolution: { value: [] }
 	},
 	points: {
-		diffuse: { value: /*@__PURE__*/ new vo(0xffffff) },
+		diffuse: { value: /*@__PURE__*/ new No(0xffffff) },
 		opacity: { value: 1 },
 		size: { value: 1 },
 		scale: { value: 1 },
 		map: { value: null },
 		alphaMap: { value: null },
-		alphaMapTransform: { value: /*@__PURE__*/ new Y() },
+		alphaMapTransform: { value: /*@__PURE__*/ new Z() },
 		alphaTest: { value: 0 },
-		uvTransform: { value: /*@__PURE__*/ new Y() }
+		uvTransform: { value: /*@__PURE__*/ new Z() }
 	},
 	sprite: {
-		diffuse: { value: /*@__PURE__*/ new vo(0xffffff) },
+		diffuse: { value: /*@__PURE__*/ new No(0xffffff) },
 		opacity: { value: 1 },
-		center: { value: /*@__PURE__*/ new q(.5, .5) },
+		center: { value: /*@__PURE__*/ new Y(.5, .5) },
 		rotation: { value: 0 },
 		map: { value: null },
-		mapTransform: { value: /*@__PURE__*/ new Y() },
+		mapTransform: { value: /*@__PURE__*/ new Z() },
 		alphaMap: { value: null },
-		alphaMapTransform: { value: /*@__PURE__*/ new Y() },
+		alphaMapTransform: { value: /*@__PURE__*/ new Z() },
 		alphaTest: { value: 0 }
 	}
-}, wl = {
+}, zl = {
 	basic: {
-		uniforms: /*@__PURE__*/ hc([
-			Q.common,
-			Q.specularmap,
-			Q.envmap,
-			Q.aomap,
-			Q.lightmap,
-			Q.fog
+		uniforms: /*@__PURE__*/ Ac([
+			$.common,
+			$.specularmap,
+			$.envmap,
+			$.aomap,
+			$.lightmap,
+			$.fog
 		]),
-		vertexShader: Z.meshbasic_vert,
-		fragmentShader: Z.meshbasic_frag
+		vertexShader: Q.meshbasic_vert,
+		fragmentShader: Q.meshbasic_frag
 	},
 	lambert: {
-		uniforms: /*@__PURE__*/ hc([
-			Q.common,
-			Q.specularmap,
-			Q.envmap,
-			Q.aomap,
-			Q.lightmap,
-			Q.emissivemap,
-			Q.bumpmap,
-			Q.normalmap,
-			Q.displacementmap,
-			Q.fog,
-			Q.lights,
+		uniforms: /*@__PURE__*/ Ac([
+			$.common,
+			$.specularmap,
+			$.envmap,
+			$.aomap,
+			$.lightmap,
+			$.emissivemap,
+			$.bumpmap,
+			$.normalmap,
+			$.displacementmap,
+			$.fog,
+			$.lights,
 			{
-				emissive: { value: /*@__PURE__*/ new vo(0) },
+				emissive: { value: /*@__PURE__*/ new No(0) },
 				envMapIntensity: { value: 1 }
 			}
 		]),
-		vertexShader: Z.meshlambert_vert,
-		fragmentShader: Z.meshlambert_frag
+		vertexShader: Q.meshlambert_vert,
+		fragmentShader: Q.meshlambert_frag
 	},
 	phong: {
-		uniforms: /*@__PURE__*/ hc([
-			Q.common,
-			Q.specularmap,
-			Q.envmap,
-			Q.aomap,
-			Q.lightmap,
-			Q.emissivemap,
-			Q.bumpmap,
-			Q.normalmap,
-			Q.displacementmap,
-			Q.fog,
-			Q.lights,
+		uniforms: /*@__PURE__*/ Ac([
+			$.common,
+			$.specularmap,
+			$.envmap,
+			$.aomap,
+			$.lightmap,
+			$.emissivemap,
+			$.bumpmap,
+			$.normalmap,
+			$.displacementmap,
+			$.fog,
+			$.lights,
 			{
-				emissive: { value: /*@__PURE__*/ new vo(0) },
-				specular: { value: /*@__PURE__*/ new vo(1118481) },
+				emissive: { value: /*@__PURE__*/ new No(0) },
+				specular: { value: /*@__PURE__*/ new No(1118481) },
 				shininess: { value: 30 },
 				envMapIntensity: { value: 1 }
 			}
 		]),
-		vertexShader: Z.meshphong_vert,
-		fragmentShader: Z.meshphong_frag
+		vertexShader: Q.meshphong_vert,
+		fragmentShader: Q.meshphong_frag
 	},
 	standard: {
-		uniforms: /*@__PURE__*/ hc([
-			Q.common,
-			Q.envmap,
-			Q.aomap,
-			Q.lightmap,
-			Q.emissivemap,
-			Q.bumpmap,
-			Q.normalmap,
-			Q.displacementmap,
-			Q.roughnessmap,
-			Q.metalnessmap,
-			Q.fog,
-			Q.lights,
+		uniforms: /*@__PURE__*/ Ac([
+			$.common,
+			$.envmap,
+			$.aomap,
+			$.lightmap,
+			$.emissivemap,
+			$.bumpmap,
+			$.normalmap,
+			$.displacementmap,
+			$.roughnessmap,
+			$.metalnessmap,
+			$.fog,
+			$.lights,
 			{
-				emissive: { value: /*@__PURE__*/ new vo(0) },
+				emissive: { value: /*@__PURE__*/ new No(0) },
 				roughness: { value: 1 },
 				metalness: { value: 0 },
 				envMapIntensity: { value: 1 }
 			}
 		]),
-		vertexShader: Z.meshphysical_vert,
-		fragmentShader: Z.meshphysical_frag
+		vertexShader: Q.meshphysical_vert,
+		fragmentShader: Q.meshphysical_frag
 	},
 	toon: {
-		uniforms: /*@__PURE__*/ hc([
-			Q.common,
-			Q.aomap,
-			Q.lightmap,
-			Q.emissivemap,
-			Q.bumpmap,
-			Q.normalmap,
-			Q.displacementmap,
-			Q.gradientmap,
-			Q.fog,
-			Q.lights,
-			{ emissive: { value: /*@__PURE__*/ new vo(0) } }
+		uniforms: /*@__PURE__*/ Ac([
+			$.common,
+			$.aomap,
+			$.lightmap,
+			$.emissivemap,
+			$.bumpmap,
+			$.normalmap,
+			$.displacementmap,
+			$.gradientmap,
+			$.fog,
+			$.lights,
+			{ emissive: { value: /*@__PURE__*/ new No(0) } }
 		]),
-		vertexShader: Z.meshtoon_vert,
-		fragmentShader: Z.meshtoon_frag
+		vertexShader: Q.meshtoon_vert,
+		fragmentShader: Q.meshtoon_frag
 	},
 	matcap: {
-		uniforms: /*@__PURE__*/ hc([
-			Q.common,
-			Q.bumpmap,
-			Q.normalmap,
-			Q.displacementmap,
-			Q.fog,
+		uniforms: /*@__PURE__*/ Ac([
+			$.common,
+			$.bumpmap,
+			$.normalmap,
+			$.displacementmap,
+			$.fog,
 			{ matcap: { value: null } }
 		]),
-		vertexShader: Z.meshmatcap_vert,
-		fragmentShader: Z.meshmatcap_frag
+		vertexShader: Q.meshmatcap_vert,
+		fragmentShader: Q.meshmatcap_frag
 	},
 	points: {
-		uniforms: /*@__PURE__*/ hc([Q.points, Q.fog]),
-		vertexShader: Z.points_vert,
-		fragmentShader: Z.points_frag
+		uniforms: /*@__PURE__*/ Ac([$.points, $.fog]),
+		vertexShader: Q.points_vert,
+		fragmentShader: Q.points_frag
 	},
 	dashed: {
-		uniforms: /*@__PURE__*/ hc([
-			Q.common,
-			Q.fog,
+		uniforms: /*@__PURE__*/ Ac([
+			$.common,
+			$.fog,
 			{
 				scale: { value: 1 },
 				dashSize: { value: 1 },
 				totalSize: { value: 2 }
 			}
 		]),
-		vertexShader: Z.linedashed_vert,
-		fragmentShader: Z.linedashed_frag
+		vertexShader: Q.linedashed_vert,
+		fragmentShader: Q.linedashed_frag
 	},
 	depth: {
-		uniforms: /*@__PURE__*/ hc([Q.common, Q.displacementmap]),
-		vertexShader: Z.depth_vert,
-		fragmentShader: Z.depth_frag
+		uniforms: /*@__PURE__*/ Ac([$.common, $.displacementmap]),
+		vertexShader: Q.depth_vert,
+		fragmentShader: Q.depth_frag
 	},
 	normal: {
-		uniforms: /*@__PURE__*/ hc([
-			Q.common,
-			Q.bumpmap,
-			Q.normalmap,
-			Q.displacementmap,
+		uniforms: /*@__PURE__*/ Ac([
+			$.common,
+			$.bumpmap,
+			$.normalmap,
+			$.displacementmap,
 			{ opacity: { value: 1 } }
 		]),
-		vertexShader: Z.meshnormal_vert,
-		fragmentShader: Z.meshnormal_frag
+		vertexShader: Q.meshnormal_vert,
+		fragmentShader: Q.meshnormal_frag
 	},
 	sprite: {
-		uniforms: /*@__PURE__*/ hc([Q.sprite, Q.fog]),
-		vertexShader: Z.sprite_vert,
-		fragmentShader: Z.sprite_frag
+		uniforms: /*@__PURE__*/ Ac([$.sprite, $.fog]),
+		vertexShader: Q.sprite_vert,
+		fragmentShader: Q.sprite_frag
 	},
 	background: {
 		uniforms: {
-			uvTransform: { value: /*@__PURE__*/ new Y() },
+			uvTransform: { value: /*@__PURE__*/ new Z() },
 			t2D: { value: null },
 			backgroundIntensity: { value: 1 }
 		},
-		vertexShader: Z.background_vert,
-		fragmentShader: Z.background_frag
+		vertexShader: Q.background_vert,
+		fragmentShader: Q.background_frag
 	},
 	backgroundCube: {
 		uniforms: {
 			envMap: { value: null },
 			backgroundBlurriness: { value: 0 },
 			backgroundIntensity: { value: 1 },
-			backgroundRotation: { value: /*@__PURE__*/ new Y() }
+			backgroundRotation: { value: /*@__PURE__*/ new Z() }
 		},
-		vertexShader: Z.backgroundCube_vert,
-		fragmentShader: Z.backgroundCube_frag
+		vertexShader: Q.backgroundCube_vert,
+		fragmentShader: Q.backgroundCube_frag
 	},
 	cube: {
 		uniforms: {
@@ -9152,102 +9322,102 @@ var Z = {
 			tFlip: { value: -1 },
 			opacity: { value: 1 }
 		},
-		vertexShader: Z.cube_vert,
-		fragmentShader: Z.cube_frag
+		vertexShader: Q.cube_vert,
+		fragmentShader: Q.cube_frag
 	},
 	equirect: {
 		uniforms: { tEquirect: { value: null } },
-		vertexShader: Z.equirect_vert,
-		fragmentShader: Z.equirect_frag
+		vertexShader: Q.equirect_vert,
+		fragmentShader: Q.equirect_frag
 	},
 	distance: {
-		uniforms: /*@__PURE__*/ hc([
-			Q.common,
-			Q.displacementmap,
+		uniforms: /*@__PURE__*/ Ac([
+			$.common,
+			$.displacementmap,
 			{
-				referencePosition: { value: /*@__PURE__*/ new J() },
+				referencePosition: { value: /*@__PURE__*/ new X() },
 				nearDistance: { value: 1 },
 				farDistance: { value: 1e3 }
 			}
 		]),
-		vertexShader: Z.distance_vert,
-		fragmentShader: Z.distance_frag
+		vertexShader: Q.distance_vert,
+		fragmentShader: Q.distance_frag
 	},
 	shadow: {
-		uniforms: /*@__PURE__*/ hc([
-			Q.lights,
-			Q.fog,
+		uniforms: /*@__PURE__*/ Ac([
+			$.lights,
+			$.fog,
 			{
-				color: { value: /*@__PURE__*/ new vo(0) },
+				color: { value: /*@__PURE__*/ new No(0) },
 				opacity: { value: 1 }
 			}
 		]),
-		vertexShader: Z.shadow_vert,
-		fragmentShader: Z.shadow_frag
+		vertexShader: Q.shadow_vert,
+		fragmentShader: Q.shadow_frag
 	}
 };
-wl.physical = {
-	uniforms: /*@__PURE__*/ hc([wl.standard.uniforms, {
+zl.physical = {
+	uniforms: /*@__PURE__*/ Ac([zl.standard.uniforms, {
 		clearcoat: { value: 0 },
 		clearcoatMap: { value: null },
-		clearcoatMapTransform: { value: /*@__PURE__*/ new Y() },
+		clearcoatMapTransform: { value: /*@__PURE__*/ new Z() },
 		clearcoatNormalMap: { value: null },
-		clearcoatNormalMapTransform: { value: /*@__PURE__*/ new Y() },
-		clearcoatNormalScale: { value: /*@__PURE__*/ new q(1, 1) },
+		clearcoatNormalMapTransform: { value: /*@__PURE__*/ new Z() },
+		clearcoatNormalScale: { value: /*@__PURE__*/ new Y(1, 1) },
 		clearcoatRoughness: { value: 0 },
 		clearcoatRoughnessMap: { value: null },
-		clearcoatRoughnessMapTransform: { value: /*@__PURE__*/ new Y() },
+		clearcoatRoughnessMapTransform: { value: /*@__PURE__*/ new Z() },
 		diffuseRoughness: { value: 0 },
 		diffuseRoughnessMap: { value: null },
-		diffuseRoughnessMapTransform: { value: /*@__PURE__*/ new Y() },
+		diffuseRoughnessMapTransform: { value: /*@__PURE__*/ new Z() },
 		dispersion: { value: 0 },
 		retroreflectivity: { value: 0 },
 		iridescence: { value: 0 },
 		iridescenceMap: { value: null },
-		iridescenceMapTransform: { value: /*@__PURE__*/ new Y() },
+		iridescenceMapTransform: { value: /*@__PURE__*/ new Z() },
 		iridescenceIOR: { value: 1.3 },
 		iridescenceThicknessMinimum: { value: 100 },
 		iridescenceThicknessMaximum: { value: 400 },
 		iridescenceThicknessMap: { value: null },
-		iridescenceThicknessMapTransform: { value: /*@__PURE__*/ new Y() },
+		iridescenceThicknessMapTransform: { value: /*@__PURE__*/ new Z() },
 		sheen: { value: 0 },
-		sheenColor: { value: /*@__PURE__*/ new vo(0) },
+		sheenColor: { value: /*@__PURE__*/ new No(0) },
 		sheenColorMap: { value: null },
-		sheenColorMapTransform: { value: /*@__PURE__*/ new Y() },
+		sheenColorMapTransform: { value: /*@__PURE__*/ new Z() },
 		sheenRoughness: { value: 1 },
 		sheenRoughnessMap: { value: null },
-		sheenRoughnessMapTransform: { value: /*@__PURE__*/ new Y() },
+		sheenRoughnessMapTransform: { value: /*@__PURE__*/ new Z() },
 		transmission: { value: 0 },
 		transmissionMap: { value: null },
-		transmissionMapTransform: { value: /*@__PURE__*/ new Y() },
-		transmissionSamplerSize: { value: /*@__PURE__*/ new q() },
+		transmissionMapTransform: { value: /*@__PURE__*/ new Z() },
+		transmissionSamplerSize: { value: /*@__PURE__*/ new Y() },
 		transmissionSamplerMap: { value: null },
 		thickness: { value: 0 },
 		thicknessMap: { value: null },
-		thicknessMapTransform: { value: /*@__PURE__*/ new Y() },
+		thicknessMapTransform: { value: /*@__PURE__*/ new Z() },
 		attenuationDistance: { value: 0 },
-		attenuationColor: { value: /*@__PURE__*/ new vo(0) },
-		specularColor: { value: /*@__PURE__*/ new vo(1, 1, 1) },
+		attenuationColor: { value: /*@__PURE__*/ new No(0) },
+		specularColor: { value: /*@__PURE__*/ new No(1, 1, 1) },
 		specularColorMap: { value: null },
-		specularColorMapTransform: { value: /*@__PURE__*/ new Y() },
+		specularColorMapTransform: { value: /*@__PURE__*/ new Z() },
 		specularIntensity: { value: 1 },
 		specularIntensityMap: { value: null },
-		specularIntensityMapTransform: { value: /*@__PURE__*/ new Y() },
-		anisotropyVector: { value: /*@__PURE__*/ new q() },
+		specularIntensityMapTransform: { value: /*@__PURE__*/ new Z() },
+		anisotropyVector: { value: /*@__PURE__*/ new Y() },
 		anisotropyMap: { value: null },
-		anisotropyMapTransform: { value: /*@__PURE__*/ new Y() }
+		anisotropyMapTransform: { value: /*@__PURE__*/ new Z() }
 	}]),
-	vertexShader: Z.meshphysical_vert,
-	fragmentShader: Z.meshphysical_frag
+	vertexShader: Q.meshphysical_vert,
+	fragmentShader: Q.meshphysical_frag
 };
-var Tl = {
+var Bl = {
 	r: 0,
 	b: 0,
 	g: 0
-}, El = /*@__PURE__*/ new Ia(), Dl = /*@__PURE__*/ new Y();
-Dl.set(-1, 0, 0, 0, 1, 0, 0, 0, 1);
-function Ol(e, t, n, r, i, a) {
-	let o = new vo(0), s = i === !0 ? 0 : 1, c, l, u = null, d = 0, f = null;
+}, Vl = /*@__PURE__*/ new Za(), Hl = /*@__PURE__*/ new Z();
+Hl.set(-1, 0, 0, 0, 1, 0, 0, 0, 1);
+function Ul(e, t, n, r, i, a) {
+	let o = new No(0), s = i === !0 ? 0 : 1, c, l, u = null, d = 0, f = null;
 	function p(e) {
 		let n = e.isScene === !0 ? e.background : null;
 		if (n && n.isTexture) {
@@ -9264,11 +9434,11 @@ function Ol(e, t, n, r, i, a) {
 	}
 	function h(t, n) {
 		let i = p(n);
-		i && i.isCubeTexture ? (l === void 0 && (l = new Rs(new fc(1, 1, 1), new Sc({
+		i && i.isCubeTexture ? (l === void 0 && (l = new $s(new Dc(1, 1, 1), new Lc({
 			name: "BackgroundCubeMaterial",
-			uniforms: mc(wl.backgroundCube.uniforms),
-			vertexShader: wl.backgroundCube.vertexShader,
-			fragmentShader: wl.backgroundCube.fragmentShader,
+			uniforms: kc(zl.backgroundCube.uniforms),
+			vertexShader: zl.backgroundCube.vertexShader,
+			fragmentShader: zl.backgroundCube.fragmentShader,
 			side: 1,
 			depthTest: !1,
 			depthWrite: !1,
@@ -9278,11 +9448,11 @@ function Ol(e, t, n, r, i, a) {
 			this.matrixWorld.copyPosition(n.matrixWorld);
 		}, Object.defineProperty(l.material, "envMap", { get: function() {
 			return this.uniforms.envMap.value;
-		} }), r.update(l)), l.material.uniforms.envMap.value = i, l.material.uniforms.backgroundBlurriness.value = n.backgroundBlurriness, l.material.uniforms.backgroundIntensity.value = n.backgroundIntensity, l.material.uniforms.backgroundRotation.value.setFromMatrix4(El.makeRotationFromEuler(n.backgroundRotation)).transpose(), i.isRenderTargetTexture === !1 && l.material.uniforms.backgroundRotation.value.premultiply(Dl), l.material.toneMapped = X.getTransfer(i.colorSpace) !== Ei, (u !== i || d !== i.version || f !== e.toneMapping) && (l.material.needsUpdate = !0, u = i, d = i.version, f = e.toneMapping), l.layers.enableAll(), t.unshift(l, l.geometry, l.material, 0, 0, null)) : i && i.isTexture && (c === void 0 && (c = new Rs(new pc(2, 2), new Sc({
+		} }), r.update(l)), l.material.uniforms.envMap.value = i, l.material.uniforms.backgroundBlurriness.value = n.backgroundBlurriness, l.material.uniforms.backgroundIntensity.value = n.backgroundIntensity, l.material.uniforms.backgroundRotation.value.setFromMatrix4(Vl.makeRotationFromEuler(n.backgroundRotation)).transpose(), i.isRenderTargetTexture === !1 && l.material.uniforms.backgroundRotation.value.premultiply(Hl), l.material.toneMapped = Fa.getTransfer(i.colorSpace) !== Bi, (u !== i || d !== i.version || f !== e.toneMapping) && (l.material.needsUpdate = !0, u = i, d = i.version, f = e.toneMapping), l.layers.enableAll(), t.unshift(l, l.geometry, l.material, 0, 0, null)) : i && i.isTexture && (c === void 0 && (c = new $s(new Oc(2, 2), new Lc({
 			name: "BackgroundMaterial",
-			uniforms: mc(wl.background.uniforms),
-			vertexShader: wl.background.vertexShader,
-			fragmentShader: wl.background.fragmentShader,
+			uniforms: kc(zl.background.uniforms),
+			vertexShader: zl.background.vertexShader,
+			fragmentShader: zl.background.fragmentShader,
 			side: 0,
 			depthTest: !1,
 			depthWrite: !1,
@@ -9290,10 +9460,10 @@ function Ol(e, t, n, r, i, a) {
 			allowOverride: !1
 		})), c.geometry.deleteAttribute("normal"), Object.defineProperty(c.material, "map", { get: function() {
 			return this.uniforms.t2D.value;
-		} }), r.update(c)), c.material.uniforms.t2D.value = i, c.material.uniforms.backgroundIntensity.value = n.backgroundIntensity, c.material.toneMapped = X.getTransfer(i.colorSpace) !== Ei, i.matrixAutoUpdate === !0 && i.updateMatrix(), c.material.uniforms.uvTransform.value.copy(i.matrix), (u !== i || d !== i.version || f !== e.toneMapping) && (c.material.needsUpdate = !0, u = i, d = i.version, f = e.toneMapping), c.layers.enableAll(), t.unshift(c, c.geometry, c.material, 0, 0, null));
+		} }), r.update(c)), c.material.uniforms.t2D.value = i, c.material.uniforms.backgroundIntensity.value = n.backgroundIntensity, c.material.toneMapped = Fa.getTransfer(i.colorSpace) !== Bi, i.matrixAutoUpdate === !0 && i.updateMatrix(), c.material.uniforms.uvTransform.value.copy(i.matrix), (u !== i || d !== i.version || f !== e.toneMapping) && (c.material.needsUpdate = !0, u = i, d = i.version, f = e.toneMapping), c.layers.enableAll(), t.unshift(c, c.geometry, c.material, 0, 0, null));
 	}
 	function g(t, r) {
-		t.getRGB(Tl, vc(e)), n.buffers.color.setClear(Tl.r, Tl.g, Tl.b, r, a);
+		t.getRGB(Bl, Nc(e)), n.buffers.color.setClear(Bl.r, Bl.g, Bl.b, r, a);
 	}
 	function _() {
 		l !== void 0 && (l.geometry.dispose(), l.material.dispose(), l = void 0), c !== void 0 && (c.geometry.dispose(), c.material.dispose(), c = void 0);
@@ -9316,7 +9486,7 @@ function Ol(e, t, n, r, i, a) {
 		dispose: _
 	};
 }
-function kl(e, t) {
+function Wl(e, t) {
 	let n = e.getParameter(e.MAX_VERTEX_ATTRIBS), r = {}, i = f(null), a = i, o = !1;
 	function s(n, r, i, s, c) {
 		let u = !1, f = d(n, s, i, r);
@@ -9511,7 +9681,7 @@ function kl(e, t) {
 		disableUnusedAttributes: v
 	};
 }
-function Al(e, t, n) {
+function Gl(e, t, n) {
 	let r;
 	this.setMode = function(e) {
 		r = e;
@@ -9527,7 +9697,7 @@ function Al(e, t, n) {
 		n.update(o, r, 1);
 	};
 }
-function jl(e, t, n, r) {
+function Kl(e, t, n, r) {
 	let i;
 	function a() {
 		if (i !== void 0) return i;
@@ -9552,9 +9722,9 @@ function jl(e, t, n, r) {
 		return t === "mediump" && e.getShaderPrecisionFormat(e.VERTEX_SHADER, e.MEDIUM_FLOAT).precision > 0 && e.getShaderPrecisionFormat(e.FRAGMENT_SHADER, e.MEDIUM_FLOAT).precision > 0 ? "mediump" : "lowp";
 	}
 	let l = n.precision === void 0 ? "highp" : n.precision, u = c(l);
-	u !== l && (W("WebGLRenderer:", l, "not supported, using", u, "instead."), l = u);
+	u !== l && (K("WebGLRenderer:", l, "not supported, using", u, "instead."), l = u);
 	let d = n.reversedDepthBuffer === !0 && t.has("EXT_clip_control"), f = n.logarithmicDepthBuffer === !0 && d === !1;
-	n.reversedDepthBuffer === !0 && d === !1 && W("WebGLRenderer: Unable to use reversed depth buffer due to missing EXT_clip_control extension. Fallback to default depth buffer."), n.logarithmicDepthBuffer === !0 && d === !0 && W("WebGLRenderer: Logarithmic depth buffer is ignored when reversed depth buffer is enabled.");
+	n.reversedDepthBuffer === !0 && d === !1 && K("WebGLRenderer: Unable to use reversed depth buffer due to missing EXT_clip_control extension. Fallback to default depth buffer."), n.logarithmicDepthBuffer === !0 && d === !0 && K("WebGLRenderer: Logarithmic depth buffer is ignored when reversed depth buffer is enabled.");
 	let p = e.getParameter(e.MAX_TEXTURE_IMAGE_UNITS), m = e.getParameter(e.MAX_VERTEX_TEXTURE_IMAGE_UNITS), h = e.getParameter(e.MAX_TEXTURE_SIZE), g = e.getParameter(e.MAX_CUBE_MAP_TEXTURE_SIZE), _ = e.getParameter(e.MAX_VERTEX_ATTRIBS), v = e.getParameter(e.MAX_VERTEX_UNIFORM_VECTORS), y = e.getParameter(e.MAX_VARYING_VECTORS), b = e.getParameter(e.MAX_FRAGMENT_UNIFORM_VECTORS), x = e.getParameter(e.MAX_SAMPLES), S = e.getParameter(e.SAMPLES);
 	return {
 		isWebGL2: !0,
@@ -9577,8 +9747,8 @@ function jl(e, t, n, r) {
 		samples: S
 	};
 }
-function Ml(e) {
-	let t = this, n = null, r = 0, i = !1, a = !1, o = new vs(), s = new Y(), c = {
+function ql(e) {
+	let t = this, n = null, r = 0, i = !1, a = !1, o = new Ns(), s = new Z(), c = {
 		value: null,
 		needsUpdate: !1
 	};
@@ -9617,7 +9787,7 @@ function Ml(e) {
 		return t.numPlanes = a, t.numIntersection = 0, l;
 	}
 }
-var Nl = class extends Na {
+var Jl = class extends Ja {
 	constructor(e = 1, t = {}) {
 		super(e, e, t), this.isWebGLCubeRenderTarget = !0;
 		let n = {
@@ -9632,7 +9802,7 @@ var Nl = class extends Na {
 			n,
 			n
 		];
-		this.texture = new cc(r), this._setTextureOptions(t), this.texture.isRenderTargetTexture = !0;
+		this.texture = new Cc(r), this._setTextureOptions(t), this.texture.isRenderTargetTexture = !0;
 	}
 	fromEquirectangularTexture(e, t) {
 		this.texture.type = t.type, this.texture.colorSpace = t.colorSpace, this.texture.generateMipmaps = t.generateMipmaps, this.texture.minFilter = t.minFilter, this.texture.magFilter = t.magFilter;
@@ -9640,35 +9810,35 @@ var Nl = class extends Na {
 			uniforms: { tEquirect: { value: null } },
 			vertexShader: "\n\n				varying vec3 vWorldDirection;\n\n				vec3 transformDirection( in vec3 dir, in mat4 matrix ) {\n\n					return normalize( ( matrix * vec4( dir, 0.0 ) ).xyz );\n\n				}\n\n				void main() {\n\n					vWorldDirection = transformDirection( position, modelMatrix );\n\n					#include <begin_vertex>\n					#include <project_vertex>\n\n				}\n			",
 			fragmentShader: "\n\n				uniform sampler2D tEquirect;\n\n				varying vec3 vWorldDirection;\n\n				#include <common>\n\n				void main() {\n\n					vec3 direction = normalize( vWorldDirection );\n\n					vec2 sampleUV = equirectUv( direction );\n\n					gl_FragColor = texture2D( tEquirect, sampleUV );\n\n				}\n			"
-		}, r = new fc(5, 5, 5), i = new Sc({
+		}, r = new Dc(5, 5, 5), i = new Lc({
 			name: "CubemapFromEquirect",
-			uniforms: mc(n.uniforms),
+			uniforms: kc(n.uniforms),
 			vertexShader: n.vertexShader,
 			fragmentShader: n.fragmentShader,
 			side: 1,
 			blending: 0
 		});
 		i.uniforms.tEquirect.value = t;
-		let a = new Rs(r, i), o = t.minFilter;
-		return t.minFilter === 1008 && (t.minFilter = sr), new il(1, 10, this).update(e, a), t.minFilter = o, a.geometry.dispose(), a.material.dispose(), this;
+		let a = new $s(r, i), o = t.minFilter;
+		return t.minFilter === 1008 && (t.minFilter = xr), new yl(1, 10, this).update(e, a), t.minFilter = o, a.geometry.dispose(), a.material.dispose(), this;
 	}
 	clear(e, t = !0, n = !0, r = !0) {
 		let i = e.getRenderTarget();
 		for (let i = 0; i < 6; i++) e.setRenderTarget(this, i), e.clear(t, n, r);
 		e.setRenderTarget(i);
 	}
-}, Pl = 256, Fl = 3, Il = 20, Ll = 256, Rl = 16, zl = 3, Bl = /*@__PURE__*/ new J(), Vl = /*@__PURE__*/ new vo(), Hl = class e {
+}, Yl = 256, Xl = 3, Zl = 20, Ql = 256, $l = 16, eu = 3, tu = /*@__PURE__*/ new X(), nu = /*@__PURE__*/ new No(), ru = class e {
 	constructor(e) {
-		this._renderer = e, this._cubeSize = 0, this._sourceTarget = null, this._cubeCamera = new il(1, 10, null), this._boxMesh = new Rs(new fc(5, 5, 5), null), this._cubemapMaterial = null, this._equirectMaterial = null, this._blurMaterial = null, this._ggxMaterial = null, this._integrationMaterial = null;
+		this._renderer = e, this._cubeSize = 0, this._sourceTarget = null, this._cubeCamera = new yl(1, 10, null), this._boxMesh = new $s(new Dc(5, 5, 5), null), this._cubemapMaterial = null, this._equirectMaterial = null, this._blurMaterial = null, this._ggxMaterial = null, this._integrationMaterial = null;
 	}
 	fromScene(e, t = 0, n = .1, r = 100, i = {}) {
-		let { size: a = 256, position: o = Bl } = i, s = this._renderer;
+		let { size: a = 256, position: o = tu } = i, s = this._renderer;
 		this._setSize(a);
 		let c = this._allocateTarget(), l = this._getSourceTarget(!0);
 		t > 0 && (l.texture.mipmapsAutoUpdate = !1);
 		let u = s.autoClear, d = s.autoClearColor, f = s.autoClearDepth, p = s.autoClearStencil, m = e.background;
-		s.autoClear = !0, s.autoClearColor = !0, s.autoClearDepth = !0, s.autoClearStencil = !0, m === null && (e.background = s.getClearColor(Vl));
-		let h = new il(n, r, l);
+		s.autoClear = !0, s.autoClearColor = !0, s.autoClearDepth = !0, s.autoClearStencil = !0, m === null && (e.background = s.getClearColor(nu));
+		let h = new yl(n, r, l);
 		return h.position.copy(o), h.update(s, e), s.autoClear = u, s.autoClearColor = d, s.autoClearDepth = f, s.autoClearStencil = p, e.background = m, t > 0 && (l.texture.mipmapsAutoUpdate = !0, this._blur(c, t)), this._applyPMREM(c), c;
 	}
 	fromEquirectangular(e, t = null) {
@@ -9678,10 +9848,10 @@ var Nl = class extends Na {
 		return this._fromTexture(e, t);
 	}
 	compileCubemapShader() {
-		this._cubemapMaterial === null && (this._cubemapMaterial = Yl(), this._compileMaterial(this._cubemapMaterial));
+		this._cubemapMaterial === null && (this._cubemapMaterial = uu(), this._compileMaterial(this._cubemapMaterial));
 	}
 	compileEquirectangularShader() {
-		this._equirectMaterial === null && (this._equirectMaterial = Jl(), this._compileMaterial(this._equirectMaterial));
+		this._equirectMaterial === null && (this._equirectMaterial = lu(), this._compileMaterial(this._equirectMaterial));
 	}
 	dispose() {
 		this._sourceTarget !== null && this._sourceTarget.dispose(), this._cubemapMaterial !== null && this._cubemapMaterial.dispose(), this._equirectMaterial !== null && this._equirectMaterial.dispose(), this._blurMaterial !== null && this._blurMaterial.dispose(), this._ggxMaterial !== null && this._ggxMaterial.dispose(), this._integrationMaterial !== null && this._integrationMaterial.dispose(), this._boxMesh.geometry.dispose();
@@ -9690,15 +9860,15 @@ var Nl = class extends Na {
 		return t > 0 ? 1 - Math.sqrt(1 - e / t) : 0;
 	}
 	_setSize(e) {
-		this._cubeSize = Math.max(Pl, ca(e));
+		this._cubeSize = Math.max(Yl, Sa(e));
 	}
 	_fromTexture(e, t) {
-		e.mapping === 301 || e.mapping === 302 ? this._setSize(e.image.length === 0 ? Pl : e.image[0].width || e.image[0].image.width) : this._setSize(e.image.width / 4);
+		e.mapping === 301 || e.mapping === 302 ? this._setSize(e.image.length === 0 ? Yl : e.image[0].width || e.image[0].image.width) : this._setSize(e.image.width / 4);
 		let n = t || this._allocateTarget();
 		return this._textureToCubemap(e), this._applyPMREM(n), n;
 	}
 	_allocateTarget() {
-		let e = this._cubeSize, t = Ul(e, !1, !1), n = Math.log2(e) - Fl;
+		let e = this._cubeSize, t = iu(e, !1, !1), n = Math.log2(e) - Xl;
 		for (let r = 0; r <= n; r++) t.texture.mipmaps.push({
 			width: e >> r,
 			height: e >> r
@@ -9707,7 +9877,7 @@ var Nl = class extends Na {
 	}
 	_getSourceTarget(e = !1) {
 		let t = this._cubeSize, n = this._sourceTarget;
-		return (n === null || n.width !== t || e && n.depthBuffer === !1) && (n !== null && n.dispose(), this._sourceTarget = Ul(t, !0, e)), this._sourceTarget;
+		return (n === null || n.width !== t || e && n.depthBuffer === !1) && (n !== null && n.dispose(), this._sourceTarget = iu(t, !0, e)), this._sourceTarget;
 	}
 	_compileMaterial(e) {
 		this._boxMesh.material = e, this._renderer.compile(this._boxMesh, this._cubeCamera.children[0]);
@@ -9720,43 +9890,43 @@ var Nl = class extends Na {
 	}
 	_textureToCubemap(e) {
 		let t;
-		e.mapping === 301 || e.mapping === 302 ? (this._cubemapMaterial === null && (this._cubemapMaterial = Yl()), t = this._cubemapMaterial, t.uniforms.flipEnvMap.value = e.isRenderTargetTexture === !1 ? -1 : 1) : (this._equirectMaterial === null && (this._equirectMaterial = Jl()), t = this._equirectMaterial), t.uniforms.envMap.value = e, this._renderCube(this._getSourceTarget(), 0, t);
+		e.mapping === 301 || e.mapping === 302 ? (this._cubemapMaterial === null && (this._cubemapMaterial = uu()), t = this._cubemapMaterial, t.uniforms.flipEnvMap.value = e.isRenderTargetTexture === !1 ? -1 : 1) : (this._equirectMaterial === null && (this._equirectMaterial = lu()), t = this._equirectMaterial), t.uniforms.envMap.value = e, this._renderCube(this._getSourceTarget(), 0, t);
 	}
 	_applyPMREM(t) {
-		this._ggxMaterial === null && (this._ggxMaterial = Gl(), this._integrationMaterial = Kl());
+		this._ggxMaterial === null && (this._ggxMaterial = ou(), this._integrationMaterial = su());
 		let n = this._cubeSize, r = t.texture.mipmaps.length - 1, i = this._ggxMaterial.uniforms;
 		i.envMap.value = this._sourceTarget.texture;
 		let a = this._integrationMaterial.uniforms;
-		a.envMap.value = this._sourceTarget.texture, a.sourceLod.value = Math.log2(n / Rl);
+		a.envMap.value = this._sourceTarget.texture, a.sourceLod.value = Math.log2(n / $l);
 		for (let o = 0; o <= r; o++) {
 			let s = e.lodToRoughness(o, r);
-			if (o > r - zl) a.roughness.value = s, this._renderCube(t, o, this._integrationMaterial);
+			if (o > r - eu) a.roughness.value = s, this._renderCube(t, o, this._integrationMaterial);
 			else {
-				let e = s > 0 ? Math.log2(n) + .5 * Math.log2(6 / (Ll * s ** 4)) + .5 : 0;
+				let e = s > 0 ? Math.log2(n) + .5 * Math.log2(6 / (Ql * s ** 4)) + .5 : 0;
 				i.roughness.value = s, i.lodBias.value = e, this._renderCube(t, o, this._ggxMaterial);
 			}
 		}
 	}
 	_blur(e, t) {
-		this._blurMaterial === null && (this._blurMaterial = ql());
+		this._blurMaterial === null && (this._blurMaterial = cu());
 		let n = this._blurMaterial, r = n.uniforms, i = this._sourceTarget;
 		r.sigma.value = Math.min(t, Math.PI) / Math.SQRT2, r.envMap.value = i.texture, this._renderCube(e, 0, n), r.envMap.value = e.texture, this._renderCube(i, 0, n);
 	}
 };
-function Ul(e, t, n) {
-	return new Nl(e, {
-		minFilter: lr,
+function iu(e, t, n) {
+	return new Jl(e, {
+		minFilter: Cr,
 		generateMipmaps: t,
-		type: _r,
-		colorSpace: wi,
+		type: jr,
+		colorSpace: Ri,
 		depthBuffer: n
 	});
 }
-function Wl(e, t, n) {
-	return new Sc({
+function au(e, t, n) {
+	return new Lc({
 		name: e,
 		uniforms: t,
-		vertexShader: Z.cube_vert,
+		vertexShader: Q.cube_vert,
 		fragmentShader: n,
 		side: 1,
 		blending: 0,
@@ -9764,14 +9934,14 @@ function Wl(e, t, n) {
 		depthWrite: !1
 	});
 }
-function Gl() {
-	return Wl("PMREMGGXConvolution", {
+function ou() {
+	return au("PMREMGGXConvolution", {
 		envMap: { value: null },
 		roughness: { value: 0 },
 		lodBias: { value: 0 }
 	}, `
 
-		#define GGX_SAMPLES ${Ll}u
+		#define GGX_SAMPLES ${Ql}u
 
 		varying vec3 vWorldDirection;
 
@@ -9855,21 +10025,21 @@ function Gl() {
 		}
 	`);
 }
-function Kl() {
-	return Wl("PMREMGGXIntegration", {
+function su() {
+	return au("PMREMGGXIntegration", {
 		envMap: { value: null },
 		roughness: { value: 0 },
 		sourceLod: { value: 0 },
-		sourceSize: { value: Rl }
+		sourceSize: { value: $l }
 	}, "\n\n		varying vec3 vWorldDirection;\n\n		uniform samplerCube envMap;\n		uniform float roughness;\n		uniform float sourceLod;\n		uniform int sourceSize;\n\n		void main() {\n\n			vec3 N = normalize( vWorldDirection );\n\n			float alpha = roughness * roughness;\n			float alpha2 = alpha * alpha;\n\n			float texelSize = 2.0 / float( sourceSize );\n\n			vec3 prefilteredColor = vec3( 0.0 );\n			float totalWeight = 0.0;\n\n			// Pair opposite texels: only the one in N's hemisphere contributes.\n			for ( int face = 0; face < 3; face ++ ) {\n\n				for ( int y = 0; y < sourceSize; y ++ ) {\n\n					for ( int x = 0; x < sourceSize; x ++ ) {\n\n						vec2 uv = ( vec2( x, y ) + 0.5 ) * texelSize - 1.0;\n						vec3 texelDirection = face == 0 ? vec3( 1.0, uv ) : ( face == 1 ? vec3( uv.x, 1.0, uv.y ) : vec3( uv, 1.0 ) );\n\n						float invDistance = inversesqrt( 1.0 + dot( uv, uv ) );\n						float NdotL = dot( N, texelDirection );\n						texelDirection *= NdotL < 0.0 ? - 1.0 : 1.0;\n						NdotL = abs( NdotL ) * invDistance;\n\n						// With V = N, NdotH squared is ( 1 + NdotL ) / 2. Common factors\n						// in the GGX distribution and texel solid angle cancel when normalized.\n						float d = 1.0 + alpha2 + ( alpha2 - 1.0 ) * NdotL;\n						float weight = NdotL * invDistance * invDistance * invDistance / ( d * d );\n\n						prefilteredColor += textureLod( envMap, texelDirection, sourceLod ).rgb * weight;\n						totalWeight += weight;\n\n					}\n\n				}\n\n			}\n\n			gl_FragColor = vec4( prefilteredColor / totalWeight, 1.0 );\n\n		}\n	");
 }
-function ql() {
-	return Wl("PMREMSphericalGaussianBlur", {
+function cu() {
+	return au("PMREMSphericalGaussianBlur", {
 		envMap: { value: null },
 		sigma: { value: 0 }
 	}, `
 
-		#define SAMPLES ${Il}
+		#define SAMPLES ${Zl}
 		#define GOLDEN_ANGLE 2.39996322973
 
 		varying vec3 vWorldDirection;
@@ -9917,16 +10087,16 @@ function ql() {
 		}
 	`);
 }
-function Jl() {
-	return Wl("PMREMEquirectangularToCubemap", { envMap: { value: null } }, "\n\n		varying vec3 vWorldDirection;\n\n		uniform sampler2D envMap;\n\n		#include <common>\n\n		void main() {\n\n			// Average four subpixel samples to preserve small, bright features.\n			vec3 direction = normalize( vWorldDirection );\n			vec3 dx = dFdx( direction ) * 0.25;\n			vec3 dy = dFdy( direction ) * 0.25;\n\n			vec3 color = textureLod( envMap, equirectUv( normalize( direction - dx - dy ) ), 0.0 ).rgb;\n			color += textureLod( envMap, equirectUv( normalize( direction + dx - dy ) ), 0.0 ).rgb;\n			color += textureLod( envMap, equirectUv( normalize( direction - dx + dy ) ), 0.0 ).rgb;\n			color += textureLod( envMap, equirectUv( normalize( direction + dx + dy ) ), 0.0 ).rgb;\n			gl_FragColor = vec4( color * 0.25, 1.0 );\n\n		}\n	");
+function lu() {
+	return au("PMREMEquirectangularToCubemap", { envMap: { value: null } }, "\n\n		varying vec3 vWorldDirection;\n\n		uniform sampler2D envMap;\n\n		#include <common>\n\n		void main() {\n\n			// Average four subpixel samples to preserve small, bright features.\n			vec3 direction = normalize( vWorldDirection );\n			vec3 dx = dFdx( direction ) * 0.25;\n			vec3 dy = dFdy( direction ) * 0.25;\n\n			vec3 color = textureLod( envMap, equirectUv( normalize( direction - dx - dy ) ), 0.0 ).rgb;\n			color += textureLod( envMap, equirectUv( normalize( direction + dx - dy ) ), 0.0 ).rgb;\n			color += textureLod( envMap, equirectUv( normalize( direction - dx + dy ) ), 0.0 ).rgb;\n			color += textureLod( envMap, equirectUv( normalize( direction + dx + dy ) ), 0.0 ).rgb;\n			gl_FragColor = vec4( color * 0.25, 1.0 );\n\n		}\n	");
 }
-function Yl() {
-	return Wl("PMREMCubemapToCubemap", {
+function uu() {
+	return au("PMREMCubemapToCubemap", {
 		envMap: { value: null },
 		flipEnvMap: { value: -1 }
 	}, "\n\n		varying vec3 vWorldDirection;\n\n		uniform samplerCube envMap;\n		uniform float flipEnvMap;\n\n		void main() {\n\n			gl_FragColor = vec4( textureCube( envMap, vec3( flipEnvMap * vWorldDirection.x, vWorldDirection.yz ) ).rgb, 1.0 );\n\n		}\n	");
 }
-function Xl(e) {
+function du(e) {
 	let t = /* @__PURE__ */ new WeakMap(), n = /* @__PURE__ */ new WeakMap(), r = null;
 	function i(e, t = !1) {
 		return e == null ? null : t ? o(e) : a(e);
@@ -9939,7 +10109,7 @@ function Xl(e) {
 				{
 					let r = n.image;
 					if (r && r.height > 0) {
-						let i = new Nl(r.height);
+						let i = new Jl(r.height);
 						return i.fromEquirectangularTexture(e, n), t.set(n, i), n.addEventListener("dispose", l), s(i.texture, n.mapping);
 					}
 					return null;
@@ -9953,11 +10123,11 @@ function Xl(e) {
 			let i = t.mapping, a = i === 303 || i === 304, o = i === 301 || i === 302;
 			if (a || o) {
 				let i = n.get(t), s = i === void 0 ? 0 : i.texture.pmremVersion;
-				if (t.isRenderTargetTexture && t.pmremVersion !== s) return r === null && (r = new Hl(e)), i = a ? r.fromEquirectangular(t, i) : r.fromCubemap(t, i), i.texture.pmremVersion = t.pmremVersion, n.set(t, i), i.texture;
+				if (t.isRenderTargetTexture && t.pmremVersion !== s) return r === null && (r = new ru(e)), i = a ? r.fromEquirectangular(t, i) : r.fromCubemap(t, i), i.texture.pmremVersion = t.pmremVersion, n.set(t, i), i.texture;
 				if (i !== void 0) return i.texture;
 				{
 					let s = t.image;
-					return a && s && s.height > 0 || o && s && c(s) ? (r === null && (r = new Hl(e)), i = a ? r.fromEquirectangular(t) : r.fromCubemap(t), i.texture.pmremVersion = t.pmremVersion, n.set(t, i), t.addEventListener("dispose", u), i.texture) : null;
+					return a && s && s.height > 0 || o && s && c(s) ? (r === null && (r = new ru(e)), i = a ? r.fromEquirectangular(t) : r.fromCubemap(t), i.texture.pmremVersion = t.pmremVersion, n.set(t, i), t.addEventListener("dispose", u), i.texture) : null;
 				}
 			}
 		}
@@ -9991,7 +10161,7 @@ function Xl(e) {
 		dispose: d
 	};
 }
-function Zl(e) {
+function fu(e) {
 	let t = {};
 	function n(n) {
 		if (t[n] !== void 0) return t[n];
@@ -10007,11 +10177,11 @@ function Zl(e) {
 		},
 		get: function(e) {
 			let t = n(e);
-			return t === null && Li("WebGLRenderer: " + e + " extension not supported."), t;
+			return t === null && Zi("WebGLRenderer: " + e + " extension not supported."), t;
 		}
 	};
 }
-function Ql(e, t, n, r) {
+function pu(e, t, n, r) {
 	let i = {}, a = /* @__PURE__ */ new WeakMap(), o = new FinalizationRegistry((e) => delete i[e]);
 	function s(e) {
 		c(e.target);
@@ -10033,7 +10203,7 @@ function Ql(e, t, n, r) {
 	function d(e) {
 		let n = e.index, r = e.attributes.position, i = 0;
 		if (r === void 0) return;
-		let o = n === null ? r.array.length / 3 - 1 : n.array.length, s = new (r.count >= 65535 ? ts : es)(Math.ceil(o / 3) * 6, 1), c = s.array;
+		let o = n === null ? r.array.length / 3 - 1 : n.array.length, s = new (r.count >= 65535 ? gs : hs)(Math.ceil(o / 3) * 6, 1), c = s.array;
 		if (n !== null) {
 			let e = n.array;
 			i = n.version;
@@ -10073,7 +10243,7 @@ function Ql(e, t, n, r) {
 		dispose: p
 	};
 }
-function $l(e, t, n) {
+function mu(e, t, n) {
 	let r, i, a;
 	this.setMode = function(e) {
 		r = e;
@@ -10091,7 +10261,7 @@ function $l(e, t, n) {
 		n.update(s, r, 1);
 	};
 }
-function eu(e) {
+function hu(e) {
 	let t = {
 		geometries: 0,
 		textures: 0
@@ -10119,7 +10289,7 @@ function eu(e) {
 			case e.POINTS:
 				n.points += i * t;
 				break;
-			default: G("WebGLInfo: Unknown draw mode:", r);
+			default: q("WebGLInfo: Unknown draw mode:", r);
 		}
 	}
 	function i() {
@@ -10134,8 +10304,8 @@ function eu(e) {
 		update: r
 	};
 }
-function tu(e, t, n) {
-	let r = /* @__PURE__ */ new WeakMap(), i = new ja();
+function gu(e, t, n) {
+	let r = /* @__PURE__ */ new WeakMap(), i = new Ka();
 	function a(a, o, s) {
 		let c = a.morphTargetInfluences, l = o.morphAttributes.position || o.morphAttributes.normal || o.morphAttributes.color, u = l === void 0 ? 0 : l.length, d = r.get(o);
 		if (d === void 0 || d.count !== u) {
@@ -10144,8 +10314,8 @@ function tu(e, t, n) {
 			e === !0 && (f = 1), n === !0 && (f = 2), a === !0 && (f = 3);
 			let p = o.attributes.position.count * f, m = 1;
 			p > t.maxTextureSize && (m = Math.ceil(p / t.maxTextureSize), p = t.maxTextureSize);
-			let h = new Float32Array(p * m * 4 * u), g = new Pa(h, p, m, u);
-			g.type = gr, g.needsUpdate = !0;
+			let h = new Float32Array(p * m * 4 * u), g = new Ya(h, p, m, u);
+			g.type = Ar, g.needsUpdate = !0;
 			let _ = f * 4;
 			for (let t = 0; t < u; t++) {
 				let r = s[t], o = c[t], u = l[t], d = p * m * 4 * t;
@@ -10157,7 +10327,7 @@ function tu(e, t, n) {
 			d = {
 				count: u,
 				texture: g,
-				size: new q(p, m)
+				size: new Y(p, m)
 			}, r.set(o, d);
 			function v() {
 				g.dispose(), r.delete(o), o.removeEventListener("dispose", v);
@@ -10175,7 +10345,7 @@ function tu(e, t, n) {
 	}
 	return { update: a };
 }
-function nu(e, t, n, r, i) {
+function _u(e, t, n, r, i) {
 	let a = /* @__PURE__ */ new WeakMap();
 	function o(r) {
 		let o = i.render.frame, s = r.geometry, l = t.get(r, s);
@@ -10197,7 +10367,7 @@ function nu(e, t, n, r, i) {
 		dispose: s
 	};
 }
-var ru = {
+var vu = {
 	1: "LINEAR_TONE_MAPPING",
 	2: "REINHARD_TONE_MAPPING",
 	3: "CINEON_TONE_MAPPING",
@@ -10206,8 +10376,8 @@ var ru = {
 	7: "NEUTRAL_TONE_MAPPING",
 	5: "CUSTOM_TONE_MAPPING"
 };
-function iu(e, t, n, r, i, a) {
-	let o = new Na(t, n, {
+function yu(e, t, n, r, i, a) {
+	let o = new Ja(t, n, {
 		type: e,
 		depthBuffer: i,
 		stencilBuffer: a,
@@ -10216,8 +10386,8 @@ function iu(e, t, n, r, i, a) {
 		storeMultisampledStencilBuffer: !1,
 		resolveDepthBuffer: !1,
 		resolveStencilBuffer: !1
-	}), s = null, c = null, l = null, u = new ms();
-	u.setAttribute("position", new ns([
+	}), s = null, c = null, l = null, u = new ks();
+	u.setAttribute("position", new _s([
 		-1,
 		3,
 		0,
@@ -10227,7 +10397,7 @@ function iu(e, t, n, r, i, a) {
 		3,
 		-1,
 		0
-	], 3)), u.setAttribute("uv", new ns([
+	], 3)), u.setAttribute("uv", new _s([
 		0,
 		2,
 		0,
@@ -10235,13 +10405,13 @@ function iu(e, t, n, r, i, a) {
 		2,
 		0
 	], 2));
-	let d = new Cc({
+	let d = new Rc({
 		uniforms: { tDiffuse: { value: null } },
 		vertexShader: "\n			precision highp float;\n\n			uniform mat4 modelViewMatrix;\n			uniform mat4 projectionMatrix;\n\n			attribute vec3 position;\n			attribute vec2 uv;\n\n			varying vec2 vUv;\n\n			void main() {\n				vUv = uv;\n				gl_Position = projectionMatrix * modelViewMatrix * vec4( position, 1.0 );\n			}",
 		fragmentShader: "\n			precision highp float;\n\n			uniform sampler2D tDiffuse;\n\n			varying vec2 vUv;\n\n			#include <tonemapping_pars_fragment>\n			#include <colorspace_pars_fragment>\n\n			void main() {\n				gl_FragColor = texture2D( tDiffuse, vUv );\n\n				#ifdef LINEAR_TONE_MAPPING\n					gl_FragColor.rgb = LinearToneMapping( gl_FragColor.rgb );\n				#elif defined( REINHARD_TONE_MAPPING )\n					gl_FragColor.rgb = ReinhardToneMapping( gl_FragColor.rgb );\n				#elif defined( CINEON_TONE_MAPPING )\n					gl_FragColor.rgb = CineonToneMapping( gl_FragColor.rgb );\n				#elif defined( ACES_FILMIC_TONE_MAPPING )\n					gl_FragColor.rgb = ACESFilmicToneMapping( gl_FragColor.rgb );\n				#elif defined( AGX_TONE_MAPPING )\n					gl_FragColor.rgb = AgXToneMapping( gl_FragColor.rgb );\n				#elif defined( NEUTRAL_TONE_MAPPING )\n					gl_FragColor.rgb = NeutralToneMapping( gl_FragColor.rgb );\n				#elif defined( CUSTOM_TONE_MAPPING )\n					gl_FragColor.rgb = CustomToneMapping( gl_FragColor.rgb );\n				#endif\n\n				#ifdef SRGB_TRANSFER\n					gl_FragColor = sRGBTransferOETF( gl_FragColor );\n				#endif\n			}",
 		depthTest: !1,
 		depthWrite: !1
-	}), f = new Rs(u, d), p = new el(-1, 1, 1, -1, 0, 1), m = null, h = null, g = !1, _, v = null, y = [], b = !1;
+	}), f = new $s(u, d), p = new hl(-1, 1, 1, -1, 0, 1), m = null, h = null, g = !1, _, v = null, y = [], b = !1;
 	this.setSize = function(e, t) {
 		o.setSize(e, t), s !== null && s.setSize(e, t), c !== null && c.setSize(e, t);
 		for (let n = 0; n < y.length; n++) {
@@ -10251,17 +10421,17 @@ function iu(e, t, n, r, i, a) {
 	}, this.setEffects = function(e) {
 		y = e, b = y.length > 0 && y[0].isRenderPass === !0;
 		let t = o.width, n = o.height;
-		y.length > 0 && s === null && (s = new Na(t, n, {
-			type: _r,
+		y.length > 0 && s === null && (s = new Ja(t, n, {
+			type: jr,
 			depthBuffer: !1,
 			stencilBuffer: !1
-		}), c = new Na(t, n, {
-			type: _r,
+		}), c = new Ja(t, n, {
+			type: jr,
 			depthBuffer: !1,
 			stencilBuffer: !1
 		}));
 		let r = i === !0 && y.some((e) => e.needsDepthTexture === !0);
-		r !== (o.depthTexture !== null) && (r === !0 && l === null && (l = new lc(t, n), a === !0 && (l.format = Dr, l.type = br)), o.dispose(), o.depthTexture = r ? l : null, o.resolveDepthBuffer = r, o.storeMultisampledDepthBuffer = r);
+		r !== (o.depthTexture !== null) && (r === !0 && l === null && (l = new wc(t, n), a === !0 && (l.format = Vr, l.type = Pr)), o.dispose(), o.depthTexture = r ? l : null, o.resolveDepthBuffer = r, o.storeMultisampledDepthBuffer = r);
 		for (let e = 0; e < y.length; e++) {
 			let i = y[e];
 			i.setSize && i.setSize(t, n), r && i.needsDepthTexture === !0 && i.setDepthTexture && i.setDepthTexture(l);
@@ -10283,8 +10453,8 @@ function iu(e, t, n, r, i, a) {
 			a.enabled !== !1 && (a.render(e, r, n, t), a.needsSwap !== !1 && (n = r, r = r === s ? c : s));
 		}
 		if (m !== e.outputColorSpace || h !== e.toneMapping) {
-			m = e.outputColorSpace, h = e.toneMapping, d.defines = {}, X.getTransfer(m) === "srgb" && (d.defines.SRGB_TRANSFER = "");
-			let t = ru[h];
+			m = e.outputColorSpace, h = e.toneMapping, d.defines = {}, Fa.getTransfer(m) === "srgb" && (d.defines.SRGB_TRANSFER = "");
+			let t = vu[h];
 			t && (d.defines[t] = ""), d.needsUpdate = !0;
 		}
 		d.uniforms.tDiffuse.value = n.texture, e.setRenderTarget(v), e.render(f, p), v = null, g = !1;
@@ -10294,331 +10464,331 @@ function iu(e, t, n, r, i, a) {
 		o.dispose(), s !== null && s.dispose(), c !== null && c.dispose(), u.dispose(), d.dispose();
 	};
 }
-var au = /*@__PURE__*/ new Aa(), ou = /*@__PURE__*/ new lc(1, 1), su = /*@__PURE__*/ new uc(1), cu = /*@__PURE__*/ new Pa(), lu = /*@__PURE__*/ new Fa(), uu = /*@__PURE__*/ new cc(), du = [], fu = [], pu = /* @__PURE__ */ new Float32Array(16), mu = /* @__PURE__ */ new Float32Array(9), hu = /* @__PURE__ */ new Float32Array(4);
-function gu(e, t, n) {
+var bu = /*@__PURE__*/ new Ga(), xu = /*@__PURE__*/ new wc(1, 1), Su = /*@__PURE__*/ new Tc(1), Cu = /*@__PURE__*/ new Ya(), wu = /*@__PURE__*/ new Xa(), Tu = /*@__PURE__*/ new Cc(), Eu = [], Du = [], Ou = /* @__PURE__ */ new Float32Array(16), ku = /* @__PURE__ */ new Float32Array(9), Au = /* @__PURE__ */ new Float32Array(4);
+function ju(e, t, n) {
 	let r = e[0];
 	if (r <= 0 || r > 0) return e;
-	let i = t * n, a = du[i];
-	if (a === void 0 && (a = new Float32Array(i), du[i] = a), t !== 0) {
+	let i = t * n, a = Eu[i];
+	if (a === void 0 && (a = new Float32Array(i), Eu[i] = a), t !== 0) {
 		r.toArray(a, 0);
 		for (let r = 1, i = 0; r !== t; ++r) i += n, e[r].toArray(a, i);
 	}
 	return a;
 }
-function _u(e, t) {
+function Mu(e, t) {
 	if (e.length !== t.length) return !1;
 	for (let n = 0, r = e.length; n < r; n++) if (e[n] !== t[n]) return !1;
 	return !0;
 }
-function vu(e, t) {
+function Nu(e, t) {
 	for (let n = 0, r = t.length; n < r; n++) e[n] = t[n];
 }
-function yu(e, t) {
-	let n = fu[t];
-	n === void 0 && (n = new Int32Array(t), fu[t] = n);
+function Pu(e, t) {
+	let n = Du[t];
+	n === void 0 && (n = new Int32Array(t), Du[t] = n);
 	for (let r = 0; r !== t; ++r) n[r] = e.allocateTextureUnit();
 	return n;
 }
-function bu(e, t) {
+function Fu(e, t) {
 	let n = this.cache;
 	n[0] !== t && (e.uniform1f(this.addr, t), n[0] = t);
 }
-function xu(e, t) {
+function Iu(e, t) {
 	let n = this.cache;
 	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y) && (e.uniform2f(this.addr, t.x, t.y), n[0] = t.x, n[1] = t.y);
 	else {
-		if (_u(n, t)) return;
-		e.uniform2fv(this.addr, t), vu(n, t);
+		if (Mu(n, t)) return;
+		e.uniform2fv(this.addr, t), Nu(n, t);
 	}
 }
-function Su(e, t) {
+function Lu(e, t) {
 	let n = this.cache;
 	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z) && (e.uniform3f(this.addr, t.x, t.y, t.z), n[0] = t.x, n[1] = t.y, n[2] = t.z);
 	else if (t.r !== void 0) (n[0] !== t.r || n[1] !== t.g || n[2] !== t.b) && (e.uniform3f(this.addr, t.r, t.g, t.b), n[0] = t.r, n[1] = t.g, n[2] = t.b);
 	else {
-		if (_u(n, t)) return;
-		e.uniform3fv(this.addr, t), vu(n, t);
+		if (Mu(n, t)) return;
+		e.uniform3fv(this.addr, t), Nu(n, t);
 	}
 }
-function Cu(e, t) {
+function Ru(e, t) {
 	let n = this.cache;
 	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z || n[3] !== t.w) && (e.uniform4f(this.addr, t.x, t.y, t.z, t.w), n[0] = t.x, n[1] = t.y, n[2] = t.z, n[3] = t.w);
 	else {
-		if (_u(n, t)) return;
-		e.uniform4fv(this.addr, t), vu(n, t);
+		if (Mu(n, t)) return;
+		e.uniform4fv(this.addr, t), Nu(n, t);
 	}
 }
-function wu(e, t) {
+function zu(e, t) {
 	let n = this.cache, r = t.elements;
 	if (r === void 0) {
-		if (_u(n, t)) return;
-		e.uniformMatrix2fv(this.addr, !1, t), vu(n, t);
+		if (Mu(n, t)) return;
+		e.uniformMatrix2fv(this.addr, !1, t), Nu(n, t);
 	} else {
-		if (_u(n, r)) return;
-		hu.set(r), e.uniformMatrix2fv(this.addr, !1, hu), vu(n, r);
+		if (Mu(n, r)) return;
+		Au.set(r), e.uniformMatrix2fv(this.addr, !1, Au), Nu(n, r);
 	}
 }
-function Tu(e, t) {
+function Bu(e, t) {
 	let n = this.cache, r = t.elements;
 	if (r === void 0) {
-		if (_u(n, t)) return;
-		e.uniformMatrix3fv(this.addr, !1, t), vu(n, t);
+		if (Mu(n, t)) return;
+		e.uniformMatrix3fv(this.addr, !1, t), Nu(n, t);
 	} else {
-		if (_u(n, r)) return;
-		mu.set(r), e.uniformMatrix3fv(this.addr, !1, mu), vu(n, r);
-	}
-}
-function Eu(e, t) {
-	let n = this.cache, r = t.elements;
-	if (r === void 0) {
-		if (_u(n, t)) return;
-		e.uniformMatrix4fv(this.addr, !1, t), vu(n, t);
-	} else {
-		if (_u(n, r)) return;
-		pu.set(r), e.uniformMatrix4fv(this.addr, !1, pu), vu(n, r);
-	}
-}
-function Du(e, t) {
-	let n = this.cache;
-	n[0] !== t && (e.uniform1i(this.addr, t), n[0] = t);
-}
-function Ou(e, t) {
-	let n = this.cache;
-	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y) && (e.uniform2i(this.addr, t.x, t.y), n[0] = t.x, n[1] = t.y);
-	else {
-		if (_u(n, t)) return;
-		e.uniform2iv(this.addr, t), vu(n, t);
-	}
-}
-function ku(e, t) {
-	let n = this.cache;
-	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z) && (e.uniform3i(this.addr, t.x, t.y, t.z), n[0] = t.x, n[1] = t.y, n[2] = t.z);
-	else {
-		if (_u(n, t)) return;
-		e.uniform3iv(this.addr, t), vu(n, t);
-	}
-}
-function Au(e, t) {
-	let n = this.cache;
-	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z || n[3] !== t.w) && (e.uniform4i(this.addr, t.x, t.y, t.z, t.w), n[0] = t.x, n[1] = t.y, n[2] = t.z, n[3] = t.w);
-	else {
-		if (_u(n, t)) return;
-		e.uniform4iv(this.addr, t), vu(n, t);
-	}
-}
-function ju(e, t) {
-	let n = this.cache;
-	n[0] !== t && (e.uniform1ui(this.addr, t), n[0] = t);
-}
-function Mu(e, t) {
-	let n = this.cache;
-	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y) && (e.uniform2ui(this.addr, t.x, t.y), n[0] = t.x, n[1] = t.y);
-	else {
-		if (_u(n, t)) return;
-		e.uniform2uiv(this.addr, t), vu(n, t);
-	}
-}
-function Nu(e, t) {
-	let n = this.cache;
-	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z) && (e.uniform3ui(this.addr, t.x, t.y, t.z), n[0] = t.x, n[1] = t.y, n[2] = t.z);
-	else {
-		if (_u(n, t)) return;
-		e.uniform3uiv(this.addr, t), vu(n, t);
-	}
-}
-function Pu(e, t) {
-	let n = this.cache;
-	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z || n[3] !== t.w) && (e.uniform4ui(this.addr, t.x, t.y, t.z, t.w), n[0] = t.x, n[1] = t.y, n[2] = t.z, n[3] = t.w);
-	else {
-		if (_u(n, t)) return;
-		e.uniform4uiv(this.addr, t), vu(n, t);
-	}
-}
-function Fu(e) {
-	return e.version === 0 && (e.compareFunction = 519, e.needsUpdate = !0), e;
-}
-function Iu(e, t, n) {
-	let r = this.cache, i = n.allocateTextureUnit();
-	r[0] !== i && (e.uniform1i(this.addr, i), r[0] = i);
-	let a;
-	a = this.type === e.SAMPLER_2D_SHADOW ? Fu(ou) : au, n.setTexture2D(t || a, i);
-}
-function Lu(e, t, n) {
-	let r = this.cache, i = n.allocateTextureUnit();
-	r[0] !== i && (e.uniform1i(this.addr, i), r[0] = i), n.setTexture3D(t || lu, i);
-}
-function Ru(e, t, n) {
-	let r = this.cache, i = n.allocateTextureUnit();
-	r[0] !== i && (e.uniform1i(this.addr, i), r[0] = i);
-	let a;
-	a = this.type === e.SAMPLER_CUBE_SHADOW ? Fu(su) : uu, n.setTextureCube(t || a, i);
-}
-function zu(e, t, n) {
-	let r = this.cache, i = n.allocateTextureUnit();
-	r[0] !== i && (e.uniform1i(this.addr, i), r[0] = i), n.setTexture2DArray(t || cu, i);
-}
-function Bu(e) {
-	switch (e) {
-		case 5126: return bu;
-		case 35664: return xu;
-		case 35665: return Su;
-		case 35666: return Cu;
-		case 35674: return wu;
-		case 35675: return Tu;
-		case 35676: return Eu;
-		case 5124:
-		case 35670: return Du;
-		case 35667:
-		case 35671: return Ou;
-		case 35668:
-		case 35672: return ku;
-		case 35669:
-		case 35673: return Au;
-		case 5125: return ju;
-		case 36294: return Mu;
-		case 36295: return Nu;
-		case 36296: return Pu;
-		case 35678:
-		case 36198:
-		case 36298:
-		case 36306:
-		case 35682: return Iu;
-		case 35679:
-		case 36299:
-		case 36307: return Lu;
-		case 35680:
-		case 36300:
-		case 36308:
-		case 36293: return Ru;
-		case 36289:
-		case 36303:
-		case 36311:
-		case 36292: return zu;
+		if (Mu(n, r)) return;
+		ku.set(r), e.uniformMatrix3fv(this.addr, !1, ku), Nu(n, r);
 	}
 }
 function Vu(e, t) {
-	e.uniform1fv(this.addr, t);
+	let n = this.cache, r = t.elements;
+	if (r === void 0) {
+		if (Mu(n, t)) return;
+		e.uniformMatrix4fv(this.addr, !1, t), Nu(n, t);
+	} else {
+		if (Mu(n, r)) return;
+		Ou.set(r), e.uniformMatrix4fv(this.addr, !1, Ou), Nu(n, r);
+	}
 }
 function Hu(e, t) {
-	let n = gu(t, this.size, 2);
-	e.uniform2fv(this.addr, n);
+	let n = this.cache;
+	n[0] !== t && (e.uniform1i(this.addr, t), n[0] = t);
 }
 function Uu(e, t) {
-	let n = gu(t, this.size, 3);
-	e.uniform3fv(this.addr, n);
+	let n = this.cache;
+	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y) && (e.uniform2i(this.addr, t.x, t.y), n[0] = t.x, n[1] = t.y);
+	else {
+		if (Mu(n, t)) return;
+		e.uniform2iv(this.addr, t), Nu(n, t);
+	}
 }
 function Wu(e, t) {
-	let n = gu(t, this.size, 4);
-	e.uniform4fv(this.addr, n);
+	let n = this.cache;
+	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z) && (e.uniform3i(this.addr, t.x, t.y, t.z), n[0] = t.x, n[1] = t.y, n[2] = t.z);
+	else {
+		if (Mu(n, t)) return;
+		e.uniform3iv(this.addr, t), Nu(n, t);
+	}
 }
 function Gu(e, t) {
-	let n = gu(t, this.size, 4);
-	e.uniformMatrix2fv(this.addr, !1, n);
+	let n = this.cache;
+	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z || n[3] !== t.w) && (e.uniform4i(this.addr, t.x, t.y, t.z, t.w), n[0] = t.x, n[1] = t.y, n[2] = t.z, n[3] = t.w);
+	else {
+		if (Mu(n, t)) return;
+		e.uniform4iv(this.addr, t), Nu(n, t);
+	}
 }
 function Ku(e, t) {
-	let n = gu(t, this.size, 9);
-	e.uniformMatrix3fv(this.addr, !1, n);
+	let n = this.cache;
+	n[0] !== t && (e.uniform1ui(this.addr, t), n[0] = t);
 }
 function qu(e, t) {
-	let n = gu(t, this.size, 16);
-	e.uniformMatrix4fv(this.addr, !1, n);
+	let n = this.cache;
+	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y) && (e.uniform2ui(this.addr, t.x, t.y), n[0] = t.x, n[1] = t.y);
+	else {
+		if (Mu(n, t)) return;
+		e.uniform2uiv(this.addr, t), Nu(n, t);
+	}
 }
 function Ju(e, t) {
-	e.uniform1iv(this.addr, t);
+	let n = this.cache;
+	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z) && (e.uniform3ui(this.addr, t.x, t.y, t.z), n[0] = t.x, n[1] = t.y, n[2] = t.z);
+	else {
+		if (Mu(n, t)) return;
+		e.uniform3uiv(this.addr, t), Nu(n, t);
+	}
 }
 function Yu(e, t) {
-	e.uniform2iv(this.addr, t);
+	let n = this.cache;
+	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z || n[3] !== t.w) && (e.uniform4ui(this.addr, t.x, t.y, t.z, t.w), n[0] = t.x, n[1] = t.y, n[2] = t.z, n[3] = t.w);
+	else {
+		if (Mu(n, t)) return;
+		e.uniform4uiv(this.addr, t), Nu(n, t);
+	}
 }
-function Xu(e, t) {
-	e.uniform3iv(this.addr, t);
+function Xu(e) {
+	return e.version === 0 && (e.compareFunction = 519, e.needsUpdate = !0), e;
 }
-function Zu(e, t) {
-	e.uniform4iv(this.addr, t);
+function Zu(e, t, n) {
+	let r = this.cache, i = n.allocateTextureUnit();
+	r[0] !== i && (e.uniform1i(this.addr, i), r[0] = i);
+	let a;
+	a = this.type === e.SAMPLER_2D_SHADOW ? Xu(xu) : bu, n.setTexture2D(t || a, i);
 }
-function Qu(e, t) {
-	e.uniform1uiv(this.addr, t);
+function Qu(e, t, n) {
+	let r = this.cache, i = n.allocateTextureUnit();
+	r[0] !== i && (e.uniform1i(this.addr, i), r[0] = i), n.setTexture3D(t || wu, i);
 }
-function $u(e, t) {
-	e.uniform2uiv(this.addr, t);
+function $u(e, t, n) {
+	let r = this.cache, i = n.allocateTextureUnit();
+	r[0] !== i && (e.uniform1i(this.addr, i), r[0] = i);
+	let a;
+	a = this.type === e.SAMPLER_CUBE_SHADOW ? Xu(Su) : Tu, n.setTextureCube(t || a, i);
 }
-function ed(e, t) {
-	e.uniform3uiv(this.addr, t);
+function ed(e, t, n) {
+	let r = this.cache, i = n.allocateTextureUnit();
+	r[0] !== i && (e.uniform1i(this.addr, i), r[0] = i), n.setTexture2DArray(t || Cu, i);
 }
-function td(e, t) {
-	e.uniform4uiv(this.addr, t);
-}
-function nd(e, t, n) {
-	let r = this.cache, i = t.length, a = yu(n, i);
-	_u(r, a) || (e.uniform1iv(this.addr, a), vu(r, a));
-	let o;
-	o = this.type === e.SAMPLER_2D_SHADOW ? Fu(ou) : au;
-	for (let e = 0; e !== i; ++e) n.setTexture2D(t[e] || o, a[e]);
-}
-function rd(e, t, n) {
-	let r = this.cache, i = t.length, a = yu(n, i);
-	_u(r, a) || (e.uniform1iv(this.addr, a), vu(r, a));
-	for (let e = 0; e !== i; ++e) n.setTexture3D(t[e] || lu, a[e]);
-}
-function id(e, t, n) {
-	let r = this.cache, i = t.length, a = yu(n, i);
-	_u(r, a) || (e.uniform1iv(this.addr, a), vu(r, a));
-	let o;
-	o = this.type === e.SAMPLER_CUBE_SHADOW ? Fu(su) : uu;
-	for (let e = 0; e !== i; ++e) n.setTextureCube(t[e] || o, a[e]);
-}
-function ad(e, t, n) {
-	let r = this.cache, i = t.length, a = yu(n, i);
-	_u(r, a) || (e.uniform1iv(this.addr, a), vu(r, a));
-	for (let e = 0; e !== i; ++e) n.setTexture2DArray(t[e] || cu, a[e]);
-}
-function od(e) {
+function td(e) {
 	switch (e) {
-		case 5126: return Vu;
-		case 35664: return Hu;
-		case 35665: return Uu;
-		case 35666: return Wu;
-		case 35674: return Gu;
-		case 35675: return Ku;
-		case 35676: return qu;
+		case 5126: return Fu;
+		case 35664: return Iu;
+		case 35665: return Lu;
+		case 35666: return Ru;
+		case 35674: return zu;
+		case 35675: return Bu;
+		case 35676: return Vu;
 		case 5124:
-		case 35670: return Ju;
+		case 35670: return Hu;
 		case 35667:
-		case 35671: return Yu;
+		case 35671: return Uu;
 		case 35668:
-		case 35672: return Xu;
+		case 35672: return Wu;
 		case 35669:
-		case 35673: return Zu;
-		case 5125: return Qu;
-		case 36294: return $u;
-		case 36295: return ed;
-		case 36296: return td;
+		case 35673: return Gu;
+		case 5125: return Ku;
+		case 36294: return qu;
+		case 36295: return Ju;
+		case 36296: return Yu;
 		case 35678:
 		case 36198:
 		case 36298:
 		case 36306:
-		case 35682: return nd;
+		case 35682: return Zu;
 		case 35679:
 		case 36299:
-		case 36307: return rd;
+		case 36307: return Qu;
 		case 35680:
 		case 36300:
 		case 36308:
-		case 36293: return id;
+		case 36293: return $u;
 		case 36289:
 		case 36303:
 		case 36311:
-		case 36292: return ad;
+		case 36292: return ed;
 	}
 }
-var sd = class {
-	constructor(e, t, n) {
-		this.id = e, this.addr = n, this.cache = [], this.type = t.type, this.setValue = Bu(t.type);
+function nd(e, t) {
+	e.uniform1fv(this.addr, t);
+}
+function rd(e, t) {
+	let n = ju(t, this.size, 2);
+	e.uniform2fv(this.addr, n);
+}
+function id(e, t) {
+	let n = ju(t, this.size, 3);
+	e.uniform3fv(this.addr, n);
+}
+function ad(e, t) {
+	let n = ju(t, this.size, 4);
+	e.uniform4fv(this.addr, n);
+}
+function od(e, t) {
+	let n = ju(t, this.size, 4);
+	e.uniformMatrix2fv(this.addr, !1, n);
+}
+function sd(e, t) {
+	let n = ju(t, this.size, 9);
+	e.uniformMatrix3fv(this.addr, !1, n);
+}
+function cd(e, t) {
+	let n = ju(t, this.size, 16);
+	e.uniformMatrix4fv(this.addr, !1, n);
+}
+function ld(e, t) {
+	e.uniform1iv(this.addr, t);
+}
+function ud(e, t) {
+	e.uniform2iv(this.addr, t);
+}
+function dd(e, t) {
+	e.uniform3iv(this.addr, t);
+}
+function fd(e, t) {
+	e.uniform4iv(this.addr, t);
+}
+function pd(e, t) {
+	e.uniform1uiv(this.addr, t);
+}
+function md(e, t) {
+	e.uniform2uiv(this.addr, t);
+}
+function hd(e, t) {
+	e.uniform3uiv(this.addr, t);
+}
+function gd(e, t) {
+	e.uniform4uiv(this.addr, t);
+}
+function _d(e, t, n) {
+	let r = this.cache, i = t.length, a = Pu(n, i);
+	Mu(r, a) || (e.uniform1iv(this.addr, a), Nu(r, a));
+	let o;
+	o = this.type === e.SAMPLER_2D_SHADOW ? Xu(xu) : bu;
+	for (let e = 0; e !== i; ++e) n.setTexture2D(t[e] || o, a[e]);
+}
+function vd(e, t, n) {
+	let r = this.cache, i = t.length, a = Pu(n, i);
+	Mu(r, a) || (e.uniform1iv(this.addr, a), Nu(r, a));
+	for (let e = 0; e !== i; ++e) n.setTexture3D(t[e] || wu, a[e]);
+}
+function yd(e, t, n) {
+	let r = this.cache, i = t.length, a = Pu(n, i);
+	Mu(r, a) || (e.uniform1iv(this.addr, a), Nu(r, a));
+	let o;
+	o = this.type === e.SAMPLER_CUBE_SHADOW ? Xu(Su) : Tu;
+	for (let e = 0; e !== i; ++e) n.setTextureCube(t[e] || o, a[e]);
+}
+function bd(e, t, n) {
+	let r = this.cache, i = t.length, a = Pu(n, i);
+	Mu(r, a) || (e.uniform1iv(this.addr, a), Nu(r, a));
+	for (let e = 0; e !== i; ++e) n.setTexture2DArray(t[e] || Cu, a[e]);
+}
+function xd(e) {
+	switch (e) {
+		case 5126: return nd;
+		case 35664: return rd;
+		case 35665: return id;
+		case 35666: return ad;
+		case 35674: return od;
+		case 35675: return sd;
+		case 35676: return cd;
+		case 5124:
+		case 35670: return ld;
+		case 35667:
+		case 35671: return ud;
+		case 35668:
+		case 35672: return dd;
+		case 35669:
+		case 35673: return fd;
+		case 5125: return pd;
+		case 36294: return md;
+		case 36295: return hd;
+		case 36296: return gd;
+		case 35678:
+		case 36198:
+		case 36298:
+		case 36306:
+		case 35682: return _d;
+		case 35679:
+		case 36299:
+		case 36307: return vd;
+		case 35680:
+		case 36300:
+		case 36308:
+		case 36293: return yd;
+		case 36289:
+		case 36303:
+		case 36311:
+		case 36292: return bd;
 	}
-}, cd = class {
+}
+var Sd = class {
 	constructor(e, t, n) {
-		this.id = e, this.addr = n, this.cache = [], this.type = t.type, this.size = t.size, this.setValue = od(t.type);
+		this.id = e, this.addr = n, this.cache = [], this.type = t.type, this.setValue = td(t.type);
 	}
-}, ld = class {
+}, Cd = class {
+	constructor(e, t, n) {
+		this.id = e, this.addr = n, this.cache = [], this.type = t.type, this.size = t.size, this.setValue = xd(t.type);
+	}
+}, wd = class {
 	constructor(e) {
 		this.id = e, this.seq = [], this.map = {};
 	}
@@ -10629,31 +10799,31 @@ var sd = class {
 			a.setValue(e, t[a.id], n);
 		}
 	}
-}, ud = /(\w+)(\])?(\[|\.)?/g;
-function dd(e, t) {
+}, Td = /(\w+)(\])?(\[|\.)?/g;
+function Ed(e, t) {
 	e.seq.push(t), e.map[t.id] = t;
 }
-function fd(e, t, n) {
+function Dd(e, t, n) {
 	let r = e.name, i = r.length;
-	for (ud.lastIndex = 0;;) {
-		let a = ud.exec(r), o = ud.lastIndex, s = a[1], c = a[2] === "]", l = a[3];
+	for (Td.lastIndex = 0;;) {
+		let a = Td.exec(r), o = Td.lastIndex, s = a[1], c = a[2] === "]", l = a[3];
 		if (c && (s |= 0), l === void 0 || l === "[" && o + 2 === i) {
-			dd(n, l === void 0 ? new sd(s, e, t) : new cd(s, e, t));
+			Ed(n, l === void 0 ? new Sd(s, e, t) : new Cd(s, e, t));
 			break;
 		}
 		{
 			let e = n.map[s];
-			e === void 0 && (e = new ld(s), dd(n, e)), n = e;
+			e === void 0 && (e = new wd(s), Ed(n, e)), n = e;
 		}
 	}
 }
-var pd = class {
+var Od = class {
 	constructor(e, t) {
 		this.seq = [], this.map = {};
 		let n = e.getProgramParameter(t, e.ACTIVE_UNIFORMS);
 		for (let r = 0; r < n; ++r) {
 			let n = e.getActiveUniform(t, r);
-			fd(n, e.getUniformLocation(t, n.name), this);
+			Dd(n, e.getUniformLocation(t, n.name), this);
 		}
 		let r = [], i = [];
 		for (let t of this.seq) t.type === e.SAMPLER_2D_SHADOW || t.type === e.SAMPLER_CUBE_SHADOW || t.type === e.SAMPLER_2D_ARRAY_SHADOW ? r.push(t) : i.push(t);
@@ -10682,12 +10852,12 @@ var pd = class {
 		return n;
 	}
 };
-function md(e, t, n) {
+function kd(e, t, n) {
 	let r = e.createShader(t);
 	return e.shaderSource(r, n), e.compileShader(r), r;
 }
-var hd = 37297, gd = 0;
-function _d(e, t) {
+var Ad = 37297, jd = 0;
+function Md(e, t) {
 	let n = e.split("\n"), r = [], i = Math.max(t - 6, 0), a = Math.min(t + 6, n.length);
 	for (let e = i; e < a; e++) {
 		let i = e + 1;
@@ -10695,35 +10865,35 @@ function _d(e, t) {
 	}
 	return r.join("\n");
 }
-var vd = /*@__PURE__*/ new Y();
-function yd(e) {
-	X._getMatrix(vd, X.workingColorSpace, e);
-	let t = `mat3( ${vd.elements.map((e) => e.toFixed(4))} )`;
-	switch (X.getTransfer(e)) {
-		case Ti: return [t, "LinearTransferOETF"];
-		case Ei: return [t, "sRGBTransferOETF"];
-		default: return W("WebGLProgram: Unsupported color space: ", e), [t, "LinearTransferOETF"];
+var Nd = /*@__PURE__*/ new Z();
+function Pd(e) {
+	Fa._getMatrix(Nd, Fa.workingColorSpace, e);
+	let t = `mat3( ${Nd.elements.map((e) => e.toFixed(4))} )`;
+	switch (Fa.getTransfer(e)) {
+		case zi: return [t, "LinearTransferOETF"];
+		case Bi: return [t, "sRGBTransferOETF"];
+		default: return K("WebGLProgram: Unsupported color space: ", e), [t, "LinearTransferOETF"];
 	}
 }
-function bd(e, t, n) {
+function Fd(e, t, n) {
 	let r = e.getShaderParameter(t, e.COMPILE_STATUS), i = (e.getShaderInfoLog(t) || "").trim();
 	if (r && i === "") return "";
 	let a = /ERROR: 0:(\d+)/.exec(i);
 	if (a) {
 		let r = parseInt(a[1]);
-		return n.toUpperCase() + "\n\n" + i + "\n\n" + _d(e.getShaderSource(t), r);
+		return n.toUpperCase() + "\n\n" + i + "\n\n" + Md(e.getShaderSource(t), r);
 	}
 	return i;
 }
-function xd(e, t) {
-	let n = yd(t);
+function Id(e, t) {
+	let n = Pd(t);
 	return [
 		`vec4 ${e}( vec4 value ) {`,
 		`	return ${n[1]}( vec4( ${n[0]} * value.rgb, value.a ) );`,
 		"}"
 	].join("\n");
 }
-var Sd = {
+var Ld = {
 	1: "Linear",
 	2: "Reinhard",
 	3: "Cineon",
@@ -10732,23 +10902,23 @@ var Sd = {
 	7: "Neutral",
 	5: "Custom"
 };
-function Cd(e, t) {
-	let n = Sd[t];
-	return n === void 0 ? (W("WebGLProgram: Unsupported toneMapping:", t), "vec3 " + e + "( vec3 color ) { return LinearToneMapping( color ); }") : "vec3 " + e + "( vec3 color ) { return " + n + "ToneMapping( color ); }";
+function Rd(e, t) {
+	let n = Ld[t];
+	return n === void 0 ? (K("WebGLProgram: Unsupported toneMapping:", t), "vec3 " + e + "( vec3 color ) { return LinearToneMapping( color ); }") : "vec3 " + e + "( vec3 color ) { return " + n + "ToneMapping( color ); }";
 }
-var wd = /*@__PURE__*/ new J();
-function Td() {
-	return X.getLuminanceCoefficients(wd), [
+var zd = /*@__PURE__*/ new X();
+function Bd() {
+	return Fa.getLuminanceCoefficients(zd), [
 		"float luminance( const in vec3 rgb ) {",
-		`	const vec3 weights = vec3( ${wd.x.toFixed(4)}, ${wd.y.toFixed(4)}, ${wd.z.toFixed(4)} );`,
+		`	const vec3 weights = vec3( ${zd.x.toFixed(4)}, ${zd.y.toFixed(4)}, ${zd.z.toFixed(4)} );`,
 		"	return dot( weights, rgb );",
 		"}"
 	].join("\n");
 }
-function Ed(e) {
-	return [e.extensionClipCullDistance ? "#extension GL_ANGLE_clip_cull_distance : require" : "", e.extensionMultiDraw ? "#extension GL_ANGLE_multi_draw : require" : ""].filter(kd).join("\n");
+function Vd(e) {
+	return [e.extensionClipCullDistance ? "#extension GL_ANGLE_clip_cull_distance : require" : "", e.extensionMultiDraw ? "#extension GL_ANGLE_multi_draw : require" : ""].filter(Wd).join("\n");
 }
-function Dd(e) {
+function Hd(e) {
 	let t = [];
 	for (let n in e) {
 		let r = e[n];
@@ -10756,7 +10926,7 @@ function Dd(e) {
 	}
 	return t.join("\n");
 }
-function Od(e, t) {
+function Ud(e, t) {
 	let n = {}, r = e.getProgramParameter(t, e.ACTIVE_ATTRIBUTES);
 	for (let i = 0; i < r; i++) {
 		let r = e.getActiveAttrib(t, i), a = r.name, o = 1;
@@ -10768,35 +10938,35 @@ function Od(e, t) {
 	}
 	return n;
 }
-function kd(e) {
+function Wd(e) {
 	return e !== "";
 }
-function Ad(e, t) {
+function Gd(e, t) {
 	let n = t.numSpotLightShadows + t.numSpotLightMaps - t.numSpotLightShadowsWithMaps;
 	return e.replace(/NUM_SUN_LIGHTS/g, t.numSunLights).replace(/NUM_DIR_LIGHTS/g, t.numDirLights).replace(/NUM_SPOT_LIGHTS/g, t.numSpotLights).replace(/NUM_SPOT_LIGHT_MAPS/g, t.numSpotLightMaps).replace(/NUM_SPOT_LIGHT_COORDS/g, n).replace(/NUM_RECT_AREA_LIGHTS/g, t.numRectAreaLights).replace(/NUM_POINT_LIGHTS/g, t.numPointLights).replace(/NUM_HEMI_LIGHTS/g, t.numHemiLights).replace(/NUM_SUN_LIGHT_SHADOWS/g, t.numSunLightShadows).replace(/NUM_DIR_LIGHT_SHADOWS/g, t.numDirLightShadows).replace(/NUM_SPOT_LIGHT_SHADOWS_WITH_MAPS/g, t.numSpotLightShadowsWithMaps).replace(/NUM_SPOT_LIGHT_SHADOWS/g, t.numSpotLightShadows).replace(/NUM_POINT_LIGHT_SHADOWS/g, t.numPointLightShadows).replace(/NUM_LIGHT_PROBE_GRIDS/g, t.numLightProbeGrids);
 }
-function jd(e, t) {
+function Kd(e, t) {
 	return e.replace(/NUM_CLIPPING_PLANES/g, t.numClippingPlanes).replace(/UNION_CLIPPING_PLANES/g, t.numClippingPlanes - t.numClipIntersection);
 }
-var Md = /^[ \t]*#include +<([\w\d./]+)>/gm;
-function Nd(e) {
-	return e.replace(Md, Pd);
+var qd = /^[ \t]*#include +<([\w\d./]+)>/gm;
+function Jd(e) {
+	return e.replace(qd, Yd);
 }
-function Pd(e, t) {
-	let n = Z[t];
+function Yd(e, t) {
+	let n = Q[t];
 	if (n === void 0) throw Error("THREE.WebGLProgram: Can not resolve #include <" + t + ">");
-	return Nd(n);
+	return Jd(n);
 }
-var Fd = /#pragma unroll_loop_start\s+for\s*\(\s*int\s+i\s*=\s*(\d+)\s*;\s*i\s*<\s*(\d+)\s*;\s*i\s*\+\+\s*\)\s*{([\s\S]+?)}\s+#pragma unroll_loop_end/g;
-function Id(e) {
-	return e.replace(Fd, Ld);
+var Xd = /#pragma unroll_loop_start\s+for\s*\(\s*int\s+i\s*=\s*(\d+)\s*;\s*i\s*<\s*(\d+)\s*;\s*i\s*\+\+\s*\)\s*{([\s\S]+?)}\s+#pragma unroll_loop_end/g;
+function Zd(e) {
+	return e.replace(Xd, Qd);
 }
-function Ld(e, t, n, r) {
+function Qd(e, t, n, r) {
 	let i = "";
 	for (let e = parseInt(t); e < parseInt(n); e++) i += r.replace(/\[\s*i\s*\]/g, "[ " + e + " ]").replace(/UNROLLED_LOOP_INDEX/g, e);
 	return i;
 }
-function Rd(e) {
+function $d(e) {
 	let t = `precision ${e.precision} float;
 	precision ${e.precision} int;
 	precision ${e.precision} sampler2D;
@@ -10817,37 +10987,37 @@ function Rd(e) {
 	`;
 	return e.precision === "highp" ? t += "\n#define HIGH_PRECISION" : e.precision === "mediump" ? t += "\n#define MEDIUM_PRECISION" : e.precision === "lowp" && (t += "\n#define LOW_PRECISION"), t;
 }
-var zd = {
+var ef = {
 	1: "SHADOWMAP_TYPE_PCF",
 	3: "SHADOWMAP_TYPE_VSM"
 };
-function Bd(e) {
-	return zd[e.shadowMapType] || "SHADOWMAP_TYPE_BASIC";
+function tf(e) {
+	return ef[e.shadowMapType] || "SHADOWMAP_TYPE_BASIC";
 }
-var Vd = { 302: "ENVMAP_MODE_REFRACTION" };
-function Hd(e) {
-	return e.envMap === !1 ? "ENVMAP_MODE_REFLECTION" : Vd[e.envMapMode] || "ENVMAP_MODE_REFLECTION";
+var nf = { 302: "ENVMAP_MODE_REFRACTION" };
+function rf(e) {
+	return e.envMap === !1 ? "ENVMAP_MODE_REFLECTION" : nf[e.envMapMode] || "ENVMAP_MODE_REFLECTION";
 }
-var Ud = {
+var af = {
 	0: "ENVMAP_BLENDING_MULTIPLY",
 	1: "ENVMAP_BLENDING_MIX",
 	2: "ENVMAP_BLENDING_ADD"
 };
-function Wd(e) {
-	return e.envMap === !1 ? "ENVMAP_BLENDING_NONE" : Ud[e.combine] || "ENVMAP_BLENDING_NONE";
+function of(e) {
+	return e.envMap === !1 ? "ENVMAP_BLENDING_NONE" : af[e.combine] || "ENVMAP_BLENDING_NONE";
 }
-function Gd(e, t, n, r) {
-	let i = e.getContext(), a = n.defines, o = n.vertexShader, s = n.fragmentShader, c = Bd(n), l = n.envMapPMREM === !0 ? "ENVMAP_TYPE_PMREM" : "ENVMAP_TYPE_CUBE", u = Hd(n), d = Wd(n), f = Ed(n), p = Dd(a), m = i.createProgram(), h, g, _ = n.glslVersion ? "#version " + n.glslVersion + "\n" : "";
+function sf(e, t, n, r) {
+	let i = e.getContext(), a = n.defines, o = n.vertexShader, s = n.fragmentShader, c = tf(n), l = n.envMapPMREM === !0 ? "ENVMAP_TYPE_PMREM" : "ENVMAP_TYPE_CUBE", u = rf(n), d = of(n), f = Vd(n), p = Hd(a), m = i.createProgram(), h, g, _ = n.glslVersion ? "#version " + n.glslVersion + "\n" : "";
 	n.isRawShaderMaterial ? (h = [
 		"#define SHADER_TYPE " + n.shaderType,
 		"#define SHADER_NAME " + n.shaderName,
 		p
-	].filter(kd).join("\n"), h.length > 0 && (h += "\n"), g = [
+	].filter(Wd).join("\n"), h.length > 0 && (h += "\n"), g = [
 		"#define SHADER_TYPE " + n.shaderType,
 		"#define SHADER_NAME " + n.shaderName,
 		p
-	].filter(kd).join("\n"), g.length > 0 && (g += "\n")) : (h = [
-		Rd(n),
+	].filter(Wd).join("\n"), g.length > 0 && (g += "\n")) : (h = [
+		$d(n),
 		"#define SHADER_TYPE " + n.shaderType,
 		"#define SHADER_NAME " + n.shaderName,
 		p,
@@ -10978,8 +11148,8 @@ function Gd(e, t, n, r) {
 		"	attribute vec4 skinWeight;",
 		"#endif",
 		"\n"
-	].filter(kd).join("\n"), g = [
-		Rd(n),
+	].filter(Wd).join("\n"), g = [
+		$d(n),
 		"#define SHADER_TYPE " + n.shaderType,
 		"#define SHADER_NAME " + n.shaderName,
 		p,
@@ -11052,16 +11222,16 @@ function Gd(e, t, n, r) {
 		"uniform vec3 cameraPosition;",
 		"uniform bool isOrthographic;",
 		n.toneMapping === 0 ? "" : "#define TONE_MAPPING",
-		n.toneMapping === 0 ? "" : Z.tonemapping_pars_fragment,
-		n.toneMapping === 0 ? "" : Cd("toneMapping", n.toneMapping),
+		n.toneMapping === 0 ? "" : Q.tonemapping_pars_fragment,
+		n.toneMapping === 0 ? "" : Rd("toneMapping", n.toneMapping),
 		n.dithering ? "#define DITHERING" : "",
 		n.opaque ? "#define OPAQUE" : "",
-		Z.colorspace_pars_fragment,
-		xd("linearToOutputTexel", n.outputColorSpace),
-		Td(),
+		Q.colorspace_pars_fragment,
+		Id("linearToOutputTexel", n.outputColorSpace),
+		Bd(),
 		n.useDepthPacking ? "#define DEPTH_PACKING " + n.depthPacking : "",
 		"\n"
-	].filter(kd).join("\n")), o = Nd(o), o = Ad(o, n), o = jd(o, n), s = Nd(s), s = Ad(s, n), s = jd(s, n), o = Id(o), s = Id(s), n.isRawShaderMaterial !== !0 && (_ = "#version 300 es\n", h = [
+	].filter(Wd).join("\n")), o = Jd(o), o = Gd(o, n), o = Kd(o, n), s = Jd(s), s = Gd(s, n), s = Kd(s, n), o = Zd(o), s = Zd(s), n.isRawShaderMaterial !== !0 && (_ = "#version 300 es\n", h = [
 		f,
 		"#define attribute in",
 		"#define varying out",
@@ -11081,7 +11251,7 @@ function Gd(e, t, n, r) {
 		"#define texture2DProjGradEXT textureProjGrad",
 		"#define textureCubeGradEXT textureGrad"
 	].join("\n") + "\n" + g);
-	let v = _ + h + o, y = _ + g + s, b = md(i, i.VERTEX_SHADER, v), x = md(i, i.FRAGMENT_SHADER, y);
+	let v = _ + h + o, y = _ + g + s, b = kd(i, i.VERTEX_SHADER, v), x = kd(i, i.FRAGMENT_SHADER, y);
 	i.attachShader(m, b), i.attachShader(m, x), n.index0AttributeName === void 0 ? n.hasPositionAttribute === !0 && i.bindAttribLocation(m, 0, "position") : i.bindAttribLocation(m, 0, n.index0AttributeName), i.linkProgram(m);
 	function S(t) {
 		if (e.debug.checkShaderErrors) {
@@ -11089,10 +11259,10 @@ function Gd(e, t, n, r) {
 			if (i.getProgramParameter(m, i.LINK_STATUS) === !1) {
 				if (l = !1, typeof e.debug.onShaderError == "function") e.debug.onShaderError(i, m, b, x);
 				else {
-					let e = bd(i, b, "vertex"), n = bd(i, x, "fragment");
-					G("WebGLProgram: Shader Error " + i.getError() + " - VALIDATE_STATUS " + i.getProgramParameter(m, i.VALIDATE_STATUS) + "\n\nMaterial Name: " + t.name + "\nMaterial Type: " + t.type + "\n\nProgram Info Log: " + o + "\n" + e + "\n" + n);
+					let e = Fd(i, b, "vertex"), n = Fd(i, x, "fragment");
+					q("WebGLProgram: Shader Error " + i.getError() + " - VALIDATE_STATUS " + i.getProgramParameter(m, i.VALIDATE_STATUS) + "\n\nMaterial Name: " + t.name + "\nMaterial Type: " + t.type + "\n\nProgram Info Log: " + o + "\n" + e + "\n" + n);
 				}
-			} else o === "" ? (s === "" || c === "") && (u = !1) : W("WebGLProgram: Program Info Log:", o);
+			} else o === "" ? (s === "" || c === "") && (u = !1) : K("WebGLProgram: Program Info Log:", o);
 			u && (t.diagnostics = {
 				runnable: l,
 				programLog: o,
@@ -11106,7 +11276,7 @@ function Gd(e, t, n, r) {
 				}
 			});
 		}
-		i.deleteShader(b), i.deleteShader(x), C = new pd(i, m), w = Od(i, m);
+		i.deleteShader(b), i.deleteShader(x), C = new Od(i, m), w = Ud(i, m);
 	}
 	let C;
 	this.getUniforms = function() {
@@ -11118,12 +11288,12 @@ function Gd(e, t, n, r) {
 	};
 	let T = n.rendererExtensionParallelShaderCompile === !1;
 	return this.isReady = function() {
-		return T === !1 && (T = i.getProgramParameter(m, hd)), T;
+		return T === !1 && (T = i.getProgramParameter(m, Ad)), T;
 	}, this.destroy = function() {
 		r.releaseStatesOfProgram(this), i.deleteProgram(m), this.program = void 0;
-	}, this.type = n.shaderType, this.name = n.shaderName, this.id = gd++, this.cacheKey = t, this.usedTimes = 1, this.program = m, this.vertexShader = b, this.fragmentShader = x, this;
+	}, this.type = n.shaderType, this.name = n.shaderName, this.id = jd++, this.cacheKey = t, this.usedTimes = 1, this.program = m, this.vertexShader = b, this.fragmentShader = x, this;
 }
-var Kd = 0, qd = class {
+var cf = 0, lf = class {
 	constructor() {
 		this.shaderCache = /* @__PURE__ */ new Map(), this.materialCache = /* @__PURE__ */ new Map();
 	}
@@ -11151,18 +11321,18 @@ var Kd = 0, qd = class {
 	}
 	_getShaderStage(e) {
 		let t = this.shaderCache, n = t.get(e);
-		return n === void 0 && (n = new Jd(e), t.set(e, n)), n;
+		return n === void 0 && (n = new uf(e), t.set(e, n)), n;
 	}
-}, Jd = class {
+}, uf = class {
 	constructor(e) {
-		this.id = Kd++, this.code = e, this.usedTimes = 0;
+		this.id = cf++, this.code = e, this.usedTimes = 0;
 	}
 };
-function Yd(e) {
+function df(e) {
 	return e === 1030 || e === 37490 || e === 36285;
 }
-function Xd(e, t, n, r, i, a) {
-	let o = new qa(), s = new qd(), c = /* @__PURE__ */ new Set(), l = [], u = /* @__PURE__ */ new Map(), d = r.logarithmicDepthBuffer, f = {
+function ff(e, t, n, r, i, a) {
+	let o = new co(), s = new lf(), c = /* @__PURE__ */ new Set(), l = [], u = /* @__PURE__ */ new Map(), d = r.logarithmicDepthBuffer, f = {
 		MeshDepthMaterial: "depth",
 		MeshDistanceMaterial: "distance",
 		MeshNormalMaterial: "normal",
@@ -11184,21 +11354,21 @@ function Xd(e, t, n, r, i, a) {
 	}
 	function m(i, o, l, u, m, h) {
 		let g = u.fog, _ = m.geometry, v = i.isMeshStandardMaterial || i.isMeshLambertMaterial || i.isMeshPhongMaterial ? u.environment : null, y = i.isMeshStandardMaterial || i.isMeshLambertMaterial && !i.envMap || i.isMeshPhongMaterial && !i.envMap, b = t.get(i.envMap || v, y), x = f[i.type], S = r.precision;
-		i.precision !== null && (S = r.getMaxPrecision(i.precision), S !== i.precision && W("WebGLProgram.getParameters:", i.precision, "not supported, using", S, "instead."));
+		i.precision !== null && (S = r.getMaxPrecision(i.precision), S !== i.precision && K("WebGLProgram.getParameters:", i.precision, "not supported, using", S, "instead."));
 		let C = _.morphAttributes.position || _.morphAttributes.normal || _.morphAttributes.color, w = C === void 0 ? 0 : C.length, T = 0;
 		_.morphAttributes.position !== void 0 && (T = 1), _.morphAttributes.normal !== void 0 && (T = 2), _.morphAttributes.color !== void 0 && (T = 3);
 		let E, D, O, k;
 		if (x) {
-			let e = wl[x];
+			let e = zl[x];
 			E = e.vertexShader, D = e.fragmentShader;
 		} else {
 			E = i.vertexShader, D = i.fragmentShader;
 			let e = s.getVertexShaderStage(i), t = s.getFragmentShaderStage(i);
 			s.update(i, e, t), O = e.id, k = t.id;
 		}
-		let A = e.getRenderTarget(), j = e.state.buffers.depth.getReversed(), ee = m.isInstancedMesh === !0, M = m.isBatchedMesh === !0, te = !!i.map, ne = !!i.matcap, N = !!b, re = N && b.isPMREMTexture === !0, ie = !!i.aoMap, ae = !!i.lightMap, oe = !!i.bumpMap && i.wireframe === !1, se = !!i.normalMap, P = !!i.displacementMap, ce = !!i.emissiveMap, le = !!i.metalnessMap, ue = !!i.roughnessMap, F = i.anisotropy > 0, de = i.clearcoat > 0, fe = i.diffuseRoughness > 0, pe = i.dispersion > 0, me = i.retroreflectivity > 0, he = i.iridescence > 0, ge = i.sheen > 0, _e = i.transmission > 0, ve = F && !!i.anisotropyMap, ye = de && !!i.clearcoatMap, be = de && !!i.clearcoatNormalMap, xe = de && !!i.clearcoatRoughnessMap, Se = fe && !!i.diffuseRoughnessMap, I = he && !!i.iridescenceMap, L = he && !!i.iridescenceThicknessMap, Ce = ge && !!i.sheenColorMap, we = ge && !!i.sheenRoughnessMap, R = !!i.specularMap, Te = !!i.specularColorMap, z = !!i.specularIntensityMap, B = _e && !!i.transmissionMap, Ee = _e && !!i.thicknessMap, De = !!i.gradientMap, Oe = !!i.alphaMap, ke = i.alphaTest > 0, Ae = !!i.alphaHash, je = !!i.extensions, Me = 0;
-		i.toneMapped && (A === null || A.isXRRenderTarget === !0) && (Me = e.toneMapping);
-		let Ne = re ? b.isCompressedCubeTexture ? b.image[0].mipmaps : b.mipmaps : null, Pe = {
+		let A = e.getRenderTarget(), j = e.state.buffers.depth.getReversed(), ee = m.isInstancedMesh === !0, M = m.isBatchedMesh === !0, N = !!i.map, te = !!i.matcap, P = !!b, ne = P && b.isPMREMTexture === !0, re = !!i.aoMap, ie = !!i.lightMap, ae = !!i.bumpMap && i.wireframe === !1, oe = !!i.normalMap, F = !!i.displacementMap, se = !!i.emissiveMap, I = !!i.metalnessMap, ce = !!i.roughnessMap, L = i.anisotropy > 0, le = i.clearcoat > 0, ue = i.diffuseRoughness > 0, de = i.dispersion > 0, fe = i.retroreflectivity > 0, pe = i.iridescence > 0, me = i.sheen > 0, he = i.transmission > 0, ge = L && !!i.anisotropyMap, _e = le && !!i.clearcoatMap, ve = le && !!i.clearcoatNormalMap, ye = le && !!i.clearcoatRoughnessMap, be = ue && !!i.diffuseRoughnessMap, R = pe && !!i.iridescenceMap, z = pe && !!i.iridescenceThicknessMap, xe = me && !!i.sheenColorMap, Se = me && !!i.sheenRoughnessMap, B = !!i.specularMap, Ce = !!i.specularColorMap, V = !!i.specularIntensityMap, H = he && !!i.transmissionMap, we = he && !!i.thicknessMap, Te = !!i.gradientMap, Ee = !!i.alphaMap, De = i.alphaTest > 0, Oe = !!i.alphaHash, ke = !!i.extensions, Ae = 0;
+		i.toneMapped && (A === null || A.isXRRenderTarget === !0) && (Ae = e.toneMapping);
+		let je = ne ? b.isCompressedCubeTexture ? b.image[0].mipmaps : b.mipmaps : null, Me = {
 			shaderID: x,
 			shaderType: i.type,
 			shaderName: i.name,
@@ -11215,87 +11385,87 @@ function Xd(e, t, n, r, i, a) {
 			instancing: ee,
 			instancingColor: ee && m.instanceColor !== null,
 			instancingMorph: ee && m.morphTexture !== null,
-			outputColorSpace: A === null ? e.outputColorSpace : A.isXRRenderTarget === !0 ? A.texture.colorSpace : X.workingColorSpace,
+			outputColorSpace: A === null ? e.outputColorSpace : A.isXRRenderTarget === !0 ? A.texture.colorSpace : Fa.workingColorSpace,
 			alphaToCoverage: !!i.alphaToCoverage,
-			map: te,
-			matcap: ne,
-			envMap: N,
-			envMapMode: N && b.mapping,
-			envMapPMREM: re,
-			envMapMaxLod: re ? Ne.length - 1 : null,
-			envMapSize: re ? Ne[0].width : null,
-			aoMap: ie,
-			lightMap: ae,
-			bumpMap: oe,
-			normalMap: se,
-			displacementMap: P,
-			emissiveMap: ce,
-			normalMapObjectSpace: se && i.normalMapType === 1,
-			normalMapTangentSpace: se && i.normalMapType === 0,
-			packedNormalMap: se && i.normalMapType === 0 && Yd(i.normalMap.format),
-			metalnessMap: le,
-			roughnessMap: ue,
-			anisotropy: F,
-			anisotropyMap: ve,
-			clearcoat: de,
-			clearcoatMap: ye,
-			clearcoatNormalMap: be,
-			clearcoatRoughnessMap: xe,
-			diffuseRoughness: fe,
-			diffuseRoughnessMap: Se,
-			dispersion: pe,
-			retroreflection: me,
-			iridescence: he,
-			iridescenceMap: I,
-			iridescenceThicknessMap: L,
-			sheen: ge,
-			sheenColorMap: Ce,
-			sheenRoughnessMap: we,
-			specularMap: R,
-			specularColorMap: Te,
-			specularIntensityMap: z,
-			transmission: _e,
-			transmissionMap: B,
-			thicknessMap: Ee,
-			gradientMap: De,
+			map: N,
+			matcap: te,
+			envMap: P,
+			envMapMode: P && b.mapping,
+			envMapPMREM: ne,
+			envMapMaxLod: ne ? je.length - 1 : null,
+			envMapSize: ne ? je[0].width : null,
+			aoMap: re,
+			lightMap: ie,
+			bumpMap: ae,
+			normalMap: oe,
+			displacementMap: F,
+			emissiveMap: se,
+			normalMapObjectSpace: oe && i.normalMapType === 1,
+			normalMapTangentSpace: oe && i.normalMapType === 0,
+			packedNormalMap: oe && i.normalMapType === 0 && df(i.normalMap.format),
+			metalnessMap: I,
+			roughnessMap: ce,
+			anisotropy: L,
+			anisotropyMap: ge,
+			clearcoat: le,
+			clearcoatMap: _e,
+			clearcoatNormalMap: ve,
+			clearcoatRoughnessMap: ye,
+			diffuseRoughness: ue,
+			diffuseRoughnessMap: be,
+			dispersion: de,
+			retroreflection: fe,
+			iridescence: pe,
+			iridescenceMap: R,
+			iridescenceThicknessMap: z,
+			sheen: me,
+			sheenColorMap: xe,
+			sheenRoughnessMap: Se,
+			specularMap: B,
+			specularColorMap: Ce,
+			specularIntensityMap: V,
+			transmission: he,
+			transmissionMap: H,
+			thicknessMap: we,
+			gradientMap: Te,
 			opaque: i.transparent === !1 && i.blending === 1 && i.alphaToCoverage === !1,
-			alphaMap: Oe,
-			alphaTest: ke,
-			alphaHash: Ae,
+			alphaMap: Ee,
+			alphaTest: De,
+			alphaHash: Oe,
 			combine: i.combine,
-			mapUv: te && p(i.map.channel),
-			aoMapUv: ie && p(i.aoMap.channel),
-			lightMapUv: ae && p(i.lightMap.channel),
-			bumpMapUv: oe && p(i.bumpMap.channel),
-			normalMapUv: se && p(i.normalMap.channel),
-			displacementMapUv: P && p(i.displacementMap.channel),
-			emissiveMapUv: ce && p(i.emissiveMap.channel),
-			metalnessMapUv: le && p(i.metalnessMap.channel),
-			roughnessMapUv: ue && p(i.roughnessMap.channel),
-			anisotropyMapUv: ve && p(i.anisotropyMap.channel),
-			clearcoatMapUv: ye && p(i.clearcoatMap.channel),
-			clearcoatNormalMapUv: be && p(i.clearcoatNormalMap.channel),
-			clearcoatRoughnessMapUv: xe && p(i.clearcoatRoughnessMap.channel),
-			diffuseRoughnessMapUv: Se && p(i.diffuseRoughnessMap.channel),
-			iridescenceMapUv: I && p(i.iridescenceMap.channel),
-			iridescenceThicknessMapUv: L && p(i.iridescenceThicknessMap.channel),
-			sheenColorMapUv: Ce && p(i.sheenColorMap.channel),
-			sheenRoughnessMapUv: we && p(i.sheenRoughnessMap.channel),
-			specularMapUv: R && p(i.specularMap.channel),
-			specularColorMapUv: Te && p(i.specularColorMap.channel),
-			specularIntensityMapUv: z && p(i.specularIntensityMap.channel),
-			transmissionMapUv: B && p(i.transmissionMap.channel),
-			thicknessMapUv: Ee && p(i.thicknessMap.channel),
-			alphaMapUv: Oe && p(i.alphaMap.channel),
-			vertexTangents: !!_.attributes.tangent && (se || F),
+			mapUv: N && p(i.map.channel),
+			aoMapUv: re && p(i.aoMap.channel),
+			lightMapUv: ie && p(i.lightMap.channel),
+			bumpMapUv: ae && p(i.bumpMap.channel),
+			normalMapUv: oe && p(i.normalMap.channel),
+			displacementMapUv: F && p(i.displacementMap.channel),
+			emissiveMapUv: se && p(i.emissiveMap.channel),
+			metalnessMapUv: I && p(i.metalnessMap.channel),
+			roughnessMapUv: ce && p(i.roughnessMap.channel),
+			anisotropyMapUv: ge && p(i.anisotropyMap.channel),
+			clearcoatMapUv: _e && p(i.clearcoatMap.channel),
+			clearcoatNormalMapUv: ve && p(i.clearcoatNormalMap.channel),
+			clearcoatRoughnessMapUv: ye && p(i.clearcoatRoughnessMap.channel),
+			diffuseRoughnessMapUv: be && p(i.diffuseRoughnessMap.channel),
+			iridescenceMapUv: R && p(i.iridescenceMap.channel),
+			iridescenceThicknessMapUv: z && p(i.iridescenceThicknessMap.channel),
+			sheenColorMapUv: xe && p(i.sheenColorMap.channel),
+			sheenRoughnessMapUv: Se && p(i.sheenRoughnessMap.channel),
+			specularMapUv: B && p(i.specularMap.channel),
+			specularColorMapUv: Ce && p(i.specularColorMap.channel),
+			specularIntensityMapUv: V && p(i.specularIntensityMap.channel),
+			transmissionMapUv: H && p(i.transmissionMap.channel),
+			thicknessMapUv: we && p(i.thicknessMap.channel),
+			alphaMapUv: Ee && p(i.alphaMap.channel),
+			vertexTangents: !!_.attributes.tangent && (oe || L),
 			vertexNormals: !!_.attributes.normal,
 			vertexColors: i.vertexColors,
 			vertexAlphas: i.vertexColors === !0 && !!_.attributes.color && _.attributes.color.itemSize === 4,
-			pointsUvs: m.isPoints === !0 && !!_.attributes.uv && (te || Oe),
+			pointsUvs: m.isPoints === !0 && !!_.attributes.uv && (N || Ee),
 			fog: !!g,
 			useFog: i.fog === !0,
 			fogExp2: !!g && g.isFogExp2,
-			flatShading: i.wireframe === !1 && (i.flatShading === !0 || _.attributes.normal === void 0 && se === !1 && (i.isMeshLambertMaterial || i.isMeshPhongMaterial || i.isMeshStandardMaterial || i.isMeshPhysicalMaterial)),
+			flatShading: i.wireframe === !1 && (i.flatShading === !0 || _.attributes.normal === void 0 && oe === !1 && (i.isMeshLambertMaterial || i.isMeshPhongMaterial || i.isMeshStandardMaterial || i.isMeshPhysicalMaterial)),
 			sizeAttenuation: i.sizeAttenuation === !0,
 			logarithmicDepthBuffer: d,
 			reversedDepthBuffer: j,
@@ -11325,21 +11495,21 @@ function Xd(e, t, n, r, i, a) {
 			dithering: i.dithering,
 			shadowMapEnabled: e.shadowMap.enabled && l.length > 0,
 			shadowMapType: e.shadowMap.type,
-			toneMapping: Me,
-			decodeVideoTexture: te && i.map.isVideoTexture === !0 && X.getTransfer(i.map.colorSpace) === "srgb",
-			decodeVideoTextureEmissive: ce && i.emissiveMap.isVideoTexture === !0 && X.getTransfer(i.emissiveMap.colorSpace) === "srgb",
+			toneMapping: Ae,
+			decodeVideoTexture: N && i.map.isVideoTexture === !0 && Fa.getTransfer(i.map.colorSpace) === "srgb",
+			decodeVideoTextureEmissive: se && i.emissiveMap.isVideoTexture === !0 && Fa.getTransfer(i.emissiveMap.colorSpace) === "srgb",
 			premultipliedAlpha: i.premultipliedAlpha,
 			doubleSided: i.side === 2,
 			flipSided: i.side === 1,
 			useDepthPacking: i.depthPacking >= 0,
 			depthPacking: i.depthPacking || 0,
 			index0AttributeName: i.index0AttributeName,
-			extensionClipCullDistance: je && i.extensions.clipCullDistance === !0 && n.has("WEBGL_clip_cull_distance"),
-			extensionMultiDraw: (je && i.extensions.multiDraw === !0 || M) && n.has("WEBGL_multi_draw"),
+			extensionClipCullDistance: ke && i.extensions.clipCullDistance === !0 && n.has("WEBGL_clip_cull_distance"),
+			extensionMultiDraw: (ke && i.extensions.multiDraw === !0 || M) && n.has("WEBGL_multi_draw"),
 			rendererExtensionParallelShaderCompile: n.has("KHR_parallel_shader_compile"),
 			customProgramCacheKey: i.customProgramCacheKey()
 		};
-		return Pe.vertexUv1s = c.has(1), Pe.vertexUv2s = c.has(2), Pe.vertexUv3s = c.has(3), c.clear(), Pe;
+		return Me.vertexUv1s = c.has(1), Me.vertexUv2s = c.has(2), Me.vertexUv3s = c.has(3), c.clear(), Me;
 	}
 	function h(t) {
 		let n = [];
@@ -11355,14 +11525,14 @@ function Xd(e, t, n, r, i, a) {
 	function v(e) {
 		let t = f[e.type], n;
 		if (t) {
-			let e = wl[t];
-			n = yc.clone(e.uniforms);
+			let e = zl[t];
+			n = Pc.clone(e.uniforms);
 		} else n = e.uniforms;
 		return n;
 	}
 	function y(t, n) {
 		let r = u.get(n);
-		return r === void 0 ? (r = new Gd(e, n, t, i), l.push(r), u.set(n, r)) : ++r.usedTimes, r;
+		return r === void 0 ? (r = new sf(e, n, t, i), l.push(r), u.set(n, r)) : ++r.usedTimes, r;
 	}
 	function b(e) {
 		if (--e.usedTimes === 0) {
@@ -11387,7 +11557,7 @@ function Xd(e, t, n, r, i, a) {
 		dispose: S
 	};
 }
-function Zd() {
+function pf() {
 	let e = /* @__PURE__ */ new WeakMap();
 	function t(t) {
 		return e.has(t);
@@ -11413,13 +11583,13 @@ function Zd() {
 		dispose: a
 	};
 }
-function Qd(e, t) {
+function mf(e, t) {
 	return e.groupOrder === t.groupOrder ? e.renderOrder === t.renderOrder ? e.material.id === t.material.id ? e.materialVariant === t.materialVariant ? e.z === t.z ? e.id - t.id : e.z - t.z : e.materialVariant - t.materialVariant : e.material.id - t.material.id : e.renderOrder - t.renderOrder : e.groupOrder - t.groupOrder;
 }
-function $d(e, t) {
+function hf(e, t) {
 	return e.groupOrder === t.groupOrder ? e.renderOrder === t.renderOrder ? e.z === t.z ? e.id - t.id : t.z - e.z : e.renderOrder - t.renderOrder : e.groupOrder - t.groupOrder;
 }
-function ef() {
+function gf() {
 	let e = [], t = 0, n = [], r = [], i = [];
 	function a() {
 		t = 0, n.length = 0, r.length = 0, i.length = 0;
@@ -11452,7 +11622,7 @@ function ef() {
 		a.transmission > 0 ? r.unshift(u) : a.transparent === !0 ? i.unshift(u) : n.unshift(u);
 	}
 	function u(e, t) {
-		n.length > 1 && n.sort(e || Qd), r.length > 1 && r.sort(t || $d), i.length > 1 && i.sort(t || $d);
+		n.length > 1 && n.sort(e || mf), r.length > 1 && r.sort(t || hf), i.length > 1 && i.sort(t || hf);
 	}
 	function d() {
 		for (let n = t, r = e.length; n < r; n++) {
@@ -11472,11 +11642,11 @@ function ef() {
 		sort: u
 	};
 }
-function tf() {
+function _f() {
 	let e = /* @__PURE__ */ new WeakMap();
 	function t(t, n) {
 		let r = e.get(t), i;
-		return r === void 0 ? (i = new ef(), e.set(t, [i])) : n >= r.length ? (i = new ef(), r.push(i)) : i = r[n], i;
+		return r === void 0 ? (i = new gf(), e.set(t, [i])) : n >= r.length ? (i = new gf(), r.push(i)) : i = r[n], i;
 	}
 	function n() {
 		e = /* @__PURE__ */ new WeakMap();
@@ -11486,7 +11656,7 @@ function tf() {
 		dispose: n
 	};
 }
-function nf() {
+function vf() {
 	let e = {};
 	return { get: function(t) {
 		if (e[t.id] !== void 0) return e[t.id];
@@ -11495,15 +11665,15 @@ function nf() {
 			case "SunLight":
 			case "DirectionalLight":
 				n = {
-					direction: new J(),
-					color: new vo()
+					direction: new X(),
+					color: new No()
 				};
 				break;
 			case "SpotLight":
 				n = {
-					position: new J(),
-					direction: new J(),
-					color: new vo(),
+					position: new X(),
+					direction: new X(),
+					color: new No(),
 					distance: 0,
 					coneCos: 0,
 					penumbraCos: 0,
@@ -11512,30 +11682,30 @@ function nf() {
 				break;
 			case "PointLight":
 				n = {
-					position: new J(),
-					color: new vo(),
+					position: new X(),
+					color: new No(),
 					distance: 0,
 					decay: 0
 				};
 				break;
 			case "HemisphereLight":
 				n = {
-					direction: new J(),
-					skyColor: new vo(),
-					groundColor: new vo()
+					direction: new X(),
+					skyColor: new No(),
+					groundColor: new No()
 				};
 				break;
 			case "RectAreaLight": n = {
-				color: new vo(),
-				position: new J(),
-				halfWidth: new J(),
-				halfHeight: new J()
+				color: new No(),
+				position: new X(),
+				halfWidth: new X(),
+				halfHeight: new X()
 			};
 		}
 		return e[t.id] = n, n;
 	} };
 }
-function rf() {
+function yf() {
 	let e = {};
 	return { get: function(t) {
 		if (e[t.id] !== void 0) return e[t.id];
@@ -11549,7 +11719,7 @@ function rf() {
 					shadowBias: 0,
 					shadowNormalBias: 0,
 					shadowRadius: 1,
-					shadowMapSize: new q()
+					shadowMapSize: new Y()
 				};
 				break;
 			case "PointLight": n = {
@@ -11557,7 +11727,7 @@ function rf() {
 				shadowBias: 0,
 				shadowNormalBias: 0,
 				shadowRadius: 1,
-				shadowMapSize: new q(),
+				shadowMapSize: new Y(),
 				shadowCameraNear: 1,
 				shadowCameraFar: 1e3
 			};
@@ -11565,12 +11735,12 @@ function rf() {
 		return e[t.id] = n, n;
 	} };
 }
-var af = 0;
-function of(e, t) {
+var bf = 0;
+function xf(e, t) {
 	return (t.castShadow ? 2 : 0) - (e.castShadow ? 2 : 0) + +!!t.map - !!e.map;
 }
-function sf(e) {
-	let t = new nf(), n = rf(), r = {
+function Sf(e) {
+	let t = new vf(), n = yf(), r = {
 		version: 0,
 		hash: {
 			sunLength: -1,
@@ -11617,13 +11787,13 @@ function sf(e) {
 		numSpotLightShadowsWithMaps: 0,
 		numLightProbes: 0
 	};
-	for (let e = 0; e < 9; e++) r.probe.push(new J());
-	let i = new J(), a = new Ia(), o = new Ia();
+	for (let e = 0; e < 9; e++) r.probe.push(new X());
+	let i = new X(), a = new Za(), o = new Za();
 	function s(i) {
 		let a = 0, o = 0, s = 0;
 		for (let e = 0; e < 9; e++) r.probe[e].set(0, 0, 0);
 		let c = 0, l = 0, u = 0, d = 0, f = 0, p = 0, m = 0, h = 0, g = 0, _ = 0, v = 0, y = 0, b = 0, x = 0;
-		i.sort(of);
+		i.sort(xf);
 		for (let e = 0, S = i.length; e < S; e++) {
 			let S = i[e], C = S.color, w = S.intensity, T = S.distance, E = null;
 			if (S.shadow && S.shadow.map && (E = S.shadow.map.texture.format === 1030 ? S.shadow.map.texture : S.shadow.map.depthTexture || S.shadow.map.texture), S.isAmbientLight) a += C.r * w, o += C.g * w, s += C.b * w;
@@ -11671,9 +11841,9 @@ function sf(e) {
 				e.skyColor.copy(S.color).multiplyScalar(w), e.groundColor.copy(S.groundColor).multiplyScalar(w), r.hemi[h] = e, h++;
 			}
 		}
-		m > 0 && (e.has("OES_texture_float_linear") === !0 ? (r.rectAreaLTC1 = Q.LTC_FLOAT_1, r.rectAreaLTC2 = Q.LTC_FLOAT_2) : (r.rectAreaLTC1 = Q.LTC_HALF_1, r.rectAreaLTC2 = Q.LTC_HALF_2)), r.ambient[0] = a, r.ambient[1] = o, r.ambient[2] = s;
+		m > 0 && (e.has("OES_texture_float_linear") === !0 ? (r.rectAreaLTC1 = $.LTC_FLOAT_1, r.rectAreaLTC2 = $.LTC_FLOAT_2) : (r.rectAreaLTC1 = $.LTC_HALF_1, r.rectAreaLTC2 = $.LTC_HALF_2)), r.ambient[0] = a, r.ambient[1] = o, r.ambient[2] = s;
 		let S = r.hash;
-		(S.sunLength !== c || S.directionalLength !== d || S.pointLength !== f || S.spotLength !== p || S.rectAreaLength !== m || S.hemiLength !== h || S.numSunShadows !== l || S.numDirectionalShadows !== g || S.numPointShadows !== _ || S.numSpotShadows !== v || S.numSpotMaps !== y || S.numLightProbes !== x) && (r.sun.length = c, r.directional.length = d, r.spot.length = p, r.rectArea.length = m, r.point.length = f, r.hemi.length = h, r.sunShadow.length = l, r.sunShadowMap.length = l, r.sunShadowMatrix.length = u, r.sunShadowCascade.length = u, r.directionalShadow.length = g, r.directionalShadowMap.length = g, r.directionalShadowMatrix.length = g, r.pointShadow.length = _, r.pointShadowMap.length = _, r.pointShadowMatrix.length = _, r.spotShadow.length = v, r.spotShadowMap.length = v, r.spotLightMatrix.length = v + y - b, r.spotLightMap.length = y, r.numSpotLightShadowsWithMaps = b, r.numLightProbes = x, S.sunLength = c, S.directionalLength = d, S.pointLength = f, S.spotLength = p, S.rectAreaLength = m, S.hemiLength = h, S.numSunShadows = l, S.numDirectionalShadows = g, S.numPointShadows = _, S.numSpotShadows = v, S.numSpotMaps = y, S.numLightProbes = x, r.version = af++);
+		(S.sunLength !== c || S.directionalLength !== d || S.pointLength !== f || S.spotLength !== p || S.rectAreaLength !== m || S.hemiLength !== h || S.numSunShadows !== l || S.numDirectionalShadows !== g || S.numPointShadows !== _ || S.numSpotShadows !== v || S.numSpotMaps !== y || S.numLightProbes !== x) && (r.sun.length = c, r.directional.length = d, r.spot.length = p, r.rectArea.length = m, r.point.length = f, r.hemi.length = h, r.sunShadow.length = l, r.sunShadowMap.length = l, r.sunShadowMatrix.length = u, r.sunShadowCascade.length = u, r.directionalShadow.length = g, r.directionalShadowMap.length = g, r.directionalShadowMatrix.length = g, r.pointShadow.length = _, r.pointShadowMap.length = _, r.pointShadowMatrix.length = _, r.spotShadow.length = v, r.spotShadowMap.length = v, r.spotLightMatrix.length = v + y - b, r.spotLightMap.length = y, r.numSpotLightShadowsWithMaps = b, r.numLightProbes = x, S.sunLength = c, S.directionalLength = d, S.pointLength = f, S.spotLength = p, S.rectAreaLength = m, S.hemiLength = h, S.numSunShadows = l, S.numDirectionalShadows = g, S.numPointShadows = _, S.numSpotShadows = v, S.numSpotMaps = y, S.numLightProbes = x, r.version = bf++);
 	}
 	function c(e, t) {
 		let n = 0, s = 0, c = 0, l = 0, u = 0, d = 0, f = t.matrixWorldInverse;
@@ -11706,8 +11876,8 @@ function sf(e) {
 		state: r
 	};
 }
-function cf(e) {
-	let t = new sf(e), n = [], r = [], i = [];
+function Cf(e) {
+	let t = new Sf(e), n = [], r = [], i = [];
 	function a(e) {
 		u.camera = e, n.length = 0, r.length = 0, i.length = 0;
 	}
@@ -11741,11 +11911,11 @@ function cf(e) {
 		pushShadow: s
 	};
 }
-function lf(e) {
+function wf(e) {
 	let t = /* @__PURE__ */ new WeakMap();
 	function n(n, r = 0) {
 		let i = t.get(n), a;
-		return i === void 0 ? (a = new cf(e), t.set(n, [a])) : r >= i.length ? (a = new cf(e), i.push(a)) : a = i[r], a;
+		return i === void 0 ? (a = new Cf(e), t.set(n, [a])) : r >= i.length ? (a = new Cf(e), i.push(a)) : a = i[r], a;
 	}
 	function r() {
 		t = /* @__PURE__ */ new WeakMap();
@@ -11755,39 +11925,39 @@ function lf(e) {
 		dispose: r
 	};
 }
-var uf = "void main() {\n	gl_Position = vec4( position, 1.0 );\n}", df = "uniform sampler2D shadow_pass;\nuniform vec2 resolution;\nuniform float radius;\nvoid main() {\n	const float samples = float( VSM_SAMPLES );\n	float mean = 0.0;\n	float squared_mean = 0.0;\n	float uvStride = samples <= 1.0 ? 0.0 : 2.0 / ( samples - 1.0 );\n	float uvStart = samples <= 1.0 ? 0.0 : - 1.0;\n	for ( float i = 0.0; i < samples; i ++ ) {\n		float uvOffset = uvStart + i * uvStride;\n		#ifdef HORIZONTAL_PASS\n			vec2 distribution = texture2D( shadow_pass, ( gl_FragCoord.xy + vec2( uvOffset, 0.0 ) * radius ) / resolution ).rg;\n			mean += distribution.x;\n			squared_mean += distribution.y * distribution.y + distribution.x * distribution.x;\n		#else\n			float depth = texture2D( shadow_pass, ( gl_FragCoord.xy + vec2( 0.0, uvOffset ) * radius ) / resolution ).r;\n			mean += depth;\n			squared_mean += depth * depth;\n		#endif\n	}\n	mean = mean / samples;\n	squared_mean = squared_mean / samples;\n	float std_dev = sqrt( max( 0.0, squared_mean - mean * mean ) );\n	gl_FragColor = vec4( mean, std_dev, 0.0, 1.0 );\n}", ff = [
-	/*@__PURE__*/ new J(1, 0, 0),
-	/*@__PURE__*/ new J(-1, 0, 0),
-	/*@__PURE__*/ new J(0, 1, 0),
-	/*@__PURE__*/ new J(0, -1, 0),
-	/*@__PURE__*/ new J(0, 0, 1),
-	/*@__PURE__*/ new J(0, 0, -1)
-], pf = [
-	/*@__PURE__*/ new J(0, -1, 0),
-	/*@__PURE__*/ new J(0, -1, 0),
-	/*@__PURE__*/ new J(0, 0, 1),
-	/*@__PURE__*/ new J(0, 0, -1),
-	/*@__PURE__*/ new J(0, -1, 0),
-	/*@__PURE__*/ new J(0, -1, 0)
-], mf = /*@__PURE__*/ new Ia(), hf = /*@__PURE__*/ new J(), gf = /*@__PURE__*/ new J();
-function _f(e, t, n) {
-	let r = new Ks(), i = new q(), a = new q(), o = new ja(), s = new wc(), c = new Tc(), l = {}, u = n.maxTextureSize, d = {
+var Tf = "void main() {\n	gl_Position = vec4( position, 1.0 );\n}", Ef = "uniform sampler2D shadow_pass;\nuniform vec2 resolution;\nuniform float radius;\nvoid main() {\n	const float samples = float( VSM_SAMPLES );\n	float mean = 0.0;\n	float squared_mean = 0.0;\n	float uvStride = samples <= 1.0 ? 0.0 : 2.0 / ( samples - 1.0 );\n	float uvStart = samples <= 1.0 ? 0.0 : - 1.0;\n	for ( float i = 0.0; i < samples; i ++ ) {\n		float uvOffset = uvStart + i * uvStride;\n		#ifdef HORIZONTAL_PASS\n			vec2 distribution = texture2D( shadow_pass, ( gl_FragCoord.xy + vec2( uvOffset, 0.0 ) * radius ) / resolution ).rg;\n			mean += distribution.x;\n			squared_mean += distribution.y * distribution.y + distribution.x * distribution.x;\n		#else\n			float depth = texture2D( shadow_pass, ( gl_FragCoord.xy + vec2( 0.0, uvOffset ) * radius ) / resolution ).r;\n			mean += depth;\n			squared_mean += depth * depth;\n		#endif\n	}\n	mean = mean / samples;\n	squared_mean = squared_mean / samples;\n	float std_dev = sqrt( max( 0.0, squared_mean - mean * mean ) );\n	gl_FragColor = vec4( mean, std_dev, 0.0, 1.0 );\n}", Df = [
+	/*@__PURE__*/ new X(1, 0, 0),
+	/*@__PURE__*/ new X(-1, 0, 0),
+	/*@__PURE__*/ new X(0, 1, 0),
+	/*@__PURE__*/ new X(0, -1, 0),
+	/*@__PURE__*/ new X(0, 0, 1),
+	/*@__PURE__*/ new X(0, 0, -1)
+], Of = [
+	/*@__PURE__*/ new X(0, -1, 0),
+	/*@__PURE__*/ new X(0, -1, 0),
+	/*@__PURE__*/ new X(0, 0, 1),
+	/*@__PURE__*/ new X(0, 0, -1),
+	/*@__PURE__*/ new X(0, -1, 0),
+	/*@__PURE__*/ new X(0, -1, 0)
+], kf = /*@__PURE__*/ new Za(), Af = /*@__PURE__*/ new X(), jf = /*@__PURE__*/ new X();
+function Mf(e, t, n) {
+	let r = new sc(), i = new Y(), a = new Y(), o = new Ka(), s = new zc(), c = new Bc(), l = {}, u = n.maxTextureSize, d = {
 		0: 1,
 		1: 0,
 		2: 2
-	}, f = new Sc({
+	}, f = new Lc({
 		defines: { VSM_SAMPLES: 8 },
 		uniforms: {
 			shadow_pass: { value: null },
-			resolution: { value: new q() },
+			resolution: { value: new Y() },
 			radius: { value: 4 }
 		},
-		vertexShader: uf,
-		fragmentShader: df
+		vertexShader: Tf,
+		fragmentShader: Ef
 	}), p = f.clone();
 	p.defines.HORIZONTAL_PASS = 1;
-	let m = new ms();
-	m.setAttribute("position", new $o(new Float32Array([
+	let m = new ks();
+	m.setAttribute("position", new ms(new Float32Array([
 		-1,
 		-1,
 		.5,
@@ -11798,12 +11968,12 @@ function _f(e, t, n) {
 		3,
 		.5
 	]), 3));
-	let h = new Rs(m, f), g = this;
+	let h = new $s(m, f), g = this;
 	this.enabled = !1, this.autoUpdate = !0, this.needsUpdate = !1, this.type = 1;
 	let _ = this.type;
 	this.render = function(t, n, s) {
 		if (g.enabled === !1 || g.autoUpdate === !1 && g.needsUpdate === !1 || t.length === 0) return;
-		this.type === 2 && (W("WebGLShadowMap: PCFSoftShadowMap has been removed. Using PCFShadowMap instead."), this.type = 1);
+		this.type === 2 && (K("WebGLShadowMap: PCFSoftShadowMap has been removed. Using PCFShadowMap instead."), this.type = 1);
 		let c = e.getRenderTarget(), l = e.getActiveCubeFace(), d = e.getActiveMipmapLevel(), f = e.state;
 		f.setBlending(0), f.buffers.depth.getReversed() === !0 ? f.buffers.color.setClear(0, 0, 0, 0) : f.buffers.color.setClear(1, 1, 1, 1), f.buffers.depth.setTest(!0), f.setScissorTest(!1);
 		let p = _ !== this.type;
@@ -11813,7 +11983,7 @@ function _f(e, t, n) {
 		for (let c = 0, l = t.length; c < l; c++) {
 			let l = t[c], d = l.shadow;
 			if (d === void 0) {
-				W("WebGLShadowMap:", l, "has no shadow.");
+				K("WebGLShadowMap:", l, "has no shadow.");
 				continue;
 			}
 			if (d.autoUpdate === !1 && d.needsUpdate === !1) continue;
@@ -11824,17 +11994,17 @@ function _f(e, t, n) {
 			if (d.camera._reversedDepth = h, d.map === null || p === !0) {
 				if (d.map !== null && (d.map.depthTexture !== null && (d.map.depthTexture.dispose(), d.map.depthTexture = null), d.map.dispose()), this.type === 3) {
 					if (l.isPointLight) {
-						W("WebGLShadowMap: VSM shadow maps are not supported for PointLights. Use PCF or BasicShadowMap instead.");
+						K("WebGLShadowMap: VSM shadow maps are not supported for PointLights. Use PCF or BasicShadowMap instead.");
 						continue;
 					}
-					d.map = new Na(i.x, i.y, {
-						format: Ar,
-						type: _r,
-						minFilter: sr,
-						magFilter: sr,
+					d.map = new Ja(i.x, i.y, {
+						format: Wr,
+						type: jr,
+						minFilter: xr,
+						magFilter: xr,
 						generateMipmaps: !1
-					}), d.map.texture.name = l.name + ".shadowMap", d.map.depthTexture = new lc(i.x, i.y, gr), d.map.depthTexture.name = l.name + ".shadowMapDepth", d.map.depthTexture.format = Er, d.map.depthTexture.compareFunction = null, d.map.depthTexture.minFilter = ir, d.map.depthTexture.magFilter = ir;
-				} else l.isPointLight ? (d.map = new Nl(i.x), d.map.depthTexture = new uc(i.x, hr)) : (d.map = new Na(i.x, i.y), d.map.depthTexture = new lc(i.x, i.y, hr)), d.map.depthTexture.name = l.name + ".shadowMap", d.map.depthTexture.format = Er, this.type === 1 ? (d.map.depthTexture.compareFunction = h ? 518 : 515, d.map.depthTexture.minFilter = sr, d.map.depthTexture.magFilter = sr) : (d.map.depthTexture.compareFunction = null, d.map.depthTexture.minFilter = ir, d.map.depthTexture.magFilter = ir);
+					}), d.map.texture.name = l.name + ".shadowMap", d.map.depthTexture = new wc(i.x, i.y, Ar), d.map.depthTexture.name = l.name + ".shadowMapDepth", d.map.depthTexture.format = Br, d.map.depthTexture.compareFunction = null, d.map.depthTexture.minFilter = vr, d.map.depthTexture.magFilter = vr;
+				} else l.isPointLight ? (d.map = new Jl(i.x), d.map.depthTexture = new Tc(i.x, kr)) : (d.map = new Ja(i.x, i.y), d.map.depthTexture = new wc(i.x, i.y, kr)), d.map.depthTexture.name = l.name + ".shadowMap", d.map.depthTexture.format = Br, this.type === 1 ? (d.map.depthTexture.compareFunction = h ? 518 : 515, d.map.depthTexture.minFilter = xr, d.map.depthTexture.magFilter = xr) : (d.map.depthTexture.compareFunction = null, d.map.depthTexture.minFilter = vr, d.map.depthTexture.magFilter = vr);
 				d.camera.updateProjectionMatrix();
 			}
 			d.map.isWebGLCubeRenderTarget !== !0 && (d.map.width !== i.x || d.map.height !== i.y) && d.map.setSize(i.x, i.y);
@@ -11845,7 +12015,7 @@ function _f(e, t, n) {
 				let i = d.getCamera(t);
 				if (l.isPointLight) {
 					let e = d.camera, n = d.matrix, r = l.distance || e.far;
-					r !== e.far && (e.far = r, e.updateProjectionMatrix()), hf.setFromMatrixPosition(l.matrixWorld), e.position.copy(hf), gf.copy(e.position), gf.add(ff[t]), e.up.copy(pf[t]), e.lookAt(gf), e.updateMatrixWorld(), n.makeTranslation(-hf.x, -hf.y, -hf.z), mf.multiplyMatrices(e.projectionMatrix, e.matrixWorldInverse), d._frustum.setFromProjectionMatrix(mf, e.coordinateSystem, e.reversedDepth);
+					r !== e.far && (e.far = r, e.updateProjectionMatrix()), Af.setFromMatrixPosition(l.matrixWorld), e.position.copy(Af), jf.copy(e.position), jf.add(Df[t]), e.up.copy(Of[t]), e.lookAt(jf), e.updateMatrixWorld(), n.makeTranslation(-Af.x, -Af.y, -Af.z), kf.multiplyMatrices(e.projectionMatrix, e.matrixWorldInverse), d._frustum.setFromProjectionMatrix(kf, e.coordinateSystem, e.reversedDepth);
 				}
 				if (d.map.isWebGLCubeRenderTarget) e.setRenderTarget(d.map, t), e.clear();
 				else {
@@ -11861,9 +12031,9 @@ function _f(e, t, n) {
 	};
 	function v(n, r) {
 		let a = t.update(h);
-		f.defines.VSM_SAMPLES !== n.blurSamples && (f.defines.VSM_SAMPLES = n.blurSamples, p.defines.VSM_SAMPLES = n.blurSamples, f.needsUpdate = !0, p.needsUpdate = !0), n.mapPass === null ? n.mapPass = new Na(i.x, i.y, {
-			format: Ar,
-			type: _r
+		f.defines.VSM_SAMPLES !== n.blurSamples && (f.defines.VSM_SAMPLES = n.blurSamples, p.defines.VSM_SAMPLES = n.blurSamples, f.needsUpdate = !0, p.needsUpdate = !0), n.mapPass === null ? n.mapPass = new Ja(i.x, i.y, {
+			format: Wr,
+			type: jr
 		}) : (n.mapPass.width !== n.map.width || n.mapPass.height !== n.map.height) && n.mapPass.setSize(n.map.width, n.map.height), f.uniforms.shadow_pass.value = n.map.depthTexture, f.uniforms.resolution.value.set(n.map.width, n.map.height), f.uniforms.radius.value = n.radius, e.setRenderTarget(n.mapPass), e.clear(), e.renderBufferDirect(r, null, a, f, h, null), p.uniforms.shadow_pass.value = n.mapPass.texture, p.uniforms.resolution.value.set(n.map.width, n.map.height), p.uniforms.radius.value = n.radius, e.setRenderTarget(n.map), e.clear(), e.renderBufferDirect(r, null, a, p, h, null);
 	}
 	function y(t, n, r, i) {
@@ -11911,9 +12081,9 @@ function _f(e, t, n) {
 		}
 	}
 }
-function vf(e, t) {
+function Nf(e, t) {
 	function n() {
-		let t = !1, n = new ja(), r = null, i = new ja(0, 0, 0, 0);
+		let t = !1, n = new Ka(), r = null, i = new Ka(0, 0, 0, 0);
 		return {
 			setMask: function(n) {
 				r !== n && !t && (e.colorMask(n, n, n, n), r = n);
@@ -11944,13 +12114,13 @@ function vf(e, t) {
 				return r;
 			},
 			setTest: function(t) {
-				t ? le(e.DEPTH_TEST) : ue(e.DEPTH_TEST);
+				t ? I(e.DEPTH_TEST) : ce(e.DEPTH_TEST);
 			},
 			setMask: function(t) {
 				i !== t && !n && (e.depthMask(t), i = t);
 			},
 			setFunc: function(t) {
-				if (r && (t = zi[t]), a !== t) {
+				if (r && (t = $i[t]), a !== t) {
 					switch (t) {
 						case 0:
 							e.depthFunc(e.NEVER);
@@ -11996,7 +12166,7 @@ function vf(e, t) {
 		let t = !1, n = null, r = null, i = null, a = null, o = null, s = null, c = null, l = null;
 		return {
 			setTest: function(n) {
-				t || (n ? le(e.STENCIL_TEST) : ue(e.STENCIL_TEST));
+				t || (n ? I(e.STENCIL_TEST) : ce(e.STENCIL_TEST));
 			},
 			setMask: function(r) {
 				n !== r && !t && (e.stencilMask(r), n = r);
@@ -12018,27 +12188,27 @@ function vf(e, t) {
 			}
 		};
 	}
-	let a = new n(), o = new r(), s = new i(), c = {}, l = /* @__PURE__ */ new WeakMap(), u = {}, d = {}, f = {}, p = /* @__PURE__ */ new WeakMap(), m = [], h = null, g = !1, _ = null, v = null, y = null, b = null, x = null, S = null, C = null, w = new vo(0, 0, 0), T = 0, E = !1, D = null, O = null, k = null, A = null, j = null, ee = e.getParameter(e.MAX_COMBINED_TEXTURE_IMAGE_UNITS), M = !1, te = 0, ne = e.getParameter(e.VERSION);
-	ne.indexOf("WebGL") === -1 ? ne.indexOf("OpenGL ES") !== -1 && (te = parseFloat(/^OpenGL ES (\d)/.exec(ne)[1]), M = te >= 2) : (te = parseFloat(/^WebGL (\d)/.exec(ne)[1]), M = te >= 1);
-	let N = null, re = {}, ie = e.getParameter(e.SCISSOR_BOX), ae = e.getParameter(e.VIEWPORT), oe = new ja().fromArray(ie), se = new ja().fromArray(ae);
-	function P(t, n, r, i) {
+	let a = new n(), o = new r(), s = new i(), c = {}, l = /* @__PURE__ */ new WeakMap(), u = {}, d = {}, f = {}, p = /* @__PURE__ */ new WeakMap(), m = [], h = null, g = !1, _ = null, v = null, y = null, b = null, x = null, S = null, C = null, w = new No(0, 0, 0), T = 0, E = !1, D = null, O = null, k = null, A = null, j = null, ee = e.getParameter(e.MAX_COMBINED_TEXTURE_IMAGE_UNITS), M = !1, N = 0, te = e.getParameter(e.VERSION);
+	te.indexOf("WebGL") === -1 ? te.indexOf("OpenGL ES") !== -1 && (N = parseFloat(/^OpenGL ES (\d)/.exec(te)[1]), M = N >= 2) : (N = parseFloat(/^WebGL (\d)/.exec(te)[1]), M = N >= 1);
+	let P = null, ne = {}, re = e.getParameter(e.SCISSOR_BOX), ie = e.getParameter(e.VIEWPORT), ae = new Ka().fromArray(re), oe = new Ka().fromArray(ie);
+	function F(t, n, r, i) {
 		let a = /* @__PURE__ */ new Uint8Array(4), o = e.createTexture();
 		e.bindTexture(t, o), e.texParameteri(t, e.TEXTURE_MIN_FILTER, e.NEAREST), e.texParameteri(t, e.TEXTURE_MAG_FILTER, e.NEAREST);
 		for (let o = 0; o < r; o++) t === e.TEXTURE_3D || t === e.TEXTURE_2D_ARRAY ? e.texImage3D(n, 0, e.RGBA, 1, 1, i, 0, e.RGBA, e.UNSIGNED_BYTE, a) : e.texImage2D(n + o, 0, e.RGBA, 1, 1, 0, e.RGBA, e.UNSIGNED_BYTE, a);
 		return o;
 	}
-	let ce = {};
-	ce[e.TEXTURE_2D] = P(e.TEXTURE_2D, e.TEXTURE_2D, 1), ce[e.TEXTURE_CUBE_MAP] = P(e.TEXTURE_CUBE_MAP, e.TEXTURE_CUBE_MAP_POSITIVE_X, 6), ce[e.TEXTURE_2D_ARRAY] = P(e.TEXTURE_2D_ARRAY, e.TEXTURE_2D_ARRAY, 1, 1), ce[e.TEXTURE_3D] = P(e.TEXTURE_3D, e.TEXTURE_3D, 1, 1), a.setClear(0, 0, 0, 1), o.setClear(1), s.setClear(0), le(e.DEPTH_TEST), o.setFunc(3), _e(!1), ve(1), le(e.CULL_FACE), he(0);
-	function le(t) {
+	let se = {};
+	se[e.TEXTURE_2D] = F(e.TEXTURE_2D, e.TEXTURE_2D, 1), se[e.TEXTURE_CUBE_MAP] = F(e.TEXTURE_CUBE_MAP, e.TEXTURE_CUBE_MAP_POSITIVE_X, 6), se[e.TEXTURE_2D_ARRAY] = F(e.TEXTURE_2D_ARRAY, e.TEXTURE_2D_ARRAY, 1, 1), se[e.TEXTURE_3D] = F(e.TEXTURE_3D, e.TEXTURE_3D, 1, 1), a.setClear(0, 0, 0, 1), o.setClear(1), s.setClear(0), I(e.DEPTH_TEST), o.setFunc(3), he(!1), ge(1), I(e.CULL_FACE), pe(0);
+	function I(t) {
 		u[t] !== !0 && (e.enable(t), u[t] = !0);
 	}
-	function ue(t) {
+	function ce(t) {
 		u[t] !== !1 && (e.disable(t), u[t] = !1);
 	}
-	function F(t, n) {
+	function L(t, n) {
 		return f[t] !== n && (e.bindFramebuffer(t, n), f[t] = n, t === e.DRAW_FRAMEBUFFER && (f[e.FRAMEBUFFER] = n), t === e.FRAMEBUFFER && (f[e.DRAW_FRAMEBUFFER] = n), !0);
 	}
-	function de(t, n) {
+	function le(t, n) {
 		let r = m, i = !1;
 		if (t) {
 			r = p.get(n), r === void 0 && (r = [], p.set(n, r));
@@ -12050,16 +12220,16 @@ function vf(e, t) {
 		} else r[0] !== e.BACK && (r[0] = e.BACK, i = !0);
 		i && e.drawBuffers(r);
 	}
-	function fe(t) {
+	function ue(t) {
 		return h !== t && (e.useProgram(t), h = t, !0);
 	}
-	let pe = {
+	let de = {
 		100: e.FUNC_ADD,
 		101: e.FUNC_SUBTRACT,
 		102: e.FUNC_REVERSE_SUBTRACT
 	};
-	pe[103] = e.MIN, pe[104] = e.MAX;
-	let me = {
+	de[103] = e.MIN, de[104] = e.MAX;
+	let fe = {
 		200: e.ZERO,
 		201: e.ONE,
 		202: e.SRC_COLOR,
@@ -12076,9 +12246,9 @@ function vf(e, t) {
 		213: e.CONSTANT_ALPHA,
 		214: e.ONE_MINUS_CONSTANT_ALPHA
 	};
-	function he(t, n, r, i, a, o, s, c, l, u) {
-		if (t === 0) g === !0 && (ue(e.BLEND), g = !1);
-		else if (g === !1 && (le(e.BLEND), g = !0), t !== 5) {
+	function pe(t, n, r, i, a, o, s, c, l, u) {
+		if (t === 0) g === !0 && (ce(e.BLEND), g = !1);
+		else if (g === !1 && (I(e.BLEND), g = !0), t !== 5) {
 			if (t !== _ || u !== E) {
 				if ((v !== 100 || x !== 100) && (e.blendEquation(e.FUNC_ADD), v = 100, x = 100), u) switch (t) {
 					case 1:
@@ -12093,7 +12263,7 @@ function vf(e, t) {
 					case 4:
 						e.blendFuncSeparate(e.DST_COLOR, e.ONE_MINUS_SRC_ALPHA, e.ZERO, e.ONE);
 						break;
-					default: G("WebGLState: Invalid blending: ", t);
+					default: q("WebGLState: Invalid blending: ", t);
 				}
 				else switch (t) {
 					case 1:
@@ -12103,148 +12273,148 @@ function vf(e, t) {
 						e.blendFuncSeparate(e.SRC_ALPHA, e.ONE, e.ONE, e.ONE);
 						break;
 					case 3:
-						G("WebGLState: SubtractiveBlending requires material.premultipliedAlpha = true");
+						q("WebGLState: SubtractiveBlending requires material.premultipliedAlpha = true");
 						break;
 					case 4:
-						G("WebGLState: MultiplyBlending requires material.premultipliedAlpha = true");
+						q("WebGLState: MultiplyBlending requires material.premultipliedAlpha = true");
 						break;
-					default: G("WebGLState: Invalid blending: ", t);
+					default: q("WebGLState: Invalid blending: ", t);
 				}
 				y = null, b = null, S = null, C = null, w.set(0, 0, 0), T = 0, _ = t, E = u;
 			}
-		} else a ||= n, o ||= r, s ||= i, (n !== v || a !== x) && (e.blendEquationSeparate(pe[n], pe[a]), v = n, x = a), (r !== y || i !== b || o !== S || s !== C) && (e.blendFuncSeparate(me[r], me[i], me[o], me[s]), y = r, b = i, S = o, C = s), (c.equals(w) === !1 || l !== T) && (e.blendColor(c.r, c.g, c.b, l), w.copy(c), T = l), _ = t, E = !1;
+		} else a ||= n, o ||= r, s ||= i, (n !== v || a !== x) && (e.blendEquationSeparate(de[n], de[a]), v = n, x = a), (r !== y || i !== b || o !== S || s !== C) && (e.blendFuncSeparate(fe[r], fe[i], fe[o], fe[s]), y = r, b = i, S = o, C = s), (c.equals(w) === !1 || l !== T) && (e.blendColor(c.r, c.g, c.b, l), w.copy(c), T = l), _ = t, E = !1;
 	}
-	function ge(t, n) {
-		t.side === 2 ? ue(e.CULL_FACE) : le(e.CULL_FACE);
+	function me(t, n) {
+		t.side === 2 ? ce(e.CULL_FACE) : I(e.CULL_FACE);
 		let r = t.side === 1;
-		n && (r = !r), _e(r), t.blending === 1 && t.transparent === !1 ? he(0) : he(t.blending, t.blendEquation, t.blendSrc, t.blendDst, t.blendEquationAlpha, t.blendSrcAlpha, t.blendDstAlpha, t.blendColor, t.blendAlpha, t.premultipliedAlpha), o.setFunc(t.depthFunc), o.setTest(t.depthTest), o.setMask(t.depthWrite), a.setMask(t.colorWrite);
+		n && (r = !r), he(r), t.blending === 1 && t.transparent === !1 ? pe(0) : pe(t.blending, t.blendEquation, t.blendSrc, t.blendDst, t.blendEquationAlpha, t.blendSrcAlpha, t.blendDstAlpha, t.blendColor, t.blendAlpha, t.premultipliedAlpha), o.setFunc(t.depthFunc), o.setTest(t.depthTest), o.setMask(t.depthWrite), a.setMask(t.colorWrite);
 		let i = t.stencilWrite;
-		s.setTest(i), i && (s.setMask(t.stencilWriteMask), s.setFunc(t.stencilFunc, t.stencilRef, t.stencilFuncMask), s.setOp(t.stencilFail, t.stencilZFail, t.stencilZPass)), be(t.polygonOffset, t.polygonOffsetFactor, t.polygonOffsetUnits), t.alphaToCoverage === !0 ? le(e.SAMPLE_ALPHA_TO_COVERAGE) : ue(e.SAMPLE_ALPHA_TO_COVERAGE);
+		s.setTest(i), i && (s.setMask(t.stencilWriteMask), s.setFunc(t.stencilFunc, t.stencilRef, t.stencilFuncMask), s.setOp(t.stencilFail, t.stencilZFail, t.stencilZPass)), ve(t.polygonOffset, t.polygonOffsetFactor, t.polygonOffsetUnits), t.alphaToCoverage === !0 ? I(e.SAMPLE_ALPHA_TO_COVERAGE) : ce(e.SAMPLE_ALPHA_TO_COVERAGE);
 	}
-	function _e(t) {
+	function he(t) {
 		D !== t && (t ? e.frontFace(e.CW) : e.frontFace(e.CCW), D = t);
 	}
-	function ve(t) {
-		t === 0 ? ue(e.CULL_FACE) : (le(e.CULL_FACE), t !== O && (t === 1 ? e.cullFace(e.BACK) : t === 2 ? e.cullFace(e.FRONT) : e.cullFace(e.FRONT_AND_BACK))), O = t;
+	function ge(t) {
+		t === 0 ? ce(e.CULL_FACE) : (I(e.CULL_FACE), t !== O && (t === 1 ? e.cullFace(e.BACK) : t === 2 ? e.cullFace(e.FRONT) : e.cullFace(e.FRONT_AND_BACK))), O = t;
 	}
-	function ye(t) {
+	function _e(t) {
 		t !== k && (M && e.lineWidth(t), k = t);
 	}
-	function be(t, n, r) {
-		t ? (le(e.POLYGON_OFFSET_FILL), (A !== n || j !== r) && (A = n, j = r, o.getReversed() && (n = -n, r = -r), e.polygonOffset(n, r))) : ue(e.POLYGON_OFFSET_FILL);
+	function ve(t, n, r) {
+		t ? (I(e.POLYGON_OFFSET_FILL), (A !== n || j !== r) && (A = n, j = r, o.getReversed() && (n = -n, r = -r), e.polygonOffset(n, r))) : ce(e.POLYGON_OFFSET_FILL);
 	}
-	function xe(t) {
-		t ? le(e.SCISSOR_TEST) : ue(e.SCISSOR_TEST);
+	function ye(t) {
+		t ? I(e.SCISSOR_TEST) : ce(e.SCISSOR_TEST);
 	}
-	function Se(t) {
-		t === void 0 && (t = e.TEXTURE0 + ee - 1), N !== t && (e.activeTexture(t), N = t);
+	function be(t) {
+		t === void 0 && (t = e.TEXTURE0 + ee - 1), P !== t && (e.activeTexture(t), P = t);
 	}
-	function I(t, n, r) {
-		r === void 0 && (r = N === null ? e.TEXTURE0 + ee - 1 : N);
-		let i = re[r];
+	function R(t, n, r) {
+		r === void 0 && (r = P === null ? e.TEXTURE0 + ee - 1 : P);
+		let i = ne[r];
 		i === void 0 && (i = {
 			type: void 0,
 			texture: void 0
-		}, re[r] = i), (i.type !== t || i.texture !== n) && (N !== r && (e.activeTexture(r), N = r), e.bindTexture(t, n || ce[t]), i.type = t, i.texture = n);
+		}, ne[r] = i), (i.type !== t || i.texture !== n) && (P !== r && (e.activeTexture(r), P = r), e.bindTexture(t, n || se[t]), i.type = t, i.texture = n);
 	}
-	function L() {
-		let t = re[N];
+	function z() {
+		let t = ne[P];
 		t !== void 0 && t.type !== void 0 && (e.bindTexture(t.type, null), t.type = void 0, t.texture = void 0);
 	}
-	function Ce() {
+	function xe() {
 		try {
 			e.compressedTexImage2D(...arguments);
 		} catch (e) {
-			G("WebGLState:", e);
+			q("WebGLState:", e);
 		}
 	}
-	function we() {
+	function Se() {
 		try {
 			e.compressedTexImage3D(...arguments);
 		} catch (e) {
-			G("WebGLState:", e);
-		}
-	}
-	function R() {
-		try {
-			e.texSubImage2D(...arguments);
-		} catch (e) {
-			G("WebGLState:", e);
-		}
-	}
-	function Te() {
-		try {
-			e.texSubImage3D(...arguments);
-		} catch (e) {
-			G("WebGLState:", e);
-		}
-	}
-	function z() {
-		try {
-			e.compressedTexSubImage2D(...arguments);
-		} catch (e) {
-			G("WebGLState:", e);
+			q("WebGLState:", e);
 		}
 	}
 	function B() {
 		try {
+			e.texSubImage2D(...arguments);
+		} catch (e) {
+			q("WebGLState:", e);
+		}
+	}
+	function Ce() {
+		try {
+			e.texSubImage3D(...arguments);
+		} catch (e) {
+			q("WebGLState:", e);
+		}
+	}
+	function V() {
+		try {
+			e.compressedTexSubImage2D(...arguments);
+		} catch (e) {
+			q("WebGLState:", e);
+		}
+	}
+	function H() {
+		try {
 			e.compressedTexSubImage3D(...arguments);
 		} catch (e) {
-			G("WebGLState:", e);
+			q("WebGLState:", e);
+		}
+	}
+	function we() {
+		try {
+			e.texStorage2D(...arguments);
+		} catch (e) {
+			q("WebGLState:", e);
+		}
+	}
+	function Te() {
+		try {
+			e.texStorage3D(...arguments);
+		} catch (e) {
+			q("WebGLState:", e);
 		}
 	}
 	function Ee() {
 		try {
-			e.texStorage2D(...arguments);
+			e.texImage2D(...arguments);
 		} catch (e) {
-			G("WebGLState:", e);
+			q("WebGLState:", e);
 		}
 	}
 	function De() {
 		try {
-			e.texStorage3D(...arguments);
-		} catch (e) {
-			G("WebGLState:", e);
-		}
-	}
-	function Oe() {
-		try {
-			e.texImage2D(...arguments);
-		} catch (e) {
-			G("WebGLState:", e);
-		}
-	}
-	function ke() {
-		try {
 			e.texImage3D(...arguments);
 		} catch (e) {
-			G("WebGLState:", e);
+			q("WebGLState:", e);
 		}
 	}
-	function Ae(t) {
+	function Oe(t) {
 		return d[t] === void 0 ? e.getParameter(t) : d[t];
 	}
-	function je(t, n) {
+	function ke(t, n) {
 		d[t] !== n && (e.pixelStorei(t, n), d[t] = n);
 	}
-	function Me(t) {
-		oe.equals(t) === !1 && (e.scissor(t.x, t.y, t.z, t.w), oe.copy(t));
+	function Ae(t) {
+		ae.equals(t) === !1 && (e.scissor(t.x, t.y, t.z, t.w), ae.copy(t));
 	}
-	function Ne(t) {
-		se.equals(t) === !1 && (e.viewport(t.x, t.y, t.z, t.w), se.copy(t));
+	function je(t) {
+		oe.equals(t) === !1 && (e.viewport(t.x, t.y, t.z, t.w), oe.copy(t));
 	}
-	function Pe(t, n) {
+	function Me(t, n) {
 		let r = l.get(n);
 		r === void 0 && (r = /* @__PURE__ */ new WeakMap(), l.set(n, r));
 		let i = r.get(t);
 		i === void 0 && (i = e.getUniformBlockIndex(n, t.name), e.uniformBlockBinding(n, i, i), r.set(t, i));
 	}
-	function Fe(t, n, r) {
+	function Ne(t, n, r) {
 		let i = l.get(n).get(t);
 		c[i] !== r && (e.bindBufferBase(e.UNIFORM_BUFFER, i, r), c[i] = r);
 	}
-	function Ie() {
-		e.disable(e.BLEND), e.disable(e.CULL_FACE), e.disable(e.DEPTH_TEST), e.disable(e.POLYGON_OFFSET_FILL), e.disable(e.SCISSOR_TEST), e.disable(e.STENCIL_TEST), e.disable(e.SAMPLE_ALPHA_TO_COVERAGE), e.blendEquation(e.FUNC_ADD), e.blendFunc(e.ONE, e.ZERO), e.blendFuncSeparate(e.ONE, e.ZERO, e.ONE, e.ZERO), e.blendColor(0, 0, 0, 0), e.colorMask(!0, !0, !0, !0), e.clearColor(0, 0, 0, 0), e.depthMask(!0), e.depthFunc(e.LESS), o.setReversed(!1), e.clearDepth(1), e.stencilMask(0xffffffff), e.stencilFunc(e.ALWAYS, 0, 0xffffffff), e.stencilOp(e.KEEP, e.KEEP, e.KEEP), e.clearStencil(0), e.cullFace(e.BACK), e.frontFace(e.CCW), e.polygonOffset(0, 0), e.activeTexture(e.TEXTURE0), e.bindFramebuffer(e.FRAMEBUFFER, null), e.bindFramebuffer(e.DRAW_FRAMEBUFFER, null), e.bindFramebuffer(e.READ_FRAMEBUFFER, null), e.useProgram(null), e.lineWidth(1), e.scissor(0, 0, e.canvas.width, e.canvas.height), e.viewport(0, 0, e.canvas.width, e.canvas.height), e.pixelStorei(e.PACK_ALIGNMENT, 4), e.pixelStorei(e.UNPACK_ALIGNMENT, 4), e.pixelStorei(e.UNPACK_FLIP_Y_WEBGL, !1), e.pixelStorei(e.UNPACK_PREMULTIPLY_ALPHA_WEBGL, !1), e.pixelStorei(e.UNPACK_COLORSPACE_CONVERSION_WEBGL, e.BROWSER_DEFAULT_WEBGL), e.pixelStorei(e.PACK_ROW_LENGTH, 0), e.pixelStorei(e.PACK_SKIP_PIXELS, 0), e.pixelStorei(e.PACK_SKIP_ROWS, 0), e.pixelStorei(e.UNPACK_ROW_LENGTH, 0), e.pixelStorei(e.UNPACK_IMAGE_HEIGHT, 0), e.pixelStorei(e.UNPACK_SKIP_PIXELS, 0), e.pixelStorei(e.UNPACK_SKIP_ROWS, 0), e.pixelStorei(e.UNPACK_SKIP_IMAGES, 0), u = {}, d = {}, N = null, re = {}, f = {}, c = {}, p = /* @__PURE__ */ new WeakMap(), m = [], h = null, g = !1, _ = null, v = null, y = null, b = null, x = null, S = null, C = null, w = new vo(0, 0, 0), T = 0, E = !1, D = null, O = null, k = null, A = null, j = null, oe.set(0, 0, e.canvas.width, e.canvas.height), se.set(0, 0, e.canvas.width, e.canvas.height), a.reset(), o.reset(), s.reset();
+	function Pe() {
+		e.disable(e.BLEND), e.disable(e.CULL_FACE), e.disable(e.DEPTH_TEST), e.disable(e.POLYGON_OFFSET_FILL), e.disable(e.SCISSOR_TEST), e.disable(e.STENCIL_TEST), e.disable(e.SAMPLE_ALPHA_TO_COVERAGE), e.blendEquation(e.FUNC_ADD), e.blendFunc(e.ONE, e.ZERO), e.blendFuncSeparate(e.ONE, e.ZERO, e.ONE, e.ZERO), e.blendColor(0, 0, 0, 0), e.colorMask(!0, !0, !0, !0), e.clearColor(0, 0, 0, 0), e.depthMask(!0), e.depthFunc(e.LESS), o.setReversed(!1), e.clearDepth(1), e.stencilMask(0xffffffff), e.stencilFunc(e.ALWAYS, 0, 0xffffffff), e.stencilOp(e.KEEP, e.KEEP, e.KEEP), e.clearStencil(0), e.cullFace(e.BACK), e.frontFace(e.CCW), e.polygonOffset(0, 0), e.activeTexture(e.TEXTURE0), e.bindFramebuffer(e.FRAMEBUFFER, null), e.bindFramebuffer(e.DRAW_FRAMEBUFFER, null), e.bindFramebuffer(e.READ_FRAMEBUFFER, null), e.useProgram(null), e.lineWidth(1), e.scissor(0, 0, e.canvas.width, e.canvas.height), e.viewport(0, 0, e.canvas.width, e.canvas.height), e.pixelStorei(e.PACK_ALIGNMENT, 4), e.pixelStorei(e.UNPACK_ALIGNMENT, 4), e.pixelStorei(e.UNPACK_FLIP_Y_WEBGL, !1), e.pixelStorei(e.UNPACK_PREMULTIPLY_ALPHA_WEBGL, !1), e.pixelStorei(e.UNPACK_COLORSPACE_CONVERSION_WEBGL, e.BROWSER_DEFAULT_WEBGL), e.pixelStorei(e.PACK_ROW_LENGTH, 0), e.pixelStorei(e.PACK_SKIP_PIXELS, 0), e.pixelStorei(e.PACK_SKIP_ROWS, 0), e.pixelStorei(e.UNPACK_ROW_LENGTH, 0), e.pixelStorei(e.UNPACK_IMAGE_HEIGHT, 0), e.pixelStorei(e.UNPACK_SKIP_PIXELS, 0), e.pixelStorei(e.UNPACK_SKIP_ROWS, 0), e.pixelStorei(e.UNPACK_SKIP_IMAGES, 0), u = {}, d = {}, P = null, ne = {}, f = {}, c = {}, p = /* @__PURE__ */ new WeakMap(), m = [], h = null, g = !1, _ = null, v = null, y = null, b = null, x = null, S = null, C = null, w = new No(0, 0, 0), T = 0, E = !1, D = null, O = null, k = null, A = null, j = null, ae.set(0, 0, e.canvas.width, e.canvas.height), oe.set(0, 0, e.canvas.width, e.canvas.height), a.reset(), o.reset(), s.reset();
 	}
 	return {
 		buffers: {
@@ -12252,58 +12422,58 @@ function vf(e, t) {
 			depth: o,
 			stencil: s
 		},
-		enable: le,
-		disable: ue,
-		bindFramebuffer: F,
-		drawBuffers: de,
-		useProgram: fe,
-		setBlending: he,
-		setMaterial: ge,
-		setFlipSided: _e,
-		setCullFace: ve,
-		setLineWidth: ye,
-		setPolygonOffset: be,
-		setScissorTest: xe,
-		activeTexture: Se,
-		bindTexture: I,
-		unbindTexture: L,
-		compressedTexImage2D: Ce,
-		compressedTexImage3D: we,
-		texImage2D: Oe,
-		texImage3D: ke,
-		pixelStorei: je,
-		getParameter: Ae,
-		updateUBOMapping: Pe,
-		uniformBlockBinding: Fe,
-		texStorage2D: Ee,
-		texStorage3D: De,
-		texSubImage2D: R,
-		texSubImage3D: Te,
-		compressedTexSubImage2D: z,
-		compressedTexSubImage3D: B,
-		scissor: Me,
-		viewport: Ne,
-		reset: Ie
+		enable: I,
+		disable: ce,
+		bindFramebuffer: L,
+		drawBuffers: le,
+		useProgram: ue,
+		setBlending: pe,
+		setMaterial: me,
+		setFlipSided: he,
+		setCullFace: ge,
+		setLineWidth: _e,
+		setPolygonOffset: ve,
+		setScissorTest: ye,
+		activeTexture: be,
+		bindTexture: R,
+		unbindTexture: z,
+		compressedTexImage2D: xe,
+		compressedTexImage3D: Se,
+		texImage2D: Ee,
+		texImage3D: De,
+		pixelStorei: ke,
+		getParameter: Oe,
+		updateUBOMapping: Me,
+		uniformBlockBinding: Ne,
+		texStorage2D: we,
+		texStorage3D: Te,
+		texSubImage2D: B,
+		texSubImage3D: Ce,
+		compressedTexSubImage2D: V,
+		compressedTexSubImage3D: H,
+		scissor: Ae,
+		viewport: je,
+		reset: Pe
 	};
 }
-function yf(e, t, n, r, i, a, o) {
-	let s = t.has("WEBGL_multisampled_render_to_texture") ? t.get("WEBGL_multisampled_render_to_texture") : null, c = typeof navigator > "u" ? !1 : /OculusBrowser/g.test(navigator.userAgent), l = new q(), u = /* @__PURE__ */ new WeakMap(), d = /* @__PURE__ */ new Set(), f, p = /* @__PURE__ */ new WeakMap(), m = /* @__PURE__ */ new Set(), h = new FinalizationRegistry((e) => m.delete(e)), g = !1;
+function Pf(e, t, n, r, i, a, o) {
+	let s = t.has("WEBGL_multisampled_render_to_texture") ? t.get("WEBGL_multisampled_render_to_texture") : null, c = typeof navigator > "u" ? !1 : /OculusBrowser/g.test(navigator.userAgent), l = new Y(), u = /* @__PURE__ */ new WeakMap(), d = /* @__PURE__ */ new Set(), f, p = /* @__PURE__ */ new WeakMap(), m = /* @__PURE__ */ new Set(), h = new FinalizationRegistry((e) => m.delete(e)), g = !1;
 	try {
 		g = typeof OffscreenCanvas < "u" && new OffscreenCanvas(1, 1).getContext("2d") !== null;
 	} catch {}
 	function _(e, t) {
-		return g ? new OffscreenCanvas(e, t) : Mi("canvas");
+		return g ? new OffscreenCanvas(e, t) : Ki("canvas");
 	}
 	function v(e, t, n) {
-		let r = 1, i = be(e);
+		let r = 1, i = ve(e);
 		if ((i.width > n || i.height > n) && (r = n / Math.max(i.width, i.height)), r < 1) {
 			if (typeof HTMLImageElement < "u" && e instanceof HTMLImageElement || typeof HTMLCanvasElement < "u" && e instanceof HTMLCanvasElement || typeof ImageBitmap < "u" && e instanceof ImageBitmap || typeof VideoFrame < "u" && e instanceof VideoFrame) {
 				let n = Math.floor(r * i.width), a = Math.floor(r * i.height);
 				f === void 0 && (f = _(n, a));
 				let o = t ? _(n, a) : f;
-				return o.width = n, o.height = a, o.getContext("2d").drawImage(e, 0, 0, n, a), W("WebGLRenderer: Texture has been resized from (" + i.width + "x" + i.height + ") to (" + n + "x" + a + ")."), o;
+				return o.width = n, o.height = a, o.getContext("2d").drawImage(e, 0, 0, n, a), K("WebGLRenderer: Texture has been resized from (" + i.width + "x" + i.height + ") to (" + n + "x" + a + ")."), o;
 			}
-			return "data" in e && W("WebGLRenderer: Image in DataTexture is too big (" + i.width + "x" + i.height + ")."), e;
+			return "data" in e && K("WebGLRenderer: Image in DataTexture is too big (" + i.width + "x" + i.height + ")."), e;
 		}
 		return e;
 	}
@@ -12319,20 +12489,20 @@ function yf(e, t, n, r, i, a, o) {
 	function S(n, r, i, a, o, s = !1) {
 		if (n !== null) {
 			if (e[n] !== void 0) return e[n];
-			W("WebGLRenderer: Attempt to use non-existing WebGL internal format '" + n + "'");
+			K("WebGLRenderer: Attempt to use non-existing WebGL internal format '" + n + "'");
 		}
 		let c;
-		a && (c = t.get("EXT_texture_norm16"), c || W("WebGLRenderer: Unable to use normalized textures without EXT_texture_norm16 extension"));
+		a && (c = t.get("EXT_texture_norm16"), c || K("WebGLRenderer: Unable to use normalized textures without EXT_texture_norm16 extension"));
 		let l = r;
 		if (r === e.RED && (i === e.FLOAT && (l = e.R32F), i === e.HALF_FLOAT && (l = e.R16F), i === e.UNSIGNED_BYTE && (l = e.R8), i === e.UNSIGNED_SHORT && c && (l = c.R16_EXT), i === e.SHORT && c && (l = c.R16_SNORM_EXT)), r === e.RED_INTEGER && (i === e.UNSIGNED_BYTE && (l = e.R8UI), i === e.UNSIGNED_SHORT && (l = e.R16UI), i === e.UNSIGNED_INT && (l = e.R32UI), i === e.BYTE && (l = e.R8I), i === e.SHORT && (l = e.R16I), i === e.INT && (l = e.R32I)), r === e.RG && (i === e.FLOAT && (l = e.RG32F), i === e.HALF_FLOAT && (l = e.RG16F), i === e.UNSIGNED_BYTE && (l = e.RG8), i === e.UNSIGNED_SHORT && c && (l = c.RG16_EXT), i === e.SHORT && c && (l = c.RG16_SNORM_EXT)), r === e.RG_INTEGER && (i === e.UNSIGNED_BYTE && (l = e.RG8UI), i === e.UNSIGNED_SHORT && (l = e.RG16UI), i === e.UNSIGNED_INT && (l = e.RG32UI), i === e.BYTE && (l = e.RG8I), i === e.SHORT && (l = e.RG16I), i === e.INT && (l = e.RG32I)), r === e.RGB_INTEGER && (i === e.UNSIGNED_BYTE && (l = e.RGB8UI), i === e.UNSIGNED_SHORT && (l = e.RGB16UI), i === e.UNSIGNED_INT && (l = e.RGB32UI), i === e.BYTE && (l = e.RGB8I), i === e.SHORT && (l = e.RGB16I), i === e.INT && (l = e.RGB32I)), r === e.RGBA_INTEGER && (i === e.UNSIGNED_BYTE && (l = e.RGBA8UI), i === e.UNSIGNED_SHORT && (l = e.RGBA16UI), i === e.UNSIGNED_INT && (l = e.RGBA32UI), i === e.BYTE && (l = e.RGBA8I), i === e.SHORT && (l = e.RGBA16I), i === e.INT && (l = e.RGBA32I)), r === e.RGB && (i === e.UNSIGNED_SHORT && c && (l = c.RGB16_EXT), i === e.SHORT && c && (l = c.RGB16_SNORM_EXT), i === e.UNSIGNED_INT_5_9_9_9_REV && (l = e.RGB9_E5), i === e.UNSIGNED_INT_10F_11F_11F_REV && (l = e.R11F_G11F_B10F)), r === e.RGBA) {
-			let t = s ? Ti : X.getTransfer(o);
+			let t = s ? zi : Fa.getTransfer(o);
 			i === e.FLOAT && (l = e.RGBA32F), i === e.HALF_FLOAT && (l = e.RGBA16F), i === e.UNSIGNED_BYTE && (l = t === "srgb" ? e.SRGB8_ALPHA8 : e.RGBA8), i === e.UNSIGNED_SHORT && c && (l = c.RGBA16_EXT), i === e.SHORT && c && (l = c.RGBA16_SNORM_EXT), i === e.UNSIGNED_SHORT_4_4_4_4 && (l = e.RGBA4), i === e.UNSIGNED_SHORT_5_5_5_1 && (l = e.RGB5_A1);
 		}
 		return (l === e.R16F || l === e.R32F || l === e.RG16F || l === e.RG32F || l === e.RGBA16F || l === e.RGBA32F) && t.get("EXT_color_buffer_float"), l;
 	}
 	function C(t, n) {
 		let r;
-		return t ? n === null || n === 1014 || n === 1020 ? r = e.DEPTH24_STENCIL8 : n === 1015 ? r = e.DEPTH32F_STENCIL8 : n === 1012 && (r = e.DEPTH24_STENCIL8, W("DepthTexture: 16 bit depth attachment is not supported with stencil. Using 24-bit attachment.")) : n === null || n === 1014 || n === 1020 ? r = e.DEPTH_COMPONENT24 : n === 1015 ? r = e.DEPTH_COMPONENT32F : n === 1012 && (r = e.DEPTH_COMPONENT16), r;
+		return t ? n === null || n === 1014 || n === 1020 ? r = e.DEPTH24_STENCIL8 : n === 1015 ? r = e.DEPTH32F_STENCIL8 : n === 1012 && (r = e.DEPTH24_STENCIL8, K("DepthTexture: 16 bit depth attachment is not supported with stencil. Using 24-bit attachment.")) : n === null || n === 1014 || n === 1020 ? r = e.DEPTH_COMPONENT24 : n === 1015 ? r = e.DEPTH_COMPONENT32F : n === 1012 && (r = e.DEPTH_COMPONENT16), r;
 	}
 	function w(e, t) {
 		return y(e) === !0 || e.isFramebufferTexture && e.minFilter !== 1003 && e.minFilter !== 1006 ? Math.log2(Math.max(t.width, t.height)) + 1 : e.mipmaps.length > 0 ? e.mipmaps.length : e.isCompressedTexture && Array.isArray(e.image) ? t.mipmaps.length : 1;
@@ -12395,40 +12565,40 @@ function yf(e, t, n, r, i, a, o) {
 		}
 		r.remove(t);
 	}
-	let te = 0;
-	function ne(e) {
+	let N = 0;
+	function te(e) {
 		let t = [];
 		return t.push(e.wrapS), t.push(e.wrapT), t.push(e.wrapR || 0), t.push(e.magFilter), t.push(e.minFilter), t.push(e.anisotropy), t.push(e.internalFormat), t.push(e.format), t.push(e.type), t.push(e.generateMipmaps), t.push(e.mipmapsAutoUpdate), t.push(e.premultiplyAlpha), t.push(e.flipY), t.push(e.unpackAlignment), t.push(e.colorSpace), t.join();
 	}
-	function N(t, i) {
+	function P(t, i) {
 		let a = r.get(t);
-		if (t.isVideoTexture && ve(t), t.isRenderTargetTexture === !1 && t.isExternalTexture !== !0 && t.version > 0 && a.__version !== t.version) {
+		if (t.isVideoTexture && ge(t), t.isRenderTargetTexture === !1 && t.isExternalTexture !== !0 && t.version > 0 && a.__version !== t.version) {
 			let e = t.image;
-			if (e === null) W("WebGLRenderer: Texture marked for update but no image data found.");
-			else if (e.complete === !1) W("WebGLRenderer: Texture marked for update but image is incomplete");
+			if (e === null) K("WebGLRenderer: Texture marked for update but no image data found.");
+			else if (e.complete === !1) K("WebGLRenderer: Texture marked for update but image is incomplete");
 			else {
-				ue(a, t, i);
+				ce(a, t, i);
 				return;
 			}
 		} else t.isExternalTexture && (a.__webglTexture = t.sourceTexture ? t.sourceTexture : null);
 		n.bindTexture(e.TEXTURE_2D, a.__webglTexture, e.TEXTURE0 + i);
 	}
-	function re(t, i) {
+	function ne(t, i) {
 		let a = r.get(t);
-		t.version > 0 && a.__version !== t.version ? F(a, t, i) : n.bindTexture(e.TEXTURE_CUBE_MAP, a.__webglTexture, e.TEXTURE0 + i);
+		t.version > 0 && a.__version !== t.version ? L(a, t, i) : n.bindTexture(e.TEXTURE_CUBE_MAP, a.__webglTexture, e.TEXTURE0 + i);
 	}
-	let ie = {
-		[tr]: e.REPEAT,
-		[nr]: e.CLAMP_TO_EDGE,
-		[rr]: e.MIRRORED_REPEAT
+	let re = {
+		[hr]: e.REPEAT,
+		[gr]: e.CLAMP_TO_EDGE,
+		[_r]: e.MIRRORED_REPEAT
+	}, ie = {
+		[vr]: e.NEAREST,
+		[yr]: e.NEAREST_MIPMAP_NEAREST,
+		[br]: e.NEAREST_MIPMAP_LINEAR,
+		[xr]: e.LINEAR,
+		[Sr]: e.LINEAR_MIPMAP_NEAREST,
+		[Cr]: e.LINEAR_MIPMAP_LINEAR
 	}, ae = {
-		[ir]: e.NEAREST,
-		[ar]: e.NEAREST_MIPMAP_NEAREST,
-		[or]: e.NEAREST_MIPMAP_LINEAR,
-		[sr]: e.LINEAR,
-		[cr]: e.LINEAR_MIPMAP_NEAREST,
-		[lr]: e.LINEAR_MIPMAP_LINEAR
-	}, oe = {
 		512: e.NEVER,
 		519: e.ALWAYS,
 		513: e.LESS,
@@ -12438,8 +12608,8 @@ function yf(e, t, n, r, i, a, o) {
 		516: e.GREATER,
 		517: e.NOTEQUAL
 	};
-	function se(n, a) {
-		if (a.type === 1015 && t.has("OES_texture_float_linear") === !1 && (a.magFilter === 1006 || a.magFilter === 1007 || a.magFilter === 1005 || a.magFilter === 1008 || a.minFilter === 1006 || a.minFilter === 1007 || a.minFilter === 1005 || a.minFilter === 1008) && W("WebGLRenderer: Unable to use linear filtering with floating point textures. OES_texture_float_linear not supported on this device."), e.texParameteri(n, e.TEXTURE_WRAP_S, ie[a.wrapS]), e.texParameteri(n, e.TEXTURE_WRAP_T, ie[a.wrapT]), (n === e.TEXTURE_3D || n === e.TEXTURE_2D_ARRAY) && e.texParameteri(n, e.TEXTURE_WRAP_R, ie[a.wrapR]), e.texParameteri(n, e.TEXTURE_MAG_FILTER, ae[a.magFilter]), e.texParameteri(n, e.TEXTURE_MIN_FILTER, ae[a.minFilter]), a.compareFunction && (e.texParameteri(n, e.TEXTURE_COMPARE_MODE, e.COMPARE_REF_TO_TEXTURE), e.texParameteri(n, e.TEXTURE_COMPARE_FUNC, oe[a.compareFunction])), t.has("EXT_texture_filter_anisotropic") === !0) {
+	function oe(n, a) {
+		if (a.type === 1015 && t.has("OES_texture_float_linear") === !1 && (a.magFilter === 1006 || a.magFilter === 1007 || a.magFilter === 1005 || a.magFilter === 1008 || a.minFilter === 1006 || a.minFilter === 1007 || a.minFilter === 1005 || a.minFilter === 1008) && K("WebGLRenderer: Unable to use linear filtering with floating point textures. OES_texture_float_linear not supported on this device."), e.texParameteri(n, e.TEXTURE_WRAP_S, re[a.wrapS]), e.texParameteri(n, e.TEXTURE_WRAP_T, re[a.wrapT]), (n === e.TEXTURE_3D || n === e.TEXTURE_2D_ARRAY) && e.texParameteri(n, e.TEXTURE_WRAP_R, re[a.wrapR]), e.texParameteri(n, e.TEXTURE_MAG_FILTER, ie[a.magFilter]), e.texParameteri(n, e.TEXTURE_MIN_FILTER, ie[a.minFilter]), a.compareFunction && (e.texParameteri(n, e.TEXTURE_COMPARE_MODE, e.COMPARE_REF_TO_TEXTURE), e.texParameteri(n, e.TEXTURE_COMPARE_FUNC, ae[a.compareFunction])), t.has("EXT_texture_filter_anisotropic") === !0) {
 			if (a.magFilter === 1003 || a.minFilter !== 1005 && a.minFilter !== 1008 || a.type === 1015 && t.has("OES_texture_float_linear") === !1) return;
 			if (a.anisotropy > 1 || r.get(a).__currentAnisotropy) {
 				let o = t.get("EXT_texture_filter_anisotropic");
@@ -12447,12 +12617,12 @@ function yf(e, t, n, r, i, a, o) {
 			}
 		}
 	}
-	function P(t, n) {
+	function F(t, n) {
 		let r = !1;
 		t.__webglInit === void 0 && (t.__webglInit = !0, n.addEventListener("dispose", D), T(n));
 		let i = n.source, a = p.get(i);
 		a === void 0 && (a = {}, p.set(i, a));
-		let s = ne(n);
+		let s = te(n);
 		if (s !== t.__cacheKey) {
 			a[s] === void 0 && (a[s] = {
 				texture: e.createTexture(),
@@ -12463,18 +12633,18 @@ function yf(e, t, n, r, i, a, o) {
 		}
 		return r;
 	}
-	function ce(e, t, n) {
+	function se(e, t, n) {
 		return Math.floor(Math.floor(e / n) / t);
 	}
-	function le(t, r, i, a) {
+	function I(t, r, i, a) {
 		let o = t.updateRanges;
 		if (o.length === 0) n.texSubImage2D(e.TEXTURE_2D, 0, 0, 0, r.width, r.height, i, a, r.data);
 		else {
 			o.sort((e, t) => e.start - t.start);
 			let s = 0;
 			for (let e = 1; e < o.length; e++) {
-				let t = o[s], n = o[e], i = t.start + t.count, a = ce(n.start, r.width, 4), c = ce(t.start, r.width, 4);
-				n.start <= i + 1 && a === c && ce(n.start + n.count - 1, r.width, 4) === a ? t.count = Math.max(t.count, n.start + n.count - t.start) : (++s, o[s] = n);
+				let t = o[s], n = o[e], i = t.start + t.count, a = se(n.start, r.width, 4), c = se(t.start, r.width, 4);
+				n.start <= i + 1 && a === c && se(n.start + n.count - 1, r.width, 4) === a ? t.count = Math.max(t.count, n.start + n.count - t.start) : (++s, o[s] = n);
 			}
 			o.length = s + 1;
 			let c = n.getParameter(e.UNPACK_ROW_LENGTH), l = n.getParameter(e.UNPACK_SKIP_PIXELS), u = n.getParameter(e.UNPACK_SKIP_ROWS);
@@ -12486,30 +12656,30 @@ function yf(e, t, n, r, i, a, o) {
 			t.clearUpdateRanges(), n.pixelStorei(e.UNPACK_ROW_LENGTH, c), n.pixelStorei(e.UNPACK_SKIP_PIXELS, l), n.pixelStorei(e.UNPACK_SKIP_ROWS, u);
 		}
 	}
-	function ue(t, o, s) {
+	function ce(t, o, s) {
 		let c = e.TEXTURE_2D;
 		(o.isDataArrayTexture || o.isCompressedArrayTexture) && (c = e.TEXTURE_2D_ARRAY), o.isData3DTexture && (c = e.TEXTURE_3D);
-		let l = P(t, o), u = o.source;
+		let l = F(t, o), u = o.source;
 		n.bindTexture(c, t.__webglTexture, e.TEXTURE0 + s);
 		let f = r.get(u);
 		if (u.version !== f.__version || l === !0) {
 			if (n.activeTexture(e.TEXTURE0 + s), !(typeof ImageBitmap < "u" && o.image instanceof ImageBitmap)) {
-				let t = X.getPrimaries(X.workingColorSpace), r = o.colorSpace === "" ? null : X.getPrimaries(o.colorSpace), i = o.colorSpace === "" || t === r ? e.NONE : e.BROWSER_DEFAULT_WEBGL;
+				let t = Fa.getPrimaries(Fa.workingColorSpace), r = o.colorSpace === "" ? null : Fa.getPrimaries(o.colorSpace), i = o.colorSpace === "" || t === r ? e.NONE : e.BROWSER_DEFAULT_WEBGL;
 				n.pixelStorei(e.UNPACK_FLIP_Y_WEBGL, o.flipY), n.pixelStorei(e.UNPACK_PREMULTIPLY_ALPHA_WEBGL, o.premultiplyAlpha), n.pixelStorei(e.UNPACK_COLORSPACE_CONVERSION_WEBGL, i);
 			}
 			n.pixelStorei(e.UNPACK_ALIGNMENT, o.unpackAlignment);
 			let t = v(o.image, !1, i.maxTextureSize);
-			t = ye(o, t);
+			t = _e(o, t);
 			let r = a.convert(o.format, o.colorSpace), p = a.convert(o.type), m = S(o.internalFormat, r, p, o.normalized, o.colorSpace, o.isVideoTexture);
-			se(c, o);
+			oe(c, o);
 			let h, g = o.mipmaps, _ = o.isVideoTexture !== !0, x = f.__version === void 0 || l === !0, T = u.dataReady, E = w(o, t);
-			if (o.isDepthTexture) m = C(o.format === Dr, o.type), x && (_ ? n.texStorage2D(e.TEXTURE_2D, 1, m, t.width, t.height) : n.texImage2D(e.TEXTURE_2D, 0, m, t.width, t.height, 0, r, p, null));
+			if (o.isDepthTexture) m = C(o.format === Vr, o.type), x && (_ ? n.texStorage2D(e.TEXTURE_2D, 1, m, t.width, t.height) : n.texImage2D(e.TEXTURE_2D, 0, m, t.width, t.height, 0, r, p, null));
 			else if (o.isDataTexture) {
 				if (g.length > 0) {
 					_ && x && n.texStorage2D(e.TEXTURE_2D, E, m, g[0].width, g[0].height);
 					for (let t = 0, i = g.length; t < i; t++) h = g[t], _ ? T && n.texSubImage2D(e.TEXTURE_2D, t, 0, 0, h.width, h.height, r, p, h.data) : n.texImage2D(e.TEXTURE_2D, t, m, h.width, h.height, 0, r, p, h.data);
 					o.generateMipmaps = !1;
-				} else _ ? (x && n.texStorage2D(e.TEXTURE_2D, E, m, t.width, t.height), T && le(o, t, r, p)) : n.texImage2D(e.TEXTURE_2D, 0, m, t.width, t.height, 0, r, p, t.data);
+				} else _ ? (x && n.texStorage2D(e.TEXTURE_2D, E, m, t.width, t.height), T && I(o, t, r, p)) : n.texImage2D(e.TEXTURE_2D, 0, m, t.width, t.height, 0, r, p, t.data);
 			} else if (o.isCompressedTexture) {
 				if (o.isCompressedArrayTexture) {
 					_ && x && n.texStorage3D(e.TEXTURE_2D_ARRAY, E, m, g[0].width, g[0].height, t.depth);
@@ -12518,7 +12688,7 @@ function yf(e, t, n, r, i, a, o) {
 							if (_) {
 								if (T) {
 									if (o.layerUpdates.size > 0) {
-										let t = bl(h.width, h.height, o.format, o.type);
+										let t = Fl(h.width, h.height, o.format, o.type);
 										for (let a of o.layerUpdates) {
 											let o = h.data.subarray(a * t / h.data.BYTES_PER_ELEMENT, (a + 1) * t / h.data.BYTES_PER_ELEMENT);
 											n.compressedTexSubImage3D(e.TEXTURE_2D_ARRAY, i, 0, 0, a, h.width, h.height, 1, r, o);
@@ -12526,18 +12696,18 @@ function yf(e, t, n, r, i, a, o) {
 									} else n.compressedTexSubImage3D(e.TEXTURE_2D_ARRAY, i, 0, 0, 0, h.width, h.height, t.depth, r, h.data);
 								}
 							} else n.compressedTexImage3D(e.TEXTURE_2D_ARRAY, i, m, h.width, h.height, t.depth, 0, h.data, 0, 0);
-						} else W("WebGLRenderer: Attempt to load unsupported compressed texture format in .uploadTexture()");
+						} else K("WebGLRenderer: Attempt to load unsupported compressed texture format in .uploadTexture()");
 					} else _ ? T && n.texSubImage3D(e.TEXTURE_2D_ARRAY, i, 0, 0, 0, h.width, h.height, t.depth, r, p, h.data) : n.texImage3D(e.TEXTURE_2D_ARRAY, i, m, h.width, h.height, t.depth, 0, r, p, h.data);
 					o.layerUpdates.size > 0 && o.clearLayerUpdates();
 				} else {
 					_ && x && n.texStorage2D(e.TEXTURE_2D, E, m, g[0].width, g[0].height);
-					for (let t = 0, i = g.length; t < i; t++) h = g[t], o.format === 1023 ? _ ? T && n.texSubImage2D(e.TEXTURE_2D, t, 0, 0, h.width, h.height, r, p, h.data) : n.texImage2D(e.TEXTURE_2D, t, m, h.width, h.height, 0, r, p, h.data) : r === null ? W("WebGLRenderer: Attempt to load unsupported compressed texture format in .uploadTexture()") : _ ? T && n.compressedTexSubImage2D(e.TEXTURE_2D, t, 0, 0, h.width, h.height, r, h.data) : n.compressedTexImage2D(e.TEXTURE_2D, t, m, h.width, h.height, 0, h.data);
+					for (let t = 0, i = g.length; t < i; t++) h = g[t], o.format === 1023 ? _ ? T && n.texSubImage2D(e.TEXTURE_2D, t, 0, 0, h.width, h.height, r, p, h.data) : n.texImage2D(e.TEXTURE_2D, t, m, h.width, h.height, 0, r, p, h.data) : r === null ? K("WebGLRenderer: Attempt to load unsupported compressed texture format in .uploadTexture()") : _ ? T && n.compressedTexSubImage2D(e.TEXTURE_2D, t, 0, 0, h.width, h.height, r, h.data) : n.compressedTexImage2D(e.TEXTURE_2D, t, m, h.width, h.height, 0, h.data);
 				}
 			} else if (o.isDataArrayTexture) {
 				if (_) {
 					if (x && n.texStorage3D(e.TEXTURE_2D_ARRAY, E, m, t.width, t.height, t.depth), T) {
 						if (o.layerUpdates.size > 0) {
-							let i = bl(t.width, t.height, o.format, o.type);
+							let i = Fl(t.width, t.height, o.format, o.type);
 							for (let a of o.layerUpdates) {
 								let o = t.data.subarray(a * i / t.data.BYTES_PER_ELEMENT, (a + 1) * i / t.data.BYTES_PER_ELEMENT);
 								n.texSubImage3D(e.TEXTURE_2D_ARRAY, 0, 0, 0, a, t.width, t.height, 1, r, p, o);
@@ -12574,14 +12744,14 @@ function yf(e, t, n, r, i, a, o) {
 				}
 			} else if (g.length > 0) {
 				if (_ && x) {
-					let t = be(g[0]);
+					let t = ve(g[0]);
 					n.texStorage2D(e.TEXTURE_2D, E, m, t.width, t.height);
 				}
 				for (let t = 0, i = g.length; t < i; t++) h = g[t], _ ? T && n.texSubImage2D(e.TEXTURE_2D, t, 0, 0, r, p, h) : n.texImage2D(e.TEXTURE_2D, t, m, r, p, h);
 				o.generateMipmaps = !1;
 			} else if (_) {
 				if (x) {
-					let r = be(t);
+					let r = ve(t);
 					n.texStorage2D(e.TEXTURE_2D, E, m, r.width, r.height);
 				}
 				T && n.texSubImage2D(e.TEXTURE_2D, 0, 0, 0, r, p, t);
@@ -12590,22 +12760,22 @@ function yf(e, t, n, r, i, a, o) {
 		}
 		t.__version = o.version;
 	}
-	function F(t, o, s) {
+	function L(t, o, s) {
 		if (o.image.length !== 6) return;
-		let c = P(t, o), l = o.source;
+		let c = F(t, o), l = o.source;
 		n.bindTexture(e.TEXTURE_CUBE_MAP, t.__webglTexture, e.TEXTURE0 + s);
 		let u = r.get(l);
 		if (l.version !== u.__version || c === !0) {
 			n.activeTexture(e.TEXTURE0 + s);
-			let t = X.getPrimaries(X.workingColorSpace), r = o.colorSpace === "" ? null : X.getPrimaries(o.colorSpace), d = o.colorSpace === "" || t === r ? e.NONE : e.BROWSER_DEFAULT_WEBGL;
+			let t = Fa.getPrimaries(Fa.workingColorSpace), r = o.colorSpace === "" ? null : Fa.getPrimaries(o.colorSpace), d = o.colorSpace === "" || t === r ? e.NONE : e.BROWSER_DEFAULT_WEBGL;
 			n.pixelStorei(e.UNPACK_FLIP_Y_WEBGL, o.flipY), n.pixelStorei(e.UNPACK_PREMULTIPLY_ALPHA_WEBGL, o.premultiplyAlpha), n.pixelStorei(e.UNPACK_ALIGNMENT, o.unpackAlignment), n.pixelStorei(e.UNPACK_COLORSPACE_CONVERSION_WEBGL, d);
 			let f = o.isCompressedTexture || o.image[0].isCompressedTexture, p = o.image[0] && o.image[0].isDataTexture, m = [];
-			for (let e = 0; e < 6; e++) !f && !p ? m[e] = v(o.image[e], !0, i.maxCubemapSize) : m[e] = p ? o.image[e].image : o.image[e], m[e] = ye(o, m[e]);
+			for (let e = 0; e < 6; e++) !f && !p ? m[e] = v(o.image[e], !0, i.maxCubemapSize) : m[e] = p ? o.image[e].image : o.image[e], m[e] = _e(o, m[e]);
 			let h = m[0], g = a.convert(o.format, o.colorSpace), _ = a.convert(o.type), x = S(o.internalFormat, g, _, o.normalized, o.colorSpace), T = o.isVideoTexture !== !0, E = u.__version === void 0 || c === !0, D = l.dataReady, O = w(o, h);
-			se(e.TEXTURE_CUBE_MAP, o);
+			oe(e.TEXTURE_CUBE_MAP, o);
 			let k;
 			if (o.isDepthTexture) {
-				if (x = C(o.format === Dr, o.type), E) {
+				if (x = C(o.format === Vr, o.type), E) {
 					if (T) n.texStorage2D(e.TEXTURE_CUBE_MAP, 1, x, h.width, h.height);
 					else for (let t = 0; t < 6; t++) n.texImage2D(e.TEXTURE_CUBE_MAP_POSITIVE_X + t, 0, x, h.width, h.height, 0, g, _, null);
 				}
@@ -12615,13 +12785,13 @@ function yf(e, t, n, r, i, a, o) {
 					k = m[t].mipmaps;
 					for (let r = 0; r < k.length; r++) {
 						let i = k[r];
-						o.format === 1023 ? T ? D && n.texSubImage2D(e.TEXTURE_CUBE_MAP_POSITIVE_X + t, r, 0, 0, i.width, i.height, g, _, i.data) : n.texImage2D(e.TEXTURE_CUBE_MAP_POSITIVE_X + t, r, x, i.width, i.height, 0, g, _, i.data) : g === null ? W("WebGLRenderer: Attempt to load unsupported compressed texture format in .setTextureCube()") : T ? D && n.compressedTexSubImage2D(e.TEXTURE_CUBE_MAP_POSITIVE_X + t, r, 0, 0, i.width, i.height, g, i.data) : n.compressedTexImage2D(e.TEXTURE_CUBE_MAP_POSITIVE_X + t, r, x, i.width, i.height, 0, i.data);
+						o.format === 1023 ? T ? D && n.texSubImage2D(e.TEXTURE_CUBE_MAP_POSITIVE_X + t, r, 0, 0, i.width, i.height, g, _, i.data) : n.texImage2D(e.TEXTURE_CUBE_MAP_POSITIVE_X + t, r, x, i.width, i.height, 0, g, _, i.data) : g === null ? K("WebGLRenderer: Attempt to load unsupported compressed texture format in .setTextureCube()") : T ? D && n.compressedTexSubImage2D(e.TEXTURE_CUBE_MAP_POSITIVE_X + t, r, 0, 0, i.width, i.height, g, i.data) : n.compressedTexImage2D(e.TEXTURE_CUBE_MAP_POSITIVE_X + t, r, x, i.width, i.height, 0, i.data);
 					}
 				}
 			} else {
 				if (k = o.mipmaps, T && E) {
 					k.length > 0 && O++;
-					let t = be(m[0]);
+					let t = ve(m[0]);
 					n.texStorage2D(e.TEXTURE_CUBE_MAP, O, x, t.width, t.height);
 				}
 				for (let t = 0; t < 6; t++) if (p) {
@@ -12642,40 +12812,40 @@ function yf(e, t, n, r, i, a, o) {
 		}
 		t.__version = o.version;
 	}
-	function de(t, i, o, c, l, u) {
+	function le(t, i, o, c, l, u) {
 		let d = a.convert(o.format, o.colorSpace), f = a.convert(o.type), p = S(o.internalFormat, d, f, o.normalized, o.colorSpace), m = r.get(i), h = r.get(o);
 		if (h.__renderTarget = i, !m.__hasExternalTextures) {
 			let t = Math.max(1, i.width >> u), r = Math.max(1, i.height >> u);
 			l === e.TEXTURE_3D || l === e.TEXTURE_2D_ARRAY ? n.texImage3D(l, u, p, t, r, i.depth, 0, d, f, null) : n.texImage2D(l, u, p, t, r, 0, d, f, null);
 		}
-		n.bindFramebuffer(e.FRAMEBUFFER, t), _e(i) ? s.framebufferTexture2DMultisampleEXT(e.FRAMEBUFFER, c, l, h.__webglTexture, 0, ge(i)) : (l === e.TEXTURE_2D || l >= e.TEXTURE_CUBE_MAP_POSITIVE_X && l <= e.TEXTURE_CUBE_MAP_NEGATIVE_Z) && e.framebufferTexture2D(e.FRAMEBUFFER, c, l, h.__webglTexture, u), n.bindFramebuffer(e.FRAMEBUFFER, null);
+		n.bindFramebuffer(e.FRAMEBUFFER, t), he(i) ? s.framebufferTexture2DMultisampleEXT(e.FRAMEBUFFER, c, l, h.__webglTexture, 0, me(i)) : (l === e.TEXTURE_2D || l >= e.TEXTURE_CUBE_MAP_POSITIVE_X && l <= e.TEXTURE_CUBE_MAP_NEGATIVE_Z) && e.framebufferTexture2D(e.FRAMEBUFFER, c, l, h.__webglTexture, u), n.bindFramebuffer(e.FRAMEBUFFER, null);
 	}
-	function fe(t, n, r) {
+	function ue(t, n, r) {
 		if (e.bindRenderbuffer(e.RENDERBUFFER, t), n.depthBuffer) {
 			let i = n.depthTexture, a = i && i.isDepthTexture ? i.type : null, o = C(n.stencilBuffer, a), c = n.stencilBuffer ? e.DEPTH_STENCIL_ATTACHMENT : e.DEPTH_ATTACHMENT;
-			_e(n) ? s.renderbufferStorageMultisampleEXT(e.RENDERBUFFER, ge(n), o, n.width, n.height) : r ? e.renderbufferStorageMultisample(e.RENDERBUFFER, ge(n), o, n.width, n.height) : e.renderbufferStorage(e.RENDERBUFFER, o, n.width, n.height), e.framebufferRenderbuffer(e.FRAMEBUFFER, c, e.RENDERBUFFER, t);
+			he(n) ? s.renderbufferStorageMultisampleEXT(e.RENDERBUFFER, me(n), o, n.width, n.height) : r ? e.renderbufferStorageMultisample(e.RENDERBUFFER, me(n), o, n.width, n.height) : e.renderbufferStorage(e.RENDERBUFFER, o, n.width, n.height), e.framebufferRenderbuffer(e.FRAMEBUFFER, c, e.RENDERBUFFER, t);
 		} else {
 			let t = n.textures;
 			for (let i = 0; i < t.length; i++) {
 				let o = t[i], c = a.convert(o.format, o.colorSpace), l = a.convert(o.type), u = S(o.internalFormat, c, l, o.normalized, o.colorSpace);
-				_e(n) ? s.renderbufferStorageMultisampleEXT(e.RENDERBUFFER, ge(n), u, n.width, n.height) : r ? e.renderbufferStorageMultisample(e.RENDERBUFFER, ge(n), u, n.width, n.height) : e.renderbufferStorage(e.RENDERBUFFER, u, n.width, n.height);
+				he(n) ? s.renderbufferStorageMultisampleEXT(e.RENDERBUFFER, me(n), u, n.width, n.height) : r ? e.renderbufferStorageMultisample(e.RENDERBUFFER, me(n), u, n.width, n.height) : e.renderbufferStorage(e.RENDERBUFFER, u, n.width, n.height);
 			}
 		}
 		e.bindRenderbuffer(e.RENDERBUFFER, null);
 	}
-	function pe(t, i, a) {
+	function de(t, i, a) {
 		let o = i.isWebGLCubeRenderTarget === !0;
 		if (n.bindFramebuffer(e.FRAMEBUFFER, t), !(i.depthTexture && i.depthTexture.isDepthTexture)) throw Error("THREE.WebGLTextures: renderTarget.depthTexture must be an instance of THREE.DepthTexture.");
 		let c = r.get(i.depthTexture);
 		c.__renderTarget = i;
 		let l = o ? i.depthTexture.image[0] : i.depthTexture.image;
-		c.__webglTexture && l.width === i.width && l.height === i.height || (l.width = i.width, l.height = i.height, i.depthTexture.needsUpdate = !0), o ? re(i.depthTexture, 0) : N(i.depthTexture, 0);
-		let u = c.__webglTexture, d = ge(i), f = o ? e.TEXTURE_CUBE_MAP_POSITIVE_X + a : e.TEXTURE_2D, p = i.depthTexture.format === 1027 ? e.DEPTH_STENCIL_ATTACHMENT : e.DEPTH_ATTACHMENT;
-		if (i.depthTexture.format === 1026) _e(i) ? s.framebufferTexture2DMultisampleEXT(e.FRAMEBUFFER, p, f, u, 0, d) : e.framebufferTexture2D(e.FRAMEBUFFER, p, f, u, 0);
-		else if (i.depthTexture.format === 1027) _e(i) ? s.framebufferTexture2DMultisampleEXT(e.FRAMEBUFFER, p, f, u, 0, d) : e.framebufferTexture2D(e.FRAMEBUFFER, p, f, u, 0);
+		c.__webglTexture && l.width === i.width && l.height === i.height || (l.width = i.width, l.height = i.height, i.depthTexture.needsUpdate = !0), o ? ne(i.depthTexture, 0) : P(i.depthTexture, 0);
+		let u = c.__webglTexture, d = me(i), f = o ? e.TEXTURE_CUBE_MAP_POSITIVE_X + a : e.TEXTURE_2D, p = i.depthTexture.format === 1027 ? e.DEPTH_STENCIL_ATTACHMENT : e.DEPTH_ATTACHMENT;
+		if (i.depthTexture.format === 1026) he(i) ? s.framebufferTexture2DMultisampleEXT(e.FRAMEBUFFER, p, f, u, 0, d) : e.framebufferTexture2D(e.FRAMEBUFFER, p, f, u, 0);
+		else if (i.depthTexture.format === 1027) he(i) ? s.framebufferTexture2DMultisampleEXT(e.FRAMEBUFFER, p, f, u, 0, d) : e.framebufferTexture2D(e.FRAMEBUFFER, p, f, u, 0);
 		else throw Error("THREE.WebGLTextures: Unknown depthTexture format.");
 	}
-	function me(t) {
+	function fe(t) {
 		let i = r.get(t), a = t.isWebGLCubeRenderTarget === !0;
 		if (i.__boundDepthTexture !== t.depthTexture) {
 			let e = t.depthTexture;
@@ -12688,59 +12858,59 @@ function yf(e, t, n, r, i, a, o) {
 			i.__boundDepthTexture = e;
 		}
 		if (t.depthTexture && !i.__autoAllocateDepthBuffer) {
-			if (a) for (let e = 0; e < 6; e++) pe(i.__webglFramebuffer[e], t, e);
-			else t.texture.mipmaps.length > 0 ? pe(i.__webglFramebuffer[0], t, 0) : pe(i.__webglFramebuffer, t, 0);
+			if (a) for (let e = 0; e < 6; e++) de(i.__webglFramebuffer[e], t, e);
+			else t.texture.mipmaps.length > 0 ? de(i.__webglFramebuffer[0], t, 0) : de(i.__webglFramebuffer, t, 0);
 		} else if (a) {
 			i.__webglDepthbuffer = [];
-			for (let r = 0; r < 6; r++) if (n.bindFramebuffer(e.FRAMEBUFFER, i.__webglFramebuffer[r]), i.__webglDepthbuffer[r] === void 0) i.__webglDepthbuffer[r] = e.createRenderbuffer(), fe(i.__webglDepthbuffer[r], t, !1);
+			for (let r = 0; r < 6; r++) if (n.bindFramebuffer(e.FRAMEBUFFER, i.__webglFramebuffer[r]), i.__webglDepthbuffer[r] === void 0) i.__webglDepthbuffer[r] = e.createRenderbuffer(), ue(i.__webglDepthbuffer[r], t, !1);
 			else {
 				let n = t.stencilBuffer ? e.DEPTH_STENCIL_ATTACHMENT : e.DEPTH_ATTACHMENT, a = i.__webglDepthbuffer[r];
 				e.bindRenderbuffer(e.RENDERBUFFER, a), e.framebufferRenderbuffer(e.FRAMEBUFFER, n, e.RENDERBUFFER, a);
 			}
-		} else if (t.texture.mipmaps.length > 0 ? n.bindFramebuffer(e.FRAMEBUFFER, i.__webglFramebuffer[0]) : n.bindFramebuffer(e.FRAMEBUFFER, i.__webglFramebuffer), i.__webglDepthbuffer === void 0) i.__webglDepthbuffer = e.createRenderbuffer(), fe(i.__webglDepthbuffer, t, !1);
+		} else if (t.texture.mipmaps.length > 0 ? n.bindFramebuffer(e.FRAMEBUFFER, i.__webglFramebuffer[0]) : n.bindFramebuffer(e.FRAMEBUFFER, i.__webglFramebuffer), i.__webglDepthbuffer === void 0) i.__webglDepthbuffer = e.createRenderbuffer(), ue(i.__webglDepthbuffer, t, !1);
 		else {
 			let n = t.stencilBuffer ? e.DEPTH_STENCIL_ATTACHMENT : e.DEPTH_ATTACHMENT, r = i.__webglDepthbuffer;
 			e.bindRenderbuffer(e.RENDERBUFFER, r), e.framebufferRenderbuffer(e.FRAMEBUFFER, n, e.RENDERBUFFER, r);
 		}
 		n.bindFramebuffer(e.FRAMEBUFFER, null);
 	}
-	let he = [];
-	function ge(e) {
+	let pe = [];
+	function me(e) {
 		return Math.min(i.maxSamples, e.samples);
 	}
-	function _e(e) {
+	function he(e) {
 		let n = r.get(e);
 		return e.samples > 0 && t.has("WEBGL_multisampled_render_to_texture") === !0 && n.__useRenderToTexture !== !1;
 	}
-	function ve(e) {
+	function ge(e) {
 		let t = o.render.frame;
 		u.get(e) !== t && (u.set(e, t), e.update());
 	}
-	function ye(e, t) {
+	function _e(e, t) {
 		let n = e.colorSpace, r = e.format, i = e.type;
-		return e.isCompressedTexture === !0 || e.isVideoTexture === !0 || n !== "srgb-linear" && n !== "" && (X.getTransfer(n) === "srgb" ? (r !== 1023 || i !== 1009) && W("WebGLTextures: sRGB encoded textures have to use RGBAFormat and UnsignedByteType.") : G("WebGLTextures: Unsupported texture color space:", n)), t;
+		return e.isCompressedTexture === !0 || e.isVideoTexture === !0 || n !== "srgb-linear" && n !== "" && (Fa.getTransfer(n) === "srgb" ? (r !== 1023 || i !== 1009) && K("WebGLTextures: sRGB encoded textures have to use RGBAFormat and UnsignedByteType.") : q("WebGLTextures: Unsupported texture color space:", n)), t;
 	}
-	function be(e) {
+	function ve(e) {
 		return typeof HTMLImageElement < "u" && e instanceof HTMLImageElement ? (l.width = e.naturalWidth || e.width, l.height = e.naturalHeight || e.height) : typeof VideoFrame < "u" && e instanceof VideoFrame ? (l.width = e.displayWidth, l.height = e.displayHeight) : (l.width = e.width, l.height = e.height), l;
 	}
 	this.allocateTextureUnit = function() {
-		let e = te;
-		return e >= i.maxTextures && W("WebGLTextures: Trying to use " + (e + 1) + " texture units while this GPU supports only " + i.maxTextures), te += 1, e;
+		let e = N;
+		return e >= i.maxTextures && K("WebGLTextures: Trying to use " + (e + 1) + " texture units while this GPU supports only " + i.maxTextures), N += 1, e;
 	}, this.resetTextureUnits = function() {
-		te = 0;
+		N = 0;
 	}, this.getTextureUnits = function() {
-		return te;
+		return N;
 	}, this.setTextureUnits = function(e) {
-		te = e;
-	}, this.setTexture2D = N, this.setTexture2DArray = function(t, i) {
+		N = e;
+	}, this.setTexture2D = P, this.setTexture2DArray = function(t, i) {
 		let a = r.get(t);
-		t.isRenderTargetTexture === !1 && t.version > 0 && a.__version !== t.version ? ue(a, t, i) : (t.isExternalTexture && (a.__webglTexture = t.sourceTexture ? t.sourceTexture : null), n.bindTexture(e.TEXTURE_2D_ARRAY, a.__webglTexture, e.TEXTURE0 + i));
+		t.isRenderTargetTexture === !1 && t.version > 0 && a.__version !== t.version ? ce(a, t, i) : (t.isExternalTexture && (a.__webglTexture = t.sourceTexture ? t.sourceTexture : null), n.bindTexture(e.TEXTURE_2D_ARRAY, a.__webglTexture, e.TEXTURE0 + i));
 	}, this.setTexture3D = function(t, i) {
 		let a = r.get(t);
-		t.isRenderTargetTexture === !1 && t.version > 0 && a.__version !== t.version ? ue(a, t, i) : n.bindTexture(e.TEXTURE_3D, a.__webglTexture, e.TEXTURE0 + i);
-	}, this.setTextureCube = re, this.rebindTextures = function(t, n, i) {
+		t.isRenderTargetTexture === !1 && t.version > 0 && a.__version !== t.version ? ce(a, t, i) : n.bindTexture(e.TEXTURE_3D, a.__webglTexture, e.TEXTURE0 + i);
+	}, this.setTextureCube = ne, this.rebindTextures = function(t, n, i) {
 		let a = r.get(t);
-		n !== void 0 && de(a.__webglFramebuffer, t, t.texture, e.COLOR_ATTACHMENT0, e.TEXTURE_2D, 0), i !== void 0 && me(t);
+		n !== void 0 && le(a.__webglFramebuffer, t, t.texture, e.COLOR_ATTACHMENT0, e.TEXTURE_2D, 0), i !== void 0 && fe(t);
 	}, this.setupRenderTarget = function(t) {
 		let i = t.texture, s = r.get(t), c = r.get(i);
 		t.addEventListener("dispose", O), T(t);
@@ -12760,35 +12930,35 @@ function yf(e, t, n, r, i, a, o) {
 				let n = r.get(l[t]);
 				n.__webglTexture === void 0 && (n.__webglTexture = e.createTexture(), o.memory.textures++);
 			}
-			if (t.samples > 0 && _e(t) === !1) {
+			if (t.samples > 0 && he(t) === !1) {
 				s.__webglMultisampledFramebuffer = e.createFramebuffer(), s.__webglColorRenderbuffer = [], n.bindFramebuffer(e.FRAMEBUFFER, s.__webglMultisampledFramebuffer);
 				for (let n = 0; n < l.length; n++) {
 					let r = l[n];
 					s.__webglColorRenderbuffer[n] = e.createRenderbuffer(), e.bindRenderbuffer(e.RENDERBUFFER, s.__webglColorRenderbuffer[n]);
-					let i = a.convert(r.format, r.colorSpace), o = a.convert(r.type), c = S(r.internalFormat, i, o, r.normalized, r.colorSpace, t.isXRRenderTarget === !0), u = ge(t);
+					let i = a.convert(r.format, r.colorSpace), o = a.convert(r.type), c = S(r.internalFormat, i, o, r.normalized, r.colorSpace, t.isXRRenderTarget === !0), u = me(t);
 					e.renderbufferStorageMultisample(e.RENDERBUFFER, u, c, t.width, t.height), e.framebufferRenderbuffer(e.FRAMEBUFFER, e.COLOR_ATTACHMENT0 + n, e.RENDERBUFFER, s.__webglColorRenderbuffer[n]);
 				}
-				e.bindRenderbuffer(e.RENDERBUFFER, null), t.depthBuffer && (s.__webglDepthRenderbuffer = e.createRenderbuffer(), fe(s.__webglDepthRenderbuffer, t, !0)), n.bindFramebuffer(e.FRAMEBUFFER, null);
+				e.bindRenderbuffer(e.RENDERBUFFER, null), t.depthBuffer && (s.__webglDepthRenderbuffer = e.createRenderbuffer(), ue(s.__webglDepthRenderbuffer, t, !0)), n.bindFramebuffer(e.FRAMEBUFFER, null);
 			}
 		}
 		if (u) {
-			n.bindTexture(e.TEXTURE_CUBE_MAP, c.__webglTexture), se(e.TEXTURE_CUBE_MAP, i);
-			for (let n = 0; n < 6; n++) if (i.mipmaps.length > 0) for (let r = 0; r < i.mipmaps.length; r++) de(s.__webglFramebuffer[n][r], t, i, e.COLOR_ATTACHMENT0, e.TEXTURE_CUBE_MAP_POSITIVE_X + n, r);
-			else de(s.__webglFramebuffer[n], t, i, e.COLOR_ATTACHMENT0, e.TEXTURE_CUBE_MAP_POSITIVE_X + n, 0);
+			n.bindTexture(e.TEXTURE_CUBE_MAP, c.__webglTexture), oe(e.TEXTURE_CUBE_MAP, i);
+			for (let n = 0; n < 6; n++) if (i.mipmaps.length > 0) for (let r = 0; r < i.mipmaps.length; r++) le(s.__webglFramebuffer[n][r], t, i, e.COLOR_ATTACHMENT0, e.TEXTURE_CUBE_MAP_POSITIVE_X + n, r);
+			else le(s.__webglFramebuffer[n], t, i, e.COLOR_ATTACHMENT0, e.TEXTURE_CUBE_MAP_POSITIVE_X + n, 0);
 			y(i) ? b(e.TEXTURE_CUBE_MAP) : i.mipmaps.length > 0 && e.texParameteri(e.TEXTURE_CUBE_MAP, e.TEXTURE_MAX_LEVEL, i.mipmaps.length - 1), n.unbindTexture();
 		} else if (d) {
 			for (let i = 0, a = l.length; i < a; i++) {
 				let a = l[i], o = r.get(a), c = e.TEXTURE_2D;
-				(t.isWebGL3DRenderTarget || t.isWebGLArrayRenderTarget) && (c = t.isWebGL3DRenderTarget ? e.TEXTURE_3D : e.TEXTURE_2D_ARRAY), n.bindTexture(c, o.__webglTexture), se(c, a), de(s.__webglFramebuffer, t, a, e.COLOR_ATTACHMENT0 + i, c, 0), y(a) && b(c);
+				(t.isWebGL3DRenderTarget || t.isWebGLArrayRenderTarget) && (c = t.isWebGL3DRenderTarget ? e.TEXTURE_3D : e.TEXTURE_2D_ARRAY), n.bindTexture(c, o.__webglTexture), oe(c, a), le(s.__webglFramebuffer, t, a, e.COLOR_ATTACHMENT0 + i, c, 0), y(a) && b(c);
 			}
 			n.unbindTexture();
 		} else {
 			let r = e.TEXTURE_2D;
-			if ((t.isWebGL3DRenderTarget || t.isWebGLArrayRenderTarget) && (r = t.isWebGL3DRenderTarget ? e.TEXTURE_3D : e.TEXTURE_2D_ARRAY), n.bindTexture(r, c.__webglTexture), se(r, i), i.mipmaps.length > 0) for (let n = 0; n < i.mipmaps.length; n++) de(s.__webglFramebuffer[n], t, i, e.COLOR_ATTACHMENT0, r, n);
-			else de(s.__webglFramebuffer, t, i, e.COLOR_ATTACHMENT0, r, 0);
+			if ((t.isWebGL3DRenderTarget || t.isWebGLArrayRenderTarget) && (r = t.isWebGL3DRenderTarget ? e.TEXTURE_3D : e.TEXTURE_2D_ARRAY), n.bindTexture(r, c.__webglTexture), oe(r, i), i.mipmaps.length > 0) for (let n = 0; n < i.mipmaps.length; n++) le(s.__webglFramebuffer[n], t, i, e.COLOR_ATTACHMENT0, r, n);
+			else le(s.__webglFramebuffer, t, i, e.COLOR_ATTACHMENT0, r, 0);
 			y(i) ? b(r) : i.mipmaps.length > 0 && e.texParameteri(r, e.TEXTURE_MAX_LEVEL, i.mipmaps.length - 1), n.unbindTexture();
 		}
-		t.depthBuffer && me(t);
+		t.depthBuffer && fe(t);
 	}, this.updateRenderTargetMipmap = function(e) {
 		let t = e.textures;
 		for (let i = 0, a = t.length; i < a; i++) {
@@ -12800,7 +12970,7 @@ function yf(e, t, n, r, i, a, o) {
 		}
 	}, this.updateMultisampleRenderTarget = function(t) {
 		if (t.samples > 0) {
-			if (_e(t) === !1) {
+			if (he(t) === !1) {
 				let i = t.textures, a = t.width, o = t.height, s = e.COLOR_BUFFER_BIT, l = t.stencilBuffer ? e.DEPTH_STENCIL_ATTACHMENT : e.DEPTH_ATTACHMENT, u = r.get(t), d = i.length > 1;
 				if (d) for (let t = 0; t < i.length; t++) n.bindFramebuffer(e.FRAMEBUFFER, u.__webglMultisampledFramebuffer), e.framebufferRenderbuffer(e.FRAMEBUFFER, e.COLOR_ATTACHMENT0 + t, e.RENDERBUFFER, null), n.bindFramebuffer(e.FRAMEBUFFER, u.__webglFramebuffer), e.framebufferTexture2D(e.DRAW_FRAMEBUFFER, e.COLOR_ATTACHMENT0 + t, e.TEXTURE_2D, null, 0);
 				n.bindFramebuffer(e.READ_FRAMEBUFFER, u.__webglMultisampledFramebuffer), t.texture.mipmaps.length > 0 ? n.bindFramebuffer(e.DRAW_FRAMEBUFFER, u.__webglFramebuffer[0]) : n.bindFramebuffer(e.DRAW_FRAMEBUFFER, u.__webglFramebuffer);
@@ -12810,7 +12980,7 @@ function yf(e, t, n, r, i, a, o) {
 						let t = r.get(i[n]).__webglTexture;
 						e.framebufferTexture2D(e.DRAW_FRAMEBUFFER, e.COLOR_ATTACHMENT0, e.TEXTURE_2D, t, 0);
 					}
-					e.blitFramebuffer(0, 0, a, o, 0, 0, a, o, s, e.NEAREST), c === !0 && (he.length = 0, he.push(e.COLOR_ATTACHMENT0 + n), t.depthBuffer && t.storeMultisampledDepthBuffer === !1 && he.push(l), e.invalidateFramebuffer(e.READ_FRAMEBUFFER, he));
+					e.blitFramebuffer(0, 0, a, o, 0, 0, a, o, s, e.NEAREST), c === !0 && (pe.length = 0, pe.push(e.COLOR_ATTACHMENT0 + n), t.depthBuffer && t.storeMultisampledDepthBuffer === !1 && pe.push(l), e.invalidateFramebuffer(e.READ_FRAMEBUFFER, pe));
 				}
 				if (n.bindFramebuffer(e.READ_FRAMEBUFFER, null), n.bindFramebuffer(e.DRAW_FRAMEBUFFER, null), d) for (let t = 0; t < i.length; t++) {
 					n.bindFramebuffer(e.FRAMEBUFFER, u.__webglMultisampledFramebuffer), e.framebufferRenderbuffer(e.FRAMEBUFFER, e.COLOR_ATTACHMENT0 + t, e.RENDERBUFFER, u.__webglColorRenderbuffer[t]);
@@ -12823,7 +12993,7 @@ function yf(e, t, n, r, i, a, o) {
 				e.invalidateFramebuffer(e.DRAW_FRAMEBUFFER, [n]);
 			}
 		}
-	}, this.setupDepthRenderbuffer = me, this.setupFrameBufferTexture = de, this.useMultisampledRTT = _e, this.dispose = function() {
+	}, this.setupDepthRenderbuffer = fe, this.setupFrameBufferTexture = le, this.useMultisampledRTT = he, this.dispose = function() {
 		for (let e of m) {
 			let t = e.deref();
 			t !== void 0 && (t.isRenderTarget === !0 ? A(t) : k(t));
@@ -12831,9 +13001,9 @@ function yf(e, t, n, r, i, a, o) {
 		m.clear(), d.clear();
 	};
 }
-function bf(e, t) {
+function Ff(e, t) {
 	function n(n, r = "") {
-		let i, a = X.getTransfer(r);
+		let i, a = Fa.getTransfer(r);
 		if (n === 1009) return e.UNSIGNED_BYTE;
 		if (n === 1017) return e.UNSIGNED_SHORT_4_4_4_4;
 		if (n === 1018) return e.UNSIGNED_SHORT_5_5_5_1;
@@ -12926,28 +13096,28 @@ function bf(e, t) {
 	}
 	return { convert: n };
 }
-var xf = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Sf = "\nuniform sampler2DArray depthColor;\nuniform float depthWidth;\nuniform float depthHeight;\n\nvoid main() {\n\n	vec2 coord = vec2( gl_FragCoord.x / depthWidth, gl_FragCoord.y / depthHeight );\n\n	if ( coord.x >= 1.0 ) {\n\n		gl_FragDepth = texture( depthColor, vec3( coord.x - 1.0, coord.y, 1 ) ).r;\n\n	} else {\n\n		gl_FragDepth = texture( depthColor, vec3( coord.x, coord.y, 0 ) ).r;\n\n	}\n\n}", Cf = class {
+var If = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Lf = "\nuniform sampler2DArray depthColor;\nuniform float depthWidth;\nuniform float depthHeight;\n\nvoid main() {\n\n	vec2 coord = vec2( gl_FragCoord.x / depthWidth, gl_FragCoord.y / depthHeight );\n\n	if ( coord.x >= 1.0 ) {\n\n		gl_FragDepth = texture( depthColor, vec3( coord.x - 1.0, coord.y, 1 ) ).r;\n\n	} else {\n\n		gl_FragDepth = texture( depthColor, vec3( coord.x, coord.y, 0 ) ).r;\n\n	}\n\n}", Rf = class {
 	constructor() {
 		this.texture = null, this.mesh = null, this.depthNear = 0, this.depthFar = 0;
 	}
 	init(e, t) {
 		if (this.texture === null) {
-			let n = new dc(e.texture);
+			let n = new Ec(e.texture);
 			(e.depthNear !== t.depthNear || e.depthFar !== t.depthFar) && (this.depthNear = e.depthNear, this.depthFar = e.depthFar), this.texture = n;
 		}
 	}
 	getMesh(e) {
 		if (this.texture !== null && this.mesh === null) {
-			let t = e.cameras[0].viewport, n = new Sc({
-				vertexShader: xf,
-				fragmentShader: Sf,
+			let t = e.cameras[0].viewport, n = new Lc({
+				vertexShader: If,
+				fragmentShader: Lf,
 				uniforms: {
 					depthColor: { value: this.texture },
 					depthWidth: { value: t.z },
 					depthHeight: { value: t.w }
 				}
 			});
-			this.mesh = new Rs(new pc(20, 20), n);
+			this.mesh = new $s(new Oc(20, 20), n);
 		}
 		return this.mesh;
 	}
@@ -12957,23 +13127,23 @@ var xf = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Sf = "
 	getDepthTexture() {
 		return this.texture;
 	}
-}, wf = class extends Bi {
+}, zf = class extends ea {
 	constructor(e, t) {
 		super();
-		let n = this, r = null, i = 1, a = null, o = "local-floor", s = 1, c = null, l = null, u = null, d = null, f = null, p = null, m = typeof XRWebGLBinding < "u", h = new Cf(), g = {}, _ = t.getContextAttributes(), v = null, y = null, b = [], x = [], S = new q(), C = null, w = null, T = new $c();
-		T.viewport = new ja();
-		let E = new $c();
-		E.viewport = new ja();
-		let D = [T, E], O = new al(), k = null, A = null;
+		let n = this, r = null, i = 1, a = null, o = "local-floor", s = 1, c = null, l = null, u = null, d = null, f = null, p = null, m = typeof XRWebGLBinding < "u", h = new Rf(), g = {}, _ = t.getContextAttributes(), v = null, y = null, b = [], x = [], S = new Y(), C = null, w = null, T = new ml();
+		T.viewport = new Ka();
+		let E = new ml();
+		E.viewport = new Ka();
+		let D = [T, E], O = new bl(), k = null, A = null;
 		this.cameraAutoUpdate = !0, this.enabled = !1, this.isPresenting = !1, this.getController = function(e) {
 			let t = b[e];
-			return t === void 0 && (t = new po(), b[e] = t), t.getTargetRaySpace();
+			return t === void 0 && (t = new Oo(), b[e] = t), t.getTargetRaySpace();
 		}, this.getControllerGrip = function(e) {
 			let t = b[e];
-			return t === void 0 && (t = new po(), b[e] = t), t.getGripSpace();
+			return t === void 0 && (t = new Oo(), b[e] = t), t.getGripSpace();
 		}, this.getHand = function(e) {
 			let t = b[e];
-			return t === void 0 && (t = new po(), b[e] = t), t.getHandSpace();
+			return t === void 0 && (t = new Oo(), b[e] = t), t.getHandSpace();
 		};
 		function j(e) {
 			let t = x.indexOf(e.inputSource);
@@ -12992,16 +13162,16 @@ var xf = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Sf = "
 			}
 			k = null, A = null, h.reset();
 			for (let e in g) delete g[e];
-			if (e.setRenderTarget(v), f = null, d = null, u = null, r = null, y = null, ie.stop(), n.isPresenting = !1, e.setPixelRatio(C), e.setSize(S.width, S.height, !1), w !== null) {
+			if (e.setRenderTarget(v), f = null, d = null, u = null, r = null, y = null, re.stop(), n.isPresenting = !1, e.setPixelRatio(C), e.setSize(S.width, S.height, !1), w !== null) {
 				let e = w.camera;
 				e.fov = w.fov, e.zoom = w.zoom, e.updateProjectionMatrix(), w = null;
 			}
 			n.dispatchEvent({ type: "sessionend" });
 		}
 		this.setFramebufferScaleFactor = function(e) {
-			i = e, n.isPresenting === !0 && W("WebXRManager: Cannot change framebuffer scale while presenting.");
+			i = e, n.isPresenting === !0 && K("WebXRManager: Cannot change framebuffer scale while presenting.");
 		}, this.setReferenceSpaceType = function(e) {
-			o = e, n.isPresenting === !0 && W("WebXRManager: Cannot change reference space type while presenting.");
+			o = e, n.isPresenting === !0 && K("WebXRManager: Cannot change reference space type while presenting.");
 		}, this.getReferenceSpace = function() {
 			return c || a;
 		}, this.setReferenceSpace = function(e) {
@@ -13018,16 +13188,16 @@ var xf = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Sf = "
 			if (r = l, r !== null) {
 				if (v = e.getRenderTarget(), r.addEventListener("select", j), r.addEventListener("selectstart", j), r.addEventListener("selectend", j), r.addEventListener("squeeze", j), r.addEventListener("squeezestart", j), r.addEventListener("squeezeend", j), r.addEventListener("end", ee), r.addEventListener("inputsourceschange", M), _.xrCompatible !== !0 && await t.makeXRCompatible(), C = e.getPixelRatio(), e.getSize(S), m && "createProjectionLayer" in XRWebGLBinding.prototype) {
 					let n = null, a = null, o = null;
-					_.depth && (o = _.stencil ? t.DEPTH24_STENCIL8 : t.DEPTH_COMPONENT24, n = _.stencil ? Dr : Er, a = _.stencil ? br : hr);
+					_.depth && (o = _.stencil ? t.DEPTH24_STENCIL8 : t.DEPTH_COMPONENT24, n = _.stencil ? Vr : Br, a = _.stencil ? Pr : kr);
 					let s = {
 						colorFormat: t.RGBA8,
 						depthFormat: o,
 						scaleFactor: i
 					};
-					u = this.getBinding(), d = u.createProjectionLayer(s), r.updateRenderState({ layers: [d] }), e.setPixelRatio(1), e.setSize(d.textureWidth, d.textureHeight, !1), y = new Na(d.textureWidth, d.textureHeight, {
-						format: Tr,
-						type: ur,
-						depthTexture: new lc(d.textureWidth, d.textureHeight, a, void 0, void 0, void 0, void 0, void 0, void 0, n),
+					u = this.getBinding(), d = u.createProjectionLayer(s), r.updateRenderState({ layers: [d] }), e.setPixelRatio(1), e.setSize(d.textureWidth, d.textureHeight, !1), y = new Ja(d.textureWidth, d.textureHeight, {
+						format: zr,
+						type: wr,
+						depthTexture: new wc(d.textureWidth, d.textureHeight, a, void 0, void 0, void 0, void 0, void 0, void 0, n),
 						stencilBuffer: _.stencil,
 						colorSpace: e.outputColorSpace,
 						samples: _.antialias ? 4 : 0,
@@ -13044,9 +13214,9 @@ var xf = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Sf = "
 						stencil: _.stencil,
 						framebufferScaleFactor: i
 					};
-					f = new XRWebGLLayer(r, t, n), r.updateRenderState({ baseLayer: f }), e.setPixelRatio(1), e.setSize(f.framebufferWidth, f.framebufferHeight, !1), y = new Na(f.framebufferWidth, f.framebufferHeight, {
-						format: Tr,
-						type: ur,
+					f = new XRWebGLLayer(r, t, n), r.updateRenderState({ baseLayer: f }), e.setPixelRatio(1), e.setSize(f.framebufferWidth, f.framebufferHeight, !1), y = new Ja(f.framebufferWidth, f.framebufferHeight, {
+						format: zr,
+						type: wr,
 						colorSpace: e.outputColorSpace,
 						stencilBuffer: _.stencil,
 						resolveDepthBuffer: f.ignoreDepthValues === !1,
@@ -13055,7 +13225,7 @@ var xf = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Sf = "
 						storeMultisampledStencilBuffer: f.ignoreDepthValues === !1
 					});
 				}
-				y.isXRRenderTarget = !0, this.setFoveation(s), c = null, a = await r.requestReferenceSpace(o), ie.setContext(r), ie.start(), n.isPresenting = !0, n.dispatchEvent({ type: "sessionstart" });
+				y.isXRRenderTarget = !0, this.setFoveation(s), c = null, a = await r.requestReferenceSpace(o), re.setContext(r), re.start(), n.isPresenting = !0, n.dispatchEvent({ type: "sessionstart" });
 			}
 		}, this.getEnvironmentBlendMode = function() {
 			if (r !== null) return r.environmentBlendMode;
@@ -13083,7 +13253,7 @@ var xf = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Sf = "
 				i && i.connect(n);
 			}
 		}
-		function te(e, t) {
+		function N(e, t) {
 			t === null ? e.matrixWorld.copy(e.matrix) : e.matrixWorld.multiplyMatrices(t.matrixWorld, e.matrix), e.matrixWorldInverse.copy(e.matrixWorld).invert();
 		}
 		this.updateCamera = function(e) {
@@ -13094,16 +13264,16 @@ var xf = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Sf = "
 				depthFar: O.far
 			}), k = O.near, A = O.far), O.layers.mask = e.layers.mask | 6, T.layers.mask = O.layers.mask & -5, E.layers.mask = O.layers.mask & -3;
 			let i = e.parent, a = O.cameras;
-			te(O, i);
-			for (let e = 0; e < a.length; e++) te(a[e], i);
+			N(O, i);
+			for (let e = 0; e < a.length; e++) N(a[e], i);
 			O.projectionMatrix.copy(T.projectionMatrix), O.projectionMatrixInverse.copy(T.projectionMatrixInverse), w === null && e.isPerspectiveCamera && (w = {
 				camera: e,
 				fov: e.fov,
 				zoom: e.zoom
-			}), ne(e, O, i);
+			}), te(e, O, i);
 		};
-		function ne(e, t, n) {
-			n === null ? e.matrix.copy(t.matrixWorld) : (e.matrix.copy(n.matrixWorld), e.matrix.invert(), e.matrix.multiply(t.matrixWorld)), e.matrix.decompose(e.position, e.quaternion, e.scale), e.updateMatrixWorld(!0), e.projectionMatrix.copy(t.projectionMatrix), e.projectionMatrixInverse.copy(t.projectionMatrixInverse), e.isPerspectiveCamera && (e.fov = Wi * 2 * Math.atan(1 / e.projectionMatrix.elements[5]), e.zoom = 1);
+		function te(e, t, n) {
+			n === null ? e.matrix.copy(t.matrixWorld) : (e.matrix.copy(n.matrixWorld), e.matrix.invert(), e.matrix.multiply(t.matrixWorld)), e.matrix.decompose(e.position, e.quaternion, e.scale), e.updateMatrixWorld(!0), e.projectionMatrix.copy(t.projectionMatrix), e.projectionMatrixInverse.copy(t.projectionMatrixInverse), e.isPerspectiveCamera && (e.fov = ia * 2 * Math.atan(1 / e.projectionMatrix.elements[5]), e.zoom = 1);
 		}
 		this.getCamera = function() {
 			return O;
@@ -13118,8 +13288,8 @@ var xf = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Sf = "
 		}, this.getCameraTexture = function(e) {
 			return g[e];
 		};
-		let N = null;
-		function re(t, i) {
+		let P = null;
+		function ne(t, i) {
 			if (l = i.getViewerPose(c || a), p = i, l !== null) {
 				let t = l.views;
 				f !== null && (e.setRenderTargetFramebuffer(y, f.framebuffer), e.setRenderTarget(y));
@@ -13133,7 +13303,7 @@ var xf = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Sf = "
 						a = t.viewport, n === 0 && (e.setRenderTargetTextures(y, t.colorTexture, t.depthStencilTexture), e.setRenderTarget(y));
 					}
 					let o = D[n];
-					o === void 0 && (o = new $c(), o.layers.enable(n), o.viewport = new ja(), D[n] = o), o.matrix.fromArray(r.transform.matrix), o.matrix.decompose(o.position, o.quaternion, o.scale), o.projectionMatrix.fromArray(r.projectionMatrix), o.projectionMatrixInverse.copy(o.projectionMatrix).invert(), o.viewport.set(a.x, a.y, a.width, a.height), n === 0 && (O.matrix.copy(o.matrix), O.matrix.decompose(O.position, O.quaternion, O.scale)), i === !0 && O.cameras.push(o);
+					o === void 0 && (o = new ml(), o.layers.enable(n), o.viewport = new Ka(), D[n] = o), o.matrix.fromArray(r.transform.matrix), o.matrix.decompose(o.position, o.quaternion, o.scale), o.projectionMatrix.fromArray(r.projectionMatrix), o.projectionMatrixInverse.copy(o.projectionMatrix).invert(), o.viewport.set(a.x, a.y, a.width, a.height), n === 0 && (O.matrix.copy(o.matrix), O.matrix.decompose(O.position, O.quaternion, O.scale)), i === !0 && O.cameras.push(o);
 				}
 				let a = r.enabledFeatures;
 				if (a && a.includes("depth-sensing") && r.depthUsage == "gpu-optimized" && m) {
@@ -13147,7 +13317,7 @@ var xf = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Sf = "
 						let n = t[e].camera;
 						if (n) {
 							let e = g[n];
-							e || (e = new dc(), g[n] = e);
+							e || (e = new Ec(), g[n] = e);
 							let t = u.getCameraImage(n);
 							e.sourceTexture = t;
 						}
@@ -13158,24 +13328,24 @@ var xf = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Sf = "
 				let t = x[e], n = b[e];
 				t !== null && n !== void 0 && n.update(t, i, c || a);
 			}
-			N && N(t, i), i.detectedPlanes && n.dispatchEvent({
+			P && P(t, i), i.detectedPlanes && n.dispatchEvent({
 				type: "planesdetected",
 				data: i
 			}), p = null;
 		}
-		let ie = new Sl();
-		ie.setAnimationLoop(re), this.setAnimationLoop = function(e) {
-			N = e;
+		let re = new Ll();
+		re.setAnimationLoop(ne), this.setAnimationLoop = function(e) {
+			P = e;
 		}, this.dispose = function() {};
 	}
-}, Tf = /*@__PURE__*/ new Ia(), Ef = /*@__PURE__*/ new Y();
-Ef.set(-1, 0, 0, 0, 1, 0, 0, 0, 1);
-function Df(e, t) {
+}, Bf = /*@__PURE__*/ new Za(), Vf = /*@__PURE__*/ new Z();
+Vf.set(-1, 0, 0, 0, 1, 0, 0, 0, 1);
+function Hf(e, t) {
 	function n(e, t) {
 		e.matrixAutoUpdate === !0 && e.updateMatrix(), t.value.copy(e.matrix);
 	}
 	function r(t, n) {
-		n.color.getRGB(t.fogColor.value, vc(e)), n.isFog ? (t.fogNear.value = n.near, t.fogFar.value = n.far) : n.isFogExp2 && (t.fogDensity.value = n.density);
+		n.color.getRGB(t.fogColor.value, Nc(e)), n.isFog ? (t.fogNear.value = n.near, t.fogFar.value = n.far) : n.isFogExp2 && (t.fogDensity.value = n.density);
 	}
 	function i(e, t, n, r, i) {
 		t.isNodeMaterial ? t.uniformsNeedUpdate = !1 : t.isMeshBasicMaterial ? a(e, t) : t.isMeshLambertMaterial ? (a(e, t), t.envMap && (e.envMapIntensity.value = t.envMapIntensity)) : t.isMeshToonMaterial ? (a(e, t), d(e, t)) : t.isMeshPhongMaterial ? (a(e, t), u(e, t), t.envMap && (e.envMapIntensity.value = t.envMapIntensity)) : t.isMeshStandardMaterial ? (a(e, t), f(e, t), t.isMeshPhysicalMaterial && p(e, t, i)) : t.isMeshMatcapMaterial ? (a(e, t), m(e, t)) : t.isMeshDepthMaterial ? a(e, t) : t.isMeshDistanceMaterial ? (a(e, t), h(e, t)) : t.isMeshNormalMaterial ? a(e, t) : t.isLineBasicMaterial ? (o(e, t), t.isLineDashedMaterial && s(e, t)) : t.isPointsMaterial ? c(e, t, n, r) : t.isSpriteMaterial ? l(e, t) : t.isShadowMaterial ? (e.color.value.copy(t.color), e.opacity.value = t.opacity) : t.isShaderMaterial && (t.uniformsNeedUpdate = !1);
@@ -13183,7 +13353,7 @@ function Df(e, t) {
 	function a(e, r) {
 		e.opacity.value = r.opacity, r.color && e.diffuse.value.copy(r.color), r.emissive && e.emissive.value.copy(r.emissive).multiplyScalar(r.emissiveIntensity), r.map && (e.map.value = r.map, n(r.map, e.mapTransform)), r.alphaMap && (e.alphaMap.value = r.alphaMap, n(r.alphaMap, e.alphaMapTransform)), r.bumpMap && (e.bumpMap.value = r.bumpMap, n(r.bumpMap, e.bumpMapTransform), e.bumpScale.value = r.bumpScale, r.side === 1 && (e.bumpScale.value *= -1)), r.normalMap && (e.normalMap.value = r.normalMap, n(r.normalMap, e.normalMapTransform), e.normalScale.value.copy(r.normalScale), r.side === 1 && e.normalScale.value.negate()), r.displacementMap && (e.displacementMap.value = r.displacementMap, n(r.displacementMap, e.displacementMapTransform), e.displacementScale.value = r.displacementScale, e.displacementBias.value = r.displacementBias), r.emissiveMap && (e.emissiveMap.value = r.emissiveMap, n(r.emissiveMap, e.emissiveMapTransform)), r.specularMap && (e.specularMap.value = r.specularMap, n(r.specularMap, e.specularMapTransform)), r.alphaTest > 0 && (e.alphaTest.value = r.alphaTest);
 		let i = t.get(r), a = i.envMap, o = i.envMapRotation;
-		a && (e.envMap.value = a, e.envMapRotation.value.setFromMatrix4(Tf.makeRotationFromEuler(o)).transpose(), a.isCubeTexture && a.isRenderTargetTexture === !1 && e.envMapRotation.value.premultiply(Ef), e.reflectivity.value = r.reflectivity, e.ior.value = r.ior, e.refractionRatio.value = r.refractionRatio), r.lightMap && (e.lightMap.value = r.lightMap, e.lightMapIntensity.value = r.lightMapIntensity, n(r.lightMap, e.lightMapTransform)), r.aoMap && (e.aoMap.value = r.aoMap, e.aoMapIntensity.value = r.aoMapIntensity, n(r.aoMap, e.aoMapTransform));
+		a && (e.envMap.value = a, e.envMapRotation.value.setFromMatrix4(Bf.makeRotationFromEuler(o)).transpose(), a.isCubeTexture && a.isRenderTargetTexture === !1 && e.envMapRotation.value.premultiply(Vf), e.reflectivity.value = r.reflectivity, e.ior.value = r.ior, e.refractionRatio.value = r.refractionRatio), r.lightMap && (e.lightMap.value = r.lightMap, e.lightMapIntensity.value = r.lightMapIntensity, n(r.lightMap, e.lightMapTransform)), r.aoMap && (e.aoMap.value = r.aoMap, e.aoMapIntensity.value = r.aoMapIntensity, n(r.aoMap, e.aoMapTransform));
 	}
 	function o(e, t) {
 		e.diffuse.value.copy(t.color), e.opacity.value = t.opacity, t.map && (e.map.value = t.map, n(t.map, e.mapTransform));
@@ -13221,7 +13391,7 @@ function Df(e, t) {
 		refreshMaterialUniforms: i
 	};
 }
-function Of(e, t, n, r) {
+function Uf(e, t, n, r) {
 	let i = {}, a = {};
 	function o(e, t) {
 		let n = t.program;
@@ -13307,7 +13477,7 @@ function Of(e, t, n, r) {
 			boundary: 0,
 			storage: 0
 		};
-		return typeof e == "number" || typeof e == "boolean" ? (n.boundary = 4, n.storage = 4) : e.isVector2 ? (n.boundary = 8, n.storage = 8) : e.isVector3 || e.isColor ? (n.boundary = 16, n.storage = 12) : e.isVector4 ? (n.boundary = 16, n.storage = 16) : e.isMatrix3 ? (n.boundary = 16, n.storage = 48) : e.isMatrix4 ? (n.boundary = 16, n.storage = 64) : e.isTexture ? W("WebGLRenderer: Texture samplers can not be part of an uniforms group.") : ArrayBuffer.isView(e) ? (n.boundary = 16, n.storage = e.byteLength) : W("WebGLRenderer: Unsupported uniform value type.", e), t === !0 && (n.boundary = 16, n.storage = Math.ceil(n.storage / 16) * 16), n;
+		return typeof e == "number" || typeof e == "boolean" ? (n.boundary = 4, n.storage = 4) : e.isVector2 ? (n.boundary = 8, n.storage = 8) : e.isVector3 || e.isColor ? (n.boundary = 16, n.storage = 12) : e.isVector4 ? (n.boundary = 16, n.storage = 16) : e.isMatrix3 ? (n.boundary = 16, n.storage = 48) : e.isMatrix4 ? (n.boundary = 16, n.storage = 64) : e.isTexture ? K("WebGLRenderer: Texture samplers can not be part of an uniforms group.") : ArrayBuffer.isView(e) ? (n.boundary = 16, n.storage = e.byteLength) : K("WebGLRenderer: Unsupported uniform value type.", e), t === !0 && (n.boundary = 16, n.storage = Math.ceil(n.storage / 16) * 16), n;
 	}
 	function g(t) {
 		let n = t.target;
@@ -13323,7 +13493,7 @@ function Of(e, t, n, r) {
 		dispose: _
 	};
 }
-var kf = new Uint16Array([
+var Wf = new Uint16Array([
 	12469,
 	15057,
 	12620,
@@ -13836,13 +14006,13 @@ var kf = new Uint16Array([
 	1398,
 	13702,
 	1183
-]), Af = null;
-function jf() {
-	return Af === null && (Af = new Vs(kf, 16, 16, Ar, _r), Af.name = "DFG_LUT", Af.minFilter = sr, Af.magFilter = sr, Af.wrapS = nr, Af.wrapT = nr, Af.generateMipmaps = !1, Af.needsUpdate = !0), Af;
+]), Gf = null;
+function Kf() {
+	return Gf === null && (Gf = new nc(Wf, 16, 16, Wr, jr), Gf.name = "DFG_LUT", Gf.minFilter = xr, Gf.magFilter = xr, Gf.wrapS = gr, Gf.wrapT = gr, Gf.generateMipmaps = !1, Gf.needsUpdate = !0), Gf;
 }
-var Mf = class {
+var qf = class {
 	constructor(e = {}) {
-		let { canvas: t = Ni(), context: n = null, depth: r = !0, stencil: i = !1, alpha: a = !1, antialias: o = !1, premultipliedAlpha: s = !0, preserveDrawingBuffer: c = !1, powerPreference: l = "default", failIfMajorPerformanceCaveat: u = !1, reversedDepthBuffer: d = !1, outputBufferType: f = ur } = e;
+		let { canvas: t = qi(), context: n = null, depth: r = !0, stencil: i = !1, alpha: a = !1, antialias: o = !1, premultipliedAlpha: s = !0, preserveDrawingBuffer: c = !1, powerPreference: l = "default", failIfMajorPerformanceCaveat: u = !1, reversedDepthBuffer: d = !1, outputBufferType: f = wr } = e;
 		this.isWebGLRenderer = !0;
 		let p;
 		if (n !== null) {
@@ -13850,16 +14020,16 @@ var Mf = class {
 			p = n.getContextAttributes().alpha;
 		} else p = a;
 		let m = f, h = /* @__PURE__ */ new Set([
-			Mr,
-			jr,
-			kr
+			Kr,
+			Gr,
+			Ur
 		]), g = /* @__PURE__ */ new Set([
-			ur,
-			hr,
-			pr,
-			br,
-			vr,
-			yr
+			wr,
+			kr,
+			Dr,
+			Pr,
+			Mr,
+			Nr
 		]), _ = /* @__PURE__ */ new Uint32Array(4), v = /* @__PURE__ */ new Int32Array(4), y = {
 			textures: [],
 			min: [],
@@ -13872,22 +14042,22 @@ var Mf = class {
 			onShaderError: null
 		}, this.autoClear = !0, this.autoClearColor = !0, this.autoClearDepth = !0, this.autoClearStencil = !0, this.sortObjects = !0, this.clippingPlanes = [], this.localClippingEnabled = !1, this.toneMapping = 0, this.toneMappingExposure = 1, this.transmissionResolutionScale = 1;
 		let T = this, E = !1, D = null, O = null, k = null, A = null;
-		this._outputColorSpace = Ci;
-		let j = 0, ee = 0, M = null, te = -1, ne = null, N = new ja(), re = new ja(), ie = null, ae = new vo(0), oe = 0, se = t.width, P = t.height, ce = 1, le = null, ue = null, F = new ja(0, 0, se, P), de = new ja(0, 0, se, P), fe = !1, pe = new Ks(), me = new Js(), he = !1, ge = !1, _e = new Ia(), ve = new J(), ye = new ja(), be = {
+		this._outputColorSpace = Li;
+		let j = 0, ee = 0, M = null, N = -1, te = null, P = new Ka(), ne = new Ka(), re = null, ie = new No(0), ae = 0, oe = t.width, F = t.height, se = 1, I = null, ce = null, L = new Ka(0, 0, oe, F), le = new Ka(0, 0, oe, F), ue = !1, de = new sc(), fe = new lc(), pe = !1, me = !1, he = new Za(), ge = new X(), _e = new Ka(), ve = {
 			background: null,
 			fog: null,
 			environment: null,
 			overrideMaterial: null,
 			isScene: !0
-		}, xe = !1;
-		function Se() {
-			return M === null ? ce : 1;
+		}, ye = !1;
+		function be() {
+			return M === null ? se : 1;
 		}
-		let I = n;
-		function L(e, n) {
+		let R = n;
+		function z(e, n) {
 			return t.getContext(e, n);
 		}
-		let Ce, we, R, Te, z, B, Ee, De, Oe, ke, Ae, je, Me, Ne, Pe, Fe, Ie, Le, Re, ze, Be, Ve, He;
+		let xe, Se, B, Ce, V, H, we, Te, Ee, De, Oe, ke, Ae, je, Me, Ne, Pe, Fe, Ie, Le, Re, ze, Be;
 		try {
 			let e = {
 				alpha: !0,
@@ -13899,78 +14069,78 @@ var Mf = class {
 				powerPreference: l,
 				failIfMajorPerformanceCaveat: u
 			};
-			if ("setAttribute" in t && t.setAttribute("data-engine", "three.js r187"), t.addEventListener("webglcontextlost", Ge, !1), t.addEventListener("webglcontextrestored", Ke, !1), t.addEventListener("webglcontextcreationerror", qe, !1), I === null) {
+			if ("setAttribute" in t && t.setAttribute("data-engine", "three.js r187"), t.addEventListener("webglcontextlost", Ue, !1), t.addEventListener("webglcontextrestored", We, !1), t.addEventListener("webglcontextcreationerror", Ge, !1), R === null) {
 				let t = "webgl2";
-				if (I = L(t, e), I === null) throw L(t) ? Error("THREE.WebGLRenderer: Error creating WebGL context with your selected attributes.") : Error("THREE.WebGLRenderer: Error creating WebGL context.");
+				if (R = z(t, e), R === null) throw z(t) ? Error("THREE.WebGLRenderer: Error creating WebGL context with your selected attributes.") : Error("THREE.WebGLRenderer: Error creating WebGL context.");
 			}
-			Ue();
+			Ve();
 		} catch (e) {
-			throw t.removeEventListener("webglcontextlost", Ge, !1), t.removeEventListener("webglcontextrestored", Ke, !1), t.removeEventListener("webglcontextcreationerror", qe, !1), G("WebGLRenderer: " + e.message), e;
+			throw t.removeEventListener("webglcontextlost", Ue, !1), t.removeEventListener("webglcontextrestored", We, !1), t.removeEventListener("webglcontextcreationerror", Ge, !1), q("WebGLRenderer: " + e.message), e;
 		}
-		function Ue() {
-			Ce = new Zl(I), Ce.init(), Be = new bf(I, Ce), we = new jl(I, Ce, e, Be), R = new vf(I, Ce), we.reversedDepthBuffer && d && R.buffers.depth.setReversed(!0), O = I.createFramebuffer(), k = I.createFramebuffer(), A = I.createFramebuffer(), Te = new eu(I), z = new Zd(), B = new yf(I, Ce, R, z, we, Be, Te), Ee = new Xl(T), De = new Cl(I), Ve = new kl(I, De), Oe = new Ql(I, De, Te, Ve), ke = new nu(I, Oe, De, Ve, Te), Le = new tu(I, we, B), Pe = new Ml(z), Ae = new Xd(T, Ee, Ce, we, Ve, Pe), je = new Df(T, z), Me = new tf(), Ne = new lf(Ce), Ie = new Ol(T, Ee, R, ke, p, s), Fe = new _f(T, ke, we), He = new Of(I, Te, we, R), Re = new Al(I, Ce, Te), ze = new $l(I, Ce, Te), Te.programs = Ae.programs, T.capabilities = we, T.extensions = Ce, T.properties = z, T.renderLists = Me, T.shadowMap = Fe, T.state = R, T.info = Te;
+		function Ve() {
+			xe = new fu(R), xe.init(), Re = new Ff(R, xe), Se = new Kl(R, xe, e, Re), B = new Nf(R, xe), Se.reversedDepthBuffer && d && B.buffers.depth.setReversed(!0), O = R.createFramebuffer(), k = R.createFramebuffer(), A = R.createFramebuffer(), Ce = new hu(R), V = new pf(), H = new Pf(R, xe, B, V, Se, Re, Ce), we = new du(T), Te = new Rl(R), ze = new Wl(R, Te), Ee = new pu(R, Te, Ce, ze), De = new _u(R, Ee, Te, ze, Ce), Fe = new gu(R, Se, H), Me = new ql(V), Oe = new ff(T, we, xe, Se, ze, Me), ke = new Hf(T, V), Ae = new _f(), je = new wf(xe), Pe = new Ul(T, we, B, De, p, s), Ne = new Mf(T, De, Se), Be = new Uf(R, Ce, Se, B), Ie = new Gl(R, xe, Ce), Le = new mu(R, xe, Ce), Ce.programs = Oe.programs, T.capabilities = Se, T.extensions = xe, T.properties = V, T.renderLists = Ae, T.shadowMap = Ne, T.state = B, T.info = Ce;
 		}
-		m !== 1009 && (w = new iu(m, t.width, t.height, o, r, i));
-		let We = new wf(T, I);
-		this.xr = We, this.getContext = function() {
-			return I;
+		m !== 1009 && (w = new yu(m, t.width, t.height, o, r, i));
+		let He = new zf(T, R);
+		this.xr = He, this.getContext = function() {
+			return R;
 		}, this.getContextAttributes = function() {
-			return I.getContextAttributes();
+			return R.getContextAttributes();
 		}, this.forceContextLoss = function() {
-			let e = Ce.get("WEBGL_lose_context");
+			let e = xe.get("WEBGL_lose_context");
 			e && e.loseContext();
 		}, this.forceContextRestore = function() {
-			let e = Ce.get("WEBGL_lose_context");
+			let e = xe.get("WEBGL_lose_context");
 			e && e.restoreContext();
 		}, this.getPixelRatio = function() {
-			return ce;
+			return se;
 		}, this.setPixelRatio = function(e) {
-			e !== void 0 && (ce = e, this.setSize(se, P, !1));
+			e !== void 0 && (se = e, this.setSize(oe, F, !1));
 		}, this.getSize = function(e) {
-			return e.set(se, P);
+			return e.set(oe, F);
 		}, this.setSize = function(e, n, r = !0) {
-			We.isPresenting ? W("WebGLRenderer: Can't change size while VR device is presenting.") : (se = e, P = n, t.width = Math.floor(e * ce), t.height = Math.floor(n * ce), r === !0 && (t.style.width = e + "px", t.style.height = n + "px"), w !== null && w.setSize(t.width, t.height), this.setViewport(0, 0, e, n));
+			He.isPresenting ? K("WebGLRenderer: Can't change size while VR device is presenting.") : (oe = e, F = n, t.width = Math.floor(e * se), t.height = Math.floor(n * se), r === !0 && (t.style.width = e + "px", t.style.height = n + "px"), w !== null && w.setSize(t.width, t.height), this.setViewport(0, 0, e, n));
 		}, this.getDrawingBufferSize = function(e) {
-			return e.set(se * ce, P * ce).floor();
+			return e.set(oe * se, F * se).floor();
 		}, this.setDrawingBufferSize = function(e, n, r) {
-			se = e, P = n, ce = r, t.width = Math.floor(e * r), t.height = Math.floor(n * r), this.setViewport(0, 0, e, n);
+			oe = e, F = n, se = r, t.width = Math.floor(e * r), t.height = Math.floor(n * r), this.setViewport(0, 0, e, n);
 		}, this.setEffects = function(e) {
-			if (m === 1009) G("WebGLRenderer: setEffects() requires outputBufferType set to HalfFloatType or FloatType.");
+			if (m === 1009) q("WebGLRenderer: setEffects() requires outputBufferType set to HalfFloatType or FloatType.");
 			else {
 				if (e) {
 					for (let t = 0; t < e.length; t++) if (e[t].isOutputPass === !0) {
-						W("WebGLRenderer: OutputPass is not needed in setEffects(). Tone mapping and color space conversion are applied automatically.");
+						K("WebGLRenderer: OutputPass is not needed in setEffects(). Tone mapping and color space conversion are applied automatically.");
 						break;
 					}
 				}
 				w.setEffects(e || []);
 			}
 		}, this.getCurrentViewport = function(e) {
-			return e.copy(N);
+			return e.copy(P);
 		}, this.getViewport = function(e) {
-			return e.copy(F);
+			return e.copy(L);
 		}, this.setViewport = function(e, t, n, r) {
-			e.isVector4 ? F.set(e.x, e.y, e.z, e.w) : F.set(e, t, n, r), R.viewport(N.copy(F).multiplyScalar(Se()).round());
+			e.isVector4 ? L.set(e.x, e.y, e.z, e.w) : L.set(e, t, n, r), B.viewport(P.copy(L).multiplyScalar(be()).round());
 		}, this.getScissor = function(e) {
-			return e.copy(de);
+			return e.copy(le);
 		}, this.setScissor = function(e, t, n, r) {
-			e.isVector4 ? de.set(e.x, e.y, e.z, e.w) : de.set(e, t, n, r), R.scissor(re.copy(de).multiplyScalar(Se()).round());
+			e.isVector4 ? le.set(e.x, e.y, e.z, e.w) : le.set(e, t, n, r), B.scissor(ne.copy(le).multiplyScalar(be()).round());
 		}, this.getScissorTest = function() {
-			return fe;
+			return ue;
 		}, this.setScissorTest = function(e) {
-			R.setScissorTest(fe = e);
+			B.setScissorTest(ue = e);
 		}, this.setOpaqueSort = function(e) {
-			le = e;
+			I = e;
 		}, this.setTransparentSort = function(e) {
-			ue = e;
+			ce = e;
 		}, this.getClearColor = function(e) {
-			return e.copy(Ie.getClearColor());
+			return e.copy(Pe.getClearColor());
 		}, this.setClearColor = function() {
-			Ie.setClearColor(...arguments);
+			Pe.setClearColor(...arguments);
 		}, this.getClearAlpha = function() {
-			return Ie.getClearAlpha();
+			return Pe.getClearAlpha();
 		}, this.setClearAlpha = function() {
-			Ie.setClearAlpha(...arguments);
+			Pe.setClearAlpha(...arguments);
 		}, this.clear = function(e = !0, t = !0, n = !0) {
 			let r = 0;
 			if (e) {
@@ -13980,11 +14150,11 @@ var Mf = class {
 					e = h.has(t);
 				}
 				if (e) {
-					let e = M.texture.type, t = g.has(e), n = Ie.getClearColor(), r = Ie.getClearAlpha(), i = n.r, a = n.g, o = n.b;
-					t ? (_[0] = i, _[1] = a, _[2] = o, _[3] = r, I.clearBufferuiv(I.COLOR, 0, _)) : (v[0] = i, v[1] = a, v[2] = o, v[3] = r, I.clearBufferiv(I.COLOR, 0, v));
-				} else r |= I.COLOR_BUFFER_BIT;
+					let e = M.texture.type, t = g.has(e), n = Pe.getClearColor(), r = Pe.getClearAlpha(), i = n.r, a = n.g, o = n.b;
+					t ? (_[0] = i, _[1] = a, _[2] = o, _[3] = r, R.clearBufferuiv(R.COLOR, 0, _)) : (v[0] = i, v[1] = a, v[2] = o, v[3] = r, R.clearBufferiv(R.COLOR, 0, v));
+				} else r |= R.COLOR_BUFFER_BIT;
 			}
-			t && (r |= I.DEPTH_BUFFER_BIT, this.state.buffers.depth.setMask(!0)), n && (r |= I.STENCIL_BUFFER_BIT, this.state.buffers.stencil.setMask(0xffffffff)), r !== 0 && I.clear(r);
+			t && (r |= R.DEPTH_BUFFER_BIT, this.state.buffers.depth.setMask(!0)), n && (r |= R.STENCIL_BUFFER_BIT, this.state.buffers.stencil.setMask(0xffffffff)), r !== 0 && R.clear(r);
 		}, this.clearColor = function() {
 			this.clear(!0, !1, !1);
 		}, this.clearDepth = function() {
@@ -13994,57 +14164,57 @@ var Mf = class {
 		}, this.setNodesHandler = function(e) {
 			e.setRenderer(this), D = e;
 		}, this.dispose = function() {
-			t.removeEventListener("webglcontextlost", Ge, !1), t.removeEventListener("webglcontextrestored", Ke, !1), t.removeEventListener("webglcontextcreationerror", qe, !1), Ie.dispose(), Me.dispose(), Ne.dispose(), B.dispose(), z.dispose(), Ee.dispose(), ke.dispose(), Oe.dispose(), Ve.dispose(), He.dispose(), Ae.dispose(), We.dispose(), We.removeEventListener("sessionstart", et), We.removeEventListener("sessionend", tt), nt.stop();
+			t.removeEventListener("webglcontextlost", Ue, !1), t.removeEventListener("webglcontextrestored", We, !1), t.removeEventListener("webglcontextcreationerror", Ge, !1), Pe.dispose(), Ae.dispose(), je.dispose(), H.dispose(), V.dispose(), we.dispose(), De.dispose(), Ee.dispose(), ze.dispose(), Be.dispose(), Oe.dispose(), He.dispose(), He.removeEventListener("sessionstart", Qe), He.removeEventListener("sessionend", $e), et.stop();
 		};
-		function Ge(e) {
-			e.preventDefault(), Fi("WebGLRenderer: Context Lost."), E = !0;
+		function Ue(e) {
+			e.preventDefault(), Yi("WebGLRenderer: Context Lost."), E = !0;
 		}
-		function Ke() {
-			Fi("WebGLRenderer: Context Restored."), E = !1;
-			let e = Te.autoReset, t = Fe.enabled, n = Fe.autoUpdate, r = Fe.needsUpdate, i = Fe.type;
-			Ue(), Te.autoReset = e, Fe.enabled = t, Fe.autoUpdate = n, Fe.needsUpdate = r, Fe.type = i;
+		function We() {
+			Yi("WebGLRenderer: Context Restored."), E = !1;
+			let e = Ce.autoReset, t = Ne.enabled, n = Ne.autoUpdate, r = Ne.needsUpdate, i = Ne.type;
+			Ve(), Ce.autoReset = e, Ne.enabled = t, Ne.autoUpdate = n, Ne.needsUpdate = r, Ne.type = i;
+		}
+		function Ge(e) {
+			q("WebGLRenderer: A WebGL context could not be created. Reason: ", e.statusMessage);
+		}
+		function Ke(e) {
+			let t = e.target;
+			t.removeEventListener("dispose", Ke), qe(t);
 		}
 		function qe(e) {
-			G("WebGLRenderer: A WebGL context could not be created. Reason: ", e.statusMessage);
+			Je(e), V.remove(e);
 		}
 		function Je(e) {
-			let t = e.target;
-			t.removeEventListener("dispose", Je), Ye(t);
-		}
-		function Ye(e) {
-			Xe(e), z.remove(e);
-		}
-		function Xe(e) {
-			let t = z.get(e).programs;
+			let t = V.get(e).programs;
 			t !== void 0 && (t.forEach(function(e) {
-				Ae.releaseProgram(e);
-			}), e.isShaderMaterial && Ae.releaseShaderCache(e));
+				Oe.releaseProgram(e);
+			}), e.isShaderMaterial && Oe.releaseShaderCache(e));
 		}
 		this.renderBufferDirect = function(e, t, n, r, i, a) {
-			t === null && (t = be);
-			let o = i.isMesh && i.matrixWorld.determinantAffine() < 0, s = pt(e, t, n, r, i);
-			R.setMaterial(r, o);
+			t === null && (t = ve);
+			let o = i.isMesh && i.matrixWorld.determinantAffine() < 0, s = dt(e, t, n, r, i);
+			B.setMaterial(r, o);
 			let c = n.index, l = 1;
 			if (r.wireframe === !0) {
-				if (c = Oe.getWireframeAttribute(n), c === void 0) return;
+				if (c = Ee.getWireframeAttribute(n), c === void 0) return;
 				l = 2;
 			}
 			let u = n.drawRange, d = n.attributes.position, f = u.start * l, p = (u.start + u.count) * l;
 			a !== null && (f = Math.max(f, a.start * l), p = Math.min(p, (a.start + a.count) * l)), c === null ? d != null && (f = Math.max(f, 0), p = Math.min(p, d.count)) : (f = Math.max(f, 0), p = Math.min(p, c.count));
 			let m = p - f;
 			if (m < 0 || m === 1e400) return;
-			Ve.setup(i, r, s, n, c);
-			let h, g = Re;
-			if (c !== null && (h = De.get(c), g = ze, g.setIndex(h)), i.isMesh) r.wireframe === !0 ? (R.setLineWidth(r.wireframeLinewidth * Se()), g.setMode(I.LINES)) : g.setMode(I.TRIANGLES);
+			ze.setup(i, r, s, n, c);
+			let h, g = Ie;
+			if (c !== null && (h = Te.get(c), g = Le, g.setIndex(h)), i.isMesh) r.wireframe === !0 ? (B.setLineWidth(r.wireframeLinewidth * be()), g.setMode(R.LINES)) : g.setMode(R.TRIANGLES);
 			else if (i.isLine) {
 				let e = r.linewidth;
-				e === void 0 && (e = 1), R.setLineWidth(e * Se()), i.isLineSegments ? g.setMode(I.LINES) : i.isLineLoop ? g.setMode(I.LINE_LOOP) : g.setMode(I.LINE_STRIP);
-			} else i.isPoints ? g.setMode(I.POINTS) : i.isSprite && g.setMode(I.TRIANGLES);
+				e === void 0 && (e = 1), B.setLineWidth(e * be()), i.isLineSegments ? g.setMode(R.LINES) : i.isLineLoop ? g.setMode(R.LINE_LOOP) : g.setMode(R.LINE_STRIP);
+			} else i.isPoints ? g.setMode(R.POINTS) : i.isSprite && g.setMode(R.TRIANGLES);
 			if (i.isBatchedMesh) {
-				if (Ce.get("WEBGL_multi_draw")) g.renderMultiDraw(i._multiDrawStarts, i._multiDrawCounts, i._multiDrawCount);
+				if (xe.get("WEBGL_multi_draw")) g.renderMultiDraw(i._multiDrawStarts, i._multiDrawCounts, i._multiDrawCount);
 				else {
-					let e = i._multiDrawStarts, t = i._multiDrawCounts, n = i._multiDrawCount, a = c ? De.get(c).bytesPerElement : 1, o = z.get(r).currentProgram.getUniforms();
-					for (let r = 0; r < n; r++) o.setValue(I, "_gl_DrawID", r), g.render(e[r] / a, t[r]);
+					let e = i._multiDrawStarts, t = i._multiDrawCounts, n = i._multiDrawCount, a = c ? Te.get(c).bytesPerElement : 1, o = V.get(r).currentProgram.getUniforms();
+					for (let r = 0; r < n; r++) o.setValue(R, "_gl_DrawID", r), g.render(e[r] / a, t[r]);
 				}
 			} else if (i.isInstancedMesh) g.renderInstances(f, m, i.count);
 			else if (n.isInstancedBufferGeometry) {
@@ -14052,15 +14222,15 @@ var Mf = class {
 				g.renderInstances(f, m, t);
 			} else g.render(f, m);
 		};
-		function Ze(e, t, n, r) {
-			D !== null && e.isNodeMaterial && D.setObject(r, e), he === !0 && Pe.setState(e, n, !1), e.transparent === !0 && e.side === 2 && e.forceSinglePass === !1 ? (e.side = 1, e.needsUpdate = !0, lt(e, t, r), e.side = 0, e.needsUpdate = !0, lt(e, t, r), e.side = 2) : lt(e, t, r);
+		function Ye(e, t, n, r) {
+			D !== null && e.isNodeMaterial && D.setObject(r, e), pe === !0 && Me.setState(e, n, !1), e.transparent === !0 && e.side === 2 && e.forceSinglePass === !1 ? (e.side = 1, e.needsUpdate = !0, st(e, t, r), e.side = 0, e.needsUpdate = !0, st(e, t, r), e.side = 2) : st(e, t, r);
 		}
 		this.compile = function(e, t, n = null) {
-			n === null && (n = e), D !== null && D.renderStart(e, t, n), x = Ne.get(n), x.init(t), C.push(x), n.traverseVisible(function(e) {
+			n === null && (n = e), D !== null && D.renderStart(e, t, n), x = je.get(n), x.init(t), C.push(x), n.traverseVisible(function(e) {
 				e.isLight && e.layers.test(t.layers) && (x.pushLight(e), e.castShadow && x.pushShadow(e));
 			}), e !== n && e.traverseVisible(function(e) {
 				e.isLight && e.layers.test(t.layers) && (x.pushLight(e), e.castShadow && x.pushShadow(e));
-			}), x.setupLights(), D !== null && D.updateLights(x.state.lightsArray), ge = this.localClippingEnabled, he = Pe.init(this.clippingPlanes, ge), he === !0 && Pe.setGlobalState(this.clippingPlanes, t), D !== null && Fe.render(x.state.shadowsArray, n, t);
+			}), x.setupLights(), D !== null && D.updateLights(x.state.lightsArray), me = this.localClippingEnabled, pe = Me.init(this.clippingPlanes, me), pe === !0 && Me.setGlobalState(this.clippingPlanes, t), D !== null && Ne.render(x.state.shadowsArray, n, t);
 			let r = /* @__PURE__ */ new Set();
 			return e.traverse(function(e) {
 				if (!(e.isMesh || e.isPoints || e.isLine || e.isSprite)) return;
@@ -14068,9 +14238,9 @@ var Mf = class {
 				if (i) {
 					if (Array.isArray(i)) for (let a = 0; a < i.length; a++) {
 						let o = i[a];
-						Ze(o, n, t, e), r.add(o);
+						Ye(o, n, t, e), r.add(o);
 					}
-					else Ze(i, n, t, e), r.add(i);
+					else Ye(i, n, t, e), r.add(i);
 				}
 			}), x = C.pop(), D !== null && D.renderEnd(), r;
 		}, this.compileAsync = function(e, t, n = null) {
@@ -14078,216 +14248,216 @@ var Mf = class {
 			return new Promise((t) => {
 				function n() {
 					r.forEach(function(e) {
-						let t = z.get(e).currentProgram;
+						let t = V.get(e).currentProgram;
 						(t === void 0 || t.isReady()) && r.delete(e);
 					}), r.size === 0 ? t(e) : setTimeout(n, 10);
 				}
-				Ce.get("KHR_parallel_shader_compile") === null ? setTimeout(n, 10) : n();
+				xe.get("KHR_parallel_shader_compile") === null ? setTimeout(n, 10) : n();
 			});
 		};
-		let Qe = null;
-		function $e(e) {
-			Qe && Qe(e);
+		let Xe = null;
+		function Ze(e) {
+			Xe && Xe(e);
 		}
-		function et() {
-			nt.stop();
+		function Qe() {
+			et.stop();
 		}
-		function tt() {
-			nt.start();
+		function $e() {
+			et.start();
 		}
-		let nt = new Sl();
-		nt.setAnimationLoop($e), typeof self < "u" && nt.setContext(self), this.setAnimationLoop = function(e) {
-			Qe = e, We.setAnimationLoop(e), e === null ? nt.stop() : nt.start();
-		}, We.addEventListener("sessionstart", et), We.addEventListener("sessionend", tt), this.render = function(e, t) {
+		let et = new Ll();
+		et.setAnimationLoop(Ze), typeof self < "u" && et.setContext(self), this.setAnimationLoop = function(e) {
+			Xe = e, He.setAnimationLoop(e), e === null ? et.stop() : et.start();
+		}, He.addEventListener("sessionstart", Qe), He.addEventListener("sessionend", $e), this.render = function(e, t) {
 			if (t !== void 0 && t.isCamera !== !0) {
-				G("WebGLRenderer.render: camera is not an instance of THREE.Camera.");
+				q("WebGLRenderer.render: camera is not an instance of THREE.Camera.");
 				return;
 			}
 			if (E === !0) return;
 			D !== null && D.renderStart(e, t);
-			let n = We.enabled === !0 && We.isPresenting === !0, r = w !== null && (M === null || n) && w.begin(T, M);
-			if (e.matrixWorldAutoUpdate === !0 && e.updateMatrixWorld(), t.parent === null && t.matrixWorldAutoUpdate === !0 && t.updateMatrixWorld(), We.enabled === !0 && We.isPresenting === !0 && (w === null || w.isCompositing() === !1) && (We.cameraAutoUpdate === !0 && We.updateCamera(t), t = We.getCamera()), e.isScene === !0 && e.onBeforeRender(T, e, t, M), x = Ne.get(e, C.length), x.init(t), x.state.textureUnits = B.getTextureUnits(), C.push(x), _e.multiplyMatrices(t.projectionMatrix, t.matrixWorldInverse), t.isArrayCamera ? me.setFromArrayCamera(t) : pe.setFromProjectionMatrix(_e, ki, t.reversedDepth), ge = this.localClippingEnabled, he = Pe.init(this.clippingPlanes, ge), b = Me.get(e, S.length), b.init(), S.push(b), this.info.render.frame++, We.enabled === !0 && We.isPresenting === !0) {
+			let n = He.enabled === !0 && He.isPresenting === !0, r = w !== null && (M === null || n) && w.begin(T, M);
+			if (e.matrixWorldAutoUpdate === !0 && e.updateMatrixWorld(), t.parent === null && t.matrixWorldAutoUpdate === !0 && t.updateMatrixWorld(), He.enabled === !0 && He.isPresenting === !0 && (w === null || w.isCompositing() === !1) && (He.cameraAutoUpdate === !0 && He.updateCamera(t), t = He.getCamera()), e.isScene === !0 && e.onBeforeRender(T, e, t, M), x = je.get(e, C.length), x.init(t), x.state.textureUnits = H.getTextureUnits(), C.push(x), he.multiplyMatrices(t.projectionMatrix, t.matrixWorldInverse), t.isArrayCamera ? fe.setFromArrayCamera(t) : de.setFromProjectionMatrix(he, Ui, t.reversedDepth), me = this.localClippingEnabled, pe = Me.init(this.clippingPlanes, me), b = Ae.get(e, S.length), b.init(), S.push(b), this.info.render.frame++, He.enabled === !0 && He.isPresenting === !0) {
 				let e = T.xr.getDepthSensingMesh();
-				e !== null && rt(e, t, -1e400, T.sortObjects);
+				e !== null && tt(e, t, -1e400, T.sortObjects);
 			}
-			rt(e, t, 0, T.sortObjects), b.finish(), D !== null && D.updateLights(x.state.lightsArray), T.sortObjects === !0 && b.sort(le, ue), xe = We.enabled === !1 || We.isPresenting === !1 || We.hasDepthSensing() === !1, xe && Ie.addToRenderList(b, e), this.info.autoReset === !0 && this.info.reset(), he === !0 && Pe.beginShadows();
+			tt(e, t, 0, T.sortObjects), b.finish(), D !== null && D.updateLights(x.state.lightsArray), T.sortObjects === !0 && b.sort(I, ce), ye = He.enabled === !1 || He.isPresenting === !1 || He.hasDepthSensing() === !1, ye && Pe.addToRenderList(b, e), this.info.autoReset === !0 && this.info.reset(), pe === !0 && Me.beginShadows();
 			let i = x.state.shadowsArray;
-			if (Fe.render(i, e, t), he === !0 && Pe.endShadows(), (r && w.hasRenderPass()) === !1) {
+			if (Ne.render(i, e, t), pe === !0 && Me.endShadows(), (r && w.hasRenderPass()) === !1) {
 				let n = b.opaque, r = b.transmissive;
 				if (x.setupLights(), t.isArrayCamera) {
 					let i = t.cameras;
-					if (r.length > 0) for (let t = 0, a = i.length; t < a; t++) at(n, r, e, i[t]);
-					xe && Ie.render(e);
+					if (r.length > 0) for (let t = 0, a = i.length; t < a; t++) rt(n, r, e, i[t]);
+					ye && Pe.render(e);
 					for (let t = 0, n = i.length; t < n; t++) {
 						let n = i[t];
-						it(b, e, n, n.viewport);
+						nt(b, e, n, n.viewport);
 					}
-				} else r.length > 0 && at(n, r, e, t), xe && Ie.render(e), it(b, e, t);
+				} else r.length > 0 && rt(n, r, e, t), ye && Pe.render(e), nt(b, e, t);
 			}
-			M !== null && ee === 0 && (B.updateMultisampleRenderTarget(M), B.updateRenderTargetMipmap(M)), r && w.end(T), e.isScene === !0 && e.onAfterRender(T, e, t), Ve.resetDefaultState(), te = -1, ne = null, C.pop(), C.length > 0 ? (x = C[C.length - 1], B.setTextureUnits(x.state.textureUnits), he === !0 && Pe.setGlobalState(T.clippingPlanes, x.state.camera)) : x = null, S.pop(), b = S.length > 0 ? S[S.length - 1] : null, D !== null && D.renderEnd();
+			M !== null && ee === 0 && (H.updateMultisampleRenderTarget(M), H.updateRenderTargetMipmap(M)), r && w.end(T), e.isScene === !0 && e.onAfterRender(T, e, t), ze.resetDefaultState(), N = -1, te = null, C.pop(), C.length > 0 ? (x = C[C.length - 1], H.setTextureUnits(x.state.textureUnits), pe === !0 && Me.setGlobalState(T.clippingPlanes, x.state.camera)) : x = null, S.pop(), b = S.length > 0 ? S[S.length - 1] : null, D !== null && D.renderEnd();
 		};
-		function rt(e, t, n, r) {
+		function tt(e, t, n, r) {
 			if (e.visible === !1) return;
 			if (e.layers.test(t.layers)) {
 				if (e.isGroup) n = e.renderOrder;
 				else if (e.isLOD) e.autoUpdate === !0 && e.update(t);
 				else if (e.isLight) x.pushLight(e), e.castShadow && x.pushShadow(e);
 				else if (e.isSprite) {
-					let i = t.isArrayCamera ? me : pe;
+					let i = t.isArrayCamera ? fe : de;
 					if (!e.frustumCulled || e.intersectsFrustum(i)) {
-						r && ye.setFromMatrixPosition(e.matrixWorld).applyMatrix4(_e);
-						let i = ke.update(e), a = e.material;
-						a.visible && b.push(e, i, a, n, ye.z, null, t);
+						r && _e.setFromMatrixPosition(e.matrixWorld).applyMatrix4(he);
+						let i = De.update(e), a = e.material;
+						a.visible && b.push(e, i, a, n, _e.z, null, t);
 					}
 				} else if (e.isMesh || e.isLine || e.isPoints) {
-					let i = t.isArrayCamera ? me : pe;
+					let i = t.isArrayCamera ? fe : de;
 					if (!e.frustumCulled || e.intersectsFrustum(i)) {
-						let i = ke.update(e), a = e.material;
-						if (r && (e.boundingSphere === void 0 ? (i.boundingSphere === null && i.computeBoundingSphere(), ye.copy(i.boundingSphere.center)) : (e.boundingSphere === null && e.computeBoundingSphere(), ye.copy(e.boundingSphere.center)), ye.applyMatrix4(e.matrixWorld).applyMatrix4(_e)), Array.isArray(a)) {
+						let i = De.update(e), a = e.material;
+						if (r && (e.boundingSphere === void 0 ? (i.boundingSphere === null && i.computeBoundingSphere(), _e.copy(i.boundingSphere.center)) : (e.boundingSphere === null && e.computeBoundingSphere(), _e.copy(e.boundingSphere.center)), _e.applyMatrix4(e.matrixWorld).applyMatrix4(he)), Array.isArray(a)) {
 							let r = i.groups;
 							for (let o = 0, s = r.length; o < s; o++) {
 								let s = r[o], c = a[s.materialIndex];
-								c && c.visible && b.push(e, i, c, n, ye.z, s, t);
+								c && c.visible && b.push(e, i, c, n, _e.z, s, t);
 							}
-						} else a.visible && b.push(e, i, a, n, ye.z, null, t);
+						} else a.visible && b.push(e, i, a, n, _e.z, null, t);
 					}
 				}
 			}
 			let i = e.children;
-			for (let e = 0, a = i.length; e < a; e++) rt(i[e], t, n, r);
+			for (let e = 0, a = i.length; e < a; e++) tt(i[e], t, n, r);
 		}
-		function it(e, t, n, r) {
+		function nt(e, t, n, r) {
 			let { opaque: i, transmissive: a, transparent: o } = e;
-			x.setupLightsView(n), he === !0 && Pe.setGlobalState(T.clippingPlanes, n), r && R.viewport(N.copy(r)), i.length > 0 && ot(i, t, n), a.length > 0 && ot(a, t, n), o.length > 0 && ot(o, t, n), R.buffers.depth.setTest(!0), R.buffers.depth.setMask(!0), R.buffers.color.setMask(!0), R.setPolygonOffset(!1);
+			x.setupLightsView(n), pe === !0 && Me.setGlobalState(T.clippingPlanes, n), r && B.viewport(P.copy(r)), i.length > 0 && it(i, t, n), a.length > 0 && it(a, t, n), o.length > 0 && it(o, t, n), B.buffers.depth.setTest(!0), B.buffers.depth.setMask(!0), B.buffers.color.setMask(!0), B.setPolygonOffset(!1);
 		}
-		function at(e, t, n, r) {
+		function rt(e, t, n, r) {
 			if ((n.isScene === !0 ? n.overrideMaterial : null) !== null) return;
 			if (x.state.transmissionRenderTarget[r.id] === void 0) {
-				let e = Ce.has("EXT_color_buffer_half_float") || Ce.has("EXT_color_buffer_float");
-				x.state.transmissionRenderTarget[r.id] = new Na(1, 1, {
+				let e = xe.has("EXT_color_buffer_half_float") || xe.has("EXT_color_buffer_float");
+				x.state.transmissionRenderTarget[r.id] = new Ja(1, 1, {
 					generateMipmaps: !0,
-					type: e ? _r : ur,
-					minFilter: lr,
-					samples: Math.max(4, we.samples),
+					type: e ? jr : wr,
+					minFilter: Cr,
+					samples: Math.max(4, Se.samples),
 					stencilBuffer: i,
 					resolveDepthBuffer: !1,
 					resolveStencilBuffer: !1,
 					storeMultisampledDepthBuffer: !1,
 					storeMultisampledStencilBuffer: !1,
-					colorSpace: X.workingColorSpace
+					colorSpace: Fa.workingColorSpace
 				});
 			}
-			let a = x.state.transmissionRenderTarget[r.id], o = r.viewport || N;
+			let a = x.state.transmissionRenderTarget[r.id], o = r.viewport || P;
 			a.setSize(o.z * T.transmissionResolutionScale, o.w * T.transmissionResolutionScale);
 			let s = T.getRenderTarget(), c = T.getActiveCubeFace(), l = T.getActiveMipmapLevel();
-			T.setRenderTarget(a), T.getClearColor(ae), oe = T.getClearAlpha(), oe < 1 && T.setClearColor(0xffffff, .5), T.clear(), xe && Ie.render(n);
+			T.setRenderTarget(a), T.getClearColor(ie), ae = T.getClearAlpha(), ae < 1 && T.setClearColor(0xffffff, .5), T.clear(), ye && Pe.render(n);
 			let u = T.toneMapping;
 			T.toneMapping = 0;
 			let d = r.viewport;
-			if (r.viewport !== void 0 && (r.viewport = void 0), x.setupLightsView(r), he === !0 && Pe.setGlobalState(T.clippingPlanes, r), ot(e, n, r), B.updateMultisampleRenderTarget(a), B.updateRenderTargetMipmap(a), Ce.has("WEBGL_multisampled_render_to_texture") === !1) {
+			if (r.viewport !== void 0 && (r.viewport = void 0), x.setupLightsView(r), pe === !0 && Me.setGlobalState(T.clippingPlanes, r), it(e, n, r), H.updateMultisampleRenderTarget(a), H.updateRenderTargetMipmap(a), xe.has("WEBGL_multisampled_render_to_texture") === !1) {
 				let e = !1;
 				for (let i = 0, a = t.length; i < a; i++) {
 					let { object: a, geometry: o, material: s, group: c } = t[i];
 					if (s.side === 2 && a.layers.test(r.layers)) {
 						let t = s.side;
-						s.side = 1, s.needsUpdate = !0, st(a, n, r, o, s, c), s.side = t, s.needsUpdate = !0, e = !0;
+						s.side = 1, s.needsUpdate = !0, at(a, n, r, o, s, c), s.side = t, s.needsUpdate = !0, e = !0;
 					}
 				}
-				e === !0 && (B.updateMultisampleRenderTarget(a), B.updateRenderTargetMipmap(a));
+				e === !0 && (H.updateMultisampleRenderTarget(a), H.updateRenderTargetMipmap(a));
 			}
-			T.setRenderTarget(s, c, l), T.setClearColor(ae, oe), d !== void 0 && (r.viewport = d), T.toneMapping = u;
+			T.setRenderTarget(s, c, l), T.setClearColor(ie, ae), d !== void 0 && (r.viewport = d), T.toneMapping = u;
 		}
-		function ot(e, t, n) {
+		function it(e, t, n) {
 			let r = t.isScene === !0 ? t.overrideMaterial : null;
 			for (let i = 0, a = e.length; i < a; i++) {
 				let a = e[i], { object: o, geometry: s, group: c } = a, l = a.material;
-				l.allowOverride === !0 && r !== null && (l = r), o.layers.test(n.layers) && st(o, t, n, s, l, c);
+				l.allowOverride === !0 && r !== null && (l = r), o.layers.test(n.layers) && at(o, t, n, s, l, c);
 			}
 		}
-		function st(e, t, n, r, i, a) {
+		function at(e, t, n, r, i, a) {
 			D !== null && i.isNodeMaterial && D.setObject(e, i), e.onBeforeRender(T, t, n, r, i, a), e.modelViewMatrix.multiplyMatrices(n.matrixWorldInverse, e.matrixWorld), e.normalMatrix.getNormalMatrix(e.modelViewMatrix), i.onBeforeRender(T, t, n, r, e, a), i.transparent === !0 && i.side === 2 && i.forceSinglePass === !1 ? (i.side = 1, i.needsUpdate = !0, T.renderBufferDirect(n, t, r, i, e, a), i.side = 0, i.needsUpdate = !0, T.renderBufferDirect(n, t, r, i, e, a), i.side = 2) : T.renderBufferDirect(n, t, r, i, e, a), e.onAfterRender(T, t, n, r, i, a);
 		}
-		function ct(e) {
+		function ot(e) {
 			let t = 0;
 			for (let n of e) n.texture !== null && t++;
 			return t;
 		}
-		function lt(e, t, n) {
-			t.isScene !== !0 && (t = be);
-			let r = z.get(e), i = x.state.lights, a = x.state.shadowsArray, o = i.state.version, s = Ae.getParameters(e, i.state, a, t, n, x.state.lightProbeGridArray), c = Ae.getProgramCacheKey(s), l = r.programs;
+		function st(e, t, n) {
+			t.isScene !== !0 && (t = ve);
+			let r = V.get(e), i = x.state.lights, a = x.state.shadowsArray, o = i.state.version, s = Oe.getParameters(e, i.state, a, t, n, x.state.lightProbeGridArray), c = Oe.getProgramCacheKey(s), l = r.programs;
 			r.environment = e.isMeshStandardMaterial || e.isMeshLambertMaterial || e.isMeshPhongMaterial ? t.environment : null, r.fog = t.fog;
 			let u = e.isMeshStandardMaterial || e.isMeshLambertMaterial && !e.envMap || e.isMeshPhongMaterial && !e.envMap;
-			r.envMap = Ee.get(e.envMap || r.environment, u), r.envMapRotation = r.environment !== null && e.envMap === null ? t.environmentRotation : e.envMapRotation, l === void 0 && (e.addEventListener("dispose", Je), l = /* @__PURE__ */ new Map(), r.programs = l, r.programVariants = /* @__PURE__ */ new Map());
+			r.envMap = we.get(e.envMap || r.environment, u), r.envMapRotation = r.environment !== null && e.envMap === null ? t.environmentRotation : e.envMapRotation, l === void 0 && (e.addEventListener("dispose", Ke), l = /* @__PURE__ */ new Map(), r.programs = l, r.programVariants = /* @__PURE__ */ new Map());
 			let d = l.get(c);
 			if (d !== void 0) {
-				if (r.currentProgram === d && r.lightsStateVersion === o) return ft(e, s), d;
-			} else s.uniforms = Ae.getUniforms(e), D !== null && e.isNodeMaterial && D.build(e, n, s), e.onBeforeCompile(s, T), d = Ae.acquireProgram(s, c), l.set(c, d), r.uniforms = s.uniforms;
+				if (r.currentProgram === d && r.lightsStateVersion === o) return ut(e, s), d;
+			} else s.uniforms = Oe.getUniforms(e), D !== null && e.isNodeMaterial && D.build(e, n, s), e.onBeforeCompile(s, T), d = Oe.acquireProgram(s, c), l.set(c, d), r.uniforms = s.uniforms;
 			let f = r.uniforms;
-			return (!e.isShaderMaterial && !e.isRawShaderMaterial || e.clipping === !0) && (f.clippingPlanes = Pe.uniform), ft(e, s), r.needsLights = ht(e), r.lightsStateVersion = o, r.needsLights && (f.ambientLightColor.value = i.state.ambient, f.lightProbe.value = i.state.probe, f.sunLights.value = i.state.sun, f.sunLightShadows.value = i.state.sunShadow, f.directionalLights.value = i.state.directional, f.directionalLightShadows.value = i.state.directionalShadow, f.spotLights.value = i.state.spot, f.spotLightShadows.value = i.state.spotShadow, f.rectAreaLights.value = i.state.rectArea, f.ltc_1.value = i.state.rectAreaLTC1, f.ltc_2.value = i.state.rectAreaLTC2, f.pointLights.value = i.state.point, f.pointLightShadows.value = i.state.pointShadow, f.hemisphereLights.value = i.state.hemi, f.sunShadowMatrix.value = i.state.sunShadowMatrix, f.sunShadowCascade.value = i.state.sunShadowCascade, f.directionalShadowMatrix.value = i.state.directionalShadowMatrix, f.spotLightMatrix.value = i.state.spotLightMatrix, f.spotLightMap.value = i.state.spotLightMap, f.pointShadowMatrix.value = i.state.pointShadowMatrix), r.numLightProbeGrids = ct(x.state.lightProbeGridArray), r.currentProgram = d, r.uniformsList = null, d;
+			return (!e.isShaderMaterial && !e.isRawShaderMaterial || e.clipping === !0) && (f.clippingPlanes = Me.uniform), ut(e, s), r.needsLights = pt(e), r.lightsStateVersion = o, r.needsLights && (f.ambientLightColor.value = i.state.ambient, f.lightProbe.value = i.state.probe, f.sunLights.value = i.state.sun, f.sunLightShadows.value = i.state.sunShadow, f.directionalLights.value = i.state.directional, f.directionalLightShadows.value = i.state.directionalShadow, f.spotLights.value = i.state.spot, f.spotLightShadows.value = i.state.spotShadow, f.rectAreaLights.value = i.state.rectArea, f.ltc_1.value = i.state.rectAreaLTC1, f.ltc_2.value = i.state.rectAreaLTC2, f.pointLights.value = i.state.point, f.pointLightShadows.value = i.state.pointShadow, f.hemisphereLights.value = i.state.hemi, f.sunShadowMatrix.value = i.state.sunShadowMatrix, f.sunShadowCascade.value = i.state.sunShadowCascade, f.directionalShadowMatrix.value = i.state.directionalShadowMatrix, f.spotLightMatrix.value = i.state.spotLightMatrix, f.spotLightMap.value = i.state.spotLightMap, f.pointShadowMatrix.value = i.state.pointShadowMatrix), r.numLightProbeGrids = ot(x.state.lightProbeGridArray), r.currentProgram = d, r.uniformsList = null, d;
 		}
-		function ut(e, t, n, r, i) {
-			let a = z.get(e), o = a.currentProgram.id + "," + r + "," + i, s = a.programVariants.get(o);
-			return s === void 0 ? (s = lt(e, t, n), a.programVariants.set(o, s)) : (a.currentProgram = s, a.uniformsList = null, a.outputColorSpace = r, a.toneMapping = i), s;
+		function ct(e, t, n, r, i) {
+			let a = V.get(e), o = a.currentProgram.id + "," + r + "," + i, s = a.programVariants.get(o);
+			return s === void 0 ? (s = st(e, t, n), a.programVariants.set(o, s)) : (a.currentProgram = s, a.uniformsList = null, a.outputColorSpace = r, a.toneMapping = i), s;
 		}
-		function dt(e) {
+		function lt(e) {
 			if (e.uniformsList === null) {
 				let t = e.currentProgram.getUniforms();
-				e.uniformsList = pd.seqWithValue(t.seq, e.uniforms);
+				e.uniformsList = Od.seqWithValue(t.seq, e.uniforms);
 			}
 			return e.uniformsList;
 		}
-		function ft(e, t) {
-			let n = z.get(e);
+		function ut(e, t) {
+			let n = V.get(e);
 			n.outputColorSpace = t.outputColorSpace, n.batching = t.batching, n.batchingColor = t.batchingColor, n.instancing = t.instancing, n.instancingColor = t.instancingColor, n.instancingMorph = t.instancingMorph, n.skinning = t.skinning, n.morphTargets = t.morphTargets, n.morphNormals = t.morphNormals, n.morphColors = t.morphColors, n.morphTargetsCount = t.morphTargetsCount, n.numClippingPlanes = t.numClippingPlanes, n.numIntersection = t.numClipIntersection, n.vertexAlphas = t.vertexAlphas, n.vertexTangents = t.vertexTangents, n.toneMapping = t.toneMapping;
 		}
-		function pt(e, t, n, r, i) {
-			t.isScene !== !0 && (t = be), B.resetTextureUnits();
-			let a = t.fog, o = r.isMeshStandardMaterial || r.isMeshLambertMaterial || r.isMeshPhongMaterial ? t.environment : null, s = M === null ? T.outputColorSpace : M.isXRRenderTarget === !0 ? M.texture.colorSpace : X.workingColorSpace, c = r.isMeshStandardMaterial || r.isMeshLambertMaterial && !r.envMap || r.isMeshPhongMaterial && !r.envMap, l = Ee.get(r.envMap || o, c), u = r.vertexColors === !0 && !!n.attributes.color && n.attributes.color.itemSize === 4, d = !!n.attributes.tangent && (!!r.normalMap || r.anisotropy > 0), f = !!n.morphAttributes.position, p = !!n.morphAttributes.normal, m = !!n.morphAttributes.color, h = 0;
+		function dt(e, t, n, r, i) {
+			t.isScene !== !0 && (t = ve), H.resetTextureUnits();
+			let a = t.fog, o = r.isMeshStandardMaterial || r.isMeshLambertMaterial || r.isMeshPhongMaterial ? t.environment : null, s = M === null ? T.outputColorSpace : M.isXRRenderTarget === !0 ? M.texture.colorSpace : Fa.workingColorSpace, c = r.isMeshStandardMaterial || r.isMeshLambertMaterial && !r.envMap || r.isMeshPhongMaterial && !r.envMap, l = we.get(r.envMap || o, c), u = r.vertexColors === !0 && !!n.attributes.color && n.attributes.color.itemSize === 4, d = !!n.attributes.tangent && (!!r.normalMap || r.anisotropy > 0), f = !!n.morphAttributes.position, p = !!n.morphAttributes.normal, m = !!n.morphAttributes.color, h = 0;
 			r.toneMapped && (M === null || M.isXRRenderTarget === !0) && (h = T.toneMapping);
-			let g = n.morphAttributes.position || n.morphAttributes.normal || n.morphAttributes.color, _ = g === void 0 ? 0 : g.length, v = z.get(r), b = x.state.lights;
-			if (he === !0 && (ge === !0 || e !== ne)) {
-				let t = e === ne && r.id === te;
-				Pe.setState(r, e, t);
+			let g = n.morphAttributes.position || n.morphAttributes.normal || n.morphAttributes.color, _ = g === void 0 ? 0 : g.length, v = V.get(r), b = x.state.lights;
+			if (pe === !0 && (me === !0 || e !== te)) {
+				let t = e === te && r.id === N;
+				Me.setState(r, e, t);
 			}
 			let S = !1, C = !1;
-			r.version === v.__version ? v.needsLights && v.lightsStateVersion !== b.state.version || i.isBatchedMesh && v.batching === !1 || !i.isBatchedMesh && v.batching === !0 || i.isBatchedMesh && v.batchingColor === !0 && i._colorsTexture === null || i.isBatchedMesh && v.batchingColor === !1 && i._colorsTexture !== null || i.isInstancedMesh && v.instancing === !1 || !i.isInstancedMesh && v.instancing === !0 || i.isSkinnedMesh && v.skinning === !1 || !i.isSkinnedMesh && v.skinning === !0 || i.isInstancedMesh && v.instancingColor === !0 && i.instanceColor === null || i.isInstancedMesh && v.instancingColor === !1 && i.instanceColor !== null || i.isInstancedMesh && v.instancingMorph === !0 && i.morphTexture === null || i.isInstancedMesh && v.instancingMorph === !1 && i.morphTexture !== null ? S = !0 : v.envMap === l ? r.fog === !0 && v.fog !== a || v.numClippingPlanes !== void 0 && (v.numClippingPlanes !== Pe.numPlanes || v.numIntersection !== Pe.numIntersection) ? S = !0 : v.vertexAlphas === u && v.vertexTangents === d && v.morphTargets === f && v.morphNormals === p && v.morphColors === m && v.morphTargetsCount === _ && v.numLightProbeGrids === ct(x.state.lightProbeGridArray) ? (v.outputColorSpace !== s || v.toneMapping !== h) && (C = !0) : S = !0 : S = !0 : (S = !0, v.__version = r.version);
+			r.version === v.__version ? v.needsLights && v.lightsStateVersion !== b.state.version || i.isBatchedMesh && v.batching === !1 || !i.isBatchedMesh && v.batching === !0 || i.isBatchedMesh && v.batchingColor === !0 && i._colorsTexture === null || i.isBatchedMesh && v.batchingColor === !1 && i._colorsTexture !== null || i.isInstancedMesh && v.instancing === !1 || !i.isInstancedMesh && v.instancing === !0 || i.isSkinnedMesh && v.skinning === !1 || !i.isSkinnedMesh && v.skinning === !0 || i.isInstancedMesh && v.instancingColor === !0 && i.instanceColor === null || i.isInstancedMesh && v.instancingColor === !1 && i.instanceColor !== null || i.isInstancedMesh && v.instancingMorph === !0 && i.morphTexture === null || i.isInstancedMesh && v.instancingMorph === !1 && i.morphTexture !== null ? S = !0 : v.envMap === l ? r.fog === !0 && v.fog !== a || v.numClippingPlanes !== void 0 && (v.numClippingPlanes !== Me.numPlanes || v.numIntersection !== Me.numIntersection) ? S = !0 : v.vertexAlphas === u && v.vertexTangents === d && v.morphTargets === f && v.morphNormals === p && v.morphColors === m && v.morphTargetsCount === _ && v.numLightProbeGrids === ot(x.state.lightProbeGridArray) ? (v.outputColorSpace !== s || v.toneMapping !== h) && (C = !0) : S = !0 : S = !0 : (S = !0, v.__version = r.version);
 			let w = v.currentProgram;
-			(S === !0 || C === !0) && (w = C === !0 ? ut(r, t, i, s, h) : lt(r, t, i), D && r.isNodeMaterial && D.onUpdateProgram(r, w, v));
+			(S === !0 || C === !0) && (w = C === !0 ? ct(r, t, i, s, h) : st(r, t, i), D && r.isNodeMaterial && D.onUpdateProgram(r, w, v));
 			let E = !1, O = !1, k = !1, A = w.getUniforms(), j = v.uniforms;
-			if (R.useProgram(w.program) && (E = !0, O = !0, k = !0), r.id !== te && (te = r.id, O = !0), E || ne !== e) {
-				R.buffers.depth.getReversed() && e.reversedDepth !== !0 && (e._reversedDepth = !0, e.updateProjectionMatrix()), A.setValue(I, "projectionMatrix", e.projectionMatrix), A.setValue(I, "viewMatrix", e.matrixWorldInverse);
+			if (B.useProgram(w.program) && (E = !0, O = !0, k = !0), r.id !== N && (N = r.id, O = !0), E || te !== e) {
+				B.buffers.depth.getReversed() && e.reversedDepth !== !0 && (e._reversedDepth = !0, e.updateProjectionMatrix()), A.setValue(R, "projectionMatrix", e.projectionMatrix), A.setValue(R, "viewMatrix", e.matrixWorldInverse);
 				let t = A.map.cameraPosition;
-				t !== void 0 && t.setValue(I, ve.setFromMatrixPosition(e.matrixWorld)), we.logarithmicDepthBuffer && A.setValue(I, "logDepthBufFC", 2 / (Math.log(e.far + 1) / Math.LN2)), (r.isMeshPhongMaterial || r.isMeshToonMaterial || r.isMeshLambertMaterial || r.isMeshBasicMaterial || r.isMeshStandardMaterial || r.isShaderMaterial) && A.setValue(I, "isOrthographic", e.isOrthographicCamera === !0), ne !== e && (ne = e, O = !0, k = !0);
+				t !== void 0 && t.setValue(R, ge.setFromMatrixPosition(e.matrixWorld)), Se.logarithmicDepthBuffer && A.setValue(R, "logDepthBufFC", 2 / (Math.log(e.far + 1) / Math.LN2)), (r.isMeshPhongMaterial || r.isMeshToonMaterial || r.isMeshLambertMaterial || r.isMeshBasicMaterial || r.isMeshStandardMaterial || r.isShaderMaterial) && A.setValue(R, "isOrthographic", e.isOrthographicCamera === !0), te !== e && (te = e, O = !0, k = !0);
 			}
-			if (v.needsLights && (b.state.sunShadowMap.length > 0 && A.setValue(I, "sunShadowMap", b.state.sunShadowMap, B), b.state.directionalShadowMap.length > 0 && A.setValue(I, "directionalShadowMap", b.state.directionalShadowMap, B), b.state.spotShadowMap.length > 0 && A.setValue(I, "spotShadowMap", b.state.spotShadowMap, B), b.state.pointShadowMap.length > 0 && A.setValue(I, "pointShadowMap", b.state.pointShadowMap, B)), i.isSkinnedMesh) {
-				A.setOptional(I, i, "bindMatrix"), A.setOptional(I, i, "bindMatrixInverse");
+			if (v.needsLights && (b.state.sunShadowMap.length > 0 && A.setValue(R, "sunShadowMap", b.state.sunShadowMap, H), b.state.directionalShadowMap.length > 0 && A.setValue(R, "directionalShadowMap", b.state.directionalShadowMap, H), b.state.spotShadowMap.length > 0 && A.setValue(R, "spotShadowMap", b.state.spotShadowMap, H), b.state.pointShadowMap.length > 0 && A.setValue(R, "pointShadowMap", b.state.pointShadowMap, H)), i.isSkinnedMesh) {
+				A.setOptional(R, i, "bindMatrix"), A.setOptional(R, i, "bindMatrixInverse");
 				let e = i.skeleton;
-				e && (e.boneTexture === null && e.computeBoneTexture(), A.setValue(I, "boneTexture", e.boneTexture, B));
+				e && (e.boneTexture === null && e.computeBoneTexture(), A.setValue(R, "boneTexture", e.boneTexture, H));
 			}
-			i.isBatchedMesh && (A.setOptional(I, i, "batchingTexture"), A.setValue(I, "batchingTexture", i._matricesTexture, B), A.setOptional(I, i, "batchingIdTexture"), A.setValue(I, "batchingIdTexture", i._indirectTexture, B), A.setOptional(I, i, "batchingColorTexture"), i._colorsTexture !== null && A.setValue(I, "batchingColorTexture", i._colorsTexture, B));
+			i.isBatchedMesh && (A.setOptional(R, i, "batchingTexture"), A.setValue(R, "batchingTexture", i._matricesTexture, H), A.setOptional(R, i, "batchingIdTexture"), A.setValue(R, "batchingIdTexture", i._indirectTexture, H), A.setOptional(R, i, "batchingColorTexture"), i._colorsTexture !== null && A.setValue(R, "batchingColorTexture", i._colorsTexture, H));
 			let ee = n.morphAttributes;
-			if ((ee.position !== void 0 || ee.normal !== void 0 || ee.color !== void 0) && Le.update(i, n, w), (O || v.receiveShadow !== i.receiveShadow) && (v.receiveShadow = i.receiveShadow, A.setValue(I, "receiveShadow", i.receiveShadow)), (r.isMeshStandardMaterial || r.isMeshLambertMaterial || r.isMeshPhongMaterial) && r.envMap === null && t.environment !== null && (j.envMapIntensity.value = t.environmentIntensity), j.dfgLUT !== void 0 && (j.dfgLUT.value = jf()), O) {
-				if (A.setValue(I, "toneMappingExposure", T.toneMappingExposure), v.needsLights && mt(j, k), a && r.fog === !0 && je.refreshFogUniforms(j, a), je.refreshMaterialUniforms(j, r, ce, P, x.state.transmissionRenderTarget[e.id]), v.needsLights && v.numLightProbeGrids > 0) {
+			if ((ee.position !== void 0 || ee.normal !== void 0 || ee.color !== void 0) && Fe.update(i, n, w), (O || v.receiveShadow !== i.receiveShadow) && (v.receiveShadow = i.receiveShadow, A.setValue(R, "receiveShadow", i.receiveShadow)), (r.isMeshStandardMaterial || r.isMeshLambertMaterial || r.isMeshPhongMaterial) && r.envMap === null && t.environment !== null && (j.envMapIntensity.value = t.environmentIntensity), j.dfgLUT !== void 0 && (j.dfgLUT.value = Kf()), O) {
+				if (A.setValue(R, "toneMappingExposure", T.toneMappingExposure), v.needsLights && ft(j, k), a && r.fog === !0 && ke.refreshFogUniforms(j, a), ke.refreshMaterialUniforms(j, r, se, F, x.state.transmissionRenderTarget[e.id]), v.needsLights && v.numLightProbeGrids > 0) {
 					let e = y, t = 0;
 					for (let n of x.state.lightProbeGridArray) n.texture !== null && (e.textures[t] = n.texture, e.min[t] = n.boundingBox.min, e.max[t] = n.boundingBox.max, e.resolution[t] = n.resolution, t++);
 					for (let n in e) e[n].length = t;
 					j.probesSH.value = e.textures, j.probesMin.value = e.min, j.probesMax.value = e.max, j.probesResolution.value = e.resolution;
 				}
-				pd.upload(I, dt(v), j, B);
+				Od.upload(R, lt(v), j, H);
 			}
-			if (r.isShaderMaterial && r.uniformsNeedUpdate === !0 && (pd.upload(I, dt(v), j, B), r.uniformsNeedUpdate = !1), r.isSpriteMaterial && A.setValue(I, "center", i.center), A.setValue(I, "modelViewMatrix", i.modelViewMatrix), A.setValue(I, "normalMatrix", i.normalMatrix), A.setValue(I, "modelMatrix", i.matrixWorld), r.uniformsGroups !== void 0) {
+			if (r.isShaderMaterial && r.uniformsNeedUpdate === !0 && (Od.upload(R, lt(v), j, H), r.uniformsNeedUpdate = !1), r.isSpriteMaterial && A.setValue(R, "center", i.center), A.setValue(R, "modelViewMatrix", i.modelViewMatrix), A.setValue(R, "normalMatrix", i.normalMatrix), A.setValue(R, "modelMatrix", i.matrixWorld), r.uniformsGroups !== void 0) {
 				let e = r.uniformsGroups;
 				for (let t = 0, n = e.length; t < n; t++) {
 					let n = e[t];
-					He.update(n, w), He.bind(n, w);
+					Be.update(n, w), Be.bind(n, w);
 				}
 			}
 			return w;
 		}
-		function mt(e, t) {
+		function ft(e, t) {
 			e.ambientLightColor.needsUpdate = t, e.lightProbe.needsUpdate = t, e.sunLights.needsUpdate = t, e.sunLightShadows.needsUpdate = t, e.directionalLights.needsUpdate = t, e.directionalLightShadows.needsUpdate = t, e.pointLights.needsUpdate = t, e.pointLightShadows.needsUpdate = t, e.spotLights.needsUpdate = t, e.spotLightShadows.needsUpdate = t, e.rectAreaLights.needsUpdate = t, e.hemisphereLights.needsUpdate = t;
 		}
-		function ht(e) {
+		function pt(e) {
 			return e.isMeshLambertMaterial || e.isMeshToonMaterial || e.isMeshPhongMaterial || e.isMeshStandardMaterial || e.isShadowMaterial || e.isShaderMaterial && e.lights === !0;
 		}
 		this.getActiveCubeFace = function() {
@@ -14297,102 +14467,102 @@ var Mf = class {
 		}, this.getRenderTarget = function() {
 			return M;
 		}, this.setRenderTargetTextures = function(e, t, n) {
-			let r = z.get(e);
-			r.__autoAllocateDepthBuffer = e.resolveDepthBuffer === !1, r.__autoAllocateDepthBuffer === !1 && (r.__useRenderToTexture = !1), z.get(e.texture).__webglTexture = t, z.get(e.depthTexture).__webglTexture = r.__autoAllocateDepthBuffer ? void 0 : n, r.__hasExternalTextures = !0;
+			let r = V.get(e);
+			r.__autoAllocateDepthBuffer = e.resolveDepthBuffer === !1, r.__autoAllocateDepthBuffer === !1 && (r.__useRenderToTexture = !1), V.get(e.texture).__webglTexture = t, V.get(e.depthTexture).__webglTexture = r.__autoAllocateDepthBuffer ? void 0 : n, r.__hasExternalTextures = !0;
 		}, this.setRenderTargetFramebuffer = function(e, t) {
-			let n = z.get(e);
+			let n = V.get(e);
 			n.__webglFramebuffer = t, n.__useDefaultFramebuffer = t === void 0;
 		}, this.setRenderTarget = function(e, t = 0, n = 0) {
 			M = e, j = t, ee = n;
 			let r = null, i = !1, a = !1;
 			if (e) {
-				let o = z.get(e);
+				let o = V.get(e);
 				if (o.__useDefaultFramebuffer !== void 0) {
-					R.bindFramebuffer(I.FRAMEBUFFER, o.__webglFramebuffer), N.copy(e.viewport), re.copy(e.scissor), ie = e.scissorTest, R.viewport(N), R.scissor(re), R.setScissorTest(ie), te = -1;
+					B.bindFramebuffer(R.FRAMEBUFFER, o.__webglFramebuffer), P.copy(e.viewport), ne.copy(e.scissor), re = e.scissorTest, B.viewport(P), B.scissor(ne), B.setScissorTest(re), N = -1;
 					return;
 				}
-				if (o.__webglFramebuffer === void 0) B.setupRenderTarget(e);
-				else if (o.__hasExternalTextures) B.rebindTextures(e, z.get(e.texture).__webglTexture, z.get(e.depthTexture).__webglTexture);
+				if (o.__webglFramebuffer === void 0) H.setupRenderTarget(e);
+				else if (o.__hasExternalTextures) H.rebindTextures(e, V.get(e.texture).__webglTexture, V.get(e.depthTexture).__webglTexture);
 				else if (e.depthBuffer) {
 					let t = e.depthTexture;
 					if (o.__boundDepthTexture !== t) {
-						if (t !== null && z.has(t) && (e.width !== t.image.width || e.height !== t.image.height)) throw Error("THREE.WebGLRenderer: Attached DepthTexture is initialized to the incorrect size.");
-						B.setupDepthRenderbuffer(e);
+						if (t !== null && V.has(t) && (e.width !== t.image.width || e.height !== t.image.height)) throw Error("THREE.WebGLRenderer: Attached DepthTexture is initialized to the incorrect size.");
+						H.setupDepthRenderbuffer(e);
 					}
 				}
 				let s = e.texture;
 				(s.isData3DTexture || s.isDataArrayTexture || s.isCompressedArrayTexture) && (a = !0);
-				let c = z.get(e).__webglFramebuffer;
-				e.isWebGLCubeRenderTarget ? (r = Array.isArray(c[t]) ? c[t][n] : c[t], i = !0) : r = e.samples > 0 && B.useMultisampledRTT(e) === !1 ? z.get(e).__webglMultisampledFramebuffer : Array.isArray(c) ? c[n] : c, N.copy(e.viewport), re.copy(e.scissor), ie = e.scissorTest;
-			} else N.copy(F).multiplyScalar(ce).floor(), re.copy(de).multiplyScalar(ce).floor(), ie = fe;
-			if (n !== 0 && (r = O), R.bindFramebuffer(I.FRAMEBUFFER, r) && R.drawBuffers(e, r), R.viewport(N), R.scissor(re), R.setScissorTest(ie), i) {
-				let r = z.get(e.texture);
-				I.framebufferTexture2D(I.FRAMEBUFFER, I.COLOR_ATTACHMENT0, I.TEXTURE_CUBE_MAP_POSITIVE_X + t, r.__webglTexture, n);
+				let c = V.get(e).__webglFramebuffer;
+				e.isWebGLCubeRenderTarget ? (r = Array.isArray(c[t]) ? c[t][n] : c[t], i = !0) : r = e.samples > 0 && H.useMultisampledRTT(e) === !1 ? V.get(e).__webglMultisampledFramebuffer : Array.isArray(c) ? c[n] : c, P.copy(e.viewport), ne.copy(e.scissor), re = e.scissorTest;
+			} else P.copy(L).multiplyScalar(se).floor(), ne.copy(le).multiplyScalar(se).floor(), re = ue;
+			if (n !== 0 && (r = O), B.bindFramebuffer(R.FRAMEBUFFER, r) && B.drawBuffers(e, r), B.viewport(P), B.scissor(ne), B.setScissorTest(re), i) {
+				let r = V.get(e.texture);
+				R.framebufferTexture2D(R.FRAMEBUFFER, R.COLOR_ATTACHMENT0, R.TEXTURE_CUBE_MAP_POSITIVE_X + t, r.__webglTexture, n);
 			} else if (a) {
 				let r = t;
 				for (let t = 0; t < e.textures.length; t++) {
-					let i = z.get(e.textures[t]);
-					I.framebufferTextureLayer(I.FRAMEBUFFER, I.COLOR_ATTACHMENT0 + t, i.__webglTexture, n, r);
+					let i = V.get(e.textures[t]);
+					R.framebufferTextureLayer(R.FRAMEBUFFER, R.COLOR_ATTACHMENT0 + t, i.__webglTexture, n, r);
 				}
 			} else if (e !== null && n !== 0) {
-				let t = z.get(e.texture);
-				I.framebufferTexture2D(I.FRAMEBUFFER, I.COLOR_ATTACHMENT0, I.TEXTURE_2D, t.__webglTexture, n);
+				let t = V.get(e.texture);
+				R.framebufferTexture2D(R.FRAMEBUFFER, R.COLOR_ATTACHMENT0, R.TEXTURE_2D, t.__webglTexture, n);
 			}
-			te = -1;
+			N = -1;
 		};
-		function gt(e) {
-			let t = z.get(e);
-			return (t.__readFormat !== e.format || t.__readType !== e.type) && (t.__readFormat = e.format, t.__readType = e.type, t.__formatReadable = we.textureFormatReadable(e.format), t.__typeReadable = we.textureTypeReadable(e.type)), t;
+		function mt(e) {
+			let t = V.get(e);
+			return (t.__readFormat !== e.format || t.__readType !== e.type) && (t.__readFormat = e.format, t.__readType = e.type, t.__formatReadable = Se.textureFormatReadable(e.format), t.__typeReadable = Se.textureTypeReadable(e.type)), t;
 		}
 		this.readRenderTargetPixels = function(e, t, n, r, i, a, o, s = 0) {
 			if (!(e && e.isWebGLRenderTarget)) {
-				G("WebGLRenderer.readRenderTargetPixels: renderTarget is not THREE.WebGLRenderTarget.");
+				q("WebGLRenderer.readRenderTargetPixels: renderTarget is not THREE.WebGLRenderTarget.");
 				return;
 			}
-			let c = z.get(e).__webglFramebuffer;
+			let c = V.get(e).__webglFramebuffer;
 			if (e.isWebGLCubeRenderTarget && o !== void 0 && (c = c[o], Array.isArray(c) && (c = c[0])), c) {
-				R.bindFramebuffer(I.FRAMEBUFFER, c);
+				B.bindFramebuffer(R.FRAMEBUFFER, c);
 				try {
 					let o = e.textures[s], c = o.format, l = o.type;
-					e.textures.length > 1 && I.readBuffer(I.COLOR_ATTACHMENT0 + s);
-					let u = gt(o);
+					e.textures.length > 1 && R.readBuffer(R.COLOR_ATTACHMENT0 + s);
+					let u = mt(o);
 					if (u.__formatReadable === !1) {
-						G("WebGLRenderer.readRenderTargetPixels: renderTarget is not in RGBA or implementation defined format.");
+						q("WebGLRenderer.readRenderTargetPixels: renderTarget is not in RGBA or implementation defined format.");
 						return;
 					}
 					if (u.__typeReadable === !1) {
-						G("WebGLRenderer.readRenderTargetPixels: renderTarget is not in UnsignedByteType or implementation defined type.");
+						q("WebGLRenderer.readRenderTargetPixels: renderTarget is not in UnsignedByteType or implementation defined type.");
 						return;
 					}
-					t >= 0 && t <= e.width - r && n >= 0 && n <= e.height - i && I.readPixels(t, n, r, i, Be.convert(c), Be.convert(l), a);
+					t >= 0 && t <= e.width - r && n >= 0 && n <= e.height - i && R.readPixels(t, n, r, i, Re.convert(c), Re.convert(l), a);
 				} finally {
-					let e = M === null ? null : z.get(M).__webglFramebuffer;
-					R.bindFramebuffer(I.FRAMEBUFFER, e);
+					let e = M === null ? null : V.get(M).__webglFramebuffer;
+					B.bindFramebuffer(R.FRAMEBUFFER, e);
 				}
 			}
 		}, this.readRenderTargetPixelsAsync = async function(e, t, n, r, i, a, o, s = 0) {
 			if (!(e && e.isWebGLRenderTarget)) throw Error("THREE.WebGLRenderer.readRenderTargetPixels: renderTarget is not THREE.WebGLRenderTarget.");
-			let c = z.get(e).__webglFramebuffer;
+			let c = V.get(e).__webglFramebuffer;
 			if (e.isWebGLCubeRenderTarget && o !== void 0 && (c = c[o], Array.isArray(c) && (c = c[0])), c) {
 				if (t >= 0 && t <= e.width - r && n >= 0 && n <= e.height - i) {
-					R.bindFramebuffer(I.FRAMEBUFFER, c);
+					B.bindFramebuffer(R.FRAMEBUFFER, c);
 					let o = e.textures[s], l = o.format, u = o.type;
-					e.textures.length > 1 && I.readBuffer(I.COLOR_ATTACHMENT0 + s);
-					let d = gt(o);
+					e.textures.length > 1 && R.readBuffer(R.COLOR_ATTACHMENT0 + s);
+					let d = mt(o);
 					if (d.__formatReadable === !1) throw Error("THREE.WebGLRenderer.readRenderTargetPixelsAsync: renderTarget is not in RGBA or implementation defined format.");
 					if (d.__typeReadable === !1) throw Error("THREE.WebGLRenderer.readRenderTargetPixelsAsync: renderTarget is not in UnsignedByteType or implementation defined type.");
-					let f = I.createBuffer();
-					I.bindBuffer(I.PIXEL_PACK_BUFFER, f), I.bufferData(I.PIXEL_PACK_BUFFER, a.byteLength, I.STREAM_READ), I.readPixels(t, n, r, i, Be.convert(l), Be.convert(u), 0), I.bindBuffer(I.PIXEL_PACK_BUFFER, null);
-					let p = M === null ? null : z.get(M).__webglFramebuffer;
-					R.bindFramebuffer(I.FRAMEBUFFER, p);
-					let m = I.fenceSync(I.SYNC_GPU_COMMANDS_COMPLETE, 0);
-					return I.flush(), await Ri(I, m, 4), I.bindBuffer(I.PIXEL_PACK_BUFFER, f), I.getBufferSubData(I.PIXEL_PACK_BUFFER, 0, a), I.bindBuffer(I.PIXEL_PACK_BUFFER, null), I.deleteBuffer(f), I.deleteSync(m), a;
+					let f = R.createBuffer();
+					R.bindBuffer(R.PIXEL_PACK_BUFFER, f), R.bufferData(R.PIXEL_PACK_BUFFER, a.byteLength, R.STREAM_READ), R.readPixels(t, n, r, i, Re.convert(l), Re.convert(u), 0), R.bindBuffer(R.PIXEL_PACK_BUFFER, null);
+					let p = M === null ? null : V.get(M).__webglFramebuffer;
+					B.bindFramebuffer(R.FRAMEBUFFER, p);
+					let m = R.fenceSync(R.SYNC_GPU_COMMANDS_COMPLETE, 0);
+					return R.flush(), await Qi(R, m, 4), R.bindBuffer(R.PIXEL_PACK_BUFFER, f), R.getBufferSubData(R.PIXEL_PACK_BUFFER, 0, a), R.bindBuffer(R.PIXEL_PACK_BUFFER, null), R.deleteBuffer(f), R.deleteSync(m), a;
 				}
 				throw Error("THREE.WebGLRenderer.readRenderTargetPixelsAsync: requested read bounds are out of range.");
 			}
 		}, this.copyFramebufferToTexture = function(e, t = null, n = 0) {
 			let r = 2 ** -n, i = Math.floor(e.image.width * r), a = Math.floor(e.image.height * r), o = t === null ? 0 : t.x, s = t === null ? 0 : t.y;
-			B.setTexture2D(e, 0), I.copyTexSubImage2D(I.TEXTURE_2D, n, 0, 0, o, s, i, a), R.unbindTexture();
+			H.setTexture2D(e, 0), R.copyTexSubImage2D(R.TEXTURE_2D, n, 0, 0, o, s, i, a), B.unbindTexture();
 		}, this.copyTextureToTexture = function(e, t, n = null, r = null, i = 0, a = 0) {
 			let o, s, c, l, u, d, f, p, m, h = e.isCompressedTexture ? e.mipmaps[a] : e.image;
 			if (n !== null) o = n.max.x - n.min.x, s = n.max.y - n.min.y, c = n.isBox3 ? n.max.z - n.min.z : 1, l = n.min.x, u = n.min.y, d = n.isBox3 ? n.min.z : 0;
@@ -14401,33 +14571,33 @@ var Mf = class {
 				o = Math.floor(h.width * t), s = Math.floor(h.height * t), c = e.isDataArrayTexture ? h.depth : e.isData3DTexture ? Math.floor(h.depth * t) : 1, l = 0, u = 0, d = 0;
 			}
 			r === null ? (f = 0, p = 0, m = 0) : (f = r.x, p = r.y, m = r.z);
-			let g = Be.convert(t.format), _ = Be.convert(t.type), v;
-			t.isData3DTexture ? (B.setTexture3D(t, 0), v = I.TEXTURE_3D) : t.isDataArrayTexture || t.isCompressedArrayTexture ? (B.setTexture2DArray(t, 0), v = I.TEXTURE_2D_ARRAY) : (B.setTexture2D(t, 0), v = I.TEXTURE_2D), R.activeTexture(I.TEXTURE0), R.pixelStorei(I.UNPACK_FLIP_Y_WEBGL, t.flipY), R.pixelStorei(I.UNPACK_PREMULTIPLY_ALPHA_WEBGL, t.premultiplyAlpha), R.pixelStorei(I.UNPACK_ALIGNMENT, t.unpackAlignment);
-			let y = R.getParameter(I.UNPACK_ROW_LENGTH), b = R.getParameter(I.UNPACK_IMAGE_HEIGHT), x = R.getParameter(I.UNPACK_SKIP_PIXELS), S = R.getParameter(I.UNPACK_SKIP_ROWS), C = R.getParameter(I.UNPACK_SKIP_IMAGES);
-			R.pixelStorei(I.UNPACK_ROW_LENGTH, h.width), R.pixelStorei(I.UNPACK_IMAGE_HEIGHT, h.height), R.pixelStorei(I.UNPACK_SKIP_PIXELS, l), R.pixelStorei(I.UNPACK_SKIP_ROWS, u), R.pixelStorei(I.UNPACK_SKIP_IMAGES, d);
+			let g = Re.convert(t.format), _ = Re.convert(t.type), v;
+			t.isData3DTexture ? (H.setTexture3D(t, 0), v = R.TEXTURE_3D) : t.isDataArrayTexture || t.isCompressedArrayTexture ? (H.setTexture2DArray(t, 0), v = R.TEXTURE_2D_ARRAY) : (H.setTexture2D(t, 0), v = R.TEXTURE_2D), B.activeTexture(R.TEXTURE0), B.pixelStorei(R.UNPACK_FLIP_Y_WEBGL, t.flipY), B.pixelStorei(R.UNPACK_PREMULTIPLY_ALPHA_WEBGL, t.premultiplyAlpha), B.pixelStorei(R.UNPACK_ALIGNMENT, t.unpackAlignment);
+			let y = B.getParameter(R.UNPACK_ROW_LENGTH), b = B.getParameter(R.UNPACK_IMAGE_HEIGHT), x = B.getParameter(R.UNPACK_SKIP_PIXELS), S = B.getParameter(R.UNPACK_SKIP_ROWS), C = B.getParameter(R.UNPACK_SKIP_IMAGES);
+			B.pixelStorei(R.UNPACK_ROW_LENGTH, h.width), B.pixelStorei(R.UNPACK_IMAGE_HEIGHT, h.height), B.pixelStorei(R.UNPACK_SKIP_PIXELS, l), B.pixelStorei(R.UNPACK_SKIP_ROWS, u), B.pixelStorei(R.UNPACK_SKIP_IMAGES, d);
 			let w = e.isDataArrayTexture || e.isData3DTexture, T = t.isDataArrayTexture || t.isData3DTexture;
 			if (e.isDepthTexture) {
-				let n = z.get(e), r = z.get(t), h = z.get(n.__renderTarget), g = z.get(r.__renderTarget);
-				R.bindFramebuffer(I.READ_FRAMEBUFFER, h.__webglFramebuffer), R.bindFramebuffer(I.DRAW_FRAMEBUFFER, g.__webglFramebuffer);
-				for (let n = 0; n < c; n++) w && (I.framebufferTextureLayer(I.READ_FRAMEBUFFER, I.COLOR_ATTACHMENT0, z.get(e).__webglTexture, i, d + n), I.framebufferTextureLayer(I.DRAW_FRAMEBUFFER, I.COLOR_ATTACHMENT0, z.get(t).__webglTexture, a, m + n)), I.blitFramebuffer(l, u, l + o, u + s, f, p, f + o, p + s, I.DEPTH_BUFFER_BIT, I.NEAREST);
-				R.bindFramebuffer(I.READ_FRAMEBUFFER, null), R.bindFramebuffer(I.DRAW_FRAMEBUFFER, null);
-			} else if (i !== 0 || e.isRenderTargetTexture || z.has(e)) {
-				let n = z.get(e), r = z.get(t);
-				R.bindFramebuffer(I.READ_FRAMEBUFFER, k), R.bindFramebuffer(I.DRAW_FRAMEBUFFER, A);
-				for (let e = 0; e < c; e++) w ? I.framebufferTextureLayer(I.READ_FRAMEBUFFER, I.COLOR_ATTACHMENT0, n.__webglTexture, i, d + e) : I.framebufferTexture2D(I.READ_FRAMEBUFFER, I.COLOR_ATTACHMENT0, I.TEXTURE_2D, n.__webglTexture, i), T ? I.framebufferTextureLayer(I.DRAW_FRAMEBUFFER, I.COLOR_ATTACHMENT0, r.__webglTexture, a, m + e) : I.framebufferTexture2D(I.DRAW_FRAMEBUFFER, I.COLOR_ATTACHMENT0, I.TEXTURE_2D, r.__webglTexture, a), i === 0 ? T ? I.copyTexSubImage3D(v, a, f, p, m + e, l, u, o, s) : I.copyTexSubImage2D(v, a, f, p, l, u, o, s) : I.blitFramebuffer(l, u, l + o, u + s, f, p, f + o, p + s, I.COLOR_BUFFER_BIT, I.NEAREST);
-				R.bindFramebuffer(I.READ_FRAMEBUFFER, null), R.bindFramebuffer(I.DRAW_FRAMEBUFFER, null);
-			} else T ? e.isDataTexture || e.isData3DTexture ? I.texSubImage3D(v, a, f, p, m, o, s, c, g, _, h.data) : t.isCompressedArrayTexture ? I.compressedTexSubImage3D(v, a, f, p, m, o, s, c, g, h.data) : I.texSubImage3D(v, a, f, p, m, o, s, c, g, _, h) : e.isDataTexture ? I.texSubImage2D(I.TEXTURE_2D, a, f, p, o, s, g, _, h.data) : e.isCompressedTexture ? I.compressedTexSubImage2D(I.TEXTURE_2D, a, f, p, h.width, h.height, g, h.data) : I.texSubImage2D(I.TEXTURE_2D, a, f, p, o, s, g, _, h);
-			R.pixelStorei(I.UNPACK_ROW_LENGTH, y), R.pixelStorei(I.UNPACK_IMAGE_HEIGHT, b), R.pixelStorei(I.UNPACK_SKIP_PIXELS, x), R.pixelStorei(I.UNPACK_SKIP_ROWS, S), R.pixelStorei(I.UNPACK_SKIP_IMAGES, C), a === 0 && t.generateMipmaps === !0 && t.mipmapsAutoUpdate === !0 && I.generateMipmap(v), R.unbindTexture();
+				let n = V.get(e), r = V.get(t), h = V.get(n.__renderTarget), g = V.get(r.__renderTarget);
+				B.bindFramebuffer(R.READ_FRAMEBUFFER, h.__webglFramebuffer), B.bindFramebuffer(R.DRAW_FRAMEBUFFER, g.__webglFramebuffer);
+				for (let n = 0; n < c; n++) w && (R.framebufferTextureLayer(R.READ_FRAMEBUFFER, R.COLOR_ATTACHMENT0, V.get(e).__webglTexture, i, d + n), R.framebufferTextureLayer(R.DRAW_FRAMEBUFFER, R.COLOR_ATTACHMENT0, V.get(t).__webglTexture, a, m + n)), R.blitFramebuffer(l, u, l + o, u + s, f, p, f + o, p + s, R.DEPTH_BUFFER_BIT, R.NEAREST);
+				B.bindFramebuffer(R.READ_FRAMEBUFFER, null), B.bindFramebuffer(R.DRAW_FRAMEBUFFER, null);
+			} else if (i !== 0 || e.isRenderTargetTexture || V.has(e)) {
+				let n = V.get(e), r = V.get(t);
+				B.bindFramebuffer(R.READ_FRAMEBUFFER, k), B.bindFramebuffer(R.DRAW_FRAMEBUFFER, A);
+				for (let e = 0; e < c; e++) w ? R.framebufferTextureLayer(R.READ_FRAMEBUFFER, R.COLOR_ATTACHMENT0, n.__webglTexture, i, d + e) : R.framebufferTexture2D(R.READ_FRAMEBUFFER, R.COLOR_ATTACHMENT0, R.TEXTURE_2D, n.__webglTexture, i), T ? R.framebufferTextureLayer(R.DRAW_FRAMEBUFFER, R.COLOR_ATTACHMENT0, r.__webglTexture, a, m + e) : R.framebufferTexture2D(R.DRAW_FRAMEBUFFER, R.COLOR_ATTACHMENT0, R.TEXTURE_2D, r.__webglTexture, a), i === 0 ? T ? R.copyTexSubImage3D(v, a, f, p, m + e, l, u, o, s) : R.copyTexSubImage2D(v, a, f, p, l, u, o, s) : R.blitFramebuffer(l, u, l + o, u + s, f, p, f + o, p + s, R.COLOR_BUFFER_BIT, R.NEAREST);
+				B.bindFramebuffer(R.READ_FRAMEBUFFER, null), B.bindFramebuffer(R.DRAW_FRAMEBUFFER, null);
+			} else T ? e.isDataTexture || e.isData3DTexture ? R.texSubImage3D(v, a, f, p, m, o, s, c, g, _, h.data) : t.isCompressedArrayTexture ? R.compressedTexSubImage3D(v, a, f, p, m, o, s, c, g, h.data) : R.texSubImage3D(v, a, f, p, m, o, s, c, g, _, h) : e.isDataTexture ? R.texSubImage2D(R.TEXTURE_2D, a, f, p, o, s, g, _, h.data) : e.isCompressedTexture ? R.compressedTexSubImage2D(R.TEXTURE_2D, a, f, p, h.width, h.height, g, h.data) : R.texSubImage2D(R.TEXTURE_2D, a, f, p, o, s, g, _, h);
+			B.pixelStorei(R.UNPACK_ROW_LENGTH, y), B.pixelStorei(R.UNPACK_IMAGE_HEIGHT, b), B.pixelStorei(R.UNPACK_SKIP_PIXELS, x), B.pixelStorei(R.UNPACK_SKIP_ROWS, S), B.pixelStorei(R.UNPACK_SKIP_IMAGES, C), a === 0 && t.generateMipmaps === !0 && t.mipmapsAutoUpdate === !0 && R.generateMipmap(v), B.unbindTexture();
 		}, this.initRenderTarget = function(e) {
-			z.get(e).__webglFramebuffer === void 0 && B.setupRenderTarget(e);
+			V.get(e).__webglFramebuffer === void 0 && H.setupRenderTarget(e);
 		}, this.initTexture = function(e) {
-			e.isCubeTexture ? B.setTextureCube(e, 0) : e.isData3DTexture ? B.setTexture3D(e, 0) : e.isDataArrayTexture || e.isCompressedArrayTexture ? B.setTexture2DArray(e, 0) : B.setTexture2D(e, 0), R.unbindTexture();
+			e.isCubeTexture ? H.setTextureCube(e, 0) : e.isData3DTexture ? H.setTexture3D(e, 0) : e.isDataArrayTexture || e.isCompressedArrayTexture ? H.setTexture2DArray(e, 0) : H.setTexture2D(e, 0), B.unbindTexture();
 		}, this.resetState = function() {
-			j = 0, ee = 0, M = null, R.reset(), Ve.reset();
+			j = 0, ee = 0, M = null, B.reset(), ze.reset();
 		}, typeof __THREE_DEVTOOLS__ < "u" && __THREE_DEVTOOLS__.dispatchEvent(new CustomEvent("observe", { detail: this }));
 	}
 	get coordinateSystem() {
-		return ki;
+		return Ui;
 	}
 	get outputColorSpace() {
 		return this._outputColorSpace;
@@ -14435,9 +14605,9 @@ var Mf = class {
 	set outputColorSpace(e) {
 		this._outputColorSpace = e;
 		let t = this.getContext();
-		t.drawingBufferColorSpace = X._getDrawingBufferColorSpace(e), t.unpackColorSpace = X._getUnpackColorSpace();
+		t.drawingBufferColorSpace = Fa._getDrawingBufferColorSpace(e), t.unpackColorSpace = Fa._getUnpackColorSpace();
 	}
-}, Nf = { type: "change" }, Pf = { type: "start" }, Ff = { type: "end" }, If = new Ts(), Lf = new vs(), Rf = Math.cos(70 * pa.DEG2RAD), zf = new J(), Bf = 2 * Math.PI, Vf = {
+}, Jf = { type: "change" }, Yf = { type: "start" }, Xf = { type: "end" }, Zf = new Bs(), Qf = new Ns(), $f = Math.cos(70 * Da.DEG2RAD), ep = new X(), tp = 2 * Math.PI, np = {
 	NONE: -1,
 	ROTATE: 0,
 	DOLLY: 1,
@@ -14446,21 +14616,21 @@ var Mf = class {
 	TOUCH_PAN: 4,
 	TOUCH_DOLLY_PAN: 5,
 	TOUCH_DOLLY_ROTATE: 6
-}, Hf = 1e-6, Uf = class extends yl {
+}, rp = 1e-6, ip = class extends Pl {
 	constructor(e, t = null) {
-		super(e, t), this.state = Vf.NONE, this.target = new J(), this.cursor = new J(), this.minDistance = 0, this.maxDistance = 1e400, this.minZoom = 0, this.maxZoom = 1e400, this.minTargetRadius = 0, this.maxTargetRadius = 1e400, this.minPolarAngle = 0, this.maxPolarAngle = Math.PI, this.minAzimuthAngle = -1e400, this.maxAzimuthAngle = 1e400, this.enableDamping = !1, this.dampingFactor = .05, this.enableZoom = !0, this.zoomSpeed = 1, this.enableRotate = !0, this.rotateSpeed = 1, this.keyRotateSpeed = 1, this.enablePan = !0, this.panSpeed = 1, this.screenSpacePanning = !0, this.keyPanSpeed = 7, this.zoomToCursor = !1, this.autoRotate = !1, this.autoRotateSpeed = 2, this.keys = {
+		super(e, t), this.state = np.NONE, this.target = new X(), this.cursor = new X(), this.minDistance = 0, this.maxDistance = 1e400, this.minZoom = 0, this.maxZoom = 1e400, this.minTargetRadius = 0, this.maxTargetRadius = 1e400, this.minPolarAngle = 0, this.maxPolarAngle = Math.PI, this.minAzimuthAngle = -1e400, this.maxAzimuthAngle = 1e400, this.enableDamping = !1, this.dampingFactor = .05, this.enableZoom = !0, this.zoomSpeed = 1, this.enableRotate = !0, this.rotateSpeed = 1, this.keyRotateSpeed = 1, this.enablePan = !0, this.panSpeed = 1, this.screenSpacePanning = !0, this.keyPanSpeed = 7, this.zoomToCursor = !1, this.autoRotate = !1, this.autoRotateSpeed = 2, this.keys = {
 			LEFT: "ArrowLeft",
 			UP: "ArrowUp",
 			RIGHT: "ArrowRight",
 			BOTTOM: "ArrowDown"
 		}, this.mouseButtons = {
-			LEFT: $n.ROTATE,
-			MIDDLE: $n.DOLLY,
-			RIGHT: $n.PAN
+			LEFT: pr.ROTATE,
+			MIDDLE: pr.DOLLY,
+			RIGHT: pr.PAN
 		}, this.touches = {
-			ONE: er.ROTATE,
-			TWO: er.DOLLY_PAN
-		}, this.target0 = this.target.clone(), this.position0 = this.object.position.clone(), this.zoom0 = this.object.zoom, this._cursorStyle = "auto", this._domElementKeyEvents = null, this._lastPosition = new J(), this._lastQuaternion = new ma(), this._lastTargetPosition = new J(), this._quat = new ma().setFromUnitVectors(e.up, new J(0, 1, 0)), this._quatInverse = this._quat.clone().invert(), this._spherical = new vl(), this._sphericalDelta = new vl(), this._scale = 1, this._panOffset = new J(), this._rotateStart = new q(), this._rotateEnd = new q(), this._rotateDelta = new q(), this._panStart = new q(), this._panEnd = new q(), this._panDelta = new q(), this._dollyStart = new q(), this._dollyEnd = new q(), this._dollyDelta = new q(), this._dollyDirection = new J(), this._mouse = new q(), this._performCursorZoom = !1, this._pointers = [], this._pointerPositions = {}, this._controlActive = !1, this._onPointerMove = Gf.bind(this), this._onPointerDown = Wf.bind(this), this._onPointerUp = Kf.bind(this), this._onContextMenu = $f.bind(this), this._onMouseWheel = Yf.bind(this), this._onKeyDown = Xf.bind(this), this._onTouchStart = Zf.bind(this), this._onTouchMove = Qf.bind(this), this._onMouseDown = qf.bind(this), this._onMouseMove = Jf.bind(this), this._interceptControlDown = ep.bind(this), this._interceptControlUp = tp.bind(this), this.domElement !== null && this.connect(this.domElement), this.update();
+			ONE: mr.ROTATE,
+			TWO: mr.DOLLY_PAN
+		}, this.target0 = this.target.clone(), this.position0 = this.object.position.clone(), this.zoom0 = this.object.zoom, this._cursorStyle = "auto", this._domElementKeyEvents = null, this._lastPosition = new X(), this._lastQuaternion = new Oa(), this._lastTargetPosition = new X(), this._quat = new Oa().setFromUnitVectors(e.up, new X(0, 1, 0)), this._quatInverse = this._quat.clone().invert(), this._spherical = new Nl(), this._sphericalDelta = new Nl(), this._scale = 1, this._panOffset = new X(), this._rotateStart = new Y(), this._rotateEnd = new Y(), this._rotateDelta = new Y(), this._panStart = new Y(), this._panEnd = new Y(), this._panDelta = new Y(), this._dollyStart = new Y(), this._dollyEnd = new Y(), this._dollyDelta = new Y(), this._dollyDirection = new X(), this._mouse = new Y(), this._performCursorZoom = !1, this._pointers = [], this._pointerPositions = {}, this._controlActive = !1, this._onPointerMove = op.bind(this), this._onPointerDown = ap.bind(this), this._onPointerUp = sp.bind(this), this._onContextMenu = mp.bind(this), this._onMouseWheel = up.bind(this), this._onKeyDown = dp.bind(this), this._onTouchStart = fp.bind(this), this._onTouchMove = pp.bind(this), this._onMouseDown = cp.bind(this), this._onMouseMove = lp.bind(this), this._interceptControlDown = hp.bind(this), this._interceptControlUp = gp.bind(this), this.domElement !== null && this.connect(this.domElement), this.update();
 	}
 	set cursorStyle(e) {
 		this._cursorStyle = e, e === "grab" ? this.domElement.style.cursor = "grab" : this.domElement.style.cursor = "auto";
@@ -14475,7 +14645,7 @@ var Mf = class {
 		}), this.domElement.style.touchAction = "none";
 	}
 	disconnect() {
-		this.state = Vf.NONE, this.domElement.removeEventListener("pointerdown", this._onPointerDown), this.domElement.ownerDocument.removeEventListener("pointermove", this._onPointerMove), this.domElement.ownerDocument.removeEventListener("pointerup", this._onPointerUp), this.domElement.removeEventListener("pointercancel", this._onPointerUp), this.domElement.removeEventListener("wheel", this._onMouseWheel), this.domElement.removeEventListener("contextmenu", this._onContextMenu), this.stopListenToKeyEvents(), this.domElement.ownerDocument.removeEventListener("keydown", this._interceptControlDown, { capture: !0 }), this.domElement.ownerDocument.removeEventListener("keyup", this._interceptControlUp, { capture: !0 }), this._controlActive = !1, this._pointers.length = 0, this._pointerPositions = {}, this.domElement.style.touchAction = "", this.domElement.style.cursor = "auto";
+		this.state = np.NONE, this.domElement.removeEventListener("pointerdown", this._onPointerDown), this.domElement.ownerDocument.removeEventListener("pointermove", this._onPointerMove), this.domElement.ownerDocument.removeEventListener("pointerup", this._onPointerUp), this.domElement.removeEventListener("pointercancel", this._onPointerUp), this.domElement.removeEventListener("wheel", this._onMouseWheel), this.domElement.removeEventListener("contextmenu", this._onContextMenu), this.stopListenToKeyEvents(), this.domElement.ownerDocument.removeEventListener("keydown", this._interceptControlDown, { capture: !0 }), this.domElement.ownerDocument.removeEventListener("keyup", this._interceptControlUp, { capture: !0 }), this._controlActive = !1, this._pointers.length = 0, this._pointerPositions = {}, this.domElement.style.touchAction = "", this.domElement.style.cursor = "auto";
 	}
 	dispose() {
 		this.disconnect();
@@ -14499,7 +14669,7 @@ var Mf = class {
 		this.target0.copy(this.target), this.position0.copy(this.object.position), this.zoom0 = this.object.zoom;
 	}
 	reset() {
-		this.target.copy(this.target0), this.object.position.copy(this.position0), this.object.zoom = this.zoom0, this.object.updateProjectionMatrix(), this.dispatchEvent(Nf), this.update(), this.state = Vf.NONE;
+		this.target.copy(this.target0), this.object.position.copy(this.position0), this.object.zoom = this.zoom0, this.object.updateProjectionMatrix(), this.dispatchEvent(Jf), this.update(), this.state = np.NONE;
 	}
 	pan(e, t) {
 		this._pan(e, t), this.update();
@@ -14518,39 +14688,39 @@ var Mf = class {
 	}
 	update(e = null) {
 		let t = this.object.position;
-		zf.copy(t).sub(this.target), zf.applyQuaternion(this._quat), this._spherical.setFromVector3(zf), this.autoRotate && this.state === Vf.NONE && this._rotateLeft(this._getAutoRotationAngle(e)), this.enableDamping ? (this._spherical.theta += this._sphericalDelta.theta * this.dampingFactor, this._spherical.phi += this._sphericalDelta.phi * this.dampingFactor) : (this._spherical.theta += this._sphericalDelta.theta, this._spherical.phi += this._sphericalDelta.phi);
+		ep.copy(t).sub(this.target), ep.applyQuaternion(this._quat), this._spherical.setFromVector3(ep), this.autoRotate && this.state === np.NONE && this._rotateLeft(this._getAutoRotationAngle(e)), this.enableDamping ? (this._spherical.theta += this._sphericalDelta.theta * this.dampingFactor, this._spherical.phi += this._sphericalDelta.phi * this.dampingFactor) : (this._spherical.theta += this._sphericalDelta.theta, this._spherical.phi += this._sphericalDelta.phi);
 		let n = this.minAzimuthAngle, r = this.maxAzimuthAngle;
-		isFinite(n) && isFinite(r) && (n < -Math.PI ? n += Bf : n > Math.PI && (n -= Bf), r < -Math.PI ? r += Bf : r > Math.PI && (r -= Bf), n <= r ? this._spherical.theta = Math.max(n, Math.min(r, this._spherical.theta)) : this._spherical.theta = this._spherical.theta > (n + r) / 2 ? Math.max(n, this._spherical.theta) : Math.min(r, this._spherical.theta)), this._spherical.phi = Math.max(this.minPolarAngle, Math.min(this.maxPolarAngle, this._spherical.phi)), this._spherical.makeSafe(), this.enableDamping === !0 ? this.target.addScaledVector(this._panOffset, this.dampingFactor) : this.target.add(this._panOffset), this.target.sub(this.cursor), this.target.clampLength(this.minTargetRadius, this.maxTargetRadius), this.target.add(this.cursor);
+		isFinite(n) && isFinite(r) && (n < -Math.PI ? n += tp : n > Math.PI && (n -= tp), r < -Math.PI ? r += tp : r > Math.PI && (r -= tp), n <= r ? this._spherical.theta = Math.max(n, Math.min(r, this._spherical.theta)) : this._spherical.theta = this._spherical.theta > (n + r) / 2 ? Math.max(n, this._spherical.theta) : Math.min(r, this._spherical.theta)), this._spherical.phi = Math.max(this.minPolarAngle, Math.min(this.maxPolarAngle, this._spherical.phi)), this._spherical.makeSafe(), this.enableDamping === !0 ? this.target.addScaledVector(this._panOffset, this.dampingFactor) : this.target.add(this._panOffset), this.target.sub(this.cursor), this.target.clampLength(this.minTargetRadius, this.maxTargetRadius), this.target.add(this.cursor);
 		let i = !1;
 		if (this.zoomToCursor && this._performCursorZoom || this.object.isOrthographicCamera) this._spherical.radius = this._clampDistance(this._spherical.radius);
 		else {
 			let e = this._spherical.radius;
 			this._spherical.radius = this._clampDistance(this._spherical.radius * this._scale), i = e != this._spherical.radius;
 		}
-		if (zf.setFromSpherical(this._spherical), zf.applyQuaternion(this._quatInverse), t.copy(this.target).add(zf), this.object.lookAt(this.target), this.enableDamping === !0 ? (this._sphericalDelta.theta *= 1 - this.dampingFactor, this._sphericalDelta.phi *= 1 - this.dampingFactor, this._panOffset.multiplyScalar(1 - this.dampingFactor)) : (this._sphericalDelta.set(0, 0, 0), this._panOffset.set(0, 0, 0)), this.zoomToCursor && this._performCursorZoom) {
+		if (ep.setFromSpherical(this._spherical), ep.applyQuaternion(this._quatInverse), t.copy(this.target).add(ep), this.object.lookAt(this.target), this.enableDamping === !0 ? (this._sphericalDelta.theta *= 1 - this.dampingFactor, this._sphericalDelta.phi *= 1 - this.dampingFactor, this._panOffset.multiplyScalar(1 - this.dampingFactor)) : (this._sphericalDelta.set(0, 0, 0), this._panOffset.set(0, 0, 0)), this.zoomToCursor && this._performCursorZoom) {
 			let e = null;
 			if (this.object.isPerspectiveCamera) {
-				let t = zf.length();
+				let t = ep.length();
 				e = this._clampDistance(t * this._scale);
 				let n = t - e;
 				this.object.position.addScaledVector(this._dollyDirection, n), this.object.updateMatrixWorld(), i = !!n;
 			} else if (this.object.isOrthographicCamera) {
-				let t = new J(this._mouse.x, this._mouse.y, 0);
+				let t = new X(this._mouse.x, this._mouse.y, 0);
 				t.unproject(this.object);
 				let n = this.object.zoom;
 				this.object.zoom = Math.max(this.minZoom, Math.min(this.maxZoom, this.object.zoom / this._scale)), this.object.updateProjectionMatrix(), i = n !== this.object.zoom;
-				let r = new J(this._mouse.x, this._mouse.y, 0);
-				r.unproject(this.object), this.object.position.sub(r).add(t), this.object.updateMatrixWorld(), e = zf.length();
+				let r = new X(this._mouse.x, this._mouse.y, 0);
+				r.unproject(this.object), this.object.position.sub(r).add(t), this.object.updateMatrixWorld(), e = ep.length();
 			} else console.warn("WARNING: OrbitControls.js encountered an unknown camera type - zoom to cursor disabled."), this.zoomToCursor = !1;
-			e !== null && (this.screenSpacePanning ? this.target.set(0, 0, -1).transformDirection(this.object.matrix).multiplyScalar(e).add(this.object.position) : (If.origin.copy(this.object.position), If.direction.set(0, 0, -1).transformDirection(this.object.matrix), Math.abs(this.object.up.dot(If.direction)) < Rf ? this.object.lookAt(this.target) : (Lf.setFromNormalAndCoplanarPoint(this.object.up, this.target), If.intersectPlane(Lf, this.target))));
+			e !== null && (this.screenSpacePanning ? this.target.set(0, 0, -1).transformDirection(this.object.matrix).multiplyScalar(e).add(this.object.position) : (Zf.origin.copy(this.object.position), Zf.direction.set(0, 0, -1).transformDirection(this.object.matrix), Math.abs(this.object.up.dot(Zf.direction)) < $f ? this.object.lookAt(this.target) : (Qf.setFromNormalAndCoplanarPoint(this.object.up, this.target), Zf.intersectPlane(Qf, this.target))));
 		} else if (this.object.isOrthographicCamera) {
 			let e = this.object.zoom;
 			this.object.zoom = Math.max(this.minZoom, Math.min(this.maxZoom, this.object.zoom / this._scale)), e !== this.object.zoom && (this.object.updateProjectionMatrix(), i = !0);
 		}
-		return this._scale = 1, this._performCursorZoom = !1, i || this._lastPosition.distanceToSquared(this.object.position) > Hf || 8 * (1 - this._lastQuaternion.dot(this.object.quaternion)) > Hf || this._lastTargetPosition.distanceToSquared(this.target) > Hf ? (this.dispatchEvent(Nf), this._lastPosition.copy(this.object.position), this._lastQuaternion.copy(this.object.quaternion), this._lastTargetPosition.copy(this.target), !0) : !1;
+		return this._scale = 1, this._performCursorZoom = !1, i || this._lastPosition.distanceToSquared(this.object.position) > rp || 8 * (1 - this._lastQuaternion.dot(this.object.quaternion)) > rp || this._lastTargetPosition.distanceToSquared(this.target) > rp ? (this.dispatchEvent(Jf), this._lastPosition.copy(this.object.position), this._lastQuaternion.copy(this.object.quaternion), this._lastTargetPosition.copy(this.target), !0) : !1;
 	}
 	_getAutoRotationAngle(e) {
-		return e === null ? Bf / 60 / 60 * this.autoRotateSpeed : Bf / 60 * this.autoRotateSpeed * e;
+		return e === null ? tp / 60 / 60 * this.autoRotateSpeed : tp / 60 * this.autoRotateSpeed * e;
 	}
 	_getZoomScale(e) {
 		let t = Math.abs(e * .01);
@@ -14563,17 +14733,17 @@ var Mf = class {
 		this._sphericalDelta.phi -= e;
 	}
 	_panLeft(e, t) {
-		zf.setFromMatrixColumn(t, 0), zf.multiplyScalar(-e), this._panOffset.add(zf);
+		ep.setFromMatrixColumn(t, 0), ep.multiplyScalar(-e), this._panOffset.add(ep);
 	}
 	_panUp(e, t) {
-		this.screenSpacePanning === !0 ? zf.setFromMatrixColumn(t, 1) : (zf.setFromMatrixColumn(t, 0), zf.crossVectors(this.object.up, zf)), zf.multiplyScalar(e), this._panOffset.add(zf);
+		this.screenSpacePanning === !0 ? ep.setFromMatrixColumn(t, 1) : (ep.setFromMatrixColumn(t, 0), ep.crossVectors(this.object.up, ep)), ep.multiplyScalar(e), this._panOffset.add(ep);
 	}
 	_pan(e, t) {
 		let n = this.domElement;
 		if (this.object.isPerspectiveCamera) {
 			let r = this.object.position;
-			zf.copy(r).sub(this.target);
-			let i = zf.length();
+			ep.copy(r).sub(this.target);
+			let i = ep.length();
 			i *= Math.tan(this.object.fov / 2 * Math.PI / 180), this._panLeft(2 * e * i / n.clientHeight, this.object.matrix), this._panUp(2 * t * i / n.clientHeight, this.object.matrix);
 		} else this.object.isOrthographicCamera ? (this._panLeft(e * (this.object.right - this.object.left) / this.object.zoom / n.clientWidth, this.object.matrix), this._panUp(t * (this.object.top - this.object.bottom) / this.object.zoom / n.clientHeight, this.object.matrix)) : (console.warn("WARNING: OrbitControls.js encountered an unknown camera type - pan disabled."), this.enablePan = !1);
 	}
@@ -14604,7 +14774,7 @@ var Mf = class {
 	_handleMouseMoveRotate(e) {
 		this._rotateEnd.set(e.clientX, e.clientY), this._rotateDelta.subVectors(this._rotateEnd, this._rotateStart).multiplyScalar(this.rotateSpeed);
 		let t = this.domElement;
-		this._rotateLeft(Bf * this._rotateDelta.x / t.clientHeight), this._rotateUp(Bf * this._rotateDelta.y / t.clientHeight), this._rotateStart.copy(this._rotateEnd), this.update();
+		this._rotateLeft(tp * this._rotateDelta.x / t.clientHeight), this._rotateUp(tp * this._rotateDelta.y / t.clientHeight), this._rotateStart.copy(this._rotateEnd), this.update();
 	}
 	_handleMouseMoveDolly(e) {
 		this._dollyEnd.set(e.clientX, e.clientY), this._dollyDelta.subVectors(this._dollyEnd, this._dollyStart), this._dollyDelta.y > 0 ? this._dollyOut(this._getZoomScale(this._dollyDelta.y)) : this._dollyDelta.y < 0 && this._dollyIn(this._getZoomScale(this._dollyDelta.y)), this._dollyStart.copy(this._dollyEnd), this.zoomToCursor && (this._performCursorZoom = !0, this._dollyDirection.set(this._mouse.x, this._mouse.y, 1).unproject(this.object).sub(this.object.position).normalize()), this.update();
@@ -14619,15 +14789,15 @@ var Mf = class {
 		let t = !1;
 		switch (e.code) {
 			case this.keys.UP:
-				e.ctrlKey || e.metaKey || e.shiftKey ? this.enableRotate && this._rotateUp(Bf * this.keyRotateSpeed / this.domElement.clientHeight) : this.enablePan && this._pan(0, this.keyPanSpeed), t = !0;
+				e.ctrlKey || e.metaKey || e.shiftKey ? this.enableRotate && this._rotateUp(tp * this.keyRotateSpeed / this.domElement.clientHeight) : this.enablePan && this._pan(0, this.keyPanSpeed), t = !0;
 				break;
 			case this.keys.BOTTOM:
-				e.ctrlKey || e.metaKey || e.shiftKey ? this.enableRotate && this._rotateUp(-Bf * this.keyRotateSpeed / this.domElement.clientHeight) : this.enablePan && this._pan(0, -this.keyPanSpeed), t = !0;
+				e.ctrlKey || e.metaKey || e.shiftKey ? this.enableRotate && this._rotateUp(-tp * this.keyRotateSpeed / this.domElement.clientHeight) : this.enablePan && this._pan(0, -this.keyPanSpeed), t = !0;
 				break;
 			case this.keys.LEFT:
-				e.ctrlKey || e.metaKey || e.shiftKey ? this.enableRotate && this._rotateLeft(Bf * this.keyRotateSpeed / this.domElement.clientHeight) : this.enablePan && this._pan(this.keyPanSpeed, 0), t = !0;
+				e.ctrlKey || e.metaKey || e.shiftKey ? this.enableRotate && this._rotateLeft(tp * this.keyRotateSpeed / this.domElement.clientHeight) : this.enablePan && this._pan(this.keyPanSpeed, 0), t = !0;
 				break;
-			case this.keys.RIGHT: e.ctrlKey || e.metaKey || e.shiftKey ? this.enableRotate && this._rotateLeft(-Bf * this.keyRotateSpeed / this.domElement.clientHeight) : this.enablePan && this._pan(-this.keyPanSpeed, 0), t = !0;
+			case this.keys.RIGHT: e.ctrlKey || e.metaKey || e.shiftKey ? this.enableRotate && this._rotateLeft(-tp * this.keyRotateSpeed / this.domElement.clientHeight) : this.enablePan && this._pan(-this.keyPanSpeed, 0), t = !0;
 		}
 		t && (e.preventDefault(), this.update());
 	}
@@ -14663,7 +14833,7 @@ var Mf = class {
 		}
 		this._rotateDelta.subVectors(this._rotateEnd, this._rotateStart).multiplyScalar(this.rotateSpeed);
 		let t = this.domElement;
-		this._rotateLeft(Bf * this._rotateDelta.x / t.clientHeight), this._rotateUp(Bf * this._rotateDelta.y / t.clientHeight), this._rotateStart.copy(this._rotateEnd);
+		this._rotateLeft(tp * this._rotateDelta.x / t.clientHeight), this._rotateUp(tp * this._rotateDelta.y / t.clientHeight), this._rotateStart.copy(this._rotateEnd);
 	}
 	_handleTouchMovePan(e) {
 		if (this._pointers.length === 1) this._panEnd.set(e.pageX, e.pageY);
@@ -14701,7 +14871,7 @@ var Mf = class {
 	}
 	_trackPointer(e) {
 		let t = this._pointerPositions[e.pointerId];
-		t === void 0 && (t = new q(), this._pointerPositions[e.pointerId] = t), t.set(e.pageX, e.pageY);
+		t === void 0 && (t = new Y(), this._pointerPositions[e.pointerId] = t), t.set(e.pageX, e.pageY);
 	}
 	_getSecondPointerPosition(e) {
 		let t = e.pointerId === this._pointers[0] ? this._pointers[1] : this._pointers[0];
@@ -14722,16 +14892,16 @@ var Mf = class {
 		return e.ctrlKey && !this._controlActive && (n.deltaY *= 10), n;
 	}
 };
-function Wf(e) {
+function ap(e) {
 	this.enabled !== !1 && (this._pointers.length === 0 && (this.domElement.setPointerCapture(e.pointerId), this.domElement.ownerDocument.addEventListener("pointermove", this._onPointerMove), this.domElement.ownerDocument.addEventListener("pointerup", this._onPointerUp)), this._isTrackingPointer(e) || (this._addPointer(e), e.pointerType === "touch" ? this._onTouchStart(e) : this._onMouseDown(e), this._cursorStyle === "grab" && (this.domElement.style.cursor = "grabbing")));
 }
-function Gf(e) {
+function op(e) {
 	this.enabled !== !1 && (e.pointerType === "touch" ? this._onTouchMove(e) : this._onMouseMove(e));
 }
-function Kf(e) {
+function sp(e) {
 	switch (this._removePointer(e), this._pointers.length) {
 		case 0:
-			this.domElement.releasePointerCapture(e.pointerId), this.domElement.ownerDocument.removeEventListener("pointermove", this._onPointerMove), this.domElement.ownerDocument.removeEventListener("pointerup", this._onPointerUp), this.dispatchEvent(Ff), this.state = Vf.NONE, this._cursorStyle === "grab" && (this.domElement.style.cursor = "grab");
+			this.domElement.releasePointerCapture(e.pointerId), this.domElement.ownerDocument.removeEventListener("pointermove", this._onPointerMove), this.domElement.ownerDocument.removeEventListener("pointerup", this._onPointerUp), this.dispatchEvent(Xf), this.state = np.NONE, this._cursorStyle === "grab" && (this.domElement.style.cursor = "grab");
 			break;
 		case 1:
 			let t = this._pointers[0], n = this._pointerPositions[t];
@@ -14742,7 +14912,7 @@ function Kf(e) {
 			});
 	}
 }
-function qf(e) {
+function cp(e) {
 	let t;
 	switch (e.button) {
 		case 0:
@@ -14757,160 +14927,180 @@ function qf(e) {
 		default: t = -1;
 	}
 	switch (t) {
-		case $n.DOLLY:
+		case pr.DOLLY:
 			if (this.enableZoom === !1) return;
-			this._handleMouseDownDolly(e), this.state = Vf.DOLLY;
+			this._handleMouseDownDolly(e), this.state = np.DOLLY;
 			break;
-		case $n.ROTATE:
+		case pr.ROTATE:
 			if (e.ctrlKey || e.metaKey || e.shiftKey) {
 				if (this.enablePan === !1) return;
-				this._handleMouseDownPan(e), this.state = Vf.PAN;
+				this._handleMouseDownPan(e), this.state = np.PAN;
 			} else {
 				if (this.enableRotate === !1) return;
-				this._handleMouseDownRotate(e), this.state = Vf.ROTATE;
+				this._handleMouseDownRotate(e), this.state = np.ROTATE;
 			}
 			break;
-		case $n.PAN:
+		case pr.PAN:
 			if (e.ctrlKey || e.metaKey || e.shiftKey) {
 				if (this.enableRotate === !1) return;
-				this._handleMouseDownRotate(e), this.state = Vf.ROTATE;
+				this._handleMouseDownRotate(e), this.state = np.ROTATE;
 			} else {
 				if (this.enablePan === !1) return;
-				this._handleMouseDownPan(e), this.state = Vf.PAN;
+				this._handleMouseDownPan(e), this.state = np.PAN;
 			}
 			break;
-		default: this.state = Vf.NONE;
+		default: this.state = np.NONE;
 	}
-	this.state !== Vf.NONE && this.dispatchEvent(Pf);
+	this.state !== np.NONE && this.dispatchEvent(Yf);
 }
-function Jf(e) {
+function lp(e) {
 	switch (this.state) {
-		case Vf.ROTATE:
+		case np.ROTATE:
 			if (this.enableRotate === !1) return;
 			this._handleMouseMoveRotate(e);
 			break;
-		case Vf.DOLLY:
+		case np.DOLLY:
 			if (this.enableZoom === !1) return;
 			this._handleMouseMoveDolly(e);
 			break;
-		case Vf.PAN:
+		case np.PAN:
 			if (this.enablePan === !1) return;
 			this._handleMouseMovePan(e);
 	}
 }
-function Yf(e) {
-	this.enabled !== !1 && this.enableZoom !== !1 && this.state === Vf.NONE && (e.preventDefault(), this.dispatchEvent(Pf), this._handleMouseWheel(this._customWheelEvent(e)), this.dispatchEvent(Ff));
+function up(e) {
+	this.enabled !== !1 && this.enableZoom !== !1 && this.state === np.NONE && (e.preventDefault(), this.dispatchEvent(Yf), this._handleMouseWheel(this._customWheelEvent(e)), this.dispatchEvent(Xf));
 }
-function Xf(e) {
+function dp(e) {
 	this.enabled !== !1 && this._handleKeyDown(e);
 }
-function Zf(e) {
+function fp(e) {
 	switch (this._trackPointer(e), this._pointers.length) {
 		case 1:
 			switch (this.touches.ONE) {
-				case er.ROTATE:
+				case mr.ROTATE:
 					if (this.enableRotate === !1) {
-						this.state = Vf.NONE;
+						this.state = np.NONE;
 						break;
 					}
-					this._handleTouchStartRotate(e), this.state = Vf.TOUCH_ROTATE;
+					this._handleTouchStartRotate(e), this.state = np.TOUCH_ROTATE;
 					break;
-				case er.PAN:
+				case mr.PAN:
 					if (this.enablePan === !1) {
-						this.state = Vf.NONE;
+						this.state = np.NONE;
 						break;
 					}
-					this._handleTouchStartPan(e), this.state = Vf.TOUCH_PAN;
+					this._handleTouchStartPan(e), this.state = np.TOUCH_PAN;
 					break;
-				default: this.state = Vf.NONE;
+				default: this.state = np.NONE;
 			}
 			break;
 		case 2:
 			switch (this.touches.TWO) {
-				case er.DOLLY_PAN:
+				case mr.DOLLY_PAN:
 					if (this.enableZoom === !1 && this.enablePan === !1) return;
-					this._handleTouchStartDollyPan(e), this.state = Vf.TOUCH_DOLLY_PAN;
+					this._handleTouchStartDollyPan(e), this.state = np.TOUCH_DOLLY_PAN;
 					break;
-				case er.DOLLY_ROTATE:
+				case mr.DOLLY_ROTATE:
 					if (this.enableZoom === !1 && this.enableRotate === !1) return;
-					this._handleTouchStartDollyRotate(e), this.state = Vf.TOUCH_DOLLY_ROTATE;
+					this._handleTouchStartDollyRotate(e), this.state = np.TOUCH_DOLLY_ROTATE;
 					break;
-				default: this.state = Vf.NONE;
+				default: this.state = np.NONE;
 			}
 			break;
-		default: this.state = Vf.NONE;
+		default: this.state = np.NONE;
 	}
-	this.state !== Vf.NONE && this.dispatchEvent(Pf);
+	this.state !== np.NONE && this.dispatchEvent(Yf);
 }
-function Qf(e) {
+function pp(e) {
 	switch (this._trackPointer(e), this.state) {
-		case Vf.TOUCH_ROTATE:
+		case np.TOUCH_ROTATE:
 			if (this.enableRotate === !1) return;
 			this._handleTouchMoveRotate(e), this.update();
 			break;
-		case Vf.TOUCH_PAN:
+		case np.TOUCH_PAN:
 			if (this.enablePan === !1) return;
 			this._handleTouchMovePan(e), this.update();
 			break;
-		case Vf.TOUCH_DOLLY_PAN:
+		case np.TOUCH_DOLLY_PAN:
 			if (this.enableZoom === !1 && this.enablePan === !1) return;
 			this._handleTouchMoveDollyPan(e), this.update();
 			break;
-		case Vf.TOUCH_DOLLY_ROTATE:
+		case np.TOUCH_DOLLY_ROTATE:
 			if (this.enableZoom === !1 && this.enableRotate === !1) return;
 			this._handleTouchMoveDollyRotate(e), this.update();
 			break;
-		default: this.state = Vf.NONE;
+		default: this.state = np.NONE;
 	}
 }
-function $f(e) {
+function mp(e) {
 	this.enabled !== !1 && e.preventDefault();
 }
-function ep(e) {
+function hp(e) {
 	e.key === "Control" && (this._controlActive = !0, this.domElement.ownerDocument.addEventListener("keyup", this._interceptControlUp, {
 		passive: !0,
 		capture: !0
 	}));
 }
-function tp(e) {
+function gp(e) {
 	e.key === "Control" && (this._controlActive = !1, this.domElement.ownerDocument.removeEventListener("keyup", this._interceptControlUp, {
 		passive: !0,
 		capture: !0
 	}));
 }
-// src/scene.ts
-var np = 15e5, rp = "\n  attribute vec4 across;\n  attribute vec2 along;\n  attribute vec4 shade;\n  uniform float boxes;\n  varying vec4 vShade;\n  varying vec3 vPlace;\n  void main() {\n    vec3 u = mix(vec3(0.03), vec3(0.97), position);\n    float a = mix(across.x, across.y, u.x);\n    float b = mix(across.z, across.w, across.w - across.z > 6.28 ? position.y : u.y);\n    vec3 here = vec3(boxes > 0.5 ? vec2(a, b) : a * vec2(cos(b), sin(b)), mix(along.x, along.y, u.z));\n    vShade = shade;\n    vec4 seen = modelViewMatrix * vec4(here, 1.0);\n    vPlace = seen.xyz;\n    gl_Position = projectionMatrix * seen;\n  }", ip = "\n  varying vec4 vShade;\n  varying vec3 vPlace;\n  void main() {\n    vec3 normal = normalize(cross(dFdx(vPlace), dFdy(vPlace)));\n    float light = 0.72 + 0.28 * abs(normal.z);\n    gl_FragColor = vec4(vShade.rgb * light, vShade.a);\n  }", ap = "\n  varying vec4 vShade;\n  void main() { gl_FragColor = vShade; }", op = class {
+// src/cells.ts
+var _p = 15e5, vp = "\n  attribute vec4 across;\n  attribute vec2 along;\n  attribute vec4 shade;\n  uniform float boxes;\n  varying vec4 vShade;\n  varying vec3 vPlace;\n  void main() {\n    vec3 u = mix(vec3(0.03), vec3(0.97), position);\n    float a = mix(across.x, across.y, u.x);\n    float b = mix(across.z, across.w, across.w - across.z > 6.28 ? position.y : u.y);\n    vec3 here = vec3(boxes > 0.5 ? vec2(a, b) : a * vec2(cos(b), sin(b)), mix(along.x, along.y, u.z));\n    vShade = shade;\n    vec4 seen = modelViewMatrix * vec4(here, 1.0);\n    vPlace = seen.xyz;\n    gl_Position = projectionMatrix * seen;\n  }", yp = "\n  varying vec4 vShade;\n  varying vec3 vPlace;\n  void main() {\n    vec3 normal = normalize(cross(dFdx(vPlace), dFdy(vPlace)));\n    float light = 0.72 + 0.28 * abs(normal.z);\n    gl_FragColor = vec4(vShade.rgb * light, vShade.a);\n  }", bp = "\n  varying vec4 vShade;\n  void main() { gl_FragColor = vShade; }";
+function xp(e, t) {
+	let n = Math.max(1, Math.min(Math.ceil(64 / e.fewestSectors), Math.floor(_p / 8 / Math.max(1, t)))), r = { boxes: { value: +!!e.boxes } };
+	return {
+		block: new Dc(1, 1, 1, 1, e.boxes ? 1 : n, 1).translate(.5, .5, .5),
+		solid: new Lc({
+			vertexShader: vp,
+			fragmentShader: yp,
+			uniforms: r,
+			transparent: !0,
+			depthWrite: !1
+		}),
+		pick: new Lc({
+			vertexShader: vp,
+			fragmentShader: bp,
+			uniforms: r,
+			blending: 0
+		})
+	};
+}
+var Sp = class {
 	mesh;
+	object;
 	solid;
 	pick;
-	object;
 	hits = /* @__PURE__ */ new Uint32Array();
 	shades = /* @__PURE__ */ new Float32Array();
 	buffers;
-	constructor(e, t, n, r) {
-		this.mesh = e, this.solid = n, this.pick = r;
-		let i = new tl();
+	constructor(e, { block: t, solid: n, pick: r }) {
+		this.mesh = e, [this.solid, this.pick] = [n, r];
+		let i = new gl();
 		i.index = t.index, i.setAttribute("position", t.getAttribute("position"));
-		let a = (t) => new Hs(new Float32Array(e.size * t), t);
+		let a = (t) => new rc(new Float32Array(e.size * t), t);
 		this.buffers = {
 			across: a(4),
 			along: a(2),
 			shade: a(4)
 		};
 		for (let [e, t] of Object.entries(this.buffers)) i.setAttribute(e, t);
-		i.instanceCount = 0, this.object = new Rs(i, n), this.object.frustumCulled = !1;
+		i.instanceCount = 0, this.object = new $s(i, n), this.object.frustumCulled = !1;
 	}
 	set(e, t) {
-		let n = [];
-		e?.forEach((e, r) => {
-			e > 0 && e >= t.threshold && n.push(r);
-		}), this.hits = Uint32Array.from(n), this.shades = new Float32Array(4 * n.length), n.forEach((n, r) => {
-			let i = f(e[n], t.low, t.high), a = this.mesh.layerOf[n], o = a < t.first || a > t.last ? t.faded : 1;
-			this.shades.set([...p(i), (.1 + .85 * i * i) * o], 4 * r);
+		let i = [];
+		e?.forEach((e, n) => {
+			e > 0 && e >= t.threshold && i.push(n);
+		}), this.hits = Uint32Array.from(i), this.shades = new Float32Array(4 * i.length), i.forEach((i, a) => {
+			let o = n(e[i], t.low, t.high), s = this.mesh.layerOf[i], c = s < t.first || s > t.last ? t.faded : 1;
+			this.shades.set([...r(o), (.1 + .85 * o * o) * c], 4 * a);
 		});
 	}
 	sort(e) {
-		let t = new J();
+		let t = new X();
 		e.getWorldDirection(t);
 		let n = this.object.parent.worldToLocal(this.object.parent.position.clone().add(t)).sub(this.object.parent.worldToLocal(this.object.parent.position.clone())), r = Float32Array.from(this.hits, (e) => {
 			let [t, r, i] = this.mesh.centre(e);
@@ -14945,63 +15135,153 @@ var np = 15e5, rp = "\n  attribute vec4 across;\n  attribute vec2 along;\n  attr
 	paintColours(e) {
 		this.object.material = this.solid, this.sort(e);
 	}
-}, sp = class {
+};
+// src/lines.ts
+function Cp(e) {
+	return new ks().setAttribute("position", new _s(e, 3));
+}
+function wp(e, t, n, r) {
+	let i = Math.max(1, Math.ceil((n - t) / (2 * Math.PI) * 72)), a = [];
+	for (let o = 0; o < i; o++) for (let s of [o, o + 1]) {
+		let o = t + (n - t) * s / i;
+		a.push(e * Math.cos(o), e * Math.sin(o), r);
+	}
+	return a;
+}
+function Tp(e, t, n, r, i) {
+	return [
+		e,
+		n,
+		i,
+		t,
+		n,
+		i,
+		t,
+		n,
+		i,
+		t,
+		r,
+		i,
+		t,
+		r,
+		i,
+		e,
+		r,
+		i,
+		e,
+		r,
+		i,
+		e,
+		n,
+		i
+	];
+}
+function Ep(e, t) {
+	let [n, r, i, a, o, s] = e.spans.subarray(6 * t, 6 * t + 6), c = [];
+	if (e.boxes) {
+		for (let e of [o, s]) c.push(...Tp(n, r, i, a, e));
+		for (let [e, t] of [
+			[n, i],
+			[r, i],
+			[r, a],
+			[n, a]
+		]) c.push(e, t, o, e, t, s);
+		return Cp(c);
+	}
+	for (let e of [o, s]) {
+		for (let t of [n, r]) c.push(...wp(t, i, a, e));
+		if (a - i < 6.28) for (let t of [i, a]) c.push(n * Math.cos(t), n * Math.sin(t), e, r * Math.cos(t), r * Math.sin(t), e);
+	}
+	for (let e of [n, r]) for (let t of [i, a]) c.push(e * Math.cos(t), e * Math.sin(t), o, e * Math.cos(t), e * Math.sin(t), s);
+	return Cp(c);
+}
+function Dp(e) {
+	let t = [], n = e.facts, r = Math.ceil(e.layers / 16);
+	if (n.kind === "rings") {
+		n.layers.forEach((n, i) => {
+			let a = n.r[n.r.length - 1];
+			i % r === 0 && t.push(...wp(a, 0, 2 * Math.PI, n.z[0])), i === e.layers - 1 && t.push(...wp(a, 0, 2 * Math.PI, n.z[1]));
+		});
+		let { r: i, n: a, z: o } = n.layers[0];
+		for (let e of i.slice(1)) t.push(...wp(e, 0, 2 * Math.PI, o[0]));
+		if (a > 1) for (let e = 0; e < a; e++) {
+			let n = -Math.PI + 2 * Math.PI * e / a, [r, s] = [i[0], i[i.length - 1]];
+			t.push(r * Math.cos(n), r * Math.sin(n), o[0], s * Math.cos(n), s * Math.sin(n), o[0]);
+		}
+		return Cp(t);
+	}
+	return n.layers.forEach((n, i) => {
+		if (i % r !== 0 && i !== e.layers - 1) return;
+		let a = [
+			1e400,
+			-1e400,
+			1e400,
+			-1e400
+		];
+		for (let t = 0; t < e.size; t++) if (e.layerOf[t] === i) for (let n of [
+			0,
+			1,
+			2,
+			3
+		]) {
+			let r = e.spans[6 * t + n];
+			a[n] = n % 2 ? Math.max(a[n], r) : Math.min(a[n], r);
+		}
+		t.push(...Tp(a[0], a[1], a[2], a[3], (n.z[0] + n.z[1]) / 2));
+	}), Cp(t);
+}
+function Op(e, { theta: t, phi: n }, r) {
+	let [i, a] = e.depth, o = .22 * (a - i), s = r === "axis" ? 0 : t, c = new X(Math.sin(s) * Math.cos(n), Math.sin(s) * Math.sin(n), Math.cos(s)), l = new X(0, 0, i), u = [...l.clone().addScaledVector(c, -o), ...l], d = new X(0, 1, 0).cross(c).normalize();
+	for (let e of [-1, 1]) u.push(...l, ...l.clone().addScaledVector(c, -.2 * o).addScaledVector(d, .08 * o * e));
+	return Cp(u);
+}
+// src/stage.ts
+var kp = class {
 	element;
-	scene = new bo();
+	scene = new Fo();
 	cells;
 	marked;
 	beam;
 	constructor(e, t, n, r, i) {
 		this.element = e;
-		let a = new uo();
-		a.rotation.y = Math.PI / 2, this.cells = t, this.marked = new sc(new ms(), i), this.beam = new sc(new ms(), i), a.add(new sc(n, r), t.object, this.marked, this.beam);
+		let a = new Eo();
+		a.rotation.y = Math.PI / 2, this.cells = t, this.marked = new Sc(new ks(), i), this.beam = new Sc(new ks(), i), a.add(new Sc(n, r), t.object, this.marked, this.beam);
 		for (let e of a.children) e.frustumCulled = !1;
 		this.scene.add(a);
 	}
-}, cp = class {
+}, Ap = class {
 	element;
 	mesh;
 	reach;
 	frame;
 	renderer;
-	camera = new $c(35, 1, 1, 1e5);
+	camera = new ml(35, 1, 1, 1e5);
 	controls;
 	panels;
-	lines = new Ys({
+	lines = new uc({
 		transparent: !0,
 		opacity: .3,
 		depthWrite: !1
 	});
-	ink = new Ys({ depthTest: !1 });
+	ink = new uc({ depthTest: !1 });
 	middle;
 	waiting = !1;
 	sorted = !0;
 	look;
 	constructor(e, t, n, r, i, a, o, s, c) {
-		this.element = e, this.mesh = r, this.reach = a, this.frame = s, this.look = i, this.renderer = new Mf({
+		this.element = e, this.mesh = r, this.reach = a, this.frame = s, this.look = i, this.renderer = new qf({
 			canvas: t,
 			alpha: !0,
 			antialias: !0,
 			preserveDrawingBuffer: !0
 		}), this.renderer.setPixelRatio(Math.min(2, window.devicePixelRatio)), this.renderer.autoClear = !1;
 		let [l, u] = r.depth;
-		this.middle = new J((l + u) / 2, 0, 0);
-		let d = Math.max(1, Math.min(Math.ceil(64 / r.fewestSectors), Math.floor(np / 8 / Math.max(1, o)))), f = new fc(1, 1, 1, 1, r.boxes ? 1 : d, 1).translate(.5, .5, .5), p = { boxes: { value: +!!r.boxes } }, m = new Sc({
-			vertexShader: rp,
-			fragmentShader: ip,
-			uniforms: p,
-			transparent: !0,
-			depthWrite: !1
-		}), h = new Sc({
-			vertexShader: rp,
-			fragmentShader: ap,
-			uniforms: p,
-			blending: 0
-		}), g = pp(r);
-		this.panels = n.map((e) => new sp(e, new op(r, f, m, h), g, this.lines, this.ink)), this.controls = new Uf(this.camera, e), this.controls.addEventListener("change", () => this.draw(!0)), this.controls.zoomToCursor = !1, this.home();
-		let _ = [0, 0];
-		e.addEventListener("pointerdown", (e) => _ = [e.clientX, e.clientY]), e.addEventListener("pointerup", (e) => {
-			Math.hypot(e.clientX - _[0], e.clientY - _[1]) > 4 || c(this.cellAt(e.clientX, e.clientY));
+		this.middle = new X((l + u) / 2, 0, 0);
+		let d = xp(r, o), f = Dp(r);
+		this.panels = n.map((e) => new kp(e, new Sp(r, d), f, this.lines, this.ink)), this.controls = new ip(this.camera, e), this.controls.addEventListener("change", () => this.draw(!0)), e.style.touchAction = "pan-y", this.home();
+		let p = [0, 0];
+		e.addEventListener("pointerdown", (e) => p = [e.clientX, e.clientY]), e.addEventListener("pointerup", (e) => {
+			Math.hypot(e.clientX - p[0], e.clientY - p[1]) > 4 || c(this.cellAt(e.clientX, e.clientY));
 		}), new ResizeObserver(() => this.resize()).observe(e), window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.dress()), this.dress(), this.resize();
 	}
 	dress() {
@@ -15013,17 +15293,17 @@ var np = 15e5, rp = "\n  attribute vec4 across;\n  attribute vec2 along;\n  attr
 		this.camera.near = e / 100, this.camera.far = e * 100, this.controls.target.copy(this.middle), this.controls.minDistance = e / 20, this.controls.maxDistance = e * 20, this.camera.position.set(-.75, .55, 1.15).multiplyScalar(1.3 * e).add(this.middle), this.controls.update(), this.draw(!0);
 	}
 	turn(e, t) {
-		let n = this.camera.position.clone().sub(this.controls.target), r = new vl().setFromVector3(n);
+		let n = this.camera.position.clone().sub(this.controls.target), r = new Nl().setFromVector3(n);
 		r.theta += e, r.phi = Math.min(Math.PI - .01, Math.max(.01, r.phi + t)), this.camera.position.setFromSpherical(r).add(this.controls.target), this.controls.update(), this.draw(!0);
 	}
 	zoom(e) {
 		this.camera.position.sub(this.controls.target).multiplyScalar(e).add(this.controls.target), this.controls.update(), this.draw(!0);
 	}
 	show(e, t, n) {
-		this.panels[e].cells.set(t, this.look), this.panels[e].beam.geometry.dispose(), this.panels[e].beam.geometry = n ? mp(this.mesh, n, this.frame) : new ms(), this.draw(!0);
+		this.panels[e].cells.set(t, this.look), this.panels[e].beam.geometry.dispose(), this.panels[e].beam.geometry = n ? Op(this.mesh, n, this.frame) : new ks(), this.draw(!0);
 	}
 	mark(e) {
-		for (let t of this.panels) t.marked.geometry.dispose(), t.marked.geometry = e < 0 ? new ms() : fp(this.mesh, e);
+		for (let t of this.panels) t.marked.geometry.dispose(), t.marked.geometry = e < 0 ? new ks() : Ep(this.mesh, e);
 		this.draw(!1);
 	}
 	resize() {
@@ -15058,117 +15338,12 @@ var np = 15e5, rp = "\n  attribute vec4 across;\n  attribute vec2 along;\n  attr
 			return e >= r && e < i && t >= a && t < o;
 		});
 		if (!n) return -1;
-		let { left: r, top: i, width: a, height: o } = n.element.getBoundingClientRect(), s = new Na(1, 1), c = n.scene.children[0].children.filter((e) => e !== n.cells.object && e.visible);
+		let { left: r, top: i, width: a, height: o } = n.element.getBoundingClientRect(), s = new Ja(1, 1), c = n.scene.children[0].children.filter((e) => e !== n.cells.object && e.visible);
 		c.forEach((e) => e.visible = !1), n.cells.paintNumbers(this.look), this.camera.aspect = a / o, this.camera.setViewOffset(a, o, e - r, t - i, 1, 1), this.camera.updateProjectionMatrix(), this.renderer.setRenderTarget(s), this.renderer.setScissorTest(!1), this.renderer.setViewport(0, 0, 1, 1), this.renderer.clear(), this.renderer.render(n.scene, this.camera);
 		let l = /* @__PURE__ */ new Uint8Array(4);
 		return this.renderer.readRenderTargetPixels(s, 0, 0, 1, 1, l), this.renderer.setRenderTarget(null), s.dispose(), this.camera.clearViewOffset(), c.forEach((e) => e.visible = !0), n.cells.paintColours(this.camera), this.draw(!0), l[0] + 256 * l[1] + 65536 * l[2] - 1;
 	}
-};
-function lp(e) {
-	return new ms().setAttribute("position", new ns(e, 3));
-}
-function up(e, t, n, r) {
-	let i = Math.max(1, Math.ceil((n - t) / (2 * Math.PI) * 72)), a = [];
-	for (let o = 0; o < i; o++) for (let s of [o, o + 1]) {
-		let o = t + (n - t) * s / i;
-		a.push(e * Math.cos(o), e * Math.sin(o), r);
-	}
-	return a;
-}
-function dp(e, t, n, r, i) {
-	return [
-		e,
-		n,
-		i,
-		t,
-		n,
-		i,
-		t,
-		n,
-		i,
-		t,
-		r,
-		i,
-		t,
-		r,
-		i,
-		e,
-		r,
-		i,
-		e,
-		r,
-		i,
-		e,
-		n,
-		i
-	];
-}
-function fp(e, t) {
-	let [n, r, i, a, o, s] = e.spans.subarray(6 * t, 6 * t + 6), c = [];
-	if (e.boxes) {
-		for (let e of [o, s]) c.push(...dp(n, r, i, a, e));
-		for (let [e, t] of [
-			[n, i],
-			[r, i],
-			[r, a],
-			[n, a]
-		]) c.push(e, t, o, e, t, s);
-		return lp(c);
-	}
-	for (let e of [o, s]) {
-		for (let t of [n, r]) c.push(...up(t, i, a, e));
-		if (a - i < 6.28) for (let t of [i, a]) c.push(n * Math.cos(t), n * Math.sin(t), e, r * Math.cos(t), r * Math.sin(t), e);
-	}
-	for (let e of [n, r]) for (let t of [i, a]) c.push(e * Math.cos(t), e * Math.sin(t), o, e * Math.cos(t), e * Math.sin(t), s);
-	return lp(c);
-}
-function pp(e) {
-	let t = [], n = e.facts, r = Math.ceil(e.layers / 16);
-	if (n.kind === "rings") {
-		n.layers.forEach((n, i) => {
-			let a = n.r[n.r.length - 1];
-			i % r === 0 && t.push(...up(a, 0, 2 * Math.PI, n.z[0])), i === e.layers - 1 && t.push(...up(a, 0, 2 * Math.PI, n.z[1]));
-		});
-		let { r: i, n: a, z: o } = n.layers[0];
-		for (let e of i.slice(1)) t.push(...up(e, 0, 2 * Math.PI, o[0]));
-		if (a > 1) for (let e = 0; e < a; e++) {
-			let n = -Math.PI + 2 * Math.PI * e / a, [r, s] = [i[0], i[i.length - 1]];
-			t.push(r * Math.cos(n), r * Math.sin(n), o[0], s * Math.cos(n), s * Math.sin(n), o[0]);
-		}
-		return lp(t);
-	}
-	return n.layers.forEach((n, i) => {
-		if (i % r !== 0 && i !== e.layers - 1) return;
-		let a = [
-			1e400,
-			-1e400,
-			1e400,
-			-1e400
-		];
-		for (let t = 0; t < e.size; t++) if (e.layerOf[t] === i) for (let n of [
-			0,
-			1,
-			2,
-			3
-		]) {
-			let r = e.spans[6 * t + n];
-			a[n] = n % 2 ? Math.max(a[n], r) : Math.min(a[n], r);
-		}
-		t.push(...dp(a[0], a[1], a[2], a[3], (n.z[0] + n.z[1]) / 2));
-	}), lp(t);
-}
-function mp(e, { theta: t, phi: n }, r) {
-	let [i, a] = e.depth, o = .22 * (a - i), s = r === "axis" ? 0 : t, c = new J(Math.sin(s) * Math.cos(n), Math.sin(s) * Math.sin(n), Math.cos(s)), l = new J(0, 0, i), u = [...l.clone().addScaledVector(c, -o), ...l], d = new J(0, 1, 0).cross(c).normalize();
-	for (let e of [-1, 1]) u.push(...l, ...l.clone().addScaledVector(c, -.2 * o).addScaledVector(d, .08 * o * e));
-	return lp(u);
-}
-// src/main.ts
-var $ = (e) => document.getElementById(e), hp = (e) => $(e), gp = 4, _p = 100;
-function vp(e) {
-	let [t, n] = e >= 1e6 ? [e / 1e6, "TeV"] : e >= 1e3 ? [e / 1e3, "GeV"] : [e, "MeV"];
-	return `${Number(t.toPrecision(4))} ${n}`;
-}
-var yp = (e) => `${(e * 180 / Math.PI).toFixed(1)}°`, bp = (e) => Array.prototype.reduce.call(e, (e, t) => e + t, 0), xp = class {
+}, jp = 4, Mp = 100, Np = class {
 	facts;
 	mesh;
 	fullSample;
@@ -15180,107 +15355,112 @@ var yp = (e) => `${(e * 180 / Math.PI).toFixed(1)}°`, bp = (e) => Array.prototy
 	seed;
 	latents = /* @__PURE__ */ new Map();
 	look;
-	largest;
-	stage = null;
+	profiler;
+	stage;
+	knobs;
 	full = null;
 	fast = null;
-	picked = -1;
 	mean = null;
+	picked = -1;
 	asked = 0;
 	constructor(e, t, n, r, i) {
-		this.facts = e, this.mesh = t, this.fullSample = n, this.fastSample = r, this.model = i, this.largest = Math.max(n?.largest ?? 0, r?.largest ?? 0) || 1;
-		let a = this.leading;
-		this.wanted = a?.incident(0) ?? {
-			energy: 1e3,
-			pdg: 11,
-			theta: 0,
-			phi: 0
-		}, this.seed = e.model?.seed ?? 1, this.look = {
-			low: this.largest / 10 ** gp,
-			high: this.largest,
+		this.facts = e, this.mesh = t, this.fullSample = n, this.fastSample = r, this.model = i;
+		let a = Math.max(n?.largest ?? 0, r?.largest ?? 0) || 1;
+		this.wanted = this.leading.incident(0), this.seed = e.model?.seed ?? 1, this.look = {
+			low: a / 10 ** jp,
+			high: a,
 			threshold: 0,
 			first: 0,
 			last: t.layers - 1,
-			faded: .1
-		}, this.write(), this.build(), this.listen(), this.show();
+			faded: .01
+		}, this.profiler = new fr(t, e.rings), this.write(), this.stage = this.build(), this.knobs = e.model && new f(e.model, (e) => this.name(e), n !== null, this.moves()), this.listen(), this.open();
+	}
+	open() {
+		let { shower: e, seed: t, particle: n } = h(location.hash), r = this.facts.model;
+		if (e !== null && (this.number = Math.min(this.leading.length, Math.max(1, Math.round(e))) - 1), this.wanted = this.leading.incident(this.number), r && t !== null && (this.seed = d(t)), r && Object.keys(n).length) {
+			let e = {
+				...this.wanted,
+				...n
+			};
+			for (let t of [
+				"energy",
+				"theta",
+				"phi"
+			]) e[t] = Math.min(r[t][1], Math.max(r[t][0], e[t]));
+			r.particles.includes(e.pdg) || (e.pdg = r.particles[0]), [this.wanted, this.follow] = [e, !1];
+		}
+		this.show();
 	}
 	get leading() {
 		return this.fullSample ?? this.fastSample;
 	}
-	write() {
-		let { facts: e, mesh: t } = this;
-		$("about").textContent = `${e.detector}, mesh ${e.mesh.name}: ${t.size.toLocaleString("en")} cells in ${t.layers} layers` + (e.mesh.depthKnown ? "" : ", drawn at equal distances since the mesh does not say how deep they lie"), $("version").textContent = e.version, $("no-model").textContent = e.noModel, $("of").textContent = `of ${this.leading?.length ?? 0}`, $("noise-words").textContent = e.model ? "The noise of a seed is the one that caloforge draws in Python, number for number; a shower from the knobs is the shower of `caloforge generate` with this seed and this number, up to the rounding of float32 in ONNX Runtime." : "";
-		for (let t of document.querySelectorAll(".truth-name")) t.textContent = e.truth;
-		hp("number").max = String(this.leading?.length ?? 1), $("panel-full").hidden = !this.fullSample, $("panel-fast").hidden = !this.fastSample, $("stage").classList.toggle("alone", !(this.fullSample && this.fastSample)), $("scale").style.background = `linear-gradient(90deg, ${Array.from({ length: 9 }, (e, t) => m(t / 8)).join(", ")})`, $("scale").setAttribute("aria-label", `colours rise with the logarithm of the energy, ${vp(this.look.low)} to ${vp(this.look.high)}`), $("scale-low").textContent = vp(this.look.low), $("scale-high").textContent = vp(this.look.high);
-		for (let e of ["first", "last"]) hp(e).max = String(t.layers - 1);
-		hp("first").value = "0", hp("last").value = String(t.layers - 1);
-		for (let t of e.remarkable) {
-			let e = document.createElement("button");
-			e.type = "button", e.textContent = t.button, e.addEventListener("click", () => {
-				this.returnToSample(), this.go(t.number), $("remark").textContent = t.words;
-			}), $("remarkable").append(e);
-		}
-		this.writeKnobs();
-	}
-	writeKnobs() {
-		let e = this.facts.model;
-		if ($("knobs").hidden = !e, e) {
-			$("knobs-title").textContent = `The model ${e.name}`;
-			for (let t of e.particles) $("particle").append(new Option(this.name(t), String(t)));
-			$("particle-label").hidden = e.particles.length < 2, $("theta-label").hidden = !e.thetaVaries, $("phi-label").hidden = !e.phiVaries, $("follow").hidden = !this.fullSample;
-			for (let t of ["theta", "phi"]) hp(t).min = String(e[t][0] * 180 / Math.PI), hp(t).max = String(e[t][1] * 180 / Math.PI);
-			hp("seed").value = String(this.seed), $("latents").hidden = !e.latents.names.length, e.latents.names.forEach((t, n) => {
-				let r = document.createElement("label");
-				r.innerHTML = "<span></span><input type=\"range\" min=\"-4\" max=\"4\" step=\"0.05\"><output></output>", r.querySelector("span").textContent = t;
-				let i = r.querySelector("input");
-				i.dataset.column = String(e.latents.first + n), i.addEventListener("input", () => {
-					this.latents.set(e.latents.first + n, Number(i.value)), this.show();
-				}), $("latent-knobs").append(r);
-			}), this.status();
-		}
-	}
 	name(e) {
 		return this.facts.names[String(e)] ?? `PDG ${e}`;
 	}
-	status(e = "") {
-		let { wasm: t, graph: n } = this.facts.model.sizes, r = `The first knob that is moved loads the model (${((t + n) / 1e6).toFixed(1)} MB).`;
-		$("status").textContent = e || (this.model.loaded ? "" : r);
-	}
-	build() {
-		let e = this.facts.rings.length ? this.radius() : this.mesh.reach, t = Math.max(...[this.fullSample, this.fastSample].flatMap((e) => e?.packed.counts ?? []), 0);
-		try {
-			this.stage = new cp($("stage"), $("canvas"), [$("panel-full"), $("panel-fast")], this.mesh, this.look, e, Math.max(t, this.mesh.size / 4), this.facts.frame, (e) => this.pick(e));
-		} catch (e) {
-			Sp(`No picture: this browser does not give WebGL (${e.message}). Profiles and tables work.`);
+	write() {
+		let { facts: e, mesh: t, look: n } = this, r = `${e.detector}, mesh ${e.mesh.name}: ${t.size.toLocaleString("en")} cells in ${t.layers} layers`;
+		a("about").textContent = r + (e.mesh.depthKnown ? "" : ", drawn at equal distances since the mesh does not say how deep they lie"), a("version").textContent = e.version, a("no-model").textContent = e.noModel, a("noise-words").textContent = e.model ? "The noise of a seed is the one that caloforge draws in Python, number for number: a shower from the knobs is the shower of caloforge generate with this seed, particle and place, up to the rounding of float32 in ONNX Runtime." : "", a("of").textContent = `of ${this.leading.length}`, o("number").max = String(this.leading.length);
+		for (let t of document.querySelectorAll(".truth-name")) t.textContent = e.truth;
+		a("panel-full").hidden = !this.fullSample, a("panel-fast").hidden = !this.fastSample, a("stage").classList.toggle("alone", !(this.fullSample && this.fastSample)), a("scale").style.background = `linear-gradient(90deg, ${Array.from({ length: 9 }, (e, t) => i(t / 8)).join(", ")})`;
+		let s = [c(n.low), c(n.high)];
+		a("scale").setAttribute("aria-label", `colours rise with the logarithm of the energy, ${s.join(" to ")}`), a("scale-low").textContent = `≤ ${s[0]}`, a("scale-high").textContent = s[1];
+		for (let e of ["first", "last"]) o(e).max = String(t.layers - 1);
+		o("first").value = "0", o("last").value = String(t.layers - 1);
+		for (let { button: t, number: n, words: r } of e.remarkable) {
+			let e = document.createElement("button");
+			Object.assign(e, {
+				type: "button",
+				textContent: t
+			}), e.addEventListener("click", () => {
+				this.back(), this.go(n), a("remark").textContent = r;
+			}), a("remarkable").append(e);
 		}
 	}
-	radius() {
-		let e = this.leading?.length ? this.leading.shower(0) : null, t = e ? bp(e.energy) : 0;
-		if (!e || t === 0) return this.mesh.reach;
-		let n = [...e.energy.keys()].filter((t) => e.energy[t] > 0).sort((e, t) => this.mesh.r[e] - this.mesh.r[t]), r = 0;
-		for (let i of n) if (r += e.energy[i], r >= .99 * t) return Math.min(this.mesh.reach, 1.5 * Math.max(this.mesh.r[i], this.mesh.reach / 50));
-		return this.mesh.reach;
+	build() {
+		let e = Math.max(...[this.fullSample, this.fastSample].flatMap((e) => e?.packed.counts ?? [])), t = [a("panel-full"), a("panel-fast")];
+		try {
+			let n = a("canvas");
+			return new Ap(a("stage"), n, t, this.mesh, this.look, this.reach(), e, this.facts.frame, (e) => this.pick(e));
+		} catch (e) {
+			return u(`No picture: this browser does not give WebGL (${e.message}). Profiles and tables work.`), null;
+		}
+	}
+	reach() {
+		let { energy: e } = this.leading.shower(0), { r: t, reach: n } = this.mesh, r = [...e.keys()].filter((t) => e[t] > 0).sort((e, n) => t[e] - t[n]), i = s(e), a = 0, o = r.find((t) => (a += e[t]) >= .99 * i);
+		return o === void 0 ? n : Math.min(n, 1.5 * Math.max(t[o], n / 50));
+	}
+	moves() {
+		return {
+			ask: (e) => {
+				this.wanted = {
+					...this.wanted,
+					...e
+				}, this.follow = !1, this.show();
+			},
+			seed: (e) => {
+				this.seed = e, this.show();
+			},
+			latent: (e, t) => {
+				this.latents.set(e, t), this.show();
+			},
+			latentsBack: () => {
+				this.latents.clear(), this.show();
+			},
+			hundred: () => void this.hundred(),
+			follow: () => {
+				this.back(), this.show();
+			}
+		};
 	}
 	listen() {
-		let e = (e, t, n) => $(e).addEventListener(t, n);
-		e("previous", "click", () => this.go(this.number - 1)), e("next", "click", () => this.go(this.number + 1)), e("number", "change", () => this.go(Math.round(Number(hp("number").value)) - 1)), e("home", "click", () => this.stage?.home());
+		let e = (e, t, n) => a(e).addEventListener(t, n);
+		e("previous", "click", () => this.go(this.number - 1)), e("next", "click", () => this.go(this.number + 1)), e("number", "change", () => this.go(Math.round(Number(o("number").value)) - 1)), e("home", "click", () => this.stage?.home()), e("latents", "toggle", () => this.draw());
 		for (let t of [
 			"first",
 			"last",
 			"fade",
 			"threshold"
 		]) e(t, "input", () => this.relook(t));
-		e("particle", "change", () => this.ask({ pdg: Number(hp("particle").value) })), e("energy", "input", () => {
-			let [e, t] = this.facts.model.energy;
-			this.ask({ energy: e * (t / e) ** Number(hp("energy").value) });
-		}), e("energy-gev", "change", () => this.askEnergy()), e("theta", "input", () => this.ask({ theta: Number(hp("theta").value) * Math.PI / 180 })), e("phi", "input", () => this.ask({ phi: Number(hp("phi").value) * Math.PI / 180 })), e("seed", "change", () => {
-			this.seed = Math.min(2 ** 32 - 1, Math.max(0, Math.round(Number(hp("seed").value)) || 0)), hp("seed").value = String(this.seed), this.show();
-		}), e("hundred", "click", () => void this.hundred()), e("follow", "click", () => this.returnToSample()), e("latents-back", "click", () => {
-			this.latents.clear(), this.show();
-		}), $("stage").addEventListener("keydown", (e) => this.key(e));
-	}
-	key(e) {
-		if (e.ctrlKey || e.metaKey || e.altKey) return;
 		let t = {
 			ArrowLeft: () => this.stage?.turn(-.12, 0),
 			ArrowRight: () => this.stage?.turn(.12, 0),
@@ -15294,184 +15474,103 @@ var yp = (e) => `${(e * 180 / Math.PI).toFixed(1)}°`, bp = (e) => Array.prototy
 			p: () => this.go(this.number - 1),
 			Enter: () => this.pickNext(),
 			Escape: () => this.pick(-1)
-		}, n = t[e.key] ?? t[e.key.toLowerCase()];
-		n && (e.preventDefault(), n());
+		};
+		a("stage").addEventListener("keydown", (e) => {
+			let n = t[e.key] ?? t[e.key.toLowerCase()];
+			!n || e.ctrlKey || e.metaKey || e.altKey || (e.preventDefault(), n());
+		});
 	}
 	go(e) {
-		let t = this.leading?.length ?? 0;
-		t && (this.number = Number.isFinite(e) ? (e % t + t) % t : 0, $("remark").textContent = "", this.show());
+		let t = this.leading.length;
+		this.number = Number.isFinite(e) ? (e % t + t) % t : 0, a("remark").textContent = "", this.show();
 	}
-	ask(e) {
-		this.wanted = {
-			...this.wanted,
-			...e
-		}, this.follow = !1, this.show();
-	}
-	askEnergy() {
-		let [e, t] = this.facts.model.energy, n = 1e3 * Number(hp("energy-gev").value);
-		this.ask({ energy: Math.min(t, Math.max(e, n || e)) }), n >= e && n <= t || this.status(`The model was trained on ${vp(e)} to ${vp(t)}.`);
-	}
-	returnToSample() {
-		this.follow = !0, this.latents.clear(), this.seed = this.facts.model?.seed ?? this.seed, this.show();
+	back() {
+		this.follow = !0, this.latents.clear(), this.seed = this.facts.model?.seed ?? this.seed;
 	}
 	relook(e) {
-		let [t, n] = [Number(hp("first").value), Number(hp("last").value)];
-		t > n && ([t, n] = e === "first" ? [t, t] : [n, n]), hp("first").value = String(t), hp("last").value = String(n);
-		let r = Number(hp("threshold").value), i = r === 0 ? 0 : this.look.low * (this.look.high / this.look.low) ** r;
+		let [t, n] = [Number(o("first").value), Number(o("last").value)];
+		t > n && ([t, n] = e === "first" ? [t, t] : [n, n]), o("first").value = String(t), o("last").value = String(n);
+		let r = Number(o("threshold").value), i = r === 0 ? 0 : this.look.low * (this.look.high / this.look.low) ** r;
 		Object.assign(this.look, {
 			first: t,
 			last: n,
 			threshold: i,
-			faded: (1 - Number(hp("fade").value)) ** 2
+			faded: (1 - Number(o("fade").value)) ** 2
 		}), this.draw();
 	}
-	get asPacked() {
-		return this.follow && this.latents.size === 0 && this.seed === (this.facts.model?.seed ?? this.seed);
-	}
 	show() {
-		let e = this.leading?.length ?? 0;
-		this.mean = null, e && (this.follow && (this.wanted = this.leading.incident(this.number)), this.fullSample && (this.full = this.fullSample.shower(this.follow ? this.number : this.fullSample.nearest(this.wanted))), this.fastSample && this.asPacked ? (this.asked += 1, this.fast = this.fastSample.shower(this.number), this.model && this.status()) : this.model && this.generate()), this.draw();
+		this.mean = null, this.asked += 1, this.follow && (this.wanted = this.leading.incident(this.number)), this.fullSample && (this.full = this.fullSample.shower(this.follow ? this.number : this.fullSample.nearest(this.wanted))), this.fastSample && this.follow && !this.latents.size && this.seed === (this.facts.model?.seed ?? this.seed) ? (this.fast = this.fastSample.shower(this.number), this.knobs?.status("", this.model.loaded)) : this.model && this.generate(this.asked), g(this.number + 1, this.seed === this.facts.model?.seed ? null : this.facts.model && this.seed, this.follow ? null : this.wanted), this.draw();
 	}
-	async generate() {
-		let e = ++this.asked, t = this.model, n = { ...this.wanted };
-		t.loaded || this.status("Loading the model …");
+	async generate(e) {
+		let t = this.model, n = { ...this.wanted };
+		t.loaded || this.knobs.status("Loading the model …");
 		try {
-			let r = t.noise(this.seed, this.number, this.latents), i = await t.sample(n, r);
-			if (e !== this.asked) return;
+			let r = await t.sample(n, t.noise(this.seed, this.number, this.latents), () => e === this.asked);
+			if (!r || e !== this.asked) return;
 			this.fast = {
 				incident: n,
-				energy: i
-			}, this.status(`Computed here: seed ${this.seed}, shower ${this.number + 1}${this.latents.size ? ", latents moved" : ""}.`), this.draw();
+				energy: r
+			}, this.knobs.status(`Computed here: seed ${this.seed}, shower ${this.number + 1}${this.latents.size ? ", latents moved" : ""}.`), this.draw();
 		} catch (e) {
-			this.status(`The model cannot be computed here: ${e.message}`);
+			this.knobs.status(`The model cannot be computed here: ${e.message}`);
 		}
 	}
 	async hundred() {
-		let e = ++this.asked, t = { ...this.wanted }, n = [], r = this.profilesOf(new Float32Array(this.mesh.size), 1), i = r.longitudinal.map(() => 0), a = r.lateral.map(() => 0);
-		this.model.loaded || this.status("Loading the model …");
+		let e = ++this.asked, t = { ...this.wanted }, n = [], r = this.profiler.shapes(new Float32Array(this.mesh.size), 1);
+		this.knobs.status(this.model.loaded ? "Computing …" : "Loading the model …");
 		try {
-			await this.model.each(t, this.seed, _p, (e) => {
-				let r = this.profilesOf(e, t.energy);
-				r.longitudinal.forEach((e, t) => i[t] += e / _p), r.lateral.forEach((e, t) => a[t] += e / _p), n.push(bp(e));
+			await this.model.each(t, this.seed, Mp, (e) => {
+				let i = this.profiler.shapes(e, t.energy * Mp);
+				for (let e of ["longitudinal", "lateral"]) i[e].forEach((t, n) => r[e][n] += t);
+				n.push(s(e));
 			});
 		} catch (e) {
-			this.status(`The model cannot be computed here: ${e.message}`);
+			this.knobs.status(`The model cannot be computed here: ${e.message}`);
 			return;
 		}
 		if (e !== this.asked) return;
-		this.mean = {
-			longitudinal: i,
-			lateral: a
-		};
-		let o = bp(n) / _p, s = Math.sqrt(bp(n.map((e) => (e - o) ** 2)) / 99 / _p);
-		this.status(`Mean of ${_p} showers at ${vp(t.energy)}: ${vp(o)} ± ${vp(s)} in the cells.`), Object.assign($("status").dataset, {
-			mean: String(o),
-			error: String(s)
-		}), this.drawCharts();
-	}
-	profilesOf(e, t) {
-		let n = Array(this.mesh.layers).fill(0), r = this.facts.rings, i = Array(Math.max(0, r.length - 1)).fill(0);
-		return e.forEach((e, a) => {
-			if (e <= 0) return;
-			n[this.mesh.layerOf[a]] += e / t;
-			let o = 0;
-			for (; o < i.length - 1 && this.mesh.r[a] >= r[o + 1];) o++;
-			i.length && (i[o] += e / t);
-		}), {
-			longitudinal: n,
-			lateral: i
-		};
+		this.mean = r;
+		let i = s(n) / Mp, o = Math.sqrt(s(n.map((e) => (e - i) ** 2)) / 99 / Mp);
+		this.knobs.status(`Mean of ${Mp} showers at ${c(t.energy)}: ${c(i)} ± ${c(o)} in the cells.`), Object.assign(a("status").dataset, {
+			mean: String(i),
+			error: String(o)
+		}), this.drawReport();
 	}
 	draw() {
-		this.stage?.show(0, this.full?.energy ?? null, this.full?.incident ?? null), this.stage?.show(1, this.fast?.energy ?? null, this.fast?.incident ?? null), hp("number").value = String(this.leading?.length ? this.number + 1 : 0), this.caption("full", this.full, this.fullSample?.packed.label ?? ""), this.caption("fast", this.fast, this.fastSample?.packed.label ?? "Model"), $("summary").textContent = [this.full && `${this.facts.truth}: ${this.words(this.full)}`, this.fast && `Model: ${this.words(this.fast)}`].filter(Boolean).join(" ");
-		let e = this.facts.mesh.layers;
-		$("first-out").textContent = String(e[this.look.first].id), $("last-out").textContent = String(e[this.look.last].id), $("threshold-out").textContent = this.look.threshold ? vp(this.look.threshold) : "none", this.drawKnobs(), this.pick(this.picked), this.drawCharts(), this.drawTable();
+		let { full: e, fast: t, facts: n } = this;
+		this.stage?.show(0, e?.energy ?? null, e?.incident ?? null), this.stage?.show(1, t?.energy ?? null, t?.incident ?? null), o("number").value = String(this.number + 1), this.caption("full", e, this.fullSample?.packed.label ?? ""), this.caption("fast", t, this.fastSample?.packed.label ?? ""), a("summary").textContent = [e && `${n.truth}: ${this.words(e)}`, t && `Model: ${this.words(t)}`].filter(Boolean).join(" "), a("first-out").textContent = String(n.mesh.layers[this.look.first].id), a("last-out").textContent = String(n.mesh.layers[this.look.last].id), a("threshold-out").textContent = this.look.threshold ? c(this.look.threshold) : "none", this.knobs?.draw(this.wanted, this.seed), this.knobs?.latentsOpen && this.knobs.drawLatents(this.model.noise(this.seed, this.number, this.latents)), this.pick(this.picked), this.drawReport();
+	}
+	drawReport() {
+		let e = {
+			full: this.full,
+			fast: this.fast,
+			mean: this.mean
+		};
+		ur(this.facts, this.profiler, this.wanted, e, (e) => this.name(e)), dr(this.facts, this.profiler, e);
 	}
 	caption(e, t, n) {
-		let r = $(`caption-${e}`);
-		r.innerHTML = "<strong></strong><span></span>", r.children[0].textContent = n, r.children[1].textContent = t ? this.words(t) : "no shower", r.dataset.total = t ? String(bp(t.energy)) : "";
+		let r = a(`caption-${e}`);
+		r.innerHTML = "<strong></strong><span></span>", r.children[0].textContent = n, r.children[1].textContent = t ? this.words(t) : "no shower", r.dataset.total = t ? String(s(t.energy)) : "";
 	}
 	words({ incident: e, energy: t }) {
-		let n = t.reduce((e, t) => e + +(t > 0), 0), r = e.theta > 1e-4 ? `, θ ${yp(e.theta)}, φ ${yp(e.phi)}` : "", i = bp(t);
-		return `${this.name(e.pdg)} ${vp(e.energy)}${r}: ${vp(i)} in ${n.toLocaleString("en")} cells.`;
-	}
-	drawKnobs() {
-		let e = this.facts.model;
-		if (!e) return;
-		let { energy: t, theta: n, phi: r, pdg: i } = this.wanted, [a, o] = e.energy, s = (e, t) => {
-			document.activeElement?.id !== e && (hp(e).value = t);
-		};
-		if (s("energy", String(o > a ? Math.log(t / a) / Math.log(o / a) : 0)), hp("energy-gev").value = String(Number((t / 1e3).toPrecision(4))), s("theta", String(n * 180 / Math.PI)), s("phi", String(r * 180 / Math.PI)), $("theta-out").textContent = yp(n), $("phi-out").textContent = yp(r), s("particle", String(i)), hp("seed").value = String(this.seed), !e.latents.names.length) return;
-		let c = this.model.noise(this.seed, this.number, this.latents);
-		for (let e of $("latent-knobs").children) {
-			let t = e.querySelector("input"), n = c[Number(t.dataset.column)];
-			document.activeElement !== t && (t.value = String(n)), e.querySelector("output").textContent = n.toFixed(2);
-		}
+		let n = t.reduce((e, t) => e + +(t > 0), 0), r = e.theta > 1e-4 ? `, θ ${l(e.theta)}, φ ${l(e.phi)}` : "";
+		return `${this.name(e.pdg)} ${c(e.energy)}${r}: ${c(s(t))} in ${n.toLocaleString("en")} cells.`;
 	}
 	pick(e) {
 		if (this.picked = e, this.stage?.mark(e), e < 0) {
-			$("cell").textContent = "No cell picked.";
+			a("cell").textContent = "No cell picked.";
 			return;
 		}
-		let t = (t, n) => t ? `${n} ${Number(t.energy[e].toPrecision(4))} MeV` : "", n = [t(this.full, this.facts.truth), t(this.fast, "model")].filter(Boolean).join(", ");
-		$("cell").textContent = `Cell ${e}: ${this.mesh.words(e)}: ${n}.`;
+		let t = (t, n) => t ? [`${n} ${Number(t.energy[e].toPrecision(4))} MeV`] : [], n = [...t(this.full, this.facts.truth), ...t(this.fast, "model")].join(", ");
+		a("cell").textContent = `Cell ${e}: ${this.mesh.words(e)}: ${n}.`;
 	}
 	pickNext() {
-		let e = this.full ?? this.fast;
-		if (!e) return;
-		let { layerOf: t } = this.mesh, n = [...e.energy.keys()].filter((n) => e.energy[n] > 0 && t[n] >= this.look.first && t[n] <= this.look.last).sort((t, n) => e.energy[n] - e.energy[t]);
-		n.length && this.pick(n[(n.indexOf(this.picked) + 1) % n.length]);
-	}
-	bin() {
-		let { pdg: e, energy: t } = this.wanted, n = (e) => Math.max(0, Math.log(e.low / t), Math.log(t / e.high));
-		return this.facts.profiles.filter((t) => t.pdg === e).reduce((e, t) => e && n(e) <= n(t) ? e : t, null);
-	}
-	drawCharts() {
-		let e = this.bin(), t = [];
-		this.full && t.push({
-			name: "full",
-			words: `Shower of ${this.facts.truth}`,
-			shapes: this.profilesOf(this.full.energy, this.full.incident.energy)
-		}), this.fast && t.push({
-			name: "fast",
-			words: "Shower of the model",
-			shapes: this.profilesOf(this.fast.energy, this.fast.incident.energy)
-		}), this.mean && t.push({
-			name: "mean",
-			words: `Mean of ${_p} of the model`,
-			shapes: this.mean
-		});
-		let n = this.facts.rings.map((e) => String(Number(e.toPrecision(3)))), r = {
-			longitudinal: this.facts.mesh.layers.map((e) => String(e.id)),
-			lateral: n.slice(0, -1).map((e, t) => `${e}–${n[t + 1]}`)
-		}, i = {
-			longitudinal: "layer",
-			lateral: "distance from the axis, from … mm on"
-		};
-		for (let n of ["longitudinal", "lateral"]) {
-			let a = t.map(({ name: e, words: t, shapes: r }) => ({
-				name: e,
-				words: t,
-				values: r[n]
-			}));
-			l($(n), i[n], r[n], e?.[n] ?? null, a), $(`${n}-words`).textContent = u($(`${n}-title`).textContent, this.facts.truth, r[n], e?.[n] ?? null, a);
-		}
-		$("band-words").textContent = e ? `${e.showers.toLocaleString("en")} showers of ${this.name(e.pdg)}, ${e.high > e.low ? `${vp(e.low)} to ` : ""}${vp(e.high)}` : "none: no showers of this particle", $("mean-key").hidden = !this.mean, $("full-key").hidden = !this.full, $("fast-key").hidden = !this.fast, $("band-key").hidden = !this.fullSample;
-	}
-	drawTable() {
-		let e = [this.full, this.fast].map((e) => e ? this.profilesOf(e.energy, 1).longitudinal : null), t = [
-			"Layer",
-			e[0] && `${this.facts.truth}, MeV`,
-			e[1] && "Model, MeV"
-		].filter(Boolean), n = this.facts.mesh.layers.map((t, n) => [t.id, ...e.filter((e) => e !== null).map((e) => Number(e[n].toPrecision(4)))]);
-		$("table").innerHTML = `<thead><tr>${t.map((e) => `<th scope="col">${e}</th>`).join("")}</tr></thead><tbody>` + n.map((e) => `<tr>${e.map((e, t) => t ? `<td>${e}</td>` : `<th scope="row">${e}</th>`).join("")}</tr>`).join("") + "</tbody>";
+		let { energy: e } = this.full ?? this.fast, { layerOf: t } = this.mesh, n = (n) => e[n] > 0 && t[n] >= this.look.first && t[n] <= this.look.last, r = [...e.keys()].filter(n).sort((t, n) => e[n] - e[t]);
+		r.length && this.pick(r[(r.indexOf(this.picked) + 1) % r.length]);
 	}
 };
-function Sp(e) {
-	$("fault").hidden = !1, $("fault").textContent = e;
+async function Pp() {
+	let e = JSON.parse(a("payload").textContent), t = await b.of(e.mesh), n = async (e) => e ? y.of(e, t.size) : null, [r, i] = [await n(e.full), await n(e.fast)];
+	new Np(e, t, r, i, e.model && new Qn(e.model)), document.documentElement.dataset.ready = "yes";
 }
-async function Cp() {
-	let e = JSON.parse($("payload").textContent), t = await v.of(e.mesh), n = async (e) => e ? _.of(e, t.size) : null, [r, i] = [await n(e.full), await n(e.fast)];
-	new xp(e, t, r, i, e.model && new Qn(e.model)), document.documentElement.dataset.ready = "yes";
-}
-Cp().catch((e) => Sp(`This page could not be drawn: ${e.message}`));
+Pp().catch((e) => u(`This page could not be drawn: ${e.message}`));
