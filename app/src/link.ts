@@ -30,10 +30,16 @@ export function readLink(hash: string): Link {
   return { shower: number("shower"), seed: number("seed"), particle };
 }
 
+let waiting = 0;
+
+/** Writes the address when nothing has moved for a while: browsers refuse hundreds of addresses in a few seconds. */
 export function writeLink(shower: number, seed: number | null, particle: Incident | null): void {
   const values = new URLSearchParams({ shower: String(shower) });
   if (particle)
     for (const [key, [name, unit]] of Object.entries(UNITS)) values.set(name, String(Number((particle[key as keyof Incident] / unit).toPrecision(6))));
   if (seed !== null) values.set("seed", String(seed));
-  if (location.hash !== `#${values}`) location.replace(`#${values}`);
+  clearTimeout(waiting);
+  waiting = window.setTimeout(() => {
+    if (location.hash !== `#${values}`) location.replace(`#${values}`);
+  }, 300);
 }

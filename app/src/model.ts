@@ -61,7 +61,9 @@ export class Model {
       };
       const feeds = Object.fromEntries(this.facts.inputs.map((name) => [name, values[name]]));
       const answer = await session.run(feeds);
-      return (answer[this.facts.output].data as Float32Array).slice();
+      const energy = (answer[this.facts.output].data as Float32Array).slice();
+      if (!energy.every(Number.isFinite)) throw new Error("it gives energies that are no numbers");
+      return energy;
     };
     const turn = this.turn.then(run, run); // a session answers one call at a time
     this.turn = turn;

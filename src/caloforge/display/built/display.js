@@ -136,22 +136,25 @@ function h(e) {
 		particle: r
 	};
 }
-function g(e, t, n) {
+var g = 0;
+function _(e, t, n) {
 	let r = new URLSearchParams({ shower: String(e) });
 	if (n) for (let [e, [t, i]] of Object.entries(m)) r.set(t, String(Number((n[e] / i).toPrecision(6))));
-	t !== null && r.set("seed", String(t)), location.hash !== `#${r}` && location.replace(`#${r}`);
+	t !== null && r.set("seed", String(t)), clearTimeout(g), g = window.setTimeout(() => {
+		location.hash !== `#${r}` && location.replace(`#${r}`);
+	}, 300);
 }
 // src/payload.ts
-function _(e) {
+function v(e) {
 	let t = atob(e), n = new Uint8Array(t.length);
 	for (let e = 0; e < t.length; e++) n[e] = t.charCodeAt(e);
 	return n;
 }
-async function v(e) {
+async function y(e) {
 	let t = new Blob([e]).stream().pipeThrough(new DecompressionStream("gzip"));
 	return new Response(t).arrayBuffer();
 }
-var y = class e {
+var b = class e {
 	packed;
 	cells;
 	values;
@@ -162,7 +165,7 @@ var y = class e {
 		for (let t of e.counts) this.starts.push(this.starts[this.starts.length - 1] + t);
 	}
 	static async of(t, n) {
-		let [r, i] = await Promise.all([t.cells, t.values].map((e) => v(_(e))));
+		let [r, i] = await Promise.all([t.cells, t.values].map((e) => y(v(e))));
 		return new e(t, new Uint32Array(r), new Float32Array(i), n);
 	}
 	get length() {
@@ -196,7 +199,7 @@ var y = class e {
 		}
 		return t;
 	}
-}, b = class e {
+}, x = class e {
 	facts;
 	spans;
 	layerOf;
@@ -221,7 +224,7 @@ var y = class e {
 	}
 	static async of(t) {
 		if (t.kind === "volumes") {
-			let n = new Float32Array(await v(_(t.cells)));
+			let n = new Float32Array(await y(v(t.cells)));
 			return new e(t, n, t.layers.map((e) => e.count));
 		}
 		let n = t.layers.map((e) => e.n * (e.r.length - 1)), r = new Float32Array(6 * n.reduce((e, t) => e + t, 0)), i = 0;
@@ -248,13 +251,13 @@ var y = class e {
 		return this.facts.kind === "volumes" ? 64 : Math.min(...this.facts.layers.map((e) => e.n));
 	}
 	words(e) {
-		let t = this.facts.layers[this.layerOf[e]], [n, r, i, a, o, s] = this.spans.subarray(6 * e, 6 * e + 6), c = this.facts.depthKnown ? `, depth ${x(o)} to ${x(s)} mm` : "";
+		let t = this.facts.layers[this.layerOf[e]], [n, r, i, a, o, s] = this.spans.subarray(6 * e, 6 * e + 6), c = this.facts.depthKnown ? `, depth ${S(o)} to ${S(s)} mm` : "";
 		if (this.boxes) {
 			let o = Math.atan2((i + a) / 2, (n + r) / 2);
-			return `layer ${t.id}, x ${x((n + r) / 2)}, y ${x((i + a) / 2)} mm, r ${x(this.r[e])} mm, alpha ${S(o)}${c}`;
+			return `layer ${t.id}, x ${S((n + r) / 2)}, y ${S((i + a) / 2)} mm, r ${S(this.r[e])} mm, alpha ${C(o)}${c}`;
 		}
-		let l = a - i > 6.28 ? "the whole turn" : `${S(i)} to ${S(a)}`;
-		return `layer ${t.id}, r ${x(n)} to ${x(r)} mm, alpha ${l}${c}`;
+		let l = a - i > 6.28 ? "the whole turn" : `${C(i)} to ${C(a)}`;
+		return `layer ${t.id}, r ${S(n)} to ${S(r)} mm, alpha ${l}${c}`;
 	}
 	centre(e) {
 		let [t, n, r, i, a, o] = this.spans.subarray(6 * e, 6 * e + 6);
@@ -270,32 +273,32 @@ var y = class e {
 			(a + o) / 2
 		];
 	}
-}, x = (e) => String(Number(e.toPrecision(4))), S = (e) => `${(e * 180 / Math.PI).toFixed(1)}°`, C = Object.defineProperty, w = Object.getOwnPropertyDescriptor, T = Object.getOwnPropertyNames, E = Object.prototype.hasOwnProperty, D = ((t) => typeof e < "u" ? e : typeof Proxy < "u" ? new Proxy(t, { get: (t, n) => (typeof e < "u" ? e : t)[n] }) : t)(function(t) {
+}, S = (e) => String(Number(e.toPrecision(4))), C = (e) => `${(e * 180 / Math.PI).toFixed(1)}°`, w = Object.defineProperty, T = Object.getOwnPropertyDescriptor, E = Object.getOwnPropertyNames, D = Object.prototype.hasOwnProperty, O = ((t) => typeof e < "u" ? e : typeof Proxy < "u" ? new Proxy(t, { get: (t, n) => (typeof e < "u" ? e : t)[n] }) : t)(function(t) {
 	if (typeof e < "u") return e.apply(this, arguments);
 	throw Error("Dynamic require of \"" + t + "\" is not supported");
-}), O = (e, t, n) => () => {
+}), k = (e, t, n) => () => {
 	if (n) throw n[0];
 	try {
 		return e && (t = e(e = 0)), t;
 	} catch (e) {
 		throw n = [e], e;
 	}
-}, k = (e, t) => {
-	for (var n in t) C(e, n, {
+}, A = (e, t) => {
+	for (var n in t) w(e, n, {
 		get: t[n],
 		enumerable: !0
 	});
-}, A = (e, t, n, r) => {
-	if (t && typeof t == "object" || typeof t == "function") for (let i of T(t)) !E.call(e, i) && i !== n && C(e, i, {
+}, j = (e, t, n, r) => {
+	if (t && typeof t == "object" || typeof t == "function") for (let i of E(t)) !D.call(e, i) && i !== n && w(e, i, {
 		get: () => t[i],
-		enumerable: !(r = w(t, i)) || r.enumerable
+		enumerable: !(r = T(t, i)) || r.enumerable
 	});
 	return e;
-}, j = (e) => A(C({}, "__esModule", { value: !0 }), e), ee, M, N, te, P, ne = O(() => {
-	ee = /* @__PURE__ */ new Map(), M = [], N = (e, t, n) => {
+}, ee = (e) => j(w({}, "__esModule", { value: !0 }), e), M, N, te, P, ne, re = k(() => {
+	M = /* @__PURE__ */ new Map(), N = [], te = (e, t, n) => {
 		if (t && typeof t.init == "function" && typeof t.createInferenceSessionHandler == "function") {
-			let r = ee.get(e);
-			if (r === void 0) ee.set(e, {
+			let r = M.get(e);
+			if (r === void 0) M.set(e, {
 				backend: t,
 				priority: n
 			});
@@ -304,17 +307,17 @@ var y = class e {
 				if (r.priority === n && r.backend !== t) throw Error(`cannot register backend "${e}" using priority ${n}`);
 			}
 			if (n >= 0) {
-				let t = M.indexOf(e);
-				t !== -1 && M.splice(t, 1);
-				for (let t = 0; t < M.length; t++) if (ee.get(M[t]).priority <= n) {
-					M.splice(t, 0, e);
+				let t = N.indexOf(e);
+				t !== -1 && N.splice(t, 1);
+				for (let t = 0; t < N.length; t++) if (M.get(N[t]).priority <= n) {
+					N.splice(t, 0, e);
 					return;
 				}
-				M.push(e);
+				N.push(e);
 			}
 		} else throw TypeError("not a valid backend");
-	}, te = async (e) => {
-		let t = ee.get(e);
+	}, P = async (e) => {
+		let t = M.get(e);
 		if (!t) return "backend not found.";
 		if (t.initialized) return t.backend;
 		if (t.aborted) return t.error;
@@ -328,10 +331,10 @@ var y = class e {
 				delete t.initPromise;
 			}
 		}
-	}, P = async (e) => {
-		let t = e.executionProviders || [], n = t.map((e) => typeof e == "string" ? e : e.name), r = n.length === 0 ? M : n, i, a = [], o = /* @__PURE__ */ new Set();
+	}, ne = async (e) => {
+		let t = e.executionProviders || [], n = t.map((e) => typeof e == "string" ? e : e.name), r = n.length === 0 ? N : n, i, a = [], o = /* @__PURE__ */ new Set();
 		for (let e of r) {
-			let t = await te(e);
+			let t = await P(e);
 			typeof t == "string" ? a.push({
 				name: e,
 				err: t
@@ -342,16 +345,16 @@ var y = class e {
 		let s = t.filter((e) => o.has(typeof e == "string" ? e : e.name));
 		return [i, new Proxy(e, { get: (e, t) => t === "executionProviders" ? s : Reflect.get(e, t) })];
 	};
-}), re = O(() => {
-	ne();
-}), ie, ae = O(() => {
-	ie = "1.30.0";
-}), oe, F, se = O(() => {
-	ae(), oe = "warning", F = {
+}), ie = k(() => {
+	re();
+}), ae, oe = k(() => {
+	ae = "1.30.0";
+}), se, F, ce = k(() => {
+	oe(), se = "warning", F = {
 		wasm: {},
 		webgl: {},
 		webgpu: {},
-		versions: { common: ie },
+		versions: { common: ae },
 		set logLevel(e) {
 			if (e !== void 0) {
 				if (typeof e != "string" || [
@@ -361,17 +364,17 @@ var y = class e {
 					"error",
 					"fatal"
 				].indexOf(e) === -1) throw Error(`Unsupported logging level: ${e}`);
-				oe = e;
+				se = e;
 			}
 		},
 		get logLevel() {
-			return oe;
+			return se;
 		}
 	}, Object.defineProperty(F, "logLevel", { enumerable: !0 });
-}), I, ce = O(() => {
-	se(), I = F;
-}), L, le, ue = O(() => {
-	L = (e, t) => {
+}), I, L = k(() => {
+	ce(), I = F;
+}), le, ue, de = k(() => {
+	le = (e, t) => {
 		let n = typeof document < "u" ? document.createElement("canvas") : new OffscreenCanvas(1, 1);
 		n.width = e.dims[3], n.height = e.dims[2];
 		let r = n.getContext("2d");
@@ -420,7 +423,7 @@ var y = class e {
 			throw Error("toDataURL is not supported");
 		}
 		throw Error("Can not access image data");
-	}, le = (e, t) => {
+	}, ue = (e, t) => {
 		let n = typeof document < "u" ? document.createElement("canvas").getContext("2d") : new OffscreenCanvas(1, 1).getContext("2d"), r;
 		if (n != null) {
 			let i, a, o;
@@ -465,8 +468,8 @@ var y = class e {
 		} else throw Error("Can not access image data");
 		return r;
 	};
-}), de, fe, pe, me, he, ge, _e = O(() => {
-	V(), de = (e, t) => {
+}), fe, pe, me, he, ge, _e, ve = k(() => {
+	H(), fe = (e, t) => {
 		if (e === void 0) throw Error("Image buffer must be defined");
 		if (t.height === void 0 || t.width === void 0) throw Error("Image height and width must be defined");
 		if (t.tensorLayout === "NHWC") throw Error("NHWC Tensor layout is not supported yet");
@@ -498,18 +501,18 @@ var y = class e {
 		let s = t.format === void 0 ? "RGBA" : t.format, c = t.tensorFormat !== void 0 && t.tensorFormat !== void 0 ? t.tensorFormat : "RGB", l = n * r, u = c === "RGBA" ? new Float32Array(l * 4) : new Float32Array(l * 3), d = 4, f = 0, p = 1, m = 2, h = 3, g = 0, _ = l, v = l * 2, y = -1;
 		s === "RGB" && (d = 3, f = 0, p = 1, m = 2, h = -1), c === "RGBA" ? y = l * 3 : c === "RBG" ? (g = 0, v = l, _ = l * 2) : c === "BGR" && (v = 0, _ = l, g = l * 2);
 		for (let t = 0; t < l; t++, f += d, m += d, p += d, h += d) u[g++] = (e[f] + o[0]) / a[0], u[_++] = (e[p] + o[1]) / a[1], u[v++] = (e[m] + o[2]) / a[2], y !== -1 && h !== -1 && (u[y++] = (e[h] + o[3]) / a[3]);
-		return c === "RGBA" ? new Ce("float32", u, [
+		return c === "RGBA" ? new V("float32", u, [
 			1,
 			4,
 			n,
 			r
-		]) : new Ce("float32", u, [
+		]) : new V("float32", u, [
 			1,
 			3,
 			n,
 			r
 		]);
-	}, fe = async (e, t) => {
+	}, pe = async (e, t) => {
 		let n = typeof HTMLImageElement < "u" && e instanceof HTMLImageElement, r = typeof ImageData < "u" && e instanceof ImageData, i = typeof ImageBitmap < "u" && e instanceof ImageBitmap, a = typeof e == "string", o, s = t ?? {}, c = () => {
 			if (typeof document < "u") return document.createElement("canvas");
 			if (typeof OffscreenCanvas < "u") return new OffscreenCanvas(1, 1);
@@ -543,7 +546,7 @@ var y = class e {
 			let r = l(n);
 			if (r != null) {
 				let t = e.height, n = e.width;
-				return r.drawImage(e, 0, 0, n, t), o = r.getImageData(0, 0, n, t).data, s.height = t, s.width = n, de(o, s);
+				return r.drawImage(e, 0, 0, n, t), o = r.getImageData(0, 0, n, t).data, s.height = t, s.width = n, fe(o, s);
 			}
 			throw Error("Can not access image data");
 		} else {
@@ -554,16 +557,16 @@ var y = class e {
 				a.crossOrigin = "Anonymous", a.src = e, a.onload = () => {
 					r.width = a.width, r.height = a.height, i.drawImage(a, 0, 0, r.width, r.height);
 					let e = i.getImageData(0, 0, r.width, r.height);
-					s.height = r.height, s.width = r.width, t(de(e.data, s));
+					s.height = r.height, s.width = r.width, t(fe(e.data, s));
 				};
 			});
 			throw Error("Input data provided is not supported - aborted tensor creation");
 		}
-		if (o !== void 0) return de(o, s);
+		if (o !== void 0) return fe(o, s);
 		throw Error("Input data provided is not supported - aborted tensor creation");
-	}, pe = (e, t) => {
+	}, me = (e, t) => {
 		let { width: n, height: r, download: i, dispose: a } = t;
-		return new Ce({
+		return new V({
 			location: "texture",
 			type: "float32",
 			texture: e,
@@ -576,9 +579,9 @@ var y = class e {
 			download: i,
 			dispose: a
 		});
-	}, me = (e, t) => {
+	}, he = (e, t) => {
 		let { dataType: n, dims: r, download: i, dispose: a } = t;
-		return new Ce({
+		return new V({
 			location: "gpu-buffer",
 			type: n ?? "float32",
 			gpuBuffer: e,
@@ -586,9 +589,9 @@ var y = class e {
 			download: i,
 			dispose: a
 		});
-	}, he = (e, t) => {
+	}, ge = (e, t) => {
 		let { dataType: n, dims: r, download: i, dispose: a } = t;
-		return new Ce({
+		return new V({
 			location: "ml-tensor",
 			type: n ?? "float32",
 			mlTensor: e,
@@ -596,14 +599,14 @@ var y = class e {
 			download: i,
 			dispose: a
 		});
-	}, ge = (e, t, n) => new Ce({
+	}, _e = (e, t, n) => new V({
 		location: "cpu-pinned",
 		type: e,
 		data: t,
 		dims: n ?? [t.length]
 	});
-}), ve, ye, be, R, z = O(() => {
-	ve = /* @__PURE__ */ new Map([
+}), ye, be, R, z, xe = k(() => {
+	ye = /* @__PURE__ */ new Map([
 		["float32", Float32Array],
 		["uint8", Uint8Array],
 		["int8", Int8Array],
@@ -615,7 +618,7 @@ var y = class e {
 		["uint32", Uint32Array],
 		["int4", Uint8Array],
 		["uint4", Uint8Array]
-	]), ye = /* @__PURE__ */ new Map([
+	]), be = /* @__PURE__ */ new Map([
 		[Float32Array, "float32"],
 		[Uint8Array, "uint8"],
 		[Int8Array, "int8"],
@@ -624,15 +627,15 @@ var y = class e {
 		[Int32Array, "int32"],
 		[Float64Array, "float64"],
 		[Uint32Array, "uint32"]
-	]), be = !1, R = () => {
-		if (!be) {
-			be = !0;
+	]), R = !1, z = () => {
+		if (!R) {
+			R = !0;
 			let e = typeof BigInt64Array < "u" && BigInt64Array.from, t = typeof BigUint64Array < "u" && BigUint64Array.from, n = globalThis.Float16Array, r = typeof n < "u" && n.from;
-			e && (ve.set("int64", BigInt64Array), ye.set(BigInt64Array, "int64")), t && (ve.set("uint64", BigUint64Array), ye.set(BigUint64Array, "uint64")), r ? (ve.set("float16", n), ye.set(n, "float16")) : ve.set("float16", Uint16Array);
+			e && (ye.set("int64", BigInt64Array), be.set(BigInt64Array, "int64")), t && (ye.set("uint64", BigUint64Array), be.set(BigUint64Array, "uint64")), r ? (ye.set("float16", n), be.set(n, "float16")) : ye.set("float16", Uint16Array);
 		}
 	};
-}), xe, Se, B = O(() => {
-	V(), xe = (e) => {
+}), Se, B, Ce = k(() => {
+	H(), Se = (e) => {
 		let t = 1;
 		for (let n = 0; n < e.length; n++) {
 			let r = e[n];
@@ -641,28 +644,28 @@ var y = class e {
 			t *= r;
 		}
 		return t;
-	}, Se = (e, t) => {
+	}, B = (e, t) => {
 		switch (e.location) {
-			case "cpu": return new Ce(e.type, e.data, t);
-			case "cpu-pinned": return new Ce({
+			case "cpu": return new V(e.type, e.data, t);
+			case "cpu-pinned": return new V({
 				location: "cpu-pinned",
 				data: e.data,
 				type: e.type,
 				dims: t
 			});
-			case "texture": return new Ce({
+			case "texture": return new V({
 				location: "texture",
 				texture: e.texture,
 				type: e.type,
 				dims: t
 			});
-			case "gpu-buffer": return new Ce({
+			case "gpu-buffer": return new V({
 				location: "gpu-buffer",
 				gpuBuffer: e.gpuBuffer,
 				type: e.type,
 				dims: t
 			});
-			case "ml-tensor": return new Ce({
+			case "ml-tensor": return new V({
 				location: "ml-tensor",
 				mlTensor: e.mlTensor,
 				type: e.type,
@@ -671,14 +674,14 @@ var y = class e {
 			default: throw Error(`tensorReshape: tensor location ${e.location} is not supported`);
 		}
 	};
-}), Ce, V = O(() => {
-	ue(), _e(), z(), B(), Ce = class {
+}), V, H = k(() => {
+	de(), ve(), xe(), Ce(), V = class {
 		constructor(e, t, n) {
-			R();
+			z();
 			let r, i;
 			if (typeof e == "object" && "location" in e) switch (this.dataLocation = e.location, r = e.type, i = e.dims, e.location) {
 				case "cpu-pinned": {
-					let t = ve.get(r);
+					let t = ye.get(r);
 					if (!t) throw TypeError(`unsupported type "${r}" to create tensor from pinned buffer`);
 					if (!(e.data instanceof t)) throw TypeError(`buffer should be of type ${t.name}`);
 					this.cpuData = e.data;
@@ -705,7 +708,7 @@ var y = class e {
 						if (!Array.isArray(t)) throw TypeError("A string tensor's data must be a string array.");
 						a = t;
 					} else {
-						let n = ve.get(e);
+						let n = ye.get(e);
 						if (n === void 0) throw TypeError(`Unsupported tensor type: ${e}.`);
 						if (Array.isArray(t)) {
 							if (e === "float16" && n === Uint16Array || e === "uint4" || e === "int4") throw TypeError(`Creating a ${e} tensor from number array is not supported. Please use ${n.name} as data.`);
@@ -725,7 +728,7 @@ var y = class e {
 					else throw TypeError(`Invalid element type of data array: ${t}.`);
 				} else if (e instanceof Uint8ClampedArray) r = "uint8", a = Uint8Array.from(e);
 				else {
-					let t = ye.get(e.constructor);
+					let t = be.get(e.constructor);
 					if (t === void 0) throw TypeError(`Unsupported type for tensor data: ${e.constructor}.`);
 					r = t, a = e;
 				}
@@ -733,30 +736,30 @@ var y = class e {
 				else if (!Array.isArray(o)) throw TypeError("A tensor's dims must be a number array");
 				i = o, this.cpuData = a, this.dataLocation = "cpu";
 			}
-			let a = xe(i);
+			let a = Se(i);
 			if (this.cpuData && a !== this.cpuData.length && (r !== "uint4" && r !== "int4" || Math.ceil(a / 2) !== this.cpuData.length)) throw Error(`Tensor's size(${a}) does not match data length(${this.cpuData.length}).`);
 			this.type = r, this.dims = i, this.size = a;
 		}
 		static async fromImage(e, t) {
-			return fe(e, t);
-		}
-		static fromTexture(e, t) {
 			return pe(e, t);
 		}
-		static fromGpuBuffer(e, t) {
+		static fromTexture(e, t) {
 			return me(e, t);
 		}
-		static fromMLTensor(e, t) {
+		static fromGpuBuffer(e, t) {
 			return he(e, t);
 		}
+		static fromMLTensor(e, t) {
+			return ge(e, t);
+		}
 		static fromPinnedBuffer(e, t, n) {
-			return ge(e, t, n);
+			return _e(e, t, n);
 		}
 		toDataURL(e) {
-			return L(this, e);
+			return le(this, e);
 		}
 		toImageData(e) {
-			return le(this, e);
+			return ue(this, e);
 		}
 		get data() {
 			if (this.ensureValid(), !this.cpuData) throw Error("The data is not on CPU. Use `getData()` to download GPU data to CPU, or use `texture` or `gpuBuffer` property to access the GPU data directly.");
@@ -805,46 +808,46 @@ var y = class e {
 		}
 		reshape(e) {
 			if (this.ensureValid(), this.downloader || this.disposer) throw Error("Cannot reshape a tensor that owns GPU resource.");
-			return Se(this, e);
+			return B(this, e);
 		}
 	};
-}), H, we = O(() => {
-	V(), H = Ce;
-}), Te, Ee, De, Oe, ke, Ae, je = O(() => {
-	se(), Te = (e, t) => {
+}), we, Te = k(() => {
+	H(), we = V;
+}), Ee, De, Oe, ke, Ae, je, Me = k(() => {
+	ce(), Ee = (e, t) => {
 		(typeof F.trace > "u" ? !F.wasm.trace : !F.trace) || console.timeStamp(`${e}::ORT::${t}`);
-	}, Ee = (e, t) => {
+	}, De = (e, t) => {
 		let n = (/* @__PURE__ */ Error()).stack?.split(/\r\n|\r|\n/g) || [], r = !1;
 		for (let i = 0; i < n.length; i++) {
 			if (r && !n[i].includes("TRACE_FUNC")) {
 				let r = `FUNC_${e}::${n[i].trim().split(" ")[1]}`;
-				t && (r += `::${t}`), Te("CPU", r);
+				t && (r += `::${t}`), Ee("CPU", r);
 				return;
 			}
 			n[i].includes("TRACE_FUNC") && (r = !0);
 		}
-	}, De = (e) => {
-		(typeof F.trace > "u" ? !F.wasm.trace : !F.trace) || Ee("BEGIN", e);
 	}, Oe = (e) => {
-		(typeof F.trace > "u" ? !F.wasm.trace : !F.trace) || Ee("END", e);
+		(typeof F.trace > "u" ? !F.wasm.trace : !F.trace) || De("BEGIN", e);
 	}, ke = (e) => {
-		(typeof F.trace > "u" ? !F.wasm.trace : !F.trace) || console.time(`ORT::${e}`);
+		(typeof F.trace > "u" ? !F.wasm.trace : !F.trace) || De("END", e);
 	}, Ae = (e) => {
+		(typeof F.trace > "u" ? !F.wasm.trace : !F.trace) || console.time(`ORT::${e}`);
+	}, je = (e) => {
 		(typeof F.trace > "u" ? !F.wasm.trace : !F.trace) || console.timeEnd(`ORT::${e}`);
 	};
-}), Me, Ne = O(() => {
-	ne(), we(), je(), Me = class e {
+}), Ne, Pe = k(() => {
+	re(), Te(), Me(), Ne = class e {
 		constructor(e) {
 			this.handler = e;
 		}
 		async run(e, t, n) {
-			De(), ke("InferenceSession.run");
+			Oe(), Ae("InferenceSession.run");
 			let r = {}, i = {};
-			if (typeof e != "object" || !e || e instanceof H || Array.isArray(e)) throw TypeError("'feeds' must be an object that use input names as keys and OnnxValue as corresponding values.");
+			if (typeof e != "object" || !e || e instanceof we || Array.isArray(e)) throw TypeError("'feeds' must be an object that use input names as keys and OnnxValue as corresponding values.");
 			let a = !0;
 			if (typeof t == "object") {
 				if (t === null) throw TypeError("Unexpected argument[1]: cannot be null.");
-				if (t instanceof H) throw TypeError("'fetches' cannot be a Tensor");
+				if (t instanceof we) throw TypeError("'fetches' cannot be a Tensor");
 				if (Array.isArray(t)) {
 					if (t.length === 0) throw TypeError("'fetches' cannot be an empty array.");
 					a = !1;
@@ -859,7 +862,7 @@ var y = class e {
 					let e = !1, o = Object.getOwnPropertyNames(t);
 					for (let n of this.outputNames) if (o.indexOf(n) !== -1) {
 						let i = t[n];
-						(i === null || i instanceof H) && (e = !0, a = !1, r[n] = i);
+						(i === null || i instanceof we) && (e = !0, a = !1, r[n] = i);
 					}
 					if (e) {
 						if (typeof n == "object" && n) i = n;
@@ -872,15 +875,15 @@ var y = class e {
 			let o = await this.handler.run(e, r, i), s = {};
 			for (let e in o) if (Object.hasOwnProperty.call(o, e)) {
 				let t = o[e];
-				s[e] = t instanceof H ? t : new H(t.type, t.data, t.dims);
+				s[e] = t instanceof we ? t : new we(t.type, t.data, t.dims);
 			}
-			return Ae("InferenceSession.run"), Oe(), s;
+			return je("InferenceSession.run"), ke(), s;
 		}
 		async release() {
 			return this.handler.dispose();
 		}
 		static async create(t, n, r, i) {
-			De(), ke("InferenceSession.create");
+			Oe(), Ae("InferenceSession.create");
 			let a, o = {};
 			if (typeof t == "string") {
 				if (a = t, typeof n == "object" && n) o = n;
@@ -903,8 +906,8 @@ var y = class e {
 				} else if (typeof n < "u") throw TypeError("'options' must be an object.");
 				a = new Uint8Array(e, s, c);
 			} else throw TypeError("Unexpected argument[0]: must be 'path' or 'buffer'.");
-			let [s, c] = await P(o), l = await s.createInferenceSessionHandler(a, c);
-			return Ae("InferenceSession.create"), Oe(), new e(l);
+			let [s, c] = await ne(o), l = await s.createInferenceSessionHandler(a, c);
+			return je("InferenceSession.create"), ke(), new e(l);
 		}
 		startProfiling() {
 			this.handler.startProfiling();
@@ -925,32 +928,32 @@ var y = class e {
 			return this.handler.outputMetadata;
 		}
 	};
-}), Pe, Fe = O(() => {
-	Ne(), Pe = Me;
-}), Ie = O(() => {}), Le = O(() => {}), Re = O(() => {}), ze = O(() => {});
-k({}, {
-	InferenceSession: () => Pe,
-	TRACE: () => Te,
-	TRACE_EVENT_BEGIN: () => ke,
-	TRACE_EVENT_END: () => Ae,
-	TRACE_FUNC_BEGIN: () => De,
-	TRACE_FUNC_END: () => Oe,
-	Tensor: () => H,
+}), Fe, Ie = k(() => {
+	Pe(), Fe = Ne;
+}), Le = k(() => {}), Re = k(() => {}), ze = k(() => {}), Be = k(() => {});
+A({}, {
+	InferenceSession: () => Fe,
+	TRACE: () => Ee,
+	TRACE_EVENT_BEGIN: () => Ae,
+	TRACE_EVENT_END: () => je,
+	TRACE_FUNC_BEGIN: () => Oe,
+	TRACE_FUNC_END: () => ke,
+	Tensor: () => we,
 	env: () => I,
-	registerBackend: () => N
+	registerBackend: () => te
 });
-var Be = O(() => {
-	re(), ce(), Fe(), we(), Ie(), Le(), je(), Re(), ze();
-}), Ve = O(() => {}), He = {};
-k(He, { default: () => Ge });
-var Ue, We, Ge, Ke = O(() => {
-	sn(), St(), ft(), Ue = "ort-wasm-proxy-worker", We = globalThis.self?.name === Ue, We && (self.onmessage = (e) => {
+var Ve = k(() => {
+	ie(), L(), Ie(), Te(), Le(), Re(), Me(), ze(), Be();
+}), He = k(() => {}), Ue = {};
+A(Ue, { default: () => Ke });
+var We, Ge, Ke, qe = k(() => {
+	cn(), Ct(), pt(), We = "ort-wasm-proxy-worker", Ge = globalThis.self?.name === We, Ge && (self.onmessage = (e) => {
 		let { type: t, in: n } = e.data;
 		try {
 			switch (t) {
 				case "init-wasm":
-					bt(n.wasm).then(() => {
-						Jt(n).then(() => {
+					xt(n.wasm).then(() => {
+						Yt(n).then(() => {
 							postMessage({ type: t });
 						}, (e) => {
 							postMessage({
@@ -967,7 +970,7 @@ var Ue, We, Ge, Ke = O(() => {
 					break;
 				case "init-ep": {
 					let { epName: e, env: r } = n;
-					Yt(r, e).then(() => {
+					Xt(r, e).then(() => {
 						postMessage({ type: t });
 					}, (e) => {
 						postMessage({
@@ -978,7 +981,7 @@ var Ue, We, Ge, Ke = O(() => {
 					break;
 				}
 				case "copy-from": {
-					let { buffer: e } = n, r = $t(e);
+					let { buffer: e } = n, r = en(e);
 					postMessage({
 						type: t,
 						out: r
@@ -987,7 +990,7 @@ var Ue, We, Ge, Ke = O(() => {
 				}
 				case "create": {
 					let { model: e, options: r } = n;
-					en(e, r).then((e) => {
+					tn(e, r).then((e) => {
 						postMessage({
 							type: t,
 							out: e
@@ -1001,18 +1004,18 @@ var Ue, We, Ge, Ke = O(() => {
 					break;
 				}
 				case "release":
-					tn(n), postMessage({ type: t });
+					nn(n), postMessage({ type: t });
 					break;
 				case "run": {
 					let { sessionId: e, inputIndices: r, inputs: i, outputIndices: a, options: o } = n;
-					rn(e, r, i, a, Array(a.length).fill(null), o).then((e) => {
+					an(e, r, i, a, Array(a.length).fill(null), o).then((e) => {
 						e.some((e) => e[3] !== "cpu") ? postMessage({
 							type: t,
 							err: "Proxy does not support non-cpu tensor location."
 						}) : postMessage({
 							type: t,
 							out: e
-						}, on([...i, ...e]));
+						}, sn([...i, ...e]));
 					}, (e) => {
 						postMessage({
 							type: t,
@@ -1021,7 +1024,7 @@ var Ue, We, Ge, Ke = O(() => {
 					});
 					break;
 				}
-				case "end-profiling": an(n), postMessage({ type: t });
+				case "end-profiling": on(n), postMessage({ type: t });
 			}
 		} catch (e) {
 			postMessage({
@@ -1029,13 +1032,13 @@ var Ue, We, Ge, Ke = O(() => {
 				err: e
 			});
 		}
-	}), Ge = We ? null : (e) => new Worker(e ?? tt, {
+	}), Ke = Ge ? null : (e) => new Worker(e ?? nt, {
 		type: "module",
-		name: Ue
+		name: We
 	});
-}), qe = {};
-k(qe, { default: () => Ye });
-async function Je(e = {}) {
+}), Je = {};
+A(Je, { default: () => Xe });
+async function Ye(e = {}) {
 	var t = e, n = !!globalThis.window, r = !!globalThis.WorkerGlobalScope, i = r && self.name?.startsWith("em-pthread");
 	t.mountExternalData = (e, n) => {
 		e.startsWith("./") && (e = e.substring(2)), (t.Tb ||= /* @__PURE__ */ new Map()).set(e, n);
@@ -1276,7 +1279,7 @@ async function Je(e = {}) {
 	}
 	var ae = (e) => {
 		e.terminate(), e.onmessage = () => {};
-	}, oe = [], F = 0, se = null, I = (e) => {
+	}, oe = [], se = 0, F = null, ce = (e) => {
 		fe.length == 0 && (ye(), ve(fe[0]));
 		var t = fe.pop();
 		if (!t) return 6;
@@ -1288,14 +1291,14 @@ async function Je(e = {}) {
 			Qb: e.Qb
 		};
 		return t.postMessage(n, e.Zb), 0;
-	}, ce = 0, L = (e, t, ...n) => {
+	}, I = 0, L = (e, t, ...n) => {
 		var r, i = 16 * n.length, a = G(), o = pn(i), s = o >>> 3;
 		for (r of n) typeof r == "bigint" ? ((S(), j)[s++ >>> 0] = 1n, (S(), j)[s++ >>> 0] = r) : ((S(), j)[s++ >>> 0] = 0n, (S(), A)[s++ >>> 0] = r);
 		return e = on(e, 0, i, o, t), W(a), e;
 	};
 	function le(e) {
 		if (i) return L(0, 1, e);
-		if (f = e, !(0 < ce)) {
+		if (f = e, !(0 < I)) {
 			for (var t of pe) ae(t);
 			for (t of fe) ae(t);
 			fe = [], pe = [], he = {}, b = !0;
@@ -1322,7 +1325,7 @@ async function Je(e = {}) {
 			if (r = i.Rb, i.Ub && i.Ub != en()) {
 				var a = he[i.Ub];
 				a ? a.postMessage(i, i.Zb) : y(`Internal error! Worker sent a message "${r}" to target pthread ${i.Ub}, but that thread no longer exists!`);
-			} else r === "checkMailbox" ? it() : r === "spawnThread" ? I(i) : r === "cleanupThread" ? tt(() => {
+			} else r === "checkMailbox" ? it() : r === "spawnThread" ? ce(i) : r === "cleanupThread" ? tt(() => {
 				ge(he[i.ec]);
 			}) : r === "loaded" ? (e.loaded = !0, n(e)) : i.target === "setimmediate" ? e.postMessage(i) : r === "uncaughtException" ? e.onerror(i.error) : r === "callHandler" ? t[i.$b](...i.args) : r && y(`worker sent an unknown command ${r}`);
 		}, e.onerror = (e) => {
@@ -1352,7 +1355,7 @@ async function Je(e = {}) {
 		var t = R[e];
 		return t || (R[e] = t = vn.get(e)), t;
 	}, xe = (e, t) => {
-		ce = 0, e = z(e)(t), 0 < ce ? f = e : cn(e);
+		I = 0, e = z(e)(t), 0 < I ? f = e : cn(e);
 	}, Se = [], B = 0;
 	function Ce(e) {
 		var t = new Ee(e >>>= 0);
@@ -1423,7 +1426,7 @@ async function Je(e = {}) {
 			Qb: e,
 			Vb: r,
 			Zb: a
-		}, i ? (e.Rb = "spawnThread", postMessage(e, a), 0) : I(e));
+		}, i ? (e.Rb = "spawnThread", postMessage(e, a), 0) : ce(e));
 	}
 	function Ie(e) {
 		throw V ||= e >>> 0, V;
@@ -1491,7 +1494,7 @@ async function Je(e = {}) {
 	}
 	var tt = (e) => {
 		if (!b) try {
-			if (e(), !(0 < ce)) try {
+			if (e(), !(0 < I)) try {
 				i ? en() && cn(f) : de(f);
 			} catch (e) {
 				e instanceof ie || e == "unwind" || s(0, e);
@@ -1522,7 +1525,7 @@ async function Je(e = {}) {
 		return (t ? xn[t] : bn[e])(...ot);
 	}
 	var ct = () => {
-		ce = 0;
+		I = 0;
 	};
 	function lt(e) {
 		e >>>= 0, i ? postMessage({
@@ -1647,7 +1650,7 @@ async function Je(e = {}) {
 		return y(ze(e >>> 0, t >>> 0));
 	}
 	var jt = () => {
-		throw ce += 1, "unwind";
+		throw I += 1, "unwind";
 	};
 	function Mt() {
 		return 0xffff0000;
@@ -1783,7 +1786,7 @@ async function Je(e = {}) {
 			var e = (async function() {
 				if (!i) return Promise.all(fe.map(ve));
 			})();
-			F++, await e, --F == 0 && se && (e = se, se = null, e());
+			se++, await e, --se == 0 && F && (e = F, F = null, e());
 		});
 	})(), i || (be = new WebAssembly.Memory({
 		initial: 256,
@@ -2224,63 +2227,63 @@ async function Je(e = {}) {
 		}
 	}
 	function sr() {
-		if (0 < F) se = sr;
+		if (0 < se) F = sr;
 		else if (i) p?.(t), te();
 		else {
 			for (var e = oe; 0 < e.length;) e.shift()(t);
-			0 < F ? se = sr : (t.calledRun = !0, b || (te(), p?.(t)));
+			0 < se ? F = sr : (t.calledRun = !0, b || (te(), p?.(t)));
 		}
 	}
 	return i || (yn = await re(), sr()), t.PTR_SIZE = 4, M ? t : new Promise((e, t) => {
 		p = e, m = t;
 	});
 }
-var Ye, Xe, Ze = O(() => {
-	Ye = Je, Xe = globalThis.self?.name?.startsWith("em-pthread"), Xe && Je();
-}), Qe, $e, et, tt, nt, rt, it, at, ot, st, ct, lt, ut, dt, ft = O(() => {
-	Ve(), Qe = typeof location > "u" ? void 0 : location.origin, $e = import.meta.url > "file:" && import.meta.url < "file;", et = () => $e ? new URL(new URL("ort.wasm.bundle.min.mjs", import.meta.url).href, Qe).href : import.meta.url, tt = et(), nt = () => {
-		if (tt && !tt.startsWith("blob:")) return tt.substring(0, tt.lastIndexOf("/") + 1);
-	}, rt = (e, t) => {
+var Xe, Ze, Qe = k(() => {
+	Xe = Ye, Ze = globalThis.self?.name?.startsWith("em-pthread"), Ze && Ye();
+}), $e, et, tt, nt, rt, it, at, ot, st, ct, lt, ut, dt, ft, pt = k(() => {
+	He(), $e = typeof location > "u" ? void 0 : location.origin, et = import.meta.url > "file:" && import.meta.url < "file;", tt = () => et ? new URL(new URL("ort.wasm.bundle.min.mjs", import.meta.url).href, $e).href : import.meta.url, nt = tt(), rt = () => {
+		if (nt && !nt.startsWith("blob:")) return nt.substring(0, nt.lastIndexOf("/") + 1);
+	}, it = (e, t) => {
 		try {
-			let n = t ?? tt;
-			return (n ? new URL(e, n) : new URL(e)).origin === Qe;
+			let n = t ?? nt;
+			return (n ? new URL(e, n) : new URL(e)).origin === $e;
 		} catch {
 			return !1;
 		}
-	}, it = (e, t) => {
-		let n = t ?? tt;
+	}, at = (e, t) => {
+		let n = t ?? nt;
 		try {
 			return (n ? new URL(e, n) : new URL(e)).href;
 		} catch {
 			return;
 		}
-	}, at = (e, t) => `${t ?? "./"}${e}`, ot = async (e) => {
+	}, ot = (e, t) => `${t ?? "./"}${e}`, st = async (e) => {
 		let t = await (await fetch(e, { credentials: "same-origin" })).blob();
 		return URL.createObjectURL(t);
-	}, st = async (e) => (await import(
+	}, ct = async (e) => (await import(
 		/*webpackIgnore:true*/
 		/*@vite-ignore*/
 		e
-)).default, ct = (Ke(), j(He)).default, lt = async () => {
-		if (!tt) throw Error("Failed to load proxy worker: cannot determine the script source URL.");
-		if (rt(tt)) return [void 0, ct()];
-		let e = await ot(tt);
-		return [e, ct(e)];
-	}, ut = (Ze(), j(qe)).default, dt = async (e, t, n, r) => {
-		let i = ut && !(e || t);
+)).default, lt = (qe(), ee(Ue)).default, ut = async () => {
+		if (!nt) throw Error("Failed to load proxy worker: cannot determine the script source URL.");
+		if (it(nt)) return [void 0, lt()];
+		let e = await st(nt);
+		return [e, lt(e)];
+	}, dt = (Qe(), ee(Je)).default, ft = async (e, t, n, r) => {
+		let i = dt && !(e || t);
 		if (i) {
-			if (tt) i = rt(tt) || r && !n;
+			if (nt) i = it(nt) || r && !n;
 			else if (r && !n) i = !0;
 			else throw Error("cannot determine the script source URL.");
 		}
-		if (i) return [void 0, ut];
+		if (i) return [void 0, dt];
 		{
-			let r = "ort-wasm-simd-threaded.mjs", i = e ?? it(r, t), a = n && i && !rt(i, t), o = a ? await ot(i) : i ?? at(r, t);
-			return [a ? o : void 0, await st(o)];
+			let r = "ort-wasm-simd-threaded.mjs", i = e ?? at(r, t), a = n && i && !it(i, t), o = a ? await st(i) : i ?? ot(r, t);
+			return [a ? o : void 0, await ct(o)];
 		}
 	};
-}), pt, mt, ht, gt, _t, vt, yt, bt, xt, St = O(() => {
-	ft(), mt = !1, ht = !1, gt = !1, _t = () => {
+}), mt, ht, gt, _t, vt, yt, bt, xt, St, Ct = k(() => {
+	pt(), ht = !1, gt = !1, _t = !1, vt = () => {
 		if (typeof SharedArrayBuffer > "u") return !1;
 		try {
 			return typeof MessageChannel < "u" && new MessageChannel().port1.postMessage(new SharedArrayBuffer(1)), WebAssembly.validate(new Uint8Array([
@@ -2325,7 +2328,7 @@ var Ye, Xe, Ze = O(() => {
 		} catch {
 			return !1;
 		}
-	}, vt = () => {
+	}, yt = () => {
 		try {
 			return WebAssembly.validate(new Uint8Array([
 				0,
@@ -2382,7 +2385,7 @@ var Ye, Xe, Ze = O(() => {
 		} catch {
 			return !1;
 		}
-	}, yt = () => {
+	}, bt = () => {
 		try {
 			return WebAssembly.validate(new Uint8Array([
 				0,
@@ -2429,20 +2432,20 @@ var Ye, Xe, Ze = O(() => {
 		} catch {
 			return !1;
 		}
-	}, bt = async (e) => {
-		if (mt) return Promise.resolve();
-		if (ht) throw Error("multiple calls to 'initializeWebAssembly()' detected.");
-		if (gt) throw Error("previous call to 'initializeWebAssembly()' failed.");
-		ht = !0;
+	}, xt = async (e) => {
+		if (ht) return Promise.resolve();
+		if (gt) throw Error("multiple calls to 'initializeWebAssembly()' detected.");
+		if (_t) throw Error("previous call to 'initializeWebAssembly()' failed.");
+		gt = !0;
 		let t = e.initTimeout, n = e.numThreads;
 		if (e.simd !== !1) {
 			if (e.simd === "relaxed") {
-				if (!yt()) throw Error("Relaxed WebAssembly SIMD is not supported in the current environment.");
-			} else if (!vt()) throw Error("WebAssembly SIMD is not supported in the current environment.");
+				if (!bt()) throw Error("Relaxed WebAssembly SIMD is not supported in the current environment.");
+			} else if (!yt()) throw Error("WebAssembly SIMD is not supported in the current environment.");
 		}
-		let r = _t();
+		let r = vt();
 		n > 1 && !r && (typeof self < "u" && !self.crossOriginIsolated && console.warn("env.wasm.numThreads is set to " + n + ", but this will not work unless you enable crossOriginIsolated mode. See https://web.dev/cross-origin-isolation-guide/ for more info."), console.warn("WebAssembly multi-threading is not supported in the current environment. Falling back to single-threading."), e.numThreads = n = 1);
-		let i = e.wasmPaths, a = typeof i == "string" ? i : void 0, o = i?.mjs, s = o?.href ?? o, c = i?.wasm, l = c?.href ?? c, u = e.wasmBinary, [d, f] = await dt(s, a, n > 1, !!u || !!l), p = !1, m = [];
+		let i = e.wasmPaths, a = typeof i == "string" ? i : void 0, o = i?.mjs, s = o?.href ?? o, c = i?.wasm, l = c?.href ?? c, u = e.wasmBinary, [d, f] = await ft(s, a, n > 1, !!u || !!l), p = !1, m = [];
 		if (t > 0 && m.push(new Promise((e) => {
 			setTimeout(() => {
 				p = !0, e();
@@ -2453,37 +2456,37 @@ var Ye, Xe, Ze = O(() => {
 			else if (l || a) r.locateFile = (e) => l ?? a + e;
 			else if (s && s.indexOf("blob:") !== 0) r.locateFile = (e) => new URL(e, s).href;
 			else if (d) {
-				let e = nt();
+				let e = rt();
 				e && (r.locateFile = (t) => e + t);
 			}
 			f(r).then((t) => {
-				ht = !1, mt = !0, pt = t, e(), d && URL.revokeObjectURL(d);
+				gt = !1, ht = !0, mt = t, e(), d && URL.revokeObjectURL(d);
 			}, (e) => {
-				ht = !1, gt = !0, t(e);
+				gt = !1, _t = !0, t(e);
 			});
 		})), await Promise.race(m), p) throw Error(`WebAssembly backend initializing failed due to timeout: ${t}ms`);
-	}, xt = () => {
-		if (mt && pt) return pt;
+	}, St = () => {
+		if (ht && mt) return mt;
 		throw Error("WebAssembly is not initialized yet.");
 	};
-}), Ct, wt, Tt, Et = O(() => {
-	St(), Ct = (e, t) => {
-		let n = xt(), r = n.lengthBytesUTF8(e) + 1, i = n._malloc(r);
+}), wt, Tt, Et, Dt = k(() => {
+	Ct(), wt = (e, t) => {
+		let n = St(), r = n.lengthBytesUTF8(e) + 1, i = n._malloc(r);
 		return n.stringToUTF8(e, i, r), t.push(i), i;
-	}, wt = (e, t, n, r) => {
+	}, Tt = (e, t, n, r) => {
 		if (typeof e == "object" && e) {
 			if (n.has(e)) throw Error("Circular reference in options");
 			n.add(e);
 		}
 		Object.entries(e).forEach(([e, i]) => {
 			let a = t ? t + e : e;
-			if (typeof i == "object") wt(i, a + ".", n, r);
+			if (typeof i == "object") Tt(i, a + ".", n, r);
 			else if (typeof i == "string" || typeof i == "number") r(a, i.toString());
 			else if (typeof i == "boolean") r(a, i ? "1" : "0");
 			else throw Error(`Can't handle extra config type: ${typeof i}`);
 		});
-	}, Tt = (e) => {
-		let t = xt(), n = t.stackSave();
+	}, Et = (e) => {
+		let t = St(), n = t.stackSave();
 		try {
 			let n = t.PTR_SIZE, r = t.stackAlloc(2 * n);
 			t._OrtGetLastError(r, r + n);
@@ -2493,9 +2496,9 @@ var Ye, Xe, Ze = O(() => {
 			t.stackRestore(n);
 		}
 	};
-}), Dt, Ot = O(() => {
-	St(), Et(), Dt = (e) => {
-		let t = xt(), n = 0, r = [], i = e || {};
+}), Ot, kt = k(() => {
+	Ct(), Dt(), Ot = (e) => {
+		let t = St(), n = 0, r = [], i = e || {};
 		try {
 			if (e?.logSeverityLevel === void 0) i.logSeverityLevel = 2;
 			else if (typeof e.logSeverityLevel != "number" || !Number.isInteger(e.logSeverityLevel) || e.logSeverityLevel < 0 || e.logSeverityLevel > 4) throw Error(`log severity level is not valid: ${e.logSeverityLevel}`);
@@ -2503,16 +2506,16 @@ var Ye, Xe, Ze = O(() => {
 			else if (typeof e.logVerbosityLevel != "number" || !Number.isInteger(e.logVerbosityLevel)) throw Error(`log verbosity level is not valid: ${e.logVerbosityLevel}`);
 			e?.terminate === void 0 && (i.terminate = !1);
 			let a = 0;
-			return e?.tag !== void 0 && (a = Ct(e.tag, r)), n = t._OrtCreateRunOptions(i.logSeverityLevel, i.logVerbosityLevel, !!i.terminate, a), n === 0 && Tt("Can't create run options."), e?.extra !== void 0 && wt(e.extra, "", /* @__PURE__ */ new WeakSet(), (e, i) => {
-				let a = Ct(e, r), o = Ct(i, r);
-				t._OrtAddRunConfigEntry(n, a, o) !== 0 && Tt(`Can't set a run config entry: ${e} - ${i}.`);
+			return e?.tag !== void 0 && (a = wt(e.tag, r)), n = t._OrtCreateRunOptions(i.logSeverityLevel, i.logVerbosityLevel, !!i.terminate, a), n === 0 && Et("Can't create run options."), e?.extra !== void 0 && Tt(e.extra, "", /* @__PURE__ */ new WeakSet(), (e, i) => {
+				let a = wt(e, r), o = wt(i, r);
+				t._OrtAddRunConfigEntry(n, a, o) !== 0 && Et(`Can't set a run config entry: ${e} - ${i}.`);
 			}), [n, r];
 		} catch (e) {
 			throw n !== 0 && t._OrtReleaseRunOptions(n), r.forEach((e) => t._free(e)), e;
 		}
 	};
-}), kt, At, jt, Mt, Nt, Pt, Ft = O(() => {
-	St(), Et(), kt = (e) => {
+}), At, jt, Mt, Nt, Pt, Ft, It = k(() => {
+	Ct(), Dt(), At = (e) => {
 		switch (e) {
 			case "disabled": return 0;
 			case "basic": return 1;
@@ -2521,28 +2524,28 @@ var Ye, Xe, Ze = O(() => {
 			case "all": return 99;
 			default: throw Error(`unsupported graph optimization level: ${e}`);
 		}
-	}, At = (e) => {
+	}, jt = (e) => {
 		switch (e) {
 			case "sequential": return 0;
 			case "parallel": return 1;
 			default: throw Error(`unsupported execution mode: ${e}`);
 		}
-	}, jt = (e) => {
+	}, Mt = (e) => {
 		e.extra ||= {}, e.extra.session || (e.extra.session = {});
 		let t = e.extra.session;
 		t.use_ort_model_bytes_directly ||= "1", e.executionProviders && e.executionProviders.some((e) => (typeof e == "string" ? e : e.name) === "webgpu") && (e.enableMemPattern = !1);
-	}, Mt = (e, t, n, r) => {
-		let i = Ct(t, r), a = Ct(n, r);
-		xt()._OrtAddSessionConfigEntry(e, i, a) !== 0 && Tt(`Can't set a session config entry: ${t} - ${n}.`);
-	}, Nt = async (e, t, n) => {
+	}, Nt = (e, t, n, r) => {
+		let i = wt(t, r), a = wt(n, r);
+		St()._OrtAddSessionConfigEntry(e, i, a) !== 0 && Et(`Can't set a session config entry: ${t} - ${n}.`);
+	}, Pt = async (e, t, n) => {
 		let r = t.executionProviders;
 		for (let t of r) {
 			let r = typeof t == "string" ? t : t.name, i = [];
 			switch (r) {
 				case "webnn":
-					if (r = "WEBNN", Mt(e, "session.disable_quant_qdq", "1", n), Mt(e, "session.disable_qdq_constant_folding", "1", n), typeof t != "string") {
+					if (r = "WEBNN", Nt(e, "session.disable_quant_qdq", "1", n), Nt(e, "session.disable_qdq_constant_folding", "1", n), typeof t != "string") {
 						let r = t?.deviceType;
-						r && Mt(e, "deviceType", r, n);
+						r && Nt(e, "deviceType", r, n);
 					}
 					break;
 				case "webgpu":
@@ -2550,7 +2553,7 @@ var Ye, Xe, Ze = O(() => {
 						let r = t;
 						if (r?.preferredLayout) {
 							if (r.preferredLayout !== "NCHW" && r.preferredLayout !== "NHWC") throw Error(`preferredLayout must be either 'NCHW' or 'NHWC': ${r.preferredLayout}`);
-							Mt(e, "preferredLayout", r.preferredLayout, n);
+							Nt(e, "preferredLayout", r.preferredLayout, n);
 						}
 					}
 					break;
@@ -2558,41 +2561,41 @@ var Ye, Xe, Ze = O(() => {
 				case "cpu": continue;
 				default: throw Error(`not supported execution provider: ${r}`);
 			}
-			let a = Ct(r, n), o = i.length, s = 0, c = 0;
+			let a = wt(r, n), o = i.length, s = 0, c = 0;
 			if (o > 0) {
-				s = xt()._malloc(o * xt().PTR_SIZE), n.push(s), c = xt()._malloc(o * xt().PTR_SIZE), n.push(c);
-				for (let e = 0; e < o; e++) xt().setValue(s + e * xt().PTR_SIZE, i[e][0], "*"), xt().setValue(c + e * xt().PTR_SIZE, i[e][1], "*");
+				s = St()._malloc(o * St().PTR_SIZE), n.push(s), c = St()._malloc(o * St().PTR_SIZE), n.push(c);
+				for (let e = 0; e < o; e++) St().setValue(s + e * St().PTR_SIZE, i[e][0], "*"), St().setValue(c + e * St().PTR_SIZE, i[e][1], "*");
 			}
-			await xt()._OrtAppendExecutionProvider(e, a, s, c, o) !== 0 && Tt(`Can't append execution provider: ${r}.`);
+			await St()._OrtAppendExecutionProvider(e, a, s, c, o) !== 0 && Et(`Can't append execution provider: ${r}.`);
 		}
-	}, Pt = async (e) => {
-		let t = xt(), n = 0, r = [], i = e || {};
-		jt(i);
+	}, Ft = async (e) => {
+		let t = St(), n = 0, r = [], i = e || {};
+		Mt(i);
 		try {
-			let e = kt(i.graphOptimizationLevel ?? "all"), a = At(i.executionMode ?? "sequential"), o = typeof i.logId == "string" ? Ct(i.logId, r) : 0, s = i.logSeverityLevel ?? 2;
+			let e = At(i.graphOptimizationLevel ?? "all"), a = jt(i.executionMode ?? "sequential"), o = typeof i.logId == "string" ? wt(i.logId, r) : 0, s = i.logSeverityLevel ?? 2;
 			if (!Number.isInteger(s) || s < 0 || s > 4) throw Error(`log severity level is not valid: ${s}`);
 			let c = i.logVerbosityLevel ?? 0;
 			if (!Number.isInteger(c) || c < 0 || c > 4) throw Error(`log verbosity level is not valid: ${c}`);
-			let l = typeof i.optimizedModelFilePath == "string" ? Ct(i.optimizedModelFilePath, r) : 0;
-			if (n = t._OrtCreateSessionOptions(e, !!i.enableCpuMemArena, !!i.enableMemPattern, a, !!i.enableProfiling, 0, o, s, c, l), n === 0 && Tt("Can't create session options."), i.executionProviders && await Nt(n, i, r), i.enableGraphCapture !== void 0) {
+			let l = typeof i.optimizedModelFilePath == "string" ? wt(i.optimizedModelFilePath, r) : 0;
+			if (n = t._OrtCreateSessionOptions(e, !!i.enableCpuMemArena, !!i.enableMemPattern, a, !!i.enableProfiling, 0, o, s, c, l), n === 0 && Et("Can't create session options."), i.executionProviders && await Pt(n, i, r), i.enableGraphCapture !== void 0) {
 				if (typeof i.enableGraphCapture != "boolean") throw Error(`enableGraphCapture must be a boolean value: ${i.enableGraphCapture}`);
-				Mt(n, "enableGraphCapture", i.enableGraphCapture.toString(), r);
+				Nt(n, "enableGraphCapture", i.enableGraphCapture.toString(), r);
 			}
 			if (i.freeDimensionOverrides) for (let [e, a] of Object.entries(i.freeDimensionOverrides)) {
 				if (typeof e != "string") throw Error(`free dimension override name must be a string: ${e}`);
 				if (typeof a != "number" || !Number.isInteger(a) || a < 0) throw Error(`free dimension override value must be a non-negative integer: ${a}`);
-				let i = Ct(e, r);
-				t._OrtAddFreeDimensionOverride(n, i, a) !== 0 && Tt(`Can't set a free dimension override: ${e} - ${a}.`);
+				let i = wt(e, r);
+				t._OrtAddFreeDimensionOverride(n, i, a) !== 0 && Et(`Can't set a free dimension override: ${e} - ${a}.`);
 			}
-			return i.extra !== void 0 && wt(i.extra, "", /* @__PURE__ */ new WeakSet(), (e, t) => {
-				Mt(n, e, t, r);
+			return i.extra !== void 0 && Tt(i.extra, "", /* @__PURE__ */ new WeakSet(), (e, t) => {
+				Nt(n, e, t, r);
 			}), [n, r];
 		} catch (e) {
-			throw n !== 0 && t._OrtReleaseSessionOptions(n) !== 0 && Tt("Can't release session options."), r.forEach((e) => t._free(e)), e;
+			throw n !== 0 && t._OrtReleaseSessionOptions(n) !== 0 && Et("Can't release session options."), r.forEach((e) => t._free(e)), e;
 		}
 	};
-}), It, Lt, Rt, zt, Bt, Vt, Ht, Ut, Wt = O(() => {
-	It = (e) => {
+}), Lt, Rt, zt, Bt, Vt, Ht, Ut, Wt, Gt = k(() => {
+	Lt = (e) => {
 		switch (e) {
 			case "int8": return 3;
 			case "uint8": return 2;
@@ -2611,7 +2614,7 @@ var Ye, Xe, Ze = O(() => {
 			case "uint4": return 21;
 			default: throw Error(`unsupported data type: ${e}`);
 		}
-	}, Lt = (e) => {
+	}, Rt = (e) => {
 		switch (e) {
 			case 3: return "int8";
 			case 2: return "uint8";
@@ -2630,7 +2633,7 @@ var Ye, Xe, Ze = O(() => {
 			case 21: return "uint4";
 			default: throw Error(`unsupported data type: ${e}`);
 		}
-	}, Rt = (e, t) => {
+	}, zt = (e, t) => {
 		let n = [
 			-1,
 			4,
@@ -2657,7 +2660,7 @@ var Ye, Xe, Ze = O(() => {
 			.5
 		][e], r = typeof t == "number" ? t : t.reduce((e, t) => e * t, 1);
 		return n > 0 ? Math.ceil(r * n) : void 0;
-	}, zt = (e) => {
+	}, Bt = (e) => {
 		switch (e) {
 			case "float16": return typeof Float16Array < "u" ? Float16Array : Uint16Array;
 			case "float32": return Float32Array;
@@ -2673,7 +2676,7 @@ var Ye, Xe, Ze = O(() => {
 			case "uint64": return BigUint64Array;
 			default: throw Error(`unsupported type: ${e}`);
 		}
-	}, Bt = (e) => {
+	}, Vt = (e) => {
 		switch (e) {
 			case "verbose": return 0;
 			case "info": return 1;
@@ -2682,7 +2685,7 @@ var Ye, Xe, Ze = O(() => {
 			case "fatal": return 4;
 			default: throw Error(`unsupported logging level: ${e}`);
 		}
-	}, Vt = (e) => e === "float32" || e === "float16" || e === "int32" || e === "int64" || e === "uint32" || e === "uint8" || e === "bool" || e === "uint4" || e === "int4", Ht = (e) => e === "float32" || e === "float16" || e === "int32" || e === "int64" || e === "uint32" || e === "uint64" || e === "int8" || e === "uint8" || e === "bool" || e === "uint4" || e === "int4", Ut = (e) => {
+	}, Ht = (e) => e === "float32" || e === "float16" || e === "int32" || e === "int64" || e === "uint32" || e === "uint8" || e === "bool" || e === "uint4" || e === "int4", Ut = (e) => e === "float32" || e === "float16" || e === "int32" || e === "int64" || e === "uint32" || e === "uint64" || e === "int8" || e === "uint8" || e === "bool" || e === "uint4" || e === "int4", Wt = (e) => {
 		switch (e) {
 			case "none": return 0;
 			case "cpu": return 1;
@@ -2693,8 +2696,8 @@ var Ye, Xe, Ze = O(() => {
 			default: throw Error(`unsupported data location: ${e}`);
 		}
 	};
-}), Gt, Kt = O(() => {
-	Ve(), Gt = async (e) => {
+}), Kt, qt = k(() => {
+	He(), Kt = async (e) => {
 		if (typeof e == "string") {
 			let t = await fetch(e);
 			if (!t.ok) throw Error(`failed to load external data file: ${e}`);
@@ -2726,13 +2729,13 @@ var Ye, Xe, Ze = O(() => {
 		}
 		return e instanceof Blob ? new Uint8Array(await e.arrayBuffer()) : e instanceof Uint8Array ? e : new Uint8Array(e);
 	};
-}), qt, Jt, Yt, Xt, Zt, Qt, $t, en, tn, nn, rn, an, on, sn = O(() => {
-	Be(), Ot(), Ft(), Wt(), St(), Et(), Kt(), qt = (e, t) => {
-		xt()._OrtInit(e, t) !== 0 && Tt("Can't initialize onnxruntime.");
-	}, Jt = async (e) => {
-		qt(e.wasm.numThreads, Bt(e.logLevel));
-	}, Yt = async (e, t) => {
-		xt().asyncInit?.();
+}), Jt, Yt, Xt, Zt, Qt, $t, en, tn, nn, rn, an, on, sn, cn = k(() => {
+	Ve(), kt(), It(), Gt(), Ct(), Dt(), qt(), Jt = (e, t) => {
+		St()._OrtInit(e, t) !== 0 && Et("Can't initialize onnxruntime.");
+	}, Yt = async (e) => {
+		Jt(e.wasm.numThreads, Vt(e.logLevel));
+	}, Xt = async (e, t) => {
+		St().asyncInit?.();
 		let n = e.webgpu.adapter;
 		if (t === "webgpu") {
 			if (typeof navigator > "u" || !navigator.gpu) throw Error("WebGPU is not supported in current environment");
@@ -2750,21 +2753,21 @@ var Ye, Xe, Ze = O(() => {
 			}
 		}
 		if (t === "webnn" && (typeof navigator > "u" || !navigator.ml)) throw Error("WebNN is not supported in current environment");
-	}, Xt = /* @__PURE__ */ new Map(), Zt = (e) => {
-		let t = xt(), n = t.stackSave();
+	}, Zt = /* @__PURE__ */ new Map(), Qt = (e) => {
+		let t = St(), n = t.stackSave();
 		try {
 			let n = t.PTR_SIZE, r = t.stackAlloc(2 * n);
-			t._OrtGetInputOutputCount(e, r, r + n) !== 0 && Tt("Can't get session input/output count.");
+			t._OrtGetInputOutputCount(e, r, r + n) !== 0 && Et("Can't get session input/output count.");
 			let i = n === 4 ? "i32" : "i64";
 			return [Number(t.getValue(r, i)), Number(t.getValue(r + n, i))];
 		} finally {
 			t.stackRestore(n);
 		}
-	}, Qt = (e, t) => {
-		let n = xt(), r = n.stackSave(), i = 0;
+	}, $t = (e, t) => {
+		let n = St(), r = n.stackSave(), i = 0;
 		try {
 			let r = n.PTR_SIZE, a = n.stackAlloc(2 * r);
-			n._OrtGetInputOutputMetadata(e, t, a, a + r) !== 0 && Tt("Can't get session input/output metadata.");
+			n._OrtGetInputOutputMetadata(e, t, a, a + r) !== 0 && Et("Can't get session input/output metadata.");
 			let o = Number(n.getValue(a, "*"));
 			i = Number(n.getValue(a + r, "*"));
 			let s = n.HEAP32[i / 4];
@@ -2782,20 +2785,20 @@ var Ye, Xe, Ze = O(() => {
 		} finally {
 			n.stackRestore(r), i !== 0 && n._OrtFree(i);
 		}
-	}, $t = (e) => {
-		let t = xt(), n = t._malloc(e.byteLength);
+	}, en = (e) => {
+		let t = St(), n = t._malloc(e.byteLength);
 		if (n === 0) throw Error(`Can't create a session. failed to allocate a buffer of size ${e.byteLength}.`);
 		return t.HEAPU8.set(e, n), [n, e.byteLength];
-	}, en = async (e, t) => {
-		let n, r, i = xt();
-		Array.isArray(e) ? [n, r] = e : e.buffer === i.HEAPU8.buffer ? [n, r] = [e.byteOffset, e.byteLength] : [n, r] = $t(e);
+	}, tn = async (e, t) => {
+		let n, r, i = St();
+		Array.isArray(e) ? [n, r] = e : e.buffer === i.HEAPU8.buffer ? [n, r] = [e.byteOffset, e.byteLength] : [n, r] = en(e);
 		let a = 0, o = 0, s = [], c = [], l = [];
 		try {
-			if ([o, s] = await Pt(t), t?.externalData && i.mountExternalData) {
+			if ([o, s] = await Ft(t), t?.externalData && i.mountExternalData) {
 				let e = [];
 				for (let n of t.externalData) {
 					let t = typeof n == "string" ? n : n.path, r = typeof n == "string" ? n : n.data;
-					e.push(Gt(r).then((e) => {
+					e.push(Kt(r).then((e) => {
 						i.mountExternalData(t, e);
 					}));
 				}
@@ -2811,11 +2814,11 @@ var Ye, Xe, Ze = O(() => {
 				} else i.currentContext = await i.webnnCreateMLContext();
 				break;
 			}
-			a = await i._OrtCreateSession(n, r, o), i.webgpuOnCreateSession?.(a), a === 0 && Tt("Can't create a session."), i.jsepOnCreateSession?.(), i.currentContext && (i.webnnRegisterMLContext(a, i.currentContext), i.currentContext = void 0, i.shouldTransferToMLTensor = !0);
-			let [e, u] = Zt(a), d = !!t?.enableGraphCapture, f = [], p = [], m = [], h = [];
+			a = await i._OrtCreateSession(n, r, o), i.webgpuOnCreateSession?.(a), a === 0 && Et("Can't create a session."), i.jsepOnCreateSession?.(), i.currentContext && (i.webnnRegisterMLContext(a, i.currentContext), i.currentContext = void 0, i.shouldTransferToMLTensor = !0);
+			let [e, u] = Qt(a), d = !!t?.enableGraphCapture, f = [], p = [], m = [], h = [];
 			for (let t = 0; t < e; t++) {
-				let [e, n, r] = Qt(a, t);
-				e === 0 && Tt("Can't get an input name."), c.push(e);
+				let [e, n, r] = $t(a, t);
+				e === 0 && Et("Can't get an input name."), c.push(e);
 				let o = i.UTF8ToString(e);
 				f.push(o), m.push(n === 0 ? {
 					name: o,
@@ -2823,13 +2826,13 @@ var Ye, Xe, Ze = O(() => {
 				} : {
 					name: o,
 					isTensor: !0,
-					type: Lt(n),
+					type: Rt(n),
 					shape: r
 				});
 			}
 			for (let t = 0; t < u; t++) {
-				let [n, r, o] = Qt(a, t + e);
-				n === 0 && Tt("Can't get an output name."), l.push(n);
+				let [n, r, o] = $t(a, t + e);
+				n === 0 && Et("Can't get an output name."), l.push(n);
 				let s = i.UTF8ToString(n);
 				p.push(s), h.push(r === 0 ? {
 					name: s,
@@ -2837,11 +2840,11 @@ var Ye, Xe, Ze = O(() => {
 				} : {
 					name: s,
 					isTensor: !0,
-					type: Lt(r),
+					type: Rt(r),
 					shape: o
 				});
 			}
-			return Xt.set(a, [
+			return Zt.set(a, [
 				a,
 				c,
 				l,
@@ -2856,26 +2859,26 @@ var Ye, Xe, Ze = O(() => {
 				h
 			];
 		} catch (e) {
-			throw c.forEach((e) => i._OrtFree(e)), l.forEach((e) => i._OrtFree(e)), a !== 0 && i._OrtReleaseSession(a) !== 0 && Tt("Can't release session."), e;
+			throw c.forEach((e) => i._OrtFree(e)), l.forEach((e) => i._OrtFree(e)), a !== 0 && i._OrtReleaseSession(a) !== 0 && Et("Can't release session."), e;
 		} finally {
-			i._free(n), o !== 0 && i._OrtReleaseSessionOptions(o) !== 0 && Tt("Can't release session options."), s.forEach((e) => i._free(e)), i.unmountExternalData?.();
+			i._free(n), o !== 0 && i._OrtReleaseSessionOptions(o) !== 0 && Et("Can't release session options."), s.forEach((e) => i._free(e)), i.unmountExternalData?.();
 		}
-	}, tn = (e) => {
-		let t = xt(), n = Xt.get(e);
+	}, nn = (e) => {
+		let t = St(), n = Zt.get(e);
 		if (!n) throw Error(`cannot release session. invalid session id: ${e}`);
 		let [r, i, a, o, s] = n;
-		o && (s && t._OrtClearBoundOutputs(o.handle) !== 0 && Tt("Can't clear bound outputs."), t._OrtReleaseBinding(o.handle) !== 0 && Tt("Can't release IO binding.")), t.jsepOnReleaseSession?.(e), t.webnnOnReleaseSession?.(e), t.webgpuOnReleaseSession?.(e), i.forEach((e) => t._OrtFree(e)), a.forEach((e) => t._OrtFree(e)), t._OrtReleaseSession(r) !== 0 && Tt("Can't release session."), Xt.delete(e);
-	}, nn = async (e, t, n, r, i, a, o = !1) => {
+		o && (s && t._OrtClearBoundOutputs(o.handle) !== 0 && Et("Can't clear bound outputs."), t._OrtReleaseBinding(o.handle) !== 0 && Et("Can't release IO binding.")), t.jsepOnReleaseSession?.(e), t.webnnOnReleaseSession?.(e), t.webgpuOnReleaseSession?.(e), i.forEach((e) => t._OrtFree(e)), a.forEach((e) => t._OrtFree(e)), t._OrtReleaseSession(r) !== 0 && Et("Can't release session."), Zt.delete(e);
+	}, rn = async (e, t, n, r, i, a, o = !1) => {
 		if (!e) {
 			t.push(0);
 			return;
 		}
-		let s = xt(), c = s.PTR_SIZE, l = e[0], u = e[1], d = e[3], f = d, p, m;
+		let s = St(), c = s.PTR_SIZE, l = e[0], u = e[1], d = e[3], f = d, p, m;
 		if (l === "string" && (d === "gpu-buffer" || d === "ml-tensor")) throw Error("String tensor is not supported on GPU.");
 		if (o && d !== "gpu-buffer") throw Error(`External buffer must be provided for input/output index ${a} when enableGraphCapture is true.`);
 		if (d === "gpu-buffer") {
 			let t = e[2].gpuBuffer;
-			m = Rt(It(l), u);
+			m = zt(Lt(l), u);
 			{
 				let e = s.jsepRegisterBuffer;
 				if (!e) throw Error("Tensor location \"gpu-buffer\" is not supported without using WebGPU.");
@@ -2883,25 +2886,25 @@ var Ye, Xe, Ze = O(() => {
 			}
 		} else if (d === "ml-tensor") {
 			let t = e[2].mlTensor;
-			m = Rt(It(l), u);
+			m = zt(Lt(l), u);
 			let n = s.webnnRegisterMLTensor;
 			if (!n) throw Error("Tensor location \"ml-tensor\" is not supported without using WebNN.");
-			p = n(r, t, It(l), u);
+			p = n(r, t, Lt(l), u);
 		} else {
 			let t = e[2];
 			if (Array.isArray(t)) {
 				m = c * t.length, p = s._malloc(m), n.push(p);
 				for (let e = 0; e < t.length; e++) {
 					if (typeof t[e] != "string") throw TypeError(`tensor data at index ${e} is not a string`);
-					s.setValue(p + e * c, Ct(t[e], n), "*");
+					s.setValue(p + e * c, wt(t[e], n), "*");
 				}
 			} else {
 				let e = s.webnnIsGraphInput, a = s.webnnIsGraphOutput;
 				if (l !== "string" && e && a) {
 					let o = s.UTF8ToString(i);
 					if (e(r, o) || a(r, o)) {
-						let e = It(l);
-						m = Rt(e, u), f = "ml-tensor";
+						let e = Lt(l);
+						m = zt(e, u), f = "ml-tensor";
 						let n = s.webnnCreateTemporaryTensor, i = s.webnnUploadTensor;
 						if (!n || !i) throw Error("Tensor location \"ml-tensor\" is not supported without using WebNN.");
 						let a = await n(r, e, u);
@@ -2913,45 +2916,45 @@ var Ye, Xe, Ze = O(() => {
 		let h = s.stackSave(), g = s.stackAlloc(4 * u.length);
 		try {
 			u.forEach((e, t) => s.setValue(g + t * c, e, c === 4 ? "i32" : "i64"));
-			let e = s._OrtCreateTensor(It(l), p, m, g, u.length, Ut(f));
-			e === 0 && Tt(`Can't create tensor for input/output. session=${r}, index=${a}.`), t.push(e);
+			let e = s._OrtCreateTensor(Lt(l), p, m, g, u.length, Wt(f));
+			e === 0 && Et(`Can't create tensor for input/output. session=${r}, index=${a}.`), t.push(e);
 		} finally {
 			s.stackRestore(h);
 		}
-	}, rn = async (e, t, n, r, i, a) => {
-		let o = xt(), s = o.PTR_SIZE, c = Xt.get(e);
+	}, an = async (e, t, n, r, i, a) => {
+		let o = St(), s = o.PTR_SIZE, c = Zt.get(e);
 		if (!c) throw Error(`cannot run inference. invalid session id: ${e}`);
 		let l = c[0], u = c[1], d = c[2], f = c[3], p = c[4];
 		c[5];
 		let m = t.length, h = r.length, g = 0, _ = [], v = [], y = [], b = [], x = [], S = o.stackSave(), C = o.stackAlloc(m * s), w = o.stackAlloc(m * s), T = o.stackAlloc(h * s), E = o.stackAlloc(h * s);
 		try {
-			[g, _] = Dt(a), ke("wasm prepareInputOutputTensor");
-			for (let r = 0; r < m; r++) await nn(n[r], v, b, e, u[t[r]], t[r], p);
-			for (let t = 0; t < h; t++) await nn(i[t], y, b, e, d[r[t]], m + r[t], p);
-			Ae("wasm prepareInputOutputTensor");
+			[g, _] = Ot(a), Ae("wasm prepareInputOutputTensor");
+			for (let r = 0; r < m; r++) await rn(n[r], v, b, e, u[t[r]], t[r], p);
+			for (let t = 0; t < h; t++) await rn(i[t], y, b, e, d[r[t]], m + r[t], p);
+			je("wasm prepareInputOutputTensor");
 			for (let e = 0; e < m; e++) o.setValue(C + e * s, v[e], "*"), o.setValue(w + e * s, u[t[e]], "*");
 			for (let e = 0; e < h; e++) o.setValue(T + e * s, y[e], "*"), o.setValue(E + e * s, d[r[e]], "*");
 			o.jsepOnRunStart?.(l), o.webnnOnRunStart?.(l);
 			let c;
-			c = await o._OrtRun(l, w, C, m, E, h, T, g), c !== 0 && Tt("failed to call OrtRun().");
+			c = await o._OrtRun(l, w, C, m, E, h, T, g), c !== 0 && Et("failed to call OrtRun().");
 			let S = [], D = [];
-			ke("wasm ProcessOutputTensor");
+			Ae("wasm ProcessOutputTensor");
 			for (let t = 0; t < h; t++) {
 				let n = Number(o.getValue(T + t * s, "*"));
 				if (n === y[t] || x.includes(y[t])) {
-					S.push(i[t]), n !== y[t] && o._OrtReleaseTensor(n) !== 0 && Tt("Can't release tensor.");
+					S.push(i[t]), n !== y[t] && o._OrtReleaseTensor(n) !== 0 && Et("Can't release tensor.");
 					continue;
 				}
 				let a = o.stackSave(), c = o.stackAlloc(4 * s), l = !1, u, d = 0;
 				try {
-					o._OrtGetTensorData(n, c, c + s, c + 2 * s, c + 3 * s) !== 0 && Tt(`Can't access output tensor data on index ${t}.`);
+					o._OrtGetTensorData(n, c, c + s, c + 2 * s, c + 3 * s) !== 0 && Et(`Can't access output tensor data on index ${t}.`);
 					let i = s === 4 ? "i32" : "i64", a = Number(o.getValue(c, i));
 					d = o.getValue(c + s, "*");
 					let p = o.getValue(c + s * 2, "*"), m = Number(o.getValue(c + s * 3, i)), h = [];
 					for (let e = 0; e < m; e++) h.push(Number(o.getValue(p + e * s, i)));
-					o._OrtFree(p) !== 0 && Tt("Can't free memory for tensor dims.");
+					o._OrtFree(p) !== 0 && Et("Can't free memory for tensor dims.");
 					let g = h.reduce((e, t) => e * t, 1);
-					u = Lt(a);
+					u = Rt(a);
 					let _ = f?.outputPreferredLocations[r[t]];
 					if (u === "string") {
 						if (_ === "gpu-buffer" || _ === "ml-tensor") throw Error("String tensor is not supported on GPU.");
@@ -2969,8 +2972,8 @@ var Ye, Xe, Ze = O(() => {
 					} else if (_ === "gpu-buffer" && g > 0) {
 						let e = o.jsepGetBuffer;
 						if (!e) throw Error("preferredLocation \"gpu-buffer\" is not supported without using WebGPU.");
-						let t = e(d), r = Rt(a, g);
-						if (r === void 0 || !Vt(u)) throw Error(`Unsupported data type: ${u}`);
+						let t = e(d), r = zt(a, g);
+						if (r === void 0 || !Ht(u)) throw Error(`Unsupported data type: ${u}`);
 						l = !0, S.push([
 							u,
 							h,
@@ -2978,7 +2981,7 @@ var Ye, Xe, Ze = O(() => {
 								gpuBuffer: t,
 								download: o.jsepCreateDownloader(t, r, u),
 								dispose: () => {
-									o._OrtReleaseTensor(n) !== 0 && Tt("Can't release tensor.");
+									o._OrtReleaseTensor(n) !== 0 && Et("Can't release tensor.");
 								}
 							},
 							"gpu-buffer"
@@ -2986,7 +2989,7 @@ var Ye, Xe, Ze = O(() => {
 					} else if (_ === "ml-tensor" && g > 0) {
 						let t = o.webnnEnsureTensor, r = o.webnnIsGraphInputOutputTypeSupported;
 						if (!t || !r) throw Error("preferredLocation \"ml-tensor\" is not supported without using WebNN.");
-						if (Rt(a, g) === void 0 || !Ht(u)) throw Error(`Unsupported data type: ${u}`);
+						if (zt(a, g) === void 0 || !Ut(u)) throw Error(`Unsupported data type: ${u}`);
 						if (!r(e, u, !1)) throw Error(`preferredLocation "ml-tensor" for ${u} output is not supported by current WebNN Context.`);
 						let i = await t(e, d, a, h, !1);
 						l = !0, S.push([
@@ -3013,7 +3016,7 @@ var Ye, Xe, Ze = O(() => {
 							"cpu"
 						]);
 					} else {
-						let e = new (zt(u))(g);
+						let e = new (Bt(u))(g);
 						new Uint8Array(e.buffer, e.byteOffset, e.byteLength).set(o.HEAPU8.subarray(d, d + e.byteLength)), S.push([
 							u,
 							h,
@@ -3025,7 +3028,7 @@ var Ye, Xe, Ze = O(() => {
 					o.stackRestore(a), u === "string" && d && o._free(d), l || o._OrtReleaseTensor(n);
 				}
 			}
-			f && !p && (o._OrtClearBoundOutputs(f.handle) !== 0 && Tt("Can't clear bound outputs."), Xt.set(e, [
+			f && !p && (o._OrtClearBoundOutputs(f.handle) !== 0 && Et("Can't clear bound outputs."), Zt.set(e, [
 				l,
 				u,
 				d,
@@ -3034,16 +3037,16 @@ var Ye, Xe, Ze = O(() => {
 				!1
 			]));
 			for (let [e, t] of await Promise.all(D)) S[e][2] = t;
-			return Ae("wasm ProcessOutputTensor"), S;
+			return je("wasm ProcessOutputTensor"), S;
 		} finally {
 			o.webnnOnRunEnd?.(l), o.stackRestore(S), v.forEach((e) => o._OrtReleaseTensor(e)), y.forEach((e) => o._OrtReleaseTensor(e)), b.forEach((e) => o._free(e)), g !== 0 && o._OrtReleaseRunOptions(g), _.forEach((e) => o._free(e));
 		}
-	}, an = (e) => {
-		let t = xt(), n = Xt.get(e);
+	}, on = (e) => {
+		let t = St(), n = Zt.get(e);
 		if (!n) throw Error("invalid session id");
 		let r = n[0], i = t._OrtEndProfiling(r);
-		i === 0 && Tt("Can't get an profile file name."), t._OrtFree(i);
-	}, on = (e) => {
+		i === 0 && Et("Can't get an profile file name."), t._OrtFree(i);
+	}, sn = (e) => {
 		let t = [];
 		for (let n of e) {
 			let e = n[2];
@@ -3051,16 +3054,16 @@ var Ye, Xe, Ze = O(() => {
 		}
 		return t;
 	};
-}), cn, ln, un, U, dn, fn, W, pn, G, mn, hn, gn, _n, vn, yn, bn, xn, Sn, Cn = O(() => {
-	Be(), sn(), St(), ft(), cn = () => !!I.wasm.proxy && typeof document < "u", un = !1, U = !1, dn = !1, pn = /* @__PURE__ */ new Map(), G = (e, t) => {
-		let n = pn.get(e);
-		n ? n.push(t) : pn.set(e, [t]);
-	}, mn = () => {
-		if (un || !U || dn || !ln) throw Error("worker not ready");
-	}, hn = (e) => {
+}), ln, un, U, dn, fn, W, pn, G, mn, hn, gn, _n, vn, yn, bn, xn, Sn, Cn, wn = k(() => {
+	Ve(), cn(), Ct(), pt(), ln = () => !!I.wasm.proxy && typeof document < "u", U = !1, dn = !1, fn = !1, G = /* @__PURE__ */ new Map(), mn = (e, t) => {
+		let n = G.get(e);
+		n ? n.push(t) : G.set(e, [t]);
+	}, hn = () => {
+		if (U || !dn || fn || !un) throw Error("worker not ready");
+	}, gn = (e) => {
 		switch (e.data.type) {
 			case "init-wasm":
-				un = !1, e.data.err ? (dn = !0, W[1](e.data.err)) : (U = !0, W[0]()), fn &&= (URL.revokeObjectURL(fn), void 0);
+				U = !1, e.data.err ? (fn = !0, pn[1](e.data.err)) : (dn = !0, pn[0]()), W &&= (URL.revokeObjectURL(W), void 0);
 				break;
 			case "init-ep":
 			case "copy-from":
@@ -3068,40 +3071,40 @@ var Ye, Xe, Ze = O(() => {
 			case "release":
 			case "run":
 			case "end-profiling": {
-				let t = pn.get(e.data.type);
+				let t = G.get(e.data.type);
 				e.data.err ? t.shift()[1](e.data.err) : t.shift()[0](e.data.out);
 				break;
 			}
 		}
-	}, gn = async () => {
-		if (!U) {
-			if (un) throw Error("multiple calls to 'initWasm()' detected.");
-			if (dn) throw Error("previous call to 'initWasm()' failed.");
-			if (un = !0, cn()) return new Promise((e, t) => {
-				ln?.terminate(), lt().then(([n, r]) => {
+	}, _n = async () => {
+		if (!dn) {
+			if (U) throw Error("multiple calls to 'initWasm()' detected.");
+			if (fn) throw Error("previous call to 'initWasm()' failed.");
+			if (U = !0, ln()) return new Promise((e, t) => {
+				un?.terminate(), ut().then(([n, r]) => {
 					try {
-						ln = r, ln.onerror = (e) => t(e), ln.onmessage = hn, W = [e, t];
+						un = r, un.onerror = (e) => t(e), un.onmessage = gn, pn = [e, t];
 						let i = {
 							type: "init-wasm",
 							in: I
 						};
-						!i.in.wasm.wasmPaths && (n || $e) && (i.in.wasm.wasmPaths = { wasm: new URL("ort-wasm-simd-threaded.wasm", document.baseURI).href }), ln.postMessage(i), fn = n;
+						!i.in.wasm.wasmPaths && (n || et) && (i.in.wasm.wasmPaths = { wasm: new URL("ort-wasm-simd-threaded.wasm", document.baseURI).href }), un.postMessage(i), W = n;
 					} catch (e) {
 						t(e);
 					}
 				}, t);
 			});
 			try {
-				await bt(I.wasm), await Jt(I), U = !0;
+				await xt(I.wasm), await Yt(I), dn = !0;
 			} catch (e) {
-				throw dn = !0, e;
+				throw fn = !0, e;
 			} finally {
-				un = !1;
+				U = !1;
 			}
 		}
-	}, _n = async (e) => {
-		if (cn()) return mn(), new Promise((t, n) => {
-			G("init-ep", [t, n]);
+	}, vn = async (e) => {
+		if (ln()) return hn(), new Promise((t, n) => {
+			mn("init-ep", [t, n]);
 			let r = {
 				type: "init-ep",
 				in: {
@@ -3109,21 +3112,21 @@ var Ye, Xe, Ze = O(() => {
 					env: I
 				}
 			};
-			ln.postMessage(r);
+			un.postMessage(r);
 		});
-		await Yt(I, e);
-	}, vn = async (e) => cn() ? (mn(), new Promise((t, n) => {
-		G("copy-from", [t, n]);
+		await Xt(I, e);
+	}, yn = async (e) => ln() ? (hn(), new Promise((t, n) => {
+		mn("copy-from", [t, n]);
 		let r = {
 			type: "copy-from",
 			in: { buffer: e }
 		};
-		ln.postMessage(r, [e.buffer]);
-	})) : $t(e), yn = async (e, t) => {
-		if (cn()) {
+		un.postMessage(r, [e.buffer]);
+	})) : en(e), bn = async (e, t) => {
+		if (ln()) {
 			if (t?.preferredOutputLocation) throw Error("session option \"preferredOutputLocation\" is not supported for proxy.");
-			return mn(), new Promise((n, r) => {
-				G("create", [n, r]);
+			return hn(), new Promise((n, r) => {
+				mn("create", [n, r]);
 				let i = {
 					type: "create",
 					in: {
@@ -3131,26 +3134,26 @@ var Ye, Xe, Ze = O(() => {
 						options: { ...t }
 					}
 				}, a = [];
-				e instanceof Uint8Array && a.push(e.buffer), ln.postMessage(i, a);
+				e instanceof Uint8Array && a.push(e.buffer), un.postMessage(i, a);
 			});
 		}
-		return en(e, t);
-	}, bn = async (e) => {
-		if (cn()) return mn(), new Promise((t, n) => {
-			G("release", [t, n]);
+		return tn(e, t);
+	}, xn = async (e) => {
+		if (ln()) return hn(), new Promise((t, n) => {
+			mn("release", [t, n]);
 			let r = {
 				type: "release",
 				in: e
 			};
-			ln.postMessage(r);
+			un.postMessage(r);
 		});
-		tn(e);
-	}, xn = async (e, t, n, r, i, a) => {
-		if (cn()) {
+		nn(e);
+	}, Sn = async (e, t, n, r, i, a) => {
+		if (ln()) {
 			if (n.some((e) => e[3] !== "cpu")) throw Error("input tensor on GPU is not supported for proxy.");
 			if (i.some((e) => e)) throw Error("pre-allocated output tensor is not supported for proxy.");
-			return mn(), new Promise((i, o) => {
-				G("run", [i, o]);
+			return hn(), new Promise((i, o) => {
+				mn("run", [i, o]);
 				let s = n, c = {
 					type: "run",
 					in: {
@@ -3161,23 +3164,23 @@ var Ye, Xe, Ze = O(() => {
 						options: a
 					}
 				};
-				ln.postMessage(c, on(s));
+				un.postMessage(c, sn(s));
 			});
 		}
-		return rn(e, t, n, r, i, a);
-	}, Sn = async (e) => {
-		if (cn()) return mn(), new Promise((t, n) => {
-			G("end-profiling", [t, n]);
+		return an(e, t, n, r, i, a);
+	}, Cn = async (e) => {
+		if (ln()) return hn(), new Promise((t, n) => {
+			mn("end-profiling", [t, n]);
 			let r = {
 				type: "end-profiling",
 				in: e
 			};
-			ln.postMessage(r);
+			un.postMessage(r);
 		});
-		an(e);
+		on(e);
 	};
-}), wn, Tn, En, Dn = O(() => {
-	Be(), Cn(), Wt(), Ve(), Kt(), wn = (e, t) => {
+}), Tn, En, Dn, On = k(() => {
+	Ve(), wn(), Gt(), He(), qt(), Tn = (e, t) => {
 		switch (e.location) {
 			case "cpu": return [
 				e.type,
@@ -3199,14 +3202,14 @@ var Ye, Xe, Ze = O(() => {
 			];
 			default: throw Error(`invalid data location: ${e.location} for ${t()}`);
 		}
-	}, Tn = (e) => {
+	}, En = (e) => {
 		switch (e[3]) {
-			case "cpu": return new H(e[0], e[2], e[1]);
+			case "cpu": return new we(e[0], e[2], e[1]);
 			case "gpu-buffer": {
 				let t = e[0];
-				if (!Vt(t)) throw Error(`not supported data type: ${t} for deserializing GPU tensor`);
+				if (!Ht(t)) throw Error(`not supported data type: ${t} for deserializing GPU tensor`);
 				let { gpuBuffer: n, download: r, dispose: i } = e[2];
-				return H.fromGpuBuffer(n, {
+				return we.fromGpuBuffer(n, {
 					dataType: t,
 					dims: e[1],
 					download: r,
@@ -3215,9 +3218,9 @@ var Ye, Xe, Ze = O(() => {
 			}
 			case "ml-tensor": {
 				let t = e[0];
-				if (!Ht(t)) throw Error(`not supported data type: ${t} for deserializing MLTensor tensor`);
+				if (!Ut(t)) throw Error(`not supported data type: ${t} for deserializing MLTensor tensor`);
 				let { mlTensor: n, download: r, dispose: i } = e[2];
-				return H.fromMLTensor(n, {
+				return we.fromMLTensor(n, {
 					dataType: t,
 					dims: e[1],
 					download: r,
@@ -3226,20 +3229,20 @@ var Ye, Xe, Ze = O(() => {
 			}
 			default: throw Error(`invalid data location: ${e[3]}`);
 		}
-	}, En = class {
+	}, Dn = class {
 		async fetchModelAndCopyToWasmMemory(e) {
-			return vn(await Gt(e));
+			return yn(await Kt(e));
 		}
 		async loadModel(e, t) {
-			De();
+			Oe();
 			let n;
-			n = typeof e == "string" ? await this.fetchModelAndCopyToWasmMemory(e) : e, [this.sessionId, this.inputNames, this.outputNames, this.inputMetadata, this.outputMetadata] = await yn(n, t), Oe();
+			n = typeof e == "string" ? await this.fetchModelAndCopyToWasmMemory(e) : e, [this.sessionId, this.inputNames, this.outputNames, this.inputMetadata, this.outputMetadata] = await bn(n, t), ke();
 		}
 		async dispose() {
-			return bn(this.sessionId);
+			return xn(this.sessionId);
 		}
 		async run(e, t, n) {
-			De();
+			Oe();
 			let r = [], i = [];
 			Object.entries(e).forEach((e) => {
 				let t = e[0], n = e[1], a = this.inputNames.indexOf(t);
@@ -3252,76 +3255,76 @@ var Ye, Xe, Ze = O(() => {
 				if (r === -1) throw Error(`invalid output '${t}'`);
 				a.push(n), o.push(r);
 			});
-			let s = r.map((e, t) => wn(e, () => `input "${this.inputNames[i[t]]}"`)), c = a.map((e, t) => e ? wn(e, () => `output "${this.outputNames[o[t]]}"`) : null), l = await xn(this.sessionId, i, s, o, c, n), u = {};
-			for (let e = 0; e < l.length; e++) u[this.outputNames[o[e]]] = a[e] ?? Tn(l[e]);
-			return Oe(), u;
+			let s = r.map((e, t) => Tn(e, () => `input "${this.inputNames[i[t]]}"`)), c = a.map((e, t) => e ? Tn(e, () => `output "${this.outputNames[o[t]]}"`) : null), l = await Sn(this.sessionId, i, s, o, c, n), u = {};
+			for (let e = 0; e < l.length; e++) u[this.outputNames[o[e]]] = a[e] ?? En(l[e]);
+			return ke(), u;
 		}
 		startProfiling() {}
 		endProfiling() {
-			Sn(this.sessionId);
+			Cn(this.sessionId);
 		}
 	};
-}), On = {};
-k(On, {
-	OnnxruntimeWebAssemblyBackend: () => An,
-	initializeFlags: () => kn,
-	wasmBackend: () => jn
+}), kn = {};
+A(kn, {
+	OnnxruntimeWebAssemblyBackend: () => jn,
+	initializeFlags: () => An,
+	wasmBackend: () => Mn
 });
-var kn, An, jn, Mn = O(() => {
-	Be(), Cn(), Dn(), kn = () => {
+var An, jn, Mn, Nn = k(() => {
+	Ve(), wn(), On(), An = () => {
 		(typeof I.wasm.initTimeout != "number" || I.wasm.initTimeout < 0) && (I.wasm.initTimeout = 0);
 		let e = I.wasm.simd;
 		if (typeof e != "boolean" && e !== void 0 && e !== "fixed" && e !== "relaxed" && (console.warn(`Property "env.wasm.simd" is set to unknown value "${e}". Reset it to \`false\` and ignore SIMD feature checking.`), I.wasm.simd = !1), typeof I.wasm.proxy != "boolean" && (I.wasm.proxy = !1), typeof I.wasm.trace != "boolean" && (I.wasm.trace = !1), typeof I.wasm.numThreads != "number" || !Number.isInteger(I.wasm.numThreads) || I.wasm.numThreads <= 0) {
 			if (typeof self < "u" && !self.crossOriginIsolated) I.wasm.numThreads = 1;
 			else {
-				let e = typeof navigator > "u" ? D("node:os").cpus().length : navigator.hardwareConcurrency;
+				let e = typeof navigator > "u" ? O("node:os").cpus().length : navigator.hardwareConcurrency;
 				I.wasm.numThreads = Math.min(4, Math.ceil((e || 1) / 2));
 			}
 		}
-	}, An = class {
+	}, jn = class {
 		async init(e) {
-			kn(), await gn(), await _n(e);
+			An(), await _n(), await vn(e);
 		}
 		async createInferenceSessionHandler(e, t) {
-			let n = new En();
+			let n = new Dn();
 			return await n.loadModel(e, t), n;
 		}
-	}, jn = new An();
+	}, Mn = new jn();
 });
-Be(), Be(), Be();
-var Nn = "1.30.0";
+Ve(), Ve(), Ve();
+var Pn = "1.30.0";
 {
-	let e = (Mn(), j(On)).wasmBackend;
-	N("cpu", e, 10), N("wasm", e, 10);
+	let e = (Nn(), ee(kn)).wasmBackend;
+	te("cpu", e, 10), te("wasm", e, 10);
 }
 Object.defineProperty(I.versions, "web", {
-	value: Nn,
+	value: Pn,
 	enumerable: !0
 });
 // src/noise.ts
-var Pn = Math.fround, Fn = Math.imul;
-function In(e, t, n) {
-	let r = 0x43b0d7e5, i = (e) => (e ^= r, r = Fn(r, 0x931e8875), e = Fn(e, r), e ^ e >>> 16), a = [
+var Fn = Math.fround, In = Math.imul;
+function Ln(e, t, n) {
+	let r = 0x43b0d7e5, i = (e) => (e ^= r, r = In(r, 0x931e8875), e = In(e, r), e ^ e >>> 16), a = [
 		e,
 		t,
 		n,
 		0
 	].map((e) => i(e | 0));
 	for (let e = 0; e < 4; e++) for (let t = 0; t < 4; t++) if (e !== t) {
-		let n = Fn(a[t], 0xca01f9dd) - Fn(i(a[e]), 0x4973f715) | 0;
+		let n = In(a[t], 0xca01f9dd) - In(i(a[e]), 0x4973f715) | 0;
 		a[t] = n ^ n >>> 16;
 	}
 	r = 0x8b51f9dd;
 	let o = [0, 1].map((e) => {
 		let t = a[e] ^ r;
-		return r = Fn(r, 0x58f38ded), t = Fn(t, r), t ^ t >>> 16;
+		return r = In(r, 0x58f38ded), t = In(t, r), t ^ t >>> 16;
 	});
 	return (o[0] >>> 1 | (o[1] & 1) << 31) >>> 0;
 }
-function* Ln(e) {
+function* Rn(e) {
 	let t = /* @__PURE__ */ new Uint32Array(624);
 	t[0] = e;
-	for (let e = 1; e < 624; e++) t[e] = Fn(0x6c078965, t[e - 1] ^ t[e - 1] >>> 30) + e;
+	for (let e = 1; e < 624; e++) t[e] = In(0x6c078965, t[e - 1] ^ t[e - 1] >>> 30) + e;
 	for (;;) {
 		for (let e = 0; e < 624; e++) {
 			let n = t[e] & 0x80000000 | t[(e + 1) % 624] & 0x7fffffff;
@@ -3333,7 +3336,7 @@ function* Ln(e) {
 		}
 	}
 }
-var Rn = [
+var zn = [
 	.070376836292,
 	-.1151461031,
 	.1167699874,
@@ -3343,52 +3346,52 @@ var Rn = [
 	.20000714765,
 	-.24999993993,
 	.33333331174
-].map(Pn), zn = [Pn(-.00021219444), Pn(.693359375)], Bn = Pn(1.27323954473516), Vn = [
+].map(Fn), Bn = [Fn(-.00021219444), Fn(.693359375)], Vn = Fn(1.27323954473516), Hn = [
 	-.78515625,
 	-.00024187564849853516,
 	-3.774894977445941e-8
-].map(Pn), Hn = [
+].map(Fn), Un = [
 	2443315711809948e-20,
 	-.001388731625493765,
 	.04166664568298827
-].map(Pn), Un = [
+].map(Fn), Wn = [
 	-.00019515295891,
 	.0083321608736,
 	-.16666654611
-].map(Pn), Wn = Pn(2 * Math.PI), Gn = (e, t, n) => Pn(e * t + n), Kn = (e, t) => t.slice(2).reduce((t, n) => Gn(t, e, n), Gn(e, t[0], t[1])), qn = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(4));
-function Jn(e) {
-	qn.setFloat32(0, e);
-	let t = qn.getInt32(0), n = (t >> 23) - 126;
-	qn.setInt32(0, t & 8388607 | 0x3f000000);
-	let r = qn.getFloat32(0), i = r < Pn(Math.SQRT1_2);
-	i && --n;
-	let a = Pn(Pn(r - 1) + (i ? r : 0)), o = Pn(a * a), s = Gn(Pn(Kn(a, Rn) * a), o, Pn(n * zn[0]));
-	return Gn(n, zn[1], Pn(a + Gn(o, -.5, s)));
-}
+].map(Fn), Gn = Fn(2 * Math.PI), Kn = (e, t, n) => Fn(e * t + n), qn = (e, t) => t.slice(2).reduce((t, n) => Kn(t, e, n), Kn(e, t[0], t[1])), Jn = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(4));
 function Yn(e) {
-	let t = Math.trunc(Pn(e * Bn)) + 1 & -2, n = Vn.reduce((e, n) => Gn(t, n, e), e), r = Pn(n * n), i = Pn(Gn(Pn(Kn(r, Hn) * r), r, Pn(-.5 * r)) + 1), a = Gn(Pn(Kn(r, Un) * r), n, n), [o, s] = t & 2 ? [i, a] : [a, i];
+	Jn.setFloat32(0, e);
+	let t = Jn.getInt32(0), n = (t >> 23) - 126;
+	Jn.setInt32(0, t & 8388607 | 0x3f000000);
+	let r = Jn.getFloat32(0), i = r < Fn(Math.SQRT1_2);
+	i && --n;
+	let a = Fn(Fn(r - 1) + (i ? r : 0)), o = Fn(a * a), s = Kn(Fn(qn(a, zn) * a), o, Fn(n * Bn[0]));
+	return Kn(n, Bn[1], Fn(a + Kn(o, -.5, s)));
+}
+function Xn(e) {
+	let t = Math.trunc(Fn(e * Vn)) + 1 & -2, n = Hn.reduce((e, n) => Kn(t, n, e), e), r = Fn(n * n), i = Fn(Kn(Fn(qn(r, Un) * r), r, Fn(-.5 * r)) + 1), a = Kn(Fn(qn(r, Wn) * r), n, n), [o, s] = t & 2 ? [i, a] : [a, i];
 	return [t & 4 ? -o : o, t + 2 & 4 ? -s : s];
 }
-function Xn(e, t, n, r) {
-	let i = n * r, a = new Float32Array(Math.ceil(i / 16) * 16), o = Ln(In(e, t, 0)), s = () => Pn((o.next().value & 0xffffff) * 2 ** -24), c = /* @__PURE__ */ new Float32Array(16);
+function Zn(e, t, n, r) {
+	let i = n * r, a = new Float32Array(Math.ceil(i / 16) * 16), o = Rn(Ln(e, t, 0)), s = () => Fn((o.next().value & 0xffffff) * 2 ** -24), c = /* @__PURE__ */ new Float32Array(16);
 	for (let e = 0; e < a.length; e += 16) {
 		for (let e = 0; e < 16; e++) c[e] = s();
 		for (let t = 0; t < 8; t++) {
-			let n = Pn(Math.sqrt(Pn(-2 * Jn(Pn(1 - c[t]))))), [r, i] = Yn(Pn(Wn * c[8 + t]));
-			a[e + t] = Pn(n * i), a[e + 8 + t] = Pn(n * r);
+			let n = Fn(Math.sqrt(Fn(-2 * Yn(Fn(1 - c[t]))))), [r, i] = Xn(Fn(Gn * c[8 + t]));
+			a[e + t] = Fn(n * i), a[e + 8 + t] = Fn(n * r);
 		}
 	}
 	return a.subarray(0, i);
 }
 // src/model.ts
-async function Zn(e) {
+async function Qn(e) {
 	let t = document.getElementById(`asset-${e}`);
-	if (t) return new Uint8Array(await v(_(t.textContent.trim())));
+	if (t) return new Uint8Array(await y(v(t.textContent.trim())));
 	let n = await fetch(e);
 	if (!n.ok) throw Error(`${e} cannot be fetched (${n.status})`);
-	return new Uint8Array(await v(new Uint8Array(await n.arrayBuffer())));
+	return new Uint8Array(await y(new Uint8Array(await n.arrayBuffer())));
 }
-var Qn = class {
+var $n = class {
 	facts;
 	session = null;
 	turn = Promise.resolve();
@@ -3404,45 +3407,46 @@ var Qn = class {
 		}), this.session;
 	}
 	async open() {
-		let [e, t] = await Promise.all([Zn("ort.wasm.gz"), Zn("model.onnx.gz")]);
-		return I.wasm.wasmBinary = e.buffer, I.wasm.numThreads = 1, I.logLevel = "error", Pe.create(t, {
+		let [e, t] = await Promise.all([Qn("ort.wasm.gz"), Qn("model.onnx.gz")]);
+		return I.wasm.wasmBinary = e.buffer, I.wasm.numThreads = 1, I.logLevel = "error", Fe.create(t, {
 			executionProviders: ["wasm"],
 			logSeverityLevel: 3
 		});
 	}
 	noise(e, t, n) {
-		let { stream: r, noise: i } = this.facts, a = Xn(e, r, i, t + 1).slice(t * i);
+		let { stream: r, noise: i } = this.facts, a = Zn(e, r, i, t + 1).slice(t * i);
 		return n.forEach((e, t) => a[t] = e), a;
 	}
 	sample(e, t, n = () => !0) {
 		let r = async () => {
 			let r = await this.load();
 			if (!n()) return null;
-			let i = t.length / this.facts.noise, a = (e) => new H("float32", new Float32Array(i).fill(e), [i]), o = {
-				noise: new H("float32", t, [i, this.facts.noise]),
+			let i = t.length / this.facts.noise, a = (e) => new we("float32", new Float32Array(i).fill(e), [i]), o = {
+				noise: new we("float32", t, [i, this.facts.noise]),
 				energy: a(e.energy),
 				theta: a(e.theta),
 				phi: a(e.phi),
-				pdg: new H("int64", new BigInt64Array(i).fill(BigInt(e.pdg)), [i])
-			}, s = Object.fromEntries(this.facts.inputs.map((e) => [e, o[e]]));
-			return (await r.run(s))[this.facts.output].data.slice();
+				pdg: new we("int64", new BigInt64Array(i).fill(BigInt(e.pdg)), [i])
+			}, s = Object.fromEntries(this.facts.inputs.map((e) => [e, o[e]])), c = (await r.run(s))[this.facts.output].data.slice();
+			if (!c.every(Number.isFinite)) throw Error("it gives energies that are no numbers");
+			return c;
 		}, i = this.turn.then(r, r);
 		return this.turn = i, i;
 	}
 	async each(e, t, n, r) {
-		let { stream: i, noise: a } = this.facts, o = Xn(t, i, a, n);
+		let { stream: i, noise: a } = this.facts, o = Zn(t, i, a, n);
 		for (let t = 0; t < n; t += 25) {
 			let i = o.slice(t * a, Math.min(n, t + 25) * a), s = await this.sample(e, i), c = s.length / (i.length / a);
 			for (let e = 0; e < s.length; e += c) r(s.subarray(e, e + c));
 		}
 	}
-}, [$n, er] = [420, 210], [tr, nr, rr, ir] = [
+}, [er, tr] = [420, 210], [nr, rr, ir, ar] = [
 	46,
 	10,
 	10,
 	36
 ];
-function ar(e) {
+function or(e) {
 	let t = e / 4, n = 10 ** Math.floor(Math.log10(t)), r = [
 		1,
 		2,
@@ -3451,36 +3455,36 @@ function ar(e) {
 	].map((e) => e * n).find((e) => e >= t);
 	return Array.from({ length: Math.floor(e / r + 1e-9) + 1 }, (e, t) => t * r);
 }
-var or = (e) => String(Number(e.toPrecision(3)));
-function sr(e, t, n, r, i) {
-	let a = n.length, o = [...r ? r.high : [], ...i.flatMap((e) => e.values)].map((e) => 100 * e), s = Math.max(1e-9, ...o.filter(Number.isFinite)) * 1.08, c = (e) => tr + ($n - tr - nr) * (e + .5) / a, l = (e) => rr + (er - rr - ir) * (1 - 100 * e / s), u = (e) => e.map((e, t) => `${c(t).toFixed(1)},${l(e).toFixed(1)}`).join(" "), d = [];
-	for (let e of ar(s)) {
+var sr = (e) => String(Number(e.toPrecision(3)));
+function cr(e, t, n, r, i) {
+	let a = n.length, o = [...r ? r.high : [], ...i.flatMap((e) => e.values)].map((e) => 100 * e), s = Math.max(1e-9, ...o.filter(Number.isFinite)) * 1.08, c = (e) => nr + (er - nr - rr) * (e + .5) / a, l = (e) => ir + (tr - ir - ar) * (1 - 100 * e / s), u = (e) => e.map((e, t) => `${c(t).toFixed(1)},${l(e).toFixed(1)}`).join(" "), d = [];
+	for (let e of or(s)) {
 		let t = l(e / 100).toFixed(1);
-		d.push(`<line class="grid" x1="${tr}" x2="${$n - nr}" y1="${t}" y2="${t}"/>`), d.push(`<text x="${tr - 5}" y="${t}" text-anchor="end" dy="0.35em">${or(e)}</text>`);
+		d.push(`<line class="grid" x1="${nr}" x2="${er - rr}" y1="${t}" y2="${t}"/>`), d.push(`<text x="${nr - 5}" y="${t}" text-anchor="end" dy="0.35em">${sr(e)}</text>`);
 	}
 	let f = Math.ceil(a / 10);
 	if (n.forEach((e, t) => {
-		t % f === 0 && d.push(`<text x="${c(t).toFixed(1)}" y="${er - ir + 14}" text-anchor="middle">${e.split("–")[0]}</text>`);
-	}), d.push(`<text x="${(tr + $n - nr) / 2}" y="${er - 4}" text-anchor="middle">${t}</text>`), d.push(`<text transform="translate(11 ${(rr + er - ir) / 2}) rotate(-90)" text-anchor="middle">% of incident energy</text>`), r) {
+		t % f === 0 && d.push(`<text x="${c(t).toFixed(1)}" y="${tr - ar + 14}" text-anchor="middle">${e.split("–")[0]}</text>`);
+	}), d.push(`<text x="${(nr + er - rr) / 2}" y="${tr - 4}" text-anchor="middle">${t}</text>`), d.push(`<text transform="translate(11 ${(ir + tr - ar) / 2}) rotate(-90)" text-anchor="middle">% of incident energy</text>`), r) {
 		let e = [...r.low.keys()].reverse().map((e) => `${c(e).toFixed(1)},${l(r.low[e]).toFixed(1)}`);
 		d.push(`<polygon class="band" points="${u(r.high)} ${e.join(" ")}"/>`), d.push(`<polyline class="truth" points="${u(r.mean)}"/>`);
 	}
 	for (let e of i) d.push(`<polyline class="${e.name}" points="${u(e.values)}"/>`), e.name !== "mean" && e.values.forEach((t, n) => d.push(`<circle class="${e.name}" cx="${c(n).toFixed(1)}" cy="${l(t).toFixed(1)}" r="2.2"/>`));
-	e.setAttribute("viewBox", `0 0 ${$n} ${er}`), e.innerHTML = d.join("");
+	e.setAttribute("viewBox", `0 0 ${er} ${tr}`), e.innerHTML = d.join("");
 }
-function cr(e, t, n, r, i) {
+function lr(e, t, n, r, i) {
 	return `${e}. ${i.map(({ words: e, values: i }) => {
 		let a = i.indexOf(Math.max(...i)), o = r ? i.filter((e, t) => e < r.low[t] || e > r.high[t]).length : 0, s = r ? `, ${o} of ${i.length} outside the band of ${t}` : "";
 		return `${e}: largest at ${n[a]} with ${(100 * i[a]).toFixed(1)} %${s}`;
 	}).join(". ")}.`;
 }
 // src/report.ts
-function lr(e, { pdg: t, energy: n }) {
+function ur(e, { pdg: t, energy: n }) {
 	let r = (e) => Math.max(0, Math.log(e.low / n), Math.log(n / e.high));
 	return e.filter((e) => e.pdg === t).reduce((e, t) => e && r(e) <= r(t) ? e : t, null);
 }
-function ur(e, t, n, { full: r, fast: i, mean: o }, s) {
-	let l = lr(e.profiles, n), u = [], d = (e) => t.shapes(e.energy, e.incident.energy);
+function dr(e, t, n, { full: r, fast: i, mean: o }, s) {
+	let l = ur(e.profiles, n), u = [], d = (e) => t.shapes(e.energy, e.incident.energy);
 	r && u.push({
 		name: "full",
 		words: `Shower of ${e.truth}`,
@@ -3507,13 +3511,13 @@ function ur(e, t, n, { full: r, fast: i, mean: o }, s) {
 			words: n,
 			values: r[t]
 		}));
-		sr(a(t), m[t], p[t], l?.[t] ?? null, n);
+		cr(a(t), m[t], p[t], l?.[t] ?? null, n);
 		let r = a(`${t}-title`).textContent;
-		a(`${t}-words`).textContent = cr(r, e.truth, p[t], l?.[t] ?? null, n);
+		a(`${t}-words`).textContent = lr(r, e.truth, p[t], l?.[t] ?? null, n);
 	}
 	a("band-words").textContent = l ? `${l.showers.toLocaleString("en")} showers of ${s(l.pdg)}, ${l.high > l.low ? `${c(l.low)} to ` : ""}${c(l.high)}` : "none: no showers of this particle", a("mean-key").hidden = !o, a("full-key").hidden = !r, a("fast-key").hidden = !i, a("band-key").hidden = !e.full;
 }
-function dr(e, t, { full: n, fast: r }) {
+function fr(e, t, { full: n, fast: r }) {
 	let i = [[n, e.truth], [r, "Model"]].filter(([e]) => e).map(([e, n]) => ({
 		name: n,
 		sums: t.shapes(e.energy, 1).longitudinal
@@ -3521,7 +3525,7 @@ function dr(e, t, { full: n, fast: r }) {
 	a("table").innerHTML = `<thead><tr>${o.map((e) => `<th scope="col">${e}</th>`).join("")}</tr></thead><tbody>` + s.map((e) => `<tr>${e.map((e, t) => t ? `<td>${e}</td>` : `<th scope="row">${e}</th>`).join("")}</tr>`).join("") + "</tbody>";
 }
 // src/shapes.ts
-var fr = class {
+var pr = class {
 	mesh;
 	edges;
 	ring;
@@ -3545,39 +3549,39 @@ var fr = class {
 			lateral: r
 		};
 	}
-}, pr = {
+}, mr = {
 	LEFT: 0,
 	MIDDLE: 1,
 	RIGHT: 2,
 	ROTATE: 0,
 	DOLLY: 1,
 	PAN: 2
-}, mr = {
+}, hr = {
 	ROTATE: 0,
 	PAN: 1,
 	DOLLY_PAN: 2,
 	DOLLY_ROTATE: 3
-}, hr = 1e3, gr = 1001, _r = 1002, vr = 1003, yr = 1004, br = 1005, xr = 1006, Sr = 1007, Cr = 1008, wr = 1009, Tr = 1010, Er = 1011, Dr = 1012, Or = 1013, kr = 1014, Ar = 1015, jr = 1016, Mr = 1017, Nr = 1018, Pr = 1020, Fr = 35902, Ir = 35899, Lr = 1021, Rr = 1022, zr = 1023, Br = 1026, Vr = 1027, Hr = 1028, Ur = 1029, Wr = 1030, Gr = 1031, Kr = 1033, qr = 33776, Jr = 33777, Yr = 33778, Xr = 33779, Zr = 35840, Qr = 35841, $r = 35842, ei = 35843, ti = 36196, ni = 37492, ri = 37496, ii = 37488, ai = 37489, oi = 37490, si = 37491, ci = 37808, li = 37809, ui = 37810, di = 37811, fi = 37812, pi = 37813, mi = 37814, hi = 37815, gi = 37816, _i = 37817, vi = 37818, yi = 37819, bi = 37820, xi = 37821, Si = 36492, Ci = 36494, wi = 36495, Ti = 36283, Ei = 36284, Di = 36285, Oi = 36286, ki = 2300, Ai = 2301, ji = 2302, Mi = 2303, Ni = 2400, Pi = 2401, Fi = 2402, Ii = 3200, Li = "srgb", Ri = "srgb-linear", zi = "linear", Bi = "srgb", Vi = 7680, Hi = 35044, Ui = 2e3;
-function Wi(e) {
+}, gr = 1e3, _r = 1001, vr = 1002, yr = 1003, br = 1004, xr = 1005, Sr = 1006, Cr = 1007, wr = 1008, Tr = 1009, Er = 1010, Dr = 1011, Or = 1012, kr = 1013, Ar = 1014, jr = 1015, Mr = 1016, Nr = 1017, Pr = 1018, Fr = 1020, Ir = 35902, Lr = 35899, Rr = 1021, zr = 1022, Br = 1023, Vr = 1026, Hr = 1027, Ur = 1028, Wr = 1029, Gr = 1030, Kr = 1031, qr = 1033, Jr = 33776, Yr = 33777, Xr = 33778, Zr = 33779, Qr = 35840, $r = 35841, ei = 35842, ti = 35843, ni = 36196, ri = 37492, ii = 37496, ai = 37488, oi = 37489, si = 37490, ci = 37491, li = 37808, ui = 37809, di = 37810, fi = 37811, pi = 37812, mi = 37813, hi = 37814, gi = 37815, _i = 37816, vi = 37817, yi = 37818, bi = 37819, xi = 37820, Si = 37821, Ci = 36492, wi = 36494, Ti = 36495, Ei = 36283, Di = 36284, Oi = 36285, ki = 36286, Ai = 2300, ji = 2301, Mi = 2302, Ni = 2303, Pi = 2400, Fi = 2401, Ii = 2402, Li = 3200, Ri = "srgb", zi = "srgb-linear", Bi = "linear", Vi = "srgb", Hi = 7680, Ui = 35044, Wi = 2e3;
+function Gi(e) {
 	for (let t = e.length - 1; t >= 0; --t) if (e[t] >= 65535) return !0;
 	return !1;
 }
-function Gi(e) {
+function Ki(e) {
 	return ArrayBuffer.isView(e) && !(e instanceof DataView);
 }
-function Ki(e) {
+function qi(e) {
 	return document.createElementNS("http://www.w3.org/1999/xhtml", e);
 }
-function qi() {
-	let e = Ki("canvas");
+function Ji() {
+	let e = qi("canvas");
 	return e.style.display = "block", e;
 }
-var Ji = {};
-function Yi(...e) {
+var Yi = {};
+function Xi(...e) {
 	let t = "THREE." + e.shift();
 	console.log(t, ...e);
 }
-function Xi(e) {
+function Zi(e) {
 	let t = e[0];
 	if (typeof t == "string" && t.startsWith("TSL:")) {
 		let t = e[1];
@@ -3586,7 +3590,7 @@ function Xi(e) {
 	return e;
 }
 function K(...e) {
-	e = Xi(e);
+	e = Zi(e);
 	let t = "THREE." + e.shift();
 	{
 		let n = e[0];
@@ -3594,18 +3598,18 @@ function K(...e) {
 	}
 }
 function q(...e) {
-	e = Xi(e);
+	e = Zi(e);
 	let t = "THREE." + e.shift();
 	{
 		let n = e[0];
 		n && n.isStackTrace ? console.error(n.getError(t)) : console.error(t, ...e);
 	}
 }
-function Zi(...e) {
+function Qi(...e) {
 	let t = e.join(" ");
-	t in Ji || (Ji[t] = !0, K(...e));
+	t in Yi || (Yi[t] = !0, K(...e));
 }
-function Qi(e, t, n) {
+function $i(e, t, n) {
 	return new Promise(function(r, i) {
 		function a() {
 			switch (e.clientWaitSync(t, e.SYNC_FLUSH_COMMANDS_BIT, 0)) {
@@ -3621,7 +3625,7 @@ function Qi(e, t, n) {
 		setTimeout(a, n);
 	});
 }
-var $i = {
+var ea = {
 	0: 0,
 	2: 6,
 	4: 4,
@@ -3630,7 +3634,7 @@ var $i = {
 	6: 2,
 	7: 7,
 	5: 3
-}, ea = class {
+}, ta = class {
 	addEventListener(e, t) {
 		this._listeners === void 0 && (this._listeners = {});
 		let n = this._listeners;
@@ -3660,68 +3664,68 @@ var $i = {
 			e.target = null;
 		}
 	}
-}, ta = /* @__PURE__ */ "00.01.02.03.04.05.06.07.08.09.0a.0b.0c.0d.0e.0f.10.11.12.13.14.15.16.17.18.19.1a.1b.1c.1d.1e.1f.20.21.22.23.24.25.26.27.28.29.2a.2b.2c.2d.2e.2f.30.31.32.33.34.35.36.37.38.39.3a.3b.3c.3d.3e.3f.40.41.42.43.44.45.46.47.48.49.4a.4b.4c.4d.4e.4f.50.51.52.53.54.55.56.57.58.59.5a.5b.5c.5d.5e.5f.60.61.62.63.64.65.66.67.68.69.6a.6b.6c.6d.6e.6f.70.71.72.73.74.75.76.77.78.79.7a.7b.7c.7d.7e.7f.80.81.82.83.84.85.86.87.88.89.8a.8b.8c.8d.8e.8f.90.91.92.93.94.95.96.97.98.99.9a.9b.9c.9d.9e.9f.a0.a1.a2.a3.a4.a5.a6.a7.a8.a9.aa.ab.ac.ad.ae.af.b0.b1.b2.b3.b4.b5.b6.b7.b8.b9.ba.bb.bc.bd.be.bf.c0.c1.c2.c3.c4.c5.c6.c7.c8.c9.ca.cb.cc.cd.ce.cf.d0.d1.d2.d3.d4.d5.d6.d7.d8.d9.da.db.dc.dd.de.df.e0.e1.e2.e3.e4.e5.e6.e7.e8.e9.ea.eb.ec.ed.ee.ef.f0.f1.f2.f3.f4.f5.f6.f7.f8.f9.fa.fb.fc.fd.fe.ff".split("."), na = 1234567, ra = Math.PI / 180, ia = 180 / Math.PI;
-function aa() {
+}, na = /* @__PURE__ */ "00.01.02.03.04.05.06.07.08.09.0a.0b.0c.0d.0e.0f.10.11.12.13.14.15.16.17.18.19.1a.1b.1c.1d.1e.1f.20.21.22.23.24.25.26.27.28.29.2a.2b.2c.2d.2e.2f.30.31.32.33.34.35.36.37.38.39.3a.3b.3c.3d.3e.3f.40.41.42.43.44.45.46.47.48.49.4a.4b.4c.4d.4e.4f.50.51.52.53.54.55.56.57.58.59.5a.5b.5c.5d.5e.5f.60.61.62.63.64.65.66.67.68.69.6a.6b.6c.6d.6e.6f.70.71.72.73.74.75.76.77.78.79.7a.7b.7c.7d.7e.7f.80.81.82.83.84.85.86.87.88.89.8a.8b.8c.8d.8e.8f.90.91.92.93.94.95.96.97.98.99.9a.9b.9c.9d.9e.9f.a0.a1.a2.a3.a4.a5.a6.a7.a8.a9.aa.ab.ac.ad.ae.af.b0.b1.b2.b3.b4.b5.b6.b7.b8.b9.ba.bb.bc.bd.be.bf.c0.c1.c2.c3.c4.c5.c6.c7.c8.c9.ca.cb.cc.cd.ce.cf.d0.d1.d2.d3.d4.d5.d6.d7.d8.d9.da.db.dc.dd.de.df.e0.e1.e2.e3.e4.e5.e6.e7.e8.e9.ea.eb.ec.ed.ee.ef.f0.f1.f2.f3.f4.f5.f6.f7.f8.f9.fa.fb.fc.fd.fe.ff".split("."), ra = 1234567, ia = Math.PI / 180, aa = 180 / Math.PI;
+function oa() {
 	let e = Math.random() * 0xffffffff | 0, t = Math.random() * 0xffffffff | 0, n = Math.random() * 0xffffffff | 0, r = Math.random() * 0xffffffff | 0;
-	return (ta[e & 255] + ta[e >> 8 & 255] + ta[e >> 16 & 255] + ta[e >> 24 & 255] + "-" + ta[t & 255] + ta[t >> 8 & 255] + "-" + ta[t >> 16 & 15 | 64] + ta[t >> 24 & 255] + "-" + ta[n & 63 | 128] + ta[n >> 8 & 255] + "-" + ta[n >> 16 & 255] + ta[n >> 24 & 255] + ta[r & 255] + ta[r >> 8 & 255] + ta[r >> 16 & 255] + ta[r >> 24 & 255]).toLowerCase();
+	return (na[e & 255] + na[e >> 8 & 255] + na[e >> 16 & 255] + na[e >> 24 & 255] + "-" + na[t & 255] + na[t >> 8 & 255] + "-" + na[t >> 16 & 15 | 64] + na[t >> 24 & 255] + "-" + na[n & 63 | 128] + na[n >> 8 & 255] + "-" + na[n >> 16 & 255] + na[n >> 24 & 255] + na[r & 255] + na[r >> 8 & 255] + na[r >> 16 & 255] + na[r >> 24 & 255]).toLowerCase();
 }
 function J(e, t, n) {
 	return Math.max(t, Math.min(n, e));
 }
-function oa(e, t) {
+function sa(e, t) {
 	return (e % t + t) % t;
 }
-function sa(e, t, n, r, i) {
+function ca(e, t, n, r, i) {
 	return r + (e - t) * (i - r) / (n - t);
 }
-function ca(e, t, n) {
+function la(e, t, n) {
 	return e === t ? 0 : (n - e) / (t - e);
 }
-function la(e, t, n) {
+function ua(e, t, n) {
 	return (1 - n) * e + n * t;
 }
-function ua(e, t, n, r) {
-	return la(e, t, 1 - Math.exp(-n * r));
+function da(e, t, n, r) {
+	return ua(e, t, 1 - Math.exp(-n * r));
 }
-function da(e, t = 1) {
-	return t - Math.abs(oa(e, t * 2) - t);
-}
-function fa(e, t, n) {
-	return e <= t ? 0 : e >= n ? 1 : (e = (e - t) / (n - t), e * e * (3 - 2 * e));
+function fa(e, t = 1) {
+	return t - Math.abs(sa(e, t * 2) - t);
 }
 function pa(e, t, n) {
+	return e <= t ? 0 : e >= n ? 1 : (e = (e - t) / (n - t), e * e * (3 - 2 * e));
+}
+function ma(e, t, n) {
 	return e <= t ? 0 : e >= n ? 1 : (e = (e - t) / (n - t), e * e * e * (e * (e * 6 - 15) + 10));
 }
-function ma(e, t) {
+function ha(e, t) {
 	return e + Math.floor(Math.random() * (t - e + 1));
 }
-function ha(e, t) {
+function ga(e, t) {
 	return e + Math.random() * (t - e);
 }
-function ga(e) {
+function _a(e) {
 	return e * (.5 - Math.random());
 }
-function _a(e) {
-	e !== void 0 && (na = e);
-	let t = na += 0x6d2b79f5;
-	return t = Math.imul(t ^ t >>> 15, t | 1), t ^= t + Math.imul(t ^ t >>> 7, t | 61), ((t ^ t >>> 14) >>> 0) / 4294967296;
-}
 function va(e) {
-	return e * ra;
+	e !== void 0 && (ra = e);
+	let t = ra += 0x6d2b79f5;
+	return t = Math.imul(t ^ t >>> 15, t | 1), t ^= t + Math.imul(t ^ t >>> 7, t | 61), ((t ^ t >>> 14) >>> 0) / 4294967296;
 }
 function ya(e) {
 	return e * ia;
 }
 function ba(e) {
-	return e > 0 && Number.isInteger(e) && 2 ** Math.round(Math.log2(e)) === e;
+	return e * aa;
 }
 function xa(e) {
-	return 2 ** Math.ceil(Math.log(e) / Math.LN2);
+	return e > 0 && Number.isInteger(e) && 2 ** Math.round(Math.log2(e)) === e;
 }
 function Sa(e) {
+	return 2 ** Math.ceil(Math.log(e) / Math.LN2);
+}
+function Ca(e) {
 	return 2 ** Math.floor(Math.log(e) / Math.LN2);
 }
-function Ca(e, t, n, r, i) {
+function wa(e, t, n, r, i) {
 	let a = Math.cos, o = Math.sin, s = a(n / 2), c = o(n / 2), l = a((t + r) / 2), u = o((t + r) / 2), d = a((t - r) / 2), f = o((t - r) / 2), p = a((r - t) / 2), m = o((r - t) / 2);
 	switch (i) {
 		case "XYX":
@@ -3745,7 +3749,7 @@ function Ca(e, t, n, r, i) {
 		default: K("MathUtils: .setQuaternionFromProperEuler() encountered an unknown order: " + i);
 	}
 }
-function wa(e) {
+function Ta(e) {
 	switch (e.constructor) {
 		case Uint32Array: return 0xffffffff;
 		case Uint16Array: return 65535;
@@ -3757,43 +3761,43 @@ function wa(e) {
 		default: return;
 	}
 }
-function Ta(e, t) {
+function Ea(e, t) {
 	if (t.constructor === Float32Array) return e;
-	let n = wa(t);
+	let n = Ta(t);
 	if (n === void 0) throw Error("THREE.MathUtils: Invalid component type.");
 	return Math.max(e / n, -1);
 }
-function Ea(e, t) {
+function Da(e, t) {
 	if (t.constructor === Float32Array) return e;
-	let n = wa(t);
+	let n = Ta(t);
 	if (n === void 0) throw Error("THREE.MathUtils: Invalid component type.");
 	return Math.round(e * n);
 }
-var Da = {
-	DEG2RAD: ra,
-	RAD2DEG: ia,
-	generateUUID: aa,
+var Oa = {
+	DEG2RAD: ia,
+	RAD2DEG: aa,
+	generateUUID: oa,
 	clamp: J,
-	euclideanModulo: oa,
-	mapLinear: sa,
-	inverseLerp: ca,
-	lerp: la,
-	damp: ua,
-	pingpong: da,
-	smoothstep: fa,
-	smootherstep: pa,
-	randInt: ma,
-	randFloat: ha,
-	randFloatSpread: ga,
-	seededRandom: _a,
-	degToRad: va,
-	radToDeg: ya,
-	isPowerOfTwo: ba,
-	ceilPowerOfTwo: xa,
-	floorPowerOfTwo: Sa,
-	setQuaternionFromProperEuler: Ca,
-	normalize: Ea,
-	denormalize: Ta
+	euclideanModulo: sa,
+	mapLinear: ca,
+	inverseLerp: la,
+	lerp: ua,
+	damp: da,
+	pingpong: fa,
+	smoothstep: pa,
+	smootherstep: ma,
+	randInt: ha,
+	randFloat: ga,
+	randFloatSpread: _a,
+	seededRandom: va,
+	degToRad: ya,
+	radToDeg: ba,
+	isPowerOfTwo: xa,
+	ceilPowerOfTwo: Sa,
+	floorPowerOfTwo: Ca,
+	setQuaternionFromProperEuler: wa,
+	normalize: Da,
+	denormalize: Ea
 }, Y = class {
 	static {
 		this.prototype.isVector2 = !0;
@@ -3986,7 +3990,7 @@ var Da = {
 	*[Symbol.iterator]() {
 		yield this.x, yield this.y;
 	}
-}, Oa = class {
+}, ka = class {
 	constructor(e = 0, t = 0, n = 0, r = 1) {
 		this.isQuaternion = !0, this._x = e, this._y = t, this._z = n, this._w = r;
 	}
@@ -4256,10 +4260,10 @@ var Da = {
 		return this.x = e.x * t.x, this.y = e.y * t.y, this.z = e.z * t.z, this;
 	}
 	applyEuler(e) {
-		return this.applyQuaternion(Aa.setFromEuler(e));
+		return this.applyQuaternion(ja.setFromEuler(e));
 	}
 	applyAxisAngle(e, t) {
-		return this.applyQuaternion(Aa.setFromAxisAngle(e, t));
+		return this.applyQuaternion(ja.setFromAxisAngle(e, t));
 	}
 	applyMatrix3(e) {
 		let t = this.x, n = this.y, r = this.z, i = e.elements;
@@ -4361,10 +4365,10 @@ var Da = {
 		return this.copy(e).multiplyScalar(n);
 	}
 	projectOnPlane(e) {
-		return ka.copy(this).projectOnVector(e), this.sub(ka);
+		return Aa.copy(this).projectOnVector(e), this.sub(Aa);
 	}
 	reflect(e) {
-		return this.sub(ka.copy(e).multiplyScalar(2 * this.dot(e)));
+		return this.sub(Aa.copy(e).multiplyScalar(2 * this.dot(e)));
 	}
 	angleTo(e) {
 		let t = Math.sqrt(this.lengthSq() * e.lengthSq());
@@ -4437,7 +4441,7 @@ var Da = {
 	*[Symbol.iterator]() {
 		yield this.x, yield this.y, yield this.z;
 	}
-}, ka = /*@__PURE__*/ new X(), Aa = /*@__PURE__*/ new Oa(), Z = class {
+}, Aa = /*@__PURE__*/ new X(), ja = /*@__PURE__*/ new ka(), Z = class {
 	static {
 		this.prototype.isMatrix3 = !0;
 	}
@@ -4512,13 +4516,13 @@ var Da = {
 		return this.set(n * s, n * c, -n * (s * a + c * o) + a + e, -r * c, r * s, -r * (-c * a + s * o) + o + t, 0, 0, 1), this;
 	}
 	scale(e, t) {
-		return Zi("Matrix3: .scale() is deprecated. Use .makeScale() instead."), this.premultiply(ja.makeScale(e, t)), this;
+		return Qi("Matrix3: .scale() is deprecated. Use .makeScale() instead."), this.premultiply(Ma.makeScale(e, t)), this;
 	}
 	rotate(e) {
-		return Zi("Matrix3: .rotate() is deprecated. Use .makeRotation() instead."), this.premultiply(ja.makeRotation(-e)), this;
+		return Qi("Matrix3: .rotate() is deprecated. Use .makeRotation() instead."), this.premultiply(Ma.makeRotation(-e)), this;
 	}
 	translate(e, t) {
-		return Zi("Matrix3: .translate() is deprecated. Use .makeTranslation() instead."), this.premultiply(ja.makeTranslation(e, t)), this;
+		return Qi("Matrix3: .translate() is deprecated. Use .makeTranslation() instead."), this.premultiply(Ma.makeTranslation(e, t)), this;
 	}
 	makeTranslation(e, t) {
 		return e.isVector2 ? this.set(1, 0, e.x, 0, 1, e.y, 0, 0, 1) : this.set(1, 0, e, 0, 1, t, 0, 0, 1), this;
@@ -4546,14 +4550,14 @@ var Da = {
 	clone() {
 		return new this.constructor().fromArray(this.elements);
 	}
-}, ja = /*@__PURE__*/ new Z(), Ma = /*@__PURE__*/ new Z().set(.4123908, .3575843, .1804808, .212639, .7151687, .0721923, .0193308, .1191948, .9505322), Na = /*@__PURE__*/ new Z().set(3.2409699, -1.5373832, -.4986108, -.9692436, 1.8759675, .0415551, .0556301, -.203977, 1.0569715);
-function Pa() {
+}, Ma = /*@__PURE__*/ new Z(), Na = /*@__PURE__*/ new Z().set(.4123908, .3575843, .1804808, .212639, .7151687, .0721923, .0193308, .1191948, .9505322), Pa = /*@__PURE__*/ new Z().set(3.2409699, -1.5373832, -.4986108, -.9692436, 1.8759675, .0415551, .0556301, -.203977, 1.0569715);
+function Fa() {
 	let e = {
 		enabled: !0,
-		workingColorSpace: Ri,
+		workingColorSpace: zi,
 		spaces: {},
 		convert: function(e, t, n) {
-			return this.enabled === !1 || t === n || !t || !n || (this.spaces[t].transfer === "srgb" && (e.r = Ia(e.r), e.g = Ia(e.g), e.b = Ia(e.b)), this.spaces[t].primaries !== this.spaces[n].primaries && (e.applyMatrix3(this.spaces[t].toXYZ), e.applyMatrix3(this.spaces[n].fromXYZ)), this.spaces[n].transfer === "srgb" && (e.r = La(e.r), e.g = La(e.g), e.b = La(e.b))), e;
+			return this.enabled === !1 || t === n || !t || !n || (this.spaces[t].transfer === "srgb" && (e.r = La(e.r), e.g = La(e.g), e.b = La(e.b)), this.spaces[t].primaries !== this.spaces[n].primaries && (e.applyMatrix3(this.spaces[t].toXYZ), e.applyMatrix3(this.spaces[n].fromXYZ)), this.spaces[n].transfer === "srgb" && (e.r = Ra(e.r), e.g = Ra(e.g), e.b = Ra(e.b))), e;
 		},
 		workingToColorSpace: function(e, t) {
 			return this.convert(e, this.workingColorSpace, t);
@@ -4565,7 +4569,7 @@ function Pa() {
 			return this.spaces[e].primaries;
 		},
 		getTransfer: function(e) {
-			return e === "" ? zi : this.spaces[e].transfer;
+			return e === "" ? Bi : this.spaces[e].transfer;
 		},
 		getToneMappingMode: function(e) {
 			return this.spaces[e].outputColorSpaceConfig.toneMappingMode || "standard";
@@ -4598,59 +4602,59 @@ function Pa() {
 		.0722
 	], r = [.3127, .329];
 	return e.define({
-		[Ri]: {
-			primaries: t,
-			whitePoint: r,
-			transfer: zi,
-			toXYZ: Ma,
-			fromXYZ: Na,
-			luminanceCoefficients: n,
-			workingColorSpaceConfig: { unpackColorSpace: Li },
-			outputColorSpaceConfig: { drawingBufferColorSpace: Li }
-		},
-		[Li]: {
+		[zi]: {
 			primaries: t,
 			whitePoint: r,
 			transfer: Bi,
-			toXYZ: Ma,
-			fromXYZ: Na,
+			toXYZ: Na,
+			fromXYZ: Pa,
 			luminanceCoefficients: n,
-			outputColorSpaceConfig: { drawingBufferColorSpace: Li }
+			workingColorSpaceConfig: { unpackColorSpace: Ri },
+			outputColorSpaceConfig: { drawingBufferColorSpace: Ri }
+		},
+		[Ri]: {
+			primaries: t,
+			whitePoint: r,
+			transfer: Vi,
+			toXYZ: Na,
+			fromXYZ: Pa,
+			luminanceCoefficients: n,
+			outputColorSpaceConfig: { drawingBufferColorSpace: Ri }
 		}
 	}), e;
 }
-var Fa = /*@__PURE__*/ Pa();
-function Ia(e) {
+var Ia = /*@__PURE__*/ Fa();
+function La(e) {
 	return e < .04045 ? e * .0773993808 : (e * .9478672986 + .0521327014) ** 2.4;
 }
-function La(e) {
+function Ra(e) {
 	return e < .0031308 ? e * 12.92 : 1.055 * e ** .41666 - .055;
 }
-var Ra, za = class {
+var za, Ba = class {
 	static getDataURL(e, t = "image/png") {
 		if (/^data:/i.test(e.src) || typeof HTMLCanvasElement > "u") return e.src;
 		let n;
 		if (e instanceof HTMLCanvasElement) n = e;
 		else {
-			Ra === void 0 && (Ra = Ki("canvas")), Ra.width = e.width, Ra.height = e.height;
-			let t = Ra.getContext("2d");
-			e instanceof ImageData ? t.putImageData(e, 0, 0) : t.drawImage(e, 0, 0, e.width, e.height), n = Ra;
+			za === void 0 && (za = qi("canvas")), za.width = e.width, za.height = e.height;
+			let t = za.getContext("2d");
+			e instanceof ImageData ? t.putImageData(e, 0, 0) : t.drawImage(e, 0, 0, e.width, e.height), n = za;
 		}
 		return n.toDataURL(t);
 	}
 	static sRGBToLinear(e) {
 		if (typeof HTMLImageElement < "u" && e instanceof HTMLImageElement || typeof HTMLCanvasElement < "u" && e instanceof HTMLCanvasElement || typeof ImageBitmap < "u" && e instanceof ImageBitmap) {
-			let t = Ki("canvas");
+			let t = qi("canvas");
 			t.width = e.width, t.height = e.height;
 			let n = t.getContext("2d");
 			n.drawImage(e, 0, 0, e.width, e.height);
 			let r = n.getImageData(0, 0, e.width, e.height), i = r.data;
-			for (let e = 0; e < i.length; e++) i[e] = Ia(i[e] / 255) * 255;
+			for (let e = 0; e < i.length; e++) i[e] = La(i[e] / 255) * 255;
 			return n.putImageData(r, 0, 0), t;
 		}
 		if (e.data) {
 			let t = e.data.slice(0);
-			for (let e = 0; e < t.length; e++) t instanceof Uint8Array || t instanceof Uint8ClampedArray ? t[e] = Math.floor(Ia(t[e] / 255) * 255) : t[e] = Ia(t[e]);
+			for (let e = 0; e < t.length; e++) t instanceof Uint8Array || t instanceof Uint8ClampedArray ? t[e] = Math.floor(La(t[e] / 255) * 255) : t[e] = La(t[e]);
 			return {
 				data: t,
 				width: e.width,
@@ -4659,9 +4663,9 @@ var Ra, za = class {
 		}
 		return K("ImageUtils.sRGBToLinear(): Unsupported image type. No color space conversion applied."), e;
 	}
-}, Ba = 0, Va = class {
+}, Va = 0, Ha = class {
 	constructor(e = null) {
-		this.isTextureSource = !0, Object.defineProperty(this, "id", { value: Ba++ }), this.uuid = aa(), this.data = e, this.dataReady = !0, this.version = 0;
+		this.isTextureSource = !0, Object.defineProperty(this, "id", { value: Va++ }), this.uuid = oa(), this.data = e, this.dataReady = !0, this.version = 0;
 	}
 	getSize(e) {
 		let t = this.data;
@@ -4681,33 +4685,33 @@ var Ra, za = class {
 			let e;
 			if (Array.isArray(r)) {
 				e = [];
-				for (let t = 0, n = r.length; t < n; t++) r[t].isDataTexture ? e.push(Ha(r[t].image)) : e.push(Ha(r[t]));
-			} else e = Ha(r);
+				for (let t = 0, n = r.length; t < n; t++) r[t].isDataTexture ? e.push(Ua(r[t].image)) : e.push(Ua(r[t]));
+			} else e = Ua(r);
 			n.url = e;
 		}
 		return t || (e.images[this.uuid] = n), n;
 	}
 };
-function Ha(e) {
-	return typeof HTMLImageElement < "u" && e instanceof HTMLImageElement || typeof HTMLCanvasElement < "u" && e instanceof HTMLCanvasElement || typeof ImageBitmap < "u" && e instanceof ImageBitmap ? za.getDataURL(e) : e.data ? {
+function Ua(e) {
+	return typeof HTMLImageElement < "u" && e instanceof HTMLImageElement || typeof HTMLCanvasElement < "u" && e instanceof HTMLCanvasElement || typeof ImageBitmap < "u" && e instanceof ImageBitmap ? Ba.getDataURL(e) : e.data ? {
 		data: Array.from(e.data),
 		width: e.width,
 		height: e.height,
 		type: e.data.constructor.name
 	} : (K("Texture: Unable to serialize Texture."), {});
 }
-var Ua = 0, Wa = /*@__PURE__*/ new X(), Ga = class e extends ea {
-	constructor(t = e.DEFAULT_IMAGE, n = e.DEFAULT_MAPPING, r = gr, i = gr, a = xr, o = Cr, s = zr, c = wr, l = e.DEFAULT_ANISOTROPY, u = "") {
-		super(), this.isTexture = !0, Object.defineProperty(this, "id", { value: Ua++ }), this.uuid = aa(), this.name = "", this.source = new Va(t), this.mipmaps = [], this.mapping = n, this.channel = 0, this.wrapS = r, this.wrapT = i, this.magFilter = a, this.minFilter = o, this.anisotropy = l, this.format = s, this.internalFormat = null, this.type = c, this.offset = new Y(0, 0), this.repeat = new Y(1, 1), this.center = new Y(0, 0), this.rotation = 0, this.matrixAutoUpdate = !0, this.matrix = new Z(), this.generateMipmaps = !0, this.mipmapsAutoUpdate = !0, this.premultiplyAlpha = !1, this.flipY = !0, this.unpackAlignment = 4, this.colorSpace = u, this.userData = {}, this.updateRanges = [], this.version = 0, this.onUpdate = null, this.renderTarget = null, this.isRenderTargetTexture = !1, this.isArrayTexture = !!(t && t.depth && t.depth > 1), this.pmremVersion = 0, this.isPMREMTexture = !1, this.normalized = !1;
+var Wa = 0, Ga = /*@__PURE__*/ new X(), Ka = class e extends ta {
+	constructor(t = e.DEFAULT_IMAGE, n = e.DEFAULT_MAPPING, r = _r, i = _r, a = Sr, o = wr, s = Br, c = Tr, l = e.DEFAULT_ANISOTROPY, u = "") {
+		super(), this.isTexture = !0, Object.defineProperty(this, "id", { value: Wa++ }), this.uuid = oa(), this.name = "", this.source = new Ha(t), this.mipmaps = [], this.mapping = n, this.channel = 0, this.wrapS = r, this.wrapT = i, this.magFilter = a, this.minFilter = o, this.anisotropy = l, this.format = s, this.internalFormat = null, this.type = c, this.offset = new Y(0, 0), this.repeat = new Y(1, 1), this.center = new Y(0, 0), this.rotation = 0, this.matrixAutoUpdate = !0, this.matrix = new Z(), this.generateMipmaps = !0, this.mipmapsAutoUpdate = !0, this.premultiplyAlpha = !1, this.flipY = !0, this.unpackAlignment = 4, this.colorSpace = u, this.userData = {}, this.updateRanges = [], this.version = 0, this.onUpdate = null, this.renderTarget = null, this.isRenderTargetTexture = !1, this.isArrayTexture = !!(t && t.depth && t.depth > 1), this.pmremVersion = 0, this.isPMREMTexture = !1, this.normalized = !1;
 	}
 	get width() {
-		return this.source.getSize(Wa).x;
+		return this.source.getSize(Ga).x;
 	}
 	get height() {
-		return this.source.getSize(Wa).y;
+		return this.source.getSize(Ga).y;
 	}
 	get depth() {
-		return this.source.getSize(Wa).z;
+		return this.source.getSize(Ga).z;
 	}
 	get image() {
 		return this.source.data;
@@ -4785,22 +4789,22 @@ var Ua = 0, Wa = /*@__PURE__*/ new X(), Ga = class e extends ea {
 	transformUv(e) {
 		if (this.mapping !== 300) return e;
 		if (e.applyMatrix3(this.matrix), e.x < 0 || e.x > 1) switch (this.wrapS) {
-			case hr:
+			case gr:
 				e.x -= Math.floor(e.x);
 				break;
-			case gr:
+			case _r:
 				e.x = e.x < 0 ? 0 : 1;
 				break;
-			case _r: Math.abs(Math.floor(e.x) % 2) === 1 ? e.x = Math.ceil(e.x) - e.x : e.x -= Math.floor(e.x);
+			case vr: Math.abs(Math.floor(e.x) % 2) === 1 ? e.x = Math.ceil(e.x) - e.x : e.x -= Math.floor(e.x);
 		}
 		if (e.y < 0 || e.y > 1) switch (this.wrapT) {
-			case hr:
+			case gr:
 				e.y -= Math.floor(e.y);
 				break;
-			case gr:
+			case _r:
 				e.y = e.y < 0 ? 0 : 1;
 				break;
-			case _r: Math.abs(Math.floor(e.y) % 2) === 1 ? e.y = Math.ceil(e.y) - e.y : e.y -= Math.floor(e.y);
+			case vr: Math.abs(Math.floor(e.y) % 2) === 1 ? e.y = Math.ceil(e.y) - e.y : e.y -= Math.floor(e.y);
 		}
 		return this.flipY && (e.y = 1 - e.y), e;
 	}
@@ -4811,8 +4815,8 @@ var Ua = 0, Wa = /*@__PURE__*/ new X(), Ga = class e extends ea {
 		e === !0 && this.pmremVersion++;
 	}
 };
-Ga.DEFAULT_IMAGE = null, Ga.DEFAULT_MAPPING = 300, Ga.DEFAULT_ANISOTROPY = 1;
-var Ka = class {
+Ka.DEFAULT_IMAGE = null, Ka.DEFAULT_MAPPING = 300, Ka.DEFAULT_ANISOTROPY = 1;
+var qa = class {
 	static {
 		this.prototype.isVector4 = !0;
 	}
@@ -5012,12 +5016,12 @@ var Ka = class {
 	*[Symbol.iterator]() {
 		yield this.x, yield this.y, yield this.z, yield this.w;
 	}
-}, qa = class extends ea {
+}, Ja = class extends ta {
 	constructor(e = 1, t = 1, n = {}) {
 		super(), n = Object.assign({
 			generateMipmaps: !1,
 			internalFormat: null,
-			minFilter: xr,
+			minFilter: Sr,
 			depthBuffer: !0,
 			stencilBuffer: !1,
 			resolveColorBuffer: !0,
@@ -5032,9 +5036,9 @@ var Ka = class {
 			depth: 1,
 			multiview: !1,
 			useArrayDepthTexture: !1
-		}, n), this.isRenderTarget = !0, this.width = e, this.height = t, this.depth = n.depth, this.scissor = new Ka(0, 0, e, t), this.scissorTest = !1, this.viewport = new Ka(0, 0, e, t), this.textures = [];
+		}, n), this.isRenderTarget = !0, this.width = e, this.height = t, this.depth = n.depth, this.scissor = new qa(0, 0, e, t), this.scissorTest = !1, this.viewport = new qa(0, 0, e, t), this.textures = [];
 		let r = n.count;
-		for (let i = 0; i < r; i++) this.textures[i] = new Ga({
+		for (let i = 0; i < r; i++) this.textures[i] = new Ka({
 			width: e,
 			height: t,
 			depth: n.depth
@@ -5043,7 +5047,7 @@ var Ka = class {
 	}
 	_setTextureOptions(e = {}) {
 		let t = {
-			minFilter: xr,
+			minFilter: Sr,
 			generateMipmaps: !1,
 			flipY: !1,
 			internalFormat: null
@@ -5079,7 +5083,7 @@ var Ka = class {
 		for (let t = 0, n = e.textures.length; t < n; t++) {
 			this.textures[t] = e.textures[t].clone(), this.textures[t].isRenderTargetTexture = !0, this.textures[t].renderTarget = this;
 			let n = Object.assign({}, e.textures[t].image);
-			this.textures[t].source = new Va(n);
+			this.textures[t].source = new Ha(n);
 		}
 		if (this.depthBuffer = e.depthBuffer, this.stencilBuffer = e.stencilBuffer, this.resolveColorBuffer = e.resolveColorBuffer, this.resolveDepthBuffer = e.resolveDepthBuffer, this.resolveStencilBuffer = e.resolveStencilBuffer, this.storeMultisampledColorBuffer = e.storeMultisampledColorBuffer, this.storeMultisampledDepthBuffer = e.storeMultisampledDepthBuffer, this.storeMultisampledStencilBuffer = e.storeMultisampledStencilBuffer, e.depthTexture !== null) {
 			if (e.depthTexture.renderTarget === e) {
@@ -5092,18 +5096,18 @@ var Ka = class {
 	dispose() {
 		this.dispatchEvent({ type: "dispose" });
 	}
-}, Ja = class extends qa {
+}, Ya = class extends Ja {
 	constructor(e = 1, t = 1, n = {}) {
 		super(e, t, n), this.isWebGLRenderTarget = !0;
 	}
-}, Ya = class extends Ga {
+}, Xa = class extends Ka {
 	constructor(e = null, t = 1, n = 1, r = 1) {
 		super(null), this.isDataArrayTexture = !0, this.image = {
 			data: e,
 			width: t,
 			height: n,
 			depth: r
-		}, this.magFilter = vr, this.minFilter = vr, this.wrapR = gr, this.generateMipmaps = !1, this.flipY = !1, this.unpackAlignment = 1, this.layerUpdates = /* @__PURE__ */ new Set();
+		}, this.magFilter = yr, this.minFilter = yr, this.wrapR = _r, this.generateMipmaps = !1, this.flipY = !1, this.unpackAlignment = 1, this.layerUpdates = /* @__PURE__ */ new Set();
 	}
 	copy(e) {
 		return super.copy(e), this.wrapR = e.wrapR, this;
@@ -5114,19 +5118,19 @@ var Ka = class {
 	clearLayerUpdates() {
 		this.layerUpdates.clear();
 	}
-}, Xa = class extends Ga {
+}, Za = class extends Ka {
 	constructor(e = null, t = 1, n = 1, r = 1) {
 		super(null), this.isData3DTexture = !0, this.image = {
 			data: e,
 			width: t,
 			height: n,
 			depth: r
-		}, this.magFilter = vr, this.minFilter = vr, this.wrapR = gr, this.generateMipmaps = !1, this.flipY = !1, this.unpackAlignment = 1;
+		}, this.magFilter = yr, this.minFilter = yr, this.wrapR = _r, this.generateMipmaps = !1, this.flipY = !1, this.unpackAlignment = 1;
 	}
 	copy(e) {
 		return super.copy(e), this.wrapR = e.wrapR, this;
 	}
-}, Za = class e {
+}, Qa = class e {
 	static {
 		this.prototype.isMatrix4 = !0;
 	}
@@ -5180,7 +5184,7 @@ var Ka = class {
 	}
 	extractRotation(e) {
 		if (e.determinantAffine() === 0) return this.identity();
-		let t = this.elements, n = e.elements, r = 1 / Qa.setFromMatrixColumn(e, 0).length(), i = 1 / Qa.setFromMatrixColumn(e, 1).length(), a = 1 / Qa.setFromMatrixColumn(e, 2).length();
+		let t = this.elements, n = e.elements, r = 1 / $a.setFromMatrixColumn(e, 0).length(), i = 1 / $a.setFromMatrixColumn(e, 1).length(), a = 1 / $a.setFromMatrixColumn(e, 2).length();
 		return t[0] = n[0] * r, t[1] = n[1] * r, t[2] = n[2] * r, t[3] = 0, t[4] = n[4] * i, t[5] = n[5] * i, t[6] = n[6] * i, t[7] = 0, t[8] = n[8] * a, t[9] = n[9] * a, t[10] = n[10] * a, t[11] = 0, t[12] = 0, t[13] = 0, t[14] = 0, t[15] = 1, this;
 	}
 	makeRotationFromEuler(e) {
@@ -5207,11 +5211,11 @@ var Ka = class {
 		return t[3] = 0, t[7] = 0, t[11] = 0, t[12] = 0, t[13] = 0, t[14] = 0, t[15] = 1, this;
 	}
 	makeRotationFromQuaternion(e) {
-		return this.compose(eo, e, to);
+		return this.compose(to, e, no);
 	}
 	lookAt(e, t, n) {
 		let r = this.elements;
-		return io.subVectors(e, t), io.lengthSq() === 0 && (io.z = 1), io.normalize(), no.crossVectors(n, io), no.lengthSq() === 0 && (Math.abs(n.z) === 1 ? io.x += 1e-4 : io.z += 1e-4, io.normalize(), no.crossVectors(n, io)), no.normalize(), ro.crossVectors(io, no), r[0] = no.x, r[4] = ro.x, r[8] = io.x, r[1] = no.y, r[5] = ro.y, r[9] = io.y, r[2] = no.z, r[6] = ro.z, r[10] = io.z, this;
+		return ao.subVectors(e, t), ao.lengthSq() === 0 && (ao.z = 1), ao.normalize(), ro.crossVectors(n, ao), ro.lengthSq() === 0 && (Math.abs(n.z) === 1 ? ao.x += 1e-4 : ao.z += 1e-4, ao.normalize(), ro.crossVectors(n, ao)), ro.normalize(), io.crossVectors(ao, ro), r[0] = ro.x, r[4] = io.x, r[8] = ao.x, r[1] = ro.y, r[5] = io.y, r[9] = ao.y, r[2] = ro.z, r[6] = io.z, r[10] = ao.z, this;
 	}
 	multiply(e) {
 		return this.multiplyMatrices(this, e);
@@ -5291,12 +5295,12 @@ var Ka = class {
 		e.x = r[12], e.y = r[13], e.z = r[14];
 		let i = this.determinantAffine();
 		if (i === 0) return n.set(1, 1, 1), t.identity(), this;
-		let a = Qa.set(r[0], r[1], r[2]).length(), o = Qa.set(r[4], r[5], r[6]).length(), s = Qa.set(r[8], r[9], r[10]).length();
-		i < 0 && (a = -a), $a.copy(this);
+		let a = $a.set(r[0], r[1], r[2]).length(), o = $a.set(r[4], r[5], r[6]).length(), s = $a.set(r[8], r[9], r[10]).length();
+		i < 0 && (a = -a), eo.copy(this);
 		let c = 1 / a, l = 1 / o, u = 1 / s;
-		return $a.elements[0] *= c, $a.elements[1] *= c, $a.elements[2] *= c, $a.elements[4] *= l, $a.elements[5] *= l, $a.elements[6] *= l, $a.elements[8] *= u, $a.elements[9] *= u, $a.elements[10] *= u, t.setFromRotationMatrix($a), n.x = a, n.y = o, n.z = s, this;
+		return eo.elements[0] *= c, eo.elements[1] *= c, eo.elements[2] *= c, eo.elements[4] *= l, eo.elements[5] *= l, eo.elements[6] *= l, eo.elements[8] *= u, eo.elements[9] *= u, eo.elements[10] *= u, t.setFromRotationMatrix(eo), n.x = a, n.y = o, n.z = s, this;
 	}
-	makePerspective(e, t, n, r, i, a, o = Ui, s = !1) {
+	makePerspective(e, t, n, r, i, a, o = Wi, s = !1) {
 		let c = this.elements, l = 2 * i / (t - e), u = 2 * i / (n - r), d = (t + e) / (t - e), f = (n + r) / (n - r), p, m;
 		if (s) p = i / (a - i), m = a * i / (a - i);
 		else if (o === 2e3) p = -(a + i) / (a - i), m = -2 * a * i / (a - i);
@@ -5304,7 +5308,7 @@ var Ka = class {
 		else throw Error("THREE.Matrix4.makePerspective(): Invalid coordinate system: " + o);
 		return c[0] = l, c[4] = 0, c[8] = d, c[12] = 0, c[1] = 0, c[5] = u, c[9] = f, c[13] = 0, c[2] = 0, c[6] = 0, c[10] = p, c[14] = m, c[3] = 0, c[7] = 0, c[11] = -1, c[15] = 0, this;
 	}
-	makeOrthographic(e, t, n, r, i, a, o = Ui, s = !1) {
+	makeOrthographic(e, t, n, r, i, a, o = Wi, s = !1) {
 		let c = this.elements, l = 2 / (t - e), u = 2 / (n - r), d = -(t + e) / (t - e), f = -(n + r) / (n - r), p, m;
 		if (s) p = 1 / (a - i), m = a / (a - i);
 		else if (o === 2e3) p = -2 / (a - i), m = -(a + i) / (a - i);
@@ -5325,7 +5329,7 @@ var Ka = class {
 		let n = this.elements;
 		return e[t] = n[0], e[t + 1] = n[1], e[t + 2] = n[2], e[t + 3] = n[3], e[t + 4] = n[4], e[t + 5] = n[5], e[t + 6] = n[6], e[t + 7] = n[7], e[t + 8] = n[8], e[t + 9] = n[9], e[t + 10] = n[10], e[t + 11] = n[11], e[t + 12] = n[12], e[t + 13] = n[13], e[t + 14] = n[14], e[t + 15] = n[15], e;
 	}
-}, Qa = /*@__PURE__*/ new X(), $a = /*@__PURE__*/ new Za(), eo = /*@__PURE__*/ new X(0, 0, 0), to = /*@__PURE__*/ new X(1, 1, 1), no = /*@__PURE__*/ new X(), ro = /*@__PURE__*/ new X(), io = /*@__PURE__*/ new X(), ao = /*@__PURE__*/ new Za(), oo = /*@__PURE__*/ new Oa(), so = class e {
+}, $a = /*@__PURE__*/ new X(), eo = /*@__PURE__*/ new Qa(), to = /*@__PURE__*/ new X(0, 0, 0), no = /*@__PURE__*/ new X(1, 1, 1), ro = /*@__PURE__*/ new X(), io = /*@__PURE__*/ new X(), ao = /*@__PURE__*/ new X(), oo = /*@__PURE__*/ new Qa(), so = /*@__PURE__*/ new ka(), co = class e {
 	constructor(t = 0, n = 0, r = 0, i = e.DEFAULT_ORDER) {
 		this.isEuler = !0, this._x = t, this._y = n, this._z = r, this._order = i;
 	}
@@ -5388,13 +5392,13 @@ var Ka = class {
 		return this._order = t, n === !0 && this._onChangeCallback(), this;
 	}
 	setFromQuaternion(e, t, n) {
-		return ao.makeRotationFromQuaternion(e), this.setFromRotationMatrix(ao, t, n);
+		return oo.makeRotationFromQuaternion(e), this.setFromRotationMatrix(oo, t, n);
 	}
 	setFromVector3(e, t = this._order) {
 		return this.set(e.x, e.y, e.z, t);
 	}
 	reorder(e) {
-		return oo.setFromEuler(this), this.setFromQuaternion(oo, e);
+		return so.setFromEuler(this), this.setFromQuaternion(so, e);
 	}
 	equals(e) {
 		return e._x === this._x && e._y === this._y && e._z === this._z && e._order === this._order;
@@ -5413,8 +5417,8 @@ var Ka = class {
 		yield this._x, yield this._y, yield this._z, yield this._order;
 	}
 };
-so.DEFAULT_ORDER = "XYZ";
-var co = class {
+co.DEFAULT_ORDER = "XYZ";
+var lo = class {
 	constructor() {
 		this.mask = 1;
 	}
@@ -5442,16 +5446,16 @@ var co = class {
 	isEnabled(e) {
 		return !!(this.mask & 1 << e);
 	}
-}, lo = 0, uo = /*@__PURE__*/ new X(), fo = /*@__PURE__*/ new Oa(), po = /*@__PURE__*/ new Za(), mo = /*@__PURE__*/ new X(), ho = /*@__PURE__*/ new X(), go = /*@__PURE__*/ new X(), _o = /*@__PURE__*/ new Oa(), vo = /*@__PURE__*/ new X(1, 0, 0), yo = /*@__PURE__*/ new X(0, 1, 0), bo = /*@__PURE__*/ new X(0, 0, 1), xo = { type: "added" }, So = { type: "removed" }, Co = {
+}, uo = 0, fo = /*@__PURE__*/ new X(), po = /*@__PURE__*/ new ka(), mo = /*@__PURE__*/ new Qa(), ho = /*@__PURE__*/ new X(), go = /*@__PURE__*/ new X(), _o = /*@__PURE__*/ new X(), vo = /*@__PURE__*/ new ka(), yo = /*@__PURE__*/ new X(1, 0, 0), bo = /*@__PURE__*/ new X(0, 1, 0), xo = /*@__PURE__*/ new X(0, 0, 1), So = { type: "added" }, Co = { type: "removed" }, wo = {
 	type: "childadded",
 	child: null
-}, wo = {
+}, To = {
 	type: "childremoved",
 	child: null
-}, To = class e extends ea {
+}, Eo = class e extends ta {
 	constructor() {
-		super(), this.isObject3D = !0, Object.defineProperty(this, "id", { value: lo++ }), this.uuid = aa(), this.name = "", this.type = "Object3D", this.parent = null, this.children = [], this.up = e.DEFAULT_UP.clone();
-		let t = new X(), n = new so(), r = new Oa(), i = new X(1, 1, 1);
+		super(), this.isObject3D = !0, Object.defineProperty(this, "id", { value: uo++ }), this.uuid = oa(), this.name = "", this.type = "Object3D", this.parent = null, this.children = [], this.up = e.DEFAULT_UP.clone();
+		let t = new X(), n = new co(), r = new ka(), i = new X(1, 1, 1);
 		function a() {
 			r.setFromEuler(n, !1);
 		}
@@ -5479,9 +5483,9 @@ var co = class {
 				enumerable: !0,
 				value: i
 			},
-			modelViewMatrix: { value: new Za() },
+			modelViewMatrix: { value: new Qa() },
 			normalMatrix: { value: new Z() }
-		}), this.matrix = new Za(), this.matrixWorld = new Za(), this.matrixAutoUpdate = e.DEFAULT_MATRIX_AUTO_UPDATE, this.matrixWorldAutoUpdate = e.DEFAULT_MATRIX_WORLD_AUTO_UPDATE, this.matrixWorldNeedsUpdate = !1, this.layers = new co(), this.visible = !0, this.castShadow = !1, this.receiveShadow = !1, this.frustumCulled = !0, this.renderOrder = 0, this.animations = [], this.customDepthMaterial = void 0, this.customDistanceMaterial = void 0, this.static = !1, this.userData = {}, this.pivot = null;
+		}), this.matrix = new Qa(), this.matrixWorld = new Qa(), this.matrixAutoUpdate = e.DEFAULT_MATRIX_AUTO_UPDATE, this.matrixWorldAutoUpdate = e.DEFAULT_MATRIX_WORLD_AUTO_UPDATE, this.matrixWorldNeedsUpdate = !1, this.layers = new lo(), this.visible = !0, this.castShadow = !1, this.receiveShadow = !1, this.frustumCulled = !0, this.renderOrder = 0, this.animations = [], this.customDepthMaterial = void 0, this.customDistanceMaterial = void 0, this.static = !1, this.userData = {}, this.pivot = null;
 	}
 	onBeforeShadow() {}
 	onAfterShadow() {}
@@ -5506,49 +5510,49 @@ var co = class {
 		this.quaternion.copy(e);
 	}
 	rotateOnAxis(e, t) {
-		return fo.setFromAxisAngle(e, t), this.quaternion.multiply(fo), this;
+		return po.setFromAxisAngle(e, t), this.quaternion.multiply(po), this;
 	}
 	rotateOnWorldAxis(e, t) {
-		return fo.setFromAxisAngle(e, t), this.quaternion.premultiply(fo), this;
+		return po.setFromAxisAngle(e, t), this.quaternion.premultiply(po), this;
 	}
 	rotateX(e) {
-		return this.rotateOnAxis(vo, e);
-	}
-	rotateY(e) {
 		return this.rotateOnAxis(yo, e);
 	}
-	rotateZ(e) {
+	rotateY(e) {
 		return this.rotateOnAxis(bo, e);
 	}
+	rotateZ(e) {
+		return this.rotateOnAxis(xo, e);
+	}
 	translateOnAxis(e, t) {
-		return uo.copy(e).applyQuaternion(this.quaternion), this.position.add(uo.multiplyScalar(t)), this;
+		return fo.copy(e).applyQuaternion(this.quaternion), this.position.add(fo.multiplyScalar(t)), this;
 	}
 	translateX(e) {
-		return this.translateOnAxis(vo, e);
-	}
-	translateY(e) {
 		return this.translateOnAxis(yo, e);
 	}
-	translateZ(e) {
+	translateY(e) {
 		return this.translateOnAxis(bo, e);
+	}
+	translateZ(e) {
+		return this.translateOnAxis(xo, e);
 	}
 	localToWorld(e) {
 		return this.updateWorldMatrix(!0, !1), e.applyMatrix4(this.matrixWorld);
 	}
 	worldToLocal(e) {
-		return this.updateWorldMatrix(!0, !1), e.applyMatrix4(po.copy(this.matrixWorld).invert());
+		return this.updateWorldMatrix(!0, !1), e.applyMatrix4(mo.copy(this.matrixWorld).invert());
 	}
 	lookAt(e, t, n) {
-		e.isVector3 ? mo.copy(e) : mo.set(e, t, n);
+		e.isVector3 ? ho.copy(e) : ho.set(e, t, n);
 		let r = this.parent;
-		this.updateWorldMatrix(!0, !1), ho.setFromMatrixPosition(this.matrixWorld), this.isCamera || this.isLight ? po.lookAt(ho, mo, this.up) : po.lookAt(mo, ho, this.up), this.quaternion.setFromRotationMatrix(po), r && (po.extractRotation(r.matrixWorld), fo.setFromRotationMatrix(po), this.quaternion.premultiply(fo.invert()));
+		this.updateWorldMatrix(!0, !1), go.setFromMatrixPosition(this.matrixWorld), this.isCamera || this.isLight ? mo.lookAt(go, ho, this.up) : mo.lookAt(ho, go, this.up), this.quaternion.setFromRotationMatrix(mo), r && (mo.extractRotation(r.matrixWorld), po.setFromRotationMatrix(mo), this.quaternion.premultiply(po.invert()));
 	}
 	add(e) {
 		if (arguments.length > 1) {
 			for (let e = 0; e < arguments.length; e++) this.add(arguments[e]);
 			return this;
 		}
-		return e === this ? (q("Object3D.add: object can't be added as a child of itself.", e), this) : (e && e.isObject3D ? (e.removeFromParent(), e.parent = this, this.children.push(e), e.dispatchEvent(xo), Co.child = e, this.dispatchEvent(Co), Co.child = null) : q("Object3D.add: object not an instance of THREE.Object3D.", e), this);
+		return e === this ? (q("Object3D.add: object can't be added as a child of itself.", e), this) : (e && e.isObject3D ? (e.removeFromParent(), e.parent = this, this.children.push(e), e.dispatchEvent(So), wo.child = e, this.dispatchEvent(wo), wo.child = null) : q("Object3D.add: object not an instance of THREE.Object3D.", e), this);
 	}
 	remove(e) {
 		if (arguments.length > 1) {
@@ -5556,7 +5560,7 @@ var co = class {
 			return this;
 		}
 		let t = this.children.indexOf(e);
-		return t !== -1 && (e.parent = null, this.children.splice(t, 1), e.dispatchEvent(So), wo.child = e, this.dispatchEvent(wo), wo.child = null), this;
+		return t !== -1 && (e.parent = null, this.children.splice(t, 1), e.dispatchEvent(Co), To.child = e, this.dispatchEvent(To), To.child = null), this;
 	}
 	removeFromParent() {
 		let e = this.parent;
@@ -5566,7 +5570,7 @@ var co = class {
 		return this.remove(...this.children);
 	}
 	attach(e) {
-		return this.updateWorldMatrix(!0, !1), po.copy(this.matrixWorld).invert(), e.parent !== null && (e.parent.updateWorldMatrix(!0, !1), po.multiply(e.parent.matrixWorld)), e.applyMatrix4(po), e.removeFromParent(), e.parent = this, this.children.push(e), e.updateWorldMatrix(!1, !0), e.dispatchEvent(xo), Co.child = e, this.dispatchEvent(Co), Co.child = null, this;
+		return this.updateWorldMatrix(!0, !1), mo.copy(this.matrixWorld).invert(), e.parent !== null && (e.parent.updateWorldMatrix(!0, !1), mo.multiply(e.parent.matrixWorld)), e.applyMatrix4(mo), e.removeFromParent(), e.parent = this, this.children.push(e), e.updateWorldMatrix(!1, !0), e.dispatchEvent(So), wo.child = e, this.dispatchEvent(wo), wo.child = null, this;
 	}
 	getObjectById(e) {
 		return this.getObjectByProperty("id", e);
@@ -5591,10 +5595,10 @@ var co = class {
 		return this.updateWorldMatrix(!0, !1), e.setFromMatrixPosition(this.matrixWorld);
 	}
 	getWorldQuaternion(e) {
-		return this.updateWorldMatrix(!0, !1), this.matrixWorld.decompose(ho, e, go), e;
+		return this.updateWorldMatrix(!0, !1), this.matrixWorld.decompose(go, e, _o), e;
 	}
 	getWorldScale(e) {
-		return this.updateWorldMatrix(!0, !1), this.matrixWorld.decompose(ho, _o, e), e;
+		return this.updateWorldMatrix(!0, !1), this.matrixWorld.decompose(go, vo, e), e;
 	}
 	getWorldDirection(e) {
 		this.updateWorldMatrix(!0, !1);
@@ -5725,23 +5729,23 @@ var co = class {
 		this.dispatchEvent({ type: "dispose" });
 	}
 };
-To.DEFAULT_UP = /*@__PURE__*/ new X(0, 1, 0), To.DEFAULT_MATRIX_AUTO_UPDATE = !0, To.DEFAULT_MATRIX_WORLD_AUTO_UPDATE = !0;
-var Eo = class extends To {
+Eo.DEFAULT_UP = /*@__PURE__*/ new X(0, 1, 0), Eo.DEFAULT_MATRIX_AUTO_UPDATE = !0, Eo.DEFAULT_MATRIX_WORLD_AUTO_UPDATE = !0;
+var Do = class extends Eo {
 	constructor() {
 		super(), this.isGroup = !0, this.type = "Group";
 	}
-}, Do = { type: "move" }, Oo = class {
+}, Oo = { type: "move" }, ko = class {
 	constructor() {
 		this._targetRay = null, this._grip = null, this._hand = null;
 	}
 	getHandSpace() {
-		return this._hand === null && (this._hand = new Eo(), this._hand.matrixAutoUpdate = !1, this._hand.visible = !1, this._hand.joints = {}, this._hand.inputState = { pinching: !1 }), this._hand;
+		return this._hand === null && (this._hand = new Do(), this._hand.matrixAutoUpdate = !1, this._hand.visible = !1, this._hand.joints = {}, this._hand.inputState = { pinching: !1 }), this._hand;
 	}
 	getTargetRaySpace() {
-		return this._targetRay === null && (this._targetRay = new Eo(), this._targetRay.matrixAutoUpdate = !1, this._targetRay.visible = !1, this._targetRay.hasLinearVelocity = !1, this._targetRay.linearVelocity = new X(), this._targetRay.hasAngularVelocity = !1, this._targetRay.angularVelocity = new X()), this._targetRay;
+		return this._targetRay === null && (this._targetRay = new Do(), this._targetRay.matrixAutoUpdate = !1, this._targetRay.visible = !1, this._targetRay.hasLinearVelocity = !1, this._targetRay.linearVelocity = new X(), this._targetRay.hasAngularVelocity = !1, this._targetRay.angularVelocity = new X()), this._targetRay;
 	}
 	getGripSpace() {
-		return this._grip === null && (this._grip = new Eo(), this._grip.matrixAutoUpdate = !1, this._grip.visible = !1, this._grip.hasLinearVelocity = !1, this._grip.linearVelocity = new X(), this._grip.hasAngularVelocity = !1, this._grip.angularVelocity = new X(), this._grip.eventsEnabled = !1), this._grip;
+		return this._grip === null && (this._grip = new Do(), this._grip.matrixAutoUpdate = !1, this._grip.visible = !1, this._grip.hasLinearVelocity = !1, this._grip.linearVelocity = new X(), this._grip.hasAngularVelocity = !1, this._grip.angularVelocity = new X(), this._grip.eventsEnabled = !1), this._grip;
 	}
 	dispatchEvent(e) {
 		return this._targetRay !== null && this._targetRay.dispatchEvent(e), this._grip !== null && this._grip.dispatchEvent(e), this._hand !== null && this._hand.dispatchEvent(e), this;
@@ -5786,18 +5790,18 @@ var Eo = class extends To {
 				data: e,
 				target: this
 			})));
-			o !== null && (r = t.getPose(e.targetRaySpace, n), r === null && i !== null && (r = i), r !== null && (o.matrix.fromArray(r.transform.matrix), o.matrix.decompose(o.position, o.quaternion, o.scale), o.matrixWorldNeedsUpdate = !0, r.linearVelocity ? (o.hasLinearVelocity = !0, o.linearVelocity.copy(r.linearVelocity)) : o.hasLinearVelocity = !1, r.angularVelocity ? (o.hasAngularVelocity = !0, o.angularVelocity.copy(r.angularVelocity)) : o.hasAngularVelocity = !1, this.dispatchEvent(Do)));
+			o !== null && (r = t.getPose(e.targetRaySpace, n), r === null && i !== null && (r = i), r !== null && (o.matrix.fromArray(r.transform.matrix), o.matrix.decompose(o.position, o.quaternion, o.scale), o.matrixWorldNeedsUpdate = !0, r.linearVelocity ? (o.hasLinearVelocity = !0, o.linearVelocity.copy(r.linearVelocity)) : o.hasLinearVelocity = !1, r.angularVelocity ? (o.hasAngularVelocity = !0, o.angularVelocity.copy(r.angularVelocity)) : o.hasAngularVelocity = !1, this.dispatchEvent(Oo)));
 		}
 		return o !== null && (o.visible = r !== null), s !== null && (s.visible = i !== null), c !== null && (c.visible = a !== null), this;
 	}
 	_getHandJoint(e, t) {
 		if (e.joints[t.jointName] === void 0) {
-			let n = new Eo();
+			let n = new Do();
 			n.matrixAutoUpdate = !1, n.visible = !1, e.joints[t.jointName] = n, e.add(n);
 		}
 		return e.joints[t.jointName];
 	}
-}, ko = {
+}, Ao = {
 	aliceblue: 0xf0f8ff,
 	antiquewhite: 0xfaebd7,
 	aqua: 65535,
@@ -5946,19 +5950,19 @@ var Eo = class extends To {
 	whitesmoke: 0xf5f5f5,
 	yellow: 0xffff00,
 	yellowgreen: 0x9acd32
-}, Ao = {
-	h: 0,
-	s: 0,
-	l: 0
 }, jo = {
 	h: 0,
 	s: 0,
 	l: 0
+}, Mo = {
+	h: 0,
+	s: 0,
+	l: 0
 };
-function Mo(e, t, n) {
+function No(e, t, n) {
 	return n < 0 && (n += 1), n > 1 && --n, n < 1 / 6 ? e + (t - e) * 6 * n : n < 1 / 2 ? t : n < 2 / 3 ? e + (t - e) * 6 * (2 / 3 - n) : e;
 }
-var No = class {
+var Po = class {
 	constructor(e, t, n) {
 		return this.isColor = !0, this.r = 1, this.g = 1, this.b = 1, this.set(e, t, n);
 	}
@@ -5972,21 +5976,21 @@ var No = class {
 	setScalar(e) {
 		return this.r = e, this.g = e, this.b = e, this;
 	}
-	setHex(e, t = Li) {
-		return e = Math.floor(e), this.r = (e >> 16 & 255) / 255, this.g = (e >> 8 & 255) / 255, this.b = (e & 255) / 255, Fa.colorSpaceToWorking(this, t), this;
+	setHex(e, t = Ri) {
+		return e = Math.floor(e), this.r = (e >> 16 & 255) / 255, this.g = (e >> 8 & 255) / 255, this.b = (e & 255) / 255, Ia.colorSpaceToWorking(this, t), this;
 	}
-	setRGB(e, t, n, r = Fa.workingColorSpace) {
-		return this.r = e, this.g = t, this.b = n, Fa.colorSpaceToWorking(this, r), this;
+	setRGB(e, t, n, r = Ia.workingColorSpace) {
+		return this.r = e, this.g = t, this.b = n, Ia.colorSpaceToWorking(this, r), this;
 	}
-	setHSL(e, t, n, r = Fa.workingColorSpace) {
-		if (e = oa(e, 1), t = J(t, 0, 1), n = J(n, 0, 1), t === 0) this.r = this.g = this.b = n;
+	setHSL(e, t, n, r = Ia.workingColorSpace) {
+		if (e = sa(e, 1), t = J(t, 0, 1), n = J(n, 0, 1), t === 0) this.r = this.g = this.b = n;
 		else {
 			let r = n <= .5 ? n * (1 + t) : n + t - n * t, i = 2 * n - r;
-			this.r = Mo(i, r, e + 1 / 3), this.g = Mo(i, r, e), this.b = Mo(i, r, e - 1 / 3);
+			this.r = No(i, r, e + 1 / 3), this.g = No(i, r, e), this.b = No(i, r, e - 1 / 3);
 		}
-		return Fa.colorSpaceToWorking(this, r), this;
+		return Ia.colorSpaceToWorking(this, r), this;
 	}
-	setStyle(e, t = Li) {
+	setStyle(e, t = Ri) {
 		function n(t) {
 			t !== void 0 && parseFloat(t) < 1 && K("Color: Alpha component of " + e + " will be ignored.");
 		}
@@ -6013,8 +6017,8 @@ var No = class {
 		} else if (e && e.length > 0) return this.setColorName(e, t);
 		return this;
 	}
-	setColorName(e, t = Li) {
-		let n = ko[e.toLowerCase()];
+	setColorName(e, t = Ri) {
+		let n = Ao[e.toLowerCase()];
 		return n === void 0 ? K("Color: Unknown color " + e) : this.setHex(n, t), this;
 	}
 	clone() {
@@ -6024,10 +6028,10 @@ var No = class {
 		return this.r = e.r, this.g = e.g, this.b = e.b, this;
 	}
 	copySRGBToLinear(e) {
-		return this.r = Ia(e.r), this.g = Ia(e.g), this.b = Ia(e.b), this;
+		return this.r = La(e.r), this.g = La(e.g), this.b = La(e.b), this;
 	}
 	copyLinearToSRGB(e) {
-		return this.r = La(e.r), this.g = La(e.g), this.b = La(e.b), this;
+		return this.r = Ra(e.r), this.g = Ra(e.g), this.b = Ra(e.b), this;
 	}
 	convertSRGBToLinear() {
 		return this.copySRGBToLinear(this), this;
@@ -6035,15 +6039,15 @@ var No = class {
 	convertLinearToSRGB() {
 		return this.copyLinearToSRGB(this), this;
 	}
-	getHex(e = Li) {
-		return Fa.workingToColorSpace(Po.copy(this), e), Math.round(J(Po.r * 255, 0, 255)) * 65536 + Math.round(J(Po.g * 255, 0, 255)) * 256 + Math.round(J(Po.b * 255, 0, 255));
+	getHex(e = Ri) {
+		return Ia.workingToColorSpace(Fo.copy(this), e), Math.round(J(Fo.r * 255, 0, 255)) * 65536 + Math.round(J(Fo.g * 255, 0, 255)) * 256 + Math.round(J(Fo.b * 255, 0, 255));
 	}
-	getHexString(e = Li) {
+	getHexString(e = Ri) {
 		return ("000000" + this.getHex(e).toString(16)).slice(-6);
 	}
-	getHSL(e, t = Fa.workingColorSpace) {
-		Fa.workingToColorSpace(Po.copy(this), t);
-		let n = Po.r, r = Po.g, i = Po.b, a = Math.max(n, r, i), o = Math.min(n, r, i), s, c, l = (o + a) / 2;
+	getHSL(e, t = Ia.workingColorSpace) {
+		Ia.workingToColorSpace(Fo.copy(this), t);
+		let n = Fo.r, r = Fo.g, i = Fo.b, a = Math.max(n, r, i), o = Math.min(n, r, i), s, c, l = (o + a) / 2;
 		if (o === a) s = 0, c = 0;
 		else {
 			let e = a - o;
@@ -6060,16 +6064,16 @@ var No = class {
 		}
 		return e.h = s, e.s = c, e.l = l, e;
 	}
-	getRGB(e, t = Fa.workingColorSpace) {
-		return Fa.workingToColorSpace(Po.copy(this), t), e.r = Po.r, e.g = Po.g, e.b = Po.b, e;
+	getRGB(e, t = Ia.workingColorSpace) {
+		return Ia.workingToColorSpace(Fo.copy(this), t), e.r = Fo.r, e.g = Fo.g, e.b = Fo.b, e;
 	}
-	getStyle(e = Li) {
-		Fa.workingToColorSpace(Po.copy(this), e);
-		let t = Po.r, n = Po.g, r = Po.b;
+	getStyle(e = Ri) {
+		Ia.workingToColorSpace(Fo.copy(this), e);
+		let t = Fo.r, n = Fo.g, r = Fo.b;
 		return e === "srgb" ? `rgb(${Math.round(t * 255)},${Math.round(n * 255)},${Math.round(r * 255)})` : `color(${e} ${t.toFixed(3)} ${n.toFixed(3)} ${r.toFixed(3)})`;
 	}
 	offsetHSL(e, t, n) {
-		return this.getHSL(Ao), this.setHSL(Ao.h + e, Ao.s + t, Ao.l + n);
+		return this.getHSL(jo), this.setHSL(jo.h + e, jo.s + t, jo.l + n);
 	}
 	add(e) {
 		return this.r += e.r, this.g += e.g, this.b += e.b, this;
@@ -6096,8 +6100,8 @@ var No = class {
 		return this.r = e.r + (t.r - e.r) * n, this.g = e.g + (t.g - e.g) * n, this.b = e.b + (t.b - e.b) * n, this;
 	}
 	lerpHSL(e, t) {
-		this.getHSL(Ao), e.getHSL(jo);
-		let n = la(Ao.h, jo.h, t), r = la(Ao.s, jo.s, t), i = la(Ao.l, jo.l, t);
+		this.getHSL(jo), e.getHSL(Mo);
+		let n = ua(jo.h, Mo.h, t), r = ua(jo.s, Mo.s, t), i = ua(jo.l, Mo.l, t);
 		return this.setHSL(n, r, i), this;
 	}
 	setFromVector3(e) {
@@ -6125,11 +6129,11 @@ var No = class {
 	*[Symbol.iterator]() {
 		yield this.r, yield this.g, yield this.b;
 	}
-}, Po = /*@__PURE__*/ new No();
-No.NAMES = ko;
-var Fo = class extends To {
+}, Fo = /*@__PURE__*/ new Po();
+Po.NAMES = Ao;
+var Io = class extends Eo {
 	constructor() {
-		super(), this.isScene = !0, this.type = "Scene", this.background = null, this.environment = null, this.fog = null, this.backgroundBlurriness = 0, this.backgroundIntensity = 1, this.backgroundRotation = new so(), this.environmentIntensity = 1, this.environmentRotation = new so(), this.overrideMaterial = null, typeof __THREE_DEVTOOLS__ < "u" && __THREE_DEVTOOLS__.dispatchEvent(new CustomEvent("observe", { detail: this }));
+		super(), this.isScene = !0, this.type = "Scene", this.background = null, this.environment = null, this.fog = null, this.backgroundBlurriness = 0, this.backgroundIntensity = 1, this.backgroundRotation = new co(), this.environmentIntensity = 1, this.environmentRotation = new co(), this.overrideMaterial = null, typeof __THREE_DEVTOOLS__ < "u" && __THREE_DEVTOOLS__.dispatchEvent(new CustomEvent("observe", { detail: this }));
 	}
 	copy(e, t) {
 		return super.copy(e, t), this.background = e.background === null ? null : e.background.clone(), this.environment = e.environment === null ? null : e.environment.clone(), this.fog = e.fog === null ? null : e.fog.clone(), this.backgroundBlurriness = e.backgroundBlurriness, this.backgroundIntensity = e.backgroundIntensity, this.backgroundRotation.copy(e.backgroundRotation), this.environmentIntensity = e.environmentIntensity, this.environmentRotation.copy(e.environmentRotation), this.overrideMaterial = e.overrideMaterial === null ? null : e.overrideMaterial.clone(), this.matrixAutoUpdate = e.matrixAutoUpdate, this;
@@ -6138,33 +6142,33 @@ var Fo = class extends To {
 		let t = super.toJSON(e);
 		return this.fog !== null && (t.object.fog = this.fog.toJSON()), t.object.backgroundBlurriness = this.backgroundBlurriness, t.object.backgroundIntensity = this.backgroundIntensity, t.object.backgroundRotation = this.backgroundRotation.toArray(), t.object.environmentIntensity = this.environmentIntensity, t.object.environmentRotation = this.environmentRotation.toArray(), t;
 	}
-}, Io = /*@__PURE__*/ new X(), Lo = /*@__PURE__*/ new X(), Ro = /*@__PURE__*/ new X(), zo = /*@__PURE__*/ new X(), Bo = /*@__PURE__*/ new X(), Vo = /*@__PURE__*/ new X(), Ho = /*@__PURE__*/ new X(), Uo = /*@__PURE__*/ new X(), Wo = /*@__PURE__*/ new X(), Go = /*@__PURE__*/ new X(), Ko = /*@__PURE__*/ new Ka(), qo = /*@__PURE__*/ new Ka(), Jo = /*@__PURE__*/ new Ka(), Yo = class e {
+}, Lo = /*@__PURE__*/ new X(), Ro = /*@__PURE__*/ new X(), zo = /*@__PURE__*/ new X(), Bo = /*@__PURE__*/ new X(), Vo = /*@__PURE__*/ new X(), Ho = /*@__PURE__*/ new X(), Uo = /*@__PURE__*/ new X(), Wo = /*@__PURE__*/ new X(), Go = /*@__PURE__*/ new X(), Ko = /*@__PURE__*/ new X(), qo = /*@__PURE__*/ new qa(), Jo = /*@__PURE__*/ new qa(), Yo = /*@__PURE__*/ new qa(), Xo = class e {
 	constructor(e = new X(), t = new X(), n = new X()) {
 		this.a = e, this.b = t, this.c = n;
 	}
 	static getNormal(e, t, n, r) {
-		r.subVectors(n, t), Io.subVectors(e, t), r.cross(Io);
+		r.subVectors(n, t), Lo.subVectors(e, t), r.cross(Lo);
 		let i = r.lengthSq();
 		return i > 0 ? r.multiplyScalar(1 / Math.sqrt(i)) : r.set(0, 0, 0);
 	}
 	static getBarycoord(e, t, n, r, i) {
-		Io.subVectors(r, t), Lo.subVectors(n, t), Ro.subVectors(e, t);
-		let a = Io.dot(Io), o = Io.dot(Lo), s = Io.dot(Ro), c = Lo.dot(Lo), l = Lo.dot(Ro), u = a * c - o * o;
+		Lo.subVectors(r, t), Ro.subVectors(n, t), zo.subVectors(e, t);
+		let a = Lo.dot(Lo), o = Lo.dot(Ro), s = Lo.dot(zo), c = Ro.dot(Ro), l = Ro.dot(zo), u = a * c - o * o;
 		if (u === 0) return i.set(0, 0, 0), null;
 		let d = 1 / u, f = (c * s - o * l) * d, p = (a * l - o * s) * d;
 		return i.set(1 - f - p, p, f);
 	}
 	static containsPoint(e, t, n, r) {
-		return this.getBarycoord(e, t, n, r, zo) !== null && zo.x >= 0 && zo.y >= 0 && zo.x + zo.y <= 1;
+		return this.getBarycoord(e, t, n, r, Bo) !== null && Bo.x >= 0 && Bo.y >= 0 && Bo.x + Bo.y <= 1;
 	}
 	static getInterpolation(e, t, n, r, i, a, o, s) {
-		return this.getBarycoord(e, t, n, r, zo) === null ? (s.x = 0, s.y = 0, "z" in s && (s.z = 0), "w" in s && (s.w = 0), null) : (s.setScalar(0), s.addScaledVector(i, zo.x), s.addScaledVector(a, zo.y), s.addScaledVector(o, zo.z), s);
+		return this.getBarycoord(e, t, n, r, Bo) === null ? (s.x = 0, s.y = 0, "z" in s && (s.z = 0), "w" in s && (s.w = 0), null) : (s.setScalar(0), s.addScaledVector(i, Bo.x), s.addScaledVector(a, Bo.y), s.addScaledVector(o, Bo.z), s);
 	}
 	static getInterpolatedAttribute(e, t, n, r, i, a) {
-		return Ko.setScalar(0), qo.setScalar(0), Jo.setScalar(0), Ko.fromBufferAttribute(e, t), qo.fromBufferAttribute(e, n), Jo.fromBufferAttribute(e, r), a.setScalar(0), a.addScaledVector(Ko, i.x), a.addScaledVector(qo, i.y), a.addScaledVector(Jo, i.z), a;
+		return qo.setScalar(0), Jo.setScalar(0), Yo.setScalar(0), qo.fromBufferAttribute(e, t), Jo.fromBufferAttribute(e, n), Yo.fromBufferAttribute(e, r), a.setScalar(0), a.addScaledVector(qo, i.x), a.addScaledVector(Jo, i.y), a.addScaledVector(Yo, i.z), a;
 	}
 	static isFrontFacing(e, t, n, r) {
-		return Io.subVectors(n, t), Lo.subVectors(e, t), Io.cross(Lo).dot(r) < 0;
+		return Lo.subVectors(n, t), Ro.subVectors(e, t), Lo.cross(Ro).dot(r) < 0;
 	}
 	set(e, t, n) {
 		return this.a.copy(e), this.b.copy(t), this.c.copy(n), this;
@@ -6182,7 +6186,7 @@ var Fo = class extends To {
 		return this.a.copy(e.a), this.b.copy(e.b), this.c.copy(e.c), this;
 	}
 	getArea() {
-		return Io.subVectors(this.c, this.b), Lo.subVectors(this.a, this.b), Io.cross(Lo).length() * .5;
+		return Lo.subVectors(this.c, this.b), Ro.subVectors(this.a, this.b), Lo.cross(Ro).length() * .5;
 	}
 	getMidpoint(e) {
 		return e.addVectors(this.a, this.b).add(this.c).multiplyScalar(1 / 3);
@@ -6210,28 +6214,28 @@ var Fo = class extends To {
 	}
 	closestPointToPoint(e, t) {
 		let n = this.a, r = this.b, i = this.c, a, o;
-		Bo.subVectors(r, n), Vo.subVectors(i, n), Uo.subVectors(e, n);
-		let s = Bo.dot(Uo), c = Vo.dot(Uo);
+		Vo.subVectors(r, n), Ho.subVectors(i, n), Wo.subVectors(e, n);
+		let s = Vo.dot(Wo), c = Ho.dot(Wo);
 		if (s <= 0 && c <= 0) return t.copy(n);
-		Wo.subVectors(e, r);
-		let l = Bo.dot(Wo), u = Vo.dot(Wo);
+		Go.subVectors(e, r);
+		let l = Vo.dot(Go), u = Ho.dot(Go);
 		if (l >= 0 && u <= l) return t.copy(r);
 		let d = s * u - l * c;
-		if (d <= 0 && s >= 0 && l <= 0 && s - l > 0) return a = s / (s - l), t.copy(n).addScaledVector(Bo, a);
-		Go.subVectors(e, i);
-		let f = Bo.dot(Go), p = Vo.dot(Go);
+		if (d <= 0 && s >= 0 && l <= 0 && s - l > 0) return a = s / (s - l), t.copy(n).addScaledVector(Vo, a);
+		Ko.subVectors(e, i);
+		let f = Vo.dot(Ko), p = Ho.dot(Ko);
 		if (p >= 0 && f <= p) return t.copy(i);
 		let m = f * c - s * p;
-		if (m <= 0 && c >= 0 && p <= 0) return o = c / (c - p), t.copy(n).addScaledVector(Vo, o);
+		if (m <= 0 && c >= 0 && p <= 0) return o = c / (c - p), t.copy(n).addScaledVector(Ho, o);
 		let h = l * p - f * u;
-		if (h <= 0 && u - l >= 0 && f - p >= 0) return Ho.subVectors(i, r), o = (u - l) / (u - l + (f - p)), t.copy(r).addScaledVector(Ho, o);
+		if (h <= 0 && u - l >= 0 && f - p >= 0) return Uo.subVectors(i, r), o = (u - l) / (u - l + (f - p)), t.copy(r).addScaledVector(Uo, o);
 		let g = 1 / (h + m + d);
-		return a = m * g, o = d * g, t.copy(n).addScaledVector(Bo, a).addScaledVector(Vo, o);
+		return a = m * g, o = d * g, t.copy(n).addScaledVector(Vo, a).addScaledVector(Ho, o);
 	}
 	equals(e) {
 		return e.a.equals(this.a) && e.b.equals(this.b) && e.c.equals(this.c);
 	}
-}, Xo = class {
+}, Zo = class {
 	constructor(e = new X(1e400, 1e400, 1e400), t = new X(-1e400, -1e400, -1e400)) {
 		this.isBox3 = !0, this.min = e, this.max = t;
 	}
@@ -6240,12 +6244,12 @@ var Fo = class extends To {
 	}
 	setFromArray(e) {
 		this.makeEmpty();
-		for (let t = 0, n = e.length; t < n; t += 3) this.expandByPoint(Qo.fromArray(e, t));
+		for (let t = 0, n = e.length; t < n; t += 3) this.expandByPoint($o.fromArray(e, t));
 		return this;
 	}
 	setFromBufferAttribute(e) {
 		this.makeEmpty();
-		for (let t = 0, n = e.count; t < n; t++) this.expandByPoint(Qo.fromBufferAttribute(e, t));
+		for (let t = 0, n = e.count; t < n; t++) this.expandByPoint($o.fromBufferAttribute(e, t));
 		return this;
 	}
 	setFromPoints(e) {
@@ -6254,7 +6258,7 @@ var Fo = class extends To {
 		return this;
 	}
 	setFromCenterAndSize(e, t) {
-		let n = Qo.copy(t).multiplyScalar(.5);
+		let n = $o.copy(t).multiplyScalar(.5);
 		return this.min.copy(e).sub(n), this.max.copy(e).add(n), this;
 	}
 	setFromObject(e, t = !1) {
@@ -6292,8 +6296,8 @@ var Fo = class extends To {
 		let n = e.geometry;
 		if (n !== void 0) {
 			let r = n.getAttribute("position");
-			if (t === !0 && r !== void 0 && e.isInstancedMesh !== !0 && e.isBatchedMesh !== !0) for (let t = 0, n = r.count; t < n; t++) e.isMesh === !0 ? e.getVertexPosition(t, Qo) : Qo.fromBufferAttribute(r, t), Qo.applyMatrix4(e.matrixWorld), this.expandByPoint(Qo);
-			else e.boundingBox === void 0 ? (n.boundingBox === null && n.computeBoundingBox(), $o.copy(n.boundingBox)) : (e.boundingBox === null && e.computeBoundingBox(), $o.copy(e.boundingBox)), $o.applyMatrix4(e.matrixWorld), this.union($o);
+			if (t === !0 && r !== void 0 && e.isInstancedMesh !== !0 && e.isBatchedMesh !== !0) for (let t = 0, n = r.count; t < n; t++) e.isMesh === !0 ? e.getVertexPosition(t, $o) : $o.fromBufferAttribute(r, t), $o.applyMatrix4(e.matrixWorld), this.expandByPoint($o);
+			else e.boundingBox === void 0 ? (n.boundingBox === null && n.computeBoundingBox(), es.copy(n.boundingBox)) : (e.boundingBox === null && e.computeBoundingBox(), es.copy(e.boundingBox)), es.applyMatrix4(e.matrixWorld), this.union(es);
 		}
 		let r = e.children;
 		for (let e = 0, n = r.length; e < n; e++) this.expandByObject(r[e], t);
@@ -6312,7 +6316,7 @@ var Fo = class extends To {
 		return e.max.x >= this.min.x && e.min.x <= this.max.x && e.max.y >= this.min.y && e.min.y <= this.max.y && e.max.z >= this.min.z && e.min.z <= this.max.z;
 	}
 	intersectsSphere(e) {
-		return this.clampPoint(e.center, Qo), Qo.distanceToSquared(e.center) <= e.radius * e.radius;
+		return this.clampPoint(e.center, $o), $o.distanceToSquared(e.center) <= e.radius * e.radius;
 	}
 	intersectsPlane(e) {
 		let t, n;
@@ -6320,37 +6324,37 @@ var Fo = class extends To {
 	}
 	intersectsTriangle(e) {
 		if (this.isEmpty()) return !1;
-		this.getCenter(os), ss.subVectors(this.max, os), es.subVectors(e.a, os), ts.subVectors(e.b, os), ns.subVectors(e.c, os), rs.subVectors(ts, es), is.subVectors(ns, ts), as.subVectors(es, ns);
+		this.getCenter(ss), cs.subVectors(this.max, ss), ts.subVectors(e.a, ss), ns.subVectors(e.b, ss), rs.subVectors(e.c, ss), is.subVectors(ns, ts), as.subVectors(rs, ns), os.subVectors(ts, rs);
 		let t = [
-			0,
-			-rs.z,
-			rs.y,
 			0,
 			-is.z,
 			is.y,
 			0,
 			-as.z,
 			as.y,
-			rs.z,
 			0,
-			-rs.x,
+			-os.z,
+			os.y,
 			is.z,
 			0,
 			-is.x,
 			as.z,
 			0,
 			-as.x,
-			-rs.y,
-			rs.x,
+			os.z,
 			0,
+			-os.x,
 			-is.y,
 			is.x,
 			0,
 			-as.y,
 			as.x,
+			0,
+			-os.y,
+			os.x,
 			0
 		];
-		return !us(t, es, ts, ns, ss) || (t = [
+		return !ds(t, ts, ns, rs, cs) || (t = [
 			1,
 			0,
 			0,
@@ -6360,20 +6364,20 @@ var Fo = class extends To {
 			0,
 			0,
 			1
-		], !us(t, es, ts, ns, ss)) ? !1 : (cs.crossVectors(rs, is), t = [
-			cs.x,
-			cs.y,
-			cs.z
-		], us(t, es, ts, ns, ss));
+		], !ds(t, ts, ns, rs, cs)) ? !1 : (ls.crossVectors(is, as), t = [
+			ls.x,
+			ls.y,
+			ls.z
+		], ds(t, ts, ns, rs, cs));
 	}
 	clampPoint(e, t) {
 		return t.copy(e).clamp(this.min, this.max);
 	}
 	distanceToPoint(e) {
-		return this.clampPoint(e, Qo).distanceTo(e);
+		return this.clampPoint(e, $o).distanceTo(e);
 	}
 	getBoundingSphere(e) {
-		return this.isEmpty() ? e.makeEmpty() : (this.getCenter(e.center), e.radius = this.getSize(Qo).length() * .5), e;
+		return this.isEmpty() ? e.makeEmpty() : (this.getCenter(e.center), e.radius = this.getSize($o).length() * .5), e;
 	}
 	intersect(e) {
 		return this.min.max(e.min), this.max.min(e.max), this.isEmpty() && this.makeEmpty(), this;
@@ -6382,7 +6386,7 @@ var Fo = class extends To {
 		return this.min.min(e.min), this.max.max(e.max), this;
 	}
 	applyMatrix4(e) {
-		return this.isEmpty() || (Zo[0].set(this.min.x, this.min.y, this.min.z).applyMatrix4(e), Zo[1].set(this.min.x, this.min.y, this.max.z).applyMatrix4(e), Zo[2].set(this.min.x, this.max.y, this.min.z).applyMatrix4(e), Zo[3].set(this.min.x, this.max.y, this.max.z).applyMatrix4(e), Zo[4].set(this.max.x, this.min.y, this.min.z).applyMatrix4(e), Zo[5].set(this.max.x, this.min.y, this.max.z).applyMatrix4(e), Zo[6].set(this.max.x, this.max.y, this.min.z).applyMatrix4(e), Zo[7].set(this.max.x, this.max.y, this.max.z).applyMatrix4(e), this.setFromPoints(Zo)), this;
+		return this.isEmpty() || (Qo[0].set(this.min.x, this.min.y, this.min.z).applyMatrix4(e), Qo[1].set(this.min.x, this.min.y, this.max.z).applyMatrix4(e), Qo[2].set(this.min.x, this.max.y, this.min.z).applyMatrix4(e), Qo[3].set(this.min.x, this.max.y, this.max.z).applyMatrix4(e), Qo[4].set(this.max.x, this.min.y, this.min.z).applyMatrix4(e), Qo[5].set(this.max.x, this.min.y, this.max.z).applyMatrix4(e), Qo[6].set(this.max.x, this.max.y, this.min.z).applyMatrix4(e), Qo[7].set(this.max.x, this.max.y, this.max.z).applyMatrix4(e), this.setFromPoints(Qo)), this;
 	}
 	translate(e) {
 		return this.min.add(e), this.max.add(e), this;
@@ -6399,7 +6403,7 @@ var Fo = class extends To {
 	fromJSON(e) {
 		return this.min.fromArray(e.min), this.max.fromArray(e.max), this;
 	}
-}, Zo = [
+}, Qo = [
 	/*@__PURE__*/ new X(),
 	/*@__PURE__*/ new X(),
 	/*@__PURE__*/ new X(),
@@ -6408,19 +6412,19 @@ var Fo = class extends To {
 	/*@__PURE__*/ new X(),
 	/*@__PURE__*/ new X(),
 	/*@__PURE__*/ new X()
-], Qo = /*@__PURE__*/ new X(), $o = /*@__PURE__*/ new Xo(), es = /*@__PURE__*/ new X(), ts = /*@__PURE__*/ new X(), ns = /*@__PURE__*/ new X(), rs = /*@__PURE__*/ new X(), is = /*@__PURE__*/ new X(), as = /*@__PURE__*/ new X(), os = /*@__PURE__*/ new X(), ss = /*@__PURE__*/ new X(), cs = /*@__PURE__*/ new X(), ls = /*@__PURE__*/ new X();
-function us(e, t, n, r, i) {
+], $o = /*@__PURE__*/ new X(), es = /*@__PURE__*/ new Zo(), ts = /*@__PURE__*/ new X(), ns = /*@__PURE__*/ new X(), rs = /*@__PURE__*/ new X(), is = /*@__PURE__*/ new X(), as = /*@__PURE__*/ new X(), os = /*@__PURE__*/ new X(), ss = /*@__PURE__*/ new X(), cs = /*@__PURE__*/ new X(), ls = /*@__PURE__*/ new X(), us = /*@__PURE__*/ new X();
+function ds(e, t, n, r, i) {
 	for (let a = 0, o = e.length - 3; a <= o; a += 3) {
-		ls.fromArray(e, a);
-		let o = i.x * Math.abs(ls.x) + i.y * Math.abs(ls.y) + i.z * Math.abs(ls.z), s = t.dot(ls), c = n.dot(ls), l = r.dot(ls);
+		us.fromArray(e, a);
+		let o = i.x * Math.abs(us.x) + i.y * Math.abs(us.y) + i.z * Math.abs(us.z), s = t.dot(us), c = n.dot(us), l = r.dot(us);
 		if (Math.max(-Math.max(s, c, l), Math.min(s, c, l)) > o) return !1;
 	}
 	return !0;
 }
-var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class extends ea {
+var fs = /*@__PURE__*/ new X(), ps = /*@__PURE__*/ new Y(), ms = 0, hs = class extends ta {
 	constructor(e, t, n = !1) {
 		if (super(), Array.isArray(e)) throw TypeError("THREE.BufferAttribute: array should be a Typed Array.");
-		this.isBufferAttribute = !0, Object.defineProperty(this, "id", { value: ps++ }), this.name = "", this.array = e, this.itemSize = t, this.count = e === void 0 ? 0 : e.length / t, this.normalized = n, this.usage = Hi, this.updateRanges = [], this.gpuType = Ar, this.version = 0, this._normalizationScale = e === void 0 ? void 0 : wa(e);
+		this.isBufferAttribute = !0, Object.defineProperty(this, "id", { value: ms++ }), this.name = "", this.array = e, this.itemSize = t, this.count = e === void 0 ? 0 : e.length / t, this.normalized = n, this.usage = Ui, this.updateRanges = [], this.gpuType = jr, this.version = 0, this._normalizationScale = e === void 0 ? void 0 : Ta(e);
 	}
 	onUploadCallback() {}
 	set needsUpdate(e) {
@@ -6450,20 +6454,20 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 		return this.array.set(e), this;
 	}
 	applyMatrix3(e) {
-		if (this.itemSize === 2) for (let t = 0, n = this.count; t < n; t++) fs.fromBufferAttribute(this, t), fs.applyMatrix3(e), this.setXY(t, fs.x, fs.y);
-		else if (this.itemSize === 3) for (let t = 0, n = this.count; t < n; t++) ds.fromBufferAttribute(this, t), ds.applyMatrix3(e), this.setXYZ(t, ds.x, ds.y, ds.z);
+		if (this.itemSize === 2) for (let t = 0, n = this.count; t < n; t++) ps.fromBufferAttribute(this, t), ps.applyMatrix3(e), this.setXY(t, ps.x, ps.y);
+		else if (this.itemSize === 3) for (let t = 0, n = this.count; t < n; t++) fs.fromBufferAttribute(this, t), fs.applyMatrix3(e), this.setXYZ(t, fs.x, fs.y, fs.z);
 		return this;
 	}
 	applyMatrix4(e) {
-		for (let t = 0, n = this.count; t < n; t++) ds.fromBufferAttribute(this, t), ds.applyMatrix4(e), this.setXYZ(t, ds.x, ds.y, ds.z);
+		for (let t = 0, n = this.count; t < n; t++) fs.fromBufferAttribute(this, t), fs.applyMatrix4(e), this.setXYZ(t, fs.x, fs.y, fs.z);
 		return this;
 	}
 	applyNormalMatrix(e) {
-		for (let t = 0, n = this.count; t < n; t++) ds.fromBufferAttribute(this, t), ds.applyNormalMatrix(e), this.setXYZ(t, ds.x, ds.y, ds.z);
+		for (let t = 0, n = this.count; t < n; t++) fs.fromBufferAttribute(this, t), fs.applyNormalMatrix(e), this.setXYZ(t, fs.x, fs.y, fs.z);
 		return this;
 	}
 	transformDirection(e) {
-		for (let t = 0, n = this.count; t < n; t++) ds.fromBufferAttribute(this, t), ds.transformDirection(e), this.setXYZ(t, ds.x, ds.y, ds.z);
+		for (let t = 0, n = this.count; t < n; t++) fs.fromBufferAttribute(this, t), fs.transformDirection(e), this.setXYZ(t, fs.x, fs.y, fs.z);
 		return this;
 	}
 	set(e, t = 0) {
@@ -6533,25 +6537,25 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 	}
 	_denormalize(e) {
 		let t = this._normalizationScale;
-		return t === void 0 ? Ta(e, this.array) : Math.max(e / t, -1);
+		return t === void 0 ? Ea(e, this.array) : Math.max(e / t, -1);
 	}
 	_normalize(e) {
 		let t = this._normalizationScale;
-		return t === void 0 ? Ea(e, this.array) : Math.round(e * t);
+		return t === void 0 ? Da(e, this.array) : Math.round(e * t);
 	}
-}, hs = class extends ms {
+}, gs = class extends hs {
 	constructor(e, t, n) {
 		super(new Uint16Array(e), t, n);
 	}
-}, gs = class extends ms {
+}, _s = class extends hs {
 	constructor(e, t, n) {
 		super(new Uint32Array(e), t, n);
 	}
-}, _s = class extends ms {
+}, vs = class extends hs {
 	constructor(e, t, n) {
 		super(new Float32Array(e), t, n);
 	}
-}, vs = /*@__PURE__*/ new Xo(), ys = /*@__PURE__*/ new X(), bs = /*@__PURE__*/ new X(), xs = class {
+}, ys = /*@__PURE__*/ new Zo(), bs = /*@__PURE__*/ new X(), xs = /*@__PURE__*/ new X(), Ss = class {
 	constructor(e = new X(), t = -1) {
 		this.isSphere = !0, this.center = e, this.radius = t;
 	}
@@ -6560,7 +6564,7 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 	}
 	setFromPoints(e, t) {
 		let n = this.center;
-		t === void 0 ? vs.setFromPoints(e).getCenter(n) : n.copy(t);
+		t === void 0 ? ys.setFromPoints(e).getCenter(n) : n.copy(t);
 		let r = 0;
 		for (let t = 0, i = e.length; t < i; t++) r = Math.max(r, n.distanceToSquared(e[t]));
 		return this.radius = Math.sqrt(r), this;
@@ -6605,16 +6609,16 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 	}
 	expandByPoint(e) {
 		if (this.isEmpty()) return this.center.copy(e), this.radius = 0, this;
-		ys.subVectors(e, this.center);
-		let t = ys.lengthSq();
+		bs.subVectors(e, this.center);
+		let t = bs.lengthSq();
 		if (t > this.radius * this.radius) {
 			let e = Math.sqrt(t), n = (e - this.radius) * .5;
-			this.center.addScaledVector(ys, n / e), this.radius += n;
+			this.center.addScaledVector(bs, n / e), this.radius += n;
 		}
 		return this;
 	}
 	union(e) {
-		return e.isEmpty() ? this : this.isEmpty() ? (this.copy(e), this) : (this.center.equals(e.center) === !0 ? this.radius = Math.max(this.radius, e.radius) : (bs.subVectors(e.center, this.center).setLength(e.radius), this.expandByPoint(ys.copy(e.center).add(bs)), this.expandByPoint(ys.copy(e.center).sub(bs))), this);
+		return e.isEmpty() ? this : this.isEmpty() ? (this.copy(e), this) : (this.center.equals(e.center) === !0 ? this.radius = Math.max(this.radius, e.radius) : (xs.subVectors(e.center, this.center).setLength(e.radius), this.expandByPoint(bs.copy(e.center).add(xs)), this.expandByPoint(bs.copy(e.center).sub(xs))), this);
 	}
 	equals(e) {
 		return e.center.equals(this.center) && e.radius === this.radius;
@@ -6631,9 +6635,9 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 	fromJSON(e) {
 		return this.radius = e.radius, this.center.fromArray(e.center), this;
 	}
-}, Ss = 0, Cs = /*@__PURE__*/ new Za(), ws = /*@__PURE__*/ new To(), Ts = /*@__PURE__*/ new X(), Es = /*@__PURE__*/ new Xo(), Ds = /*@__PURE__*/ new Xo(), Os = /*@__PURE__*/ new X(), ks = class e extends ea {
+}, Cs = 0, ws = /*@__PURE__*/ new Qa(), Ts = /*@__PURE__*/ new Eo(), Es = /*@__PURE__*/ new X(), Ds = /*@__PURE__*/ new Zo(), Os = /*@__PURE__*/ new Zo(), ks = /*@__PURE__*/ new X(), As = class e extends ta {
 	constructor() {
-		super(), this.isBufferGeometry = !0, Object.defineProperty(this, "id", { value: Ss++ }), this.uuid = aa(), this.name = "", this.type = "BufferGeometry", this.index = null, this.indirect = null, this.indirectOffset = 0, this.attributes = {}, this.morphAttributes = {}, this.morphTargetsRelative = !1, this.groups = [], this.boundingBox = null, this.boundingSphere = null, this.drawRange = {
+		super(), this.isBufferGeometry = !0, Object.defineProperty(this, "id", { value: Cs++ }), this.uuid = oa(), this.name = "", this.type = "BufferGeometry", this.index = null, this.indirect = null, this.indirectOffset = 0, this.attributes = {}, this.morphAttributes = {}, this.morphTargetsRelative = !1, this.groups = [], this.boundingBox = null, this.boundingSphere = null, this.drawRange = {
 			start: 0,
 			count: 1e400
 		}, this.userData = {}, this._transformed = !1;
@@ -6642,7 +6646,7 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 		return this.index;
 	}
 	setIndex(e) {
-		return this.index = Array.isArray(e) ? new (Wi(e) ? gs : hs)(e, 1) : e, this;
+		return this.index = Array.isArray(e) ? new (Gi(e) ? _s : gs)(e, 1) : e, this;
 	}
 	setIndirect(e, t = 0) {
 		return this.indirect = e, this.indirectOffset = t, this;
@@ -6687,28 +6691,28 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 		return r !== void 0 && (r.transformDirection(e), r.needsUpdate = !0), this.boundingBox !== null && this.computeBoundingBox(), this.boundingSphere !== null && this.computeBoundingSphere(), this._transformed = !0, this;
 	}
 	applyQuaternion(e) {
-		return Cs.makeRotationFromQuaternion(e), this.applyMatrix4(Cs), this;
+		return ws.makeRotationFromQuaternion(e), this.applyMatrix4(ws), this;
 	}
 	rotateX(e) {
-		return Cs.makeRotationX(e), this.applyMatrix4(Cs), this;
+		return ws.makeRotationX(e), this.applyMatrix4(ws), this;
 	}
 	rotateY(e) {
-		return Cs.makeRotationY(e), this.applyMatrix4(Cs), this;
+		return ws.makeRotationY(e), this.applyMatrix4(ws), this;
 	}
 	rotateZ(e) {
-		return Cs.makeRotationZ(e), this.applyMatrix4(Cs), this;
+		return ws.makeRotationZ(e), this.applyMatrix4(ws), this;
 	}
 	translate(e, t, n) {
-		return Cs.makeTranslation(e, t, n), this.applyMatrix4(Cs), this;
+		return ws.makeTranslation(e, t, n), this.applyMatrix4(ws), this;
 	}
 	scale(e, t, n) {
-		return Cs.makeScale(e, t, n), this.applyMatrix4(Cs), this;
+		return ws.makeScale(e, t, n), this.applyMatrix4(ws), this;
 	}
 	lookAt(e) {
-		return ws.lookAt(e), ws.updateMatrix(), this.applyMatrix4(ws.matrix), this;
+		return Ts.lookAt(e), Ts.updateMatrix(), this.applyMatrix4(Ts.matrix), this;
 	}
 	center() {
-		return this.computeBoundingBox(), this.boundingBox.getCenter(Ts).negate(), this.translate(Ts.x, Ts.y, Ts.z), this;
+		return this.computeBoundingBox(), this.boundingBox.getCenter(Es).negate(), this.translate(Es.x, Es.y, Es.z), this;
 	}
 	setFromPoints(e) {
 		let t = this.getAttribute("position");
@@ -6718,7 +6722,7 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 				let r = e[n];
 				t.push(r.x, r.y, r.z || 0);
 			}
-			this.setAttribute("position", new _s(t, 3));
+			this.setAttribute("position", new vs(t, 3));
 		} else {
 			let n = Math.min(e.length, t.count);
 			for (let r = 0; r < n; r++) {
@@ -6730,35 +6734,35 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 		return this;
 	}
 	computeBoundingBox() {
-		this.boundingBox === null && (this.boundingBox = new Xo());
+		this.boundingBox === null && (this.boundingBox = new Zo());
 		let e = this.attributes.position, t = this.morphAttributes.position;
 		if (e && e.isGLBufferAttribute) q("BufferGeometry.computeBoundingBox(): GLBufferAttribute requires a manual bounding box.", this), this.boundingBox.set(new X(-1e400, -1e400, -1e400), new X(1e400, 1e400, 1e400));
 		else {
 			if (e !== void 0) {
 				if (this.boundingBox.setFromBufferAttribute(e), t) for (let e = 0, n = t.length; e < n; e++) {
 					let n = t[e];
-					Es.setFromBufferAttribute(n), this.morphTargetsRelative ? (Os.addVectors(this.boundingBox.min, Es.min), this.boundingBox.expandByPoint(Os), Os.addVectors(this.boundingBox.max, Es.max), this.boundingBox.expandByPoint(Os)) : (this.boundingBox.expandByPoint(Es.min), this.boundingBox.expandByPoint(Es.max));
+					Ds.setFromBufferAttribute(n), this.morphTargetsRelative ? (ks.addVectors(this.boundingBox.min, Ds.min), this.boundingBox.expandByPoint(ks), ks.addVectors(this.boundingBox.max, Ds.max), this.boundingBox.expandByPoint(ks)) : (this.boundingBox.expandByPoint(Ds.min), this.boundingBox.expandByPoint(Ds.max));
 				}
 			} else this.boundingBox.makeEmpty();
 			(isNaN(this.boundingBox.min.x) || isNaN(this.boundingBox.min.y) || isNaN(this.boundingBox.min.z)) && q("BufferGeometry.computeBoundingBox(): Computed min/max have NaN values. The \"position\" attribute is likely to have NaN values.", this);
 		}
 	}
 	computeBoundingSphere() {
-		this.boundingSphere === null && (this.boundingSphere = new xs());
+		this.boundingSphere === null && (this.boundingSphere = new Ss());
 		let e = this.attributes.position, t = this.morphAttributes.position;
 		if (e && e.isGLBufferAttribute) q("BufferGeometry.computeBoundingSphere(): GLBufferAttribute requires a manual bounding sphere.", this), this.boundingSphere.set(new X(), 1e400);
 		else if (e) {
 			let n = this.boundingSphere.center;
-			if (Es.setFromBufferAttribute(e), t) for (let e = 0, n = t.length; e < n; e++) {
+			if (Ds.setFromBufferAttribute(e), t) for (let e = 0, n = t.length; e < n; e++) {
 				let n = t[e];
-				Ds.setFromBufferAttribute(n), this.morphTargetsRelative ? (Os.addVectors(Es.min, Ds.min), Es.expandByPoint(Os), Os.addVectors(Es.max, Ds.max), Es.expandByPoint(Os)) : (Es.expandByPoint(Ds.min), Es.expandByPoint(Ds.max));
+				Os.setFromBufferAttribute(n), this.morphTargetsRelative ? (ks.addVectors(Ds.min, Os.min), Ds.expandByPoint(ks), ks.addVectors(Ds.max, Os.max), Ds.expandByPoint(ks)) : (Ds.expandByPoint(Os.min), Ds.expandByPoint(Os.max));
 			}
-			Es.getCenter(n);
+			Ds.getCenter(n);
 			let r = 0;
-			for (let t = 0, i = e.count; t < i; t++) Os.fromBufferAttribute(e, t), r = Math.max(r, n.distanceToSquared(Os));
+			for (let t = 0, i = e.count; t < i; t++) ks.fromBufferAttribute(e, t), r = Math.max(r, n.distanceToSquared(ks));
 			if (t) for (let i = 0, a = t.length; i < a; i++) {
 				let a = t[i], o = this.morphTargetsRelative;
-				for (let t = 0, i = a.count; t < i; t++) Os.fromBufferAttribute(a, t), o && (Ts.fromBufferAttribute(e, t), Os.add(Ts)), r = Math.max(r, n.distanceToSquared(Os));
+				for (let t = 0, i = a.count; t < i; t++) ks.fromBufferAttribute(a, t), o && (Es.fromBufferAttribute(e, t), ks.add(Es)), r = Math.max(r, n.distanceToSquared(ks));
 			}
 			this.boundingSphere.radius = Math.sqrt(r), isNaN(this.boundingSphere.radius) && q("BufferGeometry.computeBoundingSphere(): Computed radius is NaN. The \"position\" attribute is likely to have NaN values.", this);
 		}
@@ -6770,7 +6774,7 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 			return;
 		}
 		let n = t.position, r = t.normal, i = t.uv, a = this.getAttribute("tangent");
-		(a === void 0 || a.count !== n.count) && (a = new ms(new Float32Array(4 * n.count), 4), this.setAttribute("tangent", a));
+		(a === void 0 || a.count !== n.count) && (a = new hs(new Float32Array(4 * n.count), 4), this.setAttribute("tangent", a));
 		let o = [], s = [], c = new Uint8Array(n.count);
 		for (let e = 0; e < n.count; e++) o[e] = new X(), s[e] = new X();
 		let l = new X(), u = new X(), d = new X(), f = new Y(), p = new Y(), m = new Y(), h = new X(), g = new X();
@@ -6803,7 +6807,7 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 		let e = this.index, t = this.getAttribute("position");
 		if (t !== void 0) {
 			let n = this.getAttribute("normal");
-			if (n === void 0 || n.count !== t.count) n = new ms(new Float32Array(t.count * 3), 3), this.setAttribute("normal", n);
+			if (n === void 0 || n.count !== t.count) n = new hs(new Float32Array(t.count * 3), 3), this.setAttribute("normal", n);
 			else for (let e = 0, t = n.count; e < t; e++) n.setXYZ(e, 0, 0, 0);
 			let r = new X(), i = new X(), a = new X(), o = new X(), s = new X(), c = new X(), l = new X(), u = new X();
 			if (e) for (let d = 0, f = e.count; d < f; d += 3) {
@@ -6816,7 +6820,7 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 	}
 	normalizeNormals() {
 		let e = this.attributes.normal;
-		for (let t = 0, n = e.count; t < n; t++) Os.fromBufferAttribute(e, t), Os.normalize(), e.setXYZ(t, Os.x, Os.y, Os.z);
+		for (let t = 0, n = e.count; t < n; t++) ks.fromBufferAttribute(e, t), ks.normalize(), e.setXYZ(t, ks.x, ks.y, ks.z);
 	}
 	toNonIndexed() {
 		function t(e, t) {
@@ -6825,7 +6829,7 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 				o = e.isInterleavedBufferAttribute ? t[i] * e.data.stride + e.offset : t[i] * r;
 				for (let e = 0; e < r; e++) a[s++] = n[o++];
 			}
-			return new ms(a, r, i);
+			return new hs(a, r, i);
 		}
 		if (this.index === null) return K("BufferGeometry.toNonIndexed(): BufferGeometry is already non-indexed."), this;
 		let n = new e(), r = this.index.array, i = this.attributes;
@@ -6921,7 +6925,7 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 	dispose() {
 		this.dispatchEvent({ type: "dispose" });
 	}
-}, As = /*@__PURE__*/ new X(), js = /*@__PURE__*/ new X(), Ms = /*@__PURE__*/ new Z(), Ns = class {
+}, js = /*@__PURE__*/ new X(), Ms = /*@__PURE__*/ new X(), Ns = /*@__PURE__*/ new Z(), Ps = class {
 	constructor(e = new X(1, 0, 0), t = 0) {
 		this.isPlane = !0, this.normal = e, this.constant = t;
 	}
@@ -6935,7 +6939,7 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 		return this.normal.copy(e), this.constant = -t.dot(this.normal), this;
 	}
 	setFromCoplanarPoints(e, t, n) {
-		let r = As.subVectors(n, t).cross(js.subVectors(e, t)).normalize();
+		let r = js.subVectors(n, t).cross(Ms.subVectors(e, t)).normalize();
 		return this.setFromNormalAndCoplanarPoint(r, e), this;
 	}
 	copy(e) {
@@ -6958,7 +6962,7 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 		return t.copy(e).addScaledVector(this.normal, -this.distanceToPoint(e));
 	}
 	intersectLine(e, t, n = !0) {
-		let r = e.delta(As), i = this.normal.dot(r);
+		let r = e.delta(js), i = this.normal.dot(r);
 		if (i === 0) return this.distanceToPoint(e.start) === 0 ? t.copy(e.start) : null;
 		let a = -(e.start.dot(this.normal) + this.constant) / i;
 		return n === !0 && (a < 0 || a > 1) ? null : t.copy(e.start).addScaledVector(r, a);
@@ -6977,7 +6981,7 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 		return e.copy(this.normal).multiplyScalar(-this.constant);
 	}
 	applyMatrix4(e, t) {
-		let n = t || Ms.getNormalMatrix(e), r = this.coplanarPoint(As).applyMatrix4(e), i = this.normal.applyMatrix3(n).normalize();
+		let n = t || Ns.getNormalMatrix(e), r = this.coplanarPoint(js).applyMatrix4(e), i = this.normal.applyMatrix3(n).normalize();
 		return this.constant = -r.dot(i), this;
 	}
 	translate(e) {
@@ -6998,9 +7002,9 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 	fromJSON(e) {
 		return this.normal.fromArray(e.normal), this.constant = e.constant, this;
 	}
-}, Ps = 0, Fs = class extends ea {
+}, Fs = 0, Is = class extends ta {
 	constructor() {
-		super(), this.isMaterial = !0, Object.defineProperty(this, "id", { value: Ps++ }), this.uuid = aa(), this.name = "", this.type = "Material", this.blending = 1, this.side = 0, this.vertexColors = !1, this.opacity = 1, this.transparent = !1, this.alphaHash = !1, this.blendSrc = 204, this.blendDst = 205, this.blendEquation = 100, this.blendSrcAlpha = null, this.blendDstAlpha = null, this.blendEquationAlpha = null, this.blendColor = new No(0, 0, 0), this.blendAlpha = 0, this.depthFunc = 3, this.depthTest = !0, this.depthWrite = !0, this.stencilWriteMask = 255, this.stencilFunc = 519, this.stencilRef = 0, this.stencilFuncMask = 255, this.stencilFail = Vi, this.stencilZFail = Vi, this.stencilZPass = Vi, this.stencilWrite = !1, this.clippingPlanes = null, this.clipIntersection = !1, this.clipShadows = !1, this.shadowSide = null, this.colorWrite = !0, this.precision = null, this.polygonOffset = !1, this.polygonOffsetFactor = 0, this.polygonOffsetUnits = 0, this.dithering = !1, this.alphaToCoverage = !1, this.premultipliedAlpha = !1, this.forceSinglePass = !1, this.allowOverride = !0, this.visible = !0, this.toneMapped = !0, this.userData = {}, this.version = 0, this._alphaTest = 0;
+		super(), this.isMaterial = !0, Object.defineProperty(this, "id", { value: Fs++ }), this.uuid = oa(), this.name = "", this.type = "Material", this.blending = 1, this.side = 0, this.vertexColors = !1, this.opacity = 1, this.transparent = !1, this.alphaHash = !1, this.blendSrc = 204, this.blendDst = 205, this.blendEquation = 100, this.blendSrcAlpha = null, this.blendDstAlpha = null, this.blendEquationAlpha = null, this.blendColor = new Po(0, 0, 0), this.blendAlpha = 0, this.depthFunc = 3, this.depthTest = !0, this.depthWrite = !0, this.stencilWriteMask = 255, this.stencilFunc = 519, this.stencilRef = 0, this.stencilFuncMask = 255, this.stencilFail = Hi, this.stencilZFail = Hi, this.stencilZPass = Hi, this.stencilWrite = !1, this.clippingPlanes = null, this.clipIntersection = !1, this.clipShadows = !1, this.shadowSide = null, this.colorWrite = !0, this.precision = null, this.polygonOffset = !1, this.polygonOffsetFactor = 0, this.polygonOffsetUnits = 0, this.dithering = !1, this.alphaToCoverage = !1, this.premultipliedAlpha = !1, this.forceSinglePass = !1, this.allowOverride = !0, this.visible = !0, this.toneMapped = !0, this.userData = {}, this.version = 0, this._alphaTest = 0;
 	}
 	get alphaTest() {
 		return this._alphaTest;
@@ -7051,7 +7055,7 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 		return n;
 	}
 	fromJSON(e, t) {
-		if (e.uuid !== void 0 && (this.uuid = e.uuid), e.name !== void 0 && (this.name = e.name), e.color !== void 0 && this.color !== void 0 && this.color.setHex(e.color), e.roughness !== void 0 && (this.roughness = e.roughness), e.metalness !== void 0 && (this.metalness = e.metalness), e.sheen !== void 0 && (this.sheen = e.sheen), e.sheenColor !== void 0 && (this.sheenColor = new No().setHex(e.sheenColor)), e.sheenRoughness !== void 0 && (this.sheenRoughness = e.sheenRoughness), e.emissive !== void 0 && this.emissive !== void 0 && this.emissive.setHex(e.emissive), e.specular !== void 0 && this.specular !== void 0 && this.specular.setHex(e.specular), e.specularIntensity !== void 0 && (this.specularIntensity = e.specularIntensity), e.specularColor !== void 0 && this.specularColor !== void 0 && this.specularColor.setHex(e.specularColor), e.shininess !== void 0 && (this.shininess = e.shininess), e.clearcoat !== void 0 && (this.clearcoat = e.clearcoat), e.clearcoatRoughness !== void 0 && (this.clearcoatRoughness = e.clearcoatRoughness), e.diffuseRoughness !== void 0 && (this.diffuseRoughness = e.diffuseRoughness), e.dispersion !== void 0 && (this.dispersion = e.dispersion), e.retroreflectivity !== void 0 && (this.retroreflectivity = e.retroreflectivity), e.iridescence !== void 0 && (this.iridescence = e.iridescence), e.iridescenceIOR !== void 0 && (this.iridescenceIOR = e.iridescenceIOR), e.iridescenceThicknessMinimum !== void 0 && (this.iridescenceThicknessMinimum = e.iridescenceThicknessMinimum), e.iridescenceThicknessMaximum !== void 0 && (this.iridescenceThicknessMaximum = e.iridescenceThicknessMaximum), e.iridescenceThicknessRange !== void 0 && (this.iridescenceThicknessMinimum = e.iridescenceThicknessRange[0], this.iridescenceThicknessMaximum = e.iridescenceThicknessRange[1]), e.transmission !== void 0 && (this.transmission = e.transmission), e.thickness !== void 0 && (this.thickness = e.thickness), e.attenuationDistance !== void 0 && (this.attenuationDistance = e.attenuationDistance), e.attenuationColor !== void 0 && this.attenuationColor !== void 0 && this.attenuationColor.setHex(e.attenuationColor), e.anisotropy !== void 0 && (this.anisotropy = e.anisotropy), e.anisotropyRotation !== void 0 && (this.anisotropyRotation = e.anisotropyRotation), e.fog !== void 0 && (this.fog = e.fog), e.flatShading !== void 0 && (this.flatShading = e.flatShading), e.blending !== void 0 && (this.blending = e.blending), e.combine !== void 0 && (this.combine = e.combine), e.side !== void 0 && (this.side = e.side), e.shadowSide !== void 0 && (this.shadowSide = e.shadowSide), e.opacity !== void 0 && (this.opacity = e.opacity), e.transparent !== void 0 && (this.transparent = e.transparent), e.alphaTest !== void 0 && (this.alphaTest = e.alphaTest), e.alphaHash !== void 0 && (this.alphaHash = e.alphaHash), e.depthFunc !== void 0 && (this.depthFunc = e.depthFunc), e.depthTest !== void 0 && (this.depthTest = e.depthTest), e.depthWrite !== void 0 && (this.depthWrite = e.depthWrite), e.colorWrite !== void 0 && (this.colorWrite = e.colorWrite), e.clippingPlanes !== void 0 && (this.clippingPlanes = e.clippingPlanes.map((e) => new Ns().fromJSON(e))), e.clipIntersection !== void 0 && (this.clipIntersection = e.clipIntersection), e.clipShadows !== void 0 && (this.clipShadows = e.clipShadows), e.depthPacking !== void 0 && (this.depthPacking = e.depthPacking), e.blendSrc !== void 0 && (this.blendSrc = e.blendSrc), e.blendDst !== void 0 && (this.blendDst = e.blendDst), e.blendEquation !== void 0 && (this.blendEquation = e.blendEquation), e.blendSrcAlpha !== void 0 && (this.blendSrcAlpha = e.blendSrcAlpha), e.blendDstAlpha !== void 0 && (this.blendDstAlpha = e.blendDstAlpha), e.blendEquationAlpha !== void 0 && (this.blendEquationAlpha = e.blendEquationAlpha), e.blendColor !== void 0 && this.blendColor !== void 0 && this.blendColor.setHex(e.blendColor), e.blendAlpha !== void 0 && (this.blendAlpha = e.blendAlpha), e.stencilWriteMask !== void 0 && (this.stencilWriteMask = e.stencilWriteMask), e.stencilFunc !== void 0 && (this.stencilFunc = e.stencilFunc), e.stencilRef !== void 0 && (this.stencilRef = e.stencilRef), e.stencilFuncMask !== void 0 && (this.stencilFuncMask = e.stencilFuncMask), e.stencilFail !== void 0 && (this.stencilFail = e.stencilFail), e.stencilZFail !== void 0 && (this.stencilZFail = e.stencilZFail), e.stencilZPass !== void 0 && (this.stencilZPass = e.stencilZPass), e.stencilWrite !== void 0 && (this.stencilWrite = e.stencilWrite), e.wireframe !== void 0 && (this.wireframe = e.wireframe), e.wireframeLinewidth !== void 0 && (this.wireframeLinewidth = e.wireframeLinewidth), e.wireframeLinecap !== void 0 && (this.wireframeLinecap = e.wireframeLinecap), e.wireframeLinejoin !== void 0 && (this.wireframeLinejoin = e.wireframeLinejoin), e.rotation !== void 0 && (this.rotation = e.rotation), e.linewidth !== void 0 && (this.linewidth = e.linewidth), e.linecap !== void 0 && (this.linecap = e.linecap), e.linejoin !== void 0 && (this.linejoin = e.linejoin), e.dashSize !== void 0 && (this.dashSize = e.dashSize), e.gapSize !== void 0 && (this.gapSize = e.gapSize), e.scale !== void 0 && (this.scale = e.scale), e.polygonOffset !== void 0 && (this.polygonOffset = e.polygonOffset), e.polygonOffsetFactor !== void 0 && (this.polygonOffsetFactor = e.polygonOffsetFactor), e.polygonOffsetUnits !== void 0 && (this.polygonOffsetUnits = e.polygonOffsetUnits), e.dithering !== void 0 && (this.dithering = e.dithering), e.alphaToCoverage !== void 0 && (this.alphaToCoverage = e.alphaToCoverage), e.premultipliedAlpha !== void 0 && (this.premultipliedAlpha = e.premultipliedAlpha), e.forceSinglePass !== void 0 && (this.forceSinglePass = e.forceSinglePass), e.allowOverride !== void 0 && (this.allowOverride = e.allowOverride), e.visible !== void 0 && (this.visible = e.visible), e.toneMapped !== void 0 && (this.toneMapped = e.toneMapped), e.userData !== void 0 && (this.userData = e.userData), e.vertexColors !== void 0 && (this.vertexColors = typeof e.vertexColors == "number" ? e.vertexColors > 0 : e.vertexColors), e.size !== void 0 && (this.size = e.size), e.sizeAttenuation !== void 0 && (this.sizeAttenuation = e.sizeAttenuation), e.map !== void 0 && (this.map = t[e.map] || null), e.matcap !== void 0 && (this.matcap = t[e.matcap] || null), e.alphaMap !== void 0 && (this.alphaMap = t[e.alphaMap] || null), e.bumpMap !== void 0 && (this.bumpMap = t[e.bumpMap] || null), e.bumpScale !== void 0 && (this.bumpScale = e.bumpScale), e.normalMap !== void 0 && (this.normalMap = t[e.normalMap] || null), e.normalMapType !== void 0 && (this.normalMapType = e.normalMapType), e.normalScale !== void 0) {
+		if (e.uuid !== void 0 && (this.uuid = e.uuid), e.name !== void 0 && (this.name = e.name), e.color !== void 0 && this.color !== void 0 && this.color.setHex(e.color), e.roughness !== void 0 && (this.roughness = e.roughness), e.metalness !== void 0 && (this.metalness = e.metalness), e.sheen !== void 0 && (this.sheen = e.sheen), e.sheenColor !== void 0 && (this.sheenColor = new Po().setHex(e.sheenColor)), e.sheenRoughness !== void 0 && (this.sheenRoughness = e.sheenRoughness), e.emissive !== void 0 && this.emissive !== void 0 && this.emissive.setHex(e.emissive), e.specular !== void 0 && this.specular !== void 0 && this.specular.setHex(e.specular), e.specularIntensity !== void 0 && (this.specularIntensity = e.specularIntensity), e.specularColor !== void 0 && this.specularColor !== void 0 && this.specularColor.setHex(e.specularColor), e.shininess !== void 0 && (this.shininess = e.shininess), e.clearcoat !== void 0 && (this.clearcoat = e.clearcoat), e.clearcoatRoughness !== void 0 && (this.clearcoatRoughness = e.clearcoatRoughness), e.diffuseRoughness !== void 0 && (this.diffuseRoughness = e.diffuseRoughness), e.dispersion !== void 0 && (this.dispersion = e.dispersion), e.retroreflectivity !== void 0 && (this.retroreflectivity = e.retroreflectivity), e.iridescence !== void 0 && (this.iridescence = e.iridescence), e.iridescenceIOR !== void 0 && (this.iridescenceIOR = e.iridescenceIOR), e.iridescenceThicknessMinimum !== void 0 && (this.iridescenceThicknessMinimum = e.iridescenceThicknessMinimum), e.iridescenceThicknessMaximum !== void 0 && (this.iridescenceThicknessMaximum = e.iridescenceThicknessMaximum), e.iridescenceThicknessRange !== void 0 && (this.iridescenceThicknessMinimum = e.iridescenceThicknessRange[0], this.iridescenceThicknessMaximum = e.iridescenceThicknessRange[1]), e.transmission !== void 0 && (this.transmission = e.transmission), e.thickness !== void 0 && (this.thickness = e.thickness), e.attenuationDistance !== void 0 && (this.attenuationDistance = e.attenuationDistance), e.attenuationColor !== void 0 && this.attenuationColor !== void 0 && this.attenuationColor.setHex(e.attenuationColor), e.anisotropy !== void 0 && (this.anisotropy = e.anisotropy), e.anisotropyRotation !== void 0 && (this.anisotropyRotation = e.anisotropyRotation), e.fog !== void 0 && (this.fog = e.fog), e.flatShading !== void 0 && (this.flatShading = e.flatShading), e.blending !== void 0 && (this.blending = e.blending), e.combine !== void 0 && (this.combine = e.combine), e.side !== void 0 && (this.side = e.side), e.shadowSide !== void 0 && (this.shadowSide = e.shadowSide), e.opacity !== void 0 && (this.opacity = e.opacity), e.transparent !== void 0 && (this.transparent = e.transparent), e.alphaTest !== void 0 && (this.alphaTest = e.alphaTest), e.alphaHash !== void 0 && (this.alphaHash = e.alphaHash), e.depthFunc !== void 0 && (this.depthFunc = e.depthFunc), e.depthTest !== void 0 && (this.depthTest = e.depthTest), e.depthWrite !== void 0 && (this.depthWrite = e.depthWrite), e.colorWrite !== void 0 && (this.colorWrite = e.colorWrite), e.clippingPlanes !== void 0 && (this.clippingPlanes = e.clippingPlanes.map((e) => new Ps().fromJSON(e))), e.clipIntersection !== void 0 && (this.clipIntersection = e.clipIntersection), e.clipShadows !== void 0 && (this.clipShadows = e.clipShadows), e.depthPacking !== void 0 && (this.depthPacking = e.depthPacking), e.blendSrc !== void 0 && (this.blendSrc = e.blendSrc), e.blendDst !== void 0 && (this.blendDst = e.blendDst), e.blendEquation !== void 0 && (this.blendEquation = e.blendEquation), e.blendSrcAlpha !== void 0 && (this.blendSrcAlpha = e.blendSrcAlpha), e.blendDstAlpha !== void 0 && (this.blendDstAlpha = e.blendDstAlpha), e.blendEquationAlpha !== void 0 && (this.blendEquationAlpha = e.blendEquationAlpha), e.blendColor !== void 0 && this.blendColor !== void 0 && this.blendColor.setHex(e.blendColor), e.blendAlpha !== void 0 && (this.blendAlpha = e.blendAlpha), e.stencilWriteMask !== void 0 && (this.stencilWriteMask = e.stencilWriteMask), e.stencilFunc !== void 0 && (this.stencilFunc = e.stencilFunc), e.stencilRef !== void 0 && (this.stencilRef = e.stencilRef), e.stencilFuncMask !== void 0 && (this.stencilFuncMask = e.stencilFuncMask), e.stencilFail !== void 0 && (this.stencilFail = e.stencilFail), e.stencilZFail !== void 0 && (this.stencilZFail = e.stencilZFail), e.stencilZPass !== void 0 && (this.stencilZPass = e.stencilZPass), e.stencilWrite !== void 0 && (this.stencilWrite = e.stencilWrite), e.wireframe !== void 0 && (this.wireframe = e.wireframe), e.wireframeLinewidth !== void 0 && (this.wireframeLinewidth = e.wireframeLinewidth), e.wireframeLinecap !== void 0 && (this.wireframeLinecap = e.wireframeLinecap), e.wireframeLinejoin !== void 0 && (this.wireframeLinejoin = e.wireframeLinejoin), e.rotation !== void 0 && (this.rotation = e.rotation), e.linewidth !== void 0 && (this.linewidth = e.linewidth), e.linecap !== void 0 && (this.linecap = e.linecap), e.linejoin !== void 0 && (this.linejoin = e.linejoin), e.dashSize !== void 0 && (this.dashSize = e.dashSize), e.gapSize !== void 0 && (this.gapSize = e.gapSize), e.scale !== void 0 && (this.scale = e.scale), e.polygonOffset !== void 0 && (this.polygonOffset = e.polygonOffset), e.polygonOffsetFactor !== void 0 && (this.polygonOffsetFactor = e.polygonOffsetFactor), e.polygonOffsetUnits !== void 0 && (this.polygonOffsetUnits = e.polygonOffsetUnits), e.dithering !== void 0 && (this.dithering = e.dithering), e.alphaToCoverage !== void 0 && (this.alphaToCoverage = e.alphaToCoverage), e.premultipliedAlpha !== void 0 && (this.premultipliedAlpha = e.premultipliedAlpha), e.forceSinglePass !== void 0 && (this.forceSinglePass = e.forceSinglePass), e.allowOverride !== void 0 && (this.allowOverride = e.allowOverride), e.visible !== void 0 && (this.visible = e.visible), e.toneMapped !== void 0 && (this.toneMapped = e.toneMapped), e.userData !== void 0 && (this.userData = e.userData), e.vertexColors !== void 0 && (this.vertexColors = typeof e.vertexColors == "number" ? e.vertexColors > 0 : e.vertexColors), e.size !== void 0 && (this.size = e.size), e.sizeAttenuation !== void 0 && (this.sizeAttenuation = e.sizeAttenuation), e.map !== void 0 && (this.map = t[e.map] || null), e.matcap !== void 0 && (this.matcap = t[e.matcap] || null), e.alphaMap !== void 0 && (this.alphaMap = t[e.alphaMap] || null), e.bumpMap !== void 0 && (this.bumpMap = t[e.bumpMap] || null), e.bumpScale !== void 0 && (this.bumpScale = e.bumpScale), e.normalMap !== void 0 && (this.normalMap = t[e.normalMap] || null), e.normalMapType !== void 0 && (this.normalMapType = e.normalMapType), e.normalScale !== void 0) {
 			let t = e.normalScale;
 			Array.isArray(t) === !1 && (t = [t, t]), this.normalScale = new Y().fromArray(t);
 		}
@@ -7076,7 +7080,7 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 	set needsUpdate(e) {
 		e === !0 && this.version++;
 	}
-}, Is = /*@__PURE__*/ new X(), Ls = /*@__PURE__*/ new X(), Rs = /*@__PURE__*/ new X(), zs = /*@__PURE__*/ new X(), Bs = class {
+}, Ls = /*@__PURE__*/ new X(), Rs = /*@__PURE__*/ new X(), zs = /*@__PURE__*/ new X(), Bs = /*@__PURE__*/ new X(), Vs = class {
 	constructor(e = new X(), t = new X(0, 0, -1)) {
 		this.origin = e, this.direction = t;
 	}
@@ -7093,7 +7097,7 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 		return this.direction.copy(e).sub(this.origin).normalize(), this;
 	}
 	recast(e) {
-		return this.origin.copy(this.at(e, Is)), this;
+		return this.origin.copy(this.at(e, Ls)), this;
 	}
 	closestPointToPoint(e, t) {
 		t.subVectors(e, this.origin);
@@ -7104,12 +7108,12 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 		return Math.sqrt(this.distanceSqToPoint(e));
 	}
 	distanceSqToPoint(e) {
-		let t = Is.subVectors(e, this.origin).dot(this.direction);
-		return t < 0 ? this.origin.distanceToSquared(e) : (Is.copy(this.origin).addScaledVector(this.direction, t), Is.distanceToSquared(e));
+		let t = Ls.subVectors(e, this.origin).dot(this.direction);
+		return t < 0 ? this.origin.distanceToSquared(e) : (Ls.copy(this.origin).addScaledVector(this.direction, t), Ls.distanceToSquared(e));
 	}
 	distanceSqToSegment(e, t, n, r) {
-		Ls.copy(e).add(t).multiplyScalar(.5), Rs.copy(t).sub(e).normalize(), zs.copy(this.origin).sub(Ls);
-		let i = e.distanceTo(t) * .5, a = -this.direction.dot(Rs), o = zs.dot(this.direction), s = -zs.dot(Rs), c = zs.lengthSq(), l = Math.abs(1 - a * a), u, d, f, p;
+		Rs.copy(e).add(t).multiplyScalar(.5), zs.copy(t).sub(e).normalize(), Bs.copy(this.origin).sub(Rs);
+		let i = e.distanceTo(t) * .5, a = -this.direction.dot(zs), o = Bs.dot(this.direction), s = -Bs.dot(zs), c = Bs.lengthSq(), l = Math.abs(1 - a * a), u, d, f, p;
 		if (l > 0) {
 			if (u = a * s - o, d = a * o - s, p = i * l, u >= 0) {
 				if (d >= -p) {
@@ -7120,12 +7124,12 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 				} else d = -i, u = Math.max(0, -(a * d + o)), f = -u * u + d * (d + 2 * s) + c;
 			} else d <= -p ? (u = Math.max(0, -(-a * i + o)), d = u > 0 ? -i : Math.min(Math.max(-i, -s), i), f = -u * u + d * (d + 2 * s) + c) : d <= p ? (u = 0, d = Math.min(Math.max(-i, -s), i), f = d * (d + 2 * s) + c) : (u = Math.max(0, -(a * i + o)), d = u > 0 ? i : Math.min(Math.max(-i, -s), i), f = -u * u + d * (d + 2 * s) + c);
 		} else d = a > 0 ? -i : i, u = Math.max(0, -(a * d + o)), f = -u * u + d * (d + 2 * s) + c;
-		return n && n.copy(this.origin).addScaledVector(this.direction, u), r && r.copy(Ls).addScaledVector(Rs, d), f;
+		return n && n.copy(this.origin).addScaledVector(this.direction, u), r && r.copy(Rs).addScaledVector(zs, d), f;
 	}
 	intersectSphere(e, t) {
 		if (e.radius < 0) return null;
-		Is.subVectors(e.center, this.origin);
-		let n = Is.dot(this.direction), r = Is.dot(Is) - n * n, i = e.radius * e.radius;
+		Ls.subVectors(e.center, this.origin);
+		let n = Ls.dot(this.direction), r = Ls.dot(Ls) - n * n, i = e.radius * e.radius;
 		if (r > i) return null;
 		let a = Math.sqrt(i - r), o = n - a, s = n + a;
 		return s < 0 ? null : o < 0 ? this.at(s, t) : this.at(o, t);
@@ -7152,18 +7156,18 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 		return c >= 0 ? (n = (e.min.x - d.x) * c, r = (e.max.x - d.x) * c) : (n = (e.max.x - d.x) * c, r = (e.min.x - d.x) * c), l >= 0 ? (i = (e.min.y - d.y) * l, a = (e.max.y - d.y) * l) : (i = (e.max.y - d.y) * l, a = (e.min.y - d.y) * l), n > a || i > r || ((i > n || isNaN(n)) && (n = i), (a < r || isNaN(r)) && (r = a), u >= 0 ? (o = (e.min.z - d.z) * u, s = (e.max.z - d.z) * u) : (o = (e.max.z - d.z) * u, s = (e.min.z - d.z) * u), n > s || o > r) || ((o > n || n !== n) && (n = o), (s < r || r !== r) && (r = s), r < 0) ? null : this.at(n >= 0 ? n : r, t);
 	}
 	intersectsBox(e) {
-		return this.intersectBox(e, Is) !== null;
+		return this.intersectBox(e, Ls) !== null;
 	}
 	intersectTriangle(e, t, n, r, i) {
 		let a = this.origin, o = this.direction, s = o.x, c = o.y, l = o.z, u = e.x - a.x, d = e.y - a.y, f = e.z - a.z, p = t.x - a.x, m = t.y - a.y, h = t.z - a.z, g = n.x - a.x, _ = n.y - a.y, v = n.z - a.z, y = Math.abs(s), b = Math.abs(c), x = Math.abs(l), S, C, w, T, E, D, O, k, A, j, ee, M;
 		if (y >= b && y >= x ? (w = s, D = u, A = p, M = g, s >= 0 ? (S = c, C = l, T = d, E = f, O = m, k = h, j = _, ee = v) : (S = l, C = c, T = f, E = d, O = h, k = m, j = v, ee = _)) : b >= x ? (w = c, D = d, A = m, M = _, c >= 0 ? (S = l, C = s, T = f, E = u, O = h, k = p, j = v, ee = g) : (S = s, C = l, T = u, E = f, O = p, k = h, j = g, ee = v)) : (w = l, D = f, A = h, M = v, l >= 0 ? (S = s, C = c, T = u, E = d, O = p, k = m, j = g, ee = _) : (S = c, C = s, T = d, E = u, O = m, k = p, j = _, ee = g)), w === 0) return null;
-		let N = S / w, te = C / w, P = 1 / w, ne = T - N * D, re = E - te * D, ie = O - N * A, ae = k - te * A, oe = j - N * M, F = ee - te * M, se = oe * ae - F * ie, I = ne * F - re * oe, ce = ie * re - ae * ne;
+		let N = S / w, te = C / w, P = 1 / w, ne = T - N * D, re = E - te * D, ie = O - N * A, ae = k - te * A, oe = j - N * M, se = ee - te * M, F = oe * ae - se * ie, ce = ne * se - re * oe, I = ie * re - ae * ne;
 		if (r) {
-			if (se < 0 || I < 0 || ce < 0) return null;
-		} else if ((se < 0 || I < 0 || ce < 0) && (se > 0 || I > 0 || ce > 0)) return null;
-		let L = se + I + ce;
+			if (F < 0 || ce < 0 || I < 0) return null;
+		} else if ((F < 0 || ce < 0 || I < 0) && (F > 0 || ce > 0 || I > 0)) return null;
+		let L = F + ce + I;
 		if (L === 0) return null;
-		let le = P * (se * D + I * A + ce * M);
+		let le = P * (F * D + ce * A + I * M);
 		return (L > 0 ? le < 0 : le > 0) ? null : this.at(le / L, i);
 	}
 	applyMatrix4(e) {
@@ -7175,15 +7179,15 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 	clone() {
 		return new this.constructor().copy(this);
 	}
-}, Vs = class extends Fs {
+}, Hs = class extends Is {
 	constructor(e) {
-		super(), this.isMeshBasicMaterial = !0, this.type = "MeshBasicMaterial", this.color = new No(0xffffff), this.map = null, this.lightMap = null, this.lightMapIntensity = 1, this.aoMap = null, this.aoMapIntensity = 1, this.specularMap = null, this.alphaMap = null, this.envMap = null, this.envMapRotation = new so(), this.combine = 0, this.reflectivity = 1, this.refractionRatio = .98, this.wireframe = !1, this.wireframeLinewidth = 1, this.wireframeLinecap = "round", this.wireframeLinejoin = "round", this.fog = !0, this.setValues(e);
+		super(), this.isMeshBasicMaterial = !0, this.type = "MeshBasicMaterial", this.color = new Po(0xffffff), this.map = null, this.lightMap = null, this.lightMapIntensity = 1, this.aoMap = null, this.aoMapIntensity = 1, this.specularMap = null, this.alphaMap = null, this.envMap = null, this.envMapRotation = new co(), this.combine = 0, this.reflectivity = 1, this.refractionRatio = .98, this.wireframe = !1, this.wireframeLinewidth = 1, this.wireframeLinecap = "round", this.wireframeLinejoin = "round", this.fog = !0, this.setValues(e);
 	}
 	copy(e) {
 		return super.copy(e), this.color.copy(e.color), this.map = e.map, this.lightMap = e.lightMap, this.lightMapIntensity = e.lightMapIntensity, this.aoMap = e.aoMap, this.aoMapIntensity = e.aoMapIntensity, this.specularMap = e.specularMap, this.alphaMap = e.alphaMap, this.envMap = e.envMap, this.envMapRotation.copy(e.envMapRotation), this.combine = e.combine, this.reflectivity = e.reflectivity, this.refractionRatio = e.refractionRatio, this.wireframe = e.wireframe, this.wireframeLinewidth = e.wireframeLinewidth, this.wireframeLinecap = e.wireframeLinecap, this.wireframeLinejoin = e.wireframeLinejoin, this.fog = e.fog, this;
 	}
-}, Hs = /*@__PURE__*/ new Za(), Us = /*@__PURE__*/ new Bs(), Ws = /*@__PURE__*/ new xs(), Gs = /*@__PURE__*/ new X(), Ks = /*@__PURE__*/ new X(), qs = /*@__PURE__*/ new X(), Js = /*@__PURE__*/ new X(), Ys = /*@__PURE__*/ new X(), Xs = /*@__PURE__*/ new X(), Zs = /*@__PURE__*/ new X(), Qs = /*@__PURE__*/ new X(), $s = class extends To {
-	constructor(e = new ks(), t = new Vs()) {
+}, Us = /*@__PURE__*/ new Qa(), Ws = /*@__PURE__*/ new Vs(), Gs = /*@__PURE__*/ new Ss(), Ks = /*@__PURE__*/ new X(), qs = /*@__PURE__*/ new X(), Js = /*@__PURE__*/ new X(), Ys = /*@__PURE__*/ new X(), Xs = /*@__PURE__*/ new X(), Zs = /*@__PURE__*/ new X(), Qs = /*@__PURE__*/ new X(), $s = /*@__PURE__*/ new X(), ec = class extends Eo {
+	constructor(e = new As(), t = new Hs()) {
 		super(), this.isMesh = !0, this.type = "Mesh", this.geometry = e, this.material = t, this.morphTargetDictionary = void 0, this.morphTargetInfluences = void 0, this.count = 1, this.updateMorphTargets();
 	}
 	copy(e, t) {
@@ -7207,12 +7211,12 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 		t.fromBufferAttribute(r, e);
 		let o = this.morphTargetInfluences;
 		if (i && o) {
-			Xs.set(0, 0, 0);
+			Zs.set(0, 0, 0);
 			for (let n = 0, r = i.length; n < r; n++) {
 				let r = o[n], s = i[n];
-				r !== 0 && (Ys.fromBufferAttribute(s, e), a ? Xs.addScaledVector(Ys, r) : Xs.addScaledVector(Ys.sub(t), r));
+				r !== 0 && (Xs.fromBufferAttribute(s, e), a ? Zs.addScaledVector(Xs, r) : Zs.addScaledVector(Xs.sub(t), r));
 			}
-			t.add(Xs);
+			t.add(Zs);
 		}
 		return t;
 	}
@@ -7221,7 +7225,7 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 	}
 	raycast(e, t) {
 		let n = this.geometry, r = this.material, i = this.matrixWorld;
-		r !== void 0 && (n.boundingSphere === null && n.computeBoundingSphere(), Ws.copy(n.boundingSphere), Ws.applyMatrix4(i), Us.copy(e.ray).recast(e.near), Ws.containsPoint(Us.origin) === !1 && (Us.intersectSphere(Ws, Gs) === null || Us.origin.distanceToSquared(Gs) > (e.far - e.near) ** 2) || (Hs.copy(i).invert(), Us.copy(e.ray).applyMatrix4(Hs), (n.boundingBox === null || Us.intersectsBox(n.boundingBox) !== !1) && this._computeIntersections(e, t, Us)));
+		r !== void 0 && (n.boundingSphere === null && n.computeBoundingSphere(), Gs.copy(n.boundingSphere), Gs.applyMatrix4(i), Ws.copy(e.ray).recast(e.near), Gs.containsPoint(Ws.origin) === !1 && (Ws.intersectSphere(Gs, Ks) === null || Ws.origin.distanceToSquared(Ks) > (e.far - e.near) ** 2) || (Us.copy(i).invert(), Ws.copy(e.ray).applyMatrix4(Us), (n.boundingBox === null || Ws.intersectsBox(n.boundingBox) !== !1) && this._computeIntersections(e, t, Ws)));
 	}
 	_computeIntersections(e, t, n) {
 		let r, i = this.geometry, a = this.material, o = i.index, s = i.attributes.position, c = i.attributes.uv, l = i.attributes.uv1, u = i.attributes.normal, d = i.groups, f = i.drawRange;
@@ -7230,14 +7234,14 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 				let s = d[i], p = a[s.materialIndex], m = Math.max(s.start, f.start), h = Math.min(o.count, Math.min(s.start + s.count, f.start + f.count));
 				for (let i = m, a = h; i < a; i += 3) {
 					let a = o.getX(i), d = o.getX(i + 1), f = o.getX(i + 2);
-					r = tc(this, p, e, n, c, l, u, a, d, f), r && (r.faceIndex = Math.floor(i / 3), r.face.materialIndex = s.materialIndex, t.push(r));
+					r = nc(this, p, e, n, c, l, u, a, d, f), r && (r.faceIndex = Math.floor(i / 3), r.face.materialIndex = s.materialIndex, t.push(r));
 				}
 			}
 			else {
 				let i = Math.max(0, f.start), s = Math.min(o.count, f.start + f.count);
 				for (let d = i, f = s; d < f; d += 3) {
 					let i = o.getX(d), s = o.getX(d + 1), f = o.getX(d + 2);
-					r = tc(this, a, e, n, c, l, u, i, s, f), r && (r.faceIndex = Math.floor(d / 3), t.push(r));
+					r = nc(this, a, e, n, c, l, u, i, s, f), r && (r.faceIndex = Math.floor(d / 3), t.push(r));
 				}
 			}
 		} else if (s !== void 0) {
@@ -7245,36 +7249,36 @@ var ds = /*@__PURE__*/ new X(), fs = /*@__PURE__*/ new Y(), ps = 0, ms = class e
 				let o = d[i], p = a[o.materialIndex], m = Math.max(o.start, f.start), h = Math.min(s.count, Math.min(o.start + o.count, f.start + f.count));
 				for (let i = m, a = h; i < a; i += 3) {
 					let a = i, s = i + 1, d = i + 2;
-					r = tc(this, p, e, n, c, l, u, a, s, d), r && (r.faceIndex = Math.floor(i / 3), r.face.materialIndex = o.materialIndex, t.push(r));
+					r = nc(this, p, e, n, c, l, u, a, s, d), r && (r.faceIndex = Math.floor(i / 3), r.face.materialIndex = o.materialIndex, t.push(r));
 				}
 			}
 			else {
 				let i = Math.max(0, f.start), o = Math.min(s.count, f.start + f.count);
 				for (let s = i, d = o; s < d; s += 3) {
 					let i = s, o = s + 1, d = s + 2;
-					r = tc(this, a, e, n, c, l, u, i, o, d), r && (r.faceIndex = Math.floor(s / 3), t.push(r));
+					r = nc(this, a, e, n, c, l, u, i, o, d), r && (r.faceIndex = Math.floor(s / 3), t.push(r));
 				}
 			}
 		}
 	}
 };
-function ec(e, t, n, r, i, a, o, s) {
+function tc(e, t, n, r, i, a, o, s) {
 	let c;
 	if (c = t.side === 1 ? r.intersectTriangle(o, a, i, !0, s) : r.intersectTriangle(i, a, o, t.side === 0, s), c === null) return null;
-	Qs.copy(s), Qs.applyMatrix4(e.matrixWorld);
-	let l = n.ray.origin.distanceTo(Qs);
+	$s.copy(s), $s.applyMatrix4(e.matrixWorld);
+	let l = n.ray.origin.distanceTo($s);
 	return l < n.near || l > n.far ? null : {
 		distance: l,
-		point: Qs.clone(),
+		point: $s.clone(),
 		object: e
 	};
 }
-function tc(e, t, n, r, i, a, o, s, c, l) {
-	e.getVertexPosition(s, Ks), e.getVertexPosition(c, qs), e.getVertexPosition(l, Js);
-	let u = ec(e, t, n, r, Ks, qs, Js, Zs);
+function nc(e, t, n, r, i, a, o, s, c, l) {
+	e.getVertexPosition(s, qs), e.getVertexPosition(c, Js), e.getVertexPosition(l, Ys);
+	let u = tc(e, t, n, r, qs, Js, Ys, Qs);
 	if (u) {
 		let e = new X();
-		Yo.getBarycoord(Zs, Ks, qs, Js, e), i && (u.uv = Yo.getInterpolatedAttribute(i, s, c, l, e, new Y())), a && (u.uv1 = Yo.getInterpolatedAttribute(a, s, c, l, e, new Y())), o && (u.normal = Yo.getInterpolatedAttribute(o, s, c, l, e, new X()), u.normal.dot(r.direction) > 0 && u.normal.multiplyScalar(-1));
+		Xo.getBarycoord(Qs, qs, Js, Ys, e), i && (u.uv = Xo.getInterpolatedAttribute(i, s, c, l, e, new Y())), a && (u.uv1 = Xo.getInterpolatedAttribute(a, s, c, l, e, new Y())), o && (u.normal = Xo.getInterpolatedAttribute(o, s, c, l, e, new X()), u.normal.dot(r.direction) > 0 && u.normal.multiplyScalar(-1));
 		let t = {
 			a: s,
 			b: c,
@@ -7282,19 +7286,19 @@ function tc(e, t, n, r, i, a, o, s, c, l) {
 			normal: new X(),
 			materialIndex: 0
 		};
-		Yo.getNormal(Ks, qs, Js, t.normal), u.face = t, u.barycoord = e;
+		Xo.getNormal(qs, Js, Ys, t.normal), u.face = t, u.barycoord = e;
 	}
 	return u;
 }
-var nc = class extends Ga {
-	constructor(e = null, t = 1, n = 1, r, i, a, o, s, c = vr, l = vr, u, d) {
+var rc = class extends Ka {
+	constructor(e = null, t = 1, n = 1, r, i, a, o, s, c = yr, l = yr, u, d) {
 		super(null, a, o, s, c, l, r, i, u, d), this.isDataTexture = !0, this.image = {
 			data: e,
 			width: t,
 			height: n
 		}, this.generateMipmaps = !1, this.flipY = !1, this.unpackAlignment = 1;
 	}
-}, rc = class extends ms {
+}, ic = class extends hs {
 	constructor(e, t, n, r = 1) {
 		super(e, t, n), this.isInstancedBufferAttribute = !0, this.meshPerAttribute = r;
 	}
@@ -7305,8 +7309,8 @@ var nc = class extends Ga {
 		let e = super.toJSON();
 		return e.meshPerAttribute = this.meshPerAttribute, e.isInstancedBufferAttribute = !0, e;
 	}
-}, ic = /*@__PURE__*/ new xs(), ac = /*@__PURE__*/ new Y(.5, .5), oc = /*@__PURE__*/ new X(), sc = class {
-	constructor(e = new Ns(), t = new Ns(), n = new Ns(), r = new Ns(), i = new Ns(), a = new Ns()) {
+}, ac = /*@__PURE__*/ new Ss(), oc = /*@__PURE__*/ new Y(.5, .5), sc = /*@__PURE__*/ new X(), cc = class {
+	constructor(e = new Ps(), t = new Ps(), n = new Ps(), r = new Ps(), i = new Ps(), a = new Ps()) {
 		this.planes = [
 			e,
 			t,
@@ -7325,7 +7329,7 @@ var nc = class extends Ga {
 		for (let n = 0; n < 6; n++) t[n].copy(e.planes[n]);
 		return this;
 	}
-	setFromProjectionMatrix(e, t = Ui, n = !1) {
+	setFromProjectionMatrix(e, t = Wi, n = !1) {
 		let r = this.planes, i = e.elements, a = i[0], o = i[1], s = i[2], c = i[3], l = i[4], u = i[5], d = i[6], f = i[7], p = i[8], m = i[9], h = i[10], g = i[11], _ = i[12], v = i[13], y = i[14], b = i[15];
 		if (r[0].setComponents(c - a, f - l, g - p, b - _).normalize(), r[1].setComponents(c + a, f + l, g + p, b + _).normalize(), r[2].setComponents(c + o, f + u, g + m, b + v).normalize(), r[3].setComponents(c - o, f - u, g - m, b - v).normalize(), n) r[4].setComponents(s, d, h, y).normalize(), r[5].setComponents(c - s, f - d, g - h, b - y).normalize();
 		else if (r[4].setComponents(c - s, f - d, g - h, b - y).normalize(), t === 2e3) r[5].setComponents(c + s, f + d, g + h, b + y).normalize();
@@ -7334,15 +7338,15 @@ var nc = class extends Ga {
 		return this;
 	}
 	intersectsObject(e) {
-		if (e.boundingSphere !== void 0) e.boundingSphere === null && e.computeBoundingSphere(), ic.copy(e.boundingSphere).applyMatrix4(e.matrixWorld);
+		if (e.boundingSphere !== void 0) e.boundingSphere === null && e.computeBoundingSphere(), ac.copy(e.boundingSphere).applyMatrix4(e.matrixWorld);
 		else {
 			let t = e.geometry;
-			t.boundingSphere === null && t.computeBoundingSphere(), ic.copy(t.boundingSphere).applyMatrix4(e.matrixWorld);
+			t.boundingSphere === null && t.computeBoundingSphere(), ac.copy(t.boundingSphere).applyMatrix4(e.matrixWorld);
 		}
-		return this.intersectsSphere(ic);
+		return this.intersectsSphere(ac);
 	}
 	intersectsSprite(e) {
-		return ic.center.set(0, 0, 0), ic.radius = .7071067811865476 + ac.distanceTo(e.center), ic.applyMatrix4(e.matrixWorld), this.intersectsSphere(ic);
+		return ac.center.set(0, 0, 0), ac.radius = .7071067811865476 + oc.distanceTo(e.center), ac.applyMatrix4(e.matrixWorld), this.intersectsSphere(ac);
 	}
 	intersectsSphere(e) {
 		let t = this.planes, n = e.center, r = -e.radius;
@@ -7353,7 +7357,7 @@ var nc = class extends Ga {
 		let t = this.planes;
 		for (let n = 0; n < 6; n++) {
 			let r = t[n];
-			if (oc.x = r.normal.x > 0 ? e.max.x : e.min.x, oc.y = r.normal.y > 0 ? e.max.y : e.min.y, oc.z = r.normal.z > 0 ? e.max.z : e.min.z, r.distanceToPoint(oc) < 0) return !1;
+			if (sc.x = r.normal.x > 0 ? e.max.x : e.min.x, sc.y = r.normal.y > 0 ? e.max.y : e.min.y, sc.z = r.normal.z > 0 ? e.max.z : e.min.z, r.distanceToPoint(sc) < 0) return !1;
 		}
 		return !0;
 	}
@@ -7365,15 +7369,15 @@ var nc = class extends Ga {
 	clone() {
 		return new this.constructor().copy(this);
 	}
-}, cc = /*@__PURE__*/ new Za(), lc = class e {
+}, lc = /*@__PURE__*/ new Qa(), uc = class e {
 	constructor() {
-		this.coordinateSystem = Ui, this._frustums = [], this._count = 0;
+		this.coordinateSystem = Wi, this._frustums = [], this._count = 0;
 	}
 	setFromArrayCamera(e) {
 		let t = e.cameras, n = this._frustums;
 		for (let e = 0; e < t.length; e++) {
 			let r = t[e];
-			cc.multiplyMatrices(r.projectionMatrix, r.matrixWorldInverse), n[e] === void 0 && (n[e] = new sc()), n[e].setFromProjectionMatrix(cc, r.coordinateSystem, r.reversedDepth);
+			lc.multiplyMatrices(r.projectionMatrix, r.matrixWorldInverse), n[e] === void 0 && (n[e] = new cc()), n[e].setFromProjectionMatrix(lc, r.coordinateSystem, r.reversedDepth);
 		}
 		return this._count = t.length, this;
 	}
@@ -7408,21 +7412,21 @@ var nc = class extends Ga {
 	copy(e) {
 		this.coordinateSystem = e.coordinateSystem;
 		let t = this._frustums, n = e._frustums;
-		for (let r = 0; r < e._count; r++) t[r] === void 0 && (t[r] = new sc()), t[r].copy(n[r]);
+		for (let r = 0; r < e._count; r++) t[r] === void 0 && (t[r] = new cc()), t[r].copy(n[r]);
 		return this._count = e._count, this;
 	}
 	clone() {
 		return new e().copy(this);
 	}
-}, uc = class extends Fs {
+}, dc = class extends Is {
 	constructor(e) {
-		super(), this.isLineBasicMaterial = !0, this.type = "LineBasicMaterial", this.color = new No(0xffffff), this.map = null, this.linewidth = 1, this.linecap = "round", this.linejoin = "round", this.fog = !0, this.setValues(e);
+		super(), this.isLineBasicMaterial = !0, this.type = "LineBasicMaterial", this.color = new Po(0xffffff), this.map = null, this.linewidth = 1, this.linecap = "round", this.linejoin = "round", this.fog = !0, this.setValues(e);
 	}
 	copy(e) {
 		return super.copy(e), this.color.copy(e.color), this.map = e.map, this.linewidth = e.linewidth, this.linecap = e.linecap, this.linejoin = e.linejoin, this.fog = e.fog, this;
 	}
-}, dc = /*@__PURE__*/ new X(), fc = /*@__PURE__*/ new X(), pc = /*@__PURE__*/ new Za(), mc = /*@__PURE__*/ new Bs(), hc = /*@__PURE__*/ new xs(), gc = /*@__PURE__*/ new X(), _c = /*@__PURE__*/ new X(), vc = class extends To {
-	constructor(e = new ks(), t = new uc()) {
+}, fc = /*@__PURE__*/ new X(), pc = /*@__PURE__*/ new X(), mc = /*@__PURE__*/ new Qa(), hc = /*@__PURE__*/ new Vs(), gc = /*@__PURE__*/ new Ss(), _c = /*@__PURE__*/ new X(), vc = /*@__PURE__*/ new X(), yc = class extends Eo {
+	constructor(e = new As(), t = new dc()) {
 		super(), this.isLine = !0, this.type = "Line", this.geometry = e, this.material = t, this.morphTargetDictionary = void 0, this.morphTargetInfluences = void 0, this.updateMorphTargets();
 	}
 	copy(e, t) {
@@ -7432,8 +7436,8 @@ var nc = class extends Ga {
 		let e = this.geometry;
 		if (e.index === null) {
 			let t = e.attributes.position, n = [0];
-			for (let e = 1, r = t.count; e < r; e++) dc.fromBufferAttribute(t, e - 1), fc.fromBufferAttribute(t, e), n[e] = n[e - 1], n[e] += dc.distanceTo(fc);
-			e.setAttribute("lineDistance", new _s(n, 1));
+			for (let e = 1, r = t.count; e < r; e++) fc.fromBufferAttribute(t, e - 1), pc.fromBufferAttribute(t, e), n[e] = n[e - 1], n[e] += fc.distanceTo(pc);
+			e.setAttribute("lineDistance", new vs(n, 1));
 		} else K("Line.computeLineDistances(): Computation only possible with non-indexed BufferGeometry.");
 		return this;
 	}
@@ -7442,27 +7446,27 @@ var nc = class extends Ga {
 	}
 	raycast(e, t) {
 		let n = this.geometry, r = this.matrixWorld, i = e.params.Line.threshold, a = n.drawRange;
-		if (n.boundingSphere === null && n.computeBoundingSphere(), hc.copy(n.boundingSphere), hc.applyMatrix4(r), hc.radius += i, e.ray.intersectsSphere(hc) === !1) return;
-		pc.copy(r).invert(), mc.copy(e.ray).applyMatrix4(pc);
+		if (n.boundingSphere === null && n.computeBoundingSphere(), gc.copy(n.boundingSphere), gc.applyMatrix4(r), gc.radius += i, e.ray.intersectsSphere(gc) === !1) return;
+		mc.copy(r).invert(), hc.copy(e.ray).applyMatrix4(mc);
 		let o = i / ((this.scale.x + this.scale.y + this.scale.z) / 3), s = o * o, c = this.isLineSegments ? 2 : 1, l = n.index, u = n.attributes.position;
 		if (l !== null) {
 			let n = Math.max(0, a.start), r = Math.min(l.count, a.start + a.count);
 			for (let i = n, a = r - 1; i < a; i += c) {
-				let n = l.getX(i), r = l.getX(i + 1), a = yc(this, e, mc, s, n, r, i);
+				let n = l.getX(i), r = l.getX(i + 1), a = bc(this, e, hc, s, n, r, i);
 				a && t.push(a);
 			}
 			if (this.isLineLoop) {
-				let i = l.getX(r - 1), a = l.getX(n), o = yc(this, e, mc, s, i, a, r - 1);
+				let i = l.getX(r - 1), a = l.getX(n), o = bc(this, e, hc, s, i, a, r - 1);
 				o && t.push(o);
 			}
 		} else {
 			let n = Math.max(0, a.start), r = Math.min(u.count, a.start + a.count);
 			for (let i = n, a = r - 1; i < a; i += c) {
-				let n = yc(this, e, mc, s, i, i + 1, i);
+				let n = bc(this, e, hc, s, i, i + 1, i);
 				n && t.push(n);
 			}
 			if (this.isLineLoop) {
-				let i = yc(this, e, mc, s, r - 1, n, r - 1);
+				let i = bc(this, e, hc, s, r - 1, n, r - 1);
 				i && t.push(i);
 			}
 		}
@@ -7481,14 +7485,14 @@ var nc = class extends Ga {
 		}
 	}
 };
-function yc(e, t, n, r, i, a, o) {
+function bc(e, t, n, r, i, a, o) {
 	let s = e.geometry.attributes.position;
-	if (dc.fromBufferAttribute(s, i), fc.fromBufferAttribute(s, a), n.distanceSqToSegment(dc, fc, gc, _c) > r) return;
-	gc.applyMatrix4(e.matrixWorld);
-	let c = t.ray.origin.distanceTo(gc);
+	if (fc.fromBufferAttribute(s, i), pc.fromBufferAttribute(s, a), n.distanceSqToSegment(fc, pc, _c, vc) > r) return;
+	_c.applyMatrix4(e.matrixWorld);
+	let c = t.ray.origin.distanceTo(_c);
 	if (!(c < t.near || c > t.far)) return {
 		distance: c,
-		point: _c.clone().applyMatrix4(e.matrixWorld),
+		point: vc.clone().applyMatrix4(e.matrixWorld),
 		index: o,
 		face: null,
 		faceIndex: null,
@@ -7496,7 +7500,7 @@ function yc(e, t, n, r, i, a, o) {
 		object: e
 	};
 }
-var bc = /*@__PURE__*/ new X(), xc = /*@__PURE__*/ new X(), Sc = class extends vc {
+var xc = /*@__PURE__*/ new X(), Sc = /*@__PURE__*/ new X(), Cc = class extends yc {
 	constructor(e, t) {
 		super(e, t), this.isLineSegments = !0, this.type = "LineSegments";
 	}
@@ -7504,12 +7508,12 @@ var bc = /*@__PURE__*/ new X(), xc = /*@__PURE__*/ new X(), Sc = class extends v
 		let e = this.geometry;
 		if (e.index === null) {
 			let t = e.attributes.position, n = [];
-			for (let e = 0, r = t.count; e < r; e += 2) bc.fromBufferAttribute(t, e), xc.fromBufferAttribute(t, e + 1), n[e] = e === 0 ? 0 : n[e - 1], n[e + 1] = n[e] + bc.distanceTo(xc);
-			e.setAttribute("lineDistance", new _s(n, 1));
+			for (let e = 0, r = t.count; e < r; e += 2) xc.fromBufferAttribute(t, e), Sc.fromBufferAttribute(t, e + 1), n[e] = e === 0 ? 0 : n[e - 1], n[e + 1] = n[e] + xc.distanceTo(Sc);
+			e.setAttribute("lineDistance", new vs(n, 1));
 		} else K("LineSegments.computeLineDistances(): Computation only possible with non-indexed BufferGeometry.");
 		return this;
 	}
-}, Cc = class extends Ga {
+}, wc = class extends Ka {
 	constructor(e = [], t = 301, n, r, i, a, o, s, c, l) {
 		super(e, t, n, r, i, a, o, s, c, l), this.isCubeTexture = !0, this.flipY = !1;
 	}
@@ -7519,8 +7523,8 @@ var bc = /*@__PURE__*/ new X(), xc = /*@__PURE__*/ new X(), Sc = class extends v
 	set images(e) {
 		this.image = e;
 	}
-}, wc = class extends Ga {
-	constructor(e, t, n = kr, r, i, a, o = vr, s = vr, c, l = Br, u = 1) {
+}, Tc = class extends Ka {
+	constructor(e, t, n = Ar, r, i, a, o = yr, s = yr, c, l = Vr, u = 1) {
 		if (l !== 1026 && l !== 1027) throw Error("THREE.DepthTexture: format must be either THREE.DepthFormat or THREE.DepthStencilFormat");
 		super({
 			width: e,
@@ -7529,14 +7533,14 @@ var bc = /*@__PURE__*/ new X(), xc = /*@__PURE__*/ new X(), Sc = class extends v
 		}, r, i, a, o, s, l, n, c), this.isDepthTexture = !0, this.flipY = !1, this.generateMipmaps = !1, this.compareFunction = null;
 	}
 	copy(e) {
-		return super.copy(e), this.source = new Va(Object.assign({}, e.image)), this.compareFunction = e.compareFunction, this;
+		return super.copy(e), this.source = new Ha(Object.assign({}, e.image)), this.compareFunction = e.compareFunction, this;
 	}
 	toJSON(e) {
 		let t = super.toJSON(e);
 		return t.compareFunction = this.compareFunction, t;
 	}
-}, Tc = class extends wc {
-	constructor(e, t = kr, n = 301, r, i, a = vr, o = vr, s, c = Br) {
+}, Ec = class extends Tc {
+	constructor(e, t = Ar, n = 301, r, i, a = yr, o = yr, s, c = Vr) {
 		let l = {
 			width: e,
 			height: e,
@@ -7557,14 +7561,14 @@ var bc = /*@__PURE__*/ new X(), xc = /*@__PURE__*/ new X(), Sc = class extends v
 	set images(e) {
 		this.image = e;
 	}
-}, Ec = class extends Ga {
+}, Dc = class extends Ka {
 	constructor(e = null) {
 		super(), this.sourceTexture = e, this.isExternalTexture = !0;
 	}
 	copy(e) {
 		return super.copy(e), this.sourceTexture = e.sourceTexture, this;
 	}
-}, Dc = class e extends ks {
+}, Oc = class e extends As {
 	constructor(e = 1, t = 1, n = 1, r = 1, i = 1, a = 1) {
 		super(), this.type = "BoxGeometry", this.parameters = {
 			width: e,
@@ -7577,7 +7581,7 @@ var bc = /*@__PURE__*/ new X(), xc = /*@__PURE__*/ new X(), Sc = class extends v
 		let o = this;
 		r = Math.floor(r), i = Math.floor(i), a = Math.floor(a);
 		let s = [], c = [], l = [], u = [], d = 0, f = 0;
-		p("z", "y", "x", -1, -1, n, t, e, a, i, 0), p("z", "y", "x", 1, -1, n, t, -e, a, i, 1), p("x", "z", "y", 1, 1, e, n, t, r, a, 2), p("x", "z", "y", 1, -1, e, n, -t, r, a, 3), p("x", "y", "z", 1, -1, e, t, n, r, i, 4), p("x", "y", "z", -1, -1, e, t, -n, r, i, 5), this.setIndex(s), this.setAttribute("position", new _s(c, 3)), this.setAttribute("normal", new _s(l, 3)), this.setAttribute("uv", new _s(u, 2));
+		p("z", "y", "x", -1, -1, n, t, e, a, i, 0), p("z", "y", "x", 1, -1, n, t, -e, a, i, 1), p("x", "z", "y", 1, 1, e, n, t, r, a, 2), p("x", "z", "y", 1, -1, e, n, -t, r, a, 3), p("x", "y", "z", 1, -1, e, t, n, r, i, 4), p("x", "y", "z", -1, -1, e, t, -n, r, i, 5), this.setIndex(s), this.setAttribute("position", new vs(c, 3)), this.setAttribute("normal", new vs(l, 3)), this.setAttribute("uv", new vs(u, 2));
 		function p(e, t, n, r, i, a, p, m, h, g, _) {
 			let v = a / h, y = p / g, b = a / 2, x = p / 2, S = m / 2, C = h + 1, w = g + 1, T = 0, E = 0, D = new X();
 			for (let a = 0; a < w; a++) {
@@ -7597,7 +7601,7 @@ var bc = /*@__PURE__*/ new X(), xc = /*@__PURE__*/ new X(), Sc = class extends v
 	static fromJSON(t) {
 		return new e(t.width, t.height, t.depth, t.widthSegments, t.heightSegments, t.depthSegments);
 	}
-}, Oc = class e extends ks {
+}, kc = class e extends As {
 	constructor(e = 1, t = 1, n = 1, r = 1) {
 		super(), this.type = "PlaneGeometry", this.parameters = {
 			width: e,
@@ -7617,7 +7621,7 @@ var bc = /*@__PURE__*/ new X(), xc = /*@__PURE__*/ new X(), Sc = class extends v
 			let n = t + c * e, r = t + c * (e + 1), i = t + 1 + c * (e + 1), a = t + 1 + c * e;
 			f.push(n, r, a), f.push(r, i, a);
 		}
-		this.setIndex(f), this.setAttribute("position", new _s(p, 3)), this.setAttribute("normal", new _s(m, 3)), this.setAttribute("uv", new _s(h, 2));
+		this.setIndex(f), this.setAttribute("position", new vs(p, 3)), this.setAttribute("normal", new vs(m, 3)), this.setAttribute("uv", new vs(h, 2));
 	}
 	copy(e) {
 		return super.copy(e), this.parameters = Object.assign({}, e.parameters), this;
@@ -7626,15 +7630,15 @@ var bc = /*@__PURE__*/ new X(), xc = /*@__PURE__*/ new X(), Sc = class extends v
 		return new e(t.width, t.height, t.widthSegments, t.heightSegments);
 	}
 };
-function kc(e) {
+function Ac(e) {
 	let t = {};
 	for (let n in e) {
 		t[n] = {};
 		for (let r in e[n]) {
 			let i = e[n][r];
-			if (jc(i)) i.isRenderTargetTexture ? (K("UniformsUtils: Textures of render targets cannot be cloned via cloneUniforms() or mergeUniforms()."), t[n][r] = null) : t[n][r] = i.clone();
+			if (Mc(i)) i.isRenderTargetTexture ? (K("UniformsUtils: Textures of render targets cannot be cloned via cloneUniforms() or mergeUniforms()."), t[n][r] = null) : t[n][r] = i.clone();
 			else if (Array.isArray(i)) {
-				if (jc(i[0])) {
+				if (Mc(i[0])) {
 					let e = [];
 					for (let t = 0, n = i.length; t < n; t++) e[t] = i[t].clone();
 					t[n][r] = e;
@@ -7644,32 +7648,32 @@ function kc(e) {
 	}
 	return t;
 }
-function Ac(e) {
+function jc(e) {
 	let t = {};
 	for (let n = 0; n < e.length; n++) {
-		let r = kc(e[n]);
+		let r = Ac(e[n]);
 		for (let e in r) t[e] = r[e];
 	}
 	return t;
 }
-function jc(e) {
+function Mc(e) {
 	return e && (e.isColor || e.isMatrix3 || e.isMatrix4 || e.isVector2 || e.isVector3 || e.isVector4 || e.isTexture || e.isQuaternion);
 }
-function Mc(e) {
+function Nc(e) {
 	let t = [];
 	for (let n = 0; n < e.length; n++) t.push(e[n].clone());
 	return t;
 }
-function Nc(e) {
+function Pc(e) {
 	let t = e.getRenderTarget();
-	return t === null ? e.outputColorSpace : t.isXRRenderTarget === !0 ? t.texture.colorSpace : Fa.workingColorSpace;
+	return t === null ? e.outputColorSpace : t.isXRRenderTarget === !0 ? t.texture.colorSpace : Ia.workingColorSpace;
 }
-var Pc = {
-	clone: kc,
-	merge: Ac
-}, Fc = "void main() {\n	gl_Position = projectionMatrix * modelViewMatrix * vec4( position, 1.0 );\n}", Ic = "void main() {\n	gl_FragColor = vec4( 1.0, 0.0, 0.0, 1.0 );\n}", Lc = class extends Fs {
+var Fc = {
+	clone: Ac,
+	merge: jc
+}, Ic = "void main() {\n	gl_Position = projectionMatrix * modelViewMatrix * vec4( position, 1.0 );\n}", Lc = "void main() {\n	gl_FragColor = vec4( 1.0, 0.0, 0.0, 1.0 );\n}", Rc = class extends Is {
 	constructor(e) {
-		super(), this.isShaderMaterial = !0, this.type = "ShaderMaterial", this.defines = {}, this.uniforms = {}, this.uniformsGroups = [], this.vertexShader = Fc, this.fragmentShader = Ic, this.linewidth = 1, this.wireframe = !1, this.wireframeLinewidth = 1, this.fog = !1, this.lights = !1, this.clipping = !1, this.forceSinglePass = !0, this.extensions = {
+		super(), this.isShaderMaterial = !0, this.type = "ShaderMaterial", this.defines = {}, this.uniforms = {}, this.uniformsGroups = [], this.vertexShader = Ic, this.fragmentShader = Lc, this.linewidth = 1, this.wireframe = !1, this.wireframeLinewidth = 1, this.fog = !1, this.lights = !1, this.clipping = !1, this.forceSinglePass = !0, this.extensions = {
 			clipCullDistance: !1,
 			multiDraw: !1
 		}, this.defaultAttributeValues = {
@@ -7683,7 +7687,7 @@ var Pc = {
 		}, this.index0AttributeName = void 0, this.uniformsNeedUpdate = !1, this.glslVersion = null, e !== void 0 && this.setValues(e);
 	}
 	copy(e) {
-		return super.copy(e), this.fragmentShader = e.fragmentShader, this.vertexShader = e.vertexShader, this.uniforms = kc(e.uniforms), this.uniformsGroups = Mc(e.uniformsGroups), this.defines = Object.assign({}, e.defines), this.wireframe = e.wireframe, this.wireframeLinewidth = e.wireframeLinewidth, this.fog = e.fog, this.lights = e.lights, this.clipping = e.clipping, this.extensions = Object.assign({}, e.extensions), this.glslVersion = e.glslVersion, this.defaultAttributeValues = Object.assign({}, e.defaultAttributeValues), this.index0AttributeName = e.index0AttributeName, this.uniformsNeedUpdate = e.uniformsNeedUpdate, this;
+		return super.copy(e), this.fragmentShader = e.fragmentShader, this.vertexShader = e.vertexShader, this.uniforms = Ac(e.uniforms), this.uniformsGroups = Nc(e.uniformsGroups), this.defines = Object.assign({}, e.defines), this.wireframe = e.wireframe, this.wireframeLinewidth = e.wireframeLinewidth, this.fog = e.fog, this.lights = e.lights, this.clipping = e.clipping, this.extensions = Object.assign({}, e.extensions), this.glslVersion = e.glslVersion, this.defaultAttributeValues = Object.assign({}, e.defaultAttributeValues), this.index0AttributeName = e.index0AttributeName, this.uniformsNeedUpdate = e.uniformsNeedUpdate, this;
 	}
 	toJSON(e) {
 		let t = super.toJSON(e);
@@ -7726,7 +7730,7 @@ var Pc = {
 					this.uniforms[n].value = t[r.value] || null;
 					break;
 				case "c":
-					this.uniforms[n].value = new No().setHex(r.value);
+					this.uniforms[n].value = new Po().setHex(r.value);
 					break;
 				case "v2":
 					this.uniforms[n].value = new Y().fromArray(r.value);
@@ -7735,13 +7739,13 @@ var Pc = {
 					this.uniforms[n].value = new X().fromArray(r.value);
 					break;
 				case "v4":
-					this.uniforms[n].value = new Ka().fromArray(r.value);
+					this.uniforms[n].value = new qa().fromArray(r.value);
 					break;
 				case "m3":
 					this.uniforms[n].value = new Z().fromArray(r.value);
 					break;
 				case "m4":
-					this.uniforms[n].value = new Za().fromArray(r.value);
+					this.uniforms[n].value = new Qa().fromArray(r.value);
 					break;
 				default: this.uniforms[n].value = r.value;
 			}
@@ -7749,18 +7753,18 @@ var Pc = {
 		if (e.defines !== void 0 && (this.defines = e.defines), e.vertexShader !== void 0 && (this.vertexShader = e.vertexShader), e.fragmentShader !== void 0 && (this.fragmentShader = e.fragmentShader), e.glslVersion !== void 0 && (this.glslVersion = e.glslVersion), e.extensions !== void 0) for (let t in e.extensions) this.extensions[t] = e.extensions[t];
 		return e.lights !== void 0 && (this.lights = e.lights), e.clipping !== void 0 && (this.clipping = e.clipping), this;
 	}
-}, Rc = class extends Lc {
+}, zc = class extends Rc {
 	constructor(e) {
 		super(e), this.isRawShaderMaterial = !0, this.type = "RawShaderMaterial";
 	}
-}, zc = class extends Fs {
+}, Bc = class extends Is {
 	constructor(e) {
-		super(), this.isMeshDepthMaterial = !0, this.type = "MeshDepthMaterial", this.depthPacking = Ii, this.map = null, this.alphaMap = null, this.displacementMap = null, this.displacementScale = 1, this.displacementBias = 0, this.wireframe = !1, this.wireframeLinewidth = 1, this.setValues(e);
+		super(), this.isMeshDepthMaterial = !0, this.type = "MeshDepthMaterial", this.depthPacking = Li, this.map = null, this.alphaMap = null, this.displacementMap = null, this.displacementScale = 1, this.displacementBias = 0, this.wireframe = !1, this.wireframeLinewidth = 1, this.setValues(e);
 	}
 	copy(e) {
 		return super.copy(e), this.depthPacking = e.depthPacking, this.map = e.map, this.alphaMap = e.alphaMap, this.displacementMap = e.displacementMap, this.displacementScale = e.displacementScale, this.displacementBias = e.displacementBias, this.wireframe = e.wireframe, this.wireframeLinewidth = e.wireframeLinewidth, this;
 	}
-}, Bc = class extends Fs {
+}, Vc = class extends Is {
 	constructor(e) {
 		super(), this.isMeshDistanceMaterial = !0, this.type = "MeshDistanceMaterial", this.map = null, this.alphaMap = null, this.displacementMap = null, this.displacementScale = 1, this.displacementBias = 0, this.setValues(e);
 	}
@@ -7768,13 +7772,13 @@ var Pc = {
 		return super.copy(e), this.map = e.map, this.alphaMap = e.alphaMap, this.displacementMap = e.displacementMap, this.displacementScale = e.displacementScale, this.displacementBias = e.displacementBias, this;
 	}
 };
-function Vc(e, t) {
+function Hc(e, t) {
 	return !e || e.constructor === t ? e : typeof t.BYTES_PER_ELEMENT == "number" ? new t(e) : Array.prototype.slice.call(e);
 }
-function Hc(e) {
+function Uc(e) {
 	return e !== void 0 && e.inTangents !== void 0 && e.outTangents !== void 0;
 }
-var Uc = class {
+var Wc = class {
 	constructor(e, t, n, r) {
 		this.parameterPositions = e, this._cachedIndex = 0, this.resultBuffer = r === void 0 ? new t.constructor(n) : r, this.sampleValues = t, this.valueSize = n, this.settings = null, this.DefaultSettings_ = {};
 	}
@@ -7832,29 +7836,29 @@ var Uc = class {
 		throw Error("THREE.Interpolant: Call to abstract method.");
 	}
 	intervalChanged_() {}
-}, Wc = class extends Uc {
+}, Gc = class extends Wc {
 	constructor(e, t, n, r) {
 		super(e, t, n, r), this._weightPrev = -0, this._offsetPrev = -0, this._weightNext = -0, this._offsetNext = -0, this.DefaultSettings_ = {
-			endingStart: Ni,
-			endingEnd: Ni
+			endingStart: Pi,
+			endingEnd: Pi
 		};
 	}
 	intervalChanged_(e, t, n) {
 		let r = this.parameterPositions, i = e - 2, a = e + 1, o = r[i], s = r[a];
 		if (o === void 0) switch (this.getSettings_().endingStart) {
-			case Pi:
+			case Fi:
 				i = e, o = 2 * t - n;
 				break;
-			case Fi:
+			case Ii:
 				i = r.length - 2, o = t + r[i] - r[i + 1];
 				break;
 			default: i = e, o = n;
 		}
 		if (s === void 0) switch (this.getSettings_().endingEnd) {
-			case Pi:
+			case Fi:
 				a = e, s = 2 * n - t;
 				break;
-			case Fi:
+			case Ii:
 				a = 1, s = n + r[1] - r[0];
 				break;
 			default: a = e - 1, s = t;
@@ -7867,7 +7871,7 @@ var Uc = class {
 		for (let e = 0; e !== o; ++e) i[e] = g * a[l + e] + _ * a[c + e] + v * a[s + e] + y * a[u + e];
 		return i;
 	}
-}, Gc = class extends Uc {
+}, Kc = class extends Wc {
 	constructor(e, t, n, r) {
 		super(e, t, n, r);
 	}
@@ -7876,14 +7880,14 @@ var Uc = class {
 		for (let e = 0; e !== o; ++e) i[e] = a[c + e] * u + a[s + e] * l;
 		return i;
 	}
-}, Kc = class extends Uc {
+}, qc = class extends Wc {
 	constructor(e, t, n, r) {
 		super(e, t, n, r);
 	}
 	interpolate_(e) {
 		return this.copySampleValue_(e - 1);
 	}
-}, qc = class extends Uc {
+}, Jc = class extends Wc {
 	interpolate_(e, t, n, r) {
 		let i = this.resultBuffer, a = this.sampleValues, o = this.valueSize, s = e * o, c = s - o, l = this.inTangents, u = this.outTangents;
 		if (!l || !u) {
@@ -7893,36 +7897,36 @@ var Uc = class {
 		}
 		let d = o * 2, f = e - 1;
 		for (let p = 0; p !== o; ++p) {
-			let o = a[c + p], m = a[s + p], h = f * d + p * 2, g = u[h], _ = u[h + 1], v = e * d + p * 2, y = l[v], b = l[v + 1], x = Xc(n, t, g, y, r);
-			i[p] = Jc(x, o, _, b, m);
+			let o = a[c + p], m = a[s + p], h = f * d + p * 2, g = u[h], _ = u[h + 1], v = e * d + p * 2, y = l[v], b = l[v + 1], x = Zc(n, t, g, y, r);
+			i[p] = Yc(x, o, _, b, m);
 		}
 		return i;
 	}
 };
-function Jc(e, t, n, r, i) {
+function Yc(e, t, n, r, i) {
 	let a = 1 - e;
 	return a * a * a * t + 3 * a * a * e * n + 3 * a * e * e * r + e * e * e * i;
 }
-function Yc(e, t, n, r, i) {
+function Xc(e, t, n, r, i) {
 	let a = 1 - e;
 	return 3 * a * a * (n - t) + 6 * a * e * (r - n) + 3 * e * e * (i - r);
 }
-function Xc(e, t, n, r, i) {
+function Zc(e, t, n, r, i) {
 	let a = (e - t) / (i - t);
 	for (let o = 0; o < 8; o++) {
-		let o = Jc(a, t, n, r, i) - e;
+		let o = Yc(a, t, n, r, i) - e;
 		if (Math.abs(o) < 1e-10) break;
-		let s = Yc(a, t, n, r, i);
+		let s = Xc(a, t, n, r, i);
 		if (Math.abs(s) < 1e-10) break;
 		a = Math.max(0, Math.min(1, a - o / s));
 	}
 	return a;
 }
-var Zc = class {
+var Qc = class {
 	constructor(e, t, n, r) {
 		if (e === void 0) throw Error("THREE.KeyframeTrack: track name is undefined");
 		if (t === void 0 || t.length === 0) throw Error("THREE.KeyframeTrack: no keyframes in track named " + e);
-		this.name = e, this.times = Vc(t, this.TimeBufferType), this.values = Vc(n, this.ValueBufferType), this.setInterpolation(r || this.DefaultInterpolation);
+		this.name = e, this.times = Hc(t, this.TimeBufferType), this.values = Hc(n, this.ValueBufferType), this.setInterpolation(r || this.DefaultInterpolation);
 	}
 	static toJSON(e) {
 		let t = e.constructor, n;
@@ -7930,43 +7934,43 @@ var Zc = class {
 		else {
 			n = {
 				name: e.name,
-				times: Vc(e.times, Array),
-				values: Vc(e.values, Array)
+				times: Hc(e.times, Array),
+				values: Hc(e.values, Array)
 			};
 			let t = e.getInterpolation();
-			t !== e.DefaultInterpolation && (n.interpolation = t), Hc(e.settings) && (n.settings = {
-				inTangents: Vc(e.settings.inTangents, Array),
-				outTangents: Vc(e.settings.outTangents, Array)
+			t !== e.DefaultInterpolation && (n.interpolation = t), Uc(e.settings) && (n.settings = {
+				inTangents: Hc(e.settings.inTangents, Array),
+				outTangents: Hc(e.settings.outTangents, Array)
 			});
 		}
 		return n.type = e.ValueTypeName, n;
 	}
 	InterpolantFactoryMethodDiscrete(e) {
-		return new Kc(this.times, this.values, this.getValueSize(), e);
+		return new qc(this.times, this.values, this.getValueSize(), e);
 	}
 	InterpolantFactoryMethodLinear(e) {
-		return new Gc(this.times, this.values, this.getValueSize(), e);
+		return new Kc(this.times, this.values, this.getValueSize(), e);
 	}
 	InterpolantFactoryMethodSmooth(e) {
-		return new Wc(this.times, this.values, this.getValueSize(), e);
+		return new Gc(this.times, this.values, this.getValueSize(), e);
 	}
 	InterpolantFactoryMethodBezier(e) {
-		let t = new qc(this.times, this.values, this.getValueSize(), e);
+		let t = new Jc(this.times, this.values, this.getValueSize(), e);
 		return this.settings && (t.inTangents = this.settings.inTangents, t.outTangents = this.settings.outTangents), t;
 	}
 	setInterpolation(e) {
 		let t;
 		switch (e) {
-			case ki:
+			case Ai:
 				t = this.InterpolantFactoryMethodDiscrete;
 				break;
-			case Ai:
+			case ji:
 				t = this.InterpolantFactoryMethodLinear;
 				break;
-			case ji:
+			case Mi:
 				t = this.InterpolantFactoryMethodSmooth;
 				break;
-			case Mi: t = this.InterpolantFactoryMethodBezier;
+			case Ni: t = this.InterpolantFactoryMethodBezier;
 		}
 		if (t === void 0) {
 			let t = "unsupported interpolation for " + this.ValueTypeName + " keyframe track named " + this.name;
@@ -7980,10 +7984,10 @@ var Zc = class {
 	}
 	getInterpolation() {
 		switch (this.createInterpolant) {
-			case this.InterpolantFactoryMethodDiscrete: return ki;
-			case this.InterpolantFactoryMethodLinear: return Ai;
-			case this.InterpolantFactoryMethodSmooth: return ji;
-			case this.InterpolantFactoryMethodBezier: return Mi;
+			case this.InterpolantFactoryMethodDiscrete: return Ai;
+			case this.InterpolantFactoryMethodLinear: return ji;
+			case this.InterpolantFactoryMethodSmooth: return Mi;
+			case this.InterpolantFactoryMethodBezier: return Ni;
 		}
 	}
 	getValueSize() {
@@ -7993,7 +7997,7 @@ var Zc = class {
 		if (e !== 0) {
 			let t = this.times;
 			for (let n = 0, r = t.length; n !== r; ++n) t[n] += e;
-			Hc(this.settings) && (Qc(this.settings.inTangents, e), Qc(this.settings.outTangents, e));
+			Uc(this.settings) && ($c(this.settings.inTangents, e), $c(this.settings.outTangents, e));
 		}
 		return this;
 	}
@@ -8001,7 +8005,7 @@ var Zc = class {
 		if (e !== 1) {
 			let t = this.times;
 			for (let n = 0, r = t.length; n !== r; ++n) t[n] *= e;
-			Hc(this.settings) && ($c(this.settings.inTangents, e), $c(this.settings.outTangents, e));
+			Uc(this.settings) && (el(this.settings.inTangents, e), el(this.settings.outTangents, e));
 		}
 		return this;
 	}
@@ -8034,7 +8038,7 @@ var Zc = class {
 			}
 			a = r;
 		}
-		if (r !== void 0 && Gi(r)) for (let t = 0, n = r.length; t !== n; ++t) {
+		if (r !== void 0 && Ki(r)) for (let t = 0, n = r.length; t !== n; ++t) {
 			let n = r[t];
 			if (isNaN(n)) {
 				q("KeyframeTrack: Value is not a valid number.", this, t, n), e = !1;
@@ -8044,7 +8048,7 @@ var Zc = class {
 		return e;
 	}
 	optimize() {
-		let e = this.times.slice(), t = this.values.slice(), n = this.getValueSize(), r = this.getInterpolation() === ji, i = e.length - 1, a = 1;
+		let e = this.times.slice(), t = this.values.slice(), n = this.getValueSize(), r = this.getInterpolation() === Mi, i = e.length - 1, a = 1;
 		for (let o = 1; o < i; ++o) {
 			let i = !1, s = e[o];
 			if (s !== e[o + 1] && (o !== 1 || s !== e[0])) {
@@ -8078,70 +8082,70 @@ var Zc = class {
 	}
 	clone() {
 		let e = this.times.slice(), t = this.values.slice(), n = new this.constructor(this.name, e, t);
-		return n.createInterpolant = this.createInterpolant, Hc(this.settings) && (n.settings = {
+		return n.createInterpolant = this.createInterpolant, Uc(this.settings) && (n.settings = {
 			inTangents: this.settings.inTangents.slice(),
 			outTangents: this.settings.outTangents.slice()
 		}), n;
 	}
 };
-function Qc(e, t) {
+function $c(e, t) {
 	for (let n = 0, r = e.length; n !== r; n += 2) e[n] += t;
 }
-function $c(e, t) {
+function el(e, t) {
 	for (let n = 0, r = e.length; n !== r; n += 2) e[n] *= t;
 }
-Zc.prototype.ValueTypeName = "", Zc.prototype.TimeBufferType = Float32Array, Zc.prototype.ValueBufferType = Float32Array, Zc.prototype.DefaultInterpolation = Ai;
-var el = class extends Zc {
+Qc.prototype.ValueTypeName = "", Qc.prototype.TimeBufferType = Float32Array, Qc.prototype.ValueBufferType = Float32Array, Qc.prototype.DefaultInterpolation = ji;
+var tl = class extends Qc {
 	constructor(e, t, n) {
 		super(e, t, n);
 	}
 };
-el.prototype.ValueTypeName = "bool", el.prototype.ValueBufferType = Array, el.prototype.DefaultInterpolation = ki, el.prototype.InterpolantFactoryMethodLinear = void 0, el.prototype.InterpolantFactoryMethodSmooth = void 0;
-var tl = class extends Zc {
+tl.prototype.ValueTypeName = "bool", tl.prototype.ValueBufferType = Array, tl.prototype.DefaultInterpolation = Ai, tl.prototype.InterpolantFactoryMethodLinear = void 0, tl.prototype.InterpolantFactoryMethodSmooth = void 0;
+var nl = class extends Qc {
 	constructor(e, t, n, r) {
 		super(e, t, n, r);
 	}
 };
-tl.prototype.ValueTypeName = "color";
-var nl = class extends Zc {
+nl.prototype.ValueTypeName = "color";
+var rl = class extends Qc {
 	constructor(e, t, n, r) {
 		super(e, t, n, r);
 	}
 };
-nl.prototype.ValueTypeName = "number";
-var rl = class extends Uc {
+rl.prototype.ValueTypeName = "number";
+var il = class extends Wc {
 	constructor(e, t, n, r) {
 		super(e, t, n, r);
 	}
 	interpolate_(e, t, n, r) {
 		let i = this.resultBuffer, a = this.sampleValues, o = this.valueSize, s = (n - t) / (r - t), c = e * o;
-		for (let e = c + o; c !== e; c += 4) Oa.slerpFlat(i, 0, a, c - o, a, c, s);
+		for (let e = c + o; c !== e; c += 4) ka.slerpFlat(i, 0, a, c - o, a, c, s);
 		return i;
 	}
-}, il = class extends Zc {
+}, al = class extends Qc {
 	constructor(e, t, n, r) {
 		super(e, t, n, r);
 	}
 	InterpolantFactoryMethodLinear(e) {
-		return new rl(this.times, this.values, this.getValueSize(), e);
+		return new il(this.times, this.values, this.getValueSize(), e);
 	}
 };
-il.prototype.ValueTypeName = "quaternion", il.prototype.InterpolantFactoryMethodSmooth = void 0;
-var al = class extends Zc {
+al.prototype.ValueTypeName = "quaternion", al.prototype.InterpolantFactoryMethodSmooth = void 0;
+var ol = class extends Qc {
 	constructor(e, t, n) {
 		super(e, t, n);
 	}
 };
-al.prototype.ValueTypeName = "string", al.prototype.ValueBufferType = Array, al.prototype.DefaultInterpolation = ki, al.prototype.InterpolantFactoryMethodLinear = void 0, al.prototype.InterpolantFactoryMethodSmooth = void 0;
-var ol = class extends Zc {
+ol.prototype.ValueTypeName = "string", ol.prototype.ValueBufferType = Array, ol.prototype.DefaultInterpolation = Ai, ol.prototype.InterpolantFactoryMethodLinear = void 0, ol.prototype.InterpolantFactoryMethodSmooth = void 0;
+var sl = class extends Qc {
 	constructor(e, t, n, r) {
 		super(e, t, n, r);
 	}
 };
-ol.prototype.ValueTypeName = "vector";
-var sl = /*@__PURE__*/ new X(), cl = /*@__PURE__*/ new Oa(), ll = /*@__PURE__*/ new X(), ul = class extends To {
+sl.prototype.ValueTypeName = "vector";
+var cl = /*@__PURE__*/ new X(), ll = /*@__PURE__*/ new ka(), ul = /*@__PURE__*/ new X(), dl = class extends Eo {
 	constructor() {
-		super(), this.isCamera = !0, this.type = "Camera", this.matrixWorldInverse = new Za(), this.projectionMatrix = new Za(), this.projectionMatrixInverse = new Za(), this.coordinateSystem = Ui, this._reversedDepth = !1;
+		super(), this.isCamera = !0, this.type = "Camera", this.matrixWorldInverse = new Qa(), this.projectionMatrix = new Qa(), this.projectionMatrixInverse = new Qa(), this.coordinateSystem = Wi, this._reversedDepth = !1;
 	}
 	get reversedDepth() {
 		return this._reversedDepth;
@@ -8153,15 +8157,15 @@ var sl = /*@__PURE__*/ new X(), cl = /*@__PURE__*/ new Oa(), ll = /*@__PURE__*/ 
 		return super.getWorldDirection(e).negate();
 	}
 	updateMatrixWorld(e) {
-		super.updateMatrixWorld(e), this.matrixWorld.decompose(sl, cl, ll), ll.x === 1 && ll.y === 1 && ll.z === 1 ? this.matrixWorldInverse.copy(this.matrixWorld).invert() : this.matrixWorldInverse.compose(sl, cl, ll.set(1, 1, 1)).invert();
+		super.updateMatrixWorld(e), this.matrixWorld.decompose(cl, ll, ul), ul.x === 1 && ul.y === 1 && ul.z === 1 ? this.matrixWorldInverse.copy(this.matrixWorld).invert() : this.matrixWorldInverse.compose(cl, ll, ul.set(1, 1, 1)).invert();
 	}
 	updateWorldMatrix(e, t, n = !1) {
-		super.updateWorldMatrix(e, t, n), this.matrixWorld.decompose(sl, cl, ll), ll.x === 1 && ll.y === 1 && ll.z === 1 ? this.matrixWorldInverse.copy(this.matrixWorld).invert() : this.matrixWorldInverse.compose(sl, cl, ll.set(1, 1, 1)).invert();
+		super.updateWorldMatrix(e, t, n), this.matrixWorld.decompose(cl, ll, ul), ul.x === 1 && ul.y === 1 && ul.z === 1 ? this.matrixWorldInverse.copy(this.matrixWorld).invert() : this.matrixWorldInverse.compose(cl, ll, ul.set(1, 1, 1)).invert();
 	}
 	clone() {
 		return new this.constructor().copy(this);
 	}
-}, dl = /*@__PURE__*/ new X(), fl = /*@__PURE__*/ new Y(), pl = /*@__PURE__*/ new Y(), ml = class extends ul {
+}, fl = /*@__PURE__*/ new X(), pl = /*@__PURE__*/ new Y(), ml = /*@__PURE__*/ new Y(), hl = class extends dl {
 	constructor(e = 50, t = 1, n = .1, r = 2e3) {
 		super(), this.isPerspectiveCamera = !0, this.type = "PerspectiveCamera", this.fov = e, this.zoom = 1, this.near = n, this.far = r, this.focus = 10, this.aspect = t, this.view = null, this.filmGauge = 35, this.filmOffset = 0, this.updateProjectionMatrix();
 	}
@@ -8170,14 +8174,14 @@ var sl = /*@__PURE__*/ new X(), cl = /*@__PURE__*/ new Oa(), ll = /*@__PURE__*/ 
 	}
 	setFocalLength(e) {
 		let t = .5 * this.getFilmHeight() / e;
-		this.fov = ia * 2 * Math.atan(t), this.updateProjectionMatrix();
+		this.fov = aa * 2 * Math.atan(t), this.updateProjectionMatrix();
 	}
 	getFocalLength() {
-		let e = Math.tan(ra * .5 * this.fov);
+		let e = Math.tan(ia * .5 * this.fov);
 		return .5 * this.getFilmHeight() / e;
 	}
 	getEffectiveFOV() {
-		return ia * 2 * Math.atan(Math.tan(ra * .5 * this.fov) / this.zoom);
+		return aa * 2 * Math.atan(Math.tan(ia * .5 * this.fov) / this.zoom);
 	}
 	getFilmWidth() {
 		return this.filmGauge * Math.min(this.aspect, 1);
@@ -8186,10 +8190,10 @@ var sl = /*@__PURE__*/ new X(), cl = /*@__PURE__*/ new Oa(), ll = /*@__PURE__*/ 
 		return this.filmGauge / Math.max(this.aspect, 1);
 	}
 	getViewBounds(e, t, n) {
-		dl.set(-1, -1, .5).applyMatrix4(this.projectionMatrixInverse), t.set(dl.x, dl.y).multiplyScalar(-e / dl.z), dl.set(1, 1, .5).applyMatrix4(this.projectionMatrixInverse), n.set(dl.x, dl.y).multiplyScalar(-e / dl.z);
+		fl.set(-1, -1, .5).applyMatrix4(this.projectionMatrixInverse), t.set(fl.x, fl.y).multiplyScalar(-e / fl.z), fl.set(1, 1, .5).applyMatrix4(this.projectionMatrixInverse), n.set(fl.x, fl.y).multiplyScalar(-e / fl.z);
 	}
 	getViewSize(e, t) {
-		return this.getViewBounds(e, fl, pl), t.subVectors(pl, fl);
+		return this.getViewBounds(e, pl, ml), t.subVectors(ml, pl);
 	}
 	setViewOffset(e, t, n, r, i, a) {
 		this.aspect = e / t, this.view === null && (this.view = {
@@ -8206,7 +8210,7 @@ var sl = /*@__PURE__*/ new X(), cl = /*@__PURE__*/ new Oa(), ll = /*@__PURE__*/ 
 		this.view !== null && (this.view.enabled = !1), this.updateProjectionMatrix();
 	}
 	updateProjectionMatrix() {
-		let e = this.near, t = e * Math.tan(ra * .5 * this.fov) / this.zoom, n = 2 * t, r = this.aspect * n, i = -.5 * r, a = this.view;
+		let e = this.near, t = e * Math.tan(ia * .5 * this.fov) / this.zoom, n = 2 * t, r = this.aspect * n, i = -.5 * r, a = this.view;
 		if (this.view !== null && this.view.enabled) {
 			let e = a.fullWidth, o = a.fullHeight;
 			i += a.offsetX * r / e, t -= a.offsetY * n / o, r *= a.width / e, n *= a.height / o;
@@ -8218,7 +8222,7 @@ var sl = /*@__PURE__*/ new X(), cl = /*@__PURE__*/ new Oa(), ll = /*@__PURE__*/ 
 		let t = super.toJSON(e);
 		return t.object.fov = this.fov, t.object.zoom = this.zoom, t.object.near = this.near, t.object.far = this.far, t.object.focus = this.focus, t.object.aspect = this.aspect, this.view !== null && (t.object.view = Object.assign({}, this.view)), t.object.filmGauge = this.filmGauge, t.object.filmOffset = this.filmOffset, t;
 	}
-}, hl = class extends ul {
+}, gl = class extends dl {
 	constructor(e = -1, t = 1, n = 1, r = -1, i = .1, a = 2e3) {
 		super(), this.isOrthographicCamera = !0, this.type = "OrthographicCamera", this.zoom = 1, this.view = null, this.left = e, this.right = t, this.top = n, this.bottom = r, this.near = i, this.far = a, this.updateProjectionMatrix();
 	}
@@ -8251,7 +8255,7 @@ var sl = /*@__PURE__*/ new X(), cl = /*@__PURE__*/ new Oa(), ll = /*@__PURE__*/ 
 		let t = super.toJSON(e);
 		return t.object.zoom = this.zoom, t.object.left = this.left, t.object.right = this.right, t.object.top = this.top, t.object.bottom = this.bottom, t.object.near = this.near, t.object.far = this.far, this.view !== null && (t.object.view = Object.assign({}, this.view)), t;
 	}
-}, gl = class extends ks {
+}, _l = class extends As {
 	constructor() {
 		super(), this.isInstancedBufferGeometry = !0, this.type = "InstancedBufferGeometry", this.instanceCount = 1e400;
 	}
@@ -8262,20 +8266,20 @@ var sl = /*@__PURE__*/ new X(), cl = /*@__PURE__*/ new Oa(), ll = /*@__PURE__*/ 
 		let e = super.toJSON();
 		return e.instanceCount = this.instanceCount, e.isInstancedBufferGeometry = !0, e;
 	}
-}, _l = -90, vl = 1, yl = class extends To {
+}, vl = -90, yl = 1, bl = class extends Eo {
 	constructor(e, t, n) {
 		super(), this.type = "CubeCamera", this.renderTarget = n, this.coordinateSystem = null, this.activeMipmapLevel = 0;
-		let r = new ml(_l, vl, e, t);
+		let r = new hl(vl, yl, e, t);
 		r.layers = this.layers, this.add(r);
-		let i = new ml(_l, vl, e, t);
+		let i = new hl(vl, yl, e, t);
 		i.layers = this.layers, this.add(i);
-		let a = new ml(_l, vl, e, t);
+		let a = new hl(vl, yl, e, t);
 		a.layers = this.layers, this.add(a);
-		let o = new ml(_l, vl, e, t);
+		let o = new hl(vl, yl, e, t);
 		o.layers = this.layers, this.add(o);
-		let s = new ml(_l, vl, e, t);
+		let s = new hl(vl, yl, e, t);
 		s.layers = this.layers, this.add(s);
-		let c = new ml(_l, vl, e, t);
+		let c = new hl(vl, yl, e, t);
 		c.layers = this.layers, this.add(c);
 	}
 	updateCoordinateSystem() {
@@ -8297,18 +8301,18 @@ var sl = /*@__PURE__*/ new X(), cl = /*@__PURE__*/ new Oa(), ll = /*@__PURE__*/ 
 		let h = !1;
 		h = e.isWebGLRenderer === !0 ? e.state.buffers.depth.getReversed() : e.reversedDepthBuffer, e.setRenderTarget(n, 0, r), h && e.autoClear === !1 && e.clearDepth(), e.render(t, i), e.setRenderTarget(n, 1, r), h && e.autoClear === !1 && e.clearDepth(), e.render(t, a), e.setRenderTarget(n, 2, r), h && e.autoClear === !1 && e.clearDepth(), e.render(t, o), e.setRenderTarget(n, 3, r), h && e.autoClear === !1 && e.clearDepth(), e.render(t, s), e.setRenderTarget(n, 4, r), h && e.autoClear === !1 && e.clearDepth(), e.render(t, c), n.texture.mipmapsAutoUpdate = m, e.setRenderTarget(n, 5, r), h && e.autoClear === !1 && e.clearDepth(), e.render(t, l), e.setRenderTarget(u, d, f), e.xr.enabled = p, n.texture.needsPMREMUpdate = !0;
 	}
-}, bl = class extends ml {
+}, xl = class extends hl {
 	constructor(e = []) {
 		super(), this.isArrayCamera = !0, this.isMultiViewCamera = !1, this.cameras = e, this.perCameraFrustumCulled = !1;
 	}
-}, xl = "\\[\\]\\.:\\/", Sl = /* @__PURE__ */ RegExp("[\\[\\]\\.:\\/]", "g"), Cl = "[^\\[\\]\\.:\\/]", wl = "[^" + xl.replace("\\.", "") + "]", Tl = /*@__PURE__*/ "((?:WC+[\\/:])*)".replace("WC", Cl), El = /*@__PURE__*/ "(WCOD+)?".replace("WCOD", wl), Dl = /*@__PURE__*/ "(?:\\.(WC+)(?:\\[(.+)\\])?)?".replace("WC", Cl), Ol = /*@__PURE__*/ "\\.(WC+)(?:\\[(.+)\\])?".replace("WC", Cl), kl = RegExp("^" + Tl + El + Dl + Ol + "$"), Al = [
+}, Sl = "\\[\\]\\.:\\/", Cl = /* @__PURE__ */ RegExp("[\\[\\]\\.:\\/]", "g"), wl = "[^\\[\\]\\.:\\/]", Tl = "[^" + Sl.replace("\\.", "") + "]", El = /*@__PURE__*/ "((?:WC+[\\/:])*)".replace("WC", wl), Dl = /*@__PURE__*/ "(WCOD+)?".replace("WCOD", Tl), Ol = /*@__PURE__*/ "(?:\\.(WC+)(?:\\[(.+)\\])?)?".replace("WC", wl), kl = /*@__PURE__*/ "\\.(WC+)(?:\\[(.+)\\])?".replace("WC", wl), Al = RegExp("^" + El + Dl + Ol + kl + "$"), jl = [
 	"material",
 	"materials",
 	"bones",
 	"map"
-], jl = class {
+], Ml = class {
 	constructor(e, t, n) {
-		let r = n || Ml.parseTrackName(t);
+		let r = n || Nl.parseTrackName(t);
 		this._targetGroup = e, this._bindings = e.subscribe_(t, r);
 	}
 	getValue(e, t) {
@@ -8328,7 +8332,7 @@ var sl = /*@__PURE__*/ new X(), cl = /*@__PURE__*/ new Oa(), ll = /*@__PURE__*/ 
 		let e = this._bindings;
 		for (let t = this._targetGroup.nCachedObjects_, n = e.length; t !== n; ++t) e[t].unbind();
 	}
-}, Ml = class e {
+}, Nl = class e {
 	constructor(t, n, r) {
 		this.path = n, this.parsedPath = r || e.parseTrackName(n), this.node = e.findNode(t, this.parsedPath.nodeName), this.rootNode = t, this.getValue = this._getValue_unbound, this.setValue = this._setValue_unbound;
 	}
@@ -8336,10 +8340,10 @@ var sl = /*@__PURE__*/ new X(), cl = /*@__PURE__*/ new Oa(), ll = /*@__PURE__*/ 
 		return t && t.isAnimationObjectGroup ? new e.Composite(t, n, r) : new e(t, n, r);
 	}
 	static sanitizeNodeName(e) {
-		return e.replace(/\s/g, "_").replace(Sl, "");
+		return e.replace(/\s/g, "_").replace(Cl, "");
 	}
 	static parseTrackName(e) {
-		let t = kl.exec(e);
+		let t = Al.exec(e);
 		if (t === null) throw Error("THREE.PropertyBinding: Cannot parse trackName: " + e);
 		let n = {
 			nodeName: t[2],
@@ -8350,7 +8354,7 @@ var sl = /*@__PURE__*/ new X(), cl = /*@__PURE__*/ new Oa(), ll = /*@__PURE__*/ 
 		}, r = n.nodeName && n.nodeName.lastIndexOf(".");
 		if (r !== void 0 && r !== -1) {
 			let e = n.nodeName.substring(r + 1);
-			Al.indexOf(e) !== -1 && (n.nodeName = n.nodeName.substring(0, r), n.objectName = e);
+			jl.indexOf(e) !== -1 && (n.nodeName = n.nodeName.substring(0, r), n.objectName = e);
 		}
 		if (n.propertyName === null || n.propertyName.length === 0) throw Error("THREE.PropertyBinding: can not parse propertyName from trackName: " + e);
 		return n;
@@ -8526,43 +8530,43 @@ var sl = /*@__PURE__*/ new X(), cl = /*@__PURE__*/ new Oa(), ll = /*@__PURE__*/ 
 		this.node = null, this.getValue = this._getValue_unbound, this.setValue = this._setValue_unbound;
 	}
 };
-Ml.Composite = jl, Ml.prototype.BindingType = {
+Nl.Composite = Ml, Nl.prototype.BindingType = {
 	Direct: 0,
 	EntireArray: 1,
 	ArrayElement: 2,
 	HasFromToArray: 3
-}, Ml.prototype.Versioning = {
+}, Nl.prototype.Versioning = {
 	None: 0,
 	NeedsUpdate: 1,
 	MatrixWorldNeedsUpdate: 2
-}, Ml.prototype.GetterByBindingType = [
-	Ml.prototype._getValue_direct,
-	Ml.prototype._getValue_array,
-	Ml.prototype._getValue_arrayElement,
-	Ml.prototype._getValue_toArray
-], Ml.prototype.SetterByBindingTypeAndVersioning = [
+}, Nl.prototype.GetterByBindingType = [
+	Nl.prototype._getValue_direct,
+	Nl.prototype._getValue_array,
+	Nl.prototype._getValue_arrayElement,
+	Nl.prototype._getValue_toArray
+], Nl.prototype.SetterByBindingTypeAndVersioning = [
 	[
-		Ml.prototype._setValue_direct,
-		Ml.prototype._setValue_direct_setNeedsUpdate,
-		Ml.prototype._setValue_direct_setMatrixWorldNeedsUpdate
+		Nl.prototype._setValue_direct,
+		Nl.prototype._setValue_direct_setNeedsUpdate,
+		Nl.prototype._setValue_direct_setMatrixWorldNeedsUpdate
 	],
 	[
-		Ml.prototype._setValue_array,
-		Ml.prototype._setValue_array_setNeedsUpdate,
-		Ml.prototype._setValue_array_setMatrixWorldNeedsUpdate
+		Nl.prototype._setValue_array,
+		Nl.prototype._setValue_array_setNeedsUpdate,
+		Nl.prototype._setValue_array_setMatrixWorldNeedsUpdate
 	],
 	[
-		Ml.prototype._setValue_arrayElement,
-		Ml.prototype._setValue_arrayElement_setNeedsUpdate,
-		Ml.prototype._setValue_arrayElement_setMatrixWorldNeedsUpdate
+		Nl.prototype._setValue_arrayElement,
+		Nl.prototype._setValue_arrayElement_setNeedsUpdate,
+		Nl.prototype._setValue_arrayElement_setMatrixWorldNeedsUpdate
 	],
 	[
-		Ml.prototype._setValue_fromArray,
-		Ml.prototype._setValue_fromArray_setNeedsUpdate,
-		Ml.prototype._setValue_fromArray_setMatrixWorldNeedsUpdate
+		Nl.prototype._setValue_fromArray,
+		Nl.prototype._setValue_fromArray_setNeedsUpdate,
+		Nl.prototype._setValue_fromArray_setMatrixWorldNeedsUpdate
 	]
 ];
-var Nl = class {
+var Pl = class {
 	constructor(e = 1, t = 0, n = 0) {
 		this.radius = e, this.phi = t, this.theta = n;
 	}
@@ -8610,7 +8614,7 @@ var Nl = class {
 		return i[0] = e, i[2] = t, i[1] = n, i[3] = r, this;
 	}
 });
-var Pl = class extends ea {
+var Fl = class extends ta {
 	constructor(e, t = null) {
 		super(), this.object = e, this.domElement = t, this.enabled = !0, this.state = -1, this.keys = {}, this.mouseButtons = {
 			LEFT: null,
@@ -8628,82 +8632,82 @@ var Pl = class extends ea {
 	dispose() {}
 	update() {}
 };
-function Fl(e, t, n, r) {
-	let i = Il(r);
+function Il(e, t, n, r) {
+	let i = Ll(r);
 	switch (n) {
-		case Lr: return e * t;
-		case Hr:
-		case Ur: return e * t / i.components * i.byteLength;
-		case Wr:
-		case Gr: return e * t * 2 / i.components * i.byteLength;
-		case Rr: return e * t * 3 / i.components * i.byteLength;
-		case zr:
-		case Kr: return e * t * 4 / i.components * i.byteLength;
-		case qr:
-		case Jr: return Math.floor((e + 3) / 4) * Math.floor((t + 3) / 4) * 8;
-		case Yr:
-		case Xr: return Math.floor((e + 3) / 4) * Math.floor((t + 3) / 4) * 16;
+		case Rr: return e * t;
+		case Ur:
+		case Wr: return e * t / i.components * i.byteLength;
+		case Gr:
+		case Kr: return e * t * 2 / i.components * i.byteLength;
+		case zr: return e * t * 3 / i.components * i.byteLength;
+		case Br:
+		case qr: return e * t * 4 / i.components * i.byteLength;
+		case Jr:
+		case Yr: return Math.floor((e + 3) / 4) * Math.floor((t + 3) / 4) * 8;
+		case Xr:
+		case Zr: return Math.floor((e + 3) / 4) * Math.floor((t + 3) / 4) * 16;
+		case $r:
+		case ti: return Math.max(e, 16) * Math.max(t, 8) / 4;
 		case Qr:
-		case ei: return Math.max(e, 16) * Math.max(t, 8) / 4;
-		case Zr:
-		case $r: return Math.max(e, 8) * Math.max(t, 8) / 2;
-		case ti:
+		case ei: return Math.max(e, 8) * Math.max(t, 8) / 2;
 		case ni:
-		case ii:
-		case ai: return Math.floor((e + 3) / 4) * Math.floor((t + 3) / 4) * 8;
 		case ri:
-		case oi:
+		case ai:
+		case oi: return Math.floor((e + 3) / 4) * Math.floor((t + 3) / 4) * 8;
+		case ii:
 		case si:
-		case ci: return Math.floor((e + 3) / 4) * Math.floor((t + 3) / 4) * 16;
-		case li: return Math.floor((e + 4) / 5) * Math.floor((t + 3) / 4) * 16;
-		case ui: return Math.floor((e + 4) / 5) * Math.floor((t + 4) / 5) * 16;
-		case di: return Math.floor((e + 5) / 6) * Math.floor((t + 4) / 5) * 16;
-		case fi: return Math.floor((e + 5) / 6) * Math.floor((t + 5) / 6) * 16;
-		case pi: return Math.floor((e + 7) / 8) * Math.floor((t + 4) / 5) * 16;
-		case mi: return Math.floor((e + 7) / 8) * Math.floor((t + 5) / 6) * 16;
-		case hi: return Math.floor((e + 7) / 8) * Math.floor((t + 7) / 8) * 16;
-		case gi: return Math.floor((e + 9) / 10) * Math.floor((t + 4) / 5) * 16;
-		case _i: return Math.floor((e + 9) / 10) * Math.floor((t + 5) / 6) * 16;
-		case vi: return Math.floor((e + 9) / 10) * Math.floor((t + 7) / 8) * 16;
-		case yi: return Math.floor((e + 9) / 10) * Math.floor((t + 9) / 10) * 16;
-		case bi: return Math.floor((e + 11) / 12) * Math.floor((t + 9) / 10) * 16;
-		case xi: return Math.floor((e + 11) / 12) * Math.floor((t + 11) / 12) * 16;
-		case Si:
+		case ci:
+		case li: return Math.floor((e + 3) / 4) * Math.floor((t + 3) / 4) * 16;
+		case ui: return Math.floor((e + 4) / 5) * Math.floor((t + 3) / 4) * 16;
+		case di: return Math.floor((e + 4) / 5) * Math.floor((t + 4) / 5) * 16;
+		case fi: return Math.floor((e + 5) / 6) * Math.floor((t + 4) / 5) * 16;
+		case pi: return Math.floor((e + 5) / 6) * Math.floor((t + 5) / 6) * 16;
+		case mi: return Math.floor((e + 7) / 8) * Math.floor((t + 4) / 5) * 16;
+		case hi: return Math.floor((e + 7) / 8) * Math.floor((t + 5) / 6) * 16;
+		case gi: return Math.floor((e + 7) / 8) * Math.floor((t + 7) / 8) * 16;
+		case _i: return Math.floor((e + 9) / 10) * Math.floor((t + 4) / 5) * 16;
+		case vi: return Math.floor((e + 9) / 10) * Math.floor((t + 5) / 6) * 16;
+		case yi: return Math.floor((e + 9) / 10) * Math.floor((t + 7) / 8) * 16;
+		case bi: return Math.floor((e + 9) / 10) * Math.floor((t + 9) / 10) * 16;
+		case xi: return Math.floor((e + 11) / 12) * Math.floor((t + 9) / 10) * 16;
+		case Si: return Math.floor((e + 11) / 12) * Math.floor((t + 11) / 12) * 16;
 		case Ci:
-		case wi: return Math.ceil(e / 4) * Math.ceil(t / 4) * 16;
-		case Ti:
-		case Ei: return Math.ceil(e / 4) * Math.ceil(t / 4) * 8;
-		case Di:
-		case Oi: return Math.ceil(e / 4) * Math.ceil(t / 4) * 16;
+		case wi:
+		case Ti: return Math.ceil(e / 4) * Math.ceil(t / 4) * 16;
+		case Ei:
+		case Di: return Math.ceil(e / 4) * Math.ceil(t / 4) * 8;
+		case Oi:
+		case ki: return Math.ceil(e / 4) * Math.ceil(t / 4) * 16;
 	}
 	throw Error(`Unable to determine texture byte length for ${n} format.`);
 }
-function Il(e) {
+function Ll(e) {
 	switch (e) {
-		case wr:
-		case Tr: return {
+		case Tr:
+		case Er: return {
 			byteLength: 1,
 			components: 1
 		};
+		case Or:
 		case Dr:
-		case Er:
-		case jr: return {
+		case Mr: return {
 			byteLength: 2,
 			components: 1
 		};
-		case Mr:
-		case Nr: return {
+		case Nr:
+		case Pr: return {
 			byteLength: 2,
 			components: 4
 		};
+		case Ar:
 		case kr:
-		case Or:
-		case Ar: return {
+		case jr: return {
 			byteLength: 4,
 			components: 1
 		};
-		case Fr:
-		case Ir: return {
+		case Ir:
+		case Lr: return {
 			byteLength: 4,
 			components: 3
 		};
@@ -8712,7 +8716,7 @@ function Il(e) {
 }
 typeof __THREE_DEVTOOLS__ < "u" && __THREE_DEVTOOLS__.dispatchEvent(new CustomEvent("register", { detail: { revision: "187" } })), typeof window < "u" && (window.__THREE__ ? K("WARNING: Multiple instances of Three.js being imported.") : window.__THREE__ = "187");
 // node_modules/three/build/three.module.js
-function Ll() {
+function Rl() {
 	let e = null, t = !1, n = null, r = null;
 	function i(t, a) {
 		r = e.requestAnimationFrame(i), n(t, a);
@@ -8732,7 +8736,7 @@ function Ll() {
 		}
 	};
 }
-function Rl(e) {
+function zl(e) {
 	let t = /* @__PURE__ */ new WeakMap();
 	function n(t, n) {
 		let r = t.array, i = t.usage, a = r.byteLength, o = e.createBuffer();
@@ -8951,7 +8955,7 @@ var Q = {
 	sprite_frag: "uniform vec3 diffuse;\nuniform float opacity;\n#include <common>\n#include <uv_pars_fragment>\n#include <map_pars_fragment>\n#include <alphamap_pars_fragment>\n#include <alphatest_pars_fragment>\n#include <alphahash_pars_fragment>\n#include <fog_pars_fragment>\n#include <logdepthbuf_pars_fragment>\n#include <clipping_planes_pars_fragment>\nvoid main() {\n	vec4 diffuseColor = vec4( diffuse, opacity );\n	#include <clipping_planes_fragment>\n	vec3 outgoingLight = vec3( 0.0 );\n	#include <logdepthbuf_fragment>\n	#include <map_fragment>\n	#include <alphamap_fragment>\n	#include <alphatest_fragment>\n	#include <alphahash_fragment>\n	outgoingLight = diffuseColor.rgb;\n	#include <opaque_fragment>\n	#include <tonemapping_fragment>\n	#include <colorspace_fragment>\n	#include <fog_fragment>\n}"
 }, $ = {
 	common: {
-		diffuse: { value: /*@__PURE__*/ new No(0xffffff) },
+		diffuse: { value: /*@__PURE__*/ new Po(0xffffff) },
 		opacity: { value: 1 },
 		map: { value: null },
 		mapTransform: { value: /*@__PURE__*/ new Z() },
@@ -9014,7 +9018,7 @@ var Q = {
 		fogDensity: { value: 25e-5 },
 		fogNear: { value: 1 },
 		fogFar: { value: 2e3 },
-		fogColor: { value: /*@__PURE__*/ new No(0xffffff) }
+		fogColor: { value: /*@__PURE__*/ new Po(0xffffff) }
 	},
 	lights: {
 		ambientLightColor: { value: [] },
@@ -9127,7 +9131,7 @@ var Q = {
 		probesResolution: { value: [] }
 	},
 	points: {
-		diffuse: { value: /*@__PURE__*/ new No(0xffffff) },
+		diffuse: { value: /*@__PURE__*/ new Po(0xffffff) },
 		opacity: { value: 1 },
 		size: { value: 1 },
 		scale: { value: 1 },
@@ -9138,7 +9142,7 @@ var Q = {
 		uvTransform: { value: /*@__PURE__*/ new Z() }
 	},
 	sprite: {
-		diffuse: { value: /*@__PURE__*/ new No(0xffffff) },
+		diffuse: { value: /*@__PURE__*/ new Po(0xffffff) },
 		opacity: { value: 1 },
 		center: { value: /*@__PURE__*/ new Y(.5, .5) },
 		rotation: { value: 0 },
@@ -9148,9 +9152,9 @@ var Q = {
 		alphaMapTransform: { value: /*@__PURE__*/ new Z() },
 		alphaTest: { value: 0 }
 	}
-}, zl = {
+}, Bl = {
 	basic: {
-		uniforms: /*@__PURE__*/ Ac([
+		uniforms: /*@__PURE__*/ jc([
 			$.common,
 			$.specularmap,
 			$.envmap,
@@ -9162,7 +9166,7 @@ var Q = {
 		fragmentShader: Q.meshbasic_frag
 	},
 	lambert: {
-		uniforms: /*@__PURE__*/ Ac([
+		uniforms: /*@__PURE__*/ jc([
 			$.common,
 			$.specularmap,
 			$.envmap,
@@ -9175,7 +9179,7 @@ var Q = {
 			$.fog,
 			$.lights,
 			{
-				emissive: { value: /*@__PURE__*/ new No(0) },
+				emissive: { value: /*@__PURE__*/ new Po(0) },
 				envMapIntensity: { value: 1 }
 			}
 		]),
@@ -9183,7 +9187,7 @@ var Q = {
 		fragmentShader: Q.meshlambert_frag
 	},
 	phong: {
-		uniforms: /*@__PURE__*/ Ac([
+		uniforms: /*@__PURE__*/ jc([
 			$.common,
 			$.specularmap,
 			$.envmap,
@@ -9196,8 +9200,8 @@ var Q = {
 			$.fog,
 			$.lights,
 			{
-				emissive: { value: /*@__PURE__*/ new No(0) },
-				specular: { value: /*@__PURE__*/ new No(1118481) },
+				emissive: { value: /*@__PURE__*/ new Po(0) },
+				specular: { value: /*@__PURE__*/ new Po(1118481) },
 				shininess: { value: 30 },
 				envMapIntensity: { value: 1 }
 			}
@@ -9206,7 +9210,7 @@ var Q = {
 		fragmentShader: Q.meshphong_frag
 	},
 	standard: {
-		uniforms: /*@__PURE__*/ Ac([
+		uniforms: /*@__PURE__*/ jc([
 			$.common,
 			$.envmap,
 			$.aomap,
@@ -9220,7 +9224,7 @@ var Q = {
 			$.fog,
 			$.lights,
 			{
-				emissive: { value: /*@__PURE__*/ new No(0) },
+				emissive: { value: /*@__PURE__*/ new Po(0) },
 				roughness: { value: 1 },
 				metalness: { value: 0 },
 				envMapIntensity: { value: 1 }
@@ -9230,7 +9234,7 @@ var Q = {
 		fragmentShader: Q.meshphysical_frag
 	},
 	toon: {
-		uniforms: /*@__PURE__*/ Ac([
+		uniforms: /*@__PURE__*/ jc([
 			$.common,
 			$.aomap,
 			$.lightmap,
@@ -9241,13 +9245,13 @@ var Q = {
 			$.gradientmap,
 			$.fog,
 			$.lights,
-			{ emissive: { value: /*@__PURE__*/ new No(0) } }
+			{ emissive: { value: /*@__PURE__*/ new Po(0) } }
 		]),
 		vertexShader: Q.meshtoon_vert,
 		fragmentShader: Q.meshtoon_frag
 	},
 	matcap: {
-		uniforms: /*@__PURE__*/ Ac([
+		uniforms: /*@__PURE__*/ jc([
 			$.common,
 			$.bumpmap,
 			$.normalmap,
@@ -9259,12 +9263,12 @@ var Q = {
 		fragmentShader: Q.meshmatcap_frag
 	},
 	points: {
-		uniforms: /*@__PURE__*/ Ac([$.points, $.fog]),
+		uniforms: /*@__PURE__*/ jc([$.points, $.fog]),
 		vertexShader: Q.points_vert,
 		fragmentShader: Q.points_frag
 	},
 	dashed: {
-		uniforms: /*@__PURE__*/ Ac([
+		uniforms: /*@__PURE__*/ jc([
 			$.common,
 			$.fog,
 			{
@@ -9277,12 +9281,12 @@ var Q = {
 		fragmentShader: Q.linedashed_frag
 	},
 	depth: {
-		uniforms: /*@__PURE__*/ Ac([$.common, $.displacementmap]),
+		uniforms: /*@__PURE__*/ jc([$.common, $.displacementmap]),
 		vertexShader: Q.depth_vert,
 		fragmentShader: Q.depth_frag
 	},
 	normal: {
-		uniforms: /*@__PURE__*/ Ac([
+		uniforms: /*@__PURE__*/ jc([
 			$.common,
 			$.bumpmap,
 			$.normalmap,
@@ -9293,7 +9297,7 @@ var Q = {
 		fragmentShader: Q.meshnormal_frag
 	},
 	sprite: {
-		uniforms: /*@__PURE__*/ Ac([$.sprite, $.fog]),
+		uniforms: /*@__PURE__*/ jc([$.sprite, $.fog]),
 		vertexShader: Q.sprite_vert,
 		fragmentShader: Q.sprite_frag
 	},
@@ -9331,7 +9335,7 @@ var Q = {
 		fragmentShader: Q.equirect_frag
 	},
 	distance: {
-		uniforms: /*@__PURE__*/ Ac([
+		uniforms: /*@__PURE__*/ jc([
 			$.common,
 			$.displacementmap,
 			{
@@ -9344,11 +9348,11 @@ var Q = {
 		fragmentShader: Q.distance_frag
 	},
 	shadow: {
-		uniforms: /*@__PURE__*/ Ac([
+		uniforms: /*@__PURE__*/ jc([
 			$.lights,
 			$.fog,
 			{
-				color: { value: /*@__PURE__*/ new No(0) },
+				color: { value: /*@__PURE__*/ new Po(0) },
 				opacity: { value: 1 }
 			}
 		]),
@@ -9356,8 +9360,8 @@ var Q = {
 		fragmentShader: Q.shadow_frag
 	}
 };
-zl.physical = {
-	uniforms: /*@__PURE__*/ Ac([zl.standard.uniforms, {
+Bl.physical = {
+	uniforms: /*@__PURE__*/ jc([Bl.standard.uniforms, {
 		clearcoat: { value: 0 },
 		clearcoatMap: { value: null },
 		clearcoatMapTransform: { value: /*@__PURE__*/ new Z() },
@@ -9381,7 +9385,7 @@ zl.physical = {
 		iridescenceThicknessMap: { value: null },
 		iridescenceThicknessMapTransform: { value: /*@__PURE__*/ new Z() },
 		sheen: { value: 0 },
-		sheenColor: { value: /*@__PURE__*/ new No(0) },
+		sheenColor: { value: /*@__PURE__*/ new Po(0) },
 		sheenColorMap: { value: null },
 		sheenColorMapTransform: { value: /*@__PURE__*/ new Z() },
 		sheenRoughness: { value: 1 },
@@ -9396,8 +9400,8 @@ zl.physical = {
 		thicknessMap: { value: null },
 		thicknessMapTransform: { value: /*@__PURE__*/ new Z() },
 		attenuationDistance: { value: 0 },
-		attenuationColor: { value: /*@__PURE__*/ new No(0) },
-		specularColor: { value: /*@__PURE__*/ new No(1, 1, 1) },
+		attenuationColor: { value: /*@__PURE__*/ new Po(0) },
+		specularColor: { value: /*@__PURE__*/ new Po(1, 1, 1) },
 		specularColorMap: { value: null },
 		specularColorMapTransform: { value: /*@__PURE__*/ new Z() },
 		specularIntensity: { value: 1 },
@@ -9410,14 +9414,14 @@ zl.physical = {
 	vertexShader: Q.meshphysical_vert,
 	fragmentShader: Q.meshphysical_frag
 };
-var Bl = {
+var Vl = {
 	r: 0,
 	b: 0,
 	g: 0
-}, Vl = /*@__PURE__*/ new Za(), Hl = /*@__PURE__*/ new Z();
-Hl.set(-1, 0, 0, 0, 1, 0, 0, 0, 1);
-function Ul(e, t, n, r, i, a) {
-	let o = new No(0), s = i === !0 ? 0 : 1, c, l, u = null, d = 0, f = null;
+}, Hl = /*@__PURE__*/ new Qa(), Ul = /*@__PURE__*/ new Z();
+Ul.set(-1, 0, 0, 0, 1, 0, 0, 0, 1);
+function Wl(e, t, n, r, i, a) {
+	let o = new Po(0), s = i === !0 ? 0 : 1, c, l, u = null, d = 0, f = null;
 	function p(e) {
 		let n = e.isScene === !0 ? e.background : null;
 		if (n && n.isTexture) {
@@ -9434,11 +9438,11 @@ function Ul(e, t, n, r, i, a) {
 	}
 	function h(t, n) {
 		let i = p(n);
-		i && i.isCubeTexture ? (l === void 0 && (l = new $s(new Dc(1, 1, 1), new Lc({
+		i && i.isCubeTexture ? (l === void 0 && (l = new ec(new Oc(1, 1, 1), new Rc({
 			name: "BackgroundCubeMaterial",
-			uniforms: kc(zl.backgroundCube.uniforms),
-			vertexShader: zl.backgroundCube.vertexShader,
-			fragmentShader: zl.backgroundCube.fragmentShader,
+			uniforms: Ac(Bl.backgroundCube.uniforms),
+			vertexShader: Bl.backgroundCube.vertexShader,
+			fragmentShader: Bl.backgroundCube.fragmentShader,
 			side: 1,
 			depthTest: !1,
 			depthWrite: !1,
@@ -9448,11 +9452,11 @@ function Ul(e, t, n, r, i, a) {
 			this.matrixWorld.copyPosition(n.matrixWorld);
 		}, Object.defineProperty(l.material, "envMap", { get: function() {
 			return this.uniforms.envMap.value;
-		} }), r.update(l)), l.material.uniforms.envMap.value = i, l.material.uniforms.backgroundBlurriness.value = n.backgroundBlurriness, l.material.uniforms.backgroundIntensity.value = n.backgroundIntensity, l.material.uniforms.backgroundRotation.value.setFromMatrix4(Vl.makeRotationFromEuler(n.backgroundRotation)).transpose(), i.isRenderTargetTexture === !1 && l.material.uniforms.backgroundRotation.value.premultiply(Hl), l.material.toneMapped = Fa.getTransfer(i.colorSpace) !== Bi, (u !== i || d !== i.version || f !== e.toneMapping) && (l.material.needsUpdate = !0, u = i, d = i.version, f = e.toneMapping), l.layers.enableAll(), t.unshift(l, l.geometry, l.material, 0, 0, null)) : i && i.isTexture && (c === void 0 && (c = new $s(new Oc(2, 2), new Lc({
+		} }), r.update(l)), l.material.uniforms.envMap.value = i, l.material.uniforms.backgroundBlurriness.value = n.backgroundBlurriness, l.material.uniforms.backgroundIntensity.value = n.backgroundIntensity, l.material.uniforms.backgroundRotation.value.setFromMatrix4(Hl.makeRotationFromEuler(n.backgroundRotation)).transpose(), i.isRenderTargetTexture === !1 && l.material.uniforms.backgroundRotation.value.premultiply(Ul), l.material.toneMapped = Ia.getTransfer(i.colorSpace) !== Vi, (u !== i || d !== i.version || f !== e.toneMapping) && (l.material.needsUpdate = !0, u = i, d = i.version, f = e.toneMapping), l.layers.enableAll(), t.unshift(l, l.geometry, l.material, 0, 0, null)) : i && i.isTexture && (c === void 0 && (c = new ec(new kc(2, 2), new Rc({
 			name: "BackgroundMaterial",
-			uniforms: kc(zl.background.uniforms),
-			vertexShader: zl.background.vertexShader,
-			fragmentShader: zl.background.fragmentShader,
+			uniforms: Ac(Bl.background.uniforms),
+			vertexShader: Bl.background.vertexShader,
+			fragmentShader: Bl.background.fragmentShader,
 			side: 0,
 			depthTest: !1,
 			depthWrite: !1,
@@ -9460,10 +9464,10 @@ function Ul(e, t, n, r, i, a) {
 			allowOverride: !1
 		})), c.geometry.deleteAttribute("normal"), Object.defineProperty(c.material, "map", { get: function() {
 			return this.uniforms.t2D.value;
-		} }), r.update(c)), c.material.uniforms.t2D.value = i, c.material.uniforms.backgroundIntensity.value = n.backgroundIntensity, c.material.toneMapped = Fa.getTransfer(i.colorSpace) !== Bi, i.matrixAutoUpdate === !0 && i.updateMatrix(), c.material.uniforms.uvTransform.value.copy(i.matrix), (u !== i || d !== i.version || f !== e.toneMapping) && (c.material.needsUpdate = !0, u = i, d = i.version, f = e.toneMapping), c.layers.enableAll(), t.unshift(c, c.geometry, c.material, 0, 0, null));
+		} }), r.update(c)), c.material.uniforms.t2D.value = i, c.material.uniforms.backgroundIntensity.value = n.backgroundIntensity, c.material.toneMapped = Ia.getTransfer(i.colorSpace) !== Vi, i.matrixAutoUpdate === !0 && i.updateMatrix(), c.material.uniforms.uvTransform.value.copy(i.matrix), (u !== i || d !== i.version || f !== e.toneMapping) && (c.material.needsUpdate = !0, u = i, d = i.version, f = e.toneMapping), c.layers.enableAll(), t.unshift(c, c.geometry, c.material, 0, 0, null));
 	}
 	function g(t, r) {
-		t.getRGB(Bl, Nc(e)), n.buffers.color.setClear(Bl.r, Bl.g, Bl.b, r, a);
+		t.getRGB(Vl, Pc(e)), n.buffers.color.setClear(Vl.r, Vl.g, Vl.b, r, a);
 	}
 	function _() {
 		l !== void 0 && (l.geometry.dispose(), l.material.dispose(), l = void 0), c !== void 0 && (c.geometry.dispose(), c.material.dispose(), c = void 0);
@@ -9486,7 +9490,7 @@ function Ul(e, t, n, r, i, a) {
 		dispose: _
 	};
 }
-function Wl(e, t) {
+function Gl(e, t) {
 	let n = e.getParameter(e.MAX_VERTEX_ATTRIBS), r = {}, i = f(null), a = i, o = !1;
 	function s(n, r, i, s, c) {
 		let u = !1, f = d(n, s, i, r);
@@ -9681,7 +9685,7 @@ function Wl(e, t) {
 		disableUnusedAttributes: v
 	};
 }
-function Gl(e, t, n) {
+function Kl(e, t, n) {
 	let r;
 	this.setMode = function(e) {
 		r = e;
@@ -9697,7 +9701,7 @@ function Gl(e, t, n) {
 		n.update(o, r, 1);
 	};
 }
-function Kl(e, t, n, r) {
+function ql(e, t, n, r) {
 	let i;
 	function a() {
 		if (i !== void 0) return i;
@@ -9747,8 +9751,8 @@ function Kl(e, t, n, r) {
 		samples: S
 	};
 }
-function ql(e) {
-	let t = this, n = null, r = 0, i = !1, a = !1, o = new Ns(), s = new Z(), c = {
+function Jl(e) {
+	let t = this, n = null, r = 0, i = !1, a = !1, o = new Ps(), s = new Z(), c = {
 		value: null,
 		needsUpdate: !1
 	};
@@ -9787,7 +9791,7 @@ function ql(e) {
 		return t.numPlanes = a, t.numIntersection = 0, l;
 	}
 }
-var Jl = class extends Ja {
+var Yl = class extends Ya {
 	constructor(e = 1, t = {}) {
 		super(e, e, t), this.isWebGLCubeRenderTarget = !0;
 		let n = {
@@ -9802,7 +9806,7 @@ var Jl = class extends Ja {
 			n,
 			n
 		];
-		this.texture = new Cc(r), this._setTextureOptions(t), this.texture.isRenderTargetTexture = !0;
+		this.texture = new wc(r), this._setTextureOptions(t), this.texture.isRenderTargetTexture = !0;
 	}
 	fromEquirectangularTexture(e, t) {
 		this.texture.type = t.type, this.texture.colorSpace = t.colorSpace, this.texture.generateMipmaps = t.generateMipmaps, this.texture.minFilter = t.minFilter, this.texture.magFilter = t.magFilter;
@@ -9810,35 +9814,35 @@ var Jl = class extends Ja {
 			uniforms: { tEquirect: { value: null } },
 			vertexShader: "\n\n				varying vec3 vWorldDirection;\n\n				vec3 transformDirection( in vec3 dir, in mat4 matrix ) {\n\n					return normalize( ( matrix * vec4( dir, 0.0 ) ).xyz );\n\n				}\n\n				void main() {\n\n					vWorldDirection = transformDirection( position, modelMatrix );\n\n					#include <begin_vertex>\n					#include <project_vertex>\n\n				}\n			",
 			fragmentShader: "\n\n				uniform sampler2D tEquirect;\n\n				varying vec3 vWorldDirection;\n\n				#include <common>\n\n				void main() {\n\n					vec3 direction = normalize( vWorldDirection );\n\n					vec2 sampleUV = equirectUv( direction );\n\n					gl_FragColor = texture2D( tEquirect, sampleUV );\n\n				}\n			"
-		}, r = new Dc(5, 5, 5), i = new Lc({
+		}, r = new Oc(5, 5, 5), i = new Rc({
 			name: "CubemapFromEquirect",
-			uniforms: kc(n.uniforms),
+			uniforms: Ac(n.uniforms),
 			vertexShader: n.vertexShader,
 			fragmentShader: n.fragmentShader,
 			side: 1,
 			blending: 0
 		});
 		i.uniforms.tEquirect.value = t;
-		let a = new $s(r, i), o = t.minFilter;
-		return t.minFilter === 1008 && (t.minFilter = xr), new yl(1, 10, this).update(e, a), t.minFilter = o, a.geometry.dispose(), a.material.dispose(), this;
+		let a = new ec(r, i), o = t.minFilter;
+		return t.minFilter === 1008 && (t.minFilter = Sr), new bl(1, 10, this).update(e, a), t.minFilter = o, a.geometry.dispose(), a.material.dispose(), this;
 	}
 	clear(e, t = !0, n = !0, r = !0) {
 		let i = e.getRenderTarget();
 		for (let i = 0; i < 6; i++) e.setRenderTarget(this, i), e.clear(t, n, r);
 		e.setRenderTarget(i);
 	}
-}, Yl = 256, Xl = 3, Zl = 20, Ql = 256, $l = 16, eu = 3, tu = /*@__PURE__*/ new X(), nu = /*@__PURE__*/ new No(), ru = class e {
+}, Xl = 256, Zl = 3, Ql = 20, $l = 256, eu = 16, tu = 3, nu = /*@__PURE__*/ new X(), ru = /*@__PURE__*/ new Po(), iu = class e {
 	constructor(e) {
-		this._renderer = e, this._cubeSize = 0, this._sourceTarget = null, this._cubeCamera = new yl(1, 10, null), this._boxMesh = new $s(new Dc(5, 5, 5), null), this._cubemapMaterial = null, this._equirectMaterial = null, this._blurMaterial = null, this._ggxMaterial = null, this._integrationMaterial = null;
+		this._renderer = e, this._cubeSize = 0, this._sourceTarget = null, this._cubeCamera = new bl(1, 10, null), this._boxMesh = new ec(new Oc(5, 5, 5), null), this._cubemapMaterial = null, this._equirectMaterial = null, this._blurMaterial = null, this._ggxMaterial = null, this._integrationMaterial = null;
 	}
 	fromScene(e, t = 0, n = .1, r = 100, i = {}) {
-		let { size: a = 256, position: o = tu } = i, s = this._renderer;
+		let { size: a = 256, position: o = nu } = i, s = this._renderer;
 		this._setSize(a);
 		let c = this._allocateTarget(), l = this._getSourceTarget(!0);
 		t > 0 && (l.texture.mipmapsAutoUpdate = !1);
 		let u = s.autoClear, d = s.autoClearColor, f = s.autoClearDepth, p = s.autoClearStencil, m = e.background;
-		s.autoClear = !0, s.autoClearColor = !0, s.autoClearDepth = !0, s.autoClearStencil = !0, m === null && (e.background = s.getClearColor(nu));
-		let h = new yl(n, r, l);
+		s.autoClear = !0, s.autoClearColor = !0, s.autoClearDepth = !0, s.autoClearStencil = !0, m === null && (e.background = s.getClearColor(ru));
+		let h = new bl(n, r, l);
 		return h.position.copy(o), h.update(s, e), s.autoClear = u, s.autoClearColor = d, s.autoClearDepth = f, s.autoClearStencil = p, e.background = m, t > 0 && (l.texture.mipmapsAutoUpdate = !0, this._blur(c, t)), this._applyPMREM(c), c;
 	}
 	fromEquirectangular(e, t = null) {
@@ -9848,10 +9852,10 @@ var Jl = class extends Ja {
 		return this._fromTexture(e, t);
 	}
 	compileCubemapShader() {
-		this._cubemapMaterial === null && (this._cubemapMaterial = uu(), this._compileMaterial(this._cubemapMaterial));
+		this._cubemapMaterial === null && (this._cubemapMaterial = du(), this._compileMaterial(this._cubemapMaterial));
 	}
 	compileEquirectangularShader() {
-		this._equirectMaterial === null && (this._equirectMaterial = lu(), this._compileMaterial(this._equirectMaterial));
+		this._equirectMaterial === null && (this._equirectMaterial = uu(), this._compileMaterial(this._equirectMaterial));
 	}
 	dispose() {
 		this._sourceTarget !== null && this._sourceTarget.dispose(), this._cubemapMaterial !== null && this._cubemapMaterial.dispose(), this._equirectMaterial !== null && this._equirectMaterial.dispose(), this._blurMaterial !== null && this._blurMaterial.dispose(), this._ggxMaterial !== null && this._ggxMaterial.dispose(), this._integrationMaterial !== null && this._integrationMaterial.dispose(), this._boxMesh.geometry.dispose();
@@ -9860,15 +9864,15 @@ var Jl = class extends Ja {
 		return t > 0 ? 1 - Math.sqrt(1 - e / t) : 0;
 	}
 	_setSize(e) {
-		this._cubeSize = Math.max(Yl, Sa(e));
+		this._cubeSize = Math.max(Xl, Ca(e));
 	}
 	_fromTexture(e, t) {
-		e.mapping === 301 || e.mapping === 302 ? this._setSize(e.image.length === 0 ? Yl : e.image[0].width || e.image[0].image.width) : this._setSize(e.image.width / 4);
+		e.mapping === 301 || e.mapping === 302 ? this._setSize(e.image.length === 0 ? Xl : e.image[0].width || e.image[0].image.width) : this._setSize(e.image.width / 4);
 		let n = t || this._allocateTarget();
 		return this._textureToCubemap(e), this._applyPMREM(n), n;
 	}
 	_allocateTarget() {
-		let e = this._cubeSize, t = iu(e, !1, !1), n = Math.log2(e) - Xl;
+		let e = this._cubeSize, t = au(e, !1, !1), n = Math.log2(e) - Zl;
 		for (let r = 0; r <= n; r++) t.texture.mipmaps.push({
 			width: e >> r,
 			height: e >> r
@@ -9877,7 +9881,7 @@ var Jl = class extends Ja {
 	}
 	_getSourceTarget(e = !1) {
 		let t = this._cubeSize, n = this._sourceTarget;
-		return (n === null || n.width !== t || e && n.depthBuffer === !1) && (n !== null && n.dispose(), this._sourceTarget = iu(t, !0, e)), this._sourceTarget;
+		return (n === null || n.width !== t || e && n.depthBuffer === !1) && (n !== null && n.dispose(), this._sourceTarget = au(t, !0, e)), this._sourceTarget;
 	}
 	_compileMaterial(e) {
 		this._boxMesh.material = e, this._renderer.compile(this._boxMesh, this._cubeCamera.children[0]);
@@ -9890,40 +9894,40 @@ var Jl = class extends Ja {
 	}
 	_textureToCubemap(e) {
 		let t;
-		e.mapping === 301 || e.mapping === 302 ? (this._cubemapMaterial === null && (this._cubemapMaterial = uu()), t = this._cubemapMaterial, t.uniforms.flipEnvMap.value = e.isRenderTargetTexture === !1 ? -1 : 1) : (this._equirectMaterial === null && (this._equirectMaterial = lu()), t = this._equirectMaterial), t.uniforms.envMap.value = e, this._renderCube(this._getSourceTarget(), 0, t);
+		e.mapping === 301 || e.mapping === 302 ? (this._cubemapMaterial === null && (this._cubemapMaterial = du()), t = this._cubemapMaterial, t.uniforms.flipEnvMap.value = e.isRenderTargetTexture === !1 ? -1 : 1) : (this._equirectMaterial === null && (this._equirectMaterial = uu()), t = this._equirectMaterial), t.uniforms.envMap.value = e, this._renderCube(this._getSourceTarget(), 0, t);
 	}
 	_applyPMREM(t) {
-		this._ggxMaterial === null && (this._ggxMaterial = ou(), this._integrationMaterial = su());
+		this._ggxMaterial === null && (this._ggxMaterial = su(), this._integrationMaterial = cu());
 		let n = this._cubeSize, r = t.texture.mipmaps.length - 1, i = this._ggxMaterial.uniforms;
 		i.envMap.value = this._sourceTarget.texture;
 		let a = this._integrationMaterial.uniforms;
-		a.envMap.value = this._sourceTarget.texture, a.sourceLod.value = Math.log2(n / $l);
+		a.envMap.value = this._sourceTarget.texture, a.sourceLod.value = Math.log2(n / eu);
 		for (let o = 0; o <= r; o++) {
 			let s = e.lodToRoughness(o, r);
-			if (o > r - eu) a.roughness.value = s, this._renderCube(t, o, this._integrationMaterial);
+			if (o > r - tu) a.roughness.value = s, this._renderCube(t, o, this._integrationMaterial);
 			else {
-				let e = s > 0 ? Math.log2(n) + .5 * Math.log2(6 / (Ql * s ** 4)) + .5 : 0;
+				let e = s > 0 ? Math.log2(n) + .5 * Math.log2(6 / ($l * s ** 4)) + .5 : 0;
 				i.roughness.value = s, i.lodBias.value = e, this._renderCube(t, o, this._ggxMaterial);
 			}
 		}
 	}
 	_blur(e, t) {
-		this._blurMaterial === null && (this._blurMaterial = cu());
+		this._blurMaterial === null && (this._blurMaterial = lu());
 		let n = this._blurMaterial, r = n.uniforms, i = this._sourceTarget;
 		r.sigma.value = Math.min(t, Math.PI) / Math.SQRT2, r.envMap.value = i.texture, this._renderCube(e, 0, n), r.envMap.value = e.texture, this._renderCube(i, 0, n);
 	}
 };
-function iu(e, t, n) {
-	return new Jl(e, {
-		minFilter: Cr,
+function au(e, t, n) {
+	return new Yl(e, {
+		minFilter: wr,
 		generateMipmaps: t,
-		type: jr,
-		colorSpace: Ri,
+		type: Mr,
+		colorSpace: zi,
 		depthBuffer: n
 	});
 }
-function au(e, t, n) {
-	return new Lc({
+function ou(e, t, n) {
+	return new Rc({
 		name: e,
 		uniforms: t,
 		vertexShader: Q.cube_vert,
@@ -9934,14 +9938,14 @@ function au(e, t, n) {
 		depthWrite: !1
 	});
 }
-function ou() {
-	return au("PMREMGGXConvolution", {
+function su() {
+	return ou("PMREMGGXConvolution", {
 		envMap: { value: null },
 		roughness: { value: 0 },
 		lodBias: { value: 0 }
 	}, `
 
-		#define GGX_SAMPLES ${Ql}u
+		#define GGX_SAMPLES ${$l}u
 
 		varying vec3 vWorldDirection;
 
@@ -10025,21 +10029,21 @@ function ou() {
 		}
 	`);
 }
-function su() {
-	return au("PMREMGGXIntegration", {
+function cu() {
+	return ou("PMREMGGXIntegration", {
 		envMap: { value: null },
 		roughness: { value: 0 },
 		sourceLod: { value: 0 },
-		sourceSize: { value: $l }
+		sourceSize: { value: eu }
 	}, "\n\n		varying vec3 vWorldDirection;\n\n		uniform samplerCube envMap;\n		uniform float roughness;\n		uniform float sourceLod;\n		uniform int sourceSize;\n\n		void main() {\n\n			vec3 N = normalize( vWorldDirection );\n\n			float alpha = roughness * roughness;\n			float alpha2 = alpha * alpha;\n\n			float texelSize = 2.0 / float( sourceSize );\n\n			vec3 prefilteredColor = vec3( 0.0 );\n			float totalWeight = 0.0;\n\n			// Pair opposite texels: only the one in N's hemisphere contributes.\n			for ( int face = 0; face < 3; face ++ ) {\n\n				for ( int y = 0; y < sourceSize; y ++ ) {\n\n					for ( int x = 0; x < sourceSize; x ++ ) {\n\n						vec2 uv = ( vec2( x, y ) + 0.5 ) * texelSize - 1.0;\n						vec3 texelDirection = face == 0 ? vec3( 1.0, uv ) : ( face == 1 ? vec3( uv.x, 1.0, uv.y ) : vec3( uv, 1.0 ) );\n\n						float invDistance = inversesqrt( 1.0 + dot( uv, uv ) );\n						float NdotL = dot( N, texelDirection );\n						texelDirection *= NdotL < 0.0 ? - 1.0 : 1.0;\n						NdotL = abs( NdotL ) * invDistance;\n\n						// With V = N, NdotH squared is ( 1 + NdotL ) / 2. Common factors\n						// in the GGX distribution and texel solid angle cancel when normalized.\n						float d = 1.0 + alpha2 + ( alpha2 - 1.0 ) * NdotL;\n						float weight = NdotL * invDistance * invDistance * invDistance / ( d * d );\n\n						prefilteredColor += textureLod( envMap, texelDirection, sourceLod ).rgb * weight;\n						totalWeight += weight;\n\n					}\n\n				}\n\n			}\n\n			gl_FragColor = vec4( prefilteredColor / totalWeight, 1.0 );\n\n		}\n	");
 }
-function cu() {
-	return au("PMREMSphericalGaussianBlur", {
+function lu() {
+	return ou("PMREMSphericalGaussianBlur", {
 		envMap: { value: null },
 		sigma: { value: 0 }
 	}, `
 
-		#define SAMPLES ${Zl}
+		#define SAMPLES ${Ql}
 		#define GOLDEN_ANGLE 2.39996322973
 
 		varying vec3 vWorldDirection;
@@ -10087,16 +10091,16 @@ function cu() {
 		}
 	`);
 }
-function lu() {
-	return au("PMREMEquirectangularToCubemap", { envMap: { value: null } }, "\n\n		varying vec3 vWorldDirection;\n\n		uniform sampler2D envMap;\n\n		#include <common>\n\n		void main() {\n\n			// Average four subpixel samples to preserve small, bright features.\n			vec3 direction = normalize( vWorldDirection );\n			vec3 dx = dFdx( direction ) * 0.25;\n			vec3 dy = dFdy( direction ) * 0.25;\n\n			vec3 color = textureLod( envMap, equirectUv( normalize( direction - dx - dy ) ), 0.0 ).rgb;\n			color += textureLod( envMap, equirectUv( normalize( direction + dx - dy ) ), 0.0 ).rgb;\n			color += textureLod( envMap, equirectUv( normalize( direction - dx + dy ) ), 0.0 ).rgb;\n			color += textureLod( envMap, equirectUv( normalize( direction + dx + dy ) ), 0.0 ).rgb;\n			gl_FragColor = vec4( color * 0.25, 1.0 );\n\n		}\n	");
-}
 function uu() {
-	return au("PMREMCubemapToCubemap", {
+	return ou("PMREMEquirectangularToCubemap", { envMap: { value: null } }, "\n\n		varying vec3 vWorldDirection;\n\n		uniform sampler2D envMap;\n\n		#include <common>\n\n		void main() {\n\n			// Average four subpixel samples to preserve small, bright features.\n			vec3 direction = normalize( vWorldDirection );\n			vec3 dx = dFdx( direction ) * 0.25;\n			vec3 dy = dFdy( direction ) * 0.25;\n\n			vec3 color = textureLod( envMap, equirectUv( normalize( direction - dx - dy ) ), 0.0 ).rgb;\n			color += textureLod( envMap, equirectUv( normalize( direction + dx - dy ) ), 0.0 ).rgb;\n			color += textureLod( envMap, equirectUv( normalize( direction - dx + dy ) ), 0.0 ).rgb;\n			color += textureLod( envMap, equirectUv( normalize( direction + dx + dy ) ), 0.0 ).rgb;\n			gl_FragColor = vec4( color * 0.25, 1.0 );\n\n		}\n	");
+}
+function du() {
+	return ou("PMREMCubemapToCubemap", {
 		envMap: { value: null },
 		flipEnvMap: { value: -1 }
 	}, "\n\n		varying vec3 vWorldDirection;\n\n		uniform samplerCube envMap;\n		uniform float flipEnvMap;\n\n		void main() {\n\n			gl_FragColor = vec4( textureCube( envMap, vec3( flipEnvMap * vWorldDirection.x, vWorldDirection.yz ) ).rgb, 1.0 );\n\n		}\n	");
 }
-function du(e) {
+function fu(e) {
 	let t = /* @__PURE__ */ new WeakMap(), n = /* @__PURE__ */ new WeakMap(), r = null;
 	function i(e, t = !1) {
 		return e == null ? null : t ? o(e) : a(e);
@@ -10109,7 +10113,7 @@ function du(e) {
 				{
 					let r = n.image;
 					if (r && r.height > 0) {
-						let i = new Jl(r.height);
+						let i = new Yl(r.height);
 						return i.fromEquirectangularTexture(e, n), t.set(n, i), n.addEventListener("dispose", l), s(i.texture, n.mapping);
 					}
 					return null;
@@ -10123,11 +10127,11 @@ function du(e) {
 			let i = t.mapping, a = i === 303 || i === 304, o = i === 301 || i === 302;
 			if (a || o) {
 				let i = n.get(t), s = i === void 0 ? 0 : i.texture.pmremVersion;
-				if (t.isRenderTargetTexture && t.pmremVersion !== s) return r === null && (r = new ru(e)), i = a ? r.fromEquirectangular(t, i) : r.fromCubemap(t, i), i.texture.pmremVersion = t.pmremVersion, n.set(t, i), i.texture;
+				if (t.isRenderTargetTexture && t.pmremVersion !== s) return r === null && (r = new iu(e)), i = a ? r.fromEquirectangular(t, i) : r.fromCubemap(t, i), i.texture.pmremVersion = t.pmremVersion, n.set(t, i), i.texture;
 				if (i !== void 0) return i.texture;
 				{
 					let s = t.image;
-					return a && s && s.height > 0 || o && s && c(s) ? (r === null && (r = new ru(e)), i = a ? r.fromEquirectangular(t) : r.fromCubemap(t), i.texture.pmremVersion = t.pmremVersion, n.set(t, i), t.addEventListener("dispose", u), i.texture) : null;
+					return a && s && s.height > 0 || o && s && c(s) ? (r === null && (r = new iu(e)), i = a ? r.fromEquirectangular(t) : r.fromCubemap(t), i.texture.pmremVersion = t.pmremVersion, n.set(t, i), t.addEventListener("dispose", u), i.texture) : null;
 				}
 			}
 		}
@@ -10161,7 +10165,7 @@ function du(e) {
 		dispose: d
 	};
 }
-function fu(e) {
+function pu(e) {
 	let t = {};
 	function n(n) {
 		if (t[n] !== void 0) return t[n];
@@ -10177,11 +10181,11 @@ function fu(e) {
 		},
 		get: function(e) {
 			let t = n(e);
-			return t === null && Zi("WebGLRenderer: " + e + " extension not supported."), t;
+			return t === null && Qi("WebGLRenderer: " + e + " extension not supported."), t;
 		}
 	};
 }
-function pu(e, t, n, r) {
+function mu(e, t, n, r) {
 	let i = {}, a = /* @__PURE__ */ new WeakMap(), o = new FinalizationRegistry((e) => delete i[e]);
 	function s(e) {
 		c(e.target);
@@ -10203,7 +10207,7 @@ function pu(e, t, n, r) {
 	function d(e) {
 		let n = e.index, r = e.attributes.position, i = 0;
 		if (r === void 0) return;
-		let o = n === null ? r.array.length / 3 - 1 : n.array.length, s = new (r.count >= 65535 ? gs : hs)(Math.ceil(o / 3) * 6, 1), c = s.array;
+		let o = n === null ? r.array.length / 3 - 1 : n.array.length, s = new (r.count >= 65535 ? _s : gs)(Math.ceil(o / 3) * 6, 1), c = s.array;
 		if (n !== null) {
 			let e = n.array;
 			i = n.version;
@@ -10243,7 +10247,7 @@ function pu(e, t, n, r) {
 		dispose: p
 	};
 }
-function mu(e, t, n) {
+function hu(e, t, n) {
 	let r, i, a;
 	this.setMode = function(e) {
 		r = e;
@@ -10261,7 +10265,7 @@ function mu(e, t, n) {
 		n.update(s, r, 1);
 	};
 }
-function hu(e) {
+function gu(e) {
 	let t = {
 		geometries: 0,
 		textures: 0
@@ -10304,8 +10308,8 @@ function hu(e) {
 		update: r
 	};
 }
-function gu(e, t, n) {
-	let r = /* @__PURE__ */ new WeakMap(), i = new Ka();
+function _u(e, t, n) {
+	let r = /* @__PURE__ */ new WeakMap(), i = new qa();
 	function a(a, o, s) {
 		let c = a.morphTargetInfluences, l = o.morphAttributes.position || o.morphAttributes.normal || o.morphAttributes.color, u = l === void 0 ? 0 : l.length, d = r.get(o);
 		if (d === void 0 || d.count !== u) {
@@ -10314,8 +10318,8 @@ function gu(e, t, n) {
 			e === !0 && (f = 1), n === !0 && (f = 2), a === !0 && (f = 3);
 			let p = o.attributes.position.count * f, m = 1;
 			p > t.maxTextureSize && (m = Math.ceil(p / t.maxTextureSize), p = t.maxTextureSize);
-			let h = new Float32Array(p * m * 4 * u), g = new Ya(h, p, m, u);
-			g.type = Ar, g.needsUpdate = !0;
+			let h = new Float32Array(p * m * 4 * u), g = new Xa(h, p, m, u);
+			g.type = jr, g.needsUpdate = !0;
 			let _ = f * 4;
 			for (let t = 0; t < u; t++) {
 				let r = s[t], o = c[t], u = l[t], d = p * m * 4 * t;
@@ -10345,7 +10349,7 @@ function gu(e, t, n) {
 	}
 	return { update: a };
 }
-function _u(e, t, n, r, i) {
+function vu(e, t, n, r, i) {
 	let a = /* @__PURE__ */ new WeakMap();
 	function o(r) {
 		let o = i.render.frame, s = r.geometry, l = t.get(r, s);
@@ -10367,7 +10371,7 @@ function _u(e, t, n, r, i) {
 		dispose: s
 	};
 }
-var vu = {
+var yu = {
 	1: "LINEAR_TONE_MAPPING",
 	2: "REINHARD_TONE_MAPPING",
 	3: "CINEON_TONE_MAPPING",
@@ -10376,8 +10380,8 @@ var vu = {
 	7: "NEUTRAL_TONE_MAPPING",
 	5: "CUSTOM_TONE_MAPPING"
 };
-function yu(e, t, n, r, i, a) {
-	let o = new Ja(t, n, {
+function bu(e, t, n, r, i, a) {
+	let o = new Ya(t, n, {
 		type: e,
 		depthBuffer: i,
 		stencilBuffer: a,
@@ -10386,8 +10390,8 @@ function yu(e, t, n, r, i, a) {
 		storeMultisampledStencilBuffer: !1,
 		resolveDepthBuffer: !1,
 		resolveStencilBuffer: !1
-	}), s = null, c = null, l = null, u = new ks();
-	u.setAttribute("position", new _s([
+	}), s = null, c = null, l = null, u = new As();
+	u.setAttribute("position", new vs([
 		-1,
 		3,
 		0,
@@ -10397,7 +10401,7 @@ function yu(e, t, n, r, i, a) {
 		3,
 		-1,
 		0
-	], 3)), u.setAttribute("uv", new _s([
+	], 3)), u.setAttribute("uv", new vs([
 		0,
 		2,
 		0,
@@ -10405,13 +10409,13 @@ function yu(e, t, n, r, i, a) {
 		2,
 		0
 	], 2));
-	let d = new Rc({
+	let d = new zc({
 		uniforms: { tDiffuse: { value: null } },
 		vertexShader: "\n			precision highp float;\n\n			uniform mat4 modelViewMatrix;\n			uniform mat4 projectionMatrix;\n\n			attribute vec3 position;\n			attribute vec2 uv;\n\n			varying vec2 vUv;\n\n			void main() {\n				vUv = uv;\n				gl_Position = projectionMatrix * modelViewMatrix * vec4( position, 1.0 );\n			}",
 		fragmentShader: "\n			precision highp float;\n\n			uniform sampler2D tDiffuse;\n\n			varying vec2 vUv;\n\n			#include <tonemapping_pars_fragment>\n			#include <colorspace_pars_fragment>\n\n			void main() {\n				gl_FragColor = texture2D( tDiffuse, vUv );\n\n				#ifdef LINEAR_TONE_MAPPING\n					gl_FragColor.rgb = LinearToneMapping( gl_FragColor.rgb );\n				#elif defined( REINHARD_TONE_MAPPING )\n					gl_FragColor.rgb = ReinhardToneMapping( gl_FragColor.rgb );\n				#elif defined( CINEON_TONE_MAPPING )\n					gl_FragColor.rgb = CineonToneMapping( gl_FragColor.rgb );\n				#elif defined( ACES_FILMIC_TONE_MAPPING )\n					gl_FragColor.rgb = ACESFilmicToneMapping( gl_FragColor.rgb );\n				#elif defined( AGX_TONE_MAPPING )\n					gl_FragColor.rgb = AgXToneMapping( gl_FragColor.rgb );\n				#elif defined( NEUTRAL_TONE_MAPPING )\n					gl_FragColor.rgb = NeutralToneMapping( gl_FragColor.rgb );\n				#elif defined( CUSTOM_TONE_MAPPING )\n					gl_FragColor.rgb = CustomToneMapping( gl_FragColor.rgb );\n				#endif\n\n				#ifdef SRGB_TRANSFER\n					gl_FragColor = sRGBTransferOETF( gl_FragColor );\n				#endif\n			}",
 		depthTest: !1,
 		depthWrite: !1
-	}), f = new $s(u, d), p = new hl(-1, 1, 1, -1, 0, 1), m = null, h = null, g = !1, _, v = null, y = [], b = !1;
+	}), f = new ec(u, d), p = new gl(-1, 1, 1, -1, 0, 1), m = null, h = null, g = !1, _, v = null, y = [], b = !1;
 	this.setSize = function(e, t) {
 		o.setSize(e, t), s !== null && s.setSize(e, t), c !== null && c.setSize(e, t);
 		for (let n = 0; n < y.length; n++) {
@@ -10421,17 +10425,17 @@ function yu(e, t, n, r, i, a) {
 	}, this.setEffects = function(e) {
 		y = e, b = y.length > 0 && y[0].isRenderPass === !0;
 		let t = o.width, n = o.height;
-		y.length > 0 && s === null && (s = new Ja(t, n, {
-			type: jr,
+		y.length > 0 && s === null && (s = new Ya(t, n, {
+			type: Mr,
 			depthBuffer: !1,
 			stencilBuffer: !1
-		}), c = new Ja(t, n, {
-			type: jr,
+		}), c = new Ya(t, n, {
+			type: Mr,
 			depthBuffer: !1,
 			stencilBuffer: !1
 		}));
 		let r = i === !0 && y.some((e) => e.needsDepthTexture === !0);
-		r !== (o.depthTexture !== null) && (r === !0 && l === null && (l = new wc(t, n), a === !0 && (l.format = Vr, l.type = Pr)), o.dispose(), o.depthTexture = r ? l : null, o.resolveDepthBuffer = r, o.storeMultisampledDepthBuffer = r);
+		r !== (o.depthTexture !== null) && (r === !0 && l === null && (l = new Tc(t, n), a === !0 && (l.format = Hr, l.type = Fr)), o.dispose(), o.depthTexture = r ? l : null, o.resolveDepthBuffer = r, o.storeMultisampledDepthBuffer = r);
 		for (let e = 0; e < y.length; e++) {
 			let i = y[e];
 			i.setSize && i.setSize(t, n), r && i.needsDepthTexture === !0 && i.setDepthTexture && i.setDepthTexture(l);
@@ -10453,8 +10457,8 @@ function yu(e, t, n, r, i, a) {
 			a.enabled !== !1 && (a.render(e, r, n, t), a.needsSwap !== !1 && (n = r, r = r === s ? c : s));
 		}
 		if (m !== e.outputColorSpace || h !== e.toneMapping) {
-			m = e.outputColorSpace, h = e.toneMapping, d.defines = {}, Fa.getTransfer(m) === "srgb" && (d.defines.SRGB_TRANSFER = "");
-			let t = vu[h];
+			m = e.outputColorSpace, h = e.toneMapping, d.defines = {}, Ia.getTransfer(m) === "srgb" && (d.defines.SRGB_TRANSFER = "");
+			let t = yu[h];
 			t && (d.defines[t] = ""), d.needsUpdate = !0;
 		}
 		d.uniforms.tDiffuse.value = n.texture, e.setRenderTarget(v), e.render(f, p), v = null, g = !1;
@@ -10464,331 +10468,331 @@ function yu(e, t, n, r, i, a) {
 		o.dispose(), s !== null && s.dispose(), c !== null && c.dispose(), u.dispose(), d.dispose();
 	};
 }
-var bu = /*@__PURE__*/ new Ga(), xu = /*@__PURE__*/ new wc(1, 1), Su = /*@__PURE__*/ new Tc(1), Cu = /*@__PURE__*/ new Ya(), wu = /*@__PURE__*/ new Xa(), Tu = /*@__PURE__*/ new Cc(), Eu = [], Du = [], Ou = /* @__PURE__ */ new Float32Array(16), ku = /* @__PURE__ */ new Float32Array(9), Au = /* @__PURE__ */ new Float32Array(4);
-function ju(e, t, n) {
+var xu = /*@__PURE__*/ new Ka(), Su = /*@__PURE__*/ new Tc(1, 1), Cu = /*@__PURE__*/ new Ec(1), wu = /*@__PURE__*/ new Xa(), Tu = /*@__PURE__*/ new Za(), Eu = /*@__PURE__*/ new wc(), Du = [], Ou = [], ku = /* @__PURE__ */ new Float32Array(16), Au = /* @__PURE__ */ new Float32Array(9), ju = /* @__PURE__ */ new Float32Array(4);
+function Mu(e, t, n) {
 	let r = e[0];
 	if (r <= 0 || r > 0) return e;
-	let i = t * n, a = Eu[i];
-	if (a === void 0 && (a = new Float32Array(i), Eu[i] = a), t !== 0) {
+	let i = t * n, a = Du[i];
+	if (a === void 0 && (a = new Float32Array(i), Du[i] = a), t !== 0) {
 		r.toArray(a, 0);
 		for (let r = 1, i = 0; r !== t; ++r) i += n, e[r].toArray(a, i);
 	}
 	return a;
 }
-function Mu(e, t) {
+function Nu(e, t) {
 	if (e.length !== t.length) return !1;
 	for (let n = 0, r = e.length; n < r; n++) if (e[n] !== t[n]) return !1;
 	return !0;
 }
-function Nu(e, t) {
+function Pu(e, t) {
 	for (let n = 0, r = t.length; n < r; n++) e[n] = t[n];
 }
-function Pu(e, t) {
-	let n = Du[t];
-	n === void 0 && (n = new Int32Array(t), Du[t] = n);
+function Fu(e, t) {
+	let n = Ou[t];
+	n === void 0 && (n = new Int32Array(t), Ou[t] = n);
 	for (let r = 0; r !== t; ++r) n[r] = e.allocateTextureUnit();
 	return n;
 }
-function Fu(e, t) {
+function Iu(e, t) {
 	let n = this.cache;
 	n[0] !== t && (e.uniform1f(this.addr, t), n[0] = t);
 }
-function Iu(e, t) {
+function Lu(e, t) {
 	let n = this.cache;
 	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y) && (e.uniform2f(this.addr, t.x, t.y), n[0] = t.x, n[1] = t.y);
 	else {
-		if (Mu(n, t)) return;
-		e.uniform2fv(this.addr, t), Nu(n, t);
-	}
-}
-function Lu(e, t) {
-	let n = this.cache;
-	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z) && (e.uniform3f(this.addr, t.x, t.y, t.z), n[0] = t.x, n[1] = t.y, n[2] = t.z);
-	else if (t.r !== void 0) (n[0] !== t.r || n[1] !== t.g || n[2] !== t.b) && (e.uniform3f(this.addr, t.r, t.g, t.b), n[0] = t.r, n[1] = t.g, n[2] = t.b);
-	else {
-		if (Mu(n, t)) return;
-		e.uniform3fv(this.addr, t), Nu(n, t);
+		if (Nu(n, t)) return;
+		e.uniform2fv(this.addr, t), Pu(n, t);
 	}
 }
 function Ru(e, t) {
 	let n = this.cache;
-	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z || n[3] !== t.w) && (e.uniform4f(this.addr, t.x, t.y, t.z, t.w), n[0] = t.x, n[1] = t.y, n[2] = t.z, n[3] = t.w);
+	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z) && (e.uniform3f(this.addr, t.x, t.y, t.z), n[0] = t.x, n[1] = t.y, n[2] = t.z);
+	else if (t.r !== void 0) (n[0] !== t.r || n[1] !== t.g || n[2] !== t.b) && (e.uniform3f(this.addr, t.r, t.g, t.b), n[0] = t.r, n[1] = t.g, n[2] = t.b);
 	else {
-		if (Mu(n, t)) return;
-		e.uniform4fv(this.addr, t), Nu(n, t);
+		if (Nu(n, t)) return;
+		e.uniform3fv(this.addr, t), Pu(n, t);
 	}
 }
 function zu(e, t) {
-	let n = this.cache, r = t.elements;
-	if (r === void 0) {
-		if (Mu(n, t)) return;
-		e.uniformMatrix2fv(this.addr, !1, t), Nu(n, t);
-	} else {
-		if (Mu(n, r)) return;
-		Au.set(r), e.uniformMatrix2fv(this.addr, !1, Au), Nu(n, r);
+	let n = this.cache;
+	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z || n[3] !== t.w) && (e.uniform4f(this.addr, t.x, t.y, t.z, t.w), n[0] = t.x, n[1] = t.y, n[2] = t.z, n[3] = t.w);
+	else {
+		if (Nu(n, t)) return;
+		e.uniform4fv(this.addr, t), Pu(n, t);
 	}
 }
 function Bu(e, t) {
 	let n = this.cache, r = t.elements;
 	if (r === void 0) {
-		if (Mu(n, t)) return;
-		e.uniformMatrix3fv(this.addr, !1, t), Nu(n, t);
+		if (Nu(n, t)) return;
+		e.uniformMatrix2fv(this.addr, !1, t), Pu(n, t);
 	} else {
-		if (Mu(n, r)) return;
-		ku.set(r), e.uniformMatrix3fv(this.addr, !1, ku), Nu(n, r);
+		if (Nu(n, r)) return;
+		ju.set(r), e.uniformMatrix2fv(this.addr, !1, ju), Pu(n, r);
 	}
 }
 function Vu(e, t) {
 	let n = this.cache, r = t.elements;
 	if (r === void 0) {
-		if (Mu(n, t)) return;
-		e.uniformMatrix4fv(this.addr, !1, t), Nu(n, t);
+		if (Nu(n, t)) return;
+		e.uniformMatrix3fv(this.addr, !1, t), Pu(n, t);
 	} else {
-		if (Mu(n, r)) return;
-		Ou.set(r), e.uniformMatrix4fv(this.addr, !1, Ou), Nu(n, r);
+		if (Nu(n, r)) return;
+		Au.set(r), e.uniformMatrix3fv(this.addr, !1, Au), Pu(n, r);
 	}
 }
 function Hu(e, t) {
-	let n = this.cache;
-	n[0] !== t && (e.uniform1i(this.addr, t), n[0] = t);
+	let n = this.cache, r = t.elements;
+	if (r === void 0) {
+		if (Nu(n, t)) return;
+		e.uniformMatrix4fv(this.addr, !1, t), Pu(n, t);
+	} else {
+		if (Nu(n, r)) return;
+		ku.set(r), e.uniformMatrix4fv(this.addr, !1, ku), Pu(n, r);
+	}
 }
 function Uu(e, t) {
 	let n = this.cache;
-	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y) && (e.uniform2i(this.addr, t.x, t.y), n[0] = t.x, n[1] = t.y);
-	else {
-		if (Mu(n, t)) return;
-		e.uniform2iv(this.addr, t), Nu(n, t);
-	}
+	n[0] !== t && (e.uniform1i(this.addr, t), n[0] = t);
 }
 function Wu(e, t) {
 	let n = this.cache;
-	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z) && (e.uniform3i(this.addr, t.x, t.y, t.z), n[0] = t.x, n[1] = t.y, n[2] = t.z);
+	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y) && (e.uniform2i(this.addr, t.x, t.y), n[0] = t.x, n[1] = t.y);
 	else {
-		if (Mu(n, t)) return;
-		e.uniform3iv(this.addr, t), Nu(n, t);
+		if (Nu(n, t)) return;
+		e.uniform2iv(this.addr, t), Pu(n, t);
 	}
 }
 function Gu(e, t) {
 	let n = this.cache;
-	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z || n[3] !== t.w) && (e.uniform4i(this.addr, t.x, t.y, t.z, t.w), n[0] = t.x, n[1] = t.y, n[2] = t.z, n[3] = t.w);
+	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z) && (e.uniform3i(this.addr, t.x, t.y, t.z), n[0] = t.x, n[1] = t.y, n[2] = t.z);
 	else {
-		if (Mu(n, t)) return;
-		e.uniform4iv(this.addr, t), Nu(n, t);
+		if (Nu(n, t)) return;
+		e.uniform3iv(this.addr, t), Pu(n, t);
 	}
 }
 function Ku(e, t) {
 	let n = this.cache;
-	n[0] !== t && (e.uniform1ui(this.addr, t), n[0] = t);
+	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z || n[3] !== t.w) && (e.uniform4i(this.addr, t.x, t.y, t.z, t.w), n[0] = t.x, n[1] = t.y, n[2] = t.z, n[3] = t.w);
+	else {
+		if (Nu(n, t)) return;
+		e.uniform4iv(this.addr, t), Pu(n, t);
+	}
 }
 function qu(e, t) {
 	let n = this.cache;
-	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y) && (e.uniform2ui(this.addr, t.x, t.y), n[0] = t.x, n[1] = t.y);
-	else {
-		if (Mu(n, t)) return;
-		e.uniform2uiv(this.addr, t), Nu(n, t);
-	}
+	n[0] !== t && (e.uniform1ui(this.addr, t), n[0] = t);
 }
 function Ju(e, t) {
 	let n = this.cache;
-	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z) && (e.uniform3ui(this.addr, t.x, t.y, t.z), n[0] = t.x, n[1] = t.y, n[2] = t.z);
+	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y) && (e.uniform2ui(this.addr, t.x, t.y), n[0] = t.x, n[1] = t.y);
 	else {
-		if (Mu(n, t)) return;
-		e.uniform3uiv(this.addr, t), Nu(n, t);
+		if (Nu(n, t)) return;
+		e.uniform2uiv(this.addr, t), Pu(n, t);
 	}
 }
 function Yu(e, t) {
 	let n = this.cache;
-	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z || n[3] !== t.w) && (e.uniform4ui(this.addr, t.x, t.y, t.z, t.w), n[0] = t.x, n[1] = t.y, n[2] = t.z, n[3] = t.w);
+	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z) && (e.uniform3ui(this.addr, t.x, t.y, t.z), n[0] = t.x, n[1] = t.y, n[2] = t.z);
 	else {
-		if (Mu(n, t)) return;
-		e.uniform4uiv(this.addr, t), Nu(n, t);
+		if (Nu(n, t)) return;
+		e.uniform3uiv(this.addr, t), Pu(n, t);
 	}
 }
-function Xu(e) {
-	return e.version === 0 && (e.compareFunction = 519, e.needsUpdate = !0), e;
+function Xu(e, t) {
+	let n = this.cache;
+	if (t.x !== void 0) (n[0] !== t.x || n[1] !== t.y || n[2] !== t.z || n[3] !== t.w) && (e.uniform4ui(this.addr, t.x, t.y, t.z, t.w), n[0] = t.x, n[1] = t.y, n[2] = t.z, n[3] = t.w);
+	else {
+		if (Nu(n, t)) return;
+		e.uniform4uiv(this.addr, t), Pu(n, t);
+	}
 }
-function Zu(e, t, n) {
-	let r = this.cache, i = n.allocateTextureUnit();
-	r[0] !== i && (e.uniform1i(this.addr, i), r[0] = i);
-	let a;
-	a = this.type === e.SAMPLER_2D_SHADOW ? Xu(xu) : bu, n.setTexture2D(t || a, i);
+function Zu(e) {
+	return e.version === 0 && (e.compareFunction = 519, e.needsUpdate = !0), e;
 }
 function Qu(e, t, n) {
 	let r = this.cache, i = n.allocateTextureUnit();
-	r[0] !== i && (e.uniform1i(this.addr, i), r[0] = i), n.setTexture3D(t || wu, i);
+	r[0] !== i && (e.uniform1i(this.addr, i), r[0] = i);
+	let a;
+	a = this.type === e.SAMPLER_2D_SHADOW ? Zu(Su) : xu, n.setTexture2D(t || a, i);
 }
 function $u(e, t, n) {
 	let r = this.cache, i = n.allocateTextureUnit();
-	r[0] !== i && (e.uniform1i(this.addr, i), r[0] = i);
-	let a;
-	a = this.type === e.SAMPLER_CUBE_SHADOW ? Xu(Su) : Tu, n.setTextureCube(t || a, i);
+	r[0] !== i && (e.uniform1i(this.addr, i), r[0] = i), n.setTexture3D(t || Tu, i);
 }
 function ed(e, t, n) {
 	let r = this.cache, i = n.allocateTextureUnit();
-	r[0] !== i && (e.uniform1i(this.addr, i), r[0] = i), n.setTexture2DArray(t || Cu, i);
+	r[0] !== i && (e.uniform1i(this.addr, i), r[0] = i);
+	let a;
+	a = this.type === e.SAMPLER_CUBE_SHADOW ? Zu(Cu) : Eu, n.setTextureCube(t || a, i);
 }
-function td(e) {
+function td(e, t, n) {
+	let r = this.cache, i = n.allocateTextureUnit();
+	r[0] !== i && (e.uniform1i(this.addr, i), r[0] = i), n.setTexture2DArray(t || wu, i);
+}
+function nd(e) {
 	switch (e) {
-		case 5126: return Fu;
-		case 35664: return Iu;
-		case 35665: return Lu;
-		case 35666: return Ru;
-		case 35674: return zu;
-		case 35675: return Bu;
-		case 35676: return Vu;
+		case 5126: return Iu;
+		case 35664: return Lu;
+		case 35665: return Ru;
+		case 35666: return zu;
+		case 35674: return Bu;
+		case 35675: return Vu;
+		case 35676: return Hu;
 		case 5124:
-		case 35670: return Hu;
+		case 35670: return Uu;
 		case 35667:
-		case 35671: return Uu;
+		case 35671: return Wu;
 		case 35668:
-		case 35672: return Wu;
+		case 35672: return Gu;
 		case 35669:
-		case 35673: return Gu;
-		case 5125: return Ku;
-		case 36294: return qu;
-		case 36295: return Ju;
-		case 36296: return Yu;
+		case 35673: return Ku;
+		case 5125: return qu;
+		case 36294: return Ju;
+		case 36295: return Yu;
+		case 36296: return Xu;
 		case 35678:
 		case 36198:
 		case 36298:
 		case 36306:
-		case 35682: return Zu;
+		case 35682: return Qu;
 		case 35679:
 		case 36299:
-		case 36307: return Qu;
+		case 36307: return $u;
 		case 35680:
 		case 36300:
 		case 36308:
-		case 36293: return $u;
+		case 36293: return ed;
 		case 36289:
 		case 36303:
 		case 36311:
-		case 36292: return ed;
+		case 36292: return td;
 	}
-}
-function nd(e, t) {
-	e.uniform1fv(this.addr, t);
 }
 function rd(e, t) {
-	let n = ju(t, this.size, 2);
-	e.uniform2fv(this.addr, n);
+	e.uniform1fv(this.addr, t);
 }
 function id(e, t) {
-	let n = ju(t, this.size, 3);
-	e.uniform3fv(this.addr, n);
+	let n = Mu(t, this.size, 2);
+	e.uniform2fv(this.addr, n);
 }
 function ad(e, t) {
-	let n = ju(t, this.size, 4);
-	e.uniform4fv(this.addr, n);
+	let n = Mu(t, this.size, 3);
+	e.uniform3fv(this.addr, n);
 }
 function od(e, t) {
-	let n = ju(t, this.size, 4);
-	e.uniformMatrix2fv(this.addr, !1, n);
+	let n = Mu(t, this.size, 4);
+	e.uniform4fv(this.addr, n);
 }
 function sd(e, t) {
-	let n = ju(t, this.size, 9);
-	e.uniformMatrix3fv(this.addr, !1, n);
+	let n = Mu(t, this.size, 4);
+	e.uniformMatrix2fv(this.addr, !1, n);
 }
 function cd(e, t) {
-	let n = ju(t, this.size, 16);
-	e.uniformMatrix4fv(this.addr, !1, n);
+	let n = Mu(t, this.size, 9);
+	e.uniformMatrix3fv(this.addr, !1, n);
 }
 function ld(e, t) {
-	e.uniform1iv(this.addr, t);
+	let n = Mu(t, this.size, 16);
+	e.uniformMatrix4fv(this.addr, !1, n);
 }
 function ud(e, t) {
-	e.uniform2iv(this.addr, t);
+	e.uniform1iv(this.addr, t);
 }
 function dd(e, t) {
-	e.uniform3iv(this.addr, t);
+	e.uniform2iv(this.addr, t);
 }
 function fd(e, t) {
-	e.uniform4iv(this.addr, t);
+	e.uniform3iv(this.addr, t);
 }
 function pd(e, t) {
-	e.uniform1uiv(this.addr, t);
+	e.uniform4iv(this.addr, t);
 }
 function md(e, t) {
-	e.uniform2uiv(this.addr, t);
+	e.uniform1uiv(this.addr, t);
 }
 function hd(e, t) {
-	e.uniform3uiv(this.addr, t);
+	e.uniform2uiv(this.addr, t);
 }
 function gd(e, t) {
+	e.uniform3uiv(this.addr, t);
+}
+function _d(e, t) {
 	e.uniform4uiv(this.addr, t);
 }
-function _d(e, t, n) {
-	let r = this.cache, i = t.length, a = Pu(n, i);
-	Mu(r, a) || (e.uniform1iv(this.addr, a), Nu(r, a));
+function vd(e, t, n) {
+	let r = this.cache, i = t.length, a = Fu(n, i);
+	Nu(r, a) || (e.uniform1iv(this.addr, a), Pu(r, a));
 	let o;
-	o = this.type === e.SAMPLER_2D_SHADOW ? Xu(xu) : bu;
+	o = this.type === e.SAMPLER_2D_SHADOW ? Zu(Su) : xu;
 	for (let e = 0; e !== i; ++e) n.setTexture2D(t[e] || o, a[e]);
 }
-function vd(e, t, n) {
-	let r = this.cache, i = t.length, a = Pu(n, i);
-	Mu(r, a) || (e.uniform1iv(this.addr, a), Nu(r, a));
-	for (let e = 0; e !== i; ++e) n.setTexture3D(t[e] || wu, a[e]);
-}
 function yd(e, t, n) {
-	let r = this.cache, i = t.length, a = Pu(n, i);
-	Mu(r, a) || (e.uniform1iv(this.addr, a), Nu(r, a));
-	let o;
-	o = this.type === e.SAMPLER_CUBE_SHADOW ? Xu(Su) : Tu;
-	for (let e = 0; e !== i; ++e) n.setTextureCube(t[e] || o, a[e]);
+	let r = this.cache, i = t.length, a = Fu(n, i);
+	Nu(r, a) || (e.uniform1iv(this.addr, a), Pu(r, a));
+	for (let e = 0; e !== i; ++e) n.setTexture3D(t[e] || Tu, a[e]);
 }
 function bd(e, t, n) {
-	let r = this.cache, i = t.length, a = Pu(n, i);
-	Mu(r, a) || (e.uniform1iv(this.addr, a), Nu(r, a));
-	for (let e = 0; e !== i; ++e) n.setTexture2DArray(t[e] || Cu, a[e]);
+	let r = this.cache, i = t.length, a = Fu(n, i);
+	Nu(r, a) || (e.uniform1iv(this.addr, a), Pu(r, a));
+	let o;
+	o = this.type === e.SAMPLER_CUBE_SHADOW ? Zu(Cu) : Eu;
+	for (let e = 0; e !== i; ++e) n.setTextureCube(t[e] || o, a[e]);
 }
-function xd(e) {
+function xd(e, t, n) {
+	let r = this.cache, i = t.length, a = Fu(n, i);
+	Nu(r, a) || (e.uniform1iv(this.addr, a), Pu(r, a));
+	for (let e = 0; e !== i; ++e) n.setTexture2DArray(t[e] || wu, a[e]);
+}
+function Sd(e) {
 	switch (e) {
-		case 5126: return nd;
-		case 35664: return rd;
-		case 35665: return id;
-		case 35666: return ad;
-		case 35674: return od;
-		case 35675: return sd;
-		case 35676: return cd;
+		case 5126: return rd;
+		case 35664: return id;
+		case 35665: return ad;
+		case 35666: return od;
+		case 35674: return sd;
+		case 35675: return cd;
+		case 35676: return ld;
 		case 5124:
-		case 35670: return ld;
+		case 35670: return ud;
 		case 35667:
-		case 35671: return ud;
+		case 35671: return dd;
 		case 35668:
-		case 35672: return dd;
+		case 35672: return fd;
 		case 35669:
-		case 35673: return fd;
-		case 5125: return pd;
-		case 36294: return md;
-		case 36295: return hd;
-		case 36296: return gd;
+		case 35673: return pd;
+		case 5125: return md;
+		case 36294: return hd;
+		case 36295: return gd;
+		case 36296: return _d;
 		case 35678:
 		case 36198:
 		case 36298:
 		case 36306:
-		case 35682: return _d;
+		case 35682: return vd;
 		case 35679:
 		case 36299:
-		case 36307: return vd;
+		case 36307: return yd;
 		case 35680:
 		case 36300:
 		case 36308:
-		case 36293: return yd;
+		case 36293: return bd;
 		case 36289:
 		case 36303:
 		case 36311:
-		case 36292: return bd;
+		case 36292: return xd;
 	}
 }
-var Sd = class {
+var Cd = class {
 	constructor(e, t, n) {
-		this.id = e, this.addr = n, this.cache = [], this.type = t.type, this.setValue = td(t.type);
-	}
-}, Cd = class {
-	constructor(e, t, n) {
-		this.id = e, this.addr = n, this.cache = [], this.type = t.type, this.size = t.size, this.setValue = xd(t.type);
+		this.id = e, this.addr = n, this.cache = [], this.type = t.type, this.setValue = nd(t.type);
 	}
 }, wd = class {
+	constructor(e, t, n) {
+		this.id = e, this.addr = n, this.cache = [], this.type = t.type, this.size = t.size, this.setValue = Sd(t.type);
+	}
+}, Td = class {
 	constructor(e) {
 		this.id = e, this.seq = [], this.map = {};
 	}
@@ -10799,31 +10803,31 @@ var Sd = class {
 			a.setValue(e, t[a.id], n);
 		}
 	}
-}, Td = /(\w+)(\])?(\[|\.)?/g;
-function Ed(e, t) {
+}, Ed = /(\w+)(\])?(\[|\.)?/g;
+function Dd(e, t) {
 	e.seq.push(t), e.map[t.id] = t;
 }
-function Dd(e, t, n) {
+function Od(e, t, n) {
 	let r = e.name, i = r.length;
-	for (Td.lastIndex = 0;;) {
-		let a = Td.exec(r), o = Td.lastIndex, s = a[1], c = a[2] === "]", l = a[3];
+	for (Ed.lastIndex = 0;;) {
+		let a = Ed.exec(r), o = Ed.lastIndex, s = a[1], c = a[2] === "]", l = a[3];
 		if (c && (s |= 0), l === void 0 || l === "[" && o + 2 === i) {
-			Ed(n, l === void 0 ? new Sd(s, e, t) : new Cd(s, e, t));
+			Dd(n, l === void 0 ? new Cd(s, e, t) : new wd(s, e, t));
 			break;
 		}
 		{
 			let e = n.map[s];
-			e === void 0 && (e = new wd(s), Ed(n, e)), n = e;
+			e === void 0 && (e = new Td(s), Dd(n, e)), n = e;
 		}
 	}
 }
-var Od = class {
+var kd = class {
 	constructor(e, t) {
 		this.seq = [], this.map = {};
 		let n = e.getProgramParameter(t, e.ACTIVE_UNIFORMS);
 		for (let r = 0; r < n; ++r) {
 			let n = e.getActiveUniform(t, r);
-			Dd(n, e.getUniformLocation(t, n.name), this);
+			Od(n, e.getUniformLocation(t, n.name), this);
 		}
 		let r = [], i = [];
 		for (let t of this.seq) t.type === e.SAMPLER_2D_SHADOW || t.type === e.SAMPLER_CUBE_SHADOW || t.type === e.SAMPLER_2D_ARRAY_SHADOW ? r.push(t) : i.push(t);
@@ -10852,12 +10856,12 @@ var Od = class {
 		return n;
 	}
 };
-function kd(e, t, n) {
+function Ad(e, t, n) {
 	let r = e.createShader(t);
 	return e.shaderSource(r, n), e.compileShader(r), r;
 }
-var Ad = 37297, jd = 0;
-function Md(e, t) {
+var jd = 37297, Md = 0;
+function Nd(e, t) {
 	let n = e.split("\n"), r = [], i = Math.max(t - 6, 0), a = Math.min(t + 6, n.length);
 	for (let e = i; e < a; e++) {
 		let i = e + 1;
@@ -10865,35 +10869,35 @@ function Md(e, t) {
 	}
 	return r.join("\n");
 }
-var Nd = /*@__PURE__*/ new Z();
-function Pd(e) {
-	Fa._getMatrix(Nd, Fa.workingColorSpace, e);
-	let t = `mat3( ${Nd.elements.map((e) => e.toFixed(4))} )`;
-	switch (Fa.getTransfer(e)) {
-		case zi: return [t, "LinearTransferOETF"];
-		case Bi: return [t, "sRGBTransferOETF"];
+var Pd = /*@__PURE__*/ new Z();
+function Fd(e) {
+	Ia._getMatrix(Pd, Ia.workingColorSpace, e);
+	let t = `mat3( ${Pd.elements.map((e) => e.toFixed(4))} )`;
+	switch (Ia.getTransfer(e)) {
+		case Bi: return [t, "LinearTransferOETF"];
+		case Vi: return [t, "sRGBTransferOETF"];
 		default: return K("WebGLProgram: Unsupported color space: ", e), [t, "LinearTransferOETF"];
 	}
 }
-function Fd(e, t, n) {
+function Id(e, t, n) {
 	let r = e.getShaderParameter(t, e.COMPILE_STATUS), i = (e.getShaderInfoLog(t) || "").trim();
 	if (r && i === "") return "";
 	let a = /ERROR: 0:(\d+)/.exec(i);
 	if (a) {
 		let r = parseInt(a[1]);
-		return n.toUpperCase() + "\n\n" + i + "\n\n" + Md(e.getShaderSource(t), r);
+		return n.toUpperCase() + "\n\n" + i + "\n\n" + Nd(e.getShaderSource(t), r);
 	}
 	return i;
 }
-function Id(e, t) {
-	let n = Pd(t);
+function Ld(e, t) {
+	let n = Fd(t);
 	return [
 		`vec4 ${e}( vec4 value ) {`,
 		`	return ${n[1]}( vec4( ${n[0]} * value.rgb, value.a ) );`,
 		"}"
 	].join("\n");
 }
-var Ld = {
+var Rd = {
 	1: "Linear",
 	2: "Reinhard",
 	3: "Cineon",
@@ -10902,23 +10906,23 @@ var Ld = {
 	7: "Neutral",
 	5: "Custom"
 };
-function Rd(e, t) {
-	let n = Ld[t];
+function zd(e, t) {
+	let n = Rd[t];
 	return n === void 0 ? (K("WebGLProgram: Unsupported toneMapping:", t), "vec3 " + e + "( vec3 color ) { return LinearToneMapping( color ); }") : "vec3 " + e + "( vec3 color ) { return " + n + "ToneMapping( color ); }";
 }
-var zd = /*@__PURE__*/ new X();
-function Bd() {
-	return Fa.getLuminanceCoefficients(zd), [
+var Bd = /*@__PURE__*/ new X();
+function Vd() {
+	return Ia.getLuminanceCoefficients(Bd), [
 		"float luminance( const in vec3 rgb ) {",
-		`	const vec3 weights = vec3( ${zd.x.toFixed(4)}, ${zd.y.toFixed(4)}, ${zd.z.toFixed(4)} );`,
+		`	const vec3 weights = vec3( ${Bd.x.toFixed(4)}, ${Bd.y.toFixed(4)}, ${Bd.z.toFixed(4)} );`,
 		"	return dot( weights, rgb );",
 		"}"
 	].join("\n");
 }
-function Vd(e) {
-	return [e.extensionClipCullDistance ? "#extension GL_ANGLE_clip_cull_distance : require" : "", e.extensionMultiDraw ? "#extension GL_ANGLE_multi_draw : require" : ""].filter(Wd).join("\n");
-}
 function Hd(e) {
+	return [e.extensionClipCullDistance ? "#extension GL_ANGLE_clip_cull_distance : require" : "", e.extensionMultiDraw ? "#extension GL_ANGLE_multi_draw : require" : ""].filter(Gd).join("\n");
+}
+function Ud(e) {
 	let t = [];
 	for (let n in e) {
 		let r = e[n];
@@ -10926,7 +10930,7 @@ function Hd(e) {
 	}
 	return t.join("\n");
 }
-function Ud(e, t) {
+function Wd(e, t) {
 	let n = {}, r = e.getProgramParameter(t, e.ACTIVE_ATTRIBUTES);
 	for (let i = 0; i < r; i++) {
 		let r = e.getActiveAttrib(t, i), a = r.name, o = 1;
@@ -10938,35 +10942,35 @@ function Ud(e, t) {
 	}
 	return n;
 }
-function Wd(e) {
+function Gd(e) {
 	return e !== "";
 }
-function Gd(e, t) {
+function Kd(e, t) {
 	let n = t.numSpotLightShadows + t.numSpotLightMaps - t.numSpotLightShadowsWithMaps;
 	return e.replace(/NUM_SUN_LIGHTS/g, t.numSunLights).replace(/NUM_DIR_LIGHTS/g, t.numDirLights).replace(/NUM_SPOT_LIGHTS/g, t.numSpotLights).replace(/NUM_SPOT_LIGHT_MAPS/g, t.numSpotLightMaps).replace(/NUM_SPOT_LIGHT_COORDS/g, n).replace(/NUM_RECT_AREA_LIGHTS/g, t.numRectAreaLights).replace(/NUM_POINT_LIGHTS/g, t.numPointLights).replace(/NUM_HEMI_LIGHTS/g, t.numHemiLights).replace(/NUM_SUN_LIGHT_SHADOWS/g, t.numSunLightShadows).replace(/NUM_DIR_LIGHT_SHADOWS/g, t.numDirLightShadows).replace(/NUM_SPOT_LIGHT_SHADOWS_WITH_MAPS/g, t.numSpotLightShadowsWithMaps).replace(/NUM_SPOT_LIGHT_SHADOWS/g, t.numSpotLightShadows).replace(/NUM_POINT_LIGHT_SHADOWS/g, t.numPointLightShadows).replace(/NUM_LIGHT_PROBE_GRIDS/g, t.numLightProbeGrids);
 }
-function Kd(e, t) {
+function qd(e, t) {
 	return e.replace(/NUM_CLIPPING_PLANES/g, t.numClippingPlanes).replace(/UNION_CLIPPING_PLANES/g, t.numClippingPlanes - t.numClipIntersection);
 }
-var qd = /^[ \t]*#include +<([\w\d./]+)>/gm;
-function Jd(e) {
-	return e.replace(qd, Yd);
+var Jd = /^[ \t]*#include +<([\w\d./]+)>/gm;
+function Yd(e) {
+	return e.replace(Jd, Xd);
 }
-function Yd(e, t) {
+function Xd(e, t) {
 	let n = Q[t];
 	if (n === void 0) throw Error("THREE.WebGLProgram: Can not resolve #include <" + t + ">");
-	return Jd(n);
+	return Yd(n);
 }
-var Xd = /#pragma unroll_loop_start\s+for\s*\(\s*int\s+i\s*=\s*(\d+)\s*;\s*i\s*<\s*(\d+)\s*;\s*i\s*\+\+\s*\)\s*{([\s\S]+?)}\s+#pragma unroll_loop_end/g;
-function Zd(e) {
-	return e.replace(Xd, Qd);
+var Zd = /#pragma unroll_loop_start\s+for\s*\(\s*int\s+i\s*=\s*(\d+)\s*;\s*i\s*<\s*(\d+)\s*;\s*i\s*\+\+\s*\)\s*{([\s\S]+?)}\s+#pragma unroll_loop_end/g;
+function Qd(e) {
+	return e.replace(Zd, $d);
 }
-function Qd(e, t, n, r) {
+function $d(e, t, n, r) {
 	let i = "";
 	for (let e = parseInt(t); e < parseInt(n); e++) i += r.replace(/\[\s*i\s*\]/g, "[ " + e + " ]").replace(/UNROLLED_LOOP_INDEX/g, e);
 	return i;
 }
-function $d(e) {
+function ef(e) {
 	let t = `precision ${e.precision} float;
 	precision ${e.precision} int;
 	precision ${e.precision} sampler2D;
@@ -10987,37 +10991,37 @@ function $d(e) {
 	`;
 	return e.precision === "highp" ? t += "\n#define HIGH_PRECISION" : e.precision === "mediump" ? t += "\n#define MEDIUM_PRECISION" : e.precision === "lowp" && (t += "\n#define LOW_PRECISION"), t;
 }
-var ef = {
+var tf = {
 	1: "SHADOWMAP_TYPE_PCF",
 	3: "SHADOWMAP_TYPE_VSM"
 };
-function tf(e) {
-	return ef[e.shadowMapType] || "SHADOWMAP_TYPE_BASIC";
+function nf(e) {
+	return tf[e.shadowMapType] || "SHADOWMAP_TYPE_BASIC";
 }
-var nf = { 302: "ENVMAP_MODE_REFRACTION" };
-function rf(e) {
-	return e.envMap === !1 ? "ENVMAP_MODE_REFLECTION" : nf[e.envMapMode] || "ENVMAP_MODE_REFLECTION";
+var rf = { 302: "ENVMAP_MODE_REFRACTION" };
+function af(e) {
+	return e.envMap === !1 ? "ENVMAP_MODE_REFLECTION" : rf[e.envMapMode] || "ENVMAP_MODE_REFLECTION";
 }
-var af = {
+var of = {
 	0: "ENVMAP_BLENDING_MULTIPLY",
 	1: "ENVMAP_BLENDING_MIX",
 	2: "ENVMAP_BLENDING_ADD"
 };
-function of(e) {
-	return e.envMap === !1 ? "ENVMAP_BLENDING_NONE" : af[e.combine] || "ENVMAP_BLENDING_NONE";
+function sf(e) {
+	return e.envMap === !1 ? "ENVMAP_BLENDING_NONE" : of[e.combine] || "ENVMAP_BLENDING_NONE";
 }
-function sf(e, t, n, r) {
-	let i = e.getContext(), a = n.defines, o = n.vertexShader, s = n.fragmentShader, c = tf(n), l = n.envMapPMREM === !0 ? "ENVMAP_TYPE_PMREM" : "ENVMAP_TYPE_CUBE", u = rf(n), d = of(n), f = Vd(n), p = Hd(a), m = i.createProgram(), h, g, _ = n.glslVersion ? "#version " + n.glslVersion + "\n" : "";
+function cf(e, t, n, r) {
+	let i = e.getContext(), a = n.defines, o = n.vertexShader, s = n.fragmentShader, c = nf(n), l = n.envMapPMREM === !0 ? "ENVMAP_TYPE_PMREM" : "ENVMAP_TYPE_CUBE", u = af(n), d = sf(n), f = Hd(n), p = Ud(a), m = i.createProgram(), h, g, _ = n.glslVersion ? "#version " + n.glslVersion + "\n" : "";
 	n.isRawShaderMaterial ? (h = [
 		"#define SHADER_TYPE " + n.shaderType,
 		"#define SHADER_NAME " + n.shaderName,
 		p
-	].filter(Wd).join("\n"), h.length > 0 && (h += "\n"), g = [
+	].filter(Gd).join("\n"), h.length > 0 && (h += "\n"), g = [
 		"#define SHADER_TYPE " + n.shaderType,
 		"#define SHADER_NAME " + n.shaderName,
 		p
-	].filter(Wd).join("\n"), g.length > 0 && (g += "\n")) : (h = [
-		$d(n),
+	].filter(Gd).join("\n"), g.length > 0 && (g += "\n")) : (h = [
+		ef(n),
 		"#define SHADER_TYPE " + n.shaderType,
 		"#define SHADER_NAME " + n.shaderName,
 		p,
@@ -11148,8 +11152,8 @@ function sf(e, t, n, r) {
 		"	attribute vec4 skinWeight;",
 		"#endif",
 		"\n"
-	].filter(Wd).join("\n"), g = [
-		$d(n),
+	].filter(Gd).join("\n"), g = [
+		ef(n),
 		"#define SHADER_TYPE " + n.shaderType,
 		"#define SHADER_NAME " + n.shaderName,
 		p,
@@ -11223,15 +11227,15 @@ function sf(e, t, n, r) {
 		"uniform bool isOrthographic;",
 		n.toneMapping === 0 ? "" : "#define TONE_MAPPING",
 		n.toneMapping === 0 ? "" : Q.tonemapping_pars_fragment,
-		n.toneMapping === 0 ? "" : Rd("toneMapping", n.toneMapping),
+		n.toneMapping === 0 ? "" : zd("toneMapping", n.toneMapping),
 		n.dithering ? "#define DITHERING" : "",
 		n.opaque ? "#define OPAQUE" : "",
 		Q.colorspace_pars_fragment,
-		Id("linearToOutputTexel", n.outputColorSpace),
-		Bd(),
+		Ld("linearToOutputTexel", n.outputColorSpace),
+		Vd(),
 		n.useDepthPacking ? "#define DEPTH_PACKING " + n.depthPacking : "",
 		"\n"
-	].filter(Wd).join("\n")), o = Jd(o), o = Gd(o, n), o = Kd(o, n), s = Jd(s), s = Gd(s, n), s = Kd(s, n), o = Zd(o), s = Zd(s), n.isRawShaderMaterial !== !0 && (_ = "#version 300 es\n", h = [
+	].filter(Gd).join("\n")), o = Yd(o), o = Kd(o, n), o = qd(o, n), s = Yd(s), s = Kd(s, n), s = qd(s, n), o = Qd(o), s = Qd(s), n.isRawShaderMaterial !== !0 && (_ = "#version 300 es\n", h = [
 		f,
 		"#define attribute in",
 		"#define varying out",
@@ -11251,7 +11255,7 @@ function sf(e, t, n, r) {
 		"#define texture2DProjGradEXT textureProjGrad",
 		"#define textureCubeGradEXT textureGrad"
 	].join("\n") + "\n" + g);
-	let v = _ + h + o, y = _ + g + s, b = kd(i, i.VERTEX_SHADER, v), x = kd(i, i.FRAGMENT_SHADER, y);
+	let v = _ + h + o, y = _ + g + s, b = Ad(i, i.VERTEX_SHADER, v), x = Ad(i, i.FRAGMENT_SHADER, y);
 	i.attachShader(m, b), i.attachShader(m, x), n.index0AttributeName === void 0 ? n.hasPositionAttribute === !0 && i.bindAttribLocation(m, 0, "position") : i.bindAttribLocation(m, 0, n.index0AttributeName), i.linkProgram(m);
 	function S(t) {
 		if (e.debug.checkShaderErrors) {
@@ -11259,7 +11263,7 @@ function sf(e, t, n, r) {
 			if (i.getProgramParameter(m, i.LINK_STATUS) === !1) {
 				if (l = !1, typeof e.debug.onShaderError == "function") e.debug.onShaderError(i, m, b, x);
 				else {
-					let e = Fd(i, b, "vertex"), n = Fd(i, x, "fragment");
+					let e = Id(i, b, "vertex"), n = Id(i, x, "fragment");
 					q("WebGLProgram: Shader Error " + i.getError() + " - VALIDATE_STATUS " + i.getProgramParameter(m, i.VALIDATE_STATUS) + "\n\nMaterial Name: " + t.name + "\nMaterial Type: " + t.type + "\n\nProgram Info Log: " + o + "\n" + e + "\n" + n);
 				}
 			} else o === "" ? (s === "" || c === "") && (u = !1) : K("WebGLProgram: Program Info Log:", o);
@@ -11276,7 +11280,7 @@ function sf(e, t, n, r) {
 				}
 			});
 		}
-		i.deleteShader(b), i.deleteShader(x), C = new Od(i, m), w = Ud(i, m);
+		i.deleteShader(b), i.deleteShader(x), C = new kd(i, m), w = Wd(i, m);
 	}
 	let C;
 	this.getUniforms = function() {
@@ -11288,12 +11292,12 @@ function sf(e, t, n, r) {
 	};
 	let T = n.rendererExtensionParallelShaderCompile === !1;
 	return this.isReady = function() {
-		return T === !1 && (T = i.getProgramParameter(m, Ad)), T;
+		return T === !1 && (T = i.getProgramParameter(m, jd)), T;
 	}, this.destroy = function() {
 		r.releaseStatesOfProgram(this), i.deleteProgram(m), this.program = void 0;
-	}, this.type = n.shaderType, this.name = n.shaderName, this.id = jd++, this.cacheKey = t, this.usedTimes = 1, this.program = m, this.vertexShader = b, this.fragmentShader = x, this;
+	}, this.type = n.shaderType, this.name = n.shaderName, this.id = Md++, this.cacheKey = t, this.usedTimes = 1, this.program = m, this.vertexShader = b, this.fragmentShader = x, this;
 }
-var cf = 0, lf = class {
+var lf = 0, uf = class {
 	constructor() {
 		this.shaderCache = /* @__PURE__ */ new Map(), this.materialCache = /* @__PURE__ */ new Map();
 	}
@@ -11321,18 +11325,18 @@ var cf = 0, lf = class {
 	}
 	_getShaderStage(e) {
 		let t = this.shaderCache, n = t.get(e);
-		return n === void 0 && (n = new uf(e), t.set(e, n)), n;
+		return n === void 0 && (n = new df(e), t.set(e, n)), n;
 	}
-}, uf = class {
+}, df = class {
 	constructor(e) {
-		this.id = cf++, this.code = e, this.usedTimes = 0;
+		this.id = lf++, this.code = e, this.usedTimes = 0;
 	}
 };
-function df(e) {
+function ff(e) {
 	return e === 1030 || e === 37490 || e === 36285;
 }
-function ff(e, t, n, r, i, a) {
-	let o = new co(), s = new lf(), c = /* @__PURE__ */ new Set(), l = [], u = /* @__PURE__ */ new Map(), d = r.logarithmicDepthBuffer, f = {
+function pf(e, t, n, r, i, a) {
+	let o = new lo(), s = new uf(), c = /* @__PURE__ */ new Set(), l = [], u = /* @__PURE__ */ new Map(), d = r.logarithmicDepthBuffer, f = {
 		MeshDepthMaterial: "depth",
 		MeshDistanceMaterial: "distance",
 		MeshNormalMaterial: "normal",
@@ -11359,14 +11363,14 @@ function ff(e, t, n, r, i, a) {
 		_.morphAttributes.position !== void 0 && (T = 1), _.morphAttributes.normal !== void 0 && (T = 2), _.morphAttributes.color !== void 0 && (T = 3);
 		let E, D, O, k;
 		if (x) {
-			let e = zl[x];
+			let e = Bl[x];
 			E = e.vertexShader, D = e.fragmentShader;
 		} else {
 			E = i.vertexShader, D = i.fragmentShader;
 			let e = s.getVertexShaderStage(i), t = s.getFragmentShaderStage(i);
 			s.update(i, e, t), O = e.id, k = t.id;
 		}
-		let A = e.getRenderTarget(), j = e.state.buffers.depth.getReversed(), ee = m.isInstancedMesh === !0, M = m.isBatchedMesh === !0, N = !!i.map, te = !!i.matcap, P = !!b, ne = P && b.isPMREMTexture === !0, re = !!i.aoMap, ie = !!i.lightMap, ae = !!i.bumpMap && i.wireframe === !1, oe = !!i.normalMap, F = !!i.displacementMap, se = !!i.emissiveMap, I = !!i.metalnessMap, ce = !!i.roughnessMap, L = i.anisotropy > 0, le = i.clearcoat > 0, ue = i.diffuseRoughness > 0, de = i.dispersion > 0, fe = i.retroreflectivity > 0, pe = i.iridescence > 0, me = i.sheen > 0, he = i.transmission > 0, ge = L && !!i.anisotropyMap, _e = le && !!i.clearcoatMap, ve = le && !!i.clearcoatNormalMap, ye = le && !!i.clearcoatRoughnessMap, be = ue && !!i.diffuseRoughnessMap, R = pe && !!i.iridescenceMap, z = pe && !!i.iridescenceThicknessMap, xe = me && !!i.sheenColorMap, Se = me && !!i.sheenRoughnessMap, B = !!i.specularMap, Ce = !!i.specularColorMap, V = !!i.specularIntensityMap, H = he && !!i.transmissionMap, we = he && !!i.thicknessMap, Te = !!i.gradientMap, Ee = !!i.alphaMap, De = i.alphaTest > 0, Oe = !!i.alphaHash, ke = !!i.extensions, Ae = 0;
+		let A = e.getRenderTarget(), j = e.state.buffers.depth.getReversed(), ee = m.isInstancedMesh === !0, M = m.isBatchedMesh === !0, N = !!i.map, te = !!i.matcap, P = !!b, ne = P && b.isPMREMTexture === !0, re = !!i.aoMap, ie = !!i.lightMap, ae = !!i.bumpMap && i.wireframe === !1, oe = !!i.normalMap, se = !!i.displacementMap, F = !!i.emissiveMap, ce = !!i.metalnessMap, I = !!i.roughnessMap, L = i.anisotropy > 0, le = i.clearcoat > 0, ue = i.diffuseRoughness > 0, de = i.dispersion > 0, fe = i.retroreflectivity > 0, pe = i.iridescence > 0, me = i.sheen > 0, he = i.transmission > 0, ge = L && !!i.anisotropyMap, _e = le && !!i.clearcoatMap, ve = le && !!i.clearcoatNormalMap, ye = le && !!i.clearcoatRoughnessMap, be = ue && !!i.diffuseRoughnessMap, R = pe && !!i.iridescenceMap, z = pe && !!i.iridescenceThicknessMap, xe = me && !!i.sheenColorMap, Se = me && !!i.sheenRoughnessMap, B = !!i.specularMap, Ce = !!i.specularColorMap, V = !!i.specularIntensityMap, H = he && !!i.transmissionMap, we = he && !!i.thicknessMap, Te = !!i.gradientMap, Ee = !!i.alphaMap, De = i.alphaTest > 0, Oe = !!i.alphaHash, ke = !!i.extensions, Ae = 0;
 		i.toneMapped && (A === null || A.isXRRenderTarget === !0) && (Ae = e.toneMapping);
 		let je = ne ? b.isCompressedCubeTexture ? b.image[0].mipmaps : b.mipmaps : null, Me = {
 			shaderID: x,
@@ -11385,7 +11389,7 @@ function ff(e, t, n, r, i, a) {
 			instancing: ee,
 			instancingColor: ee && m.instanceColor !== null,
 			instancingMorph: ee && m.morphTexture !== null,
-			outputColorSpace: A === null ? e.outputColorSpace : A.isXRRenderTarget === !0 ? A.texture.colorSpace : Fa.workingColorSpace,
+			outputColorSpace: A === null ? e.outputColorSpace : A.isXRRenderTarget === !0 ? A.texture.colorSpace : Ia.workingColorSpace,
 			alphaToCoverage: !!i.alphaToCoverage,
 			map: N,
 			matcap: te,
@@ -11398,13 +11402,13 @@ function ff(e, t, n, r, i, a) {
 			lightMap: ie,
 			bumpMap: ae,
 			normalMap: oe,
-			displacementMap: F,
-			emissiveMap: se,
+			displacementMap: se,
+			emissiveMap: F,
 			normalMapObjectSpace: oe && i.normalMapType === 1,
 			normalMapTangentSpace: oe && i.normalMapType === 0,
-			packedNormalMap: oe && i.normalMapType === 0 && df(i.normalMap.format),
-			metalnessMap: I,
-			roughnessMap: ce,
+			packedNormalMap: oe && i.normalMapType === 0 && ff(i.normalMap.format),
+			metalnessMap: ce,
+			roughnessMap: I,
 			anisotropy: L,
 			anisotropyMap: ge,
 			clearcoat: le,
@@ -11438,10 +11442,10 @@ function ff(e, t, n, r, i, a) {
 			lightMapUv: ie && p(i.lightMap.channel),
 			bumpMapUv: ae && p(i.bumpMap.channel),
 			normalMapUv: oe && p(i.normalMap.channel),
-			displacementMapUv: F && p(i.displacementMap.channel),
-			emissiveMapUv: se && p(i.emissiveMap.channel),
-			metalnessMapUv: I && p(i.metalnessMap.channel),
-			roughnessMapUv: ce && p(i.roughnessMap.channel),
+			displacementMapUv: se && p(i.displacementMap.channel),
+			emissiveMapUv: F && p(i.emissiveMap.channel),
+			metalnessMapUv: ce && p(i.metalnessMap.channel),
+			roughnessMapUv: I && p(i.roughnessMap.channel),
 			anisotropyMapUv: ge && p(i.anisotropyMap.channel),
 			clearcoatMapUv: _e && p(i.clearcoatMap.channel),
 			clearcoatNormalMapUv: ve && p(i.clearcoatNormalMap.channel),
@@ -11496,8 +11500,8 @@ function ff(e, t, n, r, i, a) {
 			shadowMapEnabled: e.shadowMap.enabled && l.length > 0,
 			shadowMapType: e.shadowMap.type,
 			toneMapping: Ae,
-			decodeVideoTexture: N && i.map.isVideoTexture === !0 && Fa.getTransfer(i.map.colorSpace) === "srgb",
-			decodeVideoTextureEmissive: se && i.emissiveMap.isVideoTexture === !0 && Fa.getTransfer(i.emissiveMap.colorSpace) === "srgb",
+			decodeVideoTexture: N && i.map.isVideoTexture === !0 && Ia.getTransfer(i.map.colorSpace) === "srgb",
+			decodeVideoTextureEmissive: F && i.emissiveMap.isVideoTexture === !0 && Ia.getTransfer(i.emissiveMap.colorSpace) === "srgb",
 			premultipliedAlpha: i.premultipliedAlpha,
 			doubleSided: i.side === 2,
 			flipSided: i.side === 1,
@@ -11525,14 +11529,14 @@ function ff(e, t, n, r, i, a) {
 	function v(e) {
 		let t = f[e.type], n;
 		if (t) {
-			let e = zl[t];
-			n = Pc.clone(e.uniforms);
+			let e = Bl[t];
+			n = Fc.clone(e.uniforms);
 		} else n = e.uniforms;
 		return n;
 	}
 	function y(t, n) {
 		let r = u.get(n);
-		return r === void 0 ? (r = new sf(e, n, t, i), l.push(r), u.set(n, r)) : ++r.usedTimes, r;
+		return r === void 0 ? (r = new cf(e, n, t, i), l.push(r), u.set(n, r)) : ++r.usedTimes, r;
 	}
 	function b(e) {
 		if (--e.usedTimes === 0) {
@@ -11557,7 +11561,7 @@ function ff(e, t, n, r, i, a) {
 		dispose: S
 	};
 }
-function pf() {
+function mf() {
 	let e = /* @__PURE__ */ new WeakMap();
 	function t(t) {
 		return e.has(t);
@@ -11583,13 +11587,13 @@ function pf() {
 		dispose: a
 	};
 }
-function mf(e, t) {
+function hf(e, t) {
 	return e.groupOrder === t.groupOrder ? e.renderOrder === t.renderOrder ? e.material.id === t.material.id ? e.materialVariant === t.materialVariant ? e.z === t.z ? e.id - t.id : e.z - t.z : e.materialVariant - t.materialVariant : e.material.id - t.material.id : e.renderOrder - t.renderOrder : e.groupOrder - t.groupOrder;
 }
-function hf(e, t) {
+function gf(e, t) {
 	return e.groupOrder === t.groupOrder ? e.renderOrder === t.renderOrder ? e.z === t.z ? e.id - t.id : t.z - e.z : e.renderOrder - t.renderOrder : e.groupOrder - t.groupOrder;
 }
-function gf() {
+function _f() {
 	let e = [], t = 0, n = [], r = [], i = [];
 	function a() {
 		t = 0, n.length = 0, r.length = 0, i.length = 0;
@@ -11622,7 +11626,7 @@ function gf() {
 		a.transmission > 0 ? r.unshift(u) : a.transparent === !0 ? i.unshift(u) : n.unshift(u);
 	}
 	function u(e, t) {
-		n.length > 1 && n.sort(e || mf), r.length > 1 && r.sort(t || hf), i.length > 1 && i.sort(t || hf);
+		n.length > 1 && n.sort(e || hf), r.length > 1 && r.sort(t || gf), i.length > 1 && i.sort(t || gf);
 	}
 	function d() {
 		for (let n = t, r = e.length; n < r; n++) {
@@ -11642,11 +11646,11 @@ function gf() {
 		sort: u
 	};
 }
-function _f() {
+function vf() {
 	let e = /* @__PURE__ */ new WeakMap();
 	function t(t, n) {
 		let r = e.get(t), i;
-		return r === void 0 ? (i = new gf(), e.set(t, [i])) : n >= r.length ? (i = new gf(), r.push(i)) : i = r[n], i;
+		return r === void 0 ? (i = new _f(), e.set(t, [i])) : n >= r.length ? (i = new _f(), r.push(i)) : i = r[n], i;
 	}
 	function n() {
 		e = /* @__PURE__ */ new WeakMap();
@@ -11656,7 +11660,7 @@ function _f() {
 		dispose: n
 	};
 }
-function vf() {
+function yf() {
 	let e = {};
 	return { get: function(t) {
 		if (e[t.id] !== void 0) return e[t.id];
@@ -11666,14 +11670,14 @@ function vf() {
 			case "DirectionalLight":
 				n = {
 					direction: new X(),
-					color: new No()
+					color: new Po()
 				};
 				break;
 			case "SpotLight":
 				n = {
 					position: new X(),
 					direction: new X(),
-					color: new No(),
+					color: new Po(),
 					distance: 0,
 					coneCos: 0,
 					penumbraCos: 0,
@@ -11683,7 +11687,7 @@ function vf() {
 			case "PointLight":
 				n = {
 					position: new X(),
-					color: new No(),
+					color: new Po(),
 					distance: 0,
 					decay: 0
 				};
@@ -11691,12 +11695,12 @@ function vf() {
 			case "HemisphereLight":
 				n = {
 					direction: new X(),
-					skyColor: new No(),
-					groundColor: new No()
+					skyColor: new Po(),
+					groundColor: new Po()
 				};
 				break;
 			case "RectAreaLight": n = {
-				color: new No(),
+				color: new Po(),
 				position: new X(),
 				halfWidth: new X(),
 				halfHeight: new X()
@@ -11705,7 +11709,7 @@ function vf() {
 		return e[t.id] = n, n;
 	} };
 }
-function yf() {
+function bf() {
 	let e = {};
 	return { get: function(t) {
 		if (e[t.id] !== void 0) return e[t.id];
@@ -11735,12 +11739,12 @@ function yf() {
 		return e[t.id] = n, n;
 	} };
 }
-var bf = 0;
-function xf(e, t) {
+var xf = 0;
+function Sf(e, t) {
 	return (t.castShadow ? 2 : 0) - (e.castShadow ? 2 : 0) + +!!t.map - !!e.map;
 }
-function Sf(e) {
-	let t = new vf(), n = yf(), r = {
+function Cf(e) {
+	let t = new yf(), n = bf(), r = {
 		version: 0,
 		hash: {
 			sunLength: -1,
@@ -11788,12 +11792,12 @@ function Sf(e) {
 		numLightProbes: 0
 	};
 	for (let e = 0; e < 9; e++) r.probe.push(new X());
-	let i = new X(), a = new Za(), o = new Za();
+	let i = new X(), a = new Qa(), o = new Qa();
 	function s(i) {
 		let a = 0, o = 0, s = 0;
 		for (let e = 0; e < 9; e++) r.probe[e].set(0, 0, 0);
 		let c = 0, l = 0, u = 0, d = 0, f = 0, p = 0, m = 0, h = 0, g = 0, _ = 0, v = 0, y = 0, b = 0, x = 0;
-		i.sort(xf);
+		i.sort(Sf);
 		for (let e = 0, S = i.length; e < S; e++) {
 			let S = i[e], C = S.color, w = S.intensity, T = S.distance, E = null;
 			if (S.shadow && S.shadow.map && (E = S.shadow.map.texture.format === 1030 ? S.shadow.map.texture : S.shadow.map.depthTexture || S.shadow.map.texture), S.isAmbientLight) a += C.r * w, o += C.g * w, s += C.b * w;
@@ -11843,7 +11847,7 @@ function Sf(e) {
 		}
 		m > 0 && (e.has("OES_texture_float_linear") === !0 ? (r.rectAreaLTC1 = $.LTC_FLOAT_1, r.rectAreaLTC2 = $.LTC_FLOAT_2) : (r.rectAreaLTC1 = $.LTC_HALF_1, r.rectAreaLTC2 = $.LTC_HALF_2)), r.ambient[0] = a, r.ambient[1] = o, r.ambient[2] = s;
 		let S = r.hash;
-		(S.sunLength !== c || S.directionalLength !== d || S.pointLength !== f || S.spotLength !== p || S.rectAreaLength !== m || S.hemiLength !== h || S.numSunShadows !== l || S.numDirectionalShadows !== g || S.numPointShadows !== _ || S.numSpotShadows !== v || S.numSpotMaps !== y || S.numLightProbes !== x) && (r.sun.length = c, r.directional.length = d, r.spot.length = p, r.rectArea.length = m, r.point.length = f, r.hemi.length = h, r.sunShadow.length = l, r.sunShadowMap.length = l, r.sunShadowMatrix.length = u, r.sunShadowCascade.length = u, r.directionalShadow.length = g, r.directionalShadowMap.length = g, r.directionalShadowMatrix.length = g, r.pointShadow.length = _, r.pointShadowMap.length = _, r.pointShadowMatrix.length = _, r.spotShadow.length = v, r.spotShadowMap.length = v, r.spotLightMatrix.length = v + y - b, r.spotLightMap.length = y, r.numSpotLightShadowsWithMaps = b, r.numLightProbes = x, S.sunLength = c, S.directionalLength = d, S.pointLength = f, S.spotLength = p, S.rectAreaLength = m, S.hemiLength = h, S.numSunShadows = l, S.numDirectionalShadows = g, S.numPointShadows = _, S.numSpotShadows = v, S.numSpotMaps = y, S.numLightProbes = x, r.version = bf++);
+		(S.sunLength !== c || S.directionalLength !== d || S.pointLength !== f || S.spotLength !== p || S.rectAreaLength !== m || S.hemiLength !== h || S.numSunShadows !== l || S.numDirectionalShadows !== g || S.numPointShadows !== _ || S.numSpotShadows !== v || S.numSpotMaps !== y || S.numLightProbes !== x) && (r.sun.length = c, r.directional.length = d, r.spot.length = p, r.rectArea.length = m, r.point.length = f, r.hemi.length = h, r.sunShadow.length = l, r.sunShadowMap.length = l, r.sunShadowMatrix.length = u, r.sunShadowCascade.length = u, r.directionalShadow.length = g, r.directionalShadowMap.length = g, r.directionalShadowMatrix.length = g, r.pointShadow.length = _, r.pointShadowMap.length = _, r.pointShadowMatrix.length = _, r.spotShadow.length = v, r.spotShadowMap.length = v, r.spotLightMatrix.length = v + y - b, r.spotLightMap.length = y, r.numSpotLightShadowsWithMaps = b, r.numLightProbes = x, S.sunLength = c, S.directionalLength = d, S.pointLength = f, S.spotLength = p, S.rectAreaLength = m, S.hemiLength = h, S.numSunShadows = l, S.numDirectionalShadows = g, S.numPointShadows = _, S.numSpotShadows = v, S.numSpotMaps = y, S.numLightProbes = x, r.version = xf++);
 	}
 	function c(e, t) {
 		let n = 0, s = 0, c = 0, l = 0, u = 0, d = 0, f = t.matrixWorldInverse;
@@ -11876,8 +11880,8 @@ function Sf(e) {
 		state: r
 	};
 }
-function Cf(e) {
-	let t = new Sf(e), n = [], r = [], i = [];
+function wf(e) {
+	let t = new Cf(e), n = [], r = [], i = [];
 	function a(e) {
 		u.camera = e, n.length = 0, r.length = 0, i.length = 0;
 	}
@@ -11911,11 +11915,11 @@ function Cf(e) {
 		pushShadow: s
 	};
 }
-function wf(e) {
+function Tf(e) {
 	let t = /* @__PURE__ */ new WeakMap();
 	function n(n, r = 0) {
 		let i = t.get(n), a;
-		return i === void 0 ? (a = new Cf(e), t.set(n, [a])) : r >= i.length ? (a = new Cf(e), i.push(a)) : a = i[r], a;
+		return i === void 0 ? (a = new wf(e), t.set(n, [a])) : r >= i.length ? (a = new wf(e), i.push(a)) : a = i[r], a;
 	}
 	function r() {
 		t = /* @__PURE__ */ new WeakMap();
@@ -11925,39 +11929,39 @@ function wf(e) {
 		dispose: r
 	};
 }
-var Tf = "void main() {\n	gl_Position = vec4( position, 1.0 );\n}", Ef = "uniform sampler2D shadow_pass;\nuniform vec2 resolution;\nuniform float radius;\nvoid main() {\n	const float samples = float( VSM_SAMPLES );\n	float mean = 0.0;\n	float squared_mean = 0.0;\n	float uvStride = samples <= 1.0 ? 0.0 : 2.0 / ( samples - 1.0 );\n	float uvStart = samples <= 1.0 ? 0.0 : - 1.0;\n	for ( float i = 0.0; i < samples; i ++ ) {\n		float uvOffset = uvStart + i * uvStride;\n		#ifdef HORIZONTAL_PASS\n			vec2 distribution = texture2D( shadow_pass, ( gl_FragCoord.xy + vec2( uvOffset, 0.0 ) * radius ) / resolution ).rg;\n			mean += distribution.x;\n			squared_mean += distribution.y * distribution.y + distribution.x * distribution.x;\n		#else\n			float depth = texture2D( shadow_pass, ( gl_FragCoord.xy + vec2( 0.0, uvOffset ) * radius ) / resolution ).r;\n			mean += depth;\n			squared_mean += depth * depth;\n		#endif\n	}\n	mean = mean / samples;\n	squared_mean = squared_mean / samples;\n	float std_dev = sqrt( max( 0.0, squared_mean - mean * mean ) );\n	gl_FragColor = vec4( mean, std_dev, 0.0, 1.0 );\n}", Df = [
+var Ef = "void main() {\n	gl_Position = vec4( position, 1.0 );\n}", Df = "uniform sampler2D shadow_pass;\nuniform vec2 resolution;\nuniform float radius;\nvoid main() {\n	const float samples = float( VSM_SAMPLES );\n	float mean = 0.0;\n	float squared_mean = 0.0;\n	float uvStride = samples <= 1.0 ? 0.0 : 2.0 / ( samples - 1.0 );\n	float uvStart = samples <= 1.0 ? 0.0 : - 1.0;\n	for ( float i = 0.0; i < samples; i ++ ) {\n		float uvOffset = uvStart + i * uvStride;\n		#ifdef HORIZONTAL_PASS\n			vec2 distribution = texture2D( shadow_pass, ( gl_FragCoord.xy + vec2( uvOffset, 0.0 ) * radius ) / resolution ).rg;\n			mean += distribution.x;\n			squared_mean += distribution.y * distribution.y + distribution.x * distribution.x;\n		#else\n			float depth = texture2D( shadow_pass, ( gl_FragCoord.xy + vec2( 0.0, uvOffset ) * radius ) / resolution ).r;\n			mean += depth;\n			squared_mean += depth * depth;\n		#endif\n	}\n	mean = mean / samples;\n	squared_mean = squared_mean / samples;\n	float std_dev = sqrt( max( 0.0, squared_mean - mean * mean ) );\n	gl_FragColor = vec4( mean, std_dev, 0.0, 1.0 );\n}", Of = [
 	/*@__PURE__*/ new X(1, 0, 0),
 	/*@__PURE__*/ new X(-1, 0, 0),
 	/*@__PURE__*/ new X(0, 1, 0),
 	/*@__PURE__*/ new X(0, -1, 0),
 	/*@__PURE__*/ new X(0, 0, 1),
 	/*@__PURE__*/ new X(0, 0, -1)
-], Of = [
+], kf = [
 	/*@__PURE__*/ new X(0, -1, 0),
 	/*@__PURE__*/ new X(0, -1, 0),
 	/*@__PURE__*/ new X(0, 0, 1),
 	/*@__PURE__*/ new X(0, 0, -1),
 	/*@__PURE__*/ new X(0, -1, 0),
 	/*@__PURE__*/ new X(0, -1, 0)
-], kf = /*@__PURE__*/ new Za(), Af = /*@__PURE__*/ new X(), jf = /*@__PURE__*/ new X();
-function Mf(e, t, n) {
-	let r = new sc(), i = new Y(), a = new Y(), o = new Ka(), s = new zc(), c = new Bc(), l = {}, u = n.maxTextureSize, d = {
+], Af = /*@__PURE__*/ new Qa(), jf = /*@__PURE__*/ new X(), Mf = /*@__PURE__*/ new X();
+function Nf(e, t, n) {
+	let r = new cc(), i = new Y(), a = new Y(), o = new qa(), s = new Bc(), c = new Vc(), l = {}, u = n.maxTextureSize, d = {
 		0: 1,
 		1: 0,
 		2: 2
-	}, f = new Lc({
+	}, f = new Rc({
 		defines: { VSM_SAMPLES: 8 },
 		uniforms: {
 			shadow_pass: { value: null },
 			resolution: { value: new Y() },
 			radius: { value: 4 }
 		},
-		vertexShader: Tf,
-		fragmentShader: Ef
+		vertexShader: Ef,
+		fragmentShader: Df
 	}), p = f.clone();
 	p.defines.HORIZONTAL_PASS = 1;
-	let m = new ks();
-	m.setAttribute("position", new ms(new Float32Array([
+	let m = new As();
+	m.setAttribute("position", new hs(new Float32Array([
 		-1,
 		-1,
 		.5,
@@ -11968,7 +11972,7 @@ function Mf(e, t, n) {
 		3,
 		.5
 	]), 3));
-	let h = new $s(m, f), g = this;
+	let h = new ec(m, f), g = this;
 	this.enabled = !1, this.autoUpdate = !0, this.needsUpdate = !1, this.type = 1;
 	let _ = this.type;
 	this.render = function(t, n, s) {
@@ -11997,14 +12001,14 @@ function Mf(e, t, n) {
 						K("WebGLShadowMap: VSM shadow maps are not supported for PointLights. Use PCF or BasicShadowMap instead.");
 						continue;
 					}
-					d.map = new Ja(i.x, i.y, {
-						format: Wr,
-						type: jr,
-						minFilter: xr,
-						magFilter: xr,
+					d.map = new Ya(i.x, i.y, {
+						format: Gr,
+						type: Mr,
+						minFilter: Sr,
+						magFilter: Sr,
 						generateMipmaps: !1
-					}), d.map.texture.name = l.name + ".shadowMap", d.map.depthTexture = new wc(i.x, i.y, Ar), d.map.depthTexture.name = l.name + ".shadowMapDepth", d.map.depthTexture.format = Br, d.map.depthTexture.compareFunction = null, d.map.depthTexture.minFilter = vr, d.map.depthTexture.magFilter = vr;
-				} else l.isPointLight ? (d.map = new Jl(i.x), d.map.depthTexture = new Tc(i.x, kr)) : (d.map = new Ja(i.x, i.y), d.map.depthTexture = new wc(i.x, i.y, kr)), d.map.depthTexture.name = l.name + ".shadowMap", d.map.depthTexture.format = Br, this.type === 1 ? (d.map.depthTexture.compareFunction = h ? 518 : 515, d.map.depthTexture.minFilter = xr, d.map.depthTexture.magFilter = xr) : (d.map.depthTexture.compareFunction = null, d.map.depthTexture.minFilter = vr, d.map.depthTexture.magFilter = vr);
+					}), d.map.texture.name = l.name + ".shadowMap", d.map.depthTexture = new Tc(i.x, i.y, jr), d.map.depthTexture.name = l.name + ".shadowMapDepth", d.map.depthTexture.format = Vr, d.map.depthTexture.compareFunction = null, d.map.depthTexture.minFilter = yr, d.map.depthTexture.magFilter = yr;
+				} else l.isPointLight ? (d.map = new Yl(i.x), d.map.depthTexture = new Ec(i.x, Ar)) : (d.map = new Ya(i.x, i.y), d.map.depthTexture = new Tc(i.x, i.y, Ar)), d.map.depthTexture.name = l.name + ".shadowMap", d.map.depthTexture.format = Vr, this.type === 1 ? (d.map.depthTexture.compareFunction = h ? 518 : 515, d.map.depthTexture.minFilter = Sr, d.map.depthTexture.magFilter = Sr) : (d.map.depthTexture.compareFunction = null, d.map.depthTexture.minFilter = yr, d.map.depthTexture.magFilter = yr);
 				d.camera.updateProjectionMatrix();
 			}
 			d.map.isWebGLCubeRenderTarget !== !0 && (d.map.width !== i.x || d.map.height !== i.y) && d.map.setSize(i.x, i.y);
@@ -12015,7 +12019,7 @@ function Mf(e, t, n) {
 				let i = d.getCamera(t);
 				if (l.isPointLight) {
 					let e = d.camera, n = d.matrix, r = l.distance || e.far;
-					r !== e.far && (e.far = r, e.updateProjectionMatrix()), Af.setFromMatrixPosition(l.matrixWorld), e.position.copy(Af), jf.copy(e.position), jf.add(Df[t]), e.up.copy(Of[t]), e.lookAt(jf), e.updateMatrixWorld(), n.makeTranslation(-Af.x, -Af.y, -Af.z), kf.multiplyMatrices(e.projectionMatrix, e.matrixWorldInverse), d._frustum.setFromProjectionMatrix(kf, e.coordinateSystem, e.reversedDepth);
+					r !== e.far && (e.far = r, e.updateProjectionMatrix()), jf.setFromMatrixPosition(l.matrixWorld), e.position.copy(jf), Mf.copy(e.position), Mf.add(Of[t]), e.up.copy(kf[t]), e.lookAt(Mf), e.updateMatrixWorld(), n.makeTranslation(-jf.x, -jf.y, -jf.z), Af.multiplyMatrices(e.projectionMatrix, e.matrixWorldInverse), d._frustum.setFromProjectionMatrix(Af, e.coordinateSystem, e.reversedDepth);
 				}
 				if (d.map.isWebGLCubeRenderTarget) e.setRenderTarget(d.map, t), e.clear();
 				else {
@@ -12031,9 +12035,9 @@ function Mf(e, t, n) {
 	};
 	function v(n, r) {
 		let a = t.update(h);
-		f.defines.VSM_SAMPLES !== n.blurSamples && (f.defines.VSM_SAMPLES = n.blurSamples, p.defines.VSM_SAMPLES = n.blurSamples, f.needsUpdate = !0, p.needsUpdate = !0), n.mapPass === null ? n.mapPass = new Ja(i.x, i.y, {
-			format: Wr,
-			type: jr
+		f.defines.VSM_SAMPLES !== n.blurSamples && (f.defines.VSM_SAMPLES = n.blurSamples, p.defines.VSM_SAMPLES = n.blurSamples, f.needsUpdate = !0, p.needsUpdate = !0), n.mapPass === null ? n.mapPass = new Ya(i.x, i.y, {
+			format: Gr,
+			type: Mr
 		}) : (n.mapPass.width !== n.map.width || n.mapPass.height !== n.map.height) && n.mapPass.setSize(n.map.width, n.map.height), f.uniforms.shadow_pass.value = n.map.depthTexture, f.uniforms.resolution.value.set(n.map.width, n.map.height), f.uniforms.radius.value = n.radius, e.setRenderTarget(n.mapPass), e.clear(), e.renderBufferDirect(r, null, a, f, h, null), p.uniforms.shadow_pass.value = n.mapPass.texture, p.uniforms.resolution.value.set(n.map.width, n.map.height), p.uniforms.radius.value = n.radius, e.setRenderTarget(n.map), e.clear(), e.renderBufferDirect(r, null, a, p, h, null);
 	}
 	function y(t, n, r, i) {
@@ -12081,9 +12085,9 @@ function Mf(e, t, n) {
 		}
 	}
 }
-function Nf(e, t) {
+function Pf(e, t) {
 	function n() {
-		let t = !1, n = new Ka(), r = null, i = new Ka(0, 0, 0, 0);
+		let t = !1, n = new qa(), r = null, i = new qa(0, 0, 0, 0);
 		return {
 			setMask: function(n) {
 				r !== n && !t && (e.colorMask(n, n, n, n), r = n);
@@ -12114,13 +12118,13 @@ function Nf(e, t) {
 				return r;
 			},
 			setTest: function(t) {
-				t ? I(e.DEPTH_TEST) : ce(e.DEPTH_TEST);
+				t ? ce(e.DEPTH_TEST) : I(e.DEPTH_TEST);
 			},
 			setMask: function(t) {
 				i !== t && !n && (e.depthMask(t), i = t);
 			},
 			setFunc: function(t) {
-				if (r && (t = $i[t]), a !== t) {
+				if (r && (t = ea[t]), a !== t) {
 					switch (t) {
 						case 0:
 							e.depthFunc(e.NEVER);
@@ -12166,7 +12170,7 @@ function Nf(e, t) {
 		let t = !1, n = null, r = null, i = null, a = null, o = null, s = null, c = null, l = null;
 		return {
 			setTest: function(n) {
-				t || (n ? I(e.STENCIL_TEST) : ce(e.STENCIL_TEST));
+				t || (n ? ce(e.STENCIL_TEST) : I(e.STENCIL_TEST));
 			},
 			setMask: function(r) {
 				n !== r && !t && (e.stencilMask(r), n = r);
@@ -12188,21 +12192,21 @@ function Nf(e, t) {
 			}
 		};
 	}
-	let a = new n(), o = new r(), s = new i(), c = {}, l = /* @__PURE__ */ new WeakMap(), u = {}, d = {}, f = {}, p = /* @__PURE__ */ new WeakMap(), m = [], h = null, g = !1, _ = null, v = null, y = null, b = null, x = null, S = null, C = null, w = new No(0, 0, 0), T = 0, E = !1, D = null, O = null, k = null, A = null, j = null, ee = e.getParameter(e.MAX_COMBINED_TEXTURE_IMAGE_UNITS), M = !1, N = 0, te = e.getParameter(e.VERSION);
+	let a = new n(), o = new r(), s = new i(), c = {}, l = /* @__PURE__ */ new WeakMap(), u = {}, d = {}, f = {}, p = /* @__PURE__ */ new WeakMap(), m = [], h = null, g = !1, _ = null, v = null, y = null, b = null, x = null, S = null, C = null, w = new Po(0, 0, 0), T = 0, E = !1, D = null, O = null, k = null, A = null, j = null, ee = e.getParameter(e.MAX_COMBINED_TEXTURE_IMAGE_UNITS), M = !1, N = 0, te = e.getParameter(e.VERSION);
 	te.indexOf("WebGL") === -1 ? te.indexOf("OpenGL ES") !== -1 && (N = parseFloat(/^OpenGL ES (\d)/.exec(te)[1]), M = N >= 2) : (N = parseFloat(/^WebGL (\d)/.exec(te)[1]), M = N >= 1);
-	let P = null, ne = {}, re = e.getParameter(e.SCISSOR_BOX), ie = e.getParameter(e.VIEWPORT), ae = new Ka().fromArray(re), oe = new Ka().fromArray(ie);
-	function F(t, n, r, i) {
+	let P = null, ne = {}, re = e.getParameter(e.SCISSOR_BOX), ie = e.getParameter(e.VIEWPORT), ae = new qa().fromArray(re), oe = new qa().fromArray(ie);
+	function se(t, n, r, i) {
 		let a = /* @__PURE__ */ new Uint8Array(4), o = e.createTexture();
 		e.bindTexture(t, o), e.texParameteri(t, e.TEXTURE_MIN_FILTER, e.NEAREST), e.texParameteri(t, e.TEXTURE_MAG_FILTER, e.NEAREST);
 		for (let o = 0; o < r; o++) t === e.TEXTURE_3D || t === e.TEXTURE_2D_ARRAY ? e.texImage3D(n, 0, e.RGBA, 1, 1, i, 0, e.RGBA, e.UNSIGNED_BYTE, a) : e.texImage2D(n + o, 0, e.RGBA, 1, 1, 0, e.RGBA, e.UNSIGNED_BYTE, a);
 		return o;
 	}
-	let se = {};
-	se[e.TEXTURE_2D] = F(e.TEXTURE_2D, e.TEXTURE_2D, 1), se[e.TEXTURE_CUBE_MAP] = F(e.TEXTURE_CUBE_MAP, e.TEXTURE_CUBE_MAP_POSITIVE_X, 6), se[e.TEXTURE_2D_ARRAY] = F(e.TEXTURE_2D_ARRAY, e.TEXTURE_2D_ARRAY, 1, 1), se[e.TEXTURE_3D] = F(e.TEXTURE_3D, e.TEXTURE_3D, 1, 1), a.setClear(0, 0, 0, 1), o.setClear(1), s.setClear(0), I(e.DEPTH_TEST), o.setFunc(3), he(!1), ge(1), I(e.CULL_FACE), pe(0);
-	function I(t) {
+	let F = {};
+	F[e.TEXTURE_2D] = se(e.TEXTURE_2D, e.TEXTURE_2D, 1), F[e.TEXTURE_CUBE_MAP] = se(e.TEXTURE_CUBE_MAP, e.TEXTURE_CUBE_MAP_POSITIVE_X, 6), F[e.TEXTURE_2D_ARRAY] = se(e.TEXTURE_2D_ARRAY, e.TEXTURE_2D_ARRAY, 1, 1), F[e.TEXTURE_3D] = se(e.TEXTURE_3D, e.TEXTURE_3D, 1, 1), a.setClear(0, 0, 0, 1), o.setClear(1), s.setClear(0), ce(e.DEPTH_TEST), o.setFunc(3), he(!1), ge(1), ce(e.CULL_FACE), pe(0);
+	function ce(t) {
 		u[t] !== !0 && (e.enable(t), u[t] = !0);
 	}
-	function ce(t) {
+	function I(t) {
 		u[t] !== !1 && (e.disable(t), u[t] = !1);
 	}
 	function L(t, n) {
@@ -12247,8 +12251,8 @@ function Nf(e, t) {
 		214: e.ONE_MINUS_CONSTANT_ALPHA
 	};
 	function pe(t, n, r, i, a, o, s, c, l, u) {
-		if (t === 0) g === !0 && (ce(e.BLEND), g = !1);
-		else if (g === !1 && (I(e.BLEND), g = !0), t !== 5) {
+		if (t === 0) g === !0 && (I(e.BLEND), g = !1);
+		else if (g === !1 && (ce(e.BLEND), g = !0), t !== 5) {
 			if (t !== _ || u !== E) {
 				if ((v !== 100 || x !== 100) && (e.blendEquation(e.FUNC_ADD), v = 100, x = 100), u) switch (t) {
 					case 1:
@@ -12285,26 +12289,26 @@ function Nf(e, t) {
 		} else a ||= n, o ||= r, s ||= i, (n !== v || a !== x) && (e.blendEquationSeparate(de[n], de[a]), v = n, x = a), (r !== y || i !== b || o !== S || s !== C) && (e.blendFuncSeparate(fe[r], fe[i], fe[o], fe[s]), y = r, b = i, S = o, C = s), (c.equals(w) === !1 || l !== T) && (e.blendColor(c.r, c.g, c.b, l), w.copy(c), T = l), _ = t, E = !1;
 	}
 	function me(t, n) {
-		t.side === 2 ? ce(e.CULL_FACE) : I(e.CULL_FACE);
+		t.side === 2 ? I(e.CULL_FACE) : ce(e.CULL_FACE);
 		let r = t.side === 1;
 		n && (r = !r), he(r), t.blending === 1 && t.transparent === !1 ? pe(0) : pe(t.blending, t.blendEquation, t.blendSrc, t.blendDst, t.blendEquationAlpha, t.blendSrcAlpha, t.blendDstAlpha, t.blendColor, t.blendAlpha, t.premultipliedAlpha), o.setFunc(t.depthFunc), o.setTest(t.depthTest), o.setMask(t.depthWrite), a.setMask(t.colorWrite);
 		let i = t.stencilWrite;
-		s.setTest(i), i && (s.setMask(t.stencilWriteMask), s.setFunc(t.stencilFunc, t.stencilRef, t.stencilFuncMask), s.setOp(t.stencilFail, t.stencilZFail, t.stencilZPass)), ve(t.polygonOffset, t.polygonOffsetFactor, t.polygonOffsetUnits), t.alphaToCoverage === !0 ? I(e.SAMPLE_ALPHA_TO_COVERAGE) : ce(e.SAMPLE_ALPHA_TO_COVERAGE);
+		s.setTest(i), i && (s.setMask(t.stencilWriteMask), s.setFunc(t.stencilFunc, t.stencilRef, t.stencilFuncMask), s.setOp(t.stencilFail, t.stencilZFail, t.stencilZPass)), ve(t.polygonOffset, t.polygonOffsetFactor, t.polygonOffsetUnits), t.alphaToCoverage === !0 ? ce(e.SAMPLE_ALPHA_TO_COVERAGE) : I(e.SAMPLE_ALPHA_TO_COVERAGE);
 	}
 	function he(t) {
 		D !== t && (t ? e.frontFace(e.CW) : e.frontFace(e.CCW), D = t);
 	}
 	function ge(t) {
-		t === 0 ? ce(e.CULL_FACE) : (I(e.CULL_FACE), t !== O && (t === 1 ? e.cullFace(e.BACK) : t === 2 ? e.cullFace(e.FRONT) : e.cullFace(e.FRONT_AND_BACK))), O = t;
+		t === 0 ? I(e.CULL_FACE) : (ce(e.CULL_FACE), t !== O && (t === 1 ? e.cullFace(e.BACK) : t === 2 ? e.cullFace(e.FRONT) : e.cullFace(e.FRONT_AND_BACK))), O = t;
 	}
 	function _e(t) {
 		t !== k && (M && e.lineWidth(t), k = t);
 	}
 	function ve(t, n, r) {
-		t ? (I(e.POLYGON_OFFSET_FILL), (A !== n || j !== r) && (A = n, j = r, o.getReversed() && (n = -n, r = -r), e.polygonOffset(n, r))) : ce(e.POLYGON_OFFSET_FILL);
+		t ? (ce(e.POLYGON_OFFSET_FILL), (A !== n || j !== r) && (A = n, j = r, o.getReversed() && (n = -n, r = -r), e.polygonOffset(n, r))) : I(e.POLYGON_OFFSET_FILL);
 	}
 	function ye(t) {
-		t ? I(e.SCISSOR_TEST) : ce(e.SCISSOR_TEST);
+		t ? ce(e.SCISSOR_TEST) : I(e.SCISSOR_TEST);
 	}
 	function be(t) {
 		t === void 0 && (t = e.TEXTURE0 + ee - 1), P !== t && (e.activeTexture(t), P = t);
@@ -12315,7 +12319,7 @@ function Nf(e, t) {
 		i === void 0 && (i = {
 			type: void 0,
 			texture: void 0
-		}, ne[r] = i), (i.type !== t || i.texture !== n) && (P !== r && (e.activeTexture(r), P = r), e.bindTexture(t, n || se[t]), i.type = t, i.texture = n);
+		}, ne[r] = i), (i.type !== t || i.texture !== n) && (P !== r && (e.activeTexture(r), P = r), e.bindTexture(t, n || F[t]), i.type = t, i.texture = n);
 	}
 	function z() {
 		let t = ne[P];
@@ -12414,7 +12418,7 @@ function Nf(e, t) {
 		c[i] !== r && (e.bindBufferBase(e.UNIFORM_BUFFER, i, r), c[i] = r);
 	}
 	function Pe() {
-		e.disable(e.BLEND), e.disable(e.CULL_FACE), e.disable(e.DEPTH_TEST), e.disable(e.POLYGON_OFFSET_FILL), e.disable(e.SCISSOR_TEST), e.disable(e.STENCIL_TEST), e.disable(e.SAMPLE_ALPHA_TO_COVERAGE), e.blendEquation(e.FUNC_ADD), e.blendFunc(e.ONE, e.ZERO), e.blendFuncSeparate(e.ONE, e.ZERO, e.ONE, e.ZERO), e.blendColor(0, 0, 0, 0), e.colorMask(!0, !0, !0, !0), e.clearColor(0, 0, 0, 0), e.depthMask(!0), e.depthFunc(e.LESS), o.setReversed(!1), e.clearDepth(1), e.stencilMask(0xffffffff), e.stencilFunc(e.ALWAYS, 0, 0xffffffff), e.stencilOp(e.KEEP, e.KEEP, e.KEEP), e.clearStencil(0), e.cullFace(e.BACK), e.frontFace(e.CCW), e.polygonOffset(0, 0), e.activeTexture(e.TEXTURE0), e.bindFramebuffer(e.FRAMEBUFFER, null), e.bindFramebuffer(e.DRAW_FRAMEBUFFER, null), e.bindFramebuffer(e.READ_FRAMEBUFFER, null), e.useProgram(null), e.lineWidth(1), e.scissor(0, 0, e.canvas.width, e.canvas.height), e.viewport(0, 0, e.canvas.width, e.canvas.height), e.pixelStorei(e.PACK_ALIGNMENT, 4), e.pixelStorei(e.UNPACK_ALIGNMENT, 4), e.pixelStorei(e.UNPACK_FLIP_Y_WEBGL, !1), e.pixelStorei(e.UNPACK_PREMULTIPLY_ALPHA_WEBGL, !1), e.pixelStorei(e.UNPACK_COLORSPACE_CONVERSION_WEBGL, e.BROWSER_DEFAULT_WEBGL), e.pixelStorei(e.PACK_ROW_LENGTH, 0), e.pixelStorei(e.PACK_SKIP_PIXELS, 0), e.pixelStorei(e.PACK_SKIP_ROWS, 0), e.pixelStorei(e.UNPACK_ROW_LENGTH, 0), e.pixelStorei(e.UNPACK_IMAGE_HEIGHT, 0), e.pixelStorei(e.UNPACK_SKIP_PIXELS, 0), e.pixelStorei(e.UNPACK_SKIP_ROWS, 0), e.pixelStorei(e.UNPACK_SKIP_IMAGES, 0), u = {}, d = {}, P = null, ne = {}, f = {}, c = {}, p = /* @__PURE__ */ new WeakMap(), m = [], h = null, g = !1, _ = null, v = null, y = null, b = null, x = null, S = null, C = null, w = new No(0, 0, 0), T = 0, E = !1, D = null, O = null, k = null, A = null, j = null, ae.set(0, 0, e.canvas.width, e.canvas.height), oe.set(0, 0, e.canvas.width, e.canvas.height), a.reset(), o.reset(), s.reset();
+		e.disable(e.BLEND), e.disable(e.CULL_FACE), e.disable(e.DEPTH_TEST), e.disable(e.POLYGON_OFFSET_FILL), e.disable(e.SCISSOR_TEST), e.disable(e.STENCIL_TEST), e.disable(e.SAMPLE_ALPHA_TO_COVERAGE), e.blendEquation(e.FUNC_ADD), e.blendFunc(e.ONE, e.ZERO), e.blendFuncSeparate(e.ONE, e.ZERO, e.ONE, e.ZERO), e.blendColor(0, 0, 0, 0), e.colorMask(!0, !0, !0, !0), e.clearColor(0, 0, 0, 0), e.depthMask(!0), e.depthFunc(e.LESS), o.setReversed(!1), e.clearDepth(1), e.stencilMask(0xffffffff), e.stencilFunc(e.ALWAYS, 0, 0xffffffff), e.stencilOp(e.KEEP, e.KEEP, e.KEEP), e.clearStencil(0), e.cullFace(e.BACK), e.frontFace(e.CCW), e.polygonOffset(0, 0), e.activeTexture(e.TEXTURE0), e.bindFramebuffer(e.FRAMEBUFFER, null), e.bindFramebuffer(e.DRAW_FRAMEBUFFER, null), e.bindFramebuffer(e.READ_FRAMEBUFFER, null), e.useProgram(null), e.lineWidth(1), e.scissor(0, 0, e.canvas.width, e.canvas.height), e.viewport(0, 0, e.canvas.width, e.canvas.height), e.pixelStorei(e.PACK_ALIGNMENT, 4), e.pixelStorei(e.UNPACK_ALIGNMENT, 4), e.pixelStorei(e.UNPACK_FLIP_Y_WEBGL, !1), e.pixelStorei(e.UNPACK_PREMULTIPLY_ALPHA_WEBGL, !1), e.pixelStorei(e.UNPACK_COLORSPACE_CONVERSION_WEBGL, e.BROWSER_DEFAULT_WEBGL), e.pixelStorei(e.PACK_ROW_LENGTH, 0), e.pixelStorei(e.PACK_SKIP_PIXELS, 0), e.pixelStorei(e.PACK_SKIP_ROWS, 0), e.pixelStorei(e.UNPACK_ROW_LENGTH, 0), e.pixelStorei(e.UNPACK_IMAGE_HEIGHT, 0), e.pixelStorei(e.UNPACK_SKIP_PIXELS, 0), e.pixelStorei(e.UNPACK_SKIP_ROWS, 0), e.pixelStorei(e.UNPACK_SKIP_IMAGES, 0), u = {}, d = {}, P = null, ne = {}, f = {}, c = {}, p = /* @__PURE__ */ new WeakMap(), m = [], h = null, g = !1, _ = null, v = null, y = null, b = null, x = null, S = null, C = null, w = new Po(0, 0, 0), T = 0, E = !1, D = null, O = null, k = null, A = null, j = null, ae.set(0, 0, e.canvas.width, e.canvas.height), oe.set(0, 0, e.canvas.width, e.canvas.height), a.reset(), o.reset(), s.reset();
 	}
 	return {
 		buffers: {
@@ -12422,8 +12426,8 @@ function Nf(e, t) {
 			depth: o,
 			stencil: s
 		},
-		enable: I,
-		disable: ce,
+		enable: ce,
+		disable: I,
 		bindFramebuffer: L,
 		drawBuffers: le,
 		useProgram: ue,
@@ -12456,13 +12460,13 @@ function Nf(e, t) {
 		reset: Pe
 	};
 }
-function Pf(e, t, n, r, i, a, o) {
+function Ff(e, t, n, r, i, a, o) {
 	let s = t.has("WEBGL_multisampled_render_to_texture") ? t.get("WEBGL_multisampled_render_to_texture") : null, c = typeof navigator > "u" ? !1 : /OculusBrowser/g.test(navigator.userAgent), l = new Y(), u = /* @__PURE__ */ new WeakMap(), d = /* @__PURE__ */ new Set(), f, p = /* @__PURE__ */ new WeakMap(), m = /* @__PURE__ */ new Set(), h = new FinalizationRegistry((e) => m.delete(e)), g = !1;
 	try {
 		g = typeof OffscreenCanvas < "u" && new OffscreenCanvas(1, 1).getContext("2d") !== null;
 	} catch {}
 	function _(e, t) {
-		return g ? new OffscreenCanvas(e, t) : Ki("canvas");
+		return g ? new OffscreenCanvas(e, t) : qi("canvas");
 	}
 	function v(e, t, n) {
 		let r = 1, i = ve(e);
@@ -12495,7 +12499,7 @@ function Pf(e, t, n, r, i, a, o) {
 		a && (c = t.get("EXT_texture_norm16"), c || K("WebGLRenderer: Unable to use normalized textures without EXT_texture_norm16 extension"));
 		let l = r;
 		if (r === e.RED && (i === e.FLOAT && (l = e.R32F), i === e.HALF_FLOAT && (l = e.R16F), i === e.UNSIGNED_BYTE && (l = e.R8), i === e.UNSIGNED_SHORT && c && (l = c.R16_EXT), i === e.SHORT && c && (l = c.R16_SNORM_EXT)), r === e.RED_INTEGER && (i === e.UNSIGNED_BYTE && (l = e.R8UI), i === e.UNSIGNED_SHORT && (l = e.R16UI), i === e.UNSIGNED_INT && (l = e.R32UI), i === e.BYTE && (l = e.R8I), i === e.SHORT && (l = e.R16I), i === e.INT && (l = e.R32I)), r === e.RG && (i === e.FLOAT && (l = e.RG32F), i === e.HALF_FLOAT && (l = e.RG16F), i === e.UNSIGNED_BYTE && (l = e.RG8), i === e.UNSIGNED_SHORT && c && (l = c.RG16_EXT), i === e.SHORT && c && (l = c.RG16_SNORM_EXT)), r === e.RG_INTEGER && (i === e.UNSIGNED_BYTE && (l = e.RG8UI), i === e.UNSIGNED_SHORT && (l = e.RG16UI), i === e.UNSIGNED_INT && (l = e.RG32UI), i === e.BYTE && (l = e.RG8I), i === e.SHORT && (l = e.RG16I), i === e.INT && (l = e.RG32I)), r === e.RGB_INTEGER && (i === e.UNSIGNED_BYTE && (l = e.RGB8UI), i === e.UNSIGNED_SHORT && (l = e.RGB16UI), i === e.UNSIGNED_INT && (l = e.RGB32UI), i === e.BYTE && (l = e.RGB8I), i === e.SHORT && (l = e.RGB16I), i === e.INT && (l = e.RGB32I)), r === e.RGBA_INTEGER && (i === e.UNSIGNED_BYTE && (l = e.RGBA8UI), i === e.UNSIGNED_SHORT && (l = e.RGBA16UI), i === e.UNSIGNED_INT && (l = e.RGBA32UI), i === e.BYTE && (l = e.RGBA8I), i === e.SHORT && (l = e.RGBA16I), i === e.INT && (l = e.RGBA32I)), r === e.RGB && (i === e.UNSIGNED_SHORT && c && (l = c.RGB16_EXT), i === e.SHORT && c && (l = c.RGB16_SNORM_EXT), i === e.UNSIGNED_INT_5_9_9_9_REV && (l = e.RGB9_E5), i === e.UNSIGNED_INT_10F_11F_11F_REV && (l = e.R11F_G11F_B10F)), r === e.RGBA) {
-			let t = s ? zi : Fa.getTransfer(o);
+			let t = s ? Bi : Ia.getTransfer(o);
 			i === e.FLOAT && (l = e.RGBA32F), i === e.HALF_FLOAT && (l = e.RGBA16F), i === e.UNSIGNED_BYTE && (l = t === "srgb" ? e.SRGB8_ALPHA8 : e.RGBA8), i === e.UNSIGNED_SHORT && c && (l = c.RGBA16_EXT), i === e.SHORT && c && (l = c.RGBA16_SNORM_EXT), i === e.UNSIGNED_SHORT_4_4_4_4 && (l = e.RGBA4), i === e.UNSIGNED_SHORT_5_5_5_1 && (l = e.RGB5_A1);
 		}
 		return (l === e.R16F || l === e.R32F || l === e.RG16F || l === e.RG32F || l === e.RGBA16F || l === e.RGBA32F) && t.get("EXT_color_buffer_float"), l;
@@ -12577,7 +12581,7 @@ function Pf(e, t, n, r, i, a, o) {
 			if (e === null) K("WebGLRenderer: Texture marked for update but no image data found.");
 			else if (e.complete === !1) K("WebGLRenderer: Texture marked for update but image is incomplete");
 			else {
-				ce(a, t, i);
+				I(a, t, i);
 				return;
 			}
 		} else t.isExternalTexture && (a.__webglTexture = t.sourceTexture ? t.sourceTexture : null);
@@ -12588,16 +12592,16 @@ function Pf(e, t, n, r, i, a, o) {
 		t.version > 0 && a.__version !== t.version ? L(a, t, i) : n.bindTexture(e.TEXTURE_CUBE_MAP, a.__webglTexture, e.TEXTURE0 + i);
 	}
 	let re = {
-		[hr]: e.REPEAT,
-		[gr]: e.CLAMP_TO_EDGE,
-		[_r]: e.MIRRORED_REPEAT
+		[gr]: e.REPEAT,
+		[_r]: e.CLAMP_TO_EDGE,
+		[vr]: e.MIRRORED_REPEAT
 	}, ie = {
-		[vr]: e.NEAREST,
-		[yr]: e.NEAREST_MIPMAP_NEAREST,
-		[br]: e.NEAREST_MIPMAP_LINEAR,
-		[xr]: e.LINEAR,
-		[Sr]: e.LINEAR_MIPMAP_NEAREST,
-		[Cr]: e.LINEAR_MIPMAP_LINEAR
+		[yr]: e.NEAREST,
+		[br]: e.NEAREST_MIPMAP_NEAREST,
+		[xr]: e.NEAREST_MIPMAP_LINEAR,
+		[Sr]: e.LINEAR,
+		[Cr]: e.LINEAR_MIPMAP_NEAREST,
+		[wr]: e.LINEAR_MIPMAP_LINEAR
 	}, ae = {
 		512: e.NEVER,
 		519: e.ALWAYS,
@@ -12617,7 +12621,7 @@ function Pf(e, t, n, r, i, a, o) {
 			}
 		}
 	}
-	function F(t, n) {
+	function se(t, n) {
 		let r = !1;
 		t.__webglInit === void 0 && (t.__webglInit = !0, n.addEventListener("dispose", D), T(n));
 		let i = n.source, a = p.get(i);
@@ -12633,18 +12637,18 @@ function Pf(e, t, n, r, i, a, o) {
 		}
 		return r;
 	}
-	function se(e, t, n) {
+	function F(e, t, n) {
 		return Math.floor(Math.floor(e / n) / t);
 	}
-	function I(t, r, i, a) {
+	function ce(t, r, i, a) {
 		let o = t.updateRanges;
 		if (o.length === 0) n.texSubImage2D(e.TEXTURE_2D, 0, 0, 0, r.width, r.height, i, a, r.data);
 		else {
 			o.sort((e, t) => e.start - t.start);
 			let s = 0;
 			for (let e = 1; e < o.length; e++) {
-				let t = o[s], n = o[e], i = t.start + t.count, a = se(n.start, r.width, 4), c = se(t.start, r.width, 4);
-				n.start <= i + 1 && a === c && se(n.start + n.count - 1, r.width, 4) === a ? t.count = Math.max(t.count, n.start + n.count - t.start) : (++s, o[s] = n);
+				let t = o[s], n = o[e], i = t.start + t.count, a = F(n.start, r.width, 4), c = F(t.start, r.width, 4);
+				n.start <= i + 1 && a === c && F(n.start + n.count - 1, r.width, 4) === a ? t.count = Math.max(t.count, n.start + n.count - t.start) : (++s, o[s] = n);
 			}
 			o.length = s + 1;
 			let c = n.getParameter(e.UNPACK_ROW_LENGTH), l = n.getParameter(e.UNPACK_SKIP_PIXELS), u = n.getParameter(e.UNPACK_SKIP_ROWS);
@@ -12656,15 +12660,15 @@ function Pf(e, t, n, r, i, a, o) {
 			t.clearUpdateRanges(), n.pixelStorei(e.UNPACK_ROW_LENGTH, c), n.pixelStorei(e.UNPACK_SKIP_PIXELS, l), n.pixelStorei(e.UNPACK_SKIP_ROWS, u);
 		}
 	}
-	function ce(t, o, s) {
+	function I(t, o, s) {
 		let c = e.TEXTURE_2D;
 		(o.isDataArrayTexture || o.isCompressedArrayTexture) && (c = e.TEXTURE_2D_ARRAY), o.isData3DTexture && (c = e.TEXTURE_3D);
-		let l = F(t, o), u = o.source;
+		let l = se(t, o), u = o.source;
 		n.bindTexture(c, t.__webglTexture, e.TEXTURE0 + s);
 		let f = r.get(u);
 		if (u.version !== f.__version || l === !0) {
 			if (n.activeTexture(e.TEXTURE0 + s), !(typeof ImageBitmap < "u" && o.image instanceof ImageBitmap)) {
-				let t = Fa.getPrimaries(Fa.workingColorSpace), r = o.colorSpace === "" ? null : Fa.getPrimaries(o.colorSpace), i = o.colorSpace === "" || t === r ? e.NONE : e.BROWSER_DEFAULT_WEBGL;
+				let t = Ia.getPrimaries(Ia.workingColorSpace), r = o.colorSpace === "" ? null : Ia.getPrimaries(o.colorSpace), i = o.colorSpace === "" || t === r ? e.NONE : e.BROWSER_DEFAULT_WEBGL;
 				n.pixelStorei(e.UNPACK_FLIP_Y_WEBGL, o.flipY), n.pixelStorei(e.UNPACK_PREMULTIPLY_ALPHA_WEBGL, o.premultiplyAlpha), n.pixelStorei(e.UNPACK_COLORSPACE_CONVERSION_WEBGL, i);
 			}
 			n.pixelStorei(e.UNPACK_ALIGNMENT, o.unpackAlignment);
@@ -12673,13 +12677,13 @@ function Pf(e, t, n, r, i, a, o) {
 			let r = a.convert(o.format, o.colorSpace), p = a.convert(o.type), m = S(o.internalFormat, r, p, o.normalized, o.colorSpace, o.isVideoTexture);
 			oe(c, o);
 			let h, g = o.mipmaps, _ = o.isVideoTexture !== !0, x = f.__version === void 0 || l === !0, T = u.dataReady, E = w(o, t);
-			if (o.isDepthTexture) m = C(o.format === Vr, o.type), x && (_ ? n.texStorage2D(e.TEXTURE_2D, 1, m, t.width, t.height) : n.texImage2D(e.TEXTURE_2D, 0, m, t.width, t.height, 0, r, p, null));
+			if (o.isDepthTexture) m = C(o.format === Hr, o.type), x && (_ ? n.texStorage2D(e.TEXTURE_2D, 1, m, t.width, t.height) : n.texImage2D(e.TEXTURE_2D, 0, m, t.width, t.height, 0, r, p, null));
 			else if (o.isDataTexture) {
 				if (g.length > 0) {
 					_ && x && n.texStorage2D(e.TEXTURE_2D, E, m, g[0].width, g[0].height);
 					for (let t = 0, i = g.length; t < i; t++) h = g[t], _ ? T && n.texSubImage2D(e.TEXTURE_2D, t, 0, 0, h.width, h.height, r, p, h.data) : n.texImage2D(e.TEXTURE_2D, t, m, h.width, h.height, 0, r, p, h.data);
 					o.generateMipmaps = !1;
-				} else _ ? (x && n.texStorage2D(e.TEXTURE_2D, E, m, t.width, t.height), T && I(o, t, r, p)) : n.texImage2D(e.TEXTURE_2D, 0, m, t.width, t.height, 0, r, p, t.data);
+				} else _ ? (x && n.texStorage2D(e.TEXTURE_2D, E, m, t.width, t.height), T && ce(o, t, r, p)) : n.texImage2D(e.TEXTURE_2D, 0, m, t.width, t.height, 0, r, p, t.data);
 			} else if (o.isCompressedTexture) {
 				if (o.isCompressedArrayTexture) {
 					_ && x && n.texStorage3D(e.TEXTURE_2D_ARRAY, E, m, g[0].width, g[0].height, t.depth);
@@ -12688,7 +12692,7 @@ function Pf(e, t, n, r, i, a, o) {
 							if (_) {
 								if (T) {
 									if (o.layerUpdates.size > 0) {
-										let t = Fl(h.width, h.height, o.format, o.type);
+										let t = Il(h.width, h.height, o.format, o.type);
 										for (let a of o.layerUpdates) {
 											let o = h.data.subarray(a * t / h.data.BYTES_PER_ELEMENT, (a + 1) * t / h.data.BYTES_PER_ELEMENT);
 											n.compressedTexSubImage3D(e.TEXTURE_2D_ARRAY, i, 0, 0, a, h.width, h.height, 1, r, o);
@@ -12707,7 +12711,7 @@ function Pf(e, t, n, r, i, a, o) {
 				if (_) {
 					if (x && n.texStorage3D(e.TEXTURE_2D_ARRAY, E, m, t.width, t.height, t.depth), T) {
 						if (o.layerUpdates.size > 0) {
-							let i = Fl(t.width, t.height, o.format, o.type);
+							let i = Il(t.width, t.height, o.format, o.type);
 							for (let a of o.layerUpdates) {
 								let o = t.data.subarray(a * i / t.data.BYTES_PER_ELEMENT, (a + 1) * i / t.data.BYTES_PER_ELEMENT);
 								n.texSubImage3D(e.TEXTURE_2D_ARRAY, 0, 0, 0, a, t.width, t.height, 1, r, p, o);
@@ -12762,12 +12766,12 @@ function Pf(e, t, n, r, i, a, o) {
 	}
 	function L(t, o, s) {
 		if (o.image.length !== 6) return;
-		let c = F(t, o), l = o.source;
+		let c = se(t, o), l = o.source;
 		n.bindTexture(e.TEXTURE_CUBE_MAP, t.__webglTexture, e.TEXTURE0 + s);
 		let u = r.get(l);
 		if (l.version !== u.__version || c === !0) {
 			n.activeTexture(e.TEXTURE0 + s);
-			let t = Fa.getPrimaries(Fa.workingColorSpace), r = o.colorSpace === "" ? null : Fa.getPrimaries(o.colorSpace), d = o.colorSpace === "" || t === r ? e.NONE : e.BROWSER_DEFAULT_WEBGL;
+			let t = Ia.getPrimaries(Ia.workingColorSpace), r = o.colorSpace === "" ? null : Ia.getPrimaries(o.colorSpace), d = o.colorSpace === "" || t === r ? e.NONE : e.BROWSER_DEFAULT_WEBGL;
 			n.pixelStorei(e.UNPACK_FLIP_Y_WEBGL, o.flipY), n.pixelStorei(e.UNPACK_PREMULTIPLY_ALPHA_WEBGL, o.premultiplyAlpha), n.pixelStorei(e.UNPACK_ALIGNMENT, o.unpackAlignment), n.pixelStorei(e.UNPACK_COLORSPACE_CONVERSION_WEBGL, d);
 			let f = o.isCompressedTexture || o.image[0].isCompressedTexture, p = o.image[0] && o.image[0].isDataTexture, m = [];
 			for (let e = 0; e < 6; e++) !f && !p ? m[e] = v(o.image[e], !0, i.maxCubemapSize) : m[e] = p ? o.image[e].image : o.image[e], m[e] = _e(o, m[e]);
@@ -12775,7 +12779,7 @@ function Pf(e, t, n, r, i, a, o) {
 			oe(e.TEXTURE_CUBE_MAP, o);
 			let k;
 			if (o.isDepthTexture) {
-				if (x = C(o.format === Vr, o.type), E) {
+				if (x = C(o.format === Hr, o.type), E) {
 					if (T) n.texStorage2D(e.TEXTURE_CUBE_MAP, 1, x, h.width, h.height);
 					else for (let t = 0; t < 6; t++) n.texImage2D(e.TEXTURE_CUBE_MAP_POSITIVE_X + t, 0, x, h.width, h.height, 0, g, _, null);
 				}
@@ -12888,7 +12892,7 @@ function Pf(e, t, n, r, i, a, o) {
 	}
 	function _e(e, t) {
 		let n = e.colorSpace, r = e.format, i = e.type;
-		return e.isCompressedTexture === !0 || e.isVideoTexture === !0 || n !== "srgb-linear" && n !== "" && (Fa.getTransfer(n) === "srgb" ? (r !== 1023 || i !== 1009) && K("WebGLTextures: sRGB encoded textures have to use RGBAFormat and UnsignedByteType.") : q("WebGLTextures: Unsupported texture color space:", n)), t;
+		return e.isCompressedTexture === !0 || e.isVideoTexture === !0 || n !== "srgb-linear" && n !== "" && (Ia.getTransfer(n) === "srgb" ? (r !== 1023 || i !== 1009) && K("WebGLTextures: sRGB encoded textures have to use RGBAFormat and UnsignedByteType.") : q("WebGLTextures: Unsupported texture color space:", n)), t;
 	}
 	function ve(e) {
 		return typeof HTMLImageElement < "u" && e instanceof HTMLImageElement ? (l.width = e.naturalWidth || e.width, l.height = e.naturalHeight || e.height) : typeof VideoFrame < "u" && e instanceof VideoFrame ? (l.width = e.displayWidth, l.height = e.displayHeight) : (l.width = e.width, l.height = e.height), l;
@@ -12904,10 +12908,10 @@ function Pf(e, t, n, r, i, a, o) {
 		N = e;
 	}, this.setTexture2D = P, this.setTexture2DArray = function(t, i) {
 		let a = r.get(t);
-		t.isRenderTargetTexture === !1 && t.version > 0 && a.__version !== t.version ? ce(a, t, i) : (t.isExternalTexture && (a.__webglTexture = t.sourceTexture ? t.sourceTexture : null), n.bindTexture(e.TEXTURE_2D_ARRAY, a.__webglTexture, e.TEXTURE0 + i));
+		t.isRenderTargetTexture === !1 && t.version > 0 && a.__version !== t.version ? I(a, t, i) : (t.isExternalTexture && (a.__webglTexture = t.sourceTexture ? t.sourceTexture : null), n.bindTexture(e.TEXTURE_2D_ARRAY, a.__webglTexture, e.TEXTURE0 + i));
 	}, this.setTexture3D = function(t, i) {
 		let a = r.get(t);
-		t.isRenderTargetTexture === !1 && t.version > 0 && a.__version !== t.version ? ce(a, t, i) : n.bindTexture(e.TEXTURE_3D, a.__webglTexture, e.TEXTURE0 + i);
+		t.isRenderTargetTexture === !1 && t.version > 0 && a.__version !== t.version ? I(a, t, i) : n.bindTexture(e.TEXTURE_3D, a.__webglTexture, e.TEXTURE0 + i);
 	}, this.setTextureCube = ne, this.rebindTextures = function(t, n, i) {
 		let a = r.get(t);
 		n !== void 0 && le(a.__webglFramebuffer, t, t.texture, e.COLOR_ATTACHMENT0, e.TEXTURE_2D, 0), i !== void 0 && fe(t);
@@ -13001,9 +13005,9 @@ function Pf(e, t, n, r, i, a, o) {
 		m.clear(), d.clear();
 	};
 }
-function Ff(e, t) {
+function If(e, t) {
 	function n(n, r = "") {
-		let i, a = Fa.getTransfer(r);
+		let i, a = Ia.getTransfer(r);
 		if (n === 1009) return e.UNSIGNED_BYTE;
 		if (n === 1017) return e.UNSIGNED_SHORT_4_4_4_4;
 		if (n === 1018) return e.UNSIGNED_SHORT_5_5_5_1;
@@ -13096,28 +13100,28 @@ function Ff(e, t) {
 	}
 	return { convert: n };
 }
-var If = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Lf = "\nuniform sampler2DArray depthColor;\nuniform float depthWidth;\nuniform float depthHeight;\n\nvoid main() {\n\n	vec2 coord = vec2( gl_FragCoord.x / depthWidth, gl_FragCoord.y / depthHeight );\n\n	if ( coord.x >= 1.0 ) {\n\n		gl_FragDepth = texture( depthColor, vec3( coord.x - 1.0, coord.y, 1 ) ).r;\n\n	} else {\n\n		gl_FragDepth = texture( depthColor, vec3( coord.x, coord.y, 0 ) ).r;\n\n	}\n\n}", Rf = class {
+var Lf = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Rf = "\nuniform sampler2DArray depthColor;\nuniform float depthWidth;\nuniform float depthHeight;\n\nvoid main() {\n\n	vec2 coord = vec2( gl_FragCoord.x / depthWidth, gl_FragCoord.y / depthHeight );\n\n	if ( coord.x >= 1.0 ) {\n\n		gl_FragDepth = texture( depthColor, vec3( coord.x - 1.0, coord.y, 1 ) ).r;\n\n	} else {\n\n		gl_FragDepth = texture( depthColor, vec3( coord.x, coord.y, 0 ) ).r;\n\n	}\n\n}", zf = class {
 	constructor() {
 		this.texture = null, this.mesh = null, this.depthNear = 0, this.depthFar = 0;
 	}
 	init(e, t) {
 		if (this.texture === null) {
-			let n = new Ec(e.texture);
+			let n = new Dc(e.texture);
 			(e.depthNear !== t.depthNear || e.depthFar !== t.depthFar) && (this.depthNear = e.depthNear, this.depthFar = e.depthFar), this.texture = n;
 		}
 	}
 	getMesh(e) {
 		if (this.texture !== null && this.mesh === null) {
-			let t = e.cameras[0].viewport, n = new Lc({
-				vertexShader: If,
-				fragmentShader: Lf,
+			let t = e.cameras[0].viewport, n = new Rc({
+				vertexShader: Lf,
+				fragmentShader: Rf,
 				uniforms: {
 					depthColor: { value: this.texture },
 					depthWidth: { value: t.z },
 					depthHeight: { value: t.w }
 				}
 			});
-			this.mesh = new $s(new Oc(20, 20), n);
+			this.mesh = new ec(new kc(20, 20), n);
 		}
 		return this.mesh;
 	}
@@ -13127,23 +13131,23 @@ var If = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Lf = "
 	getDepthTexture() {
 		return this.texture;
 	}
-}, zf = class extends ea {
+}, Bf = class extends ta {
 	constructor(e, t) {
 		super();
-		let n = this, r = null, i = 1, a = null, o = "local-floor", s = 1, c = null, l = null, u = null, d = null, f = null, p = null, m = typeof XRWebGLBinding < "u", h = new Rf(), g = {}, _ = t.getContextAttributes(), v = null, y = null, b = [], x = [], S = new Y(), C = null, w = null, T = new ml();
-		T.viewport = new Ka();
-		let E = new ml();
-		E.viewport = new Ka();
-		let D = [T, E], O = new bl(), k = null, A = null;
+		let n = this, r = null, i = 1, a = null, o = "local-floor", s = 1, c = null, l = null, u = null, d = null, f = null, p = null, m = typeof XRWebGLBinding < "u", h = new zf(), g = {}, _ = t.getContextAttributes(), v = null, y = null, b = [], x = [], S = new Y(), C = null, w = null, T = new hl();
+		T.viewport = new qa();
+		let E = new hl();
+		E.viewport = new qa();
+		let D = [T, E], O = new xl(), k = null, A = null;
 		this.cameraAutoUpdate = !0, this.enabled = !1, this.isPresenting = !1, this.getController = function(e) {
 			let t = b[e];
-			return t === void 0 && (t = new Oo(), b[e] = t), t.getTargetRaySpace();
+			return t === void 0 && (t = new ko(), b[e] = t), t.getTargetRaySpace();
 		}, this.getControllerGrip = function(e) {
 			let t = b[e];
-			return t === void 0 && (t = new Oo(), b[e] = t), t.getGripSpace();
+			return t === void 0 && (t = new ko(), b[e] = t), t.getGripSpace();
 		}, this.getHand = function(e) {
 			let t = b[e];
-			return t === void 0 && (t = new Oo(), b[e] = t), t.getHandSpace();
+			return t === void 0 && (t = new ko(), b[e] = t), t.getHandSpace();
 		};
 		function j(e) {
 			let t = x.indexOf(e.inputSource);
@@ -13188,16 +13192,16 @@ var If = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Lf = "
 			if (r = l, r !== null) {
 				if (v = e.getRenderTarget(), r.addEventListener("select", j), r.addEventListener("selectstart", j), r.addEventListener("selectend", j), r.addEventListener("squeeze", j), r.addEventListener("squeezestart", j), r.addEventListener("squeezeend", j), r.addEventListener("end", ee), r.addEventListener("inputsourceschange", M), _.xrCompatible !== !0 && await t.makeXRCompatible(), C = e.getPixelRatio(), e.getSize(S), m && "createProjectionLayer" in XRWebGLBinding.prototype) {
 					let n = null, a = null, o = null;
-					_.depth && (o = _.stencil ? t.DEPTH24_STENCIL8 : t.DEPTH_COMPONENT24, n = _.stencil ? Vr : Br, a = _.stencil ? Pr : kr);
+					_.depth && (o = _.stencil ? t.DEPTH24_STENCIL8 : t.DEPTH_COMPONENT24, n = _.stencil ? Hr : Vr, a = _.stencil ? Fr : Ar);
 					let s = {
 						colorFormat: t.RGBA8,
 						depthFormat: o,
 						scaleFactor: i
 					};
-					u = this.getBinding(), d = u.createProjectionLayer(s), r.updateRenderState({ layers: [d] }), e.setPixelRatio(1), e.setSize(d.textureWidth, d.textureHeight, !1), y = new Ja(d.textureWidth, d.textureHeight, {
-						format: zr,
-						type: wr,
-						depthTexture: new wc(d.textureWidth, d.textureHeight, a, void 0, void 0, void 0, void 0, void 0, void 0, n),
+					u = this.getBinding(), d = u.createProjectionLayer(s), r.updateRenderState({ layers: [d] }), e.setPixelRatio(1), e.setSize(d.textureWidth, d.textureHeight, !1), y = new Ya(d.textureWidth, d.textureHeight, {
+						format: Br,
+						type: Tr,
+						depthTexture: new Tc(d.textureWidth, d.textureHeight, a, void 0, void 0, void 0, void 0, void 0, void 0, n),
 						stencilBuffer: _.stencil,
 						colorSpace: e.outputColorSpace,
 						samples: _.antialias ? 4 : 0,
@@ -13214,9 +13218,9 @@ var If = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Lf = "
 						stencil: _.stencil,
 						framebufferScaleFactor: i
 					};
-					f = new XRWebGLLayer(r, t, n), r.updateRenderState({ baseLayer: f }), e.setPixelRatio(1), e.setSize(f.framebufferWidth, f.framebufferHeight, !1), y = new Ja(f.framebufferWidth, f.framebufferHeight, {
-						format: zr,
-						type: wr,
+					f = new XRWebGLLayer(r, t, n), r.updateRenderState({ baseLayer: f }), e.setPixelRatio(1), e.setSize(f.framebufferWidth, f.framebufferHeight, !1), y = new Ya(f.framebufferWidth, f.framebufferHeight, {
+						format: Br,
+						type: Tr,
 						colorSpace: e.outputColorSpace,
 						stencilBuffer: _.stencil,
 						resolveDepthBuffer: f.ignoreDepthValues === !1,
@@ -13273,7 +13277,7 @@ var If = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Lf = "
 			}), te(e, O, i);
 		};
 		function te(e, t, n) {
-			n === null ? e.matrix.copy(t.matrixWorld) : (e.matrix.copy(n.matrixWorld), e.matrix.invert(), e.matrix.multiply(t.matrixWorld)), e.matrix.decompose(e.position, e.quaternion, e.scale), e.updateMatrixWorld(!0), e.projectionMatrix.copy(t.projectionMatrix), e.projectionMatrixInverse.copy(t.projectionMatrixInverse), e.isPerspectiveCamera && (e.fov = ia * 2 * Math.atan(1 / e.projectionMatrix.elements[5]), e.zoom = 1);
+			n === null ? e.matrix.copy(t.matrixWorld) : (e.matrix.copy(n.matrixWorld), e.matrix.invert(), e.matrix.multiply(t.matrixWorld)), e.matrix.decompose(e.position, e.quaternion, e.scale), e.updateMatrixWorld(!0), e.projectionMatrix.copy(t.projectionMatrix), e.projectionMatrixInverse.copy(t.projectionMatrixInverse), e.isPerspectiveCamera && (e.fov = aa * 2 * Math.atan(1 / e.projectionMatrix.elements[5]), e.zoom = 1);
 		}
 		this.getCamera = function() {
 			return O;
@@ -13303,7 +13307,7 @@ var If = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Lf = "
 						a = t.viewport, n === 0 && (e.setRenderTargetTextures(y, t.colorTexture, t.depthStencilTexture), e.setRenderTarget(y));
 					}
 					let o = D[n];
-					o === void 0 && (o = new ml(), o.layers.enable(n), o.viewport = new Ka(), D[n] = o), o.matrix.fromArray(r.transform.matrix), o.matrix.decompose(o.position, o.quaternion, o.scale), o.projectionMatrix.fromArray(r.projectionMatrix), o.projectionMatrixInverse.copy(o.projectionMatrix).invert(), o.viewport.set(a.x, a.y, a.width, a.height), n === 0 && (O.matrix.copy(o.matrix), O.matrix.decompose(O.position, O.quaternion, O.scale)), i === !0 && O.cameras.push(o);
+					o === void 0 && (o = new hl(), o.layers.enable(n), o.viewport = new qa(), D[n] = o), o.matrix.fromArray(r.transform.matrix), o.matrix.decompose(o.position, o.quaternion, o.scale), o.projectionMatrix.fromArray(r.projectionMatrix), o.projectionMatrixInverse.copy(o.projectionMatrix).invert(), o.viewport.set(a.x, a.y, a.width, a.height), n === 0 && (O.matrix.copy(o.matrix), O.matrix.decompose(O.position, O.quaternion, O.scale)), i === !0 && O.cameras.push(o);
 				}
 				let a = r.enabledFeatures;
 				if (a && a.includes("depth-sensing") && r.depthUsage == "gpu-optimized" && m) {
@@ -13317,7 +13321,7 @@ var If = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Lf = "
 						let n = t[e].camera;
 						if (n) {
 							let e = g[n];
-							e || (e = new Ec(), g[n] = e);
+							e || (e = new Dc(), g[n] = e);
 							let t = u.getCameraImage(n);
 							e.sourceTexture = t;
 						}
@@ -13333,19 +13337,19 @@ var If = "\nvoid main() {\n\n	gl_Position = vec4( position, 1.0 );\n\n}", Lf = "
 				data: i
 			}), p = null;
 		}
-		let re = new Ll();
+		let re = new Rl();
 		re.setAnimationLoop(ne), this.setAnimationLoop = function(e) {
 			P = e;
 		}, this.dispose = function() {};
 	}
-}, Bf = /*@__PURE__*/ new Za(), Vf = /*@__PURE__*/ new Z();
-Vf.set(-1, 0, 0, 0, 1, 0, 0, 0, 1);
-function Hf(e, t) {
+}, Vf = /*@__PURE__*/ new Qa(), Hf = /*@__PURE__*/ new Z();
+Hf.set(-1, 0, 0, 0, 1, 0, 0, 0, 1);
+function Uf(e, t) {
 	function n(e, t) {
 		e.matrixAutoUpdate === !0 && e.updateMatrix(), t.value.copy(e.matrix);
 	}
 	function r(t, n) {
-		n.color.getRGB(t.fogColor.value, Nc(e)), n.isFog ? (t.fogNear.value = n.near, t.fogFar.value = n.far) : n.isFogExp2 && (t.fogDensity.value = n.density);
+		n.color.getRGB(t.fogColor.value, Pc(e)), n.isFog ? (t.fogNear.value = n.near, t.fogFar.value = n.far) : n.isFogExp2 && (t.fogDensity.value = n.density);
 	}
 	function i(e, t, n, r, i) {
 		t.isNodeMaterial ? t.uniformsNeedUpdate = !1 : t.isMeshBasicMaterial ? a(e, t) : t.isMeshLambertMaterial ? (a(e, t), t.envMap && (e.envMapIntensity.value = t.envMapIntensity)) : t.isMeshToonMaterial ? (a(e, t), d(e, t)) : t.isMeshPhongMaterial ? (a(e, t), u(e, t), t.envMap && (e.envMapIntensity.value = t.envMapIntensity)) : t.isMeshStandardMaterial ? (a(e, t), f(e, t), t.isMeshPhysicalMaterial && p(e, t, i)) : t.isMeshMatcapMaterial ? (a(e, t), m(e, t)) : t.isMeshDepthMaterial ? a(e, t) : t.isMeshDistanceMaterial ? (a(e, t), h(e, t)) : t.isMeshNormalMaterial ? a(e, t) : t.isLineBasicMaterial ? (o(e, t), t.isLineDashedMaterial && s(e, t)) : t.isPointsMaterial ? c(e, t, n, r) : t.isSpriteMaterial ? l(e, t) : t.isShadowMaterial ? (e.color.value.copy(t.color), e.opacity.value = t.opacity) : t.isShaderMaterial && (t.uniformsNeedUpdate = !1);
@@ -13353,7 +13357,7 @@ function Hf(e, t) {
 	function a(e, r) {
 		e.opacity.value = r.opacity, r.color && e.diffuse.value.copy(r.color), r.emissive && e.emissive.value.copy(r.emissive).multiplyScalar(r.emissiveIntensity), r.map && (e.map.value = r.map, n(r.map, e.mapTransform)), r.alphaMap && (e.alphaMap.value = r.alphaMap, n(r.alphaMap, e.alphaMapTransform)), r.bumpMap && (e.bumpMap.value = r.bumpMap, n(r.bumpMap, e.bumpMapTransform), e.bumpScale.value = r.bumpScale, r.side === 1 && (e.bumpScale.value *= -1)), r.normalMap && (e.normalMap.value = r.normalMap, n(r.normalMap, e.normalMapTransform), e.normalScale.value.copy(r.normalScale), r.side === 1 && e.normalScale.value.negate()), r.displacementMap && (e.displacementMap.value = r.displacementMap, n(r.displacementMap, e.displacementMapTransform), e.displacementScale.value = r.displacementScale, e.displacementBias.value = r.displacementBias), r.emissiveMap && (e.emissiveMap.value = r.emissiveMap, n(r.emissiveMap, e.emissiveMapTransform)), r.specularMap && (e.specularMap.value = r.specularMap, n(r.specularMap, e.specularMapTransform)), r.alphaTest > 0 && (e.alphaTest.value = r.alphaTest);
 		let i = t.get(r), a = i.envMap, o = i.envMapRotation;
-		a && (e.envMap.value = a, e.envMapRotation.value.setFromMatrix4(Bf.makeRotationFromEuler(o)).transpose(), a.isCubeTexture && a.isRenderTargetTexture === !1 && e.envMapRotation.value.premultiply(Vf), e.reflectivity.value = r.reflectivity, e.ior.value = r.ior, e.refractionRatio.value = r.refractionRatio), r.lightMap && (e.lightMap.value = r.lightMap, e.lightMapIntensity.value = r.lightMapIntensity, n(r.lightMap, e.lightMapTransform)), r.aoMap && (e.aoMap.value = r.aoMap, e.aoMapIntensity.value = r.aoMapIntensity, n(r.aoMap, e.aoMapTransform));
+		a && (e.envMap.value = a, e.envMapRotation.value.setFromMatrix4(Vf.makeRotationFromEuler(o)).transpose(), a.isCubeTexture && a.isRenderTargetTexture === !1 && e.envMapRotation.value.premultiply(Hf), e.reflectivity.value = r.reflectivity, e.ior.value = r.ior, e.refractionRatio.value = r.refractionRatio), r.lightMap && (e.lightMap.value = r.lightMap, e.lightMapIntensity.value = r.lightMapIntensity, n(r.lightMap, e.lightMapTransform)), r.aoMap && (e.aoMap.value = r.aoMap, e.aoMapIntensity.value = r.aoMapIntensity, n(r.aoMap, e.aoMapTransform));
 	}
 	function o(e, t) {
 		e.diffuse.value.copy(t.color), e.opacity.value = t.opacity, t.map && (e.map.value = t.map, n(t.map, e.mapTransform));
@@ -13391,7 +13395,7 @@ function Hf(e, t) {
 		refreshMaterialUniforms: i
 	};
 }
-function Uf(e, t, n, r) {
+function Wf(e, t, n, r) {
 	let i = {}, a = {};
 	function o(e, t) {
 		let n = t.program;
@@ -13493,7 +13497,7 @@ function Uf(e, t, n, r) {
 		dispose: _
 	};
 }
-var Wf = new Uint16Array([
+var Gf = new Uint16Array([
 	12469,
 	15057,
 	12620,
@@ -14006,13 +14010,13 @@ var Wf = new Uint16Array([
 	1398,
 	13702,
 	1183
-]), Gf = null;
-function Kf() {
-	return Gf === null && (Gf = new nc(Wf, 16, 16, Wr, jr), Gf.name = "DFG_LUT", Gf.minFilter = xr, Gf.magFilter = xr, Gf.wrapS = gr, Gf.wrapT = gr, Gf.generateMipmaps = !1, Gf.needsUpdate = !0), Gf;
+]), Kf = null;
+function qf() {
+	return Kf === null && (Kf = new rc(Gf, 16, 16, Gr, Mr), Kf.name = "DFG_LUT", Kf.minFilter = Sr, Kf.magFilter = Sr, Kf.wrapS = _r, Kf.wrapT = _r, Kf.generateMipmaps = !1, Kf.needsUpdate = !0), Kf;
 }
-var qf = class {
+var Jf = class {
 	constructor(e = {}) {
-		let { canvas: t = qi(), context: n = null, depth: r = !0, stencil: i = !1, alpha: a = !1, antialias: o = !1, premultipliedAlpha: s = !0, preserveDrawingBuffer: c = !1, powerPreference: l = "default", failIfMajorPerformanceCaveat: u = !1, reversedDepthBuffer: d = !1, outputBufferType: f = wr } = e;
+		let { canvas: t = Ji(), context: n = null, depth: r = !0, stencil: i = !1, alpha: a = !1, antialias: o = !1, premultipliedAlpha: s = !0, preserveDrawingBuffer: c = !1, powerPreference: l = "default", failIfMajorPerformanceCaveat: u = !1, reversedDepthBuffer: d = !1, outputBufferType: f = Tr } = e;
 		this.isWebGLRenderer = !0;
 		let p;
 		if (n !== null) {
@@ -14020,16 +14024,16 @@ var qf = class {
 			p = n.getContextAttributes().alpha;
 		} else p = a;
 		let m = f, h = /* @__PURE__ */ new Set([
+			qr,
 			Kr,
-			Gr,
-			Ur
+			Wr
 		]), g = /* @__PURE__ */ new Set([
-			wr,
-			kr,
-			Dr,
-			Pr,
-			Mr,
-			Nr
+			Tr,
+			Ar,
+			Or,
+			Fr,
+			Nr,
+			Pr
 		]), _ = /* @__PURE__ */ new Uint32Array(4), v = /* @__PURE__ */ new Int32Array(4), y = {
 			textures: [],
 			min: [],
@@ -14042,8 +14046,8 @@ var qf = class {
 			onShaderError: null
 		}, this.autoClear = !0, this.autoClearColor = !0, this.autoClearDepth = !0, this.autoClearStencil = !0, this.sortObjects = !0, this.clippingPlanes = [], this.localClippingEnabled = !1, this.toneMapping = 0, this.toneMappingExposure = 1, this.transmissionResolutionScale = 1;
 		let T = this, E = !1, D = null, O = null, k = null, A = null;
-		this._outputColorSpace = Li;
-		let j = 0, ee = 0, M = null, N = -1, te = null, P = new Ka(), ne = new Ka(), re = null, ie = new No(0), ae = 0, oe = t.width, F = t.height, se = 1, I = null, ce = null, L = new Ka(0, 0, oe, F), le = new Ka(0, 0, oe, F), ue = !1, de = new sc(), fe = new lc(), pe = !1, me = !1, he = new Za(), ge = new X(), _e = new Ka(), ve = {
+		this._outputColorSpace = Ri;
+		let j = 0, ee = 0, M = null, N = -1, te = null, P = new qa(), ne = new qa(), re = null, ie = new Po(0), ae = 0, oe = t.width, se = t.height, F = 1, ce = null, I = null, L = new qa(0, 0, oe, se), le = new qa(0, 0, oe, se), ue = !1, de = new cc(), fe = new uc(), pe = !1, me = !1, he = new Qa(), ge = new X(), _e = new qa(), ve = {
 			background: null,
 			fog: null,
 			environment: null,
@@ -14051,7 +14055,7 @@ var qf = class {
 			isScene: !0
 		}, ye = !1;
 		function be() {
-			return M === null ? se : 1;
+			return M === null ? F : 1;
 		}
 		let R = n;
 		function z(e, n) {
@@ -14078,10 +14082,10 @@ var qf = class {
 			throw t.removeEventListener("webglcontextlost", Ue, !1), t.removeEventListener("webglcontextrestored", We, !1), t.removeEventListener("webglcontextcreationerror", Ge, !1), q("WebGLRenderer: " + e.message), e;
 		}
 		function Ve() {
-			xe = new fu(R), xe.init(), Re = new Ff(R, xe), Se = new Kl(R, xe, e, Re), B = new Nf(R, xe), Se.reversedDepthBuffer && d && B.buffers.depth.setReversed(!0), O = R.createFramebuffer(), k = R.createFramebuffer(), A = R.createFramebuffer(), Ce = new hu(R), V = new pf(), H = new Pf(R, xe, B, V, Se, Re, Ce), we = new du(T), Te = new Rl(R), ze = new Wl(R, Te), Ee = new pu(R, Te, Ce, ze), De = new _u(R, Ee, Te, ze, Ce), Fe = new gu(R, Se, H), Me = new ql(V), Oe = new ff(T, we, xe, Se, ze, Me), ke = new Hf(T, V), Ae = new _f(), je = new wf(xe), Pe = new Ul(T, we, B, De, p, s), Ne = new Mf(T, De, Se), Be = new Uf(R, Ce, Se, B), Ie = new Gl(R, xe, Ce), Le = new mu(R, xe, Ce), Ce.programs = Oe.programs, T.capabilities = Se, T.extensions = xe, T.properties = V, T.renderLists = Ae, T.shadowMap = Ne, T.state = B, T.info = Ce;
+			xe = new pu(R), xe.init(), Re = new If(R, xe), Se = new ql(R, xe, e, Re), B = new Pf(R, xe), Se.reversedDepthBuffer && d && B.buffers.depth.setReversed(!0), O = R.createFramebuffer(), k = R.createFramebuffer(), A = R.createFramebuffer(), Ce = new gu(R), V = new mf(), H = new Ff(R, xe, B, V, Se, Re, Ce), we = new fu(T), Te = new zl(R), ze = new Gl(R, Te), Ee = new mu(R, Te, Ce, ze), De = new vu(R, Ee, Te, ze, Ce), Fe = new _u(R, Se, H), Me = new Jl(V), Oe = new pf(T, we, xe, Se, ze, Me), ke = new Uf(T, V), Ae = new vf(), je = new Tf(xe), Pe = new Wl(T, we, B, De, p, s), Ne = new Nf(T, De, Se), Be = new Wf(R, Ce, Se, B), Ie = new Kl(R, xe, Ce), Le = new hu(R, xe, Ce), Ce.programs = Oe.programs, T.capabilities = Se, T.extensions = xe, T.properties = V, T.renderLists = Ae, T.shadowMap = Ne, T.state = B, T.info = Ce;
 		}
-		m !== 1009 && (w = new yu(m, t.width, t.height, o, r, i));
-		let He = new zf(T, R);
+		m !== 1009 && (w = new bu(m, t.width, t.height, o, r, i));
+		let He = new Bf(T, R);
 		this.xr = He, this.getContext = function() {
 			return R;
 		}, this.getContextAttributes = function() {
@@ -14093,17 +14097,17 @@ var qf = class {
 			let e = xe.get("WEBGL_lose_context");
 			e && e.restoreContext();
 		}, this.getPixelRatio = function() {
-			return se;
+			return F;
 		}, this.setPixelRatio = function(e) {
-			e !== void 0 && (se = e, this.setSize(oe, F, !1));
+			e !== void 0 && (F = e, this.setSize(oe, se, !1));
 		}, this.getSize = function(e) {
-			return e.set(oe, F);
+			return e.set(oe, se);
 		}, this.setSize = function(e, n, r = !0) {
-			He.isPresenting ? K("WebGLRenderer: Can't change size while VR device is presenting.") : (oe = e, F = n, t.width = Math.floor(e * se), t.height = Math.floor(n * se), r === !0 && (t.style.width = e + "px", t.style.height = n + "px"), w !== null && w.setSize(t.width, t.height), this.setViewport(0, 0, e, n));
+			He.isPresenting ? K("WebGLRenderer: Can't change size while VR device is presenting.") : (oe = e, se = n, t.width = Math.floor(e * F), t.height = Math.floor(n * F), r === !0 && (t.style.width = e + "px", t.style.height = n + "px"), w !== null && w.setSize(t.width, t.height), this.setViewport(0, 0, e, n));
 		}, this.getDrawingBufferSize = function(e) {
-			return e.set(oe * se, F * se).floor();
+			return e.set(oe * F, se * F).floor();
 		}, this.setDrawingBufferSize = function(e, n, r) {
-			oe = e, F = n, se = r, t.width = Math.floor(e * r), t.height = Math.floor(n * r), this.setViewport(0, 0, e, n);
+			oe = e, se = n, F = r, t.width = Math.floor(e * r), t.height = Math.floor(n * r), this.setViewport(0, 0, e, n);
 		}, this.setEffects = function(e) {
 			if (m === 1009) q("WebGLRenderer: setEffects() requires outputBufferType set to HalfFloatType or FloatType.");
 			else {
@@ -14130,9 +14134,9 @@ var qf = class {
 		}, this.setScissorTest = function(e) {
 			B.setScissorTest(ue = e);
 		}, this.setOpaqueSort = function(e) {
-			I = e;
-		}, this.setTransparentSort = function(e) {
 			ce = e;
+		}, this.setTransparentSort = function(e) {
+			I = e;
 		}, this.getClearColor = function(e) {
 			return e.copy(Pe.getClearColor());
 		}, this.setClearColor = function() {
@@ -14167,10 +14171,10 @@ var qf = class {
 			t.removeEventListener("webglcontextlost", Ue, !1), t.removeEventListener("webglcontextrestored", We, !1), t.removeEventListener("webglcontextcreationerror", Ge, !1), Pe.dispose(), Ae.dispose(), je.dispose(), H.dispose(), V.dispose(), we.dispose(), De.dispose(), Ee.dispose(), ze.dispose(), Be.dispose(), Oe.dispose(), He.dispose(), He.removeEventListener("sessionstart", Qe), He.removeEventListener("sessionend", $e), et.stop();
 		};
 		function Ue(e) {
-			e.preventDefault(), Yi("WebGLRenderer: Context Lost."), E = !0;
+			e.preventDefault(), Xi("WebGLRenderer: Context Lost."), E = !0;
 		}
 		function We() {
-			Yi("WebGLRenderer: Context Restored."), E = !1;
+			Xi("WebGLRenderer: Context Restored."), E = !1;
 			let e = Ce.autoReset, t = Ne.enabled, n = Ne.autoUpdate, r = Ne.needsUpdate, i = Ne.type;
 			Ve(), Ce.autoReset = e, Ne.enabled = t, Ne.autoUpdate = n, Ne.needsUpdate = r, Ne.type = i;
 		}
@@ -14265,7 +14269,7 @@ var qf = class {
 		function $e() {
 			et.start();
 		}
-		let et = new Ll();
+		let et = new Rl();
 		et.setAnimationLoop(Ze), typeof self < "u" && et.setContext(self), this.setAnimationLoop = function(e) {
 			Xe = e, He.setAnimationLoop(e), e === null ? et.stop() : et.start();
 		}, He.addEventListener("sessionstart", Qe), He.addEventListener("sessionend", $e), this.render = function(e, t) {
@@ -14276,11 +14280,11 @@ var qf = class {
 			if (E === !0) return;
 			D !== null && D.renderStart(e, t);
 			let n = He.enabled === !0 && He.isPresenting === !0, r = w !== null && (M === null || n) && w.begin(T, M);
-			if (e.matrixWorldAutoUpdate === !0 && e.updateMatrixWorld(), t.parent === null && t.matrixWorldAutoUpdate === !0 && t.updateMatrixWorld(), He.enabled === !0 && He.isPresenting === !0 && (w === null || w.isCompositing() === !1) && (He.cameraAutoUpdate === !0 && He.updateCamera(t), t = He.getCamera()), e.isScene === !0 && e.onBeforeRender(T, e, t, M), x = je.get(e, C.length), x.init(t), x.state.textureUnits = H.getTextureUnits(), C.push(x), he.multiplyMatrices(t.projectionMatrix, t.matrixWorldInverse), t.isArrayCamera ? fe.setFromArrayCamera(t) : de.setFromProjectionMatrix(he, Ui, t.reversedDepth), me = this.localClippingEnabled, pe = Me.init(this.clippingPlanes, me), b = Ae.get(e, S.length), b.init(), S.push(b), this.info.render.frame++, He.enabled === !0 && He.isPresenting === !0) {
+			if (e.matrixWorldAutoUpdate === !0 && e.updateMatrixWorld(), t.parent === null && t.matrixWorldAutoUpdate === !0 && t.updateMatrixWorld(), He.enabled === !0 && He.isPresenting === !0 && (w === null || w.isCompositing() === !1) && (He.cameraAutoUpdate === !0 && He.updateCamera(t), t = He.getCamera()), e.isScene === !0 && e.onBeforeRender(T, e, t, M), x = je.get(e, C.length), x.init(t), x.state.textureUnits = H.getTextureUnits(), C.push(x), he.multiplyMatrices(t.projectionMatrix, t.matrixWorldInverse), t.isArrayCamera ? fe.setFromArrayCamera(t) : de.setFromProjectionMatrix(he, Wi, t.reversedDepth), me = this.localClippingEnabled, pe = Me.init(this.clippingPlanes, me), b = Ae.get(e, S.length), b.init(), S.push(b), this.info.render.frame++, He.enabled === !0 && He.isPresenting === !0) {
 				let e = T.xr.getDepthSensingMesh();
 				e !== null && tt(e, t, -1e400, T.sortObjects);
 			}
-			tt(e, t, 0, T.sortObjects), b.finish(), D !== null && D.updateLights(x.state.lightsArray), T.sortObjects === !0 && b.sort(I, ce), ye = He.enabled === !1 || He.isPresenting === !1 || He.hasDepthSensing() === !1, ye && Pe.addToRenderList(b, e), this.info.autoReset === !0 && this.info.reset(), pe === !0 && Me.beginShadows();
+			tt(e, t, 0, T.sortObjects), b.finish(), D !== null && D.updateLights(x.state.lightsArray), T.sortObjects === !0 && b.sort(ce, I), ye = He.enabled === !1 || He.isPresenting === !1 || He.hasDepthSensing() === !1, ye && Pe.addToRenderList(b, e), this.info.autoReset === !0 && this.info.reset(), pe === !0 && Me.beginShadows();
 			let i = x.state.shadowsArray;
 			if (Ne.render(i, e, t), pe === !0 && Me.endShadows(), (r && w.hasRenderPass()) === !1) {
 				let n = b.opaque, r = b.transmissive;
@@ -14334,17 +14338,17 @@ var qf = class {
 			if ((n.isScene === !0 ? n.overrideMaterial : null) !== null) return;
 			if (x.state.transmissionRenderTarget[r.id] === void 0) {
 				let e = xe.has("EXT_color_buffer_half_float") || xe.has("EXT_color_buffer_float");
-				x.state.transmissionRenderTarget[r.id] = new Ja(1, 1, {
+				x.state.transmissionRenderTarget[r.id] = new Ya(1, 1, {
 					generateMipmaps: !0,
-					type: e ? jr : wr,
-					minFilter: Cr,
+					type: e ? Mr : Tr,
+					minFilter: wr,
 					samples: Math.max(4, Se.samples),
 					stencilBuffer: i,
 					resolveDepthBuffer: !1,
 					resolveStencilBuffer: !1,
 					storeMultisampledDepthBuffer: !1,
 					storeMultisampledStencilBuffer: !1,
-					colorSpace: Fa.workingColorSpace
+					colorSpace: Ia.workingColorSpace
 				});
 			}
 			let a = x.state.transmissionRenderTarget[r.id], o = r.viewport || P;
@@ -14402,7 +14406,7 @@ var qf = class {
 		function lt(e) {
 			if (e.uniformsList === null) {
 				let t = e.currentProgram.getUniforms();
-				e.uniformsList = Od.seqWithValue(t.seq, e.uniforms);
+				e.uniformsList = kd.seqWithValue(t.seq, e.uniforms);
 			}
 			return e.uniformsList;
 		}
@@ -14412,7 +14416,7 @@ var qf = class {
 		}
 		function dt(e, t, n, r, i) {
 			t.isScene !== !0 && (t = ve), H.resetTextureUnits();
-			let a = t.fog, o = r.isMeshStandardMaterial || r.isMeshLambertMaterial || r.isMeshPhongMaterial ? t.environment : null, s = M === null ? T.outputColorSpace : M.isXRRenderTarget === !0 ? M.texture.colorSpace : Fa.workingColorSpace, c = r.isMeshStandardMaterial || r.isMeshLambertMaterial && !r.envMap || r.isMeshPhongMaterial && !r.envMap, l = we.get(r.envMap || o, c), u = r.vertexColors === !0 && !!n.attributes.color && n.attributes.color.itemSize === 4, d = !!n.attributes.tangent && (!!r.normalMap || r.anisotropy > 0), f = !!n.morphAttributes.position, p = !!n.morphAttributes.normal, m = !!n.morphAttributes.color, h = 0;
+			let a = t.fog, o = r.isMeshStandardMaterial || r.isMeshLambertMaterial || r.isMeshPhongMaterial ? t.environment : null, s = M === null ? T.outputColorSpace : M.isXRRenderTarget === !0 ? M.texture.colorSpace : Ia.workingColorSpace, c = r.isMeshStandardMaterial || r.isMeshLambertMaterial && !r.envMap || r.isMeshPhongMaterial && !r.envMap, l = we.get(r.envMap || o, c), u = r.vertexColors === !0 && !!n.attributes.color && n.attributes.color.itemSize === 4, d = !!n.attributes.tangent && (!!r.normalMap || r.anisotropy > 0), f = !!n.morphAttributes.position, p = !!n.morphAttributes.normal, m = !!n.morphAttributes.color, h = 0;
 			r.toneMapped && (M === null || M.isXRRenderTarget === !0) && (h = T.toneMapping);
 			let g = n.morphAttributes.position || n.morphAttributes.normal || n.morphAttributes.color, _ = g === void 0 ? 0 : g.length, v = V.get(r), b = x.state.lights;
 			if (pe === !0 && (me === !0 || e !== te)) {
@@ -14436,16 +14440,16 @@ var qf = class {
 			}
 			i.isBatchedMesh && (A.setOptional(R, i, "batchingTexture"), A.setValue(R, "batchingTexture", i._matricesTexture, H), A.setOptional(R, i, "batchingIdTexture"), A.setValue(R, "batchingIdTexture", i._indirectTexture, H), A.setOptional(R, i, "batchingColorTexture"), i._colorsTexture !== null && A.setValue(R, "batchingColorTexture", i._colorsTexture, H));
 			let ee = n.morphAttributes;
-			if ((ee.position !== void 0 || ee.normal !== void 0 || ee.color !== void 0) && Fe.update(i, n, w), (O || v.receiveShadow !== i.receiveShadow) && (v.receiveShadow = i.receiveShadow, A.setValue(R, "receiveShadow", i.receiveShadow)), (r.isMeshStandardMaterial || r.isMeshLambertMaterial || r.isMeshPhongMaterial) && r.envMap === null && t.environment !== null && (j.envMapIntensity.value = t.environmentIntensity), j.dfgLUT !== void 0 && (j.dfgLUT.value = Kf()), O) {
-				if (A.setValue(R, "toneMappingExposure", T.toneMappingExposure), v.needsLights && ft(j, k), a && r.fog === !0 && ke.refreshFogUniforms(j, a), ke.refreshMaterialUniforms(j, r, se, F, x.state.transmissionRenderTarget[e.id]), v.needsLights && v.numLightProbeGrids > 0) {
+			if ((ee.position !== void 0 || ee.normal !== void 0 || ee.color !== void 0) && Fe.update(i, n, w), (O || v.receiveShadow !== i.receiveShadow) && (v.receiveShadow = i.receiveShadow, A.setValue(R, "receiveShadow", i.receiveShadow)), (r.isMeshStandardMaterial || r.isMeshLambertMaterial || r.isMeshPhongMaterial) && r.envMap === null && t.environment !== null && (j.envMapIntensity.value = t.environmentIntensity), j.dfgLUT !== void 0 && (j.dfgLUT.value = qf()), O) {
+				if (A.setValue(R, "toneMappingExposure", T.toneMappingExposure), v.needsLights && ft(j, k), a && r.fog === !0 && ke.refreshFogUniforms(j, a), ke.refreshMaterialUniforms(j, r, F, se, x.state.transmissionRenderTarget[e.id]), v.needsLights && v.numLightProbeGrids > 0) {
 					let e = y, t = 0;
 					for (let n of x.state.lightProbeGridArray) n.texture !== null && (e.textures[t] = n.texture, e.min[t] = n.boundingBox.min, e.max[t] = n.boundingBox.max, e.resolution[t] = n.resolution, t++);
 					for (let n in e) e[n].length = t;
 					j.probesSH.value = e.textures, j.probesMin.value = e.min, j.probesMax.value = e.max, j.probesResolution.value = e.resolution;
 				}
-				Od.upload(R, lt(v), j, H);
+				kd.upload(R, lt(v), j, H);
 			}
-			if (r.isShaderMaterial && r.uniformsNeedUpdate === !0 && (Od.upload(R, lt(v), j, H), r.uniformsNeedUpdate = !1), r.isSpriteMaterial && A.setValue(R, "center", i.center), A.setValue(R, "modelViewMatrix", i.modelViewMatrix), A.setValue(R, "normalMatrix", i.normalMatrix), A.setValue(R, "modelMatrix", i.matrixWorld), r.uniformsGroups !== void 0) {
+			if (r.isShaderMaterial && r.uniformsNeedUpdate === !0 && (kd.upload(R, lt(v), j, H), r.uniformsNeedUpdate = !1), r.isSpriteMaterial && A.setValue(R, "center", i.center), A.setValue(R, "modelViewMatrix", i.modelViewMatrix), A.setValue(R, "normalMatrix", i.normalMatrix), A.setValue(R, "modelMatrix", i.matrixWorld), r.uniformsGroups !== void 0) {
 				let e = r.uniformsGroups;
 				for (let t = 0, n = e.length; t < n; t++) {
 					let n = e[t];
@@ -14494,7 +14498,7 @@ var qf = class {
 				(s.isData3DTexture || s.isDataArrayTexture || s.isCompressedArrayTexture) && (a = !0);
 				let c = V.get(e).__webglFramebuffer;
 				e.isWebGLCubeRenderTarget ? (r = Array.isArray(c[t]) ? c[t][n] : c[t], i = !0) : r = e.samples > 0 && H.useMultisampledRTT(e) === !1 ? V.get(e).__webglMultisampledFramebuffer : Array.isArray(c) ? c[n] : c, P.copy(e.viewport), ne.copy(e.scissor), re = e.scissorTest;
-			} else P.copy(L).multiplyScalar(se).floor(), ne.copy(le).multiplyScalar(se).floor(), re = ue;
+			} else P.copy(L).multiplyScalar(F).floor(), ne.copy(le).multiplyScalar(F).floor(), re = ue;
 			if (n !== 0 && (r = O), B.bindFramebuffer(R.FRAMEBUFFER, r) && B.drawBuffers(e, r), B.viewport(P), B.scissor(ne), B.setScissorTest(re), i) {
 				let r = V.get(e.texture);
 				R.framebufferTexture2D(R.FRAMEBUFFER, R.COLOR_ATTACHMENT0, R.TEXTURE_CUBE_MAP_POSITIVE_X + t, r.__webglTexture, n);
@@ -14556,7 +14560,7 @@ var qf = class {
 					let p = M === null ? null : V.get(M).__webglFramebuffer;
 					B.bindFramebuffer(R.FRAMEBUFFER, p);
 					let m = R.fenceSync(R.SYNC_GPU_COMMANDS_COMPLETE, 0);
-					return R.flush(), await Qi(R, m, 4), R.bindBuffer(R.PIXEL_PACK_BUFFER, f), R.getBufferSubData(R.PIXEL_PACK_BUFFER, 0, a), R.bindBuffer(R.PIXEL_PACK_BUFFER, null), R.deleteBuffer(f), R.deleteSync(m), a;
+					return R.flush(), await $i(R, m, 4), R.bindBuffer(R.PIXEL_PACK_BUFFER, f), R.getBufferSubData(R.PIXEL_PACK_BUFFER, 0, a), R.bindBuffer(R.PIXEL_PACK_BUFFER, null), R.deleteBuffer(f), R.deleteSync(m), a;
 				}
 				throw Error("THREE.WebGLRenderer.readRenderTargetPixelsAsync: requested read bounds are out of range.");
 			}
@@ -14597,7 +14601,7 @@ var qf = class {
 		}, typeof __THREE_DEVTOOLS__ < "u" && __THREE_DEVTOOLS__.dispatchEvent(new CustomEvent("observe", { detail: this }));
 	}
 	get coordinateSystem() {
-		return Ui;
+		return Wi;
 	}
 	get outputColorSpace() {
 		return this._outputColorSpace;
@@ -14605,9 +14609,9 @@ var qf = class {
 	set outputColorSpace(e) {
 		this._outputColorSpace = e;
 		let t = this.getContext();
-		t.drawingBufferColorSpace = Fa._getDrawingBufferColorSpace(e), t.unpackColorSpace = Fa._getUnpackColorSpace();
+		t.drawingBufferColorSpace = Ia._getDrawingBufferColorSpace(e), t.unpackColorSpace = Ia._getUnpackColorSpace();
 	}
-}, Jf = { type: "change" }, Yf = { type: "start" }, Xf = { type: "end" }, Zf = new Bs(), Qf = new Ns(), $f = Math.cos(70 * Da.DEG2RAD), ep = new X(), tp = 2 * Math.PI, np = {
+}, Yf = { type: "change" }, Xf = { type: "start" }, Zf = { type: "end" }, Qf = new Vs(), $f = new Ps(), ep = Math.cos(70 * Oa.DEG2RAD), tp = new X(), np = 2 * Math.PI, rp = {
 	NONE: -1,
 	ROTATE: 0,
 	DOLLY: 1,
@@ -14616,21 +14620,21 @@ var qf = class {
 	TOUCH_PAN: 4,
 	TOUCH_DOLLY_PAN: 5,
 	TOUCH_DOLLY_ROTATE: 6
-}, rp = 1e-6, ip = class extends Pl {
+}, ip = 1e-6, ap = class extends Fl {
 	constructor(e, t = null) {
-		super(e, t), this.state = np.NONE, this.target = new X(), this.cursor = new X(), this.minDistance = 0, this.maxDistance = 1e400, this.minZoom = 0, this.maxZoom = 1e400, this.minTargetRadius = 0, this.maxTargetRadius = 1e400, this.minPolarAngle = 0, this.maxPolarAngle = Math.PI, this.minAzimuthAngle = -1e400, this.maxAzimuthAngle = 1e400, this.enableDamping = !1, this.dampingFactor = .05, this.enableZoom = !0, this.zoomSpeed = 1, this.enableRotate = !0, this.rotateSpeed = 1, this.keyRotateSpeed = 1, this.enablePan = !0, this.panSpeed = 1, this.screenSpacePanning = !0, this.keyPanSpeed = 7, this.zoomToCursor = !1, this.autoRotate = !1, this.autoRotateSpeed = 2, this.keys = {
+		super(e, t), this.state = rp.NONE, this.target = new X(), this.cursor = new X(), this.minDistance = 0, this.maxDistance = 1e400, this.minZoom = 0, this.maxZoom = 1e400, this.minTargetRadius = 0, this.maxTargetRadius = 1e400, this.minPolarAngle = 0, this.maxPolarAngle = Math.PI, this.minAzimuthAngle = -1e400, this.maxAzimuthAngle = 1e400, this.enableDamping = !1, this.dampingFactor = .05, this.enableZoom = !0, this.zoomSpeed = 1, this.enableRotate = !0, this.rotateSpeed = 1, this.keyRotateSpeed = 1, this.enablePan = !0, this.panSpeed = 1, this.screenSpacePanning = !0, this.keyPanSpeed = 7, this.zoomToCursor = !1, this.autoRotate = !1, this.autoRotateSpeed = 2, this.keys = {
 			LEFT: "ArrowLeft",
 			UP: "ArrowUp",
 			RIGHT: "ArrowRight",
 			BOTTOM: "ArrowDown"
 		}, this.mouseButtons = {
-			LEFT: pr.ROTATE,
-			MIDDLE: pr.DOLLY,
-			RIGHT: pr.PAN
+			LEFT: mr.ROTATE,
+			MIDDLE: mr.DOLLY,
+			RIGHT: mr.PAN
 		}, this.touches = {
-			ONE: mr.ROTATE,
-			TWO: mr.DOLLY_PAN
-		}, this.target0 = this.target.clone(), this.position0 = this.object.position.clone(), this.zoom0 = this.object.zoom, this._cursorStyle = "auto", this._domElementKeyEvents = null, this._lastPosition = new X(), this._lastQuaternion = new Oa(), this._lastTargetPosition = new X(), this._quat = new Oa().setFromUnitVectors(e.up, new X(0, 1, 0)), this._quatInverse = this._quat.clone().invert(), this._spherical = new Nl(), this._sphericalDelta = new Nl(), this._scale = 1, this._panOffset = new X(), this._rotateStart = new Y(), this._rotateEnd = new Y(), this._rotateDelta = new Y(), this._panStart = new Y(), this._panEnd = new Y(), this._panDelta = new Y(), this._dollyStart = new Y(), this._dollyEnd = new Y(), this._dollyDelta = new Y(), this._dollyDirection = new X(), this._mouse = new Y(), this._performCursorZoom = !1, this._pointers = [], this._pointerPositions = {}, this._controlActive = !1, this._onPointerMove = op.bind(this), this._onPointerDown = ap.bind(this), this._onPointerUp = sp.bind(this), this._onContextMenu = mp.bind(this), this._onMouseWheel = up.bind(this), this._onKeyDown = dp.bind(this), this._onTouchStart = fp.bind(this), this._onTouchMove = pp.bind(this), this._onMouseDown = cp.bind(this), this._onMouseMove = lp.bind(this), this._interceptControlDown = hp.bind(this), this._interceptControlUp = gp.bind(this), this.domElement !== null && this.connect(this.domElement), this.update();
+			ONE: hr.ROTATE,
+			TWO: hr.DOLLY_PAN
+		}, this.target0 = this.target.clone(), this.position0 = this.object.position.clone(), this.zoom0 = this.object.zoom, this._cursorStyle = "auto", this._domElementKeyEvents = null, this._lastPosition = new X(), this._lastQuaternion = new ka(), this._lastTargetPosition = new X(), this._quat = new ka().setFromUnitVectors(e.up, new X(0, 1, 0)), this._quatInverse = this._quat.clone().invert(), this._spherical = new Pl(), this._sphericalDelta = new Pl(), this._scale = 1, this._panOffset = new X(), this._rotateStart = new Y(), this._rotateEnd = new Y(), this._rotateDelta = new Y(), this._panStart = new Y(), this._panEnd = new Y(), this._panDelta = new Y(), this._dollyStart = new Y(), this._dollyEnd = new Y(), this._dollyDelta = new Y(), this._dollyDirection = new X(), this._mouse = new Y(), this._performCursorZoom = !1, this._pointers = [], this._pointerPositions = {}, this._controlActive = !1, this._onPointerMove = sp.bind(this), this._onPointerDown = op.bind(this), this._onPointerUp = cp.bind(this), this._onContextMenu = hp.bind(this), this._onMouseWheel = dp.bind(this), this._onKeyDown = fp.bind(this), this._onTouchStart = pp.bind(this), this._onTouchMove = mp.bind(this), this._onMouseDown = lp.bind(this), this._onMouseMove = up.bind(this), this._interceptControlDown = gp.bind(this), this._interceptControlUp = _p.bind(this), this.domElement !== null && this.connect(this.domElement), this.update();
 	}
 	set cursorStyle(e) {
 		this._cursorStyle = e, e === "grab" ? this.domElement.style.cursor = "grab" : this.domElement.style.cursor = "auto";
@@ -14645,7 +14649,7 @@ var qf = class {
 		}), this.domElement.style.touchAction = "none";
 	}
 	disconnect() {
-		this.state = np.NONE, this.domElement.removeEventListener("pointerdown", this._onPointerDown), this.domElement.ownerDocument.removeEventListener("pointermove", this._onPointerMove), this.domElement.ownerDocument.removeEventListener("pointerup", this._onPointerUp), this.domElement.removeEventListener("pointercancel", this._onPointerUp), this.domElement.removeEventListener("wheel", this._onMouseWheel), this.domElement.removeEventListener("contextmenu", this._onContextMenu), this.stopListenToKeyEvents(), this.domElement.ownerDocument.removeEventListener("keydown", this._interceptControlDown, { capture: !0 }), this.domElement.ownerDocument.removeEventListener("keyup", this._interceptControlUp, { capture: !0 }), this._controlActive = !1, this._pointers.length = 0, this._pointerPositions = {}, this.domElement.style.touchAction = "", this.domElement.style.cursor = "auto";
+		this.state = rp.NONE, this.domElement.removeEventListener("pointerdown", this._onPointerDown), this.domElement.ownerDocument.removeEventListener("pointermove", this._onPointerMove), this.domElement.ownerDocument.removeEventListener("pointerup", this._onPointerUp), this.domElement.removeEventListener("pointercancel", this._onPointerUp), this.domElement.removeEventListener("wheel", this._onMouseWheel), this.domElement.removeEventListener("contextmenu", this._onContextMenu), this.stopListenToKeyEvents(), this.domElement.ownerDocument.removeEventListener("keydown", this._interceptControlDown, { capture: !0 }), this.domElement.ownerDocument.removeEventListener("keyup", this._interceptControlUp, { capture: !0 }), this._controlActive = !1, this._pointers.length = 0, this._pointerPositions = {}, this.domElement.style.touchAction = "", this.domElement.style.cursor = "auto";
 	}
 	dispose() {
 		this.disconnect();
@@ -14669,7 +14673,7 @@ var qf = class {
 		this.target0.copy(this.target), this.position0.copy(this.object.position), this.zoom0 = this.object.zoom;
 	}
 	reset() {
-		this.target.copy(this.target0), this.object.position.copy(this.position0), this.object.zoom = this.zoom0, this.object.updateProjectionMatrix(), this.dispatchEvent(Jf), this.update(), this.state = np.NONE;
+		this.target.copy(this.target0), this.object.position.copy(this.position0), this.object.zoom = this.zoom0, this.object.updateProjectionMatrix(), this.dispatchEvent(Yf), this.update(), this.state = rp.NONE;
 	}
 	pan(e, t) {
 		this._pan(e, t), this.update();
@@ -14688,19 +14692,19 @@ var qf = class {
 	}
 	update(e = null) {
 		let t = this.object.position;
-		ep.copy(t).sub(this.target), ep.applyQuaternion(this._quat), this._spherical.setFromVector3(ep), this.autoRotate && this.state === np.NONE && this._rotateLeft(this._getAutoRotationAngle(e)), this.enableDamping ? (this._spherical.theta += this._sphericalDelta.theta * this.dampingFactor, this._spherical.phi += this._sphericalDelta.phi * this.dampingFactor) : (this._spherical.theta += this._sphericalDelta.theta, this._spherical.phi += this._sphericalDelta.phi);
+		tp.copy(t).sub(this.target), tp.applyQuaternion(this._quat), this._spherical.setFromVector3(tp), this.autoRotate && this.state === rp.NONE && this._rotateLeft(this._getAutoRotationAngle(e)), this.enableDamping ? (this._spherical.theta += this._sphericalDelta.theta * this.dampingFactor, this._spherical.phi += this._sphericalDelta.phi * this.dampingFactor) : (this._spherical.theta += this._sphericalDelta.theta, this._spherical.phi += this._sphericalDelta.phi);
 		let n = this.minAzimuthAngle, r = this.maxAzimuthAngle;
-		isFinite(n) && isFinite(r) && (n < -Math.PI ? n += tp : n > Math.PI && (n -= tp), r < -Math.PI ? r += tp : r > Math.PI && (r -= tp), n <= r ? this._spherical.theta = Math.max(n, Math.min(r, this._spherical.theta)) : this._spherical.theta = this._spherical.theta > (n + r) / 2 ? Math.max(n, this._spherical.theta) : Math.min(r, this._spherical.theta)), this._spherical.phi = Math.max(this.minPolarAngle, Math.min(this.maxPolarAngle, this._spherical.phi)), this._spherical.makeSafe(), this.enableDamping === !0 ? this.target.addScaledVector(this._panOffset, this.dampingFactor) : this.target.add(this._panOffset), this.target.sub(this.cursor), this.target.clampLength(this.minTargetRadius, this.maxTargetRadius), this.target.add(this.cursor);
+		isFinite(n) && isFinite(r) && (n < -Math.PI ? n += np : n > Math.PI && (n -= np), r < -Math.PI ? r += np : r > Math.PI && (r -= np), n <= r ? this._spherical.theta = Math.max(n, Math.min(r, this._spherical.theta)) : this._spherical.theta = this._spherical.theta > (n + r) / 2 ? Math.max(n, this._spherical.theta) : Math.min(r, this._spherical.theta)), this._spherical.phi = Math.max(this.minPolarAngle, Math.min(this.maxPolarAngle, this._spherical.phi)), this._spherical.makeSafe(), this.enableDamping === !0 ? this.target.addScaledVector(this._panOffset, this.dampingFactor) : this.target.add(this._panOffset), this.target.sub(this.cursor), this.target.clampLength(this.minTargetRadius, this.maxTargetRadius), this.target.add(this.cursor);
 		let i = !1;
 		if (this.zoomToCursor && this._performCursorZoom || this.object.isOrthographicCamera) this._spherical.radius = this._clampDistance(this._spherical.radius);
 		else {
 			let e = this._spherical.radius;
 			this._spherical.radius = this._clampDistance(this._spherical.radius * this._scale), i = e != this._spherical.radius;
 		}
-		if (ep.setFromSpherical(this._spherical), ep.applyQuaternion(this._quatInverse), t.copy(this.target).add(ep), this.object.lookAt(this.target), this.enableDamping === !0 ? (this._sphericalDelta.theta *= 1 - this.dampingFactor, this._sphericalDelta.phi *= 1 - this.dampingFactor, this._panOffset.multiplyScalar(1 - this.dampingFactor)) : (this._sphericalDelta.set(0, 0, 0), this._panOffset.set(0, 0, 0)), this.zoomToCursor && this._performCursorZoom) {
+		if (tp.setFromSpherical(this._spherical), tp.applyQuaternion(this._quatInverse), t.copy(this.target).add(tp), this.object.lookAt(this.target), this.enableDamping === !0 ? (this._sphericalDelta.theta *= 1 - this.dampingFactor, this._sphericalDelta.phi *= 1 - this.dampingFactor, this._panOffset.multiplyScalar(1 - this.dampingFactor)) : (this._sphericalDelta.set(0, 0, 0), this._panOffset.set(0, 0, 0)), this.zoomToCursor && this._performCursorZoom) {
 			let e = null;
 			if (this.object.isPerspectiveCamera) {
-				let t = ep.length();
+				let t = tp.length();
 				e = this._clampDistance(t * this._scale);
 				let n = t - e;
 				this.object.position.addScaledVector(this._dollyDirection, n), this.object.updateMatrixWorld(), i = !!n;
@@ -14710,17 +14714,17 @@ var qf = class {
 				let n = this.object.zoom;
 				this.object.zoom = Math.max(this.minZoom, Math.min(this.maxZoom, this.object.zoom / this._scale)), this.object.updateProjectionMatrix(), i = n !== this.object.zoom;
 				let r = new X(this._mouse.x, this._mouse.y, 0);
-				r.unproject(this.object), this.object.position.sub(r).add(t), this.object.updateMatrixWorld(), e = ep.length();
+				r.unproject(this.object), this.object.position.sub(r).add(t), this.object.updateMatrixWorld(), e = tp.length();
 			} else console.warn("WARNING: OrbitControls.js encountered an unknown camera type - zoom to cursor disabled."), this.zoomToCursor = !1;
-			e !== null && (this.screenSpacePanning ? this.target.set(0, 0, -1).transformDirection(this.object.matrix).multiplyScalar(e).add(this.object.position) : (Zf.origin.copy(this.object.position), Zf.direction.set(0, 0, -1).transformDirection(this.object.matrix), Math.abs(this.object.up.dot(Zf.direction)) < $f ? this.object.lookAt(this.target) : (Qf.setFromNormalAndCoplanarPoint(this.object.up, this.target), Zf.intersectPlane(Qf, this.target))));
+			e !== null && (this.screenSpacePanning ? this.target.set(0, 0, -1).transformDirection(this.object.matrix).multiplyScalar(e).add(this.object.position) : (Qf.origin.copy(this.object.position), Qf.direction.set(0, 0, -1).transformDirection(this.object.matrix), Math.abs(this.object.up.dot(Qf.direction)) < ep ? this.object.lookAt(this.target) : ($f.setFromNormalAndCoplanarPoint(this.object.up, this.target), Qf.intersectPlane($f, this.target))));
 		} else if (this.object.isOrthographicCamera) {
 			let e = this.object.zoom;
 			this.object.zoom = Math.max(this.minZoom, Math.min(this.maxZoom, this.object.zoom / this._scale)), e !== this.object.zoom && (this.object.updateProjectionMatrix(), i = !0);
 		}
-		return this._scale = 1, this._performCursorZoom = !1, i || this._lastPosition.distanceToSquared(this.object.position) > rp || 8 * (1 - this._lastQuaternion.dot(this.object.quaternion)) > rp || this._lastTargetPosition.distanceToSquared(this.target) > rp ? (this.dispatchEvent(Jf), this._lastPosition.copy(this.object.position), this._lastQuaternion.copy(this.object.quaternion), this._lastTargetPosition.copy(this.target), !0) : !1;
+		return this._scale = 1, this._performCursorZoom = !1, i || this._lastPosition.distanceToSquared(this.object.position) > ip || 8 * (1 - this._lastQuaternion.dot(this.object.quaternion)) > ip || this._lastTargetPosition.distanceToSquared(this.target) > ip ? (this.dispatchEvent(Yf), this._lastPosition.copy(this.object.position), this._lastQuaternion.copy(this.object.quaternion), this._lastTargetPosition.copy(this.target), !0) : !1;
 	}
 	_getAutoRotationAngle(e) {
-		return e === null ? tp / 60 / 60 * this.autoRotateSpeed : tp / 60 * this.autoRotateSpeed * e;
+		return e === null ? np / 60 / 60 * this.autoRotateSpeed : np / 60 * this.autoRotateSpeed * e;
 	}
 	_getZoomScale(e) {
 		let t = Math.abs(e * .01);
@@ -14733,17 +14737,17 @@ var qf = class {
 		this._sphericalDelta.phi -= e;
 	}
 	_panLeft(e, t) {
-		ep.setFromMatrixColumn(t, 0), ep.multiplyScalar(-e), this._panOffset.add(ep);
+		tp.setFromMatrixColumn(t, 0), tp.multiplyScalar(-e), this._panOffset.add(tp);
 	}
 	_panUp(e, t) {
-		this.screenSpacePanning === !0 ? ep.setFromMatrixColumn(t, 1) : (ep.setFromMatrixColumn(t, 0), ep.crossVectors(this.object.up, ep)), ep.multiplyScalar(e), this._panOffset.add(ep);
+		this.screenSpacePanning === !0 ? tp.setFromMatrixColumn(t, 1) : (tp.setFromMatrixColumn(t, 0), tp.crossVectors(this.object.up, tp)), tp.multiplyScalar(e), this._panOffset.add(tp);
 	}
 	_pan(e, t) {
 		let n = this.domElement;
 		if (this.object.isPerspectiveCamera) {
 			let r = this.object.position;
-			ep.copy(r).sub(this.target);
-			let i = ep.length();
+			tp.copy(r).sub(this.target);
+			let i = tp.length();
 			i *= Math.tan(this.object.fov / 2 * Math.PI / 180), this._panLeft(2 * e * i / n.clientHeight, this.object.matrix), this._panUp(2 * t * i / n.clientHeight, this.object.matrix);
 		} else this.object.isOrthographicCamera ? (this._panLeft(e * (this.object.right - this.object.left) / this.object.zoom / n.clientWidth, this.object.matrix), this._panUp(t * (this.object.top - this.object.bottom) / this.object.zoom / n.clientHeight, this.object.matrix)) : (console.warn("WARNING: OrbitControls.js encountered an unknown camera type - pan disabled."), this.enablePan = !1);
 	}
@@ -14774,7 +14778,7 @@ var qf = class {
 	_handleMouseMoveRotate(e) {
 		this._rotateEnd.set(e.clientX, e.clientY), this._rotateDelta.subVectors(this._rotateEnd, this._rotateStart).multiplyScalar(this.rotateSpeed);
 		let t = this.domElement;
-		this._rotateLeft(tp * this._rotateDelta.x / t.clientHeight), this._rotateUp(tp * this._rotateDelta.y / t.clientHeight), this._rotateStart.copy(this._rotateEnd), this.update();
+		this._rotateLeft(np * this._rotateDelta.x / t.clientHeight), this._rotateUp(np * this._rotateDelta.y / t.clientHeight), this._rotateStart.copy(this._rotateEnd), this.update();
 	}
 	_handleMouseMoveDolly(e) {
 		this._dollyEnd.set(e.clientX, e.clientY), this._dollyDelta.subVectors(this._dollyEnd, this._dollyStart), this._dollyDelta.y > 0 ? this._dollyOut(this._getZoomScale(this._dollyDelta.y)) : this._dollyDelta.y < 0 && this._dollyIn(this._getZoomScale(this._dollyDelta.y)), this._dollyStart.copy(this._dollyEnd), this.zoomToCursor && (this._performCursorZoom = !0, this._dollyDirection.set(this._mouse.x, this._mouse.y, 1).unproject(this.object).sub(this.object.position).normalize()), this.update();
@@ -14789,15 +14793,15 @@ var qf = class {
 		let t = !1;
 		switch (e.code) {
 			case this.keys.UP:
-				e.ctrlKey || e.metaKey || e.shiftKey ? this.enableRotate && this._rotateUp(tp * this.keyRotateSpeed / this.domElement.clientHeight) : this.enablePan && this._pan(0, this.keyPanSpeed), t = !0;
+				e.ctrlKey || e.metaKey || e.shiftKey ? this.enableRotate && this._rotateUp(np * this.keyRotateSpeed / this.domElement.clientHeight) : this.enablePan && this._pan(0, this.keyPanSpeed), t = !0;
 				break;
 			case this.keys.BOTTOM:
-				e.ctrlKey || e.metaKey || e.shiftKey ? this.enableRotate && this._rotateUp(-tp * this.keyRotateSpeed / this.domElement.clientHeight) : this.enablePan && this._pan(0, -this.keyPanSpeed), t = !0;
+				e.ctrlKey || e.metaKey || e.shiftKey ? this.enableRotate && this._rotateUp(-np * this.keyRotateSpeed / this.domElement.clientHeight) : this.enablePan && this._pan(0, -this.keyPanSpeed), t = !0;
 				break;
 			case this.keys.LEFT:
-				e.ctrlKey || e.metaKey || e.shiftKey ? this.enableRotate && this._rotateLeft(tp * this.keyRotateSpeed / this.domElement.clientHeight) : this.enablePan && this._pan(this.keyPanSpeed, 0), t = !0;
+				e.ctrlKey || e.metaKey || e.shiftKey ? this.enableRotate && this._rotateLeft(np * this.keyRotateSpeed / this.domElement.clientHeight) : this.enablePan && this._pan(this.keyPanSpeed, 0), t = !0;
 				break;
-			case this.keys.RIGHT: e.ctrlKey || e.metaKey || e.shiftKey ? this.enableRotate && this._rotateLeft(-tp * this.keyRotateSpeed / this.domElement.clientHeight) : this.enablePan && this._pan(-this.keyPanSpeed, 0), t = !0;
+			case this.keys.RIGHT: e.ctrlKey || e.metaKey || e.shiftKey ? this.enableRotate && this._rotateLeft(-np * this.keyRotateSpeed / this.domElement.clientHeight) : this.enablePan && this._pan(-this.keyPanSpeed, 0), t = !0;
 		}
 		t && (e.preventDefault(), this.update());
 	}
@@ -14833,7 +14837,7 @@ var qf = class {
 		}
 		this._rotateDelta.subVectors(this._rotateEnd, this._rotateStart).multiplyScalar(this.rotateSpeed);
 		let t = this.domElement;
-		this._rotateLeft(tp * this._rotateDelta.x / t.clientHeight), this._rotateUp(tp * this._rotateDelta.y / t.clientHeight), this._rotateStart.copy(this._rotateEnd);
+		this._rotateLeft(np * this._rotateDelta.x / t.clientHeight), this._rotateUp(np * this._rotateDelta.y / t.clientHeight), this._rotateStart.copy(this._rotateEnd);
 	}
 	_handleTouchMovePan(e) {
 		if (this._pointers.length === 1) this._panEnd.set(e.pageX, e.pageY);
@@ -14892,16 +14896,16 @@ var qf = class {
 		return e.ctrlKey && !this._controlActive && (n.deltaY *= 10), n;
 	}
 };
-function ap(e) {
+function op(e) {
 	this.enabled !== !1 && (this._pointers.length === 0 && (this.domElement.setPointerCapture(e.pointerId), this.domElement.ownerDocument.addEventListener("pointermove", this._onPointerMove), this.domElement.ownerDocument.addEventListener("pointerup", this._onPointerUp)), this._isTrackingPointer(e) || (this._addPointer(e), e.pointerType === "touch" ? this._onTouchStart(e) : this._onMouseDown(e), this._cursorStyle === "grab" && (this.domElement.style.cursor = "grabbing")));
 }
-function op(e) {
+function sp(e) {
 	this.enabled !== !1 && (e.pointerType === "touch" ? this._onTouchMove(e) : this._onMouseMove(e));
 }
-function sp(e) {
+function cp(e) {
 	switch (this._removePointer(e), this._pointers.length) {
 		case 0:
-			this.domElement.releasePointerCapture(e.pointerId), this.domElement.ownerDocument.removeEventListener("pointermove", this._onPointerMove), this.domElement.ownerDocument.removeEventListener("pointerup", this._onPointerUp), this.dispatchEvent(Xf), this.state = np.NONE, this._cursorStyle === "grab" && (this.domElement.style.cursor = "grab");
+			this.domElement.releasePointerCapture(e.pointerId), this.domElement.ownerDocument.removeEventListener("pointermove", this._onPointerMove), this.domElement.ownerDocument.removeEventListener("pointerup", this._onPointerUp), this.dispatchEvent(Zf), this.state = rp.NONE, this._cursorStyle === "grab" && (this.domElement.style.cursor = "grab");
 			break;
 		case 1:
 			let t = this._pointers[0], n = this._pointerPositions[t];
@@ -14912,7 +14916,7 @@ function sp(e) {
 			});
 	}
 }
-function cp(e) {
+function lp(e) {
 	let t;
 	switch (e.button) {
 		case 0:
@@ -14927,149 +14931,149 @@ function cp(e) {
 		default: t = -1;
 	}
 	switch (t) {
-		case pr.DOLLY:
+		case mr.DOLLY:
 			if (this.enableZoom === !1) return;
-			this._handleMouseDownDolly(e), this.state = np.DOLLY;
+			this._handleMouseDownDolly(e), this.state = rp.DOLLY;
 			break;
-		case pr.ROTATE:
+		case mr.ROTATE:
 			if (e.ctrlKey || e.metaKey || e.shiftKey) {
 				if (this.enablePan === !1) return;
-				this._handleMouseDownPan(e), this.state = np.PAN;
+				this._handleMouseDownPan(e), this.state = rp.PAN;
 			} else {
 				if (this.enableRotate === !1) return;
-				this._handleMouseDownRotate(e), this.state = np.ROTATE;
+				this._handleMouseDownRotate(e), this.state = rp.ROTATE;
 			}
 			break;
-		case pr.PAN:
+		case mr.PAN:
 			if (e.ctrlKey || e.metaKey || e.shiftKey) {
 				if (this.enableRotate === !1) return;
-				this._handleMouseDownRotate(e), this.state = np.ROTATE;
+				this._handleMouseDownRotate(e), this.state = rp.ROTATE;
 			} else {
 				if (this.enablePan === !1) return;
-				this._handleMouseDownPan(e), this.state = np.PAN;
+				this._handleMouseDownPan(e), this.state = rp.PAN;
 			}
 			break;
-		default: this.state = np.NONE;
+		default: this.state = rp.NONE;
 	}
-	this.state !== np.NONE && this.dispatchEvent(Yf);
+	this.state !== rp.NONE && this.dispatchEvent(Xf);
 }
-function lp(e) {
+function up(e) {
 	switch (this.state) {
-		case np.ROTATE:
+		case rp.ROTATE:
 			if (this.enableRotate === !1) return;
 			this._handleMouseMoveRotate(e);
 			break;
-		case np.DOLLY:
+		case rp.DOLLY:
 			if (this.enableZoom === !1) return;
 			this._handleMouseMoveDolly(e);
 			break;
-		case np.PAN:
+		case rp.PAN:
 			if (this.enablePan === !1) return;
 			this._handleMouseMovePan(e);
 	}
 }
-function up(e) {
-	this.enabled !== !1 && this.enableZoom !== !1 && this.state === np.NONE && (e.preventDefault(), this.dispatchEvent(Yf), this._handleMouseWheel(this._customWheelEvent(e)), this.dispatchEvent(Xf));
-}
 function dp(e) {
-	this.enabled !== !1 && this._handleKeyDown(e);
+	this.enabled !== !1 && this.enableZoom !== !1 && this.state === rp.NONE && (e.preventDefault(), this.dispatchEvent(Xf), this._handleMouseWheel(this._customWheelEvent(e)), this.dispatchEvent(Zf));
 }
 function fp(e) {
+	this.enabled !== !1 && this._handleKeyDown(e);
+}
+function pp(e) {
 	switch (this._trackPointer(e), this._pointers.length) {
 		case 1:
 			switch (this.touches.ONE) {
-				case mr.ROTATE:
+				case hr.ROTATE:
 					if (this.enableRotate === !1) {
-						this.state = np.NONE;
+						this.state = rp.NONE;
 						break;
 					}
-					this._handleTouchStartRotate(e), this.state = np.TOUCH_ROTATE;
+					this._handleTouchStartRotate(e), this.state = rp.TOUCH_ROTATE;
 					break;
-				case mr.PAN:
+				case hr.PAN:
 					if (this.enablePan === !1) {
-						this.state = np.NONE;
+						this.state = rp.NONE;
 						break;
 					}
-					this._handleTouchStartPan(e), this.state = np.TOUCH_PAN;
+					this._handleTouchStartPan(e), this.state = rp.TOUCH_PAN;
 					break;
-				default: this.state = np.NONE;
+				default: this.state = rp.NONE;
 			}
 			break;
 		case 2:
 			switch (this.touches.TWO) {
-				case mr.DOLLY_PAN:
+				case hr.DOLLY_PAN:
 					if (this.enableZoom === !1 && this.enablePan === !1) return;
-					this._handleTouchStartDollyPan(e), this.state = np.TOUCH_DOLLY_PAN;
+					this._handleTouchStartDollyPan(e), this.state = rp.TOUCH_DOLLY_PAN;
 					break;
-				case mr.DOLLY_ROTATE:
+				case hr.DOLLY_ROTATE:
 					if (this.enableZoom === !1 && this.enableRotate === !1) return;
-					this._handleTouchStartDollyRotate(e), this.state = np.TOUCH_DOLLY_ROTATE;
+					this._handleTouchStartDollyRotate(e), this.state = rp.TOUCH_DOLLY_ROTATE;
 					break;
-				default: this.state = np.NONE;
+				default: this.state = rp.NONE;
 			}
 			break;
-		default: this.state = np.NONE;
+		default: this.state = rp.NONE;
 	}
-	this.state !== np.NONE && this.dispatchEvent(Yf);
+	this.state !== rp.NONE && this.dispatchEvent(Xf);
 }
-function pp(e) {
+function mp(e) {
 	switch (this._trackPointer(e), this.state) {
-		case np.TOUCH_ROTATE:
+		case rp.TOUCH_ROTATE:
 			if (this.enableRotate === !1) return;
 			this._handleTouchMoveRotate(e), this.update();
 			break;
-		case np.TOUCH_PAN:
+		case rp.TOUCH_PAN:
 			if (this.enablePan === !1) return;
 			this._handleTouchMovePan(e), this.update();
 			break;
-		case np.TOUCH_DOLLY_PAN:
+		case rp.TOUCH_DOLLY_PAN:
 			if (this.enableZoom === !1 && this.enablePan === !1) return;
 			this._handleTouchMoveDollyPan(e), this.update();
 			break;
-		case np.TOUCH_DOLLY_ROTATE:
+		case rp.TOUCH_DOLLY_ROTATE:
 			if (this.enableZoom === !1 && this.enableRotate === !1) return;
 			this._handleTouchMoveDollyRotate(e), this.update();
 			break;
-		default: this.state = np.NONE;
+		default: this.state = rp.NONE;
 	}
 }
-function mp(e) {
+function hp(e) {
 	this.enabled !== !1 && e.preventDefault();
 }
-function hp(e) {
+function gp(e) {
 	e.key === "Control" && (this._controlActive = !0, this.domElement.ownerDocument.addEventListener("keyup", this._interceptControlUp, {
 		passive: !0,
 		capture: !0
 	}));
 }
-function gp(e) {
+function _p(e) {
 	e.key === "Control" && (this._controlActive = !1, this.domElement.ownerDocument.removeEventListener("keyup", this._interceptControlUp, {
 		passive: !0,
 		capture: !0
 	}));
 }
 // src/cells.ts
-var _p = 15e5, vp = "\n  attribute vec4 across;\n  attribute vec2 along;\n  attribute vec4 shade;\n  uniform float boxes;\n  varying vec4 vShade;\n  varying vec3 vPlace;\n  void main() {\n    vec3 u = mix(vec3(0.03), vec3(0.97), position);\n    float a = mix(across.x, across.y, u.x);\n    float b = mix(across.z, across.w, across.w - across.z > 6.28 ? position.y : u.y);\n    vec3 here = vec3(boxes > 0.5 ? vec2(a, b) : a * vec2(cos(b), sin(b)), mix(along.x, along.y, u.z));\n    vShade = shade;\n    vec4 seen = modelViewMatrix * vec4(here, 1.0);\n    vPlace = seen.xyz;\n    gl_Position = projectionMatrix * seen;\n  }", yp = "\n  varying vec4 vShade;\n  varying vec3 vPlace;\n  void main() {\n    vec3 normal = normalize(cross(dFdx(vPlace), dFdy(vPlace)));\n    float light = 0.72 + 0.28 * abs(normal.z);\n    gl_FragColor = vec4(vShade.rgb * light, vShade.a);\n  }", bp = "\n  varying vec4 vShade;\n  void main() { gl_FragColor = vShade; }";
-function xp(e, t) {
-	let n = Math.max(1, Math.min(Math.ceil(64 / e.fewestSectors), Math.floor(_p / 8 / Math.max(1, t)))), r = { boxes: { value: +!!e.boxes } };
+var vp = 15e5, yp = "\n  attribute vec4 across;\n  attribute vec2 along;\n  attribute vec4 shade;\n  uniform float boxes;\n  varying vec4 vShade;\n  varying vec3 vPlace;\n  void main() {\n    vec3 u = mix(vec3(0.03), vec3(0.97), position);\n    float a = mix(across.x, across.y, u.x);\n    float b = mix(across.z, across.w, across.w - across.z > 6.28 ? position.y : u.y);\n    vec3 here = vec3(boxes > 0.5 ? vec2(a, b) : a * vec2(cos(b), sin(b)), mix(along.x, along.y, u.z));\n    vShade = shade;\n    vec4 seen = modelViewMatrix * vec4(here, 1.0);\n    vPlace = seen.xyz;\n    gl_Position = projectionMatrix * seen;\n  }", bp = "\n  varying vec4 vShade;\n  varying vec3 vPlace;\n  void main() {\n    vec3 normal = normalize(cross(dFdx(vPlace), dFdy(vPlace)));\n    float light = 0.72 + 0.28 * abs(normal.z);\n    gl_FragColor = vec4(vShade.rgb * light, vShade.a);\n  }", xp = "\n  varying vec4 vShade;\n  void main() { gl_FragColor = vShade; }";
+function Sp(e, t) {
+	let n = Math.max(1, Math.min(Math.ceil(64 / e.fewestSectors), Math.floor(vp / 8 / Math.max(1, t)))), r = { boxes: { value: +!!e.boxes } };
 	return {
-		block: new Dc(1, 1, 1, 1, e.boxes ? 1 : n, 1).translate(.5, .5, .5),
-		solid: new Lc({
-			vertexShader: vp,
-			fragmentShader: yp,
+		block: new Oc(1, 1, 1, 1, e.boxes ? 1 : n, 1).translate(.5, .5, .5),
+		solid: new Rc({
+			vertexShader: yp,
+			fragmentShader: bp,
 			uniforms: r,
 			transparent: !0,
 			depthWrite: !1
 		}),
-		pick: new Lc({
-			vertexShader: vp,
-			fragmentShader: bp,
+		pick: new Rc({
+			vertexShader: yp,
+			fragmentShader: xp,
 			uniforms: r,
 			blending: 0
 		})
 	};
 }
-var Sp = class {
+var Cp = class {
 	mesh;
 	object;
 	solid;
@@ -15079,16 +15083,16 @@ var Sp = class {
 	buffers;
 	constructor(e, { block: t, solid: n, pick: r }) {
 		this.mesh = e, [this.solid, this.pick] = [n, r];
-		let i = new gl();
+		let i = new _l();
 		i.index = t.index, i.setAttribute("position", t.getAttribute("position"));
-		let a = (t) => new rc(new Float32Array(e.size * t), t);
+		let a = (t) => new ic(new Float32Array(e.size * t), t);
 		this.buffers = {
 			across: a(4),
 			along: a(2),
 			shade: a(4)
 		};
 		for (let [e, t] of Object.entries(this.buffers)) i.setAttribute(e, t);
-		i.instanceCount = 0, this.object = new $s(i, n), this.object.frustumCulled = !1;
+		i.instanceCount = 0, this.object = new ec(i, n), this.object.frustumCulled = !1;
 	}
 	set(e, t) {
 		let i = [];
@@ -15137,10 +15141,10 @@ var Sp = class {
 	}
 };
 // src/lines.ts
-function Cp(e) {
-	return new ks().setAttribute("position", new _s(e, 3));
+function wp(e) {
+	return new As().setAttribute("position", new vs(e, 3));
 }
-function wp(e, t, n, r) {
+function Tp(e, t, n, r) {
 	let i = Math.max(1, Math.ceil((n - t) / (2 * Math.PI) * 72)), a = [];
 	for (let o = 0; o < i; o++) for (let s of [o, o + 1]) {
 		let o = t + (n - t) * s / i;
@@ -15148,7 +15152,7 @@ function wp(e, t, n, r) {
 	}
 	return a;
 }
-function Tp(e, t, n, r, i) {
+function Ep(e, t, n, r, i) {
 	return [
 		e,
 		n,
@@ -15176,39 +15180,39 @@ function Tp(e, t, n, r, i) {
 		i
 	];
 }
-function Ep(e, t) {
+function Dp(e, t) {
 	let [n, r, i, a, o, s] = e.spans.subarray(6 * t, 6 * t + 6), c = [];
 	if (e.boxes) {
-		for (let e of [o, s]) c.push(...Tp(n, r, i, a, e));
+		for (let e of [o, s]) c.push(...Ep(n, r, i, a, e));
 		for (let [e, t] of [
 			[n, i],
 			[r, i],
 			[r, a],
 			[n, a]
 		]) c.push(e, t, o, e, t, s);
-		return Cp(c);
+		return wp(c);
 	}
 	for (let e of [o, s]) {
-		for (let t of [n, r]) c.push(...wp(t, i, a, e));
+		for (let t of [n, r]) c.push(...Tp(t, i, a, e));
 		if (a - i < 6.28) for (let t of [i, a]) c.push(n * Math.cos(t), n * Math.sin(t), e, r * Math.cos(t), r * Math.sin(t), e);
 	}
 	for (let e of [n, r]) for (let t of [i, a]) c.push(e * Math.cos(t), e * Math.sin(t), o, e * Math.cos(t), e * Math.sin(t), s);
-	return Cp(c);
+	return wp(c);
 }
-function Dp(e) {
+function Op(e) {
 	let t = [], n = e.facts, r = Math.ceil(e.layers / 16);
 	if (n.kind === "rings") {
 		n.layers.forEach((n, i) => {
 			let a = n.r[n.r.length - 1];
-			i % r === 0 && t.push(...wp(a, 0, 2 * Math.PI, n.z[0])), i === e.layers - 1 && t.push(...wp(a, 0, 2 * Math.PI, n.z[1]));
+			i % r === 0 && t.push(...Tp(a, 0, 2 * Math.PI, n.z[0])), i === e.layers - 1 && t.push(...Tp(a, 0, 2 * Math.PI, n.z[1]));
 		});
 		let { r: i, n: a, z: o } = n.layers[0];
-		for (let e of i.slice(1)) t.push(...wp(e, 0, 2 * Math.PI, o[0]));
+		for (let e of i.slice(1)) t.push(...Tp(e, 0, 2 * Math.PI, o[0]));
 		if (a > 1) for (let e = 0; e < a; e++) {
 			let n = -Math.PI + 2 * Math.PI * e / a, [r, s] = [i[0], i[i.length - 1]];
 			t.push(r * Math.cos(n), r * Math.sin(n), o[0], s * Math.cos(n), s * Math.sin(n), o[0]);
 		}
-		return Cp(t);
+		return wp(t);
 	}
 	return n.layers.forEach((n, i) => {
 		if (i % r !== 0 && i !== e.layers - 1) return;
@@ -15227,49 +15231,49 @@ function Dp(e) {
 			let r = e.spans[6 * t + n];
 			a[n] = n % 2 ? Math.max(a[n], r) : Math.min(a[n], r);
 		}
-		t.push(...Tp(a[0], a[1], a[2], a[3], (n.z[0] + n.z[1]) / 2));
-	}), Cp(t);
+		t.push(...Ep(a[0], a[1], a[2], a[3], (n.z[0] + n.z[1]) / 2));
+	}), wp(t);
 }
-function Op(e, { theta: t, phi: n }, r) {
+function kp(e, { theta: t, phi: n }, r) {
 	let [i, a] = e.depth, o = .22 * (a - i), s = r === "axis" ? 0 : t, c = new X(Math.sin(s) * Math.cos(n), Math.sin(s) * Math.sin(n), Math.cos(s)), l = new X(0, 0, i), u = [...l.clone().addScaledVector(c, -o), ...l], d = new X(0, 1, 0).cross(c).normalize();
 	for (let e of [-1, 1]) u.push(...l, ...l.clone().addScaledVector(c, -.2 * o).addScaledVector(d, .08 * o * e));
-	return Cp(u);
+	return wp(u);
 }
 // src/stage.ts
-var kp = class {
+var Ap = class {
 	element;
-	scene = new Fo();
+	scene = new Io();
 	cells;
 	marked;
 	beam;
 	constructor(e, t, n, r, i) {
 		this.element = e;
-		let a = new Eo();
-		a.rotation.y = Math.PI / 2, this.cells = t, this.marked = new Sc(new ks(), i), this.beam = new Sc(new ks(), i), a.add(new Sc(n, r), t.object, this.marked, this.beam);
+		let a = new Do();
+		a.rotation.y = Math.PI / 2, this.cells = t, this.marked = new Cc(new As(), i), this.beam = new Cc(new As(), i), a.add(new Cc(n, r), t.object, this.marked, this.beam);
 		for (let e of a.children) e.frustumCulled = !1;
 		this.scene.add(a);
 	}
-}, Ap = class {
+}, jp = class {
 	element;
 	mesh;
 	reach;
 	frame;
 	renderer;
-	camera = new ml(35, 1, 1, 1e5);
+	camera = new hl(35, 1, 1, 1e5);
 	controls;
 	panels;
-	lines = new uc({
+	lines = new dc({
 		transparent: !0,
 		opacity: .3,
 		depthWrite: !1
 	});
-	ink = new uc({ depthTest: !1 });
+	ink = new dc({ depthTest: !1 });
 	middle;
 	waiting = !1;
 	sorted = !0;
 	look;
 	constructor(e, t, n, r, i, a, o, s, c) {
-		this.element = e, this.mesh = r, this.reach = a, this.frame = s, this.look = i, this.renderer = new qf({
+		this.element = e, this.mesh = r, this.reach = a, this.frame = s, this.look = i, this.renderer = new Jf({
 			canvas: t,
 			alpha: !0,
 			antialias: !0,
@@ -15277,8 +15281,8 @@ var kp = class {
 		}), this.renderer.setPixelRatio(Math.min(2, window.devicePixelRatio)), this.renderer.autoClear = !1;
 		let [l, u] = r.depth;
 		this.middle = new X((l + u) / 2, 0, 0);
-		let d = xp(r, o), f = Dp(r);
-		this.panels = n.map((e) => new kp(e, new Sp(r, d), f, this.lines, this.ink)), this.controls = new ip(this.camera, e), this.controls.addEventListener("change", () => this.draw(!0)), e.style.touchAction = "pan-y", this.home();
+		let d = Sp(r, o), f = Op(r);
+		this.panels = n.map((e) => new Ap(e, new Cp(r, d), f, this.lines, this.ink)), this.controls = new ap(this.camera, e), this.controls.addEventListener("change", () => this.draw(!0)), e.style.touchAction = "pan-y", this.home();
 		let p = [0, 0];
 		e.addEventListener("pointerdown", (e) => p = [e.clientX, e.clientY]), e.addEventListener("pointerup", (e) => {
 			Math.hypot(e.clientX - p[0], e.clientY - p[1]) > 4 || c(this.cellAt(e.clientX, e.clientY));
@@ -15293,17 +15297,17 @@ var kp = class {
 		this.camera.near = e / 100, this.camera.far = e * 100, this.controls.target.copy(this.middle), this.controls.minDistance = e / 20, this.controls.maxDistance = e * 20, this.camera.position.set(-.75, .55, 1.15).multiplyScalar(1.3 * e).add(this.middle), this.controls.update(), this.draw(!0);
 	}
 	turn(e, t) {
-		let n = this.camera.position.clone().sub(this.controls.target), r = new Nl().setFromVector3(n);
+		let n = this.camera.position.clone().sub(this.controls.target), r = new Pl().setFromVector3(n);
 		r.theta += e, r.phi = Math.min(Math.PI - .01, Math.max(.01, r.phi + t)), this.camera.position.setFromSpherical(r).add(this.controls.target), this.controls.update(), this.draw(!0);
 	}
 	zoom(e) {
 		this.camera.position.sub(this.controls.target).multiplyScalar(e).add(this.controls.target), this.controls.update(), this.draw(!0);
 	}
 	show(e, t, n) {
-		this.panels[e].cells.set(t, this.look), this.panels[e].beam.geometry.dispose(), this.panels[e].beam.geometry = n ? Op(this.mesh, n, this.frame) : new ks(), this.draw(!0);
+		this.panels[e].cells.set(t, this.look), this.panels[e].beam.geometry.dispose(), this.panels[e].beam.geometry = n ? kp(this.mesh, n, this.frame) : new As(), this.draw(!0);
 	}
 	mark(e) {
-		for (let t of this.panels) t.marked.geometry.dispose(), t.marked.geometry = e < 0 ? new ks() : Ep(this.mesh, e);
+		for (let t of this.panels) t.marked.geometry.dispose(), t.marked.geometry = e < 0 ? new As() : Dp(this.mesh, e);
 		this.draw(!1);
 	}
 	resize() {
@@ -15338,12 +15342,12 @@ var kp = class {
 			return e >= r && e < i && t >= a && t < o;
 		});
 		if (!n) return -1;
-		let { left: r, top: i, width: a, height: o } = n.element.getBoundingClientRect(), s = new Ja(1, 1), c = n.scene.children[0].children.filter((e) => e !== n.cells.object && e.visible);
+		let { left: r, top: i, width: a, height: o } = n.element.getBoundingClientRect(), s = new Ya(1, 1), c = n.scene.children[0].children.filter((e) => e !== n.cells.object && e.visible);
 		c.forEach((e) => e.visible = !1), n.cells.paintNumbers(this.look), this.camera.aspect = a / o, this.camera.setViewOffset(a, o, e - r, t - i, 1, 1), this.camera.updateProjectionMatrix(), this.renderer.setRenderTarget(s), this.renderer.setScissorTest(!1), this.renderer.setViewport(0, 0, 1, 1), this.renderer.clear(), this.renderer.render(n.scene, this.camera);
 		let l = /* @__PURE__ */ new Uint8Array(4);
 		return this.renderer.readRenderTargetPixels(s, 0, 0, 1, 1, l), this.renderer.setRenderTarget(null), s.dispose(), this.camera.clearViewOffset(), c.forEach((e) => e.visible = !0), n.cells.paintColours(this.camera), this.draw(!0), l[0] + 256 * l[1] + 65536 * l[2] - 1;
 	}
-}, jp = 4, Mp = 100, Np = class {
+}, Mp = 4, Np = 100, Pp = class {
 	facts;
 	mesh;
 	fullSample;
@@ -15367,13 +15371,13 @@ var kp = class {
 		this.facts = e, this.mesh = t, this.fullSample = n, this.fastSample = r, this.model = i;
 		let a = Math.max(n?.largest ?? 0, r?.largest ?? 0) || 1;
 		this.wanted = this.leading.incident(0), this.seed = e.model?.seed ?? 1, this.look = {
-			low: a / 10 ** jp,
+			low: a / 10 ** Mp,
 			high: a,
 			threshold: 0,
 			first: 0,
 			last: t.layers - 1,
 			faded: .01
-		}, this.profiler = new fr(t, e.rings), this.write(), this.stage = this.build(), this.knobs = e.model && new f(e.model, (e) => this.name(e), n !== null, this.moves()), this.listen(), this.open();
+		}, this.profiler = new pr(t, e.rings), this.write(), this.stage = this.build(), this.knobs = e.model && new f(e.model, (e) => this.name(e), n !== null, this.moves()), this.listen(), this.open();
 	}
 	open() {
 		let { shower: e, seed: t, particle: n } = h(location.hash), r = this.facts.model;
@@ -15420,7 +15424,7 @@ var kp = class {
 		let e = Math.max(...[this.fullSample, this.fastSample].flatMap((e) => e?.packed.counts ?? [])), t = [a("panel-full"), a("panel-fast")];
 		try {
 			let n = a("canvas");
-			return new Ap(a("stage"), n, t, this.mesh, this.look, this.reach(), e, this.facts.frame, (e) => this.pick(e));
+			return new jp(a("stage"), n, t, this.mesh, this.look, this.reach(), e, this.facts.frame, (e) => this.pick(e));
 		} catch (e) {
 			return u(`No picture: this browser does not give WebGL (${e.message}). Profiles and tables work.`), null;
 		}
@@ -15499,7 +15503,7 @@ var kp = class {
 		}), this.draw();
 	}
 	show() {
-		this.mean = null, this.asked += 1, this.follow && (this.wanted = this.leading.incident(this.number)), this.fullSample && (this.full = this.fullSample.shower(this.follow ? this.number : this.fullSample.nearest(this.wanted))), this.fastSample && this.follow && !this.latents.size && this.seed === (this.facts.model?.seed ?? this.seed) ? (this.fast = this.fastSample.shower(this.number), this.knobs?.status("", this.model.loaded)) : this.model && this.generate(this.asked), g(this.number + 1, this.seed === this.facts.model?.seed ? null : this.facts.model && this.seed, this.follow ? null : this.wanted), this.draw();
+		this.mean = null, this.asked += 1, this.follow && (this.wanted = this.leading.incident(this.number)), this.fullSample && (this.full = this.fullSample.shower(this.follow ? this.number : this.fullSample.nearest(this.wanted))), this.fastSample && this.follow && !this.latents.size && this.seed === (this.facts.model?.seed ?? this.seed) ? (this.fast = this.fastSample.shower(this.number), this.knobs?.status("", this.model.loaded)) : this.model && this.generate(this.asked), _(this.number + 1, this.seed === this.facts.model?.seed ? null : this.facts.model && this.seed, this.follow ? null : this.wanted), this.draw();
 	}
 	async generate(e) {
 		let t = this.model, n = { ...this.wanted };
@@ -15519,8 +15523,8 @@ var kp = class {
 		let e = ++this.asked, t = { ...this.wanted }, n = [], r = this.profiler.shapes(new Float32Array(this.mesh.size), 1);
 		this.knobs.status(this.model.loaded ? "Computing …" : "Loading the model …");
 		try {
-			await this.model.each(t, this.seed, Mp, (e) => {
-				let i = this.profiler.shapes(e, t.energy * Mp);
+			await this.model.each(t, this.seed, Np, (e) => {
+				let i = this.profiler.shapes(e, t.energy * Np);
 				for (let e of ["longitudinal", "lateral"]) i[e].forEach((t, n) => r[e][n] += t);
 				n.push(s(e));
 			});
@@ -15530,8 +15534,8 @@ var kp = class {
 		}
 		if (e !== this.asked) return;
 		this.mean = r;
-		let i = s(n) / Mp, o = Math.sqrt(s(n.map((e) => (e - i) ** 2)) / 99 / Mp);
-		this.knobs.status(`Mean of ${Mp} showers at ${c(t.energy)}: ${c(i)} ± ${c(o)} in the cells.`), Object.assign(a("status").dataset, {
+		let i = s(n) / Np, o = Math.sqrt(s(n.map((e) => (e - i) ** 2)) / 99 / Np);
+		this.knobs.status(`Mean of ${Np} showers at ${c(t.energy)}: ${c(i)} ± ${c(o)} in the cells.`), Object.assign(a("status").dataset, {
 			mean: String(i),
 			error: String(o)
 		}), this.drawReport();
@@ -15546,7 +15550,7 @@ var kp = class {
 			fast: this.fast,
 			mean: this.mean
 		};
-		ur(this.facts, this.profiler, this.wanted, e, (e) => this.name(e)), dr(this.facts, this.profiler, e);
+		dr(this.facts, this.profiler, this.wanted, e, (e) => this.name(e)), fr(this.facts, this.profiler, e);
 	}
 	caption(e, t, n) {
 		let r = a(`caption-${e}`);
@@ -15569,8 +15573,8 @@ var kp = class {
 		r.length && this.pick(r[(r.indexOf(this.picked) + 1) % r.length]);
 	}
 };
-async function Pp() {
-	let e = JSON.parse(a("payload").textContent), t = await b.of(e.mesh), n = async (e) => e ? y.of(e, t.size) : null, [r, i] = [await n(e.full), await n(e.fast)];
-	new Np(e, t, r, i, e.model && new Qn(e.model)), document.documentElement.dataset.ready = "yes";
+async function Fp() {
+	let e = JSON.parse(a("payload").textContent), t = await x.of(e.mesh), n = async (e) => e ? b.of(e, t.size) : null, [r, i] = [await n(e.full), await n(e.fast)];
+	new Pp(e, t, r, i, e.model && new $n(e.model)), document.documentElement.dataset.ready = "yes";
 }
-Pp().catch((e) => u(`This page could not be drawn: ${e.message}`));
+Fp().catch((e) => u(`This page could not be drawn: ${e.message}`));
