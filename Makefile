@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: quickstart test lint docs app clean
+.PHONY: quickstart test lint docs site app clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -22,14 +22,18 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-docs: $(READY)
+docs: site # and the course is run on small cases, which takes minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m course -n auto --maxprocesses 4
-	$(BIN)/python -m pip install --quiet --editable '.[docs]'
-	$(BIN)/mkdocs build --strict
+
+site: $(READY)
+	$(BIN)/python -c 'import mkdocstrings, material' 2> /dev/null || $(BIN)/python -m pip install --quiet --editable '.[docs]'
+	$(BIN)/python tools/docs/commands.py docs/commands.md
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo site/index.html
 
 # The event display: TypeScript in app/ to src/caloforge/display/built. Needs Node 20 or newer with npm; CI does not run it.
 app:
 	cd app && npm ci --ignore-scripts && npm run build
 
 clean:
-	rm -rf $(VENV) quickstart site .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) quickstart site docs/commands.md .pytest_cache .mypy_cache .ruff_cache
