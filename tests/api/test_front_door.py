@@ -225,7 +225,7 @@ class TestGenerate:
         with pytest.raises(OutsideTraining):
             model.generate(like=Incident.alike(np.array([50.0])))
         for muon in ({"energy": "50GeV", "particle": "mu-"}, {"like": Incident.alike(np.array([5e4]), 13)}):
-            with pytest.raises(BadValue, match=r"particle is 13; the model was trained on PDG \[11\]"):
+            with pytest.raises(BadValue, match=r"'mu- \(PDG 13\)'; the model was trained on e- "):
                 model.generate(**muon, extrapolate=True)  # which is for energies and angles
         with pytest.raises(OutsideTraining, match="theta"):
             model.generate("50GeV", n=3, theta="30deg")
@@ -245,7 +245,7 @@ class TestGenerate:
             (
                 {"energy": None},
                 BadValue,
-                "energy is None; give energies to generate at, or like, showers whose particles",
+                "energy is not given; give energies to generate at, or like, showers whose particles",
             ),
             ({"energy": []}, BadValue, r"energy is \[\]; the list is empty: give a value for every shower"),
             ({"energy": "5GeV", "particle": []}, BadValue, r"particle is \[\]; the list is empty"),

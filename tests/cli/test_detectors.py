@@ -12,6 +12,7 @@ from caloforge.cli.simulate import simulate
 from caloforge.data.store import ShowerFile
 from caloforge.errors import CaloforgeError
 from caloforge.geometry.detector import DETECTORS, detector
+from caloforge.geometry.drawing import draw
 from caloforge.geometry.layout import detector_from_yaml
 from caloforge.geometry.readouts import default_readout
 from caloforge.simulation.production.worker import Worker
@@ -51,6 +52,20 @@ def test_inspect_draws_presets(tmp_path, monkeypatch, name):
     assert sum(row["thickness_mm"] for row in facts["materials"]) == pytest.approx(stack.depth)
     assert (tmp_path / "drawing.png").read_bytes().startswith(PNG)
     assert [path.name for path in tmp_path.iterdir()] == ["drawing.png"]
+
+
+def test_inspect_draws_the_mesh_that_is_simulated_and_says_what_leaks(own, tmp_path):
+    facts = json.loads(call(inspect, own, "--json").stdout)
+    assert facts["readout"] == default_readout(detector("mine.yaml")).name
+    assert facts["electron_containment"]["10GeV"] < 0.95
+    assert "caution  showers leak from the back" in call(inspect, own, "--overwrite").stdout
+    deep = call(inspect, "pbwo4-crystals", "-o", "deep.png").stdout
+    assert "caution" not in deep
+
+
+def test_a_block_is_drawn_once_whole_and_once_at_its_middle():
+    assert [axes.get_title() for axes in draw(detector("pbwo4-crystals")).axes] == ["whole", "middle"]
+    assert len(draw(detector("par04-siw")).axes) == 3
 
 
 def test_inspect_prints_a_table_of_one_s_own(own, tmp_path):

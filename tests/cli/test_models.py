@@ -50,9 +50,9 @@ def test_every_condition_by_hand(call, tmp_path, inclined):
     assert np.allclose(made.theta, math.radians(20), atol=1e-6)
     assert made.phi.std() > 1
     for refused, says in (
-        ([], "particle is None; the model was trained on"),
-        (asked[:2], "theta is None; the model was trained on"),
-        (asked[:4], "phi is None; the model was trained on"),
+        ([], "particle is not given; the model was trained on"),
+        (asked[:2], "theta is not given; the model was trained on"),
+        (asked[:4], "phi is not given; the model was trained on"),
         (["--particle", "gamma", "--theta", "40deg", "--phi", "0deg"], "theta is '40deg'"),
         (["--particle", "mu-", "--theta", "20deg", "--phi", "0deg"], "PDG [11, 22]"),
     ):
@@ -128,7 +128,7 @@ def test_scores(call, tmp_path, showers):
     )
     write_showers(tmp_path / "muons.h5", muons, "tiny stack", {})
     code, out, err = call("score", model, tmp_path / "muons.h5", "-o", tmp_path / "no.json")
-    assert (code, out, "particle is 13; the model was trained on PDG [11]" in err) == (1, "", True), err
+    assert (code, out, "particle is 'mu- (PDG 13)'; the model was trained on e- (PDG 11)" in err) == (1, "", True), err
     assert not (tmp_path / "no.json").exists()
 
 

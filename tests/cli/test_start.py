@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from caloforge.cli.catalogue import COMMANDS, STAGES
+from caloforge.cli.inspect_origin import in_words
 
 _HEAVY = ("torch", "scipy", "sklearn", "matplotlib", "zuko")
 
@@ -46,3 +47,41 @@ def test_shell_completion_knows_the_commands():
         _CALOFORGE_COMPLETE="complete_bash",
     )
     assert answer.stdout.split() == [name for name in COMMANDS if name.startswith("ge")]
+
+
+def test_all_that_goes_by_name_is_listed_with_the_command_that_takes_it(call):
+    code, out, _ = call("inspect", "--names")
+    assert code == 0
+    for name in ("par04-siw", "siw-1080", "vae-siw-1080", "analysis", "bundled", "calochallenge-2"):
+        assert name in out
+    assert [line.split()[:2] for line in out.splitlines()[1::2]] == [
+        ["caloforge", name] for name in ("inspect", "simulate", "models", "train", "validate", "inspect", "data")
+    ]
+
+
+@pytest.mark.parametrize("name", ["vae-siw-1080", "run"])
+def test_a_model_that_is_inspected_names_the_command_that_shows_it(call, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text("data: bundled")
+    code, _, err = call("inspect", name)
+    assert (code, err.strip().rpartition("; ")[2]) == (1, f"caloforge models show {name}")
+
+
+def test_a_file_that_is_not_there_names_the_list_of_names(call, tmp_path):
+    assert "caloforge inspect --names lists all" in call("inspect", tmp_path / "nothing.h5")[2]
+
+
+def test_origins_are_told_in_lines_that_a_person_reads():
+    part = {
+        "file": "a.h5",
+        "showers": 300,
+        "provenance": {"command": "caloforge simulate -n 300", "n": 300, "tuning": {}},
+    }
+    training = {"training_showers": 7006, "seconds": 1217.4, "showers_digest": "d0", "data": {"command": "make it"}}
+    text = in_words([part] * 12) + in_words(training) + in_words({"calibration": 1.249, "stochastic": 0.134})
+    assert "{" not in text
+    assert max(map(len, text.splitlines())) < 120
+    for words in ("showers 300", "caloforge simulate -n 300", "and 4 more", "training_showers 7006", "data: make it"):
+        assert words in text
+    assert "calibration 1.249, stochastic 0.134" in text

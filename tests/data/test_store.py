@@ -46,6 +46,13 @@ def test_calochallenge_layout(path):
         json.loads(file.attrs["provenance"])
 
 
+def test_datasets_say_their_units(path):
+    with h5py.File(path) as file:
+        units = {name: dataset.attrs.get("units") for name, dataset in file.items()}
+    assert units["showers"] == units["incident_energies"] == "MeV"
+    assert units["incident_theta"] == units["incident_phi"] == "rad"
+
+
 def test_append_and_slices(tmp_path, showers, binning):
     file = tmp_path / "parts.h5"
     with ShowerWriter(file, binning, "a stack", {}) as writer:

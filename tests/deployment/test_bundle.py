@@ -50,7 +50,7 @@ def test_training_ids_are_those_of_the_file(toy_bundle):
     [
         (Incident.alike(np.array([2e5])), {"seed": 1}, OutsideTraining, "incident energy is '200GeV'"),
         (Incident.alike(np.array([5e3]), theta=0.3), {"seed": 1}, OutsideTraining, "theta"),
-        (Incident.alike(np.array([5e3]), pdg=22), {"seed": 1}, BadValue, r"trained on PDG \[11\]"),
+        (Incident.alike(np.array([5e3]), pdg=22), {"seed": 1}, BadValue, r"trained on e- \(PDG 11\)"),
         (Incident.alike(np.array([np.nan])), {"seed": 1}, BadValue, "positive MeV"),
         (Incident.alike(np.array([-5e3])), {"seed": 1, "extrapolate": True}, BadValue, "positive MeV"),
         (Incident.alike(np.array([5e3])), {}, BadValue, "give one of the two"),

@@ -32,7 +32,7 @@ def test_a_file_of_showers_from_a_bundle(call, toy_bundle, tmp_path):
     ("more", "words"),
     [
         (("--energy", "1TeV"), "lies outside|was trained on"),
-        (("--particle", "gamma"), "trained on PDG"),
+        (("--particle", "gamma"), "trained on e- (PDG 11)"),
         (("--split", "test"), "among the showers of like"),
     ],
     ids=["energy", "particle", "split"],

@@ -116,7 +116,7 @@ def test_a_shower_does_not_depend_on_the_company_it_is_computed_in(toy):
         ({"energy": 200, "n": 2501}, 422, "at most 2500 showers a request"),
         ({"energy": 200, "n": 0}, 422, "n: "),
         ({"energy": 200, "seed": -1}, 422, "seed: "),
-        ({"energy": 200, "particle": "pi+"}, 422, "trained on PDG"),
+        ({"energy": 200, "particle": "pi+"}, 422, "trained on e- (PDG 11)"),
         ({"energy": 200, "theta": 0.3}, 422, "theta"),
         ({"energy": 200, "shape": "round"}, 422, "shape"),
         ({"energy": 200, "format": "pickle"}, 422, "format"),

@@ -1,12 +1,14 @@
 """Detectors from YAML: what is written is what is built, and what cannot be built is one sentence."""
 
+import math
 import pickle
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
 
-from caloforge.errors import BadFile, UnknownName
+from caloforge.errors import BadFile, CaloforgeError, UnknownName
 from caloforge.geometry.detector import DETECTORS, Detector, Slab, detector, is_preset
 from caloforge.geometry.layout import detector_from_yaml, detector_to_yaml
 from caloforge.geometry.materials import Material
@@ -189,3 +191,38 @@ def test_meshes_of_the_calochallenge(name, ids, cells):
     mesh = readout(name)
     assert [layer.id for layer in mesh.layers] == ids
     assert mesh.n_voxels == cells
+
+
+@pytest.mark.parametrize("density", ["3.85", '"3.85 g/cm3"', "3.85 g/cm^3"])
+def test_a_density_may_say_its_unit(density):
+    text = f"name: x\nmaterials: [{{name: glass, density: {density}, fractions: {{Si: 1.0}}}}]\nlayers:\n"
+    text += "  - {material: glass, thickness: 1, sensitive: true}\n"
+    assert detector_from_yaml(text).materials[0].density == 3.85
+
+
+@pytest.mark.parametrize("density", ["3.85 kg/m3", "heavy", "true", "-1 g/cm3"])
+def test_another_unit_of_density_is_refused(density):
+    text = f"name: x\nmaterials: [{{name: glass, density: {density}, fractions: {{Si: 1.0}}}}]\nlayers:\n"
+    text += "  - {material: glass, thickness: 1, sensitive: true}\n"
+    with pytest.raises(CaloforgeError, match="g/cm3"):
+        detector_from_yaml(text)
+
+
+def test_what_a_stack_holds_of_an_electron_grows_with_depth_and_falls_with_energy():
+    held = [
+        [Detector("x", (Slab("G4_PbWO4", depth, True),)).containment(energy) for energy in (1e3, 1e4, 1e5)]
+        for depth in (50, 100, 200, 400)
+    ]
+    assert all(less < more for pair in pairwise(held) for less, more in zip(*pair, strict=True))
+    assert all(list(row) == sorted(row, reverse=True) for row in held)
+    assert held[-1][-1] > 0.999
+
+
+def test_the_profile_behind_it_has_its_maximum_where_the_pdg_says():
+    energy, step = 1e4, 0.02
+    x0 = Detector("x", (Slab("G4_PbWO4", 1, True),)).radiation_length
+    held = [Detector("x", (Slab("G4_PbWO4", (3 + step * i) * x0, True),)) for i in range(300)]
+    shares = [stack.containment(energy) for stack in held]
+    steepest = max(range(1, 300), key=lambda i: shares[i] - shares[i - 1])
+    expected = math.log(energy / held[0].critical_energy) - 0.5
+    assert held[steepest].depth / x0 == pytest.approx(expected, abs=2 * step)

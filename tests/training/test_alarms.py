@@ -9,7 +9,7 @@ from caloforge.models import model_config
 from caloforge.models.base import Generator
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import torch_stream
-from caloforge.training.alarms import Alarms, smallest_variance_ratio
+from caloforge.training.alarms import Alarms, narrowest
 from caloforge.training.options import TrainingConfig
 from caloforge.training.train import TrainingAlarm, train_run
 
@@ -78,8 +78,8 @@ def test_the_variance_ratio_is_that_of_the_samples(binning, showers):
     pipeline.fit(showers, generator)
     first, second = (pipeline(showers[order[k::2]], generator)[:2] for k in (0, 1))
     (x, c), (made, _) = ((a[::3][:500], b[::3][:500]) for a, b in (first, second))
-    assert smallest_variance_ratio(Imitation(made), pipeline, x, c, generator) > 0.6
-    assert smallest_variance_ratio(Imitation(made, fixed=True), pipeline, x, c, generator) < 0.1
+    assert narrowest(Imitation(made), pipeline, x, c, generator)[0] > 0.6
+    assert narrowest(Imitation(made, fixed=True), pipeline, x, c, generator)[0] < 0.1
 
 
 def collapsing(showers, folder, warn=lambda text: None, **training):
@@ -111,3 +111,14 @@ def test_a_generator_that_runs_ahead_of_its_critic_alarms_and_stops_if_asked(sho
     last = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])
     assert last["step"] < 60
     assert (tmp_path / "run" / "state.pt").is_file()
+
+
+@pytest.mark.parametrize(
+    ("statistic", "name"), [(3.0, "the energy of layer 3"), (-2.0, "the response"), (-1.0, "cells")]
+)
+def test_lost_variance_names_what_has_lost_it_and_what_to_do(statistic, name):
+    alarms = Alarms(100)
+    record = HEALTHY | {"variance_ratio": 0.2, "variance_statistic": statistic}
+    (text,) = [text for step in (60, 70, 80) for text in alarms.check(record | {"step": step})]
+    assert name in text
+    assert "train longer" in text

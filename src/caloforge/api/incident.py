@@ -108,7 +108,7 @@ def incident_particles(
     if n is not None:
         require_one("number of showers", n, "ask for at least one")
     if particle is None and trained.tells_particle:
-        raise BadValue("particle", None, f"the model was trained on PDG {list(trained.particles)}; say which")
+        raise BadValue("particle", None, f"the model was trained on {trained.particle_names}; say which")
     thetas = _trained_angle("theta", theta, trained.theta_varies, trained.theta)
     phis = _trained_angle("phi", phi, trained.phi_varies, trained.phi)
     names = trained.particles[0] if particle is None else particle

@@ -15,7 +15,9 @@ from caloforge.api.file_options import read_options
 from caloforge.cli.inspect_detector import inspect_detector, is_detector
 from caloforge.cli.inspect_events import inspect_events, multiplicity_facts, multiplicity_rows
 from caloforge.cli.inspect_gdml import inspect_gdml
+from caloforge.cli.inspect_names import inspect_names
 from caloforge.cli.inspect_observables import inspect_observables
+from caloforge.cli.inspect_origin import in_words
 from caloforge.cli.inspect_points import mean_in_words, point_facts
 from caloforge.cli.options import OverwriteOption
 from caloforge.data.bundled import showers_path
@@ -23,8 +25,9 @@ from caloforge.data.formats.hepmc import is_hepmc
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.opening import open_any
 from caloforge.data.showers import Showers
-from caloforge.errors import BadValue, OddShowers
+from caloforge.errors import BadFile, BadValue, OddShowers
 from caloforge.metrics.particles import particle_name
+from caloforge.training.folders import shipped_models
 from caloforge.units import format_angle, format_energy
 from caloforge.validation.conditions import repeated
 
@@ -62,6 +65,10 @@ def inspect(
     observables: Annotated[
         bool, typer.Option("--observables", help="list every observable, plug-ins included")
     ] = False,
+    names: Annotated[
+        bool,
+        typer.Option("--names", help="list all that goes by name: detectors, meshes, models, configurations, sets"),
+    ] = False,
     overwrite: OverwriteOption = False,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
@@ -69,9 +76,14 @@ def inspect(
     if observables:
         inspect_observables(json_only)
         return
+    if names:
+        inspect_names(json_only)
+        return
     if file is None:
-        raise typer.BadParameter("give a file, the name of a detector, or --observables", param_hint="FILE")
+        raise typer.BadParameter("give a file, the name of a detector, --names or --observables", param_hint="FILE")
     _refuse_idle(file, gdml, sensitive, face)
+    if (file.is_dir() and (file / "config.yaml").is_file()) or str(file) in shipped_models():
+        raise BadFile(file, "a trained model, not a file of showers", f"caloforge models show {file}")
     if is_hepmc(file):
         inspect_events(file, units, json_only)
         return
@@ -102,8 +114,7 @@ def inspect(
         if name not in ("provenance", "by_particle"):
             print(f"{name:>20}  {'; '.join(value) if isinstance(value, list) else value}")
     for name, value in facts["provenance"].items():
-        text = str(value).strip().replace("\n", "\n" + 22 * " ")
-        print(f"{'made with' if name == 'caloforge' else name:>20}  {text}")
+        print(f"{'made with' if name == 'caloforge' else name:>20}  {in_words(value)}")
     if "by_particle" in facts:
         print("\n".join(["", *multiplicity_rows(facts["by_particle"])]))
 

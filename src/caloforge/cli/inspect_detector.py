@@ -15,7 +15,7 @@ from caloforge.files import replace_when_complete, require_new
 from caloforge.geometry.detector import DETECTORS, detector
 from caloforge.geometry.drawing import draw, properties
 from caloforge.geometry.gdml_writer import detector_to_gdml
-from caloforge.geometry.readouts import readout
+from caloforge.geometry.readouts import default_readout, readout
 from caloforge.simulation.readout_fit import check_readout
 
 _COLUMNS = {
@@ -26,6 +26,8 @@ _COLUMNS = {
     "density_g_cm3": "g/cm3",
     "radiation_length_mm": "X0 (mm)",
 }
+_HELD = 0.95
+_LEAKS = "showers leak from the back: response and resolution get worse as the energy rises; make it deeper"
 
 
 def is_detector(file: Path) -> bool:
@@ -48,9 +50,8 @@ def inspect_detector(
         UnwritablePath: a file cannot be written.
     """
     stack = detector(name)
-    binning = readout(mesh) if mesh else None
-    if binning is not None:
-        check_readout(stack, binning)
+    binning = readout(mesh) if mesh else default_readout(stack)
+    check_readout(stack, binning)
     if gdml is not None and output is not None and gdml.resolve() == output.resolve():
         raise BadValue("--gdml", str(gdml), "the drawing goes there: give another path")
     path = require_new(output or Path(f"{stack.name}.png"), overwrite, [name])
@@ -58,7 +59,7 @@ def inspect_detector(
         text = detector_to_gdml(stack)
         replace_when_complete(require_new(gdml, overwrite, [name]), lambda beside: beside.write_text(text, "utf-8"))
     write_png(path, draw(stack, binning))
-    facts = properties(stack) | {"readout": binning.name if binning else None, "drawing": str(path)}
+    facts = properties(stack) | {"readout": binning.name, "drawing": str(path)}
     facts |= {} if gdml is None else {"gdml": str(gdml)}
     print(json.dumps(facts) if json_only else _table(facts))
 
@@ -75,6 +76,7 @@ def write_png(path: Path, figure: Figure) -> None:
 
 
 def _table(facts: dict[str, Any]) -> str:
+    held = facts["electron_containment"]
     radius = f", inner radius {facts['inner_radius_mm']:g} mm" if facts["inner_radius_mm"] else ""
     lines = [
         ("detector", f"{facts['detector']}, {facts['shape']}{radius}"),
@@ -86,6 +88,9 @@ def _table(facts: dict[str, Any]) -> str:
         ("critical energy", f"{facts['critical_energy_mev']:.4g} MeV"),
         ("sensitive part", f"{facts['sampling_fraction_by_thickness']:.1%} of the thickness"),
         ("", f"{facts['ionisation_fraction']:.2%} of the ionisation of relativistic electrons"),
+        ("electrons held", ", ".join(f"{share:.1%} of {energy}" for energy, share in held.items()) + " (PDG 34.5)"),
+        *([("caution", _LEAKS)] if held["10GeV"] < _HELD else []),
+        ("mesh", facts["readout"]),
         ("drawing", facts["drawing"]),
         *([("GDML", facts["gdml"])] if "gdml" in facts else []),
     ]

@@ -41,10 +41,14 @@ def train(
 
     processes = processes_of_environment()
     last: dict[str, float] = {}
+    alarms: list[str] = []
     with one_sentence(processes):
         load_plugins(models_file, laws)
         run = load_config(config, (override or []) + ([f"seed={seed}"] if seed is not None else []))
         total = (members or 1) * run.training.all_steps
+        if processes.first:
+            batches = f"{run.training.all_steps} steps of {run.training.batch} showers"
+            print(f"training {run.model.name} on {run.data}: {batches}, {device}", file=sys.stderr)
         with track("training", total) if processes.first else nullcontext(_silent) as progress:
             show = shown_by(progress, run.training.all_steps)
 
@@ -52,12 +56,23 @@ def train(
                 last.update(record)
                 show(member, record)
 
-            train_config(run, output, None, members, bootstrap, resume, report, _warn, binning, device, processes)
+            def warn(text: str) -> None:
+                alarms.append(text)
+                print(f"caloforge: {text}", file=sys.stderr)
+
+            train_config(run, output, None, members, bootstrap, resume, report, warn, binning, device, processes)
     if json_only and processes.first:
         print(json.dumps({"run": str(output), **last}))
     elif processes.first:
+        file = run.data if isinstance(run.data, str) else run.data[0]
         each = f"{members} members, each " if members else ""
-        print(f"trained {each}{last.get('step', 0):.0f} steps, validation {last.get('validation', 0):.2f}: {output}")
+        print(f"trained {each}{last.get('step', 0):.0f} steps on {_showers(output)} showers: {output}")
+        print(
+            f"validation {last.get('validation', 0):.2f}: loss on held-out showers, less is better ({output}/log.jsonl)"
+        )
+        if alarms:
+            print(f"{len(alarms)} warning{'s' if len(alarms) > 1 else ''} above: look into them before you trust it")
+        print(f"next: caloforge generate {output} --like {file} --split test -o FAKE.h5")
     sys.stdout.flush()
 
 
@@ -65,5 +80,10 @@ def _silent(done: float, text: str = "") -> None:
     """Progress of the processes that are not the first."""
 
 
-def _warn(text: str) -> None:
-    print(f"caloforge: {text}", file=sys.stderr)
+def _showers(run: Path) -> str:
+    """How many showers it learned from, in words."""
+    from caloforge.training.run import read_training_provenance
+
+    first = run / "members" / "1"
+    n = read_training_provenance(first if first.is_dir() else run).training_showers
+    return "?" if n is None else f"{n:,}"

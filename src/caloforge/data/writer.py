@@ -28,6 +28,7 @@ COLUMNS = {
     "incident_theta": ("theta", np.float32),
     "incident_phi": ("phi", np.float32),
 }
+UNITS = {"showers": "MeV", "incident_energies": "MeV", "incident_theta": "rad", "incident_phi": "rad"}
 _CHUNK_BYTES = 2**18
 
 
@@ -104,6 +105,8 @@ class ShowerWriter:
         self._file.create_dataset("incident_energies", (0, 1), "f4", maxshape=(None, 1), chunks=(1024, 1), **packed)
         for name, (_, kind) in COLUMNS.items():
             self._file.create_dataset(name, (0,), kind, maxshape=(None,), chunks=(1024,), **packed)
+        for name, unit in UNITS.items():
+            self._file[name].attrs["units"] = unit
 
     def append(self, showers: Showers) -> None:
         """Add showers at the end.

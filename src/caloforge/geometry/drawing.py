@@ -1,6 +1,6 @@
 """A detector drawn to scale: the side view along the beam, its materials, and the readout mesh over it."""
 
-__all__ = ["add_mesh", "draw", "palette", "properties"]
+__all__ = ["SHOWN", "add_mesh", "draw", "palette", "properties"]
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,9 @@ from numpy import ndarray as Array
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.materials import bulk, find_material
 from caloforge.geometry.stack import Detector
+from caloforge.units import GeV, format_energy
 
+SHOWN = (1 * GeV, 10 * GeV, 100 * GeV)  # electrons whose containment is said
 _MESH = "black"
 _GAS = 0.01  # g/cm3: less is a gas
 _PALE = (0.93, 0.96, 1.0, 1.0)
@@ -44,6 +46,7 @@ def properties(detector: Detector) -> dict[str, Any]:
         "radiation_length_mm": detector.radiation_length,
         "moliere_radius_mm": detector.moliere_radius,
         "critical_energy_mev": detector.critical_energy,
+        "electron_containment": {format_energy(energy): detector.containment(energy) for energy in SHOWN},
         "interaction_length_mm": detector.interaction_length,
         "sampling_fraction_by_thickness": detector.sampling_fraction,
         "ionisation_fraction": detector.ionisation_fraction,
@@ -69,7 +72,7 @@ def _kinds(detector: Detector) -> list[tuple[str, bool]]:
 
 
 def draw(detector: Detector, binning: Binning | None = None) -> Figure:
-    """Three side views to scale: the whole detector, its middle where the shower is, and its first layers.
+    """Side views to scale: the whole detector, its middle where the shower is, and the first of many layers.
 
     Planes and shells are cut at y = 0; the beam comes from the left along the arrow. Of the mesh the layers and rings
     are drawn, as they lie for a particle perpendicular to the face.
@@ -78,19 +81,19 @@ def draw(detector: Detector, binning: Binning | None = None) -> Figure:
         detector: any stack.
         binning: the mesh over it; none is drawn if None.
     """
-    figure = Figure(figsize=(15, 6), layout="constrained")
-    whole, middle, front = figure.subplots(1, 3, width_ratios=[1, 1.4, 1])
     first = float(detector.faces[min(_FIRST, len(detector.slabs))])
-    reach = detector.inner_radius or 0.0
     views = [
-        (whole, "whole", detector.depth, _extent(detector), reach),
-        (middle, "middle", detector.depth, min(0.4 * detector.depth, _extent(detector)), 0.0),
-        (front, "first layers", first, min(0.6 * first, _extent(detector)), 0.0),
+        ("whole", detector.depth, _extent(detector), detector.inner_radius or 0.0),
+        ("middle", detector.depth, min(0.4 * detector.depth, _extent(detector)), 0.0),
     ]
+    if first < detector.depth:
+        views.append(("first layers", first, min(0.6 * first, _extent(detector)), 0.0))
+    figure = Figure(figsize=(5 * len(views), 6), layout="constrained")
+    panels = figure.subplots(1, len(views), width_ratios=[1, 1.4, 1][: len(views)])
     colours = _colours(detector)
-    for axes, title, depth, half, behind in views:
+    for axes, (title, depth, half, behind) in zip(panels, views, strict=True):
         _add_slabs(axes, detector, colours)
-        if binning is not None and axes is not whole:
+        if binning is not None and title != "whole":
             add_mesh(axes, binning, half)
         margin = 0.08 * depth
         axes.set(xlim=(-behind - 2 * margin, depth + margin), ylim=(-half - margin, half + margin), aspect="equal")
@@ -99,7 +102,8 @@ def draw(detector: Detector, binning: Binning | None = None) -> Figure:
     _add_legend(figure, detector, colours, binning)
     figure.suptitle(
         f"{detector.name}: {detector.depth:.4g} mm, {detector.depth / detector.radiation_length:.1f} X$_0$, "
-        f"{detector.depth / detector.interaction_length:.2f} $\\lambda$, R$_M$ {detector.moliere_radius:.1f} mm"
+        f"{detector.depth / detector.interaction_length:.2f} $\\lambda$, R$_M$ {detector.moliere_radius:.1f} mm; "
+        f"holds {detector.containment(10 * GeV):.1%} of a 10 GeV electron"
     )
     return figure
 

@@ -6,6 +6,7 @@ or at the depth ``at``; a gap between them is filled with ``gap`` (air unless to
 
 __all__ = ["detector_from_yaml", "detector_to_yaml", "read_detector"]
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,7 +35,20 @@ def _length(value: object) -> object:
         raise ValueError(str(error)) from error
 
 
+def _density(value: object) -> object:
+    """A number in g/cm3, the unit written or not."""
+    number = (
+        re.fullmatch(r"\s*([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(?:g/cm3|g/cm\^3|g/cm³)\s*", value)
+        if isinstance(value, str)
+        else None
+    )
+    if isinstance(value, bool) or (isinstance(value, str) and number is None):
+        raise ValueError("a density is a number in g/cm3, or text such as 3.85 g/cm3")
+    return float(number[1]) if number else value
+
+
 Length = Annotated[float, BeforeValidator(_length)]
+Density = Annotated[float, BeforeValidator(_density)]
 
 
 class _Strict(BaseModel):
@@ -43,7 +57,7 @@ class _Strict(BaseModel):
 
 class _Material(_Strict):
     name: str
-    density: float = Field(gt=0, description="g/cm3")
+    density: Density = Field(gt=0, description="g/cm3")
     fractions: dict[str, float] | None = Field(None, description="mass fraction of each element")
     atoms: dict[str, float] | None = Field(None, description="atoms of each element in the formula")
 

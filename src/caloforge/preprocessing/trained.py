@@ -65,8 +65,15 @@ class Trained:
         trained = np.array(self.particles, np.int64)
         place = np.searchsorted(trained, pdg).clip(max=len(trained) - 1)
         if (strange := trained[place] != pdg).any():
-            raise BadValue("particle", int(pdg[strange][0]), f"the model was trained on PDG {list(self.particles)}")
+            raise BadValue(
+                "particle", _in_words(int(pdg[strange][0])), f"the model was trained on {self.particle_names}"
+            )
         return place
+
+    @property
+    def particle_names(self) -> str:
+        """All of them in words: ``e- (PDG 11), gamma (PDG 22)``."""
+        return ", ".join(map(_in_words, self.particles))
 
     @property
     def perpendicular(self) -> bool:
@@ -122,3 +129,10 @@ def _outside(what: str, values: Array, bounds: Ends, trained: Ends, text: Any) -
     ends = dict.fromkeys((float(values.min()), float(values.max()))) if values.size else {}
     range_ = f"{text(trained[0])} to {text(trained[1])}"
     return [OutsideTraining(what, text(v), range_) for v in ends if not bounds[0] <= v <= bounds[1]]
+
+
+def _in_words(pdg: int) -> str:
+    from caloforge.simulation.beam import particle_name  # only for a sentence
+
+    name = particle_name(pdg)
+    return f"PDG {pdg}" if name == str(pdg) else f"{name} (PDG {pdg})"

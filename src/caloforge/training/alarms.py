@@ -13,7 +13,7 @@ batch does not count:
   linearly and in squares.
 """
 
-__all__ = ["Alarms", "smallest_variance_ratio"]
+__all__ = ["Alarms", "narrowest", "narrowest_name"]
 
 import math
 from collections.abc import Callable
@@ -60,7 +60,22 @@ def _narrow(record: Record, final_beta: float, progress: float) -> str | None:
     ratio = record.get("variance_ratio", 1.0)
     if progress < 0.5 or ratio >= _LEAST_VARIANCE:
         return None
-    return f"lost variance: some statistic varies {ratio:.2f} times as much as in held-out showers"
+    what = narrowest_name(record.get("variance_statistic"))
+    remedy = "train longer or on more showers; where it stays so, see docs/diagnosis.md"
+    return f"lost variance: {what} varies {ratio:.2f} times as much as in held-out showers; {remedy}"
+
+
+def narrowest_name(statistic: float | None) -> str:
+    """The statistic that a record means, in words.
+
+    Args:
+        statistic: layer from 0, or -2 for their sum, -1 for the concentration; None where the record does not say.
+    """
+    if statistic is None:
+        return "some statistic"
+    return {-2: "the response", -1: "the concentration of the cells"}.get(
+        int(statistic), f"the energy of layer {int(statistic)}"
+    )
 
 
 _CONDITIONS: dict[str, Callable[[Record, float, float], str | None]] = {
@@ -102,16 +117,17 @@ class Alarms:
 
 
 @torch.no_grad()
-def smallest_variance_ratio(
+def narrowest(
     model: Generator,
     pipeline: Pipeline,
     x: Float[Tensor, "N F"],
     c: Float[Tensor, "N C"],
     generator: torch.Generator,
-) -> float:
+) -> tuple[float, int]:
     """Smallest ratio, over all statistics, of the variance at fixed condition of generated to that of held-out showers.
 
-    At most 512 showers are looked at; medians of squares stand for variances, which outliers would rule.
+    And which statistic that is: a layer from 0, -2 for their sum, -1 for the concentration of the cells. At most 512
+    showers are looked at; medians of squares stand for variances, which outliers would rule.
 
     Args:
         model: the model that is trained.
@@ -123,8 +139,11 @@ def smallest_variance_ratio(
     x, c = x[:_SHOWERS], c[:_SHOWERS]
     samples = model.sample(model.latent(len(c), generator).to(c), c)
     truth, generated = (_spread(_statistics(pipeline, features, c), c) for features in (x, samples))
-    varies = truth > _LEAST_SPREAD
-    return float((generated[varies] / truth[varies]).min()) if varies.any() else 1.0
+    ratio = torch.where(truth > _LEAST_SPREAD, generated / truth, torch.inf)
+    place = int(ratio.argmin())
+    if ratio[place].isinf():
+        return 1.0, -2
+    return float(ratio[place]), place if place < len(ratio) - 2 else place - len(ratio)
 
 
 def _statistics(pipeline: Pipeline, x: Float[Tensor, "N F"], c: Float[Tensor, "N C"]) -> Float[Tensor, "N s"]:

@@ -12,7 +12,7 @@ import torch
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.data.source import Rows
-from caloforge.data.splits import take_split
+from caloforge.data.splits import SPLITS, take_split
 from caloforge.data.unseen import TrainingIds, sure_ids
 from caloforge.errors import EmptySample
 from caloforge.geometry.binning import Binning
@@ -221,7 +221,11 @@ def _balance(
 
 def _require_enough(n_train: int, n_validation: int) -> None:
     if min(n_train, n_validation) < _LEAST_SHOWERS:
-        text = f"training needs {_LEAST_SHOWERS} showers each in the training and validation splits"
+        least = min(high - low for low, high in (SPLITS["train"], SPLITS["validation"]))
+        text = (
+            f"training needs {_LEAST_SHOWERS} showers each in the training and validation splits, which are 70 and 5 %"
+        )
+        text += f" of all, so about {_LEAST_SHOWERS / least:,.0f} in all"
         raise EmptySample(text, n_train, n_validation)
 
 

@@ -24,7 +24,7 @@ from caloforge.models.mean_flow import MeanFlow
 from caloforge.models.plugins import source_of
 from caloforge.models.vae import VAEConfig
 from caloforge.rng import torch_stream
-from caloforge.training.alarms import Alarms, smallest_variance_ratio
+from caloforge.training.alarms import Alarms, narrowest
 from caloforge.training.checkpoint import load_state, save_state
 from caloforge.training.loop import TrainingState, fit
 from caloforge.training.material import Material, in_memory, streamed
@@ -170,7 +170,8 @@ def _train(
             raised: list[str] = []
             if len(record) > 1:
                 chance = torch_stream(seed, "alarms", state.step)
-                record["variance_ratio"] = smallest_variance_ratio(state.average, pipeline, *data[1], chance)
+                spread = narrowest(state.average, pipeline, *data[1], chance)
+                record["variance_ratio"], record["variance_statistic"] = spread
                 raised = alarms.check(record)
                 log.write(json.dumps({**record, **({"alarms": raised} if raised else {})}) + "\n")
                 log.flush()

@@ -69,7 +69,7 @@ def detect(path: Path) -> Format:
     except OSError as error:  # a name that is too long, a folder that may not be read
         raise BadFile(path, error.strerror or "it cannot be looked at", "give a file of showers") from error
     if not exists:
-        raise BadFile(path, "no such file", "give a file of showers")
+        raise BadFile(path, "no such file", "give a file of showers, or a name (caloforge inspect --names lists all)")
     peek = None if path.is_dir() else Peek(path)
     for candidate in FORMATS.values():
         if peek is not None and candidate.recognises(peek):

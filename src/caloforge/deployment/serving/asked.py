@@ -113,10 +113,10 @@ def _angle(name: str, value: Quantity | None, ends: tuple[float, float], varies:
 
 def _pdg(particle: int | str | None, trained: Trained) -> int:
     if particle is None and len(trained.particles) > 1:
-        raise BadValue("particle", None, f"the model was trained on PDG {list(trained.particles)}; say which")
+        raise BadValue("particle", None, f"the model was trained on {trained.particle_names}; say which")
     if particle is None:
         return trained.particles[0]
     number = parse_particle(particle) if isinstance(particle, str) else particle
     if number not in trained.particles:
-        raise BadValue("particle", particle, f"the model was trained on PDG {list(trained.particles)}")
+        raise BadValue("particle", particle, f"the model was trained on {trained.particle_names}")
     return number
