@@ -37,7 +37,7 @@ def options(function):
 def commands_of(page):
     """The words of each call of caloforge in the blocks of a page, comments and what follows a pipe left out."""
     for block in BLOCK.findall(page.read_text()):
-        for line in block.replace("\\\n", " ").splitlines():
+        for line in re.split(r"\n|&&|;", block.replace("\\\n", " ")):
             call = re.match(r"\s*(?:time |\S*/)?caloforge +([a-z][\w-]*.*)", line)
             if call is not None:
                 try:
@@ -72,7 +72,7 @@ def test_pages_call_commands_and_options_that_there_are(functions):
             if spelled is None:
                 wrong.append((page.name, group))
                 continue
-            asked = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
+            asked = {option[0] for word in words if (option := re.match(r"--?[a-z][a-z0-9-]*", word))}
             wrong += [(page.name, words[0], option) for option in sorted(asked - spelled)]
     assert calls > 120
     assert not wrong

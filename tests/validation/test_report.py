@@ -222,6 +222,7 @@ def test_strict_command_exits_with_one(files, halves):
     result = run(files / "bad.h5", "--truth", files / "truth.h5", *words)
     assert result.exit_code == 1
     assert result.stdout.startswith("FAIL analysis: response_bias")
+    assert re.search(r"\. \d of \d requirements are met\.", result.stdout)  # in the same breath
     assert (files / "out" / "report.json").exists()
 
 

@@ -243,3 +243,5 @@ def _conclude(report: Report, page: Path, cost: dict[str, float]) -> None:
     )
     print(f"{cost['seconds']:.0f} s, peak memory {cost['peak_memory_gb']:.2f} GB")
     print(f"report: {page}")
+    longer = f"{page.parent}/run/config.yaml --set training.steps=8000 -o runs/longer"
+    print(f"next: open it, then train longer: caloforge train {longer}")

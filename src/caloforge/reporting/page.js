@@ -33,5 +33,11 @@ const unfold = () => {
 addEventListener("hashchange", unfold);
 unfold();
 for (const image of document.querySelectorAll("figure img")) {
-  image.addEventListener("click", () => image.parentElement.classList.toggle("whole"));
+  const toggle = () => image.parentElement.classList.toggle("whole");
+  image.tabIndex = 0;
+  image.setAttribute("aria-description", "Enter shows it in full size");
+  image.addEventListener("click", toggle);
+  image.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" || event.key === " ") { event.preventDefault(); toggle(); }
+  });
 }
