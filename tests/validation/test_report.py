@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -210,6 +211,8 @@ def test_command(files, halves):
     facts = json.loads(result.stdout)
     assert facts["samples"]["truth"] == len(take_split(halves[0], "test"))
     assert facts["provenance"]["truth"]["geant4"] == "11.4"
+    assert facts["provenance"]["showers"].startswith("e- of ")
+    assert facts["provenance"]["showers"] in (files / "out" / "report.html").read_text()
     assert json.loads((files / "out" / "report.json").read_text()) == facts
 
 

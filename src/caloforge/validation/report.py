@@ -199,6 +199,7 @@ class Report:
             self.title,
             [("main", "Verdict"), *((part.name, part.title) for part in sections)],
             counted=counted(self.samples),
+            subject=self.provenance.get("showers", ""),
             verdicts=[
                 (named(m.name, m.headline, m.cautions) if self.several else m.verdict, not m.passed)
                 for m in self.models

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from caloforge import __version__
 from caloforge.classifiers.features import Features, high
 from caloforge.classifiers.posterior import log_posterior
@@ -17,6 +19,7 @@ from caloforge.errors import BadValue
 from caloforge.geometry.binning import require_one_mesh
 from caloforge.geometry.detector import radiation_length_of
 from caloforge.metrics.bins import energy_edges
+from caloforge.metrics.particles import particle_name
 from caloforge.physics.observables import OBSERVABLES, Observable, select
 from caloforge.units import format_energy
 from caloforge.validation.checklist import Checklist, load_checklist
@@ -118,10 +121,19 @@ def validate(
             "caloforge": __version__,
             "seed": seed,
             "readout": truth.binning.name,
+            "showers": _in_words(truth, reference),
             **({"threshold": format_energy(threshold)} if threshold else {}),
             **(provenance or {}),
         },
     )
+
+
+def _in_words(truth: Source, sample: Sample) -> str:
+    """What the showers are of: particles, energies, detector and mesh."""
+    names = ", ".join(map(particle_name, np.unique(sample.pdg).tolist()))
+    low, high = (format_energy(float(end)) for end in (sample.incident_energy.min(), sample.incident_energy.max()))
+    place = f" in {truth.detector}" if isinstance(truth, HasOrigin) else ""
+    return f"{names} of {low if low == high else f'{low} to {high}'}{place}, {truth.binning.name}"
 
 
 def _features(sample: Sample, judged: Mapping[str, Observable]) -> Features:
