@@ -17,7 +17,6 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
-from scipy.special import gammainc
 
 from caloforge.errors import BadValue
 from caloforge.geometry.materials import Bulk, Material, bulk, find_material, nist_names
@@ -94,6 +93,8 @@ class Detector:
 
         Source: PDG, Review of Particle Physics 2024, section 34.5.
         """
+        from scipy.special import gammainc  # slow, and few ask
+
         maximum = max(math.log(energy / self.critical_energy) - 0.5, 0.0)
         return float(gammainc(1 + _FALL * maximum, _FALL * self.depth / self.radiation_length))
 
