@@ -3,6 +3,7 @@
 __all__ = ["inspect"]
 
 import json
+import os
 import warnings
 from pathlib import Path
 from typing import Annotated, Any
@@ -82,7 +83,8 @@ def inspect(
     if file is None:
         raise typer.BadParameter("give a file, the name of a detector, --names or --observables", param_hint="FILE")
     _refuse_idle(file, gdml, sensitive, face)
-    if (file.is_dir() and (file / "config.yaml").is_file()) or str(file) in shipped_models():
+    run = os.path.isfile(file / "config.yaml")  # noqa: PTH113 -- a name that is too long is no file, Path.is_file raises
+    if run or str(file) in shipped_models():
         raise BadFile(file, "a trained model, not a file of showers", f"caloforge models show {file}")
     if is_hepmc(file):
         inspect_events(file, units, json_only)
