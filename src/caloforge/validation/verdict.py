@@ -103,8 +103,8 @@ def headline(checklist: Checklist, findings: Sequence[Finding]) -> str:
     if not judged:
         return f"FAIL {name}: nothing was judged."
     if failed:
-        met = judged - len(failed) - len(undecided)
-        return f"FAIL {name}: {_reasons(failed)}. {met} of {judged} requirements are met."
+        passed = judged - len(failed) - len(undecided)
+        return f"FAIL {name}: {_reasons(failed)}. {passed} of {judged} requirements are met."
     omitted = len(checklist.requirements) - judged
     left_out = f", {omitted} left out" if omitted else ""
     if undecided:
