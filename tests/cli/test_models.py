@@ -54,7 +54,7 @@ def test_every_condition_by_hand(call, tmp_path, inclined):
         (asked[:2], "theta is not given; the model was trained on"),
         (asked[:4], "phi is not given; the model was trained on"),
         (["--particle", "gamma", "--theta", "40deg", "--phi", "0deg"], "theta is '40deg'"),
-        (["--particle", "mu-", "--theta", "20deg", "--phi", "0deg"], "PDG [11, 22]"),
+        (["--particle", "mu-", "--theta", "20deg", "--phi", "0deg"], "trained on e- (PDG 11), gamma (PDG 22)"),
     ):
         code, out, err = call(*words, *refused)
         assert (code, out) == (1, "")

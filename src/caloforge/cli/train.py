@@ -46,13 +46,13 @@ def train(
         load_plugins(models_file, laws)
         run = load_config(config, (override or []) + ([f"seed={seed}"] if seed is not None else []))
         total = (members or 1) * run.training.all_steps
-        if processes.first:
-            batches = f"{run.training.all_steps} steps of {run.training.batch} showers"
-            print(f"training {run.model.name} on {run.data}: {batches}, {device}", file=sys.stderr)
         with track("training", total) if processes.first else nullcontext(_silent) as progress:
             show = shown_by(progress, run.training.all_steps)
 
             def report(member: int, record: dict[str, float]) -> None:
+                if processes.first and not last:
+                    batches = f"{run.training.all_steps} steps of {run.training.batch} showers"
+                    print(f"training {run.model.name} on {run.data}: {batches}, {device}", file=sys.stderr)
                 last.update(record)
                 show(member, record)
 
