@@ -103,6 +103,7 @@ def test_expect_of_one_model_and_of_swag(call, place):
             "extrapolate=True, or --extrapolate of generate and expect, goes on",
         ),
         (["--energy", "20GeV:30GeV:log", "--observable", "response"], "taken at one condition"),
+        (["--energy", "20GeV,30GeV", "--observable", "response"], "taken at one condition"),
         (["--energy", "20GeV", "--theta", "0deg:9deg:uniform", "--observable", "response"], "taken at one condition"),
         (["--energy", "20GeV", "--particle", "mu-", "--observable", "response"], "trained on e- (PDG 11)"),
         (["--energy", "20GeV", "--observable", "response", "--recalibration", "no.json"], "not a measured coverage"),

@@ -205,6 +205,6 @@ def one_particle(
         BadValue: a range of energies or angles, or as `incident_particles`.
     """
     for name, word in (("energy", energy), ("theta", theta), ("phi", phi)):
-        if word and ":" in word:
+        if word and (":" in word or "," in word):
             raise BadValue(name, word, "an expectation is taken at one condition; give one value")
     return incident_particles(trained, energy, particle, theta, phi, 1, 0)
