@@ -15,7 +15,7 @@ from caloforge.cli.catalogue import COMMANDS, STAGES
 PROJECT = Path(__file__).parents[1]
 OUTSIDE_THE_SITE = [PROJECT / name for name in ("README.md", "CONTRIBUTING.md")]
 PAGES = [*OUTSIDE_THE_SITE, *sorted((PROJECT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^```(?:bash|sh|console)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)  # language and text
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]+)")
 
 
@@ -36,7 +36,9 @@ def options(function):
 
 def commands_of(page):
     """The words of each call of caloforge in the blocks of a page, comments and what follows a pipe left out."""
-    for block in BLOCK.findall(page.read_text()):
+    for language, block in FENCED.findall(page.read_text()):
+        if language.strip() not in ("", "bash", "sh", "console"):
+            continue
         for line in re.split(r"\n|&&|;", block.replace("\\\n", " ")):
             call = re.match(r"\s*(?:time |\S*/)?caloforge +([a-z][\w-]*.*)", line)
             if call is not None:
