@@ -204,7 +204,7 @@ def _story(origin: dict[str, Any], live: Live, run: Run, folder: Path, cost: dic
         f"{origin['energy']} in {origin['detector']} for the sample, and {live.showers} more in this run: mean "
         f"response {live.response:.4f} ± {live.response_error:.4f}, {live.ms_per_gev:.1f} ms per GeV on "
         f"{CORES} cores. The times of the table are for the mean energy of the generated showers on the same cores. "
-        f"A conditional VAE learned from {run.provenance.training_showers} showers in "
+        f"The model learned from {run.provenance.training_showers} showers in "
         f"{run.provenance.seconds or 0:.0f} s. Truth in all that follows is the test split, which it never saw."
     )
     data = {
@@ -213,7 +213,8 @@ def _story(origin: dict[str, Any], live: Live, run: Run, folder: Path, cost: dic
         "cost": cost,
     }
     caption = (
-        "Loss in nats: on training batches, and on the validation split with averaged weights; the KL term grows in."
+        "Loss in nats, minus log p: on training batches, and on the validation split with averaged weights; and the part "
+        "of it that is the layer energies'."
     )
     return Section(
         "What was done", paragraphs(words), (Plot("training", "Training", caption, partial(_curve, log)),), data
@@ -228,8 +229,8 @@ def _curve(log: list[dict[str, float]]) -> Figure:
     left.plot(steps, [record["validation"] for record in log], label="validation", color="C0")
     left.set(xlabel="step", ylabel="loss (nats)")
     left.legend(frameon=False)
-    right.plot(steps, [record["kl"] for record in log], color="C1")
-    right.set(xlabel="step", ylabel="KL to N(0, 1) (nats)", ylim=(0, None))
+    right.plot(steps, [record["energy_nll"] for record in log], color="C1", lw=1)
+    right.set(xlabel="step", ylabel="loss of the layer energies (nats)")
     return figure
 
 
