@@ -220,7 +220,7 @@ class TestGenerate:
     def test_outside_the_training(self, model):
         """A shower of 50 MeV is no shower of a model of 1-100 GeV, unless asked for."""
         for energy in ("50MeV", 50.0, [50_000.0, 50.0], "50MeV:10GeV:log", 150 * hepunits.GeV):
-            with pytest.raises(OutsideTraining, match=r"trained on 1GeV to 99\.98GeV"):
+            with pytest.raises(OutsideTraining, match=r"trained on 1GeV to 100GeV"):
                 model.generate(energy, n=3)
         with pytest.raises(OutsideTraining):
             model.generate(like=Incident.alike(np.array([50.0])))
@@ -277,8 +277,8 @@ class TestGenerate:
             model.generate(like=cf.open("bundled")[:0])
 
     def test_shows_itself(self, model):
-        assert repr(model) == "<Model vae-siw-1080: one model, PDG 11, 1GeV to 99.98GeV, siw-1080>"
-        assert "1GeV to 99.98GeV" in model._repr_html_()
+        assert repr(model) == "<Model vae-siw-1080: one model, PDG 11, 1GeV to 100GeV, siw-1080>"
+        assert "1GeV to 100GeV" in model._repr_html_()
         with pytest.raises(BadFile, match="vae-siw-1080"):
             cf.load("vae-siw-1081")
 

@@ -47,7 +47,7 @@ def test_the_card_says_what_run_and_report_say(call, report, tmp_path):
     for line in (
         f"# {MODEL}",
         "| particles | PDG 11 |",
-        "| incident energy | 1GeV to 99.98GeV; other energies only with `--extrapolate` |",
+        "| incident energy | 1GeV to 100GeV; other energies only with `--extrapolate` |",
         "| physics list | G4EmStandardPhysics (option 0) |",
         "| AUC of a classifier on observables | 0.524 ± 0.008 | 0.508 |",
         "| largest separation power over its floor: `voxel_energy` | 0.00016 ± 1e-05 | 3.8e-05 |",
@@ -55,7 +55,7 @@ def test_the_card_says_what_run_and_report_say(call, report, tmp_path):
         "Checklist analysis: PASS analysis",
     ):
         assert line in text.splitlines()
-    assert "7006 showers of Geant4 11.4.1" in text
+    assert "21217 showers of Geant4 11.4.1" in text
     assert hashlib.sha256((run_folder(MODEL) / "weights.safetensors").read_bytes()).hexdigest() in text
 
 

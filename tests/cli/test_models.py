@@ -163,6 +163,10 @@ def test_an_unknown_model_is_told_the_names_that_come_close(call, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+INCLINED = ("--theta", "15deg", "--phi", "30deg")
+CONDITIONS = {"em-siw-1080": ("--particle", "gamma", *INCLINED), "hadron-siw-hcal": ("--particle", "pi+", *INCLINED)}
+
+
 @pytest.mark.parametrize("name", sorted(shipped_models()))
 def test_shipped_models(call, tmp_path, name):
     """Every shipped model loads by its name, has a card, is small, and makes showers of the right energy."""
@@ -170,8 +174,9 @@ def test_shipped_models(call, tmp_path, name):
     assert (folder / "README.md").read_text().startswith(f"# {name}")
     assert sum(path.stat().st_size for path in folder.iterdir()) < 12e6
     assert load_run(name).provenance.training_showers > 1000
-    assert call("generate", name, "--energy", "50GeV", "-n", 200, "-o", tmp_path / "x.h5")[0] == 0
+    words = CONDITIONS.get(name, ())
+    assert call("generate", name, "--energy", "45GeV", *words, "-n", 200, "-o", tmp_path / "x.h5")[0] == 0
     with ShowerFile(tmp_path / "x.h5") as file:
-        response = file.read().total_energy / 50e3
+        response = file.read().total_energy / 45e3
     assert 0.01 < response.mean() < 0.1
-    assert response.std() / response.mean() < 0.1
+    assert response.std() / response.mean() < (0.5 if "hadron" in name else 0.1)

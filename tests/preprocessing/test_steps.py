@@ -271,7 +271,7 @@ def test_a_step_of_ones_own(binning, showers, tmp_path):
 
 def test_a_run_whose_step_is_missing_names_it_and_its_file(tmp_path):
     folder = tmp_path / "run"
-    shutil.copytree(run_folder("vae-siw-1080"), folder)
+    shutil.copytree(run_folder("vae-siw-1080-latent"), folder)
     config, facts = folder / "config.yaml", folder / "provenance.json"
     config.write_text(config.read_text().replace("cells: spectrum", "preprocessing: {cells: [root]}"))
     facts.write_text(json.dumps(json.loads(facts.read_text()) | {"model_source": {"file": "root_step.py"}}))

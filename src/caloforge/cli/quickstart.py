@@ -213,8 +213,8 @@ def _story(origin: dict[str, Any], live: Live, run: Run, folder: Path, cost: dic
         "cost": cost,
     }
     caption = (
-        "Loss in nats, minus log p: on training batches, and on the validation split with averaged weights; and the part "
-        "of it that is the layer energies'."
+        "Loss in nats, minus log p: on training batches, and on the validation split with averaged weights; beside it "
+        "the part of the layer energies."
     )
     return Section(
         "What was done", paragraphs(words), (Plot("training", "Training", caption, partial(_curve, log)),), data
