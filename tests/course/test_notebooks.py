@@ -112,6 +112,21 @@ def test_chapters_are_listed_and_copied_and_never_written_over(call, tmp_path, m
     assert "unknown language of the course 'fr'; choose one of en" in call("course", 1, "--language", "fr")[2]
 
 
+def test_a_chapter_in_chinese_is_listed_and_copied(call, tmp_path, monkeypatch):
+    """Its headings, code and formulas are compared with the English ones in tests/test_translations.py."""
+    monkeypatch.chdir(tmp_path)
+    english = {page.notebook_name for page in chapters()}
+    for page in chapters("zh"):
+        assert page.notebook_name in english
+        assert f"{page.number:2}  {page.title}" in call("course", "--language", "zh")[1]
+        assert call("course", page.number, "--language", "zh")[0] == 0
+        notebook = json.loads(Path(page.notebook_name).read_text(encoding="utf-8"))
+        text = "".join(cell["source"] for cell in notebook["cells"])
+        for words in (f"# {page.number}. ", "## 练习", "解答", "来源", "## 延伸"):
+            assert words in text
+        assert sum(source.startswith(EXERCISE) for source in code_of(Path(page.notebook_name))) == 1
+
+
 def test_without_jupyter_the_extra_is_named(call, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("caloforge.cli.course.find_spec", lambda name: None)
@@ -193,9 +208,10 @@ def test_a_missing_notebook_is_said(call, tmp_path, monkeypatch):
 
 
 def test_the_course_is_part_of_the_package():
-    """In the wheel the pages lie beside the module: hatch copies docs/course there."""
+    """In the wheel the pages lie beside the module: hatch copies them there."""
     root = Path(caloforge.__file__).parents[2]
-    assert '"docs/course" = "caloforge/course/pages/course"' in (root / "pyproject.toml").read_text()
+    for folder in ("course", "zh/course"):
+        assert f'"docs/{folder}" = "caloforge/course/pages/{folder}"' in (root / "pyproject.toml").read_text()
 
 
 @pytest.mark.course
