@@ -112,6 +112,7 @@ def sections(text: str, page: Path) -> list[Section]:
     """
     fences = [(match[1], match[2]) for match in _FENCE.finditer(text)]
     rest = _FENCE.sub("\0", text)
+    assert rest.startswith("# "), f"{page} does not begin with its title"
     starts = [match.start() for match in _HEADING.finditer(rest)]
     found = []
     for start, end in zip(starts, [*starts[1:], len(rest)], strict=True):
