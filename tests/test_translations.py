@@ -48,12 +48,10 @@ def english_of(page: Path) -> Path:
 
 def chinese_of(page: Path) -> Path | None:
     """The translation of a page, where there is one."""
-    if page == ROOT / "README.md":
-        place = CHINESE / "README.md"
-    elif page.is_relative_to(ROOT / "docs") and not page.is_relative_to(CHINESE):
-        place = CHINESE / page.relative_to(ROOT / "docs")
-    else:
+    home = ROOT if page == ROOT / "README.md" else ROOT / "docs"
+    if page.is_relative_to(CHINESE) or not page.is_relative_to(home):
         return None
+    place = CHINESE / page.relative_to(home)
     return place if place.is_file() else None
 
 
