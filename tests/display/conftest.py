@@ -8,7 +8,7 @@ from caloforge.data.opening import open_showers
 from caloforge.display.compose import Choice, compose
 from caloforge.display.fast_model import open_fast_model
 
-NAME = "vae-siw-1080"
+NAME = "vae-siw-1080-latent"
 DRAWING = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 
 
