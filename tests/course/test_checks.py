@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import brentq
+from scipy.stats import ks_2samp, norm, t
 
 from caloforge.course import chapters, check, swapped_cables
 from caloforge.course.swapped import swapped_rows
@@ -69,6 +70,120 @@ _SEVENTH = {
     "widest": lambda delta: brentq(lambda s: _least(s) - delta, 1e-6, 1),
     "collapsed": "sees layers before",
 }
+_EIGHTH = {
+    "film": lambda h, gamma, delta: (1 + gamma) * h + delta,
+    "gamma_for": lambda energy, a: a / np.sqrt(energy) - 1,
+    "parameters": lambda kind, i, o, c, h: i * o + o + (c * o if kind == "concat" else (c + 1) * h + 2 * (h + 1) * o),
+    "ratio": np.float32(1),
+}
+
+
+def _predict(energy, depth, at):
+    return np.polyval(np.polyfit(np.log(energy), depth, 1), np.log(at))
+
+
+def _residual(energy, depth):
+    return depth - _predict(energy, depth, energy)
+
+
+_NINTH = {
+    "resolution": lambda energy, a, b: np.hypot(a / np.sqrt(energy), b),
+    "predict": _predict,
+    "penalty": lambda energy, depth: (_residual(energy, depth) ** 2).mean(),
+    "closer": "taught",
+}
+
+
+def _auc(real, fake):
+    return (real[:, None] > fake).mean() + 0.5 * (real[:, None] == fake).mean()
+
+
+_TENTH = {
+    "ks": lambda first, second: ks_2samp(first, second).statistic,
+    "auc": _auc,
+    "weight": lambda probability: probability / (1 - probability),
+    "by_energies": 0.51,
+    "by_neighbours": 0.82,
+}
+
+
+def _errors(values):
+    return (values.mean(0).var(ddof=1) / values.shape[1]) ** 0.5, values.mean(1).std(ddof=1)
+
+
+def _interval(values, level, quantile=None, more=1):
+    monte_carlo, model = _errors(values)
+    quantile = t.ppf((1 + level) / 2, len(values) - 1) if quantile is None else quantile
+    half = quantile * np.hypot(model * (1 + more / len(values)) ** 0.5, monte_carlo)
+    return values.mean() - half, values.mean() + half
+
+
+def _coverage(low, high, truth):
+    share = ((low <= truth) & (truth <= high)).mean()
+    return share, (share * (1 - share) / len(truth)) ** 0.5
+
+
+_ELEVENTH = {"errors": _errors, "interval": _interval, "coverage": _coverage, "held": 7}
+
+
+def _frozen(z, columns, fresh):
+    pair = fresh.copy()
+    pair[:, columns] = z[:, columns]
+    return pair
+
+
+_TWELFTH = {
+    "information": lambda rho: -0.5 * np.log(1 - rho**2),
+    "sobol": lambda first, second: np.corrcoef(first, second)[0, 1],
+    "frozen": _frozen,
+    "index": 0.45,
+}
+
+
+def _euler(field, x, steps):
+    for k in range(steps):
+        x = x + field(x, k / steps) / steps
+    return x
+
+
+def _midpoint(field, x, steps, ahead=0.5):
+    for k in range(steps):
+        x = x + field(x + ahead * field(x, k / steps) / steps, (k + ahead) / steps) / steps
+    return x
+
+
+def _in_place(field, x, steps):
+    for k in range(steps):
+        x += field(x, k / steps) / steps
+    return x
+
+
+_THIRTEENTH = {
+    "target": lambda x0, x1, t: x1 - x0,
+    "euler": _euler,
+    "midpoint": _midpoint,
+    "order": lambda steps, errors: -np.polyfit(np.log(steps), np.log(errors), 1)[0],
+}
+
+
+def _turned(points, theta, phi):
+    about_y = np.array([[np.cos(theta), 0, np.sin(theta)], [0, 1, 0], [-np.sin(theta), 0, np.cos(theta)]])
+    about_z = np.array([[np.cos(phi), -np.sin(phi), 0], [np.sin(phi), np.cos(phi), 0], [0, 0, 1]])
+    return points @ (about_z @ about_y).T
+
+
+_FOURTEENTH = {
+    "solid_angle": lambda u, theta_max: np.arccos(1 - u * (1 - np.cos(theta_max))),
+    "radiation_lengths": lambda d, x0, theta: d / x0 / np.cos(theta),
+    "turned": _turned,
+    "pull": -1.2,
+}
+_FIFTEENTH = {
+    "replaced": lambda pdg, e, theta: (pdg == 11) & (e >= 1_000) & (e <= 100_000) & (theta <= 0.02),
+    "speedup": lambda f, r: 1 / (1 - f + f / r),
+    "deposit": lambda x, energy, edges: np.histogram(x, edges, weights=energy)[0],
+    "showers_needed": lambda resolution, d, k: 2 * (k * resolution / d) ** 2,
+}
 RIGHT = {
     1: [{"to_images": _images, "slope": 1.03}],
     2: [_SECOND],
@@ -77,6 +192,14 @@ RIGHT = {
     5: [_FIFTH],
     6: [_SIXTH, _SIXTH | {"upper_limit": lambda n: 3 / n}],
     7: [_SEVENTH],
+    8: [_EIGHTH],
+    9: [_NINTH],
+    10: [_TENTH],
+    11: [_ELEVENTH],
+    12: [_TWELFTH],
+    13: [_THIRTEENTH],
+    14: [_FOURTEENTH],
+    15: [_FIFTEENTH],
 }
 WRONG = {  # chapter -> answers and words of what is said of them
     1: [
@@ -174,6 +297,120 @@ WRONG = {  # chapter -> answers and words of what is said of them
         (_SEVENTH | {"widest": lambda delta: 0.5}, "is not 0.1 nats"),
         (_SEVENTH | {"collapsed": "committed rate"}, "well above zero"),
         (_SEVENTH | {"collapsed": 2}, "one of the names"),
+    ],
+    8: [
+        (_EIGHTH | {"film": lambda h, gamma, delta: gamma * h + delta}, "the scale is 1 + gamma"),
+        (_EIGHTH | {"film": lambda h, gamma, delta: (1 + gamma) * (h + delta)}, "the shift is not scaled"),
+        (_EIGHTH | {"film": lambda h, gamma, delta: h + delta}, "unit by unit"),
+        (_EIGHTH | {"gamma_for": lambda energy, a: a / np.sqrt(energy)}, "so take 1 off"),
+        (_EIGHTH | {"gamma_for": lambda energy, a: a / energy - 1}, "root of the energy"),
+        (_EIGHTH | {"parameters": lambda kind, i, o, c, h: i * o}, "the matrix W alone"),
+        (_EIGHTH | {"parameters": lambda kind, i, o, c, h: (i + c) * o}, "biases of concat are missing"),
+        (
+            _EIGHTH | {"parameters": lambda kind, i, o, c, h: (i + c + 1) * o if kind == "concat" else 5},
+            "film with 64 in",
+        ),
+        (_EIGHTH | {"ratio": 4.5}, "that of FiLM"),
+        (_EIGHTH | {"ratio": 0.2}, "divide the first by the last"),
+    ],
+    9: [
+        (_NINTH | {"resolution": lambda energy, a, b: a / np.sqrt(energy) + b}, "add in squares"),
+        (_NINTH | {"resolution": lambda energy, a, b: a**2 / energy + b**2}, "take the root"),
+        (_NINTH | {"resolution": lambda energy, a, b: np.hypot(a / energy, b)}, "root of the energy"),
+        (_NINTH | {"resolution": lambda energy, a, b: np.hypot(a / np.sqrt(energy / 1000), b)}, "in GeV already"),
+        (_NINTH | {"predict": lambda e, d, at: np.polyval(np.polyfit(e, d, 1), at)}, "fit it to ln E"),
+        (_NINTH | {"predict": lambda e, d, at: np.exp(_predict(e, np.log(d), at))}, "a power law"),
+        (_NINTH | {"penalty": lambda e, d: (_residual(e, d) ** 2).sum()}, "the number of energies"),
+        (_NINTH | {"penalty": lambda e, d: abs(_residual(e, d)).mean()}, "square the residuals"),
+        (_NINTH | {"penalty": lambda e, d: _residual(e, d).mean()}, "with their signs"),
+        (_NINTH | {"closer": "free"}, "as a ratio"),
+        (_NINTH | {"closer": 1}, "one of the names"),
+    ],
+    10: [
+        (_TENTH | {"ks": lambda a, b: 5 * ks_2samp(a, b).statistic}, "divide the counts"),
+        (_TENTH | {"ks": lambda a, b: abs(a.mean() - b.mean()) / 9}, "the largest gap is 0.6"),
+        (_TENTH | {"auc": lambda real, fake: _auc(fake, real)}, "yours are the others"),
+        (_TENTH | {"auc": lambda real, fake: (real[:, None] > fake).mean()}, "count one half"),
+        (_TENTH | {"auc": lambda real, fake: (real[:, None] > fake).sum()}, "n times m"),
+        (_TENTH | {"weight": lambda probability: (1 - probability) / probability}, "upside down"),
+        (_TENTH | {"weight": lambda probability: np.log(probability / (1 - probability))}, "logarithm of the weight"),
+        (_TENTH | {"by_energies": 0.8}, "near one half"),
+        (_TENTH | {"by_neighbours": 0.18}, "below one half"),
+        (_TENTH | {"by_neighbours": 0.5}, "look again"),
+        (_TENTH | {"by_neighbours": 82}, "between 0 and 1"),
+    ],
+    11: [
+        (_ELEVENTH | {"errors": lambda v: _errors(v)[::-1]}, "Monte-Carlo error first"),
+        (_ELEVENTH | {"errors": lambda v: (v.mean(0).std(ddof=1), 1)}, "divide by sqrt(n)"),
+        (_ELEVENTH | {"errors": lambda v: (v.std(ddof=1) / v.size**0.5, 1)}, "share their noise"),
+        (_ELEVENTH | {"errors": lambda v: (_errors(v)[0], _errors(v)[1] / len(v) ** 0.5)}, "not the error of their"),
+        (_ELEVENTH | {"errors": lambda v: (_errors(v)[0], v.mean(1).std())}, "divide by K - 1"),
+        (_ELEVENTH | {"interval": lambda v, level: _interval(v, level, norm.ppf((1 + level) / 2))}, "Student's t"),
+        (_ELEVENTH | {"interval": lambda v, level: _interval(v, level, t.ppf((1 + level) / 2, 5))}, "degrees of free"),
+        (_ELEVENTH | {"interval": lambda v, level: _interval(v, level, t.ppf(level, 4))}, "a tenth lies beyond"),
+        (_ELEVENTH | {"interval": lambda v, level: _interval(v, level, None, 0)}, "1 + 1/K"),
+        (_ELEVENTH | {"coverage": lambda low, high, truth: ((truth <= high).mean(), 0)}, "above and below"),
+        (_ELEVENTH | {"coverage": lambda low, high, truth: (8, 0)}, "by the number of intervals"),
+        (_ELEVENTH | {"coverage": lambda low, high, truth: (0.8, 0.4)}, "the error of a share"),
+        (_ELEVENTH | {"held": 0.95}, "a whole number"),
+        (_ELEVENTH | {"held": 0}, "of the same energy"),
+    ],
+    12: [
+        (_TWELFTH | {"information": lambda rho: 0.5 * np.log(1 - rho**2)}, "never negative"),
+        (_TWELFTH | {"information": lambda rho: -np.log(1 - rho**2)}, "one half"),
+        (_TWELFTH | {"information": lambda rho: -0.5 * np.log2(1 - rho**2)}, "in nats"),
+        (_TWELFTH | {"information": lambda rho: -0.5 * np.log(1 - rho)}, "is squared"),
+        (_TWELFTH | {"sobol": lambda a, b: np.corrcoef(a, b)[0, 1] ** 2}, "not squared"),
+        (_TWELFTH | {"sobol": lambda a, b: np.cov(a, b)[0, 1]}, "divide the covariance"),
+        (_TWELFTH | {"sobol": lambda a, b: 1 - np.corrcoef(a, b)[0, 1]}, "share of all the others"),
+        (_TWELFTH | {"frozen": lambda z, columns, fresh: _frozen(fresh, columns, z)}, "the other way round"),
+        (_TWELFTH | {"frozen": lambda z, columns, fresh: z}, "in all others fresh"),
+        (_TWELFTH | {"index": 1.0}, "nearly 1"),
+        (_TWELFTH | {"index": 0.01}, "keep the latents"),
+        (_TWELFTH | {"index": 45}, "between 0 and 1"),
+    ],
+    13: [
+        (_THIRTEENTH | {"target": lambda x0, x1, t: x0 - x1}, "leads back"),
+        (_THIRTEENTH | {"target": lambda x0, x1, t: (1 - t) * x0 + t * x1}, "its derivative"),
+        (_THIRTEENTH | {"euler": lambda field, x, steps: _euler(field, x, 1)}, "each step has to multiply"),
+        (_THIRTEENTH | {"euler": lambda field, x, steps: x + field(x, 0) / steps}, "only one step"),
+        (_THIRTEENTH | {"euler": _in_place}, "not x += ..."),
+        (_THIRTEENTH | {"euler": lambda field, x, n: _euler(lambda y, s: field(y, 0), x, n)}, "the times at which"),
+        (_THIRTEENTH | {"midpoint": _euler}, "this is Euler's method"),
+        (_THIRTEENTH | {"midpoint": lambda field, x, n: _midpoint(field, x, n, 1)}, "half a step ahead"),
+        (_THIRTEENTH | {"order": lambda n, e: np.polyfit(np.log(n), np.log(e), 1)[0]}, "the sign is wrong"),
+        (_THIRTEENTH | {"order": lambda n, e: 1}, "with the square of the steps"),
+    ],
+    14: [
+        (_FOURTEENTH | {"solid_angle": lambda u, top: 1 - u * (1 - np.cos(top))}, "take arccos"),
+        (_FOURTEENTH | {"solid_angle": lambda u, top: u * top}, "crowds at the axis"),
+        (_FOURTEENTH | {"solid_angle": lambda u, top: np.degrees(np.arccos(1 - u * (1 - np.cos(top))))}, "give rad"),
+        (_FOURTEENTH | {"radiation_lengths": lambda d, x0, theta: d / x0 * np.cos(theta)}, "inclined way is longer"),
+        (_FOURTEENTH | {"radiation_lengths": lambda d, x0, theta: d / x0}, "angle is missing"),
+        (_FOURTEENTH | {"radiation_lengths": lambda d, x0, theta: d / x0 / np.sin(theta)}, "to the normal"),
+        (_FOURTEENTH | {"turned": lambda points, theta, phi: _turned(points, -theta, phi)}, "the wrong way round"),
+        (_FOURTEENTH | {"turned": lambda points, theta, phi: _turned(points, theta, -phi)}, "the wrong way round"),
+        (_FOURTEENTH | {"turned": lambda points, theta, phi: points}, "first about y"),
+        (_FOURTEENTH | {"pull": 240}, "too far"),
+    ],
+    15: [
+        (_FIFTEENTH | {"replaced": lambda pdg, e, theta: pdg == 11}, "50 MeV is below"),
+        (_FIFTEENTH | {"replaced": lambda pdg, e, theta: (pdg == 11) & (e >= 1) & (e <= 100)}, "one that the model"),
+        (_FIFTEENTH | {"replaced": lambda pdg, e, theta: (abs(pdg) == 11) & (e >= 1e3) & (e <= 1e5)}, "a positron"),
+        (_FIFTEENTH | {"replaced": lambda pdg, e, theta: (pdg == 11) & (e >= 1e3) & (e <= 1e5)}, "too inclined"),
+        (_FIFTEENTH | {"replaced": lambda pdg, e, theta: (pdg == 11) & (e > 1e3) & (theta < 0.02)}, "the ends of"),
+        (_FIFTEENTH | {"speedup": lambda f, r: 1 - f + f / r}, "one over it"),
+        (_FIFTEENTH | {"speedup": lambda f, r: 1 - f + f * r}, "times add up"),
+        (_FIFTEENTH | {"speedup": lambda f, r: 1 / (f + (1 - f) / r)}, "exchanged"),
+        (_FIFTEENTH | {"speedup": lambda f, r: 1 / (1 - f)}, "takes no time"),
+        (_FIFTEENTH | {"deposit": lambda x, energy, edges: np.histogram(x, edges)[0]}, "counts the model's cells"),
+        (
+            _FIFTEENTH | {"deposit": lambda x, e, edges: np.bincount(np.digitize(x, edges[1:-1]), e, 3)},
+            "outermost cells",
+        ),
+        (_FIFTEENTH | {"showers_needed": lambda resolution, d, k: (k * resolution / d) ** 2}, "a factor of two"),
+        (_FIFTEENTH | {"showers_needed": lambda resolution, d, k: 2 * (resolution / d) ** 2}, "in the square as well"),
+        (_FIFTEENTH | {"showers_needed": lambda resolution, d, k: 2 * k * resolution / d}, "root of n"),
     ],
 }
 
