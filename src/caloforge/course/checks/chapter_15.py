@@ -38,7 +38,7 @@ def check(answer: Any) -> str:
         if of_model != wanted:
             raise NotYet(f"replaced: {words}.")
     speedup = function_of(entries["speedup"], "speedup")
-    for f, r in ((0.5, 100.0), (0.9, 10.0)):
+    for f, r in ((0.3, 100.0), (0.9, 10.0)):
         value = number_of(speedup(f, r), "the speedup")
         if np.isclose(value, 1 - f + f / r):
             raise NotYet("speedup: this is the time that is left; the speedup is one over it.")
