@@ -69,7 +69,7 @@ except cf.CaloforgeError as error:
     print(error)
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    says = ("energy is {}", "number of showers is 2.5", "particle is 1.5", "energy is None", "energy is ['10GeV']")
+    says = ("energy is {}", "number of showers is 2.5", "particle is 1.5", "energy is not given", "energy is ['10GeV']")
     lines = result.stdout.splitlines()
     assert len(lines) == len(says)
     assert all(line.startswith(start) for line, start in zip(lines, says, strict=True))
@@ -255,8 +255,8 @@ class TestGenerate:
             ({"energy": [2e3, 3e3], "theta": [0.0, 0.0, 0.0]}, BadValue, "'energy': 2, 'theta': 3"),
             ({"energy": "5GeV", "n": 0}, BadValue, "at least one"),
             ({"energy": "5GeV", "particle": "electron"}, UnknownName, "gamma"),
-            ({"energy": "5GeV", "particle": "gamma"}, BadValue, "PDG \\[11\\]"),
-            ({"energy": "5GeV", "particle": 22}, BadValue, "PDG \\[11\\]"),
+            ({"energy": "5GeV", "particle": "gamma"}, BadValue, "trained on e- \\(PDG 11\\)"),
+            ({"energy": "5GeV", "particle": 22}, BadValue, "trained on e- \\(PDG 11\\)"),
             ({"energy": "5GeV", "theta": "30"}, BadValue, "unit"),
             ({"energy": "5GeV", "like": "bundled"}, BadValue, "one of the two"),
             ({"energy": "5GeV", "split": "test"}, BadValue, "showers of like"),
