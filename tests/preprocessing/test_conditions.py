@@ -76,7 +76,7 @@ def test_phi_means_nothing_along_the_normal(known):
         ({"energy": 500.0}, "incident energy is '500MeV'"),
         ({"energy": 90e3}, "incident energy is '90GeV'"),
         ({"theta": 0.6}, "theta is '34.37"),
-        ({"pdg": 211}, "PDG .11, 22."),
+        ({"pdg": 211}, "gamma .PDG 22."),
     ],
 )
 def test_ranges(known, change, says):
