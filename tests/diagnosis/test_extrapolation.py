@@ -157,7 +157,7 @@ def test_truth_that_does_not_fit_is_refused(run, showers):
     muons = Showers(
         showers.energy, showers.incident_energy, np.full(len(showers), 13), showers.theta, showers.phi, showers.binning
     )  # fmt: skip
-    with pytest.raises(BadValue, match="particle is .mu- .PDG 13."):
+    with pytest.raises(BadValue, match=r"particle is .mu- .PDG 13."):
         showers_near(model, {"mu": muons}, 80 * GeV)
     other = replace(showers.binning.layers[0], r_edges=(0.0, 5.0, 11.0, 20.0))
     mesh = replace(showers.binning, layers=(other, *showers.binning.layers[1:]))
