@@ -1,6 +1,6 @@
 """Answers of students read with care: what is no number, misses a name or fails is said in a sentence."""
 
-__all__ = ["array_from", "entries_of", "function_of", "number_of"]
+__all__ = ["array_from", "entries_of", "function_of", "name_of", "number_of"]
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -31,6 +31,22 @@ def number_of(answer: Any, what: str) -> float:
     if not np.isfinite(value):
         raise NotYet(f"Give {what} as a finite number; yours is {value}.")
     return value
+
+
+def name_of(answer: Any, names: Sequence[str], what: str) -> str:
+    """One of some names.
+
+    Args:
+        answer: of the student.
+        names: to choose from.
+        what: is asked for.
+
+    Raises:
+        NotYet: it is none of them.
+    """
+    if not isinstance(answer, str) or answer not in names:
+        raise NotYet(f"{what}: give one of the names {', '.join(names)}.")
+    return answer
 
 
 def entries_of(answer: Any, names: Sequence[str]) -> dict[str, Any]:

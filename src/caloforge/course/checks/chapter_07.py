@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from caloforge.course.answers import entries_of, function_of, number_of
+from caloforge.course.answers import entries_of, function_of, name_of, number_of
 from caloforge.errors import NotYet
 
 _NAMES = ("plain decoder", "sees layers before", "committed rate")
@@ -47,9 +47,7 @@ def check(answer: Any) -> str:
             raise NotYet("widest: you have the solution above 1; the posterior has to be narrower than the prior.")
         if s <= 0 or not math.isclose(0.5 * (s**2 - 1) - math.log(s), delta, rel_tol=1e-3):
             raise NotYet(f"widest: at s = {s:.4g} the least rate is not {delta} nats.")
-    collapsed = entries["collapsed"]
-    if not isinstance(collapsed, str) or collapsed not in _NAMES:
-        raise NotYet(f"collapsed: give one of the names {', '.join(_NAMES)}.")
+    collapsed = name_of(entries["collapsed"], _NAMES, "collapsed")
     if collapsed != "sees layers before":
         raise NotYet(f"collapsed: the latents of {collapsed!r} have a rate well above zero; compare losses()['kl'].")
     return "A decoder that sees the layers before needs no latent; a committed rate keeps it from dying."

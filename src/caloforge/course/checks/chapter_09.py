@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from caloforge.course.answers import array_from, entries_of, function_of, number_of
+from caloforge.course.answers import array_from, entries_of, function_of, name_of, number_of
 from caloforge.errors import NotYet
 
 _ENERGY = np.array([10.0, 20.0, 35.0, 60.0, 100.0])  # GeV
@@ -47,10 +47,7 @@ def check(answer: Any) -> str:
         raise NotYet("penalty: residuals of a fit with their signs have the mean zero; square them first.")
     if not np.isclose(loss, (residual**2).mean()):
         raise NotYet(f"penalty: the mean squared residual of the best line is {(residual**2).mean():.4f} here.")
-    closer = entries["closer"]
-    if not isinstance(closer, str) or closer not in _NAMES:
-        raise NotYet(f"closer: give one of the names {', '.join(_NAMES)}.")
-    if closer == "free":
+    if name_of(entries["closer"], _NAMES, "closer") == "free":
         raise NotYet("closer: compare the mean of total_energy at 150 GeV with that of judge, as a ratio.")
     return "A network that makes fractions of the energy keeps the response where it has seen no shower."
 
