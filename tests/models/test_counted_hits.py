@@ -61,7 +61,9 @@ def test_cells_that_are_none_change_nothing() -> None:
 
 def _draw(logit: torch.Tensor, n: int, showers: int = 40_000) -> tuple[torch.Tensor, torch.Tensor]:
     noise = torch.randn(showers, len(logit), generator=torch_stream(1, "scores"))
-    return draw_set(noise, logit.expand(showers, -1), torch.full((showers,), n))
+    return draw_set(
+        noise, logit.expand(showers, -1), torch.ones(len(logit), dtype=torch.bool), torch.full((showers,), n)
+    )
 
 
 @pytest.mark.parametrize("name", ["alike", "unlike"])

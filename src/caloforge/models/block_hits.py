@@ -17,8 +17,6 @@ from torch import Tensor, nn
 from caloforge.geometry.binning import Binning
 from caloforge.models.counted_hits import NUMBERS, draw_number, draw_set, log_prob_number, log_prob_set
 
-_NOT_OF_BLOCK = -1e4
-
 
 class BlockHits(nn.Module):
     """Density and draws of hits.
@@ -48,20 +46,24 @@ class BlockHits(nn.Module):
                 self.register_buffer(f"{name}_{what}", table, persistent=False)
         self.counts = [[int(n) for n in x[0]] for x in (self.early_count, self.late_count)]
 
-    @staticmethod
-    def start(hits: Float[Tensor, "N V"], late: Bool[Tensor, " V"], layer_of_voxel: Tensor, layers: int) -> Tensor:
-        """Numbers (2, 5, L) of both blocks that describe how many cells were hit on average, as a Poisson's.
+    @property
+    def _blocks(self) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]:
+        """Cells of each layer, which of them there are, and how many, of the early block and of the late one."""
+        return (
+            (self.early_cells, self.early_real, self.early_count),
+            (self.late_cells, self.late_real, self.late_count),
+        )
+
+    def start(self, hits: Float[Tensor, "N V"]) -> Float[Tensor, "2 L 5"]:
+        """Numbers of both blocks that describe how many cells were hit on average, as a Poisson's.
 
         Args:
             hits: (N, V) 1 where a cell is hit.
-            late: (V,) which cells come second.
-            layer_of_voxel: (V,) layer of each cell.
-            layers: L.
         """
-        numbers = hits.new_zeros(2, NUMBERS, layers)
-        for block, cells in enumerate((~late, late)):
-            mean = hits.new_zeros(layers).index_add(0, layer_of_voxel, hits.mean(0) * cells)
-            numbers[block, 0] = mean.clamp_min(math.exp(-3)).log()
+        rate = hits.mean(0)
+        means = torch.stack([(rate[cells] * real).sum(-1) for cells, real, _ in self._blocks])
+        numbers = hits.new_zeros(*means.shape, NUMBERS)
+        numbers[..., 0] = means.clamp_min(math.exp(-3)).log()
         return numbers
 
     def log_prob(
@@ -77,12 +79,8 @@ class BlockHits(nn.Module):
             logits: of the early cells and of the late ones, which have heard of the early hits.
             numbers: of how many.
         """
-        blocks = (
-            (self.early_cells, self.early_real, self.early_count),
-            (self.late_cells, self.late_real, self.late_count),
-        )
         log_p, before = torch.zeros_like(numbers[:, 0, :, 0]), torch.ones_like(numbers[:, 0, :, 0], dtype=torch.long)
-        for block, (cells, real, count) in enumerate(blocks):
+        for block, (cells, real, count) in enumerate(self._blocks):
             of_block = hit[:, cells] & real
             n = of_block.sum(-1)
             least = ((before == 0) & (n > 0)).long()
@@ -111,4 +109,4 @@ class BlockHits(nn.Module):
         """
         u = torch.special.ndtr(noise[1])
         n = draw_number(u, numbers, self.counts[place[0]][place[1]], least.long())
-        return draw_set(noise[0], torch.where(cells, logit, _NOT_OF_BLOCK), n)
+        return draw_set(noise[0], logit, cells, n)

@@ -101,7 +101,7 @@ def log_prob_set(
 
 
 def draw_set(
-    normal: Float[Tensor, "N M"], logit: Float[Tensor, "N M"], n: Int[Tensor, " N"]
+    normal: Float[Tensor, "N M"], logit: Float[Tensor, "N M"], real: Bool[Tensor, " M"], n: Int[Tensor, " N"]
 ) -> tuple[Bool[Tensor, "N M"], Float[Tensor, "N M"]]:
     """The n cells with the largest scores, and a uniform number for each of them, independent of all before.
 
@@ -110,8 +110,10 @@ def draw_set(
     Args:
         normal: (N, M) standard normal.
         logit: (N, M) of each cell.
+        real: (M,) which are cells of the block.
         n: (N,) how many.
     """
+    logit = torch.where(real, logit, _NO_CELL)
     over, under = torch.special.ndtr(normal).clamp_min(1e-30), torch.special.ndtr(-normal).clamp_min(1e-30)
     score = logit + (over / under).log()
     ordered = score.sort(-1, descending=True).values

@@ -51,8 +51,7 @@ class GammaMixture(NamedTuple):
             low_spread: its log shape.
         """
         place = place.clamp(-25.0, 5.0)
-        shapes = (x.clamp(_SMALLEST_SHAPE, _LARGEST_SHAPE) for x in (spread, low_spread))
-        high_shape, low_shape = shapes
+        high_shape, low_shape = (x.clamp(_SMALLEST_SHAPE, _LARGEST_SHAPE) for x in (spread, low_spread))
         return cls(place, high_shape, logit.clamp(-9.0, 3.0), place - torch.nn.functional.softplus(drop), low_shape)
 
     def at(self, cells: Tensor) -> "GammaMixture":
@@ -73,8 +72,9 @@ class GammaMixture(NamedTuple):
             total: sums over the cells of a layer.
         """
         p_low = torch.sigmoid(self.low_logit)
-        of_each = [(x, x * x * (1 + (-shape).exp())) for x, shape in self.means(hit)]
-        (high, high_square), (low, low_square) = of_each
+        high, low = (torch.where(hit, x.exp(), 0.0) for x in (self.high, self.low))
+        high_square = high * high * (1 + (-self.high_shape).exp())
+        low_square = low * low * (1 + (-self.low_shape).exp())
         mean = (1 - p_low) * high + p_low * low
         variance = ((1 - p_low) * high_square + p_low * low_square - mean * mean).clamp_min(0.0)
         mean, variance = total(mean), total(variance)
@@ -91,15 +91,6 @@ class GammaMixture(NamedTuple):
             log_low,
             _log_shape(low, low_variance),
         )
-
-    def means(self, hit: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """Mean, 0 where not hit, and log shape, of the high component and the low one.
-
-        Args:
-            hit: which are hit.
-        """
-        high, low = (torch.where(hit, x.exp(), 0.0) for x in (self.high, self.low))
-        return (high, self.high_shape), (low, self.low_shape)
 
     def chosen(self, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Log mean and log shape of the component that a uniform number picks, and the uniform number left of it.

@@ -21,7 +21,7 @@ Gamma weights have the right shape for energy summed over a few particle tracks:
 in log energy; a log-normal's is above. Source of the latter: Aitchison and Shen, Biometrika 67 (1980) 261.
 """
 
-__all__ = ["DirichletShares", "HurdleShares", "LogNormalShares", "at_least_one", "log_gamma_variate", "mean_hits"]
+__all__ = ["DirichletShares", "HurdleShares", "LogNormalShares", "log_gamma_variate", "mean_hits"]
 
 import math
 from abc import abstractmethod
@@ -109,7 +109,7 @@ class HurdleShares(ShareDensity):
         return self.log_weight(noise, u, *self.bounded(place, spread)).masked_fill(~hit, -torch.inf)
 
     def _hit_thresholds(self, u: Float[Tensor, "N V"], p: Float[Tensor, "N V"]) -> Float[Tensor, "N V"]:
-        return self.flat(at_least_one(self.by_layer(u, 2.0), self.by_layer(p, 0.0), self._last_cell))
+        return self.flat(_at_least_one(self.by_layer(u, 2.0), self.by_layer(p, 0.0), self._last_cell))
 
     @property
     def _last_cell(self) -> Bool[Tensor, "L M"]:
@@ -117,7 +117,7 @@ class HurdleShares(ShareDensity):
         return self.real & ~torch.cat([self.real[:, 1:], torch.zeros_like(self.real[:, :1])], 1)
 
 
-def at_least_one(
+def _at_least_one(
     u: Float[Tensor, "*B M"], p: Float[Tensor, "*B M"], last: Bool[Tensor, "*L M"]
 ) -> Float[Tensor, "*B M"]:
     """Hit where u < threshold: p itself, and p over P(a hit here or later) up to the first hit.

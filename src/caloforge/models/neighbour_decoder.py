@@ -89,8 +89,7 @@ class NeighbourDecoder(nn.Module):
         real = self.canvas.real.float()
         with torch.no_grad():
             self.base.bias.copy_((start.sum(2) / real.sum(1).clamp_min(1.0)).reshape(-1))
-            numbers = self.hits.start((shares > 0).float(), self.shares.late, self.shares.layer_of_voxel, len(real))
-            self.base_numbers.bias.copy_(numbers.transpose(1, 2).reshape(-1))
+            self.base_numbers.bias.copy_(self.hits.start((shares > 0).float()).reshape(-1))
 
     def _map(self, cells: Float[Tensor, "*B V"]) -> Float[Tensor, "*B L R A"]:
         return self.canvas.spread(cells).transpose(-1, -2)
@@ -123,10 +122,11 @@ class NeighbourDecoder(nn.Module):
         style, base, numbers, energy = self._style(z, context, c)
         scale = energy[:, self.shares.layer_of_voxel] / self.repeats
         energies, style = self._map(shares * scale), style.flatten(0, 1)
-        hits = self._map((shares > 0).float())
+        hit = shares > 0
+        hits = self._map(hit.float())
         seen, early, all_hits = self.before.all_layers(energies), hits * self.early, hits.flatten(0, 1)
         trunk, early_hits = self.networks.trunk(seen.flatten(0, 1), style), early.flatten(0, 1)
-        early_hits_of_layer = self.shares.layer_sum(((shares > 0) & ~self.shares.late).float()).flatten()
+        early_hits_of_layer = self.shares.layer_sum((hit & ~self.shares.late).float()).flatten()
         hit_maps = [all_hits, early_hits]
         late_logit, late_number = self.networks.after_early_hits(trunk, early_hits, early_hits_of_layer)
         parts = (
@@ -138,7 +138,6 @@ class NeighbourDecoder(nn.Module):
         maps = torch.cat(parts, 1).view(n, layers, -1, rings, sectors).transpose(1, 2)
         first, second, *how = self._cells(maps + torch.cat([base[:, :1], base], 1)).unbind(1)
         seen_numbers = torch.stack([self.networks.early_number(trunk), late_number], 1).view(n, layers, 2, -1)
-        hit = shares > 0
         which = self.hits.log_prob(hit, (first, second), numbers + seen_numbers.transpose(1, 2))
         parted = self.shares.log_prob_shares(shares, GammaMixture.of(*how[:5]), GammaMixture.of(*how[5:]))
         return torch.where(self.shares.layer_sum(hit.float()) > 0, which + parted, 0.0)
