@@ -59,6 +59,12 @@ class _Wordless(ast.NodeTransformer):
     """Without the words that a program speaks to its reader: those of docstrings and of calls of print."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        return self._undocumented(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        return self._undocumented(node)
+
+    def _undocumented(self, node: ast.FunctionDef | ast.ClassDef) -> ast.AST:
         if ast.get_docstring(node) is not None:
             node.body[0] = ast.Expr(ast.Constant("words"))
         return self.generic_visit(node)
@@ -84,8 +90,8 @@ def program(kind: str, text: str) -> str:
 
 
 def formula(text: str) -> str:
-    """A formula without the words in it, which begin with a blank, and without its spacing."""
-    return re.sub(r"\s+", "", re.sub(r"\\text\{ [^{}]*\}", r"\\text{}", text))
+    """A formula without the words in it, which begin or end with a blank, and without its spacing."""
+    return re.sub(r"\s+", "", re.sub(r"\\text\{( [^{}]*|[^{}]* )\}", r"\\text{}", text))
 
 
 def target(link: str, page: Path) -> str:
@@ -170,13 +176,15 @@ ENGLISH = r"""# Title
 
 It takes 15 minutes, `cf.open` and [the page](validation.md): $x^2$ of $y$.
 
-$$ q(z) = 0 \text{ for all} $$
+$$ q(z) = 0 \text{ for all}, \text{so } E_\text{tot} = 0 $$
 
 ```python
 N = 600  # small: 20
 def f(x):
     "Its words."
     return x  # a comment
+class C:
+    "What it is."
 print(f"mean {f(N):.2f} MeV")
 ```
 
@@ -200,8 +208,10 @@ TRANSLATED = [
     ("It takes 15 minutes", "Yong 15 fenzhong"),
     ("$x^2$ of $y$", "$y$ de $x^2$"),
     (" for all", " dui suoyou"),
+    ("so }", "yinci }"),
     ('"Its words."', '"Wenzi."'),
     ("# a comment", "# zhushi"),
+    ('"What it is."', '"Shenme."'),
     ("mean {", "junzhi {"),
     ("draws it", "huatu"),
     ("# marks it", "# pigai"),
@@ -231,6 +241,7 @@ def test_words_may_differ():
         ("`cf.open`", "`cf.load`"),
         ("$x^2$", "$x^3$"),
         ("q(z) = 0", "q(z) = 1"),
+        (r"\text{tot}", r"\text{all}"),
         ("validation.md", "report.md"),
         ("validation.md", "nowhere.md"),
         ("N = 600", "N = 601"),
