@@ -228,6 +228,13 @@ def _compared(changes: list[tuple[str, str]]) -> list[str]:
     return fallen_behind(sections(ENGLISH, page), sections(text, page))
 
 
+def test_the_whole_course_is_translated():
+    english, chinese = (
+        {page.name for page in (home / "course").glob("[0-9]*.md")} for home in (ROOT / "docs", CHINESE)
+    )
+    assert chinese == english
+
+
 def test_words_may_differ():
     assert _compared(TRANSLATED) == []
 
