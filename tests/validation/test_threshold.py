@@ -90,7 +90,16 @@ def test_a_threshold_above_everything_is_refused(pair):
 def test_command(pair, tmp_path, call):
     for name, showers in zip("ab", pair, strict=True):
         write_showers(tmp_path / f"{name}.h5", showers, "unknown", {})
-    words = ("validate", tmp_path / "a.h5", "--truth", tmp_path / "b.h5", "--quick", "--threshold")
+    words = (
+        "validate",
+        tmp_path / "a.h5",
+        "--truth",
+        tmp_path / "b.h5",
+        "--quick",
+        "--sufficient",
+        "response",
+        "--threshold",
+    )
     _, out, _ = call(*words, "1MeV")
     assert "cells below 1MeV count as empty" in out
     code, _, err = call(*words, "1")

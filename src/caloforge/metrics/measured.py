@@ -132,9 +132,10 @@ def summarise(
         draws: the distances of R bootstrap resamples.
         null: the distances of R pairs of truth samples.
     """
-    columns = (_summary(values[[k]], draws[:, [k]], null[:, [k]]) for k in range(len(values)))
-    return _summary(values, draws, null), tuple(columns)
-
-
-def _summary(values: Float[Array, " k"], draws: Float[Array, "R k"], null: Float[Array, "R k"]) -> Measured:
-    return Measured.with_floor(float(values.mean()), float(draws.mean(axis=1).std(ddof=1)), null.mean(axis=1))
+    mean = Measured.with_floor(float(values.mean()), float(draws.mean(axis=1).std(ddof=1)), null.mean(axis=1))
+    if len(values) == 1:
+        return mean, (mean,)
+    errors = draws.std(axis=0, ddof=1)
+    return mean, tuple(
+        Measured.with_floor(float(v), float(e), n) for v, e, n in zip(values, errors, null.T, strict=True)
+    )

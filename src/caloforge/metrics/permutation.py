@@ -28,12 +28,12 @@ share of the pooled column below the middle of bin i. A linear score w has :math
 
 __all__ = ["STATISTICS", "Culprit", "PermutationTest", "permutation_test"]
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray as Array
 from scipy.sparse import csr_array, vstack
 
@@ -130,12 +130,11 @@ class _Relabelling:
             sums -= np.asarray(rows.sum(axis=0, dtype=np.float64))[:, None] * (self.n / len(self.weights))
         return sums
 
-    def covariance(self, rows: csr_array) -> Float[Array, "b b"]:
-        """Covariance of the contents over all relabellings."""
-        products = (rows.T @ rows).toarray().astype(np.float64)
+    def covariance(self, products: Float[Array, "b b"], sums: Float[Array, " b"]) -> Float[Array, "b b"]:
+        """Covariance of the contents over all relabellings, from sums over rows of products and of contents."""
         if self.paired:
             return products
-        size, sums = len(self.weights), np.asarray(rows.sum(axis=0, dtype=np.float64))
+        size = len(self.weights)
         return (products - np.outer(sums, sums) / size) * (self.n * (size - self.n) / (size * (size - 1)))
 
 
@@ -191,30 +190,62 @@ def _statistics(truth: Histograms, generated: Histograms, labels: _Relabelling) 
     """The five statistics of each column, for the labels found and for every relabelling."""
     rows = labels.rows(truth.rows, generated.rows)
     pooled = np.asarray(truth.rows.sum(axis=0, dtype=np.float64) + generated.rows.sum(axis=0, dtype=np.float64))
-    deviations, by_column = labels.deviations(rows), rows.tocsc()
-    for start, edges in zip(truth.starts, truth.edges, strict=True):
-        bins = slice(start, start + len(edges) + 2)
-        covariance = labels.covariance(csr_array(by_column[:, bins]))
+    deviations, sums = labels.deviations(rows), np.asarray(rows.sum(axis=0, dtype=np.float64))
+    widths = [len(edges) + 2 for edges in truth.edges]
+    for start, width, products in zip(truth.starts, widths, _products(rows, truth.starts, widths), strict=True):
+        bins = slice(start, start + width)
+        covariance = labels.covariance(products, sums[bins])
         yield _column(deviations[bins], covariance, pooled[bins], labels.one_shower)
+
+
+def _products(rows: csr_array, starts: Int[Array, " k"], widths: Sequence[int]) -> Iterator[Float[Array, "b b"]]:
+    """Sum over rows of the products of two bins, for each column: most rows fill one or two bins of a column."""
+    if len(widths) == 1:
+        yield (rows.T @ rows).toarray().astype(np.float64)
+        return
+    rows.sort_indices()  # so that the bins of a column lie beside each other
+    row = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+    values = rows.data.astype(np.float64)
+    column = np.repeat(np.arange(len(widths)), widths)[rows.indices]
+    cell = rows.indices - starts[column]
+    ends = np.cumsum(np.square(widths))
+    place = (ends - np.square(widths))[column] + cell * np.take(widths, column)
+    products = np.bincount(place + cell, values**2, ends[-1]).astype(
+        np.float64
+    )  # whole numbers where there are no rows
+    for apart in range(1, rows.shape[1]):
+        both = np.flatnonzero((row[apart:] == row[:-apart]) & (column[apart:] == column[:-apart]))
+        if not both.size:
+            break
+        terms, far = values[both] * values[both + apart], both + apart
+        products += np.bincount(place[both] + cell[far], terms, ends[-1])
+        products += np.bincount(place[far] + cell[both], terms, ends[-1])
+    for end, width in zip(ends, widths, strict=True):
+        yield products[end - width**2 : end].reshape(width, width)
 
 
 def _column(
     deviations: Float[Array, "b P"], covariance: Float[Array, "b b"], pooled: Float[Array, " b"], one_shower: float
 ) -> Float[Array, "5 P"]:
-    b = len(pooled)
     rank = (np.cumsum(pooled) - pooled / 2) / max(pooled.sum(), 1)
-    scores = np.concatenate([[rank, (rank - 0.5) ** 2], np.tri(b)[:-1], np.eye(b)])
-    variances = np.einsum("si,ij,sj->s", scores, covariance, scores, optimize=True) + one_shower
-    z = np.abs(scores @ deviations) / np.sqrt(np.maximum(variances, one_shower))[:, None]
+    scores = np.stack([rank, (rank - 0.5) ** 2])
+    below = covariance.cumsum(axis=0).cumsum(axis=1).diagonal()[:-1]
+    variances = (((scores @ covariance) * scores).sum(axis=1), below, covariance.diagonal())
+    shift_and_width, tail, single = (
+        np.abs(linear) / np.sqrt(np.maximum(variance, 0) + one_shower)[:, None]
+        for linear, variance in zip(
+            (scores @ deviations, deviations.cumsum(axis=0)[:-1], deviations), variances, strict=True
+        )
+    )
     shape = _shape(deviations, covariance, one_shower)
-    return np.stack([z[0], z[1], z[2 : b + 1].max(axis=0), z[b + 1 :].max(axis=0), shape])
+    return np.stack([*shift_and_width, tail.max(axis=0), single.max(axis=0), shape])
 
 
 def _shape(deviations: Float[Array, "b P"], covariance: Float[Array, "b b"], one_shower: float) -> Float[Array, " P"]:
-    values, vectors = np.linalg.eigh(covariance)
-    values = np.maximum(values, 0)
-    chi_square = ((vectors.T @ deviations) ** 2 / (values + one_shower)[:, None]).sum(axis=0)
-    freedom = (values / (values + one_shower)).sum()
+    """One inverse serves both: its trace times delta is b less the sum of l / (l + delta) over eigenvalues l of V."""
+    inverse = np.linalg.inv(covariance + one_shower * np.eye(len(covariance)))
+    chi_square = np.maximum((deviations * (inverse @ deviations)).sum(axis=0), 0)
+    freedom = len(covariance) - one_shower * np.trace(inverse)
     return np.sqrt(2 * chi_square) - np.sqrt(max(2 * freedom - 1, 0))
 
 
