@@ -51,7 +51,7 @@ def hadrons():
 @pytest.mark.parametrize("name", ["par04-siw", "pbwo4-crystals"])
 def test_electromagnetic_showers_close_to_rounding(name):
     """Every event: pairs cost 2 m_e and positrons give it back; a muon leaves with what it has not lost."""
-    for particle, found in book(name, "em0", "1GeV:5GeV:log", "20", *ELECTROMAGNETIC).items():
+    for particle, found in book(name, "em0", "1GeV:5GeV:log", "6", *ELECTROMAGNETIC).items():
         assert np.abs(found["invisible"] / found["incoming"]).max() < 1e-9, particle
         assert (found["neutrinos"] == 0).all()
         assert (found["sensitive"] > 0).all()

@@ -35,15 +35,15 @@ def make(particle: str, energy: str, n: int, physics: Physics, seed: int = 3) ->
     return Request(detector("par04-siw"), beam, readout("siw-1080"), n, seed, physics=physics)
 
 
-@pytest.mark.parametrize("name", PHYSICS_LISTS)
-def test_every_list_has_a_constructor(request_of, name):
+def test_every_list_has_a_constructor(request_of):
     """The table of constructors lives where Geant4 is imported: read in a process of its own."""
     del request_of
     code = "import os\nfrom caloforge.simulation.tables.em_data import find_data\n"
     code += "os.environ.update(find_data().environment)\n"
     code += "from caloforge.simulation.geant4.physics_build import COMPLETE, CONSTRUCTORS\n"
-    code += f"assert {name!r} in COMPLETE | CONSTRUCTORS"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+    code += f"missing = {set(PHYSICS_LISTS)!r} - (COMPLETE | CONSTRUCTORS).keys()\nassert not missing, missing"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 @pytest.mark.geant4
@@ -214,7 +214,7 @@ def test_option_3_serves_compounds(request_of, stack):
 def test_cuts_and_limits_change_the_showers(request_of):
     del request_of
     settings = [Physics(), Physics(cut=0.1), Physics(max_step=0.05), Physics(tracking_cut=1.0)]
-    totals = {float(simulate(make("e-", "300MeV", 2, physics))[0].total_energy.sum()) for physics in settings}
+    totals = {float(simulate(make("e-", "150MeV", 2, physics))[0].total_energy.sum()) for physics in settings}
     assert len(totals) == len(settings)
 
 
@@ -275,7 +275,7 @@ def balance(particle: str, energy: str, n: int, times: int) -> dict:
 def test_contained_pions_answer_about_as_much_as_electrons(request_of):
     """In ten interaction lengths: pi/e below one, near the 0.8-1.1 of W-Si; fragments must not carry the signal."""
     del request_of
-    pions, electrons = balance("pi-", "10GeV", 6, 8), balance("e-", "2GeV", 8, 1)
+    pions, electrons = balance("pi-", "5GeV", 6, 8), balance("e-", "2GeV", 6, 1)
     response = {name: sum(answer["silicon"].values()) for name, answer in {"pi": pions, "e": electrons}.items()}
     assert 0.6 < response["pi"] / response["e"] < 1.1
     fragments = sum(share for name, share in pions["silicon"].items() if name in FRAGMENTS or "[" in name)
