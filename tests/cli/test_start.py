@@ -9,7 +9,9 @@ import pytest
 from caloforge.cli.catalogue import COMMANDS, STAGES
 from caloforge.cli.inspect_origin import in_words
 
-_HEAVY = ("torch", "scipy", "sklearn", "matplotlib", "zuko")
+_HEAVY = ("torch", "scipy", "sklearn", "matplotlib", "zuko", "numpy", "h5py", "particle")
+
+_NOT_TO_GENERATE = ("sklearn", "matplotlib", "scipy.stats")
 
 
 def _run(code, *words, **environment):
@@ -27,6 +29,11 @@ def test_help_does_not_import_what_it_does_not_need(words):
         f"finally: print([m for m in {_HEAVY} if m in sys.modules], file=sys.stderr)"
     )
     assert _run(code, *words).stderr.splitlines()[-1] == "[]"
+
+
+def test_a_model_is_opened_without_what_only_reports_need():
+    code = f"import sys, caloforge.api.model; print([m for m in {_NOT_TO_GENERATE} if m in sys.modules])"
+    assert _run(code).stdout == "[]\n"
 
 
 def test_the_list_has_every_command_with_its_own_first_sentence(call):

@@ -8,9 +8,10 @@ from caloforge.data.incident import Incident
 from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
 from caloforge.errors import BadFile, BadValue, EmptySample, TrainingDiverged
-from caloforge.generation.sampler import BLOCK, sample_batches, sample_showers
+from caloforge.generation.sampler import BLOCK, _noise, sample_batches, sample_showers
 from caloforge.geometry.cell_mesh import NoRings, cell_mesh
 from caloforge.models import model_config
+from caloforge.models.base import Generator
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import torch_stream
 from caloforge.training.batches import InMemory
@@ -24,6 +25,16 @@ MODEL = model_config(
 )
 TRAINING = TrainingConfig(steps=60, batch=64, log_every=20, checkpoint_every=25)
 YAML = "model:\n  name: vae\n  latent: 3\n  width: 16\n  depth: 1\n  flow_transforms: 2\n  flow_width: 16\n"
+
+
+class Silent(Generator):
+    explicit = False
+
+    def loss(self, x, c, progress, generator):
+        raise NotImplementedError
+
+    def sample(self, noise, c):
+        return noise
 
 
 def train(showers, folder, training=TRAINING, **options):
@@ -81,6 +92,24 @@ def test_batch_size_does_not_matter(folder, batch):
     assert np.array_equal(np.concatenate([part.energy for part in parts]), whole.energy)
     fewer = sample_showers(run.model, run.pipeline, energies[:30], 11)
     assert np.array_equal(fewer.energy, whole.energy[:30])
+
+
+@pytest.mark.parametrize("n", [1, 40])
+def test_few_showers_are_not_computed_as_a_thousand(folder, n, monkeypatch):
+    run = load_run(folder)
+    sample, asked = run.model.sample, []
+    monkeypatch.setattr(run.model, "sample", lambda z, c: asked.append(len(z)) or sample(z, c))
+    sample_showers(run.model, run.pipeline, np.full(n, 1e4, np.float32), 11)
+    assert n <= sum(asked) <= n + 31
+
+
+@pytest.mark.parametrize("width", [16, 37, 3])
+@pytest.mark.parametrize("rows", [1, 5, 998, BLOCK])
+def test_the_first_rows_of_a_block_of_noise_are_drawn_alone(width, rows):
+    model = Silent()
+    model.noise_shape = (width,)
+    whole = torch.randn(BLOCK, width, generator=torch_stream(7, "noise", 3))
+    assert torch.equal(_noise(model, rows, torch_stream(7, "noise", 3)), whole[:rows])
 
 
 def test_same_seed_same_weights(folder, showers, tmp_path):

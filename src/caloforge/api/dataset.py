@@ -5,11 +5,10 @@ __all__ = ["Dataset", "open_dataset", "origin_of"]
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib.figure import Figure
 from numpy import ndarray as Array
 
 from caloforge.api.glance import html_of, mesh_in_words
@@ -21,10 +20,13 @@ from caloforge.data.opening import open_showers
 from caloforge.data.showers import Showers
 from caloforge.geometry.binning import Binning
 from caloforge.metrics.measured import standard_error
-from caloforge.metrics.overview import Overview, measure_overview
 from caloforge.metrics.particles import particle_name
-from caloforge.reporting.overview import draw_overview
 from caloforge.units import format_energy
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+
+    import caloforge.metrics.overview
 
 _GLANCE = 1000  # showers read for the mean response that a notebook shows
 
@@ -73,7 +75,7 @@ class Dataset(LazyShowers):
             return table
         return table[names[0]][:, 0] if table[names[0]].shape[1] == 1 else table[names[0]]
 
-    def overview(self, seed: int = 1) -> Overview:
+    def overview(self, seed: int = 1) -> "caloforge.metrics.overview.Overview":
         """Response, resolution and mean profiles in bins of energy, particle by particle; reads all showers once.
 
         Args:
@@ -82,14 +84,18 @@ class Dataset(LazyShowers):
         Raises:
             EmptySample: too few showers.
         """
+        from caloforge.metrics.overview import measure_overview  # what only some need is imported there
+
         return measure_overview(self, seed)
 
-    def plot(self) -> Figure:
+    def plot(self) -> "matplotlib.figure.Figure":
         """Response, resolution with its fit, and the profiles along and across the axis, as `caloforge plot` draws.
 
         Raises:
             EmptySample: too few showers.
         """
+        from caloforge.reporting.overview import draw_overview  # matplotlib
+
         return draw_overview(self.overview())
 
     @property

@@ -12,8 +12,7 @@ import typer
 from caloforge.cli.models import DeviceName, ModelsFile
 from caloforge.cli.options import BinningOption, OverwriteOption
 from caloforge.cli.progress import track
-from caloforge.data.splits import Split
-from caloforge.deployment.manifest import MANIFEST
+from caloforge.data.split_names import Split
 from caloforge.errors import BadValue
 
 
@@ -46,6 +45,8 @@ def generate(
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Generate showers with a trained model, or with an ensemble: shower i is of member i mod K."""
+    from caloforge.deployment.manifest import MANIFEST  # NumPy, which `--help` does without
+
     options: dict[str, Any] = {
         "like": like,
         "particle": particle,

@@ -9,7 +9,6 @@ __all__ = ["Split", "SPLITS", "SplitOf", "positions", "split_mask", "take_split"
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -18,13 +17,9 @@ from numpy import ndarray as Array
 from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
 from caloforge.data.source import KnownSource
+from caloforge.data.split_names import SPLITS, Split
 from caloforge.errors import UnknownName
 from caloforge.geometry.binning import Binning
-
-Split = Literal["train", "validation", "test"]
-
-# The part of the unit interval, over which the ids are spread evenly, that each split takes.
-SPLITS: dict[Split, tuple[float, float]] = {"train": (0.0, 0.7), "validation": (0.7, 0.75), "test": (0.75, 1.0)}
 
 
 def positions(showers: Showers) -> Float[Array, " N"]:

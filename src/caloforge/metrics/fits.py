@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
-from scipy.stats import chi2 as chi2_distribution
+from scipy.special import chdtrc
 
 from caloforge.files import finite_json
 
@@ -98,7 +98,7 @@ def chance(chi2: float, degrees_of_freedom: int) -> float:
         chi2: of the fit.
         degrees_of_freedom: of the fit.
     """
-    return float(chi2_distribution.sf(chi2, degrees_of_freedom)) if degrees_of_freedom > 0 else float("nan")
+    return float(chdtrc(degrees_of_freedom, chi2)) if degrees_of_freedom > 0 else float("nan")
 
 
 def misfit(law: str, of: str, chi2: float, degrees_of_freedom: int) -> str:

@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray as Array
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
 from caloforge.physics.adjacency import neighbours
 from caloforge.physics.moments import ratio
@@ -39,6 +38,8 @@ def _largest(energy: Float[Array, "V n"], chosen: Bool[Array, "V n"], graph: spa
     node[cell, shower] = np.arange(len(cell))
     edge, where = np.nonzero(chosen[graph.row] & chosen[graph.col])
     ends = node[graph.row[edge], where], node[graph.col[edge], where]
+    from scipy.sparse.csgraph import connected_components  # half a second that most work does without
+
     links = sparse.coo_array((np.ones(len(edge), np.int8), ends), shape=(len(cell), len(cell)))
     count, label = connected_components(links, directed=False) if len(cell) else (0, np.zeros(0, int))
     owner = np.zeros(count, int)

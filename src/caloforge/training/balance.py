@@ -22,7 +22,6 @@ from torch import Tensor
 
 from caloforge.errors import BadValue
 from caloforge.models.keep_probability import KeepProbability, ShowerTerms, shower_terms
-from caloforge.physics.mixture import best_mixture
 from caloforge.preprocessing.pipeline import Pipeline
 
 Kinds = Literal["particle", "clusters"]
@@ -133,6 +132,8 @@ def balance_between(
     shown, keep = fraction ** (1 - strength), (fraction / fraction.max()) ** strength
     centre, width = terms.mean(0), terms.std(0).clamp_min(1e-6)
     scaled = ((terms - centre) / width).double().numpy()
+    from caloforge.physics.mixture import best_mixture  # scikit-learn, which only a balanced training needs
+
     mixtures = [best_mixture(scaled[kind == k], rng) for k in range(len(fraction))]
     of_kind = np.repeat(np.arange(len(fraction)), [len(mixture.share) for mixture in mixtures])
     keep_probability = KeepProbability(terms.shape[1], len(of_kind))
@@ -168,5 +169,7 @@ def _clusters(terms: ShowerTerms, rng: np.random.Generator) -> Int[Array, " N"]:
     of_shower = torch.stack(terms[:-1], 1).double().numpy()
     powers = np.vander((log_energy - log_energy.mean()) / max(log_energy.std(), 1e-6), 3)
     residual = of_shower - powers @ np.linalg.lstsq(powers, of_shower, rcond=None)[0]
+    from caloforge.physics.mixture import best_mixture  # scikit-learn
+
     mixture = best_mixture(residual, rng)
     return np.unique(np.argmax(mixture.log_joint(residual), axis=1), return_inverse=True)[1]

@@ -1,0 +1,10 @@
+"""The three splits and the part of all showers that each takes, for those who only name them."""
+
+__all__ = ["SPLITS", "Split"]
+
+from typing import Literal
+
+Split = Literal["train", "validation", "test"]
+
+# The part of the unit interval, over which the ids are spread evenly, that each split takes.
+SPLITS: dict[Split, tuple[float, float]] = {"train": (0.0, 0.7), "validation": (0.7, 0.75), "test": (0.75, 1.0)}
