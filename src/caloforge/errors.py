@@ -222,5 +222,13 @@ class Geant4Failed(CaloforgeError):
     """A Geant4 process died; shards finished before stay on disk."""
 
 
+class ClusterFailed(CaloforgeError):
+    """Workers elsewhere died, or could not be reached, once too often."""
+
+    def __init__(self, how: str) -> None:
+        kept = "finished shards are kept, and the same call makes only the missing ones"
+        super().__init__(f"the executor lost a shard ({how}); {kept}")
+
+
 class TrainingDiverged(CaloforgeError):
     """The loss became NaN or infinite."""

@@ -1,5 +1,7 @@
 """Job arrays and clusters: the parts of a request make the bytes of one call, wherever they are simulated."""
 
+import os
+import signal
 from concurrent.futures import Executor, Future
 from importlib.util import find_spec
 
@@ -7,8 +9,7 @@ import numpy as np
 import pytest
 
 from caloforge.data.store import ShowerFile
-from caloforge.errors import BadFile, BadValue, Geant4Failed, UnwritablePath
-from caloforge.simulation.production import workers as crew
+from caloforge.errors import BadFile, BadValue, ClusterFailed, MissingExtra, UnwritablePath
 from caloforge.simulation.production.array import ArrayTask, array_status, merge_shards, parse_task, simulate_task
 from caloforge.simulation.production.request import produce, simulate
 from caloforge.simulation.production.workers import dask_executor
@@ -99,24 +100,33 @@ class _Broken(Executor):
 
 @pytest.mark.geant4
 def test_executor_that_loses_a_shard_is_reported(request_of, tmp_path):
-    with pytest.raises(Geant4Failed, match=r"lost a shard \(OSError: the node is gone\)"):
-        crew._run_elsewhere(request_of().shards(tmp_path, 6, {}), lambda shard, index: None, _Broken())
+    with pytest.raises(ClusterFailed, match=r"lost a shard \(OSError: the node is gone\)"):
+        produce(request_of(), tmp_path / "truth.h5", shard_size=6, executor=_Broken())
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.geant4
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # dask's own, at the end of its processes
 @pytest.mark.skipif(find_spec("distributed") is None, reason="needs dask.distributed")
-def test_dask_cluster_makes_the_same_showers(request_of, undisturbed, tmp_path, monkeypatch):
-    """Two worker processes of a real local cluster; the folder of the output is given relative to the caller."""
+def test_dask_cluster_with_a_killed_worker_makes_the_same_showers(request_of, undisturbed, tmp_path, monkeypatch):
+    """Two processes, one of which is killed after the first shard; the folder of the output is the caller's."""
     from distributed import LocalCluster
 
     monkeypatch.chdir(tmp_path)
+    killed = []
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, local_directory=str(tmp_path)) as nodes,
         dask_executor(nodes.scheduler_address) as executor,
     ):
-        produce(request_of(), "truth.h5", shard_size=3, executor=executor)
+
+        def kill(progress):
+            if progress.showers and not killed:
+                killed.append(nodes.workers[0].pid)
+                os.kill(killed[0], signal.SIGKILL)
+
+        produce(request_of(), "truth.h5", shard_size=2, executor=executor, progress=kill)
+    assert killed
     assert_same(read(tmp_path / "truth.h5"), undisturbed)
 
 
@@ -130,5 +140,5 @@ def test_scheduler_that_does_not_answer(monkeypatch):
 
 @pytest.mark.skipif(find_spec("distributed") is not None, reason="dask is installed")
 def test_missing_dask_is_a_sentence():
-    with pytest.raises(BadValue, match=r"caloforge\[cluster\]"), dask_executor("tcp://127.0.0.1:9"):
+    with pytest.raises(MissingExtra, match=r"caloforge\[cluster\]"), dask_executor("tcp://127.0.0.1:9"):
         pass

@@ -151,6 +151,10 @@ def test_the_mixture_takes_members_in_turn(folder):
     assert not np.array_equal(made[0:50:4], made[2:50:4])  # the same model twice, with noise of its own
     few = np.concatenate([part.energy for part in mixture_batches(members, incident[:3], 7)])
     assert np.array_equal(few, made[:3])
+    last = np.concatenate([part.energy for part in mixture_batches(members, incident[4000:], 7, first=4000)])
+    assert np.array_equal(last, made[4000:])
+    with pytest.raises(BadValue, match="multiple of 4000"):
+        next(mixture_batches(members, incident[1000:], 7, first=1000))
 
 
 class Quadratic(Generator):

@@ -92,6 +92,8 @@ def test_batch_size_does_not_matter(folder, batch):
     assert np.array_equal(np.concatenate([part.energy for part in parts]), whole.energy)
     fewer = sample_showers(run.model, run.pipeline, energies[:30], 11)
     assert np.array_equal(fewer.energy, whole.energy[:30])
+    later = sample_batches(run.model, run.pipeline, energies[BLOCK:], 11, batch, first=BLOCK)
+    assert np.array_equal(np.concatenate([part.energy for part in later]), whole.energy[BLOCK:])
 
 
 @pytest.mark.parametrize("n", [1, 40])

@@ -1,126 +1,90 @@
 """Showers from a bundle into a file, without PyTorch."""
 
-__all__ = ["generate_from_bundle"]
+__all__ = ["BundleSource"]
 
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from caloforge import __version__
-from caloforge.api.calls import Progress
+from caloforge.api.calls import Progress, ignore
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
-from caloforge.data.splits import Split
 from caloforge.data.writer import ShowerWriter
 from caloforge.deployment.bundle import Bundle
-from caloforge.errors import BadValue
-from caloforge.files import require_new
 
 
-def generate_from_bundle(
-    folder: str | Path,
-    energy: str | None,
-    n: int | None,
-    *,
-    output: str | Path,
-    like: str | Path | None,
-    particle: str | None,
-    theta: str | None,
-    phi: str | None,
-    split: Split | None,
-    binning: str | None,
-    seed: int,
-    batch: int,
-    extrapolate: bool,
-    overwrite: bool,
-    threads: int,
-    progress: Progress,
-    warn: Callable[[str], None],
-) -> tuple[int, float]:
-    """The showers that the same request gives with the run, up to the rounding of float32.
+class BundleSource:
+    """A bundle that fills files with the showers that its run makes, up to the rounding of float32.
 
     Args:
         folder: of the bundle.
-        energy: as of `caloforge.api.model.Model.generate`, and so on.
-        n: number of showers.
-        output: HDF5 file to make.
-        like: file whose incident particles to use instead.
-        particle: where the model knows several.
-        theta: angle to the normal.
-        phi: azimuth.
-        split: of ``like``.
-        binning: mesh of the file ``like``, where it carries none.
-        seed: same seed, same showers.
-        batch: showers computed at a time.
-        extrapolate: allow energies and angles outside those of the training, with a warning.
-        overwrite: replace an output that exists.
         threads: of ONNX Runtime.
-        progress: called with the number of showers made, and of all.
-        warn: called with what lies outside the training.
-
-    Returns:
-        Number of showers, and milliseconds of each without writing.
 
     Raises:
-        BadValue: an energy, particle or angle that is not of these forms or that the model does not know.
-        OutsideTraining: an energy or angle outside those of the training.
-        UnwritablePath: the output exists, is read from, or cannot be written.
         BadFile: no bundle, or a damaged one.
     """
-    output = require_new(output, overwrite, [like])
-    bundle = Bundle(folder, threads)
-    incident = _asked(bundle, energy, n, like, split, binning, (particle, theta, phi), seed)
-    for outside in bundle.trained.outside(incident):
-        if not extrapolate:
-            raise outside
-        warn(outside.warning)
-    manifest = bundle.manifest
-    facts = {
-        "caloforge": __version__,
-        "generator": manifest.model,
-        "seed": seed,
-        "training": dict(manifest.training),
-        "bundle": bundle.digest,
-    }
-    seconds = 0.0
-    with ShowerWriter(output, bundle.binning, manifest.detector, facts) as writer:
-        start = time.perf_counter()
-        for first, cells in bundle.batches(incident, seed, batch=batch):
-            seconds += time.perf_counter() - start
-            part = incident[first : first + len(cells)]
-            pdg = np.zeros_like(part.pdg) if manifest.trained.hidden else part.pdg
-            writer.append(Showers(cells, part.energy, pdg, part.theta, part.phi, bundle.binning))
-            progress(first + len(cells), len(incident))
+
+    def __init__(self, folder: str | Path, threads: int = 1) -> None:
+        self._bundle = Bundle(folder, threads)
+        self.trained, self.binning, self.block = self._bundle.trained, self._bundle.binning, self._bundle.manifest.block
+
+    def facts(self, seed: int) -> dict[str, Any]:
+        """For the provenance of its showers.
+
+        Args:
+            seed: of the request.
+        """
+        manifest = self._bundle.manifest
+        return {
+            "caloforge": __version__,
+            "generator": manifest.model,
+            "seed": seed,
+            "training": dict(manifest.training),
+            "bundle": self._bundle.digest,
+        }
+
+    def fill(
+        self,
+        output: str | Path,
+        incident: Incident,
+        seed: int,
+        batch: int = 5000,
+        progress: Progress = ignore,
+        first: int = 0,
+    ) -> float:
+        """Stream showers into a file, one for each particle.
+
+        Args:
+            output: HDF5 file; it appears only when it is complete.
+            incident: particles that the model knows.
+            seed: of the noise.
+            batch: showers computed at a time.
+            progress: called with the number of showers made, and of all.
+            first: place of the first particle in a larger request with this seed, a multiple of ``block``.
+
+        Returns:
+            Milliseconds of each shower without writing.
+
+        Raises:
+            BadValue: ``first`` lies within a block.
+            BadFile: the graph of the bundle fails.
+            UnwritablePath: the output cannot be written.
+        """
+        manifest = self._bundle.manifest
+        seconds = 0.0
+        with ShowerWriter(output, self.binning, manifest.detector, self.facts(seed)) as writer:
             start = time.perf_counter()
-        writer.keep_training_ids(bundle.training_ids())
-        per_shower = 1e3 * seconds / len(incident)
-        writer.note(host_ms_per_shower=per_shower)
-    return len(incident), per_shower
-
-
-def _asked(
-    bundle: Bundle,
-    energy: str | None,
-    n: int | None,
-    like: str | Path | None,
-    split: Split | None,
-    binning: str | None,
-    words: tuple[str | None, str | None, str | None],
-    seed: int,
-) -> Incident:
-    """The particles of a request."""
-    if (energy is None) == (like is None):
-        raise BadValue("energy", energy, "give energies to generate at, or like, showers whose particles to repeat")
-    if like is None and energy is not None:
-        if split is not None:
-            raise BadValue("split", split, "it chooses among the showers of like")
-        from caloforge.api.incident import incident_particles
-
-        return incident_particles(bundle.trained, energy, *words, n, seed)
-    if any(word is not None for word in words):
-        raise BadValue("particle, theta, phi", words, "like has its own: leave them out")
-    from caloforge.api.like import particles_like
-
-    return particles_like(str(like), bundle.binning, split, binning, n)
+            for row, cells in self._bundle.batches(incident, seed, batch=batch, first=first):
+                seconds += time.perf_counter() - start
+                part = incident[row : row + len(cells)]
+                pdg = np.zeros_like(part.pdg) if manifest.trained.hidden else part.pdg
+                writer.append(Showers(cells, part.energy, pdg, part.theta, part.phi, self.binning))
+                progress(row + len(cells), len(incident))
+                start = time.perf_counter()
+            writer.keep_training_ids(self._bundle.training_ids())
+            per_shower = 1e3 * seconds / len(incident)
+            writer.note(host_ms_per_shower=per_shower)
+        return per_shower

@@ -4,31 +4,32 @@ __all__ = ["Model", "load_model"]
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack, overload
 
 from caloforge import __version__
+from caloforge.api.asked import Asked
 from caloforge.api.calls import Progress, ignore, require_one, warn_in_python
 from caloforge.api.dataset import Dataset, open_dataset
 from caloforge.api.glance import html_of, mesh_in_words
-from caloforge.api.incident import Angle, Energy, Particle, incident_particles
+from caloforge.api.incident import Angle, Energy, Particle
 from caloforge.api.inference import Inference
-from caloforge.api.like import Like, particles_like, path_of
+from caloforge.api.like import Like, path_of
 from caloforge.data.incident import Incident
 from caloforge.data.provenance import Provenance, TrainingProvenance
 from caloforge.data.showers import Showers
 from caloforge.data.splits import Split
 from caloforge.data.writer import ShowerWriter
 from caloforge.device import Device, choose_device
-from caloforge.errors import BadValue
 from caloforge.files import require_new
 from caloforge.generation.mixture import mixture_batches
-from caloforge.generation.sampler import sample_batches
+from caloforge.generation.sampler import BLOCK, sample_batches
 from caloforge.geometry.binning import Binning
 from caloforge.models.plugins import PLUGINS
 from caloforge.preprocessing.conditions import ConditionEncoder
+from caloforge.preprocessing.trained import Trained
 from caloforge.training.ensemble import load_ensemble
 from caloforge.units import format_angle, format_energy
 
@@ -69,6 +70,24 @@ class Model(Inference):
     def conditions(self) -> ConditionEncoder:
         """Particles, energies and angles that it was trained on."""
         return self.ensemble.pipeline.condition
+
+    @property
+    def trained(self) -> Trained:
+        """The same as values, without PyTorch."""
+        return self.conditions.trained
+
+    @property
+    def block(self) -> int:
+        """Showers whose noise is drawn at a time; a place at which one begins can begin a part of a request."""
+        return BLOCK * len(self.ensemble.members)
+
+    def facts(self, seed: int) -> dict[str, Any]:
+        """For the provenance of its showers.
+
+        Args:
+            seed: of the request.
+        """
+        return {"caloforge": __version__, "generator": self.name, "seed": seed, "training": self.provenance.facts}
 
     @property
     def provenance(self) -> TrainingProvenance:
@@ -155,24 +174,9 @@ class Model(Inference):
         require_one("batch", batch, "keep at least one shower in memory")
         if output is not None:
             require_new(output, overwrite, [path_of(like)])
-        if energy is None and like is None:
-            raise BadValue("energy", None, "give energies to generate at, or like, showers whose particles to repeat")
-        if energy is not None and like is None:
-            if split is not None:
-                raise BadValue("split", split, "it chooses among the showers of like")
-            asked = incident_particles(self.conditions.trained, energy, particle, theta, phi, n, seed)
-        elif like is not None and energy is None:
-            if any(value is not None for value in (particle, theta, phi)):
-                raise BadValue("particle, theta, phi", (particle, theta, phi), "like has its own: leave them out")
-            asked = particles_like(like, self.binning, split, binning, n)
-        else:
-            raise BadValue("energy", energy, "like has energies of its own: give one of the two")
-        for outside in self.conditions.outside(asked):
-            if not extrapolate:
-                raise outside
-            warn(outside.warning)
+        request = Asked(energy, n, like, particle, theta, phi, split, binning, seed, extrapolate)
+        asked = request.particles(self.trained, self.binning, warn)
         asked_of = self if solver is None and steps is None else self.integrated(solver, steps)
-        facts = {"caloforge": __version__, "generator": self.name, "seed": seed, "training": self.provenance.facts}
         if output is None:
             parts = []
             for part in asked_of._batches(asked, seed, batch):
@@ -181,10 +185,10 @@ class Model(Inference):
             return replace(
                 Showers.concatenate(parts),
                 detector=self.detector,
-                provenance=Provenance.model_validate(facts),
+                provenance=Provenance.model_validate(self.facts(seed)),
                 training_ids=self.ensemble.training_ids.all,
             )
-        asked_of._stream(asked, seed, batch, Path(output), facts, progress)
+        asked_of.fill(output, asked, seed, batch, progress)
         return open_dataset(output)
 
     def integrated(self, solver: str | None = None, steps: int | None = None) -> "Model":
@@ -202,27 +206,51 @@ class Model(Inference):
             member.model.integrate_with(solver, steps)
         return Model(self.name, replace(self.ensemble, members=members))
 
-    def _stream(
-        self, asked: Incident, seed: int, batch: int, output: Path, facts: Mapping[str, Any], progress: Progress
-    ) -> None:
-        """Showers into a file; the time that the model took, without that of writing, goes into its provenance."""
+    def fill(
+        self,
+        output: str | Path,
+        incident: Incident,
+        seed: int,
+        batch: int = 5000,
+        progress: Progress = ignore,
+        first: int = 0,
+    ) -> float:
+        """Stream showers into a file, one for each particle.
+
+        Args:
+            output: HDF5 file; it appears only when it is complete.
+            incident: particles that the model knows.
+            seed: of the noise.
+            batch: showers in memory at a time.
+            progress: called with the number of showers made, and of all.
+            first: place of the first particle in a larger request with this seed, a multiple of ``block``.
+
+        Returns:
+            Milliseconds of each shower without writing; they go into the provenance.
+
+        Raises:
+            BadValue: ``first`` lies within a block.
+            UnwritablePath: the output cannot be written.
+        """
         seconds, done = 0.0, 0
-        with ShowerWriter(output, self.binning, self.detector, dict(facts)) as writer:
+        with ShowerWriter(output, self.binning, self.detector, self.facts(seed)) as writer:
             start = time.perf_counter()
-            for showers in self._batches(asked, seed, batch):
+            for showers in self._batches(incident, seed, batch, first):
                 seconds += time.perf_counter() - start
                 writer.append(showers)
                 done += len(showers)
-                progress(done, len(asked))
+                progress(done, len(incident))
                 start = time.perf_counter()
             writer.keep_training_ids(self.ensemble.training_ids.all)
-            writer.note(host_ms_per_shower=1e3 * seconds / len(asked))
+            per_shower = 1e3 * seconds / len(incident)
+            writer.note(host_ms_per_shower=per_shower)
+        return per_shower
 
-    def _batches(self, incident: Incident, seed: int, batch: int) -> Iterator[Showers]:
+    def _batches(self, incident: Incident, seed: int, batch: int, first: int = 0) -> Iterator[Showers]:
         members = self.ensemble.members
         if len(members) > 1:
-            return mixture_batches(members, incident, seed)
-        return sample_batches(members[0].model, self.ensemble.pipeline, incident, seed, batch)
+            return mixture_batches(members, incident, seed, first)
+        return sample_batches(members[0].model, self.ensemble.pipeline, incident, seed, batch, first)
 
     @property
     def summary(self) -> dict[str, str]:

@@ -42,6 +42,10 @@ STAGES: dict[str, dict[str, Entry]] = {
             "Simulate showers with Geant4; called again after an interruption, it simulates what is missing.",
             "simulate --energy 1GeV:100GeV:log -n 1000 --workers 2 -o truth.h5",
         ),
+        "submit": Entry(
+            "Write the job array of a command for Slurm or HTCondor, with its merge; --resume submits what is missing.",
+            "submit --system slurm --jobs 64 -- simulate --energy 50GeV -n 10000 -o truth.h5",
+        ),
         "merge": Entry(
             "Merge the shards of a finished job array, or files of showers with one mesh and detector, into one file.",
             "merge a.h5 b.h5 -o all.h5",

@@ -5,15 +5,16 @@ __all__ = ["generate"]
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from caloforge.cli.models import DeviceName, ModelsFile
 from caloforge.cli.options import BinningOption, OverwriteOption
 from caloforge.cli.progress import track
+from caloforge.data.bundled import showers_path
 from caloforge.data.split_names import Split
-from caloforge.errors import BadValue
+from caloforge.files import require_new
 
 
 def generate(
@@ -39,42 +40,35 @@ def generate(
         str | None, typer.Option(help="of a flow matching model: euler, midpoint, heun or rk4; its own if not given")
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="of this solver; fewer are faster")] = None,
+    dask: Annotated[str | None, typer.Option(help="generate on the dask cluster with this scheduler address")] = None,
+    shard: Annotated[str | None, typer.Option(help="i/n: only part i of n, for a job array; then merge")] = None,
+    shard_size: Annotated[
+        int | None, typer.Option(help="with --shard or --dask: showers in each file that a resumed call can skip")
+    ] = None,
     overwrite: OverwriteOption = False,
     device: DeviceName = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="of a bundle: threads of ONNX Runtime")] = 1,
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Generate showers with a trained model, or with an ensemble: shower i is of member i mod K."""
-    from caloforge.deployment.manifest import MANIFEST  # NumPy, which `--help` does without
+    from caloforge.api.asked import Asked
+    from caloforge.api.generator import GenerateRequest, GeneratorWords, generate_file
 
-    options: dict[str, Any] = {
-        "like": like,
-        "particle": particle,
-        "theta": theta,
-        "phi": phi,
-        "split": split,
-        "binning": binning,
-        "seed": seed,
-        "batch": batch,
-        "extrapolate": extrapolate,
-        "output": output,
-        "overwrite": overwrite,
-        "warn": lambda text: print(f"caloforge: warning: {text}", file=sys.stderr),
-    }
+    require_new(output, overwrite, [showers_path(like) if like else None])
+    model = GeneratorWords(str(run), str(models_file) if models_file else None, device, threads, solver, steps)
+    asked = Asked(energy, n, like, particle, theta, phi, split, binning, seed, extrapolate)
+    request = GenerateRequest(model, asked, batch, lambda text: print(f"caloforge: warning: {text}", file=sys.stderr))
     with track("generating", 1.0) as report:
-        options["progress"] = lambda done, total: report(done / total, f"{done} showers")
-        if (run / MANIFEST).is_file():
-            from caloforge.api.bundle import generate_from_bundle
 
-            if solver is not None or steps is not None:
-                raise BadValue("solver, steps", (solver, steps), "those of a bundle are written into its graphs")
-            count, per_shower = generate_from_bundle(run, energy, n, threads=threads, **options)
+        def progress(done: int, total: int) -> None:
+            report(done / total, f"{done} showers")
+
+        if dask or shard or shard_size is not None:
+            from caloforge.cli.job_array import generate_parts
+
+            answer, text = generate_parts(request, dask, shard, output, shard_size, overwrite, progress)
         else:
-            from caloforge.api.model import load_model  # needs PyTorch
-
-            with load_model(run, models_file, device).generate(
-                energy, n, solver=solver, steps=steps, **options
-            ) as showers:
-                count, per_shower = len(showers), showers.provenance.host_ms_per_shower or 0.0
-    answer = {"file": str(output), "showers": count, "generator_ms_per_shower": per_shower}
-    print(json.dumps(answer) if json_only else f"{output}: {count} showers, {per_shower:.3f} ms each")
+            count, per_shower = generate_file(request, output, progress)
+            answer = {"file": str(output), "showers": count, "generator_ms_per_shower": per_shower}
+            text = f"{output}: {count} showers, {per_shower:.3f} ms each"
+    print(json.dumps(answer) if json_only else text)

@@ -15,13 +15,14 @@ import typer
 from caloforge.api.engines import APPROXIMATE, check_engine, run_engine, share_of_energy
 from caloforge.api.fast import check_comparison, compare_with, fast_sentences, with_fast
 from caloforge.api.request import request_of, require_output
+from caloforge.cli.job_array import task_sentence, task_summary
 from caloforge.cli.options import OverwriteOption
 from caloforge.cli.progress import track
 from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue
 from caloforge.simulation.event_beam import EventBeam
 from caloforge.simulation.physics_lists import PHYSICS_LISTS
-from caloforge.simulation.production.array import ArrayStatus, ArrayTask, parse_task, simulate_task
+from caloforge.simulation.production.array import parse_task, simulate_task
 from caloforge.simulation.production.request import Request
 from caloforge.simulation.production.workers import dask_executor
 
@@ -152,7 +153,7 @@ def simulate(
     with track("simulating", 1.0) as report, _resumable(output), _executor(dask) as executor:
         options = (workers, shard_size, mantissa_bits, overwrite, share_of_energy(report))
         if part is not None:
-            answer = _task_summary(simulate_task(request, part, output, *options, command=command), part, output)
+            answer = task_summary(simulate_task(request, part, output, *options, command=command), part, output)
         else:
             run_engine(request, output, engine, *options, executor, command)
         if compare is not None and not compare.exists():
@@ -210,21 +211,9 @@ def _summary(path: Path) -> dict[str, Any]:
     }
 
 
-def _task_summary(array: ArrayStatus, part: ArrayTask, output: Path) -> dict[str, Any]:
-    """What this job of an array leaves to do."""
-    return {
-        "shard": f"{part.index}/{part.count}",
-        "folder": str(array.folder),
-        "shards": array.total,
-        "missing": len(array.missing),
-        "then": f"caloforge merge {output}.shards -o {output}",
-    }
-
-
 def _sentence(answer: dict[str, Any]) -> str:
     if "shard" in answer:
-        left = f"{answer['missing']} of {answer['shards']} shard files are missing"
-        return f"part {answer['shard']} is done; {left}; when none is: {answer['then']}"
+        return task_sentence(answer)
     origin = f"Geant4 {answer['geant4']} with {answer['data_kind']} tables" if "geant4" in answer else answer["engine"]
     return (
         f"{answer['file']}: {answer['showers']} showers, mean response {100 * answer['mean_response']:.2f} %, "

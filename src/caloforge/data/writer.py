@@ -3,6 +3,7 @@
 __all__ = ["COLUMNS", "SCHEMA", "ShowerWriter", "trim_mantissa", "write_showers"]
 
 import os
+import platform
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -82,7 +83,7 @@ class ShowerWriter:
         source_ids: bool = False,
     ) -> None:
         self.path = Path(path)
-        self.partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
+        self.partial = self.path.with_name(f".{self.path.name}.{platform.node()}.{os.getpid()}.partial")
         self.binning, self.mantissa_bits = binning, mantissa_bits
         self.provenance = Provenance.model_validate(provenance)
         try:

@@ -164,35 +164,43 @@ class Bundle:
             raise outside[0]
 
     def batches(
-        self, incident: Incident, seed: int | None, noise: Float[Array, "n M"] | None = None, batch: int = 1000
+        self,
+        incident: Incident,
+        seed: int | None,
+        noise: Float[Array, "n M"] | None = None,
+        batch: int = 1000,
+        first: int = 0,
     ) -> Iterator[tuple[int, Float[Array, "b V"]]]:
-        """Number of the first shower and cell energies of each batch, in order; ranges are not checked.
+        """Row of the first particle and cell energies of each batch, in order; ranges are not checked.
 
         Args:
             incident: n particles.
             seed: as of `sample`.
             noise: as of `sample`.
             batch: showers computed at a time.
+            first: place of the first particle among all that are asked for with this seed, a multiple of the block.
 
         Raises:
-            BadValue: as `sample`.
+            BadValue: as `sample`, or ``first`` lies within a block.
         """
+        block = self.manifest.block
         if (seed is None) == (noise is None):
             raise BadValue("seed and noise", (seed, None if noise is None else "given"), "give one of the two")
         if batch < 1:
             raise BadValue("batch", batch, "compute at least one shower at a time")
         if noise is not None and noise.shape != (len(incident), self.noise_width):
             raise BadValue("shape of noise", noise.shape, f"({len(incident)}, {self.noise_width}) is needed")
-        for first in range(0, len(incident), self.manifest.block):
-            last = min(first + self.manifest.block, len(incident))
-            normals = self._normals(seed, first, last) if noise is None else noise[first:last]
-            for start in range(0, last - first, batch):
-                rows = slice(first + start, min(first + start + batch, last))
+        if first < 0 or first % block:
+            raise BadValue("first shower", first, f"give a multiple of {block}, where a block of noise begins")
+        for row in range(0, len(incident), block):
+            last = min(row + block, len(incident))
+            normals = self._normals(seed, (first + row) // block, last - row) if noise is None else noise[row:last]
+            for start in range(0, last - row, batch):
+                rows = slice(row + start, min(row + start + batch, last))
                 yield rows.start, self._computed(normals[start : start + batch], incident[rows])
 
-    def _normals(self, seed: Any, first: int, last: int) -> Float[Array, "n M"]:
-        block = self.manifest.block
-        return block_normals(seed, (first // block,), block, self.noise_width, last - first)
+    def _normals(self, seed: Any, block: int, n: int) -> Float[Array, "n M"]:
+        return block_normals(seed, (block,), self.manifest.block, self.noise_width, n)
 
     def _computed(self, noise: Float[Array, "b M"], incident: Incident) -> Float[Array, "b V"]:
         with np.errstate(over="ignore"):  # refused below

@@ -9,7 +9,7 @@ Where the model was trained on rare showers shown more often, its `KeepProbabili
 shower is kept; places whose shower is not kept are drawn again, with new noise, until every place has one.
 """
 
-__all__ = ["BLOCK", "sample_batches", "sample_showers"]
+__all__ = ["BLOCK", "require_start", "sample_batches", "sample_showers"]
 
 import math
 from collections.abc import Iterator
@@ -22,6 +22,7 @@ from torch import Tensor
 
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
+from caloforge.errors import BadValue
 from caloforge.models.base import Generator
 from caloforge.models.keep_probability import shower_terms
 from caloforge.preprocessing.pipeline import Pipeline
@@ -84,6 +85,7 @@ def sample_batches(
     incident: Incident | Float[Array, " N"],
     seed: int,
     batch: int = 5000,
+    first: int = 0,
 ) -> Iterator[Showers]:
     """Showers for each incident particle, in order, about ``batch`` at a time (whole blocks).
 
@@ -93,14 +95,20 @@ def sample_batches(
         incident: particles, or energies in MeV where the model knows one particle and one direction.
         seed: of the noise.
         batch: showers held in memory.
+        first: place of the first particle among all that are asked for, a multiple of `BLOCK`: those from there on are
+            the same showers whether or not the earlier ones are made.
+
+    Raises:
+        BadValue: ``first`` lies within a block.
     """
+    require_start(first, BLOCK)
     particles = incident if isinstance(incident, Incident) else pipeline.incident(incident)
     per_batch = max(1, batch // BLOCK) * BLOCK
     for start in range(0, len(particles), per_batch):
         part = particles[start : start + per_batch]
         with torch.inference_mode():
             blocks = [
-                _showers(model, pipeline, part[at : at + BLOCK], seed, (start + at) // BLOCK)
+                _showers(model, pipeline, part[at : at + BLOCK], seed, (first + start + at) // BLOCK)
                 for at in range(0, len(part), BLOCK)
             ]
         yield Showers.concatenate(blocks)  # out of inference mode, which would else be the caller's between two batches
@@ -110,6 +118,20 @@ def _showers(model: Generator, pipeline: Pipeline, particles: Incident, seed: in
     """One block in MeV."""
     conditions = pipeline.conditions(particles)
     return pipeline.inverse(_block(model, pipeline, conditions, seed, index), particles, conditions)
+
+
+def require_start(first: int, block: int) -> None:
+    """Refuse a place at which no block of noise begins.
+
+    Args:
+        first: place of a shower.
+        block: showers whose noise is drawn at a time.
+
+    Raises:
+        BadValue: not a multiple of the block.
+    """
+    if first < 0 or first % block:
+        raise BadValue("first shower", first, f"give a multiple of {block}, where a block of noise begins")
 
 
 def sample_showers(model: Generator, pipeline: Pipeline, incident: Incident | Float[Array, " N"], seed: int) -> Showers:

@@ -1,25 +1,33 @@
-"""Job arrays: part i of n simulates its shards of a request, and the shards of all parts are merged at the end.
+"""Job arrays: part i of n makes its shards of a request, and the shards of all parts are merged at the end.
 
 The folder of the shards carries a manifest for each request, ``<digest>.json``: its facts, the names of its shards and
 the number of showers in each, so that merging needs nothing but the folder.
 """
 
-__all__ = ["ArrayTask", "ArrayStatus", "merge_shards", "parse_task", "simulate_task", "array_status"]
+__all__ = [
+    "ArrayStatus",
+    "ArrayTask",
+    "array_status",
+    "merge_shards",
+    "parse_task",
+    "read_status",
+    "require_enough",
+    "simulate_task",
+    "write_manifest",
+]
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from caloforge.data.store import ShowerFile
 from caloforge.errors import BadFile, BadValue
 from caloforge.files import replace_when_complete, require_new
 from caloforge.simulation.production.progress import Progress, ignore
 from caloforge.simulation.production.request import Request, checked_size, complete
-from caloforge.simulation.production.shards import join, shard_folder
-from caloforge.simulation.production.worker import Shard
+from caloforge.simulation.production.shards import is_complete, join, shard_folder
 
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 
@@ -112,37 +120,60 @@ def simulate_task(
     with shard_folder(Path(output), overwrite) as folder:
         facts = request.facts
         shards = request.shards(folder, size, facts)
-        if part.count > len(shards):
-            remedy = f"there are only {len(shards)}; give a smaller shard_size (--shard-size)"
-            raise BadValue("shard", f"{part.index}/{part.count}", remedy)
-        _write_manifest(folder, shards, facts | {"command": command, "mantissa_bits": mantissa_bits})
+        require_enough(part, len(shards))
+        told = facts | {"command": command, "mantissa_bits": mantissa_bits}
+        sizes = {shard.path.name: len(shard.primaries) for shard in shards}
+        manifest = write_manifest(folder, shards[0].label, sizes, told)
         complete(shards[part.index - 1 :: part.count], workers, progress)
-        return _status(folder / f"{shards[0].label}.json")
+        return read_status(manifest)
 
 
-def _write_manifest(folder: Path, shards: list[Shard], facts: dict[str, Any]) -> None:
-    """Every part writes the same one, under a name of its own first."""
-    path = folder / f"{shards[0].label}.json"
-    text = json.dumps({"facts": facts, "shards": {s.path.name: len(s.primaries) for s in shards}})
+def require_enough(part: ArrayTask, shards: int) -> None:
+    """Refuse more parts than shards, some of which would have nothing to do.
+
+    Args:
+        part: a job of the array.
+        shards: of the request.
+
+    Raises:
+        BadValue: more parts than shards.
+    """
+    if part.count > shards:
+        remedy = f"there are only {shards}; give a smaller shard_size (--shard-size)"
+        raise BadValue("shard", f"{part.index}/{part.count}", remedy)
+
+
+def write_manifest(folder: Path, label: str, sizes: Mapping[str, int], facts: Mapping[str, Any]) -> Path:
+    """What merging needs to know; every part writes the same one, under a name of its own first.
+
+    Args:
+        folder: of the shards.
+        label: digest of the request, 16 hexadecimal digits.
+        sizes: file name of each shard, in order -> showers in it.
+        facts: for the provenance of the merged file.
+    """
+    path = folder / f"{label}.json"
+    text = json.dumps({"facts": facts, "shards": sizes})
     replace_when_complete(path, lambda beside: beside.write_text(text))
+    return path
 
 
-def _status(manifest: Path) -> ArrayStatus:
+def read_status(manifest: Path) -> ArrayStatus:
+    """How far the array of one manifest is.
+
+    Args:
+        manifest: as `write_manifest` leaves it.
+
+    Raises:
+        BadFile: not such a file.
+    """
     try:
         content = json.loads(manifest.read_text())
         facts, sizes = content["facts"], dict(content["shards"])
     except (OSError, ValueError, KeyError) as error:
         raise BadFile(manifest, "not the manifest of a job array", "run one of its jobs again") from error
-    missing = tuple(name for name, n in sizes.items() if not _holds(manifest.parent / name, n))
+    missing = tuple(name for name, n in sizes.items() if not is_complete(manifest.parent / name, n))
     return ArrayStatus(manifest.parent, len(sizes), missing, facts, tuple(sizes))
-
-
-def _holds(path: Path, n: int) -> bool:
-    try:
-        with ShowerFile(path) as file:
-            return len(file) == n
-    except BadFile:
-        return False
 
 
 def array_status(folder: str | Path) -> ArrayStatus:
@@ -155,7 +186,7 @@ def array_status(folder: str | Path) -> ArrayStatus:
         BadFile: no job array worked here, or shards of more than one request lie here and none or several are complete.
     """
     folder = Path(folder)
-    statuses = [_status(path) for path in sorted(folder.glob("*.json")) if _DIGEST.fullmatch(path.stem)]
+    statuses = [read_status(path) for path in sorted(folder.glob("*.json")) if _DIGEST.fullmatch(path.stem)]
     if not statuses:
         raise BadFile(folder, "no job array has worked in this folder", "give the folder OUTPUT.shards of its jobs")
     complete = [status for status in statuses if not status.missing] or statuses

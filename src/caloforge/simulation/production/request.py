@@ -10,7 +10,6 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import json
-import math
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -35,7 +34,7 @@ from caloforge.simulation.event_beam import EventBeam
 from caloforge.simulation.physics_lists import OPTION_0, Physics
 from caloforge.simulation.primaries import Mesh, Primaries
 from caloforge.simulation.production.progress import Counter, Progress, ignore
-from caloforge.simulation.production.shards import is_complete, join, shard_folder
+from caloforge.simulation.production.shards import default_size, is_complete, join, shard_folder
 from caloforge.simulation.production.worker import Shard
 from caloforge.simulation.production.workers import run_all
 from caloforge.simulation.readout_fit import check_readout
@@ -172,6 +171,7 @@ def produce(
         UnwritablePath: the output exists or cannot be written; found before anything is simulated.
         Geant4Missing: geant4-pybind is not installed.
         Geant4Failed: a Geant4 process died; finished shards stay.
+        ClusterFailed: the executor lost a shard.
     """
     size = checked_size(request, workers, shard_size, mantissa_bits)
     output = Path(output)
@@ -201,8 +201,9 @@ def complete(
 
     Raises:
         Geant4Failed: a Geant4 process died; finished shards stay.
+        ClusterFailed: the executor lost a shard.
     """
-    missing = [shard for shard in shards if not is_complete(shard)]
+    missing = [shard for shard in shards if not is_complete(shard.path, len(shard.primaries))]
     run_all(missing, workers, Counter(shards, missing, progress).add, executor)
 
 
@@ -240,7 +241,7 @@ def checked_size(request: Request, workers: int, shard_size: int | None, mantiss
     """
     if importlib.util.find_spec("geant4_pybind") is None:
         raise Geant4Missing
-    size = min(200, max(10, math.ceil(request.n / 16))) if shard_size is None else shard_size
+    size = default_size(request.n) if shard_size is None else shard_size
     if size < 1:
         raise BadValue("shard size", size, "give at least one shower to each shard")
     if workers < 1:

@@ -1,7 +1,8 @@
 """The files of a production: the folder of shards beside the output, which of them are complete, and their joining."""
 
-__all__ = ["is_complete", "join", "shard_folder"]
+__all__ = ["default_size", "is_complete", "join", "shard_folder"]
 
+import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,7 +15,6 @@ from caloforge.data.writer import ShowerWriter
 from caloforge.errors import BadFile, UnwritablePath
 from caloforge.files import require_new
 from caloforge.simulation.primaries import Primaries
-from caloforge.simulation.production.worker import Shard
 from caloforge.simulation.replacement import Added, Replacement, replaced_counts, shot_particles
 
 
@@ -43,15 +43,25 @@ def shard_folder(output: Path, overwrite: bool) -> Iterator[Path]:
             folder.rmdir()
 
 
-def is_complete(shard: Shard) -> bool:
+def default_size(n: int) -> int:
+    """Showers in a shard where nobody says: about a 16th of them, 10 to 200.
+
+    Args:
+        n: of the request.
+    """
+    return min(200, max(10, math.ceil(n / 16)))
+
+
+def is_complete(path: Path, n: int) -> bool:
     """Whether an earlier call wrote this shard; a damaged file does not count.
 
     Args:
-        shard: with the path of its file.
+        path: of its file.
+        n: showers in it.
     """
     try:
-        with ShowerFile(shard.path) as file:
-            return len(file) == len(shard.primaries)
+        with ShowerFile(path) as file:
+            return len(file) == n
     except BadFile:
         return False
 
@@ -63,12 +73,12 @@ def join(
     fast: Replacement | None = None,
     primaries: Primaries | None = None,
 ) -> None:
-    """Stream shards in order into the output; ``provenance`` says how many mantissa bits to keep.
+    """Stream shards in order into the output; each is read as a whole.
 
     Args:
         paths: of the shards, in order.
         output: HDF5 file of showers.
-        provenance: of the production; it says how many mantissa bits to keep.
+        provenance: of the production; it says how many mantissa bits to keep, all where it is silent.
         fast: what made the showers of replaced particles.
         primaries: of all shards, where there is such.
 
@@ -77,14 +87,14 @@ def join(
         UnwritablePath: the output cannot be written.
     """
     with ShowerFile(paths[0]) as first:
-        binning, detector = first.binning, first.detector
+        binning, detector, training_ids = first.binning, first.detector, first.training_ids
     facts: list[dict[str, Any]] = []
     n = 0
     filler = None if fast is None or primaries is None else fast.filler(primaries)
-    with ShowerWriter(output, binning, detector, provenance, provenance["mantissa_bits"]) as writer:
+    with ShowerWriter(output, binning, detector, provenance, provenance.get("mantissa_bits", 23)) as writer:
         for path in paths:
             with ShowerFile(path) as file:
-                showers, cost = file.read(), file.provenance.cost or {}
+                showers, cost = file.read(), _cost(file)
                 n += len(file)
             if filler is not None:
                 added = filler.add(showers)
@@ -94,11 +104,17 @@ def join(
         if fast is not None and primaries is not None:
             counts = replaced_counts(primaries)
             writer.keep_replaced(counts)
-            writer.keep_training_ids(fast.training_ids)
+            training_ids = fast.training_ids
             shot = len(shot_particles(primaries))
             replaced = {"showers_replaced": int((counts > 0).sum()), "particles_replaced": int(counts.sum())}
             writer.note(fast={**fast.facts, **replaced, "particles": shot})
+        writer.keep_training_ids(training_ids)
         writer.note(**_summary(facts, n))
+
+
+def _cost(file: ShowerFile) -> dict[str, Any]:
+    """What a shard of a simulation notes; of a model, its time alone."""
+    return file.provenance.cost or {"core_seconds": 1e-3 * (file.provenance.host_ms_per_shower or 0.0) * len(file)}
 
 
 def _with(cost: dict[str, Any], added: Added, start_seconds: float) -> dict[str, Any]:
@@ -115,6 +131,8 @@ def _with(cost: dict[str, Any], added: Added, start_seconds: float) -> dict[str,
 def _summary(facts: list[dict[str, Any]], n: int) -> dict[str, Any]:
     """Versions, cost and containment of the whole production."""
     total = {key: sum(f[key] for f in facts) for key in facts[0] if key != "geant4"}
+    if "geant4" not in facts[0]:
+        return {"host_ms_per_shower": 1e3 * total["core_seconds"] / n}
     return {
         "geant4": facts[0]["geant4"],
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

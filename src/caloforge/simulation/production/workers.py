@@ -1,6 +1,6 @@
-"""Who simulates the shards: worker processes of this machine, or any ``concurrent.futures.Executor``."""
+"""Who makes the shards: worker processes of this machine, or any ``concurrent.futures.Executor``."""
 
-__all__ = ["WorkerPool", "run_all", "dask_executor"]
+__all__ = ["WorkerPool", "dask_executor", "run_all", "run_elsewhere"]
 
 import importlib.util
 import threading
@@ -9,14 +9,13 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExec
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
-from caloforge.errors import BadValue, CaloforgeError, Geant4Failed
+from caloforge.errors import BadValue, CaloforgeError, ClusterFailed, Geant4Failed, MissingExtra
 from caloforge.simulation.production.worker import Shard, Worker, run_shard
 
 Report = Callable[[Shard, int], None]
-KEPT = "finished shards are kept, and the same call simulates only the missing ones"
-
-
+Task = TypeVar("Task")
 _PATIENCE = 30  # seconds
 
 
@@ -95,9 +94,15 @@ def run_all(shards: Sequence[Shard], workers: int, report: Report, executor: Exe
 
     Raises:
         Geant4Failed: a process died.
+        ClusterFailed: the executor lost a shard.
     """
     if executor is not None:
-        _run_elsewhere(shards, report, executor)
+
+        def finished(shard: Shard) -> None:
+            for index in range(len(shard.primaries)):
+                report(shard, index)
+
+        run_elsewhere(shards, run_shard, finished, executor)
     elif shards:
         with WorkerPool(min(workers, len(shards))) as crew:
             _gather([crew.submit(shard, report) for shard in shards])
@@ -120,20 +125,29 @@ def _gather(futures: "Iterable[Future[Path]]", finished: "Callable[[Future[Path]
         raise failure
 
 
-def _run_elsewhere(shards: Sequence[Shard], report: Report, executor: Executor) -> None:
-    futures = {executor.submit(run_shard, shard): shard for shard in shards}
+def run_elsewhere(
+    tasks: Sequence[Task], run: Callable[[Task], Path], finished: Callable[[Task], None], executor: Executor
+) -> None:
+    """Have an executor write files; after a failure nothing else is begun, and what is under way is finished.
 
-    def finished(future: "Future[Path]") -> None:
-        for index in range(len(futures[future].primaries)):
-            report(futures[future], index)
+    Args:
+        tasks: one for each file; they and ``run`` are pickled.
+        run: called there with each task.
+        finished: called here with each task that is done.
+        executor: where.
 
+    Raises:
+        ClusterFailed: the executor lost a task.
+        CaloforgeError: ``run`` raised it.
+    """
+    futures = {executor.submit(run, task): task for task in tasks}
     try:
-        _gather(futures, finished)
+        _gather(futures, lambda future: finished(futures[future]))
     except CaloforgeError:
         raise
     except Exception as error:
         how = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise Geant4Failed(f"the executor lost a shard ({how}); {KEPT}") from error
+        raise ClusterFailed(how) from error
     finally:
         for future in futures:
             future.cancel()
@@ -143,16 +157,17 @@ def _run_elsewhere(shards: Sequence[Shard], report: Report, executor: Executor) 
 def dask_executor(address: str) -> Iterator[Executor]:
     """The executor of a cluster of dask.
 
-    Its workers need caloforge with Geant4, and the folder of the output at the same path.
+    Its workers need caloforge (with Geant4 to simulate), and the folder of the output at the same path.
 
     Args:
         address: where its scheduler listens, such as ``tcp://node:8786``.
 
     Raises:
-        BadValue: dask is not installed, or nobody answers at that address.
+        MissingExtra: dask is not installed.
+        BadValue: nobody answers at that address.
     """
     if importlib.util.find_spec("distributed") is None:
-        raise BadValue("dask address", address, "dask is not installed; run: pip install 'caloforge[cluster]'")
+        raise MissingExtra("dask", "cluster")
     from distributed import Client
 
     try:
