@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 from caloforge.errors import BadValue, UnknownName, UnwritablePath
@@ -96,8 +95,11 @@ def _parsed(command: list[str]) -> dict[str, Any]:
     parser = typer.main.get_command(app).get_command(None, command[0])  # type: ignore[attr-defined]
     try:
         options: dict[str, Any] = parser.make_context(command[0], command[1:]).params
-    except click.UsageError as error:
-        raise BadValue("command", said, error.format_message()) from error
+    except Exception as error:
+        explain = getattr(error, "format_message", None)  # of click, of which typer has a copy of its own since 0.26
+        if explain is None:
+            raise
+        raise BadValue("command", said, explain()) from error
     if options["shard"] or options["dask"]:
         raise BadValue("command", said, "leave out --shard and --dask: each job gets a part of its own")
     if options.get("engine") == "gflash":
