@@ -13,6 +13,13 @@ _FAMILIES = {
     "neighbours": {"name": "vae", "latent": 0, "decoder_context": "neighbours", "channels": 8, **_SMALL},
     "layers": {"name": "vae", "latent": 2, "decoder_context": "layers", **_SMALL},
     "energies in sequence": {"name": "vae", "latent": 2, "layer_energies": "autoregressive", **_SMALL},
+    "mixtures of energies": {
+        "name": "vae",
+        "latent": 2,
+        "layer_energies": "mixtures",
+        "preprocessing": {"energies": ["log", "dequantise", "quantile"]},
+        **_SMALL,
+    },
     "flow": {"name": "flow", **_SMALL},
     "flow matching": {"name": "flow_matching", "steps": 2, **_SMALL},
     "gan": {"name": "gan", "latent": 3, "width": 16, "depth": 1},

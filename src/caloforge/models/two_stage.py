@@ -4,23 +4,34 @@ __all__ = ["TwoStageConfig"]
 
 from typing import Literal
 
+import torch
+from jaxtyping import Float
 from pydantic import Field
+from torch import Tensor
 
+from caloforge.errors import BadValue
 from caloforge.models.autoregressive import AutoregressiveEnergies
+from caloforge.models.energy_mixtures import MixtureEnergies
 from caloforge.models.flow import LayerEnergyFlow
 from caloforge.models.registry import ModelConfig
 from caloforge.models.stages import EnergyStage
 from caloforge.nn.conditioning import Conditioning, ParticleEmbedding
+from caloforge.preprocessing.chain import EnergyChain
 from caloforge.preprocessing.pipeline import Pipeline
+from caloforge.preprocessing.transform import AtomBands
+
+_GRID = 257  # features at which the energy of a layer is tabulated
+_LEAST = 1e-6  # MeV
 
 
 class TwoStageConfig(ModelConfig):
     """Options of a family whose layer energies may have an explicit density."""
 
     conditioning: Conditioning = Field("film", description="how hidden layers hear of energy, particle and direction")
-    layer_energies: Literal["autoregressive", "couplings"] = Field(
+    layer_energies: Literal["autoregressive", "couplings", "mixtures"] = Field(
         "couplings",
-        description="density of the layer energies: spline couplings, or layer after layer, with atoms",
+        description="density of the layer energies: spline couplings; layer after layer, with atoms; mixtures: "
+        "the same for features of single layers, hadrons say, with the energy so far in sight",
     )
     flow_transforms: int = Field(6, ge=1, description="spline couplings of a flow")
     flow_bins: int = Field(8, ge=2, description="bins of each spline")
@@ -50,4 +61,21 @@ class TwoStageConfig(ModelConfig):
         if self.layer_energies == "couplings":
             return LayerEnergyFlow(pipeline.n_layers, n_conditions, *self.flow, tails)
         bands, width = pipeline.energies.bands(pipeline.n_layers), max(1, self.flow_width // 2)
+        if self.layer_energies == "mixtures":
+            scale, column = pipeline.condition.scale, pipeline.condition.columns.log_energy
+            incident = column, torch.stack([scale.mean[0], scale.std[0]])
+            return MixtureEnergies(bands, _of_single_layers(pipeline, bands), *incident, n_conditions, width)
         return AutoregressiveEnergies(bands, n_conditions, self.flow_bins, width, tails)
+
+
+def _of_single_layers(pipeline: Pipeline, bands: AtomBands) -> Float[Tensor, "G L"]:
+    """ln(E / MeV) of energy features between the bands.
+
+    Raises:
+        BadValue: features that need those of other layers.
+    """
+    if any(isinstance(step, EnergyChain) for step in pipeline.energies.steps):
+        advice = "ratios belong to several layers; take preprocessing: {energies: [log, dequantise, quantile]}"
+        raise BadValue("model.layer_energies", "mixtures", advice)
+    grid = torch.lerp(bands.below[1], bands.above[0], torch.linspace(0, 1, _GRID)[:, None])
+    return pipeline.energies.inverse(grid, torch.ones(_GRID)).clamp_min(_LEAST).log()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class ParallelMLP(nn.Module):
-    """D networks of two hidden layers on the same input: all at once, or one; they start at zero.
+    """D networks of two hidden layers: all at once, or one; they start at zero.
 
     Args:
         hears: (D, I) one where a network hears a number of the input, zero where not.
@@ -36,12 +36,12 @@ class ParallelMLP(nn.Module):
         nn.init.zeros_(self.last)
 
     def forward(
-        self, x: Float[Tensor, "N I"], of: int | None = None
+        self, x: Float[Tensor, "*D N I"], of: int | None = None
     ) -> tuple[Float[Tensor, "N n B"], Float[Tensor, "N n O"]]:
         """Numbers that are linear in the input, (N, D, B), and what the networks make of it, (N, D, O).
 
         Args:
-            x: (N, I) input.
+            x: (N, I) input of all networks, or (D, N, I) one each.
             of: one network, (N, 1, B) and (N, 1, O); None: all.
         """
         rows = slice(None) if of is None else slice(of, of + 1)
