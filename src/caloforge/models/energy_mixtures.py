@@ -5,8 +5,8 @@ r"""Layer energies one after the other from the front, each a mixture of cut nor
 
 :math:`U_i` is the band of an empty layer (`AtomBands`). Between the ends :math:`a_i, b_i` of training, a little
 widened, each normal is cut and normalised, so that no layer holds much more than it ever did; a feature beyond an end
-counts as one at it. A mixture because a hadron either passes the layer, with nearly the same energy each time, or
-showers in it.
+counts as one at it, as does an empty layer where training had none. A mixture because a hadron either passes the layer,
+with nearly the same energy each time, or showers in it.
 
 Features belong to one layer each (logarithms, say, by quantiles), so the energy of the layers before is known when a
 layer is drawn. A small network for each layer hears the conditions, the last few features, which of these layers were
@@ -143,7 +143,8 @@ class MixtureEnergies(EnergyStage):
         padded = nn.functional.pad(log_energies, (_NEAR + 1, 0), value=_EMPTY)
         near, far = padded[:, -_NEAR:], padded[:, :-_NEAR]
         near_sum, far_sum = near.logsumexp(1), far.logsumexp(1)
-        whole, most = torch.logaddexp(near_sum, far_sum), torch.maximum(near.amax(1), far.amax(1))
+        whole = torch.stack([near_sum, far_sum]).logsumexp(0)
+        most = torch.maximum(near.amax(1), far.amax(1))
         incident = self.scale[0] + self.scale[1] * c[:, self.log_incident]
         return torch.stack([(whole - incident).exp(), whole, near_sum, far_sum, most, near.amax(1)], 1)
 
@@ -178,7 +179,7 @@ class MixtureEnergies(EnergyStage):
             u: (N, L) energy features.
             c: (N, C) conditions, the particle embedded.
         """
-        log_energies, empty = self._log_energies(u), self._empty(u)
+        log_energies, empty = self._log_energies(u), self._empty(u) & self.empties
         heard = torch.stack([self._heard(u[:, :i], e, c) for i, e in enumerate(self._before(log_energies))])
         odds, weights, means, log_widths = self._mixtures(heard)
         start, end = self.ends
