@@ -31,6 +31,7 @@ ORDER = [
     "advice",
     "config",
     "api",
+    "benchmark",
     "course",
     "cli",
 ]

@@ -131,6 +131,10 @@ STAGES: dict[str, dict[str, Entry]] = {
             "Say how many Geant4 showers a generated sample is worth, and if that is more than it was trained on.",
             "amplification fake.h5 --truth truth.h5 -o worth/",
         ),
+        "benchmark": Entry(
+            "Measure what a shower costs: model by engine, threads and batch, beside Geant4, Gflash and the limits.",
+            "benchmark vae-siw-1080 --with geant4 -o bench/",
+        ),
         "beta-sweep": Entry(
             "Train small copies of a run at several beta: rate, distortion, latents in use, and AUC of each.",
             "beta-sweep vae-siw-1080-latent --steps 300 -o sweep/",

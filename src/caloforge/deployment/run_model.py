@@ -3,6 +3,7 @@
 __all__ = ["RunModel"]
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray as Array
+from torch import Tensor
 
 from caloforge.data.incident import Incident
 from caloforge.deployment.noise import block_normals
 from caloforge.deployment.shower_model import frame_of
+from caloforge.device import Device, choose_device
 from caloforge.errors import BadValue
 from caloforge.generation.sampler import BLOCK, sample_showers
 from caloforge.training.folders import run_folder, weights_digest
@@ -25,14 +28,19 @@ class RunModel:
 
     Args:
         name: a path, or the name of a model that comes with caloforge.
+        device: where networks run.
+        compiled: let `torch.compile` make one kernel of many operations, anew for each size of a batch.
 
     Raises:
         BadFile: neither, or damaged.
+        BadValue: PyTorch finds no such device.
     """
 
-    def __init__(self, name: str | Path) -> None:
+    def __init__(self, name: str | Path, device: Device = "cpu", compiled: bool = False) -> None:
         self.name = str(name)
-        self._run = load_run(name)
+        self._run = load_run(name).to(choose_device(device))
+        sample: Callable[[Tensor, Tensor], Tensor] = self._run.model.sample
+        self._sample = torch.compile(sample, dynamic=False) if compiled else sample
         self._digest = weights_digest(run_folder(name))
         data = self._run.provenance.data
         self.trained = self._run.pipeline.condition.trained
@@ -92,5 +100,5 @@ class RunModel:
             raise BadValue("model", self.name, remedy)
         with torch.inference_mode():
             conditions = pipeline.conditions(incident)
-            z = torch.from_numpy(noise).reshape(-1, *model.noise_shape)
-            return pipeline.inverse(model.sample(z, conditions), incident, conditions).energy
+            z = torch.from_numpy(noise).to(conditions).reshape(-1, *model.noise_shape)
+            return pipeline.inverse(self._sample(z, conditions), incident, conditions).energy
