@@ -67,10 +67,10 @@ def test_energies_outside_the_training_are_refused():
 )
 def test_a_process_that_dies_is_told_and_the_next_one_measures(monkeypatch, code, reason):
     results = Results()
-    monkeypatch.setattr(run, "COMMAND", [sys.executable, "-c", f"import sys; sys.stdin.read(); {code}"])
+    monkeypatch.setattr(run, "COMMAND", [sys.executable, "-c", f"import sys; sys.stdin.readline(); {code}"])
     run_tasks([task()], results)
     line = json.dumps({"cost": vars(cost())})
-    monkeypatch.setattr(run, "COMMAND", [sys.executable, "-c", f"import sys; sys.stdin.read(); print({line!r})"])
+    monkeypatch.setattr(run, "COMMAND", [sys.executable, "-c", f"import sys; sys.stdin.readline(); print({line!r})"])
     run_tasks([task(threads=2)], results)
     assert results.costs == [cost()]
     assert [(failure.threads, reason in failure.problem) for failure in results.failures] == [(1, True)]
@@ -119,7 +119,7 @@ def test_what_cannot_be_measured_is_refused_before_anything_is(call, tmp_path, w
 def test_the_command_writes_a_file_a_plot_and_a_table_and_replaces_nothing(call, tmp_path, monkeypatch):
     costs = [{"cost": vars(cost(batch=n, energy=e))} for n in (1, 10) for e in (1e4, 5e4)]
     answers = [{"setting": vars(setting_of())}, *costs]
-    script = "import sys; sys.stdin.read(); print(" + repr("\n".join(map(json.dumps, answers))) + ")"
+    script = "import sys; sys.stdin.readline(); print(" + repr("\n".join(map(json.dumps, answers))) + ")"
     monkeypatch.setattr(run, "COMMAND", [sys.executable, "-c", script])
     words = ("benchmark", MODEL, "-o", tmp_path)
     code, out, _ = call(*words)

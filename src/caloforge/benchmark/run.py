@@ -104,15 +104,17 @@ def run_tasks(tasks: Sequence[Task], results: Results, each: Callable[[Cost], No
 def _answers(task: Task) -> Iterator[tuple[str, Any]]:
     """What the process of a task says, line by line; that it died is an answer, too."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(task.threads))
-    with tempfile.TemporaryFile() as log:
-        child = subprocess.Popen(
-            COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=os.environ | threads
-        )
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(COMMAND, **pipes, stderr=log, env=os.environ | threads) as child,
+    ):
         try:
             assert child.stdin is not None
             assert child.stdout is not None  # both are pipes
-            child.stdin.write(json.dumps(asdict(task)))
-            child.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # it died already, which is told below
+                child.stdin.write(json.dumps(asdict(task)) + "\n")
+                child.stdin.flush()  # it stays open: a process whose parent is gone ends
             problem = False
             for line in child.stdout:
                 for kind, value in json.loads(line).items():
@@ -123,9 +125,6 @@ def _answers(task: Task) -> Iterator[tuple[str, Any]]:
                 yield "problem", _death(child.returncode, log.read().decode(errors="replace"))
         finally:
             child.kill()
-            child.wait()
-            if child.stdout is not None:
-                child.stdout.close()
 
 
 def _death(code: int, log: str) -> str:

@@ -1,4 +1,4 @@
-"""The process that measures one task: JSON on stdin, a line of JSON on stdout for each cost, problem or setting."""
+"""The process that measures one task: a line of JSON comes in; one goes out for each cost, problem or setting."""
 
 __all__ = ["main"]
 
@@ -9,6 +9,7 @@ import resource
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
@@ -176,6 +177,12 @@ def _shoot_next(request: Request, parts: Iterator[Primaries], full: bool) -> Sho
     return simulate(request.detector, next(parts), request.binning, physics=request.physics)[0]
 
 
+def _end_with_parent() -> None:
+    """End this process when the pipe from its parent closes, however that ended."""
+    sys.stdin.read()
+    os._exit(1)
+
+
 def main() -> None:
     """Read one task, answer, and end."""
     answers = os.fdopen(os.dup(1), "w")
@@ -186,7 +193,8 @@ def main() -> None:
         answers.write(json.dumps({kind: value}) + "\n")
         answers.flush()
 
-    words = json.load(sys.stdin)
+    words = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     setting = words.pop("setting")
     try:
         for result in measure(Task(**words, setting=Setting(**setting) if setting else None)):
