@@ -69,7 +69,8 @@ def test_the_example_from_training_to_scores(files, call):
         cells = file.read().energy
     assert np.isfinite(cells).all()
     assert (cells >= 0).all()
-    code, out, err = call("validate", made, "--truth", files / "truth.h5", "--split", "test", "--quick", "--json")
+    words = ("--split", "test", "--quick", "--sufficient", "response", "--json")
+    code, out, err = call("validate", made, "--truth", files / "truth.h5", *words)
     assert code == 0, err
     assert json.loads(out)["schema"]
 

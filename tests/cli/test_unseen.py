@@ -128,12 +128,17 @@ def test_a_truth_that_was_all_trained_on_judges_nothing(call, place, showers, se
     assert (code, out, "trained on all of these showers" in err) == (1, "", True), err
 
 
+@pytest.fixture(scope="module")
+def bundled_ids():
+    with ShowerFile(showers_path("bundled")) as file:
+        return file.read().ids
+
+
 @pytest.mark.parametrize("name", shipped_models())
-def test_shipped_models_know_their_training_showers(name):
+def test_shipped_models_know_their_training_showers(name, bundled_ids):
     """As many as their provenance says; a fifth of the bundled sample, at least, is left to judge them."""
     run = load_run(name)
-    with ShowerFile(showers_path("bundled")) as file:
-        seen = np.isin(file.read().ids, run.training_ids.all)
+    seen = np.isin(bundled_ids, run.training_ids.all)
     assert len(run.training_ids.train) == run.provenance.training_showers
     assert seen.mean() < 0.8
     assert seen.any() == (name not in ("em-siw-1080", "vae-siw-6480"))  # these have showers of their own

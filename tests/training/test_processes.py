@@ -61,32 +61,46 @@ class Line(Generator):
 TWICE = """
 import os, sys
 
+import torch._dynamo  # with all else that a training imports: once, for all four processes
+
+import caloforge.cli.train
 from caloforge.cli.main import run
 
-words = sys.argv[1:]
-if os.fork() == 0:
-    os.environ["FAIL"] = "6"
-    sys.argv = ["caloforge", *words]
-    run()
-    os._exit(0)
-assert os.waitstatus_to_exitcode(os.wait()[1]) == 1
-os.environ |= {"MASTER_PORT": os.environ["SECOND_PORT"], "TORCHELASTIC_USE_AGENT_STORE": "False"}
-sys.argv = ["caloforge", *words, "--resume", "--json"]
-run()
+first_port, second_port, *words = sys.argv[1:]
+
+
+def both(port, *more):
+    environment = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    processes = []
+    for rank in "01":
+        if (process := os.fork()) == 0:
+            os.environ |= environment | {"RANK": rank, "LOCAL_RANK": rank}
+            sys.argv = ["caloforge", *words, *more]
+            run()
+            sys.stdout.flush()
+            os._exit(0)
+        processes.append(process)
+    return [os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) for process in processes]
+
+
+os.environ["FAIL"] = "6"
+assert both(first_port) == [1, 1]
+del os.environ["FAIL"]
+assert both(second_port, "--resume", "--json") == [0, 0]
 """
 
 
 def twice(folder, *words):
-    """`caloforge train` in two processes of torchrun, which fails; then with --resume. One start: imports take long."""
+    """`caloforge train` in two processes as torchrun starts them, which fails; then with --resume."""
     (folder / "twice.py").write_text(TWICE)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    with socket.socket() as first, socket.socket() as second:
+        for free in (first, second):
+            free.bind(("127.0.0.1", 0))
+        ports = [str(free.getsockname()[1]) for free in (first, second)]
     own = {"PYTHONPATH": str(Path(sys.modules["caloforge"].__file__).parents[1]), "OMP_NUM_THREADS": "1"}
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, folder / "twice.py"]
-    command = [sys.executable, *launcher, "train", folder / "line.yaml", "--models", folder / "line.py", *words]
-    environment = os.environ | own | {"SECOND_PORT": port}
-    return subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, timeout=600)
+    command = [sys.executable, folder / "twice.py", *ports, "train", folder / "line.yaml"]
+    command += ["--models", folder / "line.py", *words]
+    return subprocess.run(list(map(str, command)), env=os.environ | own, capture_output=True, text=True, timeout=600)
 
 
 def losses(run):
