@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PAGES := $(VENV)/.pages
 
 .PHONY: quickstart test lint docs site app clean
 
@@ -10,6 +11,10 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[geant4,dev]'
 	touch $(READY)
+
+$(PAGES): $(READY) # what the pages are built with
+	$(BIN)/python -c 'import mkdocstrings, material' 2> /dev/null || $(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $(PAGES)
 
 quickstart: $(READY)
 	$(BIN)/caloforge quickstart --output quickstart
@@ -25,8 +30,7 @@ lint: $(READY)
 docs: site # and the course is run on small cases, which takes minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m course -n auto --maxprocesses 4
 
-site: $(READY)
-	$(BIN)/python -c 'import mkdocstrings, material' 2> /dev/null || $(BIN)/python -m pip install --quiet --editable '.[docs]'
+site: $(PAGES)
 	$(BIN)/python tools/docs/commands.py docs/commands.md
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo site/index.html
