@@ -2,11 +2,13 @@
 
 import json
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import yaml
 
+from caloforge.classifiers.auc import ClassifierSettings, classify
 from caloforge.config import load_config, packaged_configs
 from caloforge.data.showers import Showers
 from caloforge.data.store import ShowerFile
@@ -91,7 +93,7 @@ def test_geant4_showers_of_two_particles_from_many_directions(call, tmp_path):
     parts = []
     for seed, particle in enumerate(["e-", "gamma"]):
         parts.append(tmp_path / f"{particle}.h5")
-        made = ["--particle", particle, "--energy", "100MeV:400MeV:log", *angles, "-n", 750, "--seed", seed]
+        made = ["--particle", particle, "--energy", "50MeV:150MeV:log", *angles, "-n", 600, "--seed", seed]
         assert call("simulate", *made, "--workers", 1, "-o", parts[-1])[0] == 0
     assert call("merge", *parts, "-o", tmp_path / "truth.h5")[0] == 0
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(CONFIG | {"data": str(tmp_path / "truth.h5")}))
@@ -132,7 +134,9 @@ def test_scores(call, tmp_path, showers):
     assert not (tmp_path / "no.json").exists()
 
 
-def test_beta_sweep(call, tmp_path, showers):
+def test_beta_sweep(call, tmp_path, showers, monkeypatch):
+    hasty = ClassifierSettings(hidden=32, epochs=6, folds=2)
+    monkeypatch.setattr("caloforge.diagnosis.beta_sweep.classify", partial(classify, settings=hasty))
     model = train(call, tmp_path, showers[:1500])
     words = ["beta-sweep", model, "--truth", tmp_path / "truth.h5", "-o", tmp_path / "d"]
     code, out, _ = call(*words, "--betas", "0.01,100", "--steps", 100)

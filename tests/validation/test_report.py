@@ -21,7 +21,6 @@ from caloforge.validation.evidence import numbers_of
 from caloforge.validation.key import Key
 from caloforge.validation.validate import validate
 
-QUICK = PERCEPTRON.having(hidden=32, epochs=8, folds=3)
 HASTY = PERCEPTRON.having(hidden=16, epochs=2, folds=2)
 
 
@@ -33,7 +32,7 @@ def like(showers, energy, **changes):
 @pytest.fixture(scope="module")
 def same(halves):
     few = (half[:800] for half in halves)
-    return validate(*few, protocol=QUICK, provenance={"truth": {"file": "<truth>.h5", "geant4": "11.4"}})
+    return validate(*few, protocol=HASTY, provenance={"truth": {"file": "<truth>.h5", "geant4": "11.4"}})
 
 
 @pytest.fixture(scope="module")
