@@ -1,7 +1,6 @@
 """The command line as a user meets it: what it says, how it exits, what it leaves behind."""
 
 import json
-from functools import partial
 
 import h5py
 import numpy as np
@@ -28,7 +27,7 @@ HASTY = PERCEPTRON.having(hidden=16, layers=1, epochs=2, folds=2)
 @pytest.fixture(scope="module")
 def truth(tmp_path_factory, showers):
     path = tmp_path_factory.mktemp("truth") / "truth.h5"
-    write_showers(path, showers, "tiny stack", {"made": "by the tests"})
+    write_showers(path, showers[:1600], "tiny stack", {"made": "by the tests"})
     return path
 
 
@@ -54,7 +53,7 @@ def test_train_generate_validate(call, config, truth, tmp_path, monkeypatch):
     assert (code, "60 steps" in out) == (0, True)
     code, out, _ = call("generate", tmp_path / "run", "--like", truth, "-o", tmp_path / "fake.h5", "--json")
     assert code == 0
-    assert json.loads(out)["showers"] == 3000
+    assert json.loads(out)["showers"] == 1600
     code, out, _ = call("inspect", tmp_path / "fake.h5", "--json")
     facts = json.loads(out)
     assert facts["detector"] == "tiny stack"
@@ -64,8 +63,8 @@ def test_train_generate_validate(call, config, truth, tmp_path, monkeypatch):
     assert (tmp_path / "report" / "report.html").is_file()
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert report["provenance"]["truth"]["split"] == "unseen"  # the model was trained on this very file
-    assert report["provenance"]["truth"]["left_out"] == 3000 - report["samples"]["truth"]
-    assert report["samples"]["truth"] < 1000
+    assert report["provenance"]["truth"]["left_out"] == 1600 - report["samples"]["truth"]
+    assert report["samples"]["truth"] < 550
 
 
 def test_generate_from_a_spectrum(call, config, tmp_path):
@@ -204,22 +203,31 @@ def test_bad_configurations(call, config, tmp_path, change, says):
 @pytest.mark.slow
 @pytest.mark.geant4
 def test_quickstart(call, tmp_path, monkeypatch):
-    """The whole story, small: real Geant4, real training, every key of the report."""
-    monkeypatch.setattr("caloforge.cli.quickstart.validate", partial(validate, protocol=HASTY))
+    """The whole story, small: real Geant4, real training, every key of the report, which is of some of the showers."""
+    given = []
+
+    def of_some(truth, generated, *more, **options):
+        given.extend([len(truth), len(generated)])
+        return validate(truth[:400], generated[:400], *more, protocol=HASTY, **options)
+
+    monkeypatch.setattr("caloforge.cli.quickstart.validate", of_some)
     draw, drawn = Plot.render, ("training", "response_energy")
     monkeypatch.setattr(
         Plot,
         "render",
         lambda plot, kinds: draw(plot, kinds) if plot.name in drawn else dict.fromkeys(kinds, b"drawn elsewhere"),
     )
-    small = ["--live-showers", 4, "-n", 3000, "--set", "training.steps=40", "--set", "model.width=32"]
-    code, out, _ = call("quickstart", "-o", tmp_path / "qs", *small)
+    plain = ("model.decoder_context=energies", "model.layer_energies=couplings", "model.width=16")  # quick to draw from
+    fields = (*plain, "training.steps=12", "training.batch=32")
+    small = [word for field in fields for word in ("--set", field)]
+    code, out, _ = call("quickstart", "-o", tmp_path / "qs", "--live-showers", 4, "-n", 600, *small)
     assert code == 0
     assert "peak memory" in out
     report = json.loads((tmp_path / "qs" / "report.json").read_text())
     assert report["schema"] == 3
-    assert report["samples"]["generated"] == 3000
-    assert report["samples"]["truth"] >= 1500
+    assert given[0] >= 1500
+    assert given[1] == 600
+    assert report["samples"] == {"truth": 400, "generated": 400}
     evidence = report["evidence"]
     assert {"auc/low", "auc/high", "separation/response", "response_bias", "resolution_ratio"} <= set(evidence)
     assert all({"value", "floor"} <= set(numbers) for numbers in evidence.values())
