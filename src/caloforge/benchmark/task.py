@@ -14,7 +14,7 @@ class Setting:
 
     Args:
         detector: name of the calorimeter.
-        binning_xml: its mesh.
+        binning_xml: its mesh; empty where its cells are volumes.
         frame: whether the mesh follows the axis or stays with the detector.
         particle: PDG number.
         theta: angle to the normal, rad.

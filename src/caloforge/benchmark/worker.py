@@ -26,6 +26,7 @@ from caloforge.deployment.shower_model import NoiseModel
 from caloforge.deployment.timing import middle_energy, particles_at, time_calls
 from caloforge.errors import BadValue, CaloforgeError
 from caloforge.geometry.binning import Binning
+from caloforge.geometry.cell_mesh import CellMesh
 from caloforge.geometry.gdml import GdmlDetector
 from caloforge.simulation.primaries import Primaries
 from caloforge.simulation.production.request import Request
@@ -86,7 +87,8 @@ def _opened(task: Task) -> NoiseModel:
 def _setting(model: NoiseModel, energies: tuple[float, ...]) -> Setting:
     trained, data = model.trained, model.facts["training"].get("data") or {}
     known = {name: data[key] for name, key in _PHYSICS.items() if data.get(key) is not None}
-    xml, angles = model.binning.to_xml(), (trained.theta[0], trained.phi[0])
+    xml = "" if isinstance(model.binning, CellMesh) else model.binning.to_xml()
+    angles = trained.theta[0], trained.phi[0]
     return Setting(model.detector, xml, model.frame, trained.particles[0], *angles, energies, known)
 
 
@@ -154,6 +156,8 @@ def _peer(task: Task) -> Iterator[Cost]:
 
     assert task.setting is not None
     setting, n, full = task.setting, -(-task.batches[0] // task.repeats), task.engine == "geant4"
+    if not setting.binning_xml:
+        raise BadValue("mesh", "cells that are volumes", "only meshes of rings are simulated beside a model")
     binning = Binning.from_xml(setting.binning_xml)
     options: dict[str, Any] = {"binning": binning, "frame": setting.frame, **(setting.physics if full else {})}
     if setting.theta:

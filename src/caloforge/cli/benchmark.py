@@ -66,7 +66,7 @@ def benchmark(
     from caloforge.device import choose_device
     from caloforge.units import parse_energy
 
-    energies = tuple(dict.fromkeys(map(parse_energy, energy.split(",")))) if energy else ()
+    energies = tuple(dict.fromkeys(map(parse_energy, energy.split(",")))) if energy is not None else ()
     settings = [
         (name, way, count)
         for name in dict.fromkeys(models)
