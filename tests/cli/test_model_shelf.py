@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import caloforge
+from caloforge.advice.measured import shipped_measured
 from caloforge.deployment.hub import INDEX, Place, push
 from caloforge.errors import BadFile
 from caloforge.training.folders import models_cache, run_folder, shipped_models
@@ -43,6 +45,20 @@ def test_the_list_says_what_the_models_are(call):
     assert facts["showers"] == run.provenance.training_showers
     assert all(value in (RUN / "README.md").read_text() for value in facts["auc"].values())
     assert len(facts["auc"]) == 2
+
+
+def test_one_auc_of_a_model_is_told_everywhere(call):
+    """What the list says is what `advise` ranks by, and its card says no smaller one."""
+    measured, _ = shipped_measured()
+    lines = call("models", "list")[1].splitlines()
+    for name, model in measured.items():
+        line = next(below for above, below in pairwise(lines) if above.startswith(f"{name}:"))
+        assert line.endswith(f"AUC {model.figures['auc'].value:.3f} ± {model.figures['auc'].error:.3f}")
+        on_card = [float(value.split()[0]) for value in model_facts(run_folder(name)).auc.values()]
+        assert max(on_card) > model.figures["auc"].value - 0.05
+
+
+def test_a_model_is_shown_with_its_card(call):
     assert call("models", "show", "vae-siw-1080")[1].endswith((RUN / "README.md").read_text() + "\n")
 
 

@@ -1,6 +1,7 @@
 """The command line starts without what only some commands need; its list says what commands say of themselves."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -92,3 +93,13 @@ def test_origins_are_told_in_lines_that_a_person_reads():
     for words in ("showers 300", "caloforge simulate -n 300", "and 4 more", "training_showers 7006", "data: make it"):
         assert words in text
     assert "calibration 1.249, stochastic 0.134" in text
+
+
+@pytest.mark.parametrize("words", [("quickstart",), ("merge",), ("score",), ("data", "select"), ("models", "list"), ()])
+def test_help_says_in_words_what_options_take(call, words):
+    """Not in Python's types."""
+    _, out, _ = call(*words, "--help")
+    assert not re.search("<(bool|str|int|float|path|list)", out)
+    if words == ("quickstart",):
+        assert re.search("--live-showers +number from 2 ", out)
+        assert re.search("--set +text, several ", out)

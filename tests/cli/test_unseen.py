@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -15,7 +16,7 @@ from caloforge.config import load_config
 from caloforge.data.bundled import showers_path
 from caloforge.data.ids import SURE_CELLS
 from caloforge.data.showers import Showers
-from caloforge.data.splits import take_split
+from caloforge.data.splits import split_mask, take_split
 from caloforge.data.store import ShowerFile
 from caloforge.data.writer import write_showers
 from caloforge.errors import BadFile
@@ -94,6 +95,22 @@ def test_score_and_diagnose_leave_them_out(call, place, showers, seen, tmp_path)
     assert facts["left_out"] == seen.sum()
     assert facts["samples"]["held out"] == (~seen).sum()
     assert facts["samples"]["training"] == len(load_run(place / "run").training_ids.train)
+
+
+@pytest.mark.parametrize("split", ["auto", "validation", "all"])
+def test_split_means_the_same_in_generate_score_and_validate(call, place, showers, seen, tmp_path, split):
+    """What stands before, so that `generate --split X` and `score --split X` speak of the same showers."""
+    chosen = {"all": np.ones(len(showers), bool), "auto": ~seen}.get(split)
+    chosen = split_mask(showers, split) if chosen is None else chosen
+    file, common = place / "all.h5", ("--split", split, "-o")
+    assert call("generate", place / "run", "--like", file, *common, tmp_path / "g.h5")[0] == 0
+    with ShowerFile(tmp_path / "g.h5") as generated:
+        assert generated.incident().energy.tolist() == showers.incident_energy[chosen].tolist()
+    words = ["-n", 10000, "--draws", 20, "--observable", "response", "--no-likelihood", "--json"]
+    code, out, err = call("score", place / "run", file, *common, tmp_path / "s.json", *words)
+    assert (code, json.loads(out)["showers"]) == (0, chosen.sum()), err
+    source, _ = truth_split(split, showers, [replace(showers[:1], training_ids=showers.ids[seen])])
+    assert sum(map(len, source.batches())) == chosen.sum()
 
 
 def test_a_run_without_the_ids_of_its_showers_is_refused(place, tmp_path):

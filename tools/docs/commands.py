@@ -4,17 +4,16 @@ __all__ = ["page"]
 
 import inspect
 import sys
-import types
 from collections.abc import Callable, Iterator
-from enum import Enum
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
 from caloforge.cli.catalogue import STAGES
+from caloforge.cli.kinds import kind_in_words, parameters_of
 
 _TOP = """# Commands
 
@@ -48,15 +47,10 @@ def _group(group: typer.Typer, name: str) -> Iterator[str]:
 def _parameters(function: Callable[..., Any]) -> Iterator[str]:
     """A table of what a command takes."""
     yield "| takes | | |\n| --- | --- | --- |"
-    hints = get_type_hints(function, include_extras=True)
-    for parameter in inspect.signature(function).parameters.values():
-        hint = hints[parameter.name]
-        if get_origin(hint) is not Annotated:
-            continue
-        kind, info = get_args(hint)[:2]
-        if not isinstance(info, OptionInfo | ArgumentInfo) or info.hidden:
-            continue
-        yield f"| {_spelling(parameter, info)} | {_kind(kind)} | {_plain(info.help)}{_default(parameter.default)} |"
+    for parameter, kind, info in parameters_of(function):
+        if not info.hidden:
+            words = kind_in_words(kind, info.min, info.max, mark="`")
+            yield f"| {_spelling(parameter, info)} | {words} | {_plain(info.help)}{_default(parameter.default)} |"
     yield ""
 
 
@@ -70,19 +64,6 @@ def _spelling(parameter: inspect.Parameter, info: OptionInfo | ArgumentInfo) -> 
         plain = parameter.name.replace("_", "-")
         words = [f"--no-{plain}" if parameter.default is True else f"--{plain}"]
     return ", ".join(f"`{word}`" for word in words)
-
-
-def _kind(kind: Any) -> str:
-    """What a value is; nothing for a switch."""
-    if get_origin(kind) in (Union, types.UnionType):
-        (kind,) = (each for each in get_args(kind) if each is not type(None))
-    if get_origin(kind) is list:
-        return f"{_kind(get_args(kind)[0])}, several"
-    if get_origin(kind) is Literal:
-        return ", ".join(f"`{choice}`" for choice in get_args(kind))
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return ", ".join(f"`{choice.value}`" for choice in kind)
-    return {bool: "", str: "text", int: "number", float: "number"}.get(kind, kind.__name__.lower())
 
 
 def _default(default: Any) -> str:

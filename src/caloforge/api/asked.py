@@ -6,9 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from jaxtyping import UInt64
+from numpy import ndarray as Array
+
 from caloforge.api.incident import Angle, Energy, Particle, incident_particles
 from caloforge.data.incident import Incident
-from caloforge.data.split_names import Split
+from caloforge.data.split_names import Part
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning
 from caloforge.preprocessing.trained import Trained
@@ -25,7 +28,7 @@ class Asked:
         particle: where the model knows several.
         theta: angle to the normal.
         phi: azimuth.
-        split: of ``like``.
+        split: which showers of ``like``.
         binning: mesh of the file ``like``, where it carries none.
         seed: of what is drawn.
         extrapolate: allow energies and angles outside those of the training, with a warning.
@@ -37,17 +40,20 @@ class Asked:
     particle: Particle | None = None
     theta: Angle | None = None
     phi: Angle | None = None
-    split: Split | None = None
+    split: Part = "all"
     binning: str | Binning | None = None
     seed: int = 1
     extrapolate: bool = False
 
-    def particles(self, trained: Trained, mesh: Binning, warn: Callable[[str], None]) -> Incident:
+    def particles(
+        self, trained: Trained, mesh: Binning, training_ids: UInt64[Array, " k"], warn: Callable[[str], None]
+    ) -> Incident:
         """The particles, in the order of their showers.
 
         Args:
             trained: what the model was trained on.
             mesh: of the model.
+            training_ids: of the showers that it was trained on, which ``split="auto"`` leaves out.
             warn: called with what lies outside the training.
 
         Raises:
@@ -55,19 +61,19 @@ class Asked:
             OutsideTraining: an energy or angle outside those of the training.
             BinningMismatch: ``like`` has another mesh.
         """
-        asked = self._particles(trained, mesh)
+        asked = self._particles(trained, mesh, training_ids)
         for outside in trained.outside(asked):
             if not self.extrapolate:
                 raise outside
             warn(outside.warning)
         return asked
 
-    def _particles(self, trained: Trained, mesh: Binning) -> Incident:
+    def _particles(self, trained: Trained, mesh: Binning, training_ids: UInt64[Array, " k"]) -> Incident:
         if (self.energy is None) == (self.like is None):
             remedy = "give energies to generate at, or like, showers whose particles to repeat"
             raise BadValue("energy", self.energy, remedy if self.energy is None else f"{remedy}: one of the two")
         if self.energy is not None:
-            if self.split is not None:
+            if self.split != "all":
                 raise BadValue("split", self.split, "it chooses among the showers of like")
             return incident_particles(trained, self.energy, self.particle, self.theta, self.phi, self.n, self.seed)
         words = (self.particle, self.theta, self.phi)
@@ -75,4 +81,4 @@ class Asked:
             raise BadValue("particle, theta, phi", words, "like has its own: leave them out")
         from caloforge.api.like import particles_like
 
-        return particles_like(self.like, mesh, self.split, self.binning, self.n)
+        return particles_like(self.like, mesh, self.split, self.binning, self.n, training_ids)

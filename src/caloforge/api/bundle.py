@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt64
+from numpy import ndarray as Array
 
 from caloforge import __version__
 from caloforge.api.calls import Progress, ignore
@@ -30,6 +32,11 @@ class BundleSource:
     def __init__(self, folder: str | Path, threads: int = 1) -> None:
         self._bundle = Bundle(folder, threads)
         self.trained, self.binning, self.block = self._bundle.trained, self._bundle.binning, self._bundle.manifest.block
+
+    @property
+    def training_ids(self) -> UInt64[Array, " k"]:
+        """Of the showers that its model was trained on; none where they were not exported."""
+        return self._bundle.training_ids()
 
     def facts(self, seed: int) -> dict[str, Any]:
         """For the provenance of its showers.
@@ -84,7 +91,7 @@ class BundleSource:
                 writer.append(Showers(cells, part.energy, pdg, part.theta, part.phi, self.binning))
                 progress(row + len(cells), len(incident))
                 start = time.perf_counter()
-            writer.keep_training_ids(self._bundle.training_ids())
+            writer.keep_training_ids(self.training_ids)
             per_shower = 1e3 * seconds / len(incident)
             writer.note(host_ms_per_shower=per_shower)
         return per_shower

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from jaxtyping import UInt64
+from numpy import ndarray as Array
+
 from caloforge.api.asked import Asked
 from caloforge.api.calls import Progress, ignore
 from caloforge.data.incident import Incident
@@ -36,6 +39,11 @@ class ShowerSource(Protocol):
     @property
     def block(self) -> int:
         """Showers whose noise is drawn at a time."""
+        ...
+
+    @property
+    def training_ids(self) -> UInt64[Array, " k"]:
+        """Of the showers that it was trained on; none where that is not known."""
         ...
 
     def facts(self, seed: int) -> dict[str, Any]:
@@ -160,7 +168,7 @@ class GenerateRequest:
             BadValue: particles that the model does not know.
         """
         source = open_source(self.model)
-        return source, self.asked.particles(source.trained, source.binning, self.warn)
+        return source, self.asked.particles(source.trained, source.binning, source.training_ids, self.warn)
 
 
 def generate_file(request: GenerateRequest, output: Path, progress: Progress = ignore) -> tuple[int, float]:

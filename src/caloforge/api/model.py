@@ -9,6 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack, overload
 
+from jaxtyping import UInt64
+from numpy import ndarray as Array
+
 from caloforge import __version__
 from caloforge.api.asked import Asked
 from caloforge.api.calls import Progress, ignore, require_one, warn_in_python
@@ -20,7 +23,7 @@ from caloforge.api.like import Like, path_of
 from caloforge.data.incident import Incident
 from caloforge.data.provenance import Provenance, TrainingProvenance
 from caloforge.data.showers import Showers
-from caloforge.data.splits import Split
+from caloforge.data.split_names import Part
 from caloforge.data.writer import ShowerWriter
 from caloforge.device import Device, choose_device
 from caloforge.files import require_new
@@ -41,7 +44,7 @@ class Options(TypedDict, total=False):
     particle: Particle | None
     theta: Angle | None
     phi: Angle | None
-    split: Split | None
+    split: Part
     binning: str | Binning | None
     seed: int
     batch: int
@@ -75,6 +78,11 @@ class Model(Inference):
     def trained(self) -> Trained:
         """The same as values, without PyTorch."""
         return self.conditions.trained
+
+    @property
+    def training_ids(self) -> UInt64[Array, " k"]:
+        """Of the showers that it was trained on; of an ensemble, any of its members."""
+        return self.ensemble.training_ids.all
 
     @property
     def block(self) -> int:
@@ -119,7 +127,7 @@ class Model(Inference):
         particle: Particle | None = None,
         theta: Angle | None = None,
         phi: Angle | None = None,
-        split: Split | None = None,
+        split: Part = "all",
         binning: str | Binning | None = None,
         seed: int = 1,
         batch: int = 5000,
@@ -143,7 +151,8 @@ class Model(Inference):
             particle: name or PDG number, or a list of them, where the model knows several.
             theta: angle to the normal, ``"30deg"``, ``"0deg:30deg:solid-angle"`` or in rad, where the model knows it.
             phi: azimuth about the normal, ``"0deg:360deg:uniform"`` or in rad, where the model knows it.
-            split: only those of ``like`` in this split.
+            split: which showers of ``like``: ``"all"``, ``"train"``, ``"validation"``, ``"test"``, or ``"auto"``, those
+                that this model was not trained on.
             binning: mesh of the file ``like``, where it carries none.
             seed: same seed, same showers.
             batch: showers in memory at a time where ``output`` is given.
@@ -175,7 +184,7 @@ class Model(Inference):
         if output is not None:
             require_new(output, overwrite, [path_of(like)])
         request = Asked(energy, n, like, particle, theta, phi, split, binning, seed, extrapolate)
-        asked = request.particles(self.trained, self.binning, warn)
+        asked = request.particles(self.trained, self.binning, self.training_ids, warn)
         asked_of = self if solver is None and steps is None else self.integrated(solver, steps)
         if output is None:
             parts = []
@@ -186,7 +195,7 @@ class Model(Inference):
                 Showers.concatenate(parts),
                 detector=self.detector,
                 provenance=Provenance.model_validate(self.facts(seed)),
-                training_ids=self.ensemble.training_ids.all,
+                training_ids=self.training_ids,
             )
         asked_of.fill(output, asked, seed, batch, progress)
         return open_dataset(output)
@@ -241,7 +250,7 @@ class Model(Inference):
                 done += len(showers)
                 progress(done, len(incident))
                 start = time.perf_counter()
-            writer.keep_training_ids(self.ensemble.training_ids.all)
+            writer.keep_training_ids(self.training_ids)
             per_shower = 1e3 * seconds / len(incident)
             writer.note(host_ms_per_shower=per_shower)
         return per_shower

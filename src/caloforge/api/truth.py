@@ -15,8 +15,8 @@ from caloforge.data.bundled import showers_path
 from caloforge.data.opening import open_showers
 from caloforge.data.showers import Showers
 from caloforge.data.source import KnownSource, Source
-from caloforge.data.splits import SplitOf
-from caloforge.data.unseen import Unseen, left_out_sentences
+from caloforge.data.split_names import Part
+from caloforge.data.unseen import Unseen, left_out_sentences, part_of
 from caloforge.errors import BadValue
 from caloforge.geometry.binning import Binning, require_one_mesh
 
@@ -46,7 +46,7 @@ class Joined:
 
 
 def open_truth(
-    stack: ExitStack, paths: Sequence[Path], split: str, mesh: Binning | None, judged: KnownSource
+    stack: ExitStack, paths: Sequence[Path], split: Part, mesh: Binning | None, judged: KnownSource
 ) -> tuple[Source, list[dict[str, Any]]]:
     """Truth files for judged showers, and what they are; ``auto`` leaves out what was trained on.
 
@@ -76,23 +76,22 @@ def open_truth(
     return Joined(tuple(parts)), facts
 
 
-def truth_split(split: str, truth: KnownSource, judged: Sequence[KnownSource]) -> tuple[Source, dict[str, Any]]:
+def truth_split(split: Part, truth: KnownSource, judged: Sequence[KnownSource]) -> tuple[Source, dict[str, Any]]:
     """The showers of a truth that may judge, and what they are.
 
     Args:
-        split: ``auto`` leaves out the showers that any of the models was trained on, ``test`` takes the test split,
-            ``all`` takes everything.
+        split: ``auto`` leaves out the showers that any of the models was trained on; a split, or ``all``, takes what it
+            says.
         truth: showers of full simulation.
         judged: generated showers, which carry the ids of the training showers of their models.
 
     Raises:
         EmptySample: the models were trained on all of the truth.
+        UnknownName: no such split.
     """
-    if split == "test":
-        return SplitOf(truth, "test"), {"split": "test"}
-    if split == "all":
-        return truth, {"split": "all"}
     ids = np.concatenate([sample.training_ids for sample in judged])
+    if split != "auto":
+        return part_of(truth, split, ids), {"split": split}
     unseen = Unseen(truth, ids)
     facts: dict[str, Any] = {"split": "unseen", "left_out": unseen.count_left_out() if len(ids) else 0}
     silent = [sample for sample in judged if sample.provenance.training and not len(sample.training_ids)]

@@ -12,6 +12,7 @@ from caloforge.api.progress import bar
 from caloforge.api.truth import truth_split
 from caloforge.classifiers.protocol import PROTOCOLS
 from caloforge.data.showers import Showers
+from caloforge.data.split_names import Part
 from caloforge.device import Device, choose_device
 from caloforge.errors import BadValue, UnknownName
 from caloforge.geometry.binning import Binning
@@ -23,7 +24,6 @@ from caloforge.validation.report import Report
 from caloforge.validation.validate import validate as run_validation
 
 Sample = Dataset | Showers | str | Path
-_SPLITS = ("auto", "test", "all")
 _FORMS = "give a file, a Dataset or Showers; several as a list of files or in a dictionary by name"
 
 
@@ -38,7 +38,7 @@ def validate(
     quick: bool = False,
     threshold: str | float = 0.0,
     binning: str | Binning | None = None,
-    split: Literal["auto", "test", "all"] = "auto",
+    split: Part = "auto",
     seed: int = 1,
     allow_different_conditions: bool = False,
     device: Device = "cpu",
@@ -58,7 +58,8 @@ def validate(
         quick: leave out the classifiers, which take most of the time.
         threshold: cells below it count as empty in all samples; ``"0.1MeV"``, or a number in MeV.
         binning: mesh of files that do not carry one.
-        split: showers of the truth to compare with; ``"auto"``: those that no model was trained on.
+        split: showers of the truth to compare with: ``"train"``, ``"validation"``, ``"test"``, ``"all"``, or
+            ``"auto"``, those that no model was trained on.
         seed: of bootstrap and classifiers; same seed, same report.
         allow_different_conditions: go on, with a caution, where particles, energies or angles differ.
         device: where the classifiers run: ``cpu``, ``cuda``, or ``auto`` for a graphics card if there is one.
@@ -76,9 +77,8 @@ def validate(
         EmptySample: too few showers.
         UnknownName: no such checklist, protocol, split, metric or observable.
     """
-    for what, name, names in (("protocol", protocol, PROTOCOLS), ("split", split, _SPLITS)):
-        if name not in names:
-            raise UnknownName(what, name, names)
+    if protocol not in PROTOCOLS:
+        raise UnknownName("protocol", protocol, PROTOCOLS)
     lowest, place = parse_threshold(threshold), str(choose_device(device))
     load_observables(observables)
     asked = load_checklist(checklist)

@@ -6,14 +6,21 @@ import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import typer
 
 from caloforge import __version__
 from caloforge.api.truth import left_out_text, open_truth
-from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables, one_a_shower
+from caloforge.cli.options import (
+    BinningOption,
+    ObservablesOption,
+    OverwriteOption,
+    SplitOption,
+    load_observables,
+    one_a_shower,
+)
 from caloforge.cli.progress import track
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.opening import find_binning, open_showers
@@ -40,10 +47,7 @@ def amplification(
     training_showers: Annotated[
         int | None, typer.Option(min=1, help="size of the training sample, for files that do not say")
     ] = None,
-    split: Annotated[
-        Literal["auto", "test", "all"],
-        typer.Option(help="showers of the truth to use; auto: those that the model was not trained on"),
-    ] = "auto",
+    split: SplitOption = "auto",
     binning: BinningOption = None,
     observables: ObservablesOption = None,
     overwrite: OverwriteOption = False,

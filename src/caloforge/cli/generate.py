@@ -13,7 +13,7 @@ from caloforge.cli.models import DeviceName, ModelsFile
 from caloforge.cli.options import BinningOption, OverwriteOption
 from caloforge.cli.progress import track
 from caloforge.data.bundled import showers_path
-from caloforge.data.split_names import Split
+from caloforge.data.split_names import Part
 from caloforge.files import require_new
 
 
@@ -24,7 +24,9 @@ def generate(
         Path | None, typer.Option(help="file of showers, or bundled, whose incident particles to use")
     ] = None,
     binning: BinningOption = None,
-    split: Annotated[Split | None, typer.Option(help="only those of --like in this split")] = None,
+    split: Annotated[
+        Part, typer.Option(help="which showers of --like; auto: those that the model was not trained on")
+    ] = "all",
     particle: Annotated[str | None, typer.Option(help="particle, where the model knows several")] = None,
     energy: Annotated[str | None, typer.Option(help="50GeV, 5GeV,10GeV (in turn), 1GeV:9GeV:log or :uniform")] = None,
     theta: Annotated[str | None, typer.Option(help="angle to the normal: 30deg or 0deg:30deg:solid-angle")] = None,

@@ -11,10 +11,11 @@ from typing import Annotated, Any, TextIO
 
 import typer
 from rich.markup import escape
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
 from caloforge import __version__
 from caloforge.cli.catalogue import COMMANDS, STAGES
+from caloforge.cli.kinds import CommandInWords, GroupInWords
 from caloforge.errors import CaloforgeError, OddShowers, UnknownName
 
 
@@ -27,7 +28,7 @@ class _Commands(TyperGroup):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """The commands by stage, each with an example, out of the catalogue."""
         options: dict[str, Any] = {"params": self.params, "help": self.help, "rich_markup_mode": "rich"}
-        TyperGroup(name=self.name, commands=_listed(), **options).format_help(ctx, formatter)
+        GroupInWords(name=self.name, commands=_listed(), **options).format_help(ctx, formatter)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """Commands and options of this level that begin so, out of the catalogue."""
@@ -52,14 +53,14 @@ class _Commands(TyperGroup):
         if isinstance(command, typer.Typer):  # a group of commands
             return typer.main.get_command(command)
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        alone.command(cmd_name)(command)
+        alone.command(cmd_name, cls=CommandInWords)(command)
         return typer.main.get_command(alone)
 
 
 def _listed() -> dict[str, Any]:
     """Commands that stand in a list and do nothing."""
     return {
-        name: TyperCommand(
+        name: CommandInWords(
             name,
             help=f"{escape(entry.purpose)}\n[dim]caloforge {escape(entry.example)}[/dim]",
             rich_help_panel=stage,

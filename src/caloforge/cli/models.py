@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from caloforge.advice.measured import Figure, shipped_measured
+from caloforge.cli.kinds import CommandInWords
 from caloforge.device import Device
 from caloforge.errors import BadFile
 
@@ -44,9 +46,9 @@ def load_models(path: Path | None) -> None:
     PLUGINS.load(path)
 
 
-@models.command("list")
+@models.command("list", cls=CommandInWords)
 def list_models(json_only: _JsonOption = False) -> None:
-    """List the models that go by name: detector, particles, energies, size and the AUC on their cards."""
+    """List the models that go by name: detector, particles, energies, size, and the AUC that was measured."""
     from caloforge.training.folders import fetched_models, shipped_models
     from caloforge.training.shelf import model_facts
 
@@ -56,17 +58,31 @@ def list_models(json_only: _JsonOption = False) -> None:
             shelf.append(model_facts(folder))
         except BadFile as error:
             print(f"caloforge: warning: {error}", file=sys.stderr)
+    measured = {name: model.figures.get("auc") for name, model in shipped_measured()[0].items()}
+    figures = {facts.name: measured.get(facts.name) for facts in shelf}
     if json_only:
-        print(json.dumps([facts.plain for facts in shelf]))
+        plain = {name: None if figure is None else vars(figure) for name, figure in figures.items()}
+        print(json.dumps([facts.plain | {"measured_auc": plain[facts.name]} for facts in shelf]))
         return
     for facts in shelf:
-        aucs = ", ".join(value.split(" ")[0] for value in facts.auc.values()) or "not on its card"
         particles = ", ".join(map(str, facts.particles))
         print(f"{facts.name}: {facts.family}, {facts.detector}, {facts.mesh}, PDG {particles}, {facts.energies}")
-        print(f"  {facts.megabytes:.1f} MB, AUC {aucs}")
+        print(f"  {facts.megabytes:.1f} MB, AUC {_auc(figures[facts.name], facts.auc)}")
+    print("AUC: of the better of two classifiers, against Geant4; 0.5 cannot tell them apart. More: caloforge advise")
 
 
-@models.command()
+def _auc(measured: Figure | None, on_card: dict[str, str]) -> str:
+    """The figure that `caloforge advise` ranks by, or else the largest of the card."""
+    if measured is not None:
+        error = "" if measured.error is None else f" ± {measured.error:.3f}"
+        return f"{measured.value:.3f}{error}"
+    if not on_card:
+        return "not measured"
+    what, value = max(on_card.items(), key=lambda figure: float(figure[1].split()[0]))
+    return f"{value} on its card ({what.removeprefix('AUC of ')})"
+
+
+@models.command(cls=CommandInWords)
 def show(
     name: Annotated[str, typer.Argument(help="of a model, see `caloforge models list`, or a run folder")],
     json_only: _JsonOption = False,
@@ -84,7 +100,7 @@ def show(
     print(card.read_text() if card.is_file() else "no card: caloforge card writes one")
 
 
-@models.command()
+@models.command(cls=CommandInWords)
 def get(
     name: Annotated[str, typer.Argument(help="that the model will go by")],
     source: Annotated[

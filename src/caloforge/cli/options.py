@@ -1,12 +1,21 @@
 """Options that mean the same in every command, written once."""
 
-__all__ = ["BinningOption", "ObservablesOption", "OverwriteOption", "load_observables", "one_a_shower"]
+__all__ = [
+    "BinningOption",
+    "ObservablesOption",
+    "OverwriteOption",
+    "SplitOption",
+    "load_observables",
+    "one_a_shower",
+]
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from caloforge.data.split_names import Part
 
 BinningOption = Annotated[
     str | None,
@@ -16,6 +25,10 @@ ObservablesOption = Annotated[
     Path | None, typer.Option(help="Python file with observables of your own; it is run, so it must be trusted")
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="replace an earlier result; never an input")]
+
+SplitOption = Annotated[
+    Part, typer.Option(help="which showers of the truth to use; auto: those that the model was not trained on")
+]
 
 
 def load_observables(path: Path | None) -> tuple[str, ...]:

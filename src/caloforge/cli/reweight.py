@@ -6,14 +6,14 @@ import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from caloforge import __version__
 from caloforge.api.truth import left_out_text, open_truth
 from caloforge.classifiers.auc import FAST
-from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables
+from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, SplitOption, load_observables
 from caloforge.cli.progress import track
 from caloforge.data.mesh_file import MeshFile
 from caloforge.data.opening import find_binning, open_showers
@@ -54,10 +54,7 @@ def reweight(
         list[str] | None, typer.Option(help="what the networks see beside the conditions; default: all")
     ] = None,
     clip: Annotated[float, typer.Option(min=1.0, help="largest weight, before their mean is set to one")] = CLIP,
-    split: Annotated[
-        Literal["auto", "test", "all"],
-        typer.Option(help="showers of the truth to use; auto: those that the model was not trained on"),
-    ] = "auto",
+    split: SplitOption = "auto",
     binning: BinningOption = None,
     observables: ObservablesOption = None,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same weights")] = 1,

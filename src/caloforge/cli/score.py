@@ -14,13 +14,12 @@ from numpy import ndarray as Array
 from scipy.stats import kstest
 
 from caloforge.cli.models import ModelsFile, load_models
-from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables
+from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, SplitOption, load_observables
 from caloforge.cli.progress import track
 from caloforge.data.incident import Incident
 from caloforge.data.opening import open_showers
 from caloforge.data.showers import Showers
-from caloforge.data.splits import Split, take_split
-from caloforge.data.unseen import left_out_sentences, unseen_showers
+from caloforge.data.unseen import left_out_sentences, part_of
 from caloforge.errors import BadValue, EmptySample
 from caloforge.files import replace_when_complete, require_new
 from caloforge.generation.likelihood import (
@@ -40,9 +39,7 @@ def score(
     output: Annotated[Path, typer.Option("-o", "--output", help="JSON with the scores of every shower")],
     binning: BinningOption = None,
     observables: ObservablesOption = None,
-    split: Annotated[
-        Split | None, typer.Option(help="only this split; default: showers that did not train the model")
-    ] = None,
+    split: SplitOption = "auto",
     n: Annotated[int, typer.Option("-n", min=1, help="score the first so many showers")] = 100,
     observable: Annotated[list[str] | None, typer.Option(help="one of one value a shower; default: all")] = None,
     draws: Annotated[int, typer.Option(min=20, help="showers to draw for each, at its own conditions")] = 100,
@@ -62,9 +59,9 @@ def score(
     trained = load_run(run)
     with open_showers(showers, binning) as file:
         given = file.read()
-    unseen = unseen_showers(given, trained.training_ids.all)
-    left_out = 0 if split else len(given) - len(unseen)
-    given = (take_split(given, split) if split else unseen)[:n]
+    chosen = Showers.concatenate([given[:0], *part_of(given, split, trained.training_ids.all).batches()])
+    left_out = len(given) - len(chosen) if split == "auto" else 0
+    given = chosen[:n]
     if len(given) == 0:
         raise EmptySample("scoring needs showers that did not train the model, or of the split", 0)
     trained.pipeline.condition.check_range(Incident.of(given))

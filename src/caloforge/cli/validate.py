@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from caloforge.cli.models import DeviceName
-from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption
+from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, SplitOption
 from caloforge.cli.progress import track
 from caloforge.files import require_new, require_writable
 
@@ -36,10 +36,7 @@ def validate(
     quick: Annotated[bool, typer.Option("--quick", help="leave out the classifiers, which take most time")] = False,
     threshold: Annotated[str | None, typer.Option(help="cells below count as empty on both sides: 0.1MeV")] = None,
     binning: BinningOption = None,
-    split: Annotated[
-        Literal["auto", "test", "all"],
-        typer.Option(help="showers of the truth to use; auto: those that the model was not trained on"),
-    ] = "auto",
+    split: SplitOption = "auto",
     seed: Annotated[int, typer.Option(min=0, help="same seed, same report")] = 1,
     allow_different_conditions: Annotated[
         bool, typer.Option("--allow-different-conditions", help="compare although particles or energies differ")

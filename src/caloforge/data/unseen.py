@@ -4,7 +4,7 @@ A shower is known by its id (`caloforge.data.ids`), in whatever file it comes. S
 cells hit are never left out: two of them may be equal by chance.
 """
 
-__all__ = ["NO_IDS", "TrainingIds", "Unseen", "left_out_sentences", "sure_ids", "unseen_showers"]
+__all__ = ["NO_IDS", "TrainingIds", "Unseen", "left_out_sentences", "part_of", "sure_ids", "unseen_showers"]
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,8 +16,10 @@ from numpy import ndarray as Array
 from caloforge.data.ids import SURE_CELLS
 from caloforge.data.provenance import Provenance
 from caloforge.data.showers import NO_IDS, Showers
-from caloforge.data.source import KnownSource
-from caloforge.errors import EmptySample
+from caloforge.data.source import KnownSource, Source
+from caloforge.data.split_names import PARTS, Part
+from caloforge.data.splits import SplitOf
+from caloforge.errors import EmptySample, UnknownName
 from caloforge.geometry.binning import Binning
 
 
@@ -119,3 +121,21 @@ class Unseen:
         if unseen == 0:
             raise EmptySample("the model was trained on all of these showers, a judgement needs others", 0)
         return total - unseen
+
+
+def part_of(source: KnownSource, part: Part, training_ids: UInt64[Array, " k"]) -> Source:
+    """Some of the showers of a source, read when they are asked for.
+
+    Args:
+        source: a file, a part of one, or showers.
+        part: which.
+        training_ids: of the showers that ``"auto"`` leaves out.
+
+    Raises:
+        UnknownName: no such part.
+    """
+    if part not in PARTS:
+        raise UnknownName("split", part, PARTS)
+    if part == "all":
+        return source
+    return Unseen(source, training_ids) if part == "auto" else SplitOf(source, part)

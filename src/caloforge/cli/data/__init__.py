@@ -10,6 +10,7 @@ from caloforge.cli.data.cells import mask, merge_cells, mirror, rotate, threshol
 from caloforge.cli.data.public import get, list_sets
 from caloforge.cli.data.rows import head, select, slice_rows, weight
 from caloforge.cli.data.several import concat, shuffle, split
+from caloforge.cli.kinds import CommandInWords
 
 data = typer.Typer(
     name="data",
@@ -35,4 +36,4 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "get": get,
 }
 for name, command in _COMMANDS.items():
-    data.command(name)(command)
+    data.command(name, cls=CommandInWords)(command)
