@@ -1,9 +1,15 @@
-"""The exported page in Chromium without network: a shower appears, knobs compute the model, nothing complains."""
+"""The page in Chromium, exported and served: a shower appears, knobs compute the model, nothing complains."""
+
+from queue import Queue
+from threading import Thread
 
 import numpy as np
 import pytest
 
 from caloforge.data.incident import Incident
+from caloforge.display.compose import Choice, compose
+from caloforge.display.fast_model import SEED
+from caloforge.display.server import serve_display
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +62,9 @@ def coloured(tab, which):
 
 
 @pytest.mark.slow
-def test_showers_appear_and_can_be_read(opened, page, display):
-    tab = opened(page)
+def test_an_exported_page_works_without_network(opened, page, display, fast):
+    """One page, as a reader goes through it: showers, a cell, the model's knobs, then on a telephone."""
+    tab = opened(page.as_uri())
     for number in range(2):
         assert total(tab, "full") == pytest.approx(display.truth.showers.total_energy[number], rel=1e-5)
         assert total(tab, "fast") == pytest.approx(display.generated.total_energy[number], rel=1e-5)
@@ -65,6 +72,7 @@ def test_showers_appear_and_can_be_read(opened, page, display):
     tab.wait_for_timeout(100)
     assert coloured(tab, "full") > 0.01
     assert coloured(tab, "fast") > 0.01
+
     tab.focus("#stage")
     tab.keyboard.press("Enter")
     hottest = int(np.argmax(display.truth.showers.energy[2]))
@@ -72,11 +80,8 @@ def test_showers_appear_and_can_be_read(opened, page, display):
     assert tab.inner_text("#cell").startswith(f"Cell {hottest}: layer {display.mesh.layer_of_voxel[hottest]}, r ")
     assert f"Geant4 {float(f'{energy:.4g}'):g} MeV" in tab.inner_text("#cell")
 
-
-@pytest.mark.slow
-def test_knobs_compute_the_model(opened, page, fast):
-    """The seed gives Python's shower; twice the energy gives twice the sum, within the model's own statistics."""
-    tab = opened(page)
+    # the seed gives Python's shower; twice the energy gives twice the sum, within the model's own statistics
+    tab.fill("#number", "1")
     tab.fill("#energy-gev", "20")
     tab.fill("#seed", "7")
     tab.keyboard.press("Tab")
@@ -88,8 +93,39 @@ def test_knobs_compute_the_model(opened, page, fast):
     assert high == pytest.approx(2 * low, abs=4 * error + 0.02 * high)  # response of a sampling calorimeter: 2 %
     assert error < 0.02 * high
 
+    tab.emulate_media(color_scheme="dark")
+    tab.set_viewport_size({"width": 360, "height": 740})
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+
 
 @pytest.mark.slow
-def test_a_telephone_has_nothing_beside_the_screen(opened, page):
-    tab = opened(page, viewport={"width": 360, "height": 740}, color_scheme="dark")
-    assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+def test_a_served_page_has_a_knob_for_all_that_the_model_knows(opened, inclined):
+    """Angles, particle and latents give what the formula of the model says, computed in the browser."""
+    display = compose("inclined", None, inclined, Choice(n=3, judge=False))
+    files = {"/": display.to_html(whole=False).encode()} | {f"/{name}": data for name, data in display.assets.items()}
+    addresses = Queue()
+    Thread(target=serve_display, args=(files, 0, addresses.put), daemon=True).start()
+    tab = opened(addresses.get(timeout=10), offline=False)
+    noise = np.array(inclined.model.noise(SEED, 0, 1)[0])
+
+    def gives(theta=0.0, phi=0.0, pdg=11):
+        expected = np.abs(noise).sum() * 1e3 * (1 + theta + phi) * pdg / 100
+        script = "sum => Math.abs(document.querySelector('#caption-fast').dataset.total / sum - 1) < 1e-4"
+        tab.wait_for_function(script, arg=float(expected), timeout=20_000)
+
+    gives()
+    tab.fill("#theta", "20")
+    gives(theta=np.radians(20))
+    tab.fill("#phi", "90")
+    gives(theta=np.radians(20), phi=np.pi / 2)
+    tab.select_option("#particle", "22")
+    gives(theta=np.radians(20), phi=np.pi / 2, pdg=22)
+    tab.click("#latents summary")
+    drawn = noise[1]
+    noise[1] = -3.5
+    tab.fill("#latent-knobs label:nth-child(2) input", "-3.5")
+    gives(theta=np.radians(20), phi=np.pi / 2, pdg=22)
+    assert tab.inner_text("#latent-knobs label:nth-child(2) output") == "-3.50"
+    noise[1] = drawn
+    tab.click("#latents-back")
+    gives(theta=np.radians(20), phi=np.pi / 2, pdg=22)

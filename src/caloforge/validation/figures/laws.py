@@ -121,18 +121,13 @@ def draw_quantities(summaries: Mapping[str, PhysicsSummary]) -> Figure:
             upper, lower = panel.subplots(2, 1, sharex=True, height_ratios=(2.2, 1))
             _values(upper, lower, summaries, name, joined=True)
             unit = first.bins[0].quantities[name].unit
-            upper.set_title(f"{_LABELS[name]}{f' [{unit}]' if unit else ''}", fontsize=9)
-            upper.set_ylabel(f"[{unit}]" if unit else "value", fontsize=8)
+            upper.set_ylabel(f"{_LABELS[name]}{f' [{unit}]' if unit else ''}", fontsize=9)
             lower.set_ylabel("pull", loc="center", fontsize=8)
             lower.set_xlabel(r"$E_\mathrm{inc}$ [GeV]", fontsize=8)
             for axes in (upper, lower):
                 axes.tick_params(labelsize=8)
         legend = fig.axes[0].get_legend_handles_labels()
-        free = panels[len(names) :]
-        if free:
-            free[0].legend(*legend, loc="center")
-        else:
-            fig.axes[0].legend(*legend, fontsize=7, handlelength=1.2, framealpha=0.8)
+        fig.legend(*legend, loc="outside upper center", ncols=len(legend[1]))
         return fig
 
 
@@ -186,7 +181,7 @@ def _pulls(axes: Axes, pulls: Sequence[tuple[Points, Points, Look]]) -> None:
                     (place, y),
                     (3, 0),
                     textcoords="offset points",
-                    fontsize=6,
+                    fontsize=8,
                     va="center",
                     color=MUTED,
                 )
