@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PAGES := $(VENV)/.pages
 
-.PHONY: quickstart test lint docs site app clean
+.PHONY: install quickstart test lint docs site app clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -15,6 +15,8 @@ $(READY): pyproject.toml
 $(PAGES): $(READY) # what the pages are built with
 	$(BIN)/python -c 'import mkdocstrings, material' 2> /dev/null || $(BIN)/python -m pip install --quiet --editable '.[docs]'
 	touch $(PAGES)
+
+install: $(READY)
 
 quickstart: $(READY)
 	$(BIN)/caloforge quickstart --output quickstart

@@ -98,6 +98,14 @@ def test_links_of_pages_outside_the_site_lead_somewhere(page):
     assert not [target for target in targets if not (PROJECT / target).exists()]
 
 
+@pytest.mark.parametrize("page", OUTSIDE_THE_SITE, ids=lambda page: page.name)
+def test_files_that_are_named_exist(page):
+    """A stranger runs what stands there: `pytest tests/physics/test_observables.py`."""
+    named = re.findall(r"(?<![\w./-])(?:tests|src|tools|docs|examples|app)/[\w/.-]*[\w/]", page.read_text())
+    assert named
+    assert not [name for name in named if not (PROJECT / name).exists()]
+
+
 def test_every_term_of_the_glossary_has_both_languages_and_a_sentence_each():
     terms = re.findall(r"^- (.*)$", (PROJECT / "docs" / "glossary.md").read_text(), re.MULTILINE)
     assert len(terms) > 75
