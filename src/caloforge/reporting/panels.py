@@ -88,11 +88,11 @@ def _top(truth: Curve) -> float:
 def _note_outside(axes: Axes, truth: Curve, generated: Sequence[Curve]) -> None:
     """Say how much of each sample the axis leaves out, in percent of the whole."""
     parts = []
-    for name, words in (("below", "below the axis"), ("above", "above the axis"), ("undefined", "undefined")):
+    for name, words in (("below", "below axis"), ("above", "above axis"), ("undefined", "undefined")):
         shares = [100 * getattr(c, name) / max(_whole(c), 1e-300) for c in (truth, *generated)]
         if max(shares) >= 0.05:
             first, *others = (f"{share:.1f}" for share in shares)
-            parts.append(f"{words}: G4 {first} %, generated {', '.join(others)} %")
+            parts.append(f"{words}: G4 {first}, generated {', '.join(others)} %")
     if parts:
         axes.text(0.97, 0.96, "\n".join(parts), transform=axes.transAxes, ha="right", va="top", fontsize=7, color=MUTED)
 

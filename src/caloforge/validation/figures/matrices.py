@@ -24,6 +24,7 @@ from caloforge.validation.key import Key, Place
 from caloforge.validation.sample import Sample
 
 _DIFFERENCE = 0.1  # least range of the colours of a difference
+_ROW = 0.13  # inches, of a name of 8 points
 
 
 def correlations(lineup: Lineup) -> Figure:
@@ -66,7 +67,8 @@ def _matrices(
     differences = [matrix - matrices[0] for matrix in matrices[1:]]
     reach = max(_DIFFERENCE, *(float(np.abs(d).max()) for d in differences))
     titles = [*names[:shown], *(f"{name} − Geant4" for name in names[1:])]
-    with figure(4.3 * len(titles) + 1.2, 5.0 if what else 5.9) as fig:
+    side = 4.3 if what else max(4.3, _ROW * len(labels))
+    with figure(side * len(titles) + 1.2, side + (0.7 if what else 1.2)) as fig:
         axes = fig.subplots(1, len(titles), squeeze=False)[0]
         plain = [_draw(axes[i], matrices[i], 1.0) for i in range(shown)]
         signed = [_draw(ax, d, reach) for ax, d in zip(axes[shown:], differences, strict=True)]
@@ -86,7 +88,7 @@ def _label(axes: Axes, labels: Sequence[str], what: str, first: bool) -> None:
     """Names on the axes: all of them where they are names, some of them where they are numbers of layers."""
     step = 1 if not what else max(1, len(labels) // 12)
     places, texts = range(0, len(labels), step), labels[::step]
-    size = 9 if what else max(5, min(8, 200 // len(labels)))
+    size = 9 if what else 8
     axes.set_xticks(places, texts, rotation=0 if what else 90, fontsize=size)
     axes.set_yticks(places, texts if first else [], fontsize=size)
     axes.tick_params(which="both", length=0, top=False, right=False, labelleft=first)
@@ -129,12 +131,14 @@ def conditional_map(evidence: Mapping[Key, Evidence]) -> Figure:
     excess = np.array([[evidence[Key("separation", n, p)].measured.significance for p in parts] for n in names])
     with figure(5.0 + 0.55 * len(parts), 2.0 + 0.2 * len(names)) as fig:
         axes = fig.add_subplot()
-        top = max(10.0, float(excess.max(initial=1)))
+        # one observable that is far off does not pale all others
+        top = max(10.0, float(np.quantile(excess, 0.98, method="lower")))
         image = axes.imshow(np.clip(excess, 1, None), norm=LogNorm(1, top), aspect="auto", cmap="magma_r")
-        axes.set_yticks(range(len(names)), names, fontsize=7)
+        axes.set_yticks(range(len(names)), names, fontsize=8)
         axes.set_xticks(range(len(parts)), [_label_of(part) for part in parts], rotation=60, ha="right", fontsize=8)
         axes.tick_params(which="both", top=False, right=False, length=0)
-        fig.colorbar(image, ax=axes, label="Separation above floor [σ]")
+        extend = "max" if excess.max() > top else "neither"
+        fig.colorbar(image, ax=axes, label="Separation above floor [σ]", extend=extend)
         return fig
 
 
