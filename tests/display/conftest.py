@@ -95,8 +95,8 @@ def opened(browser):
     """Open an address in a new tab, without network unless told; at the end the console must be empty."""
     faults, contexts = [], []
 
-    def opened(address, offline=True):
-        context = browser.new_context(offline=offline)
+    def opened(address, **options):
+        context = browser.new_context(**{"offline": True} | options)
         contexts.append(context)
         tab = context.new_page()
         tab.on("console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None)
