@@ -32,7 +32,9 @@ def bundles(untrained, tmp_path_factory):
     weight = rng.gamma(1.0, size=(300, 36)) * (rng.random((300, 36)) < 0.5)
     cells = (weight * energy[:, None] / 2e3).astype(np.float32)
     particles = np.full(300, 22, np.int32), rng.uniform(0, 0.6, 300), np.zeros(300)
-    run = untrained(Showers(cells, energy, *particles, MESH), name="wgan", width=16, depth=1, latent=3)
+    run = untrained(
+        Showers(cells, energy, *particles, MESH), name="wgan", width=16, depth=1, latent=3, flow_transforms=1
+    )
     graph, folder = export._graph(run, export._generic(run, "toy", ExportOptions()), 16), tmp_path_factory.mktemp("t")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(export, "_graph", lambda *_: copy.deepcopy(graph))
