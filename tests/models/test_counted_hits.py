@@ -6,7 +6,14 @@ import pytest
 import torch
 from scipy import stats
 
-from caloforge.models.counted_hits import NUMBERS, draw_number, draw_set, log_prob_number, log_prob_set
+from caloforge.models.counted_hits import (
+    NUMBERS,
+    draw_number,
+    draw_set,
+    log_prob_number,
+    log_prob_set,
+    logistic_scores,
+)
 from caloforge.rng import torch_stream
 
 _LOGITS = {
@@ -61,9 +68,7 @@ def test_cells_that_are_none_change_nothing() -> None:
 
 def _draw(logit: torch.Tensor, n: int, showers: int = 40_000) -> tuple[torch.Tensor, torch.Tensor]:
     noise = torch.randn(showers, len(logit), generator=torch_stream(1, "scores"))
-    return draw_set(
-        noise, logit.expand(showers, -1), torch.ones(len(logit), dtype=torch.bool), torch.full((showers,), n)
-    )
+    return draw_set(logistic_scores(noise), logit.expand(showers, -1), torch.full((showers,), n))
 
 
 @pytest.mark.parametrize("name", ["alike", "unlike"])
@@ -102,7 +107,7 @@ def test_numbers_of_hits_have_probability_one_together_and_are_drawn_so(least: i
     assert float(p.sum()) == pytest.approx(1.0, abs=1e-6)
     assert (p[0] == 0) == (least == 1)
     u = (torch.arange(20_000) + 0.5) / 20_000
-    drawn = draw_number(u, numbers[:1].expand(len(u), -1), 7, torch.full((len(u),), least))
+    drawn = draw_number(u, numbers[:1].expand(len(u), -1), 7, torch.full((len(u),), bool(least)))
     torch.testing.assert_close(torch.bincount(drawn, minlength=8) / len(u), p, atol=1e-4, rtol=0)
 
 

@@ -149,13 +149,12 @@ def test_all_layers_at_once_see_what_each_in_turn_sees(name: str) -> None:
     layers, sectors, rings = canvas.shape
     before = LayersBefore(mesh, rings, 2)
     hits = torch.randn(3, mesh.n_voxels, generator=torch_stream(4, "cells")).clamp_min(0.0)
-    energy = canvas.spread(hits).transpose(-1, -2)
-    like = torch.zeros(3, rings, sectors)
-    sums, in_turn = before.nothing(like), []
+    energy = canvas.spread(hits).permute(2, 0, 1, 3)
+    so_far, in_turn = before.nothing(torch.zeros(sectors, 3, rings)), []
     for layer in range(layers):
-        in_turn.append(before.one_layer([energy[:, k] for k in range(layer)], sums, like))
-        sums = before.added(sums, energy[:, layer], layer)
-    torch.testing.assert_close(torch.stack(in_turn, 1), before.all_layers(energy))
+        in_turn.append(before.one_layer(so_far, layer))
+        so_far = before.added(so_far, energy[:, :, layer], layer)
+    torch.testing.assert_close(torch.stack(in_turn, 2), before.all_layers(energy))
 
 
 def test_other_rings_get_energy_by_area() -> None:

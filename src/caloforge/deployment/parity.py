@@ -62,10 +62,9 @@ def measure_parity(contract: Contract, content: bytes, run: Run, seed: int = 1, 
     incident = _particles(manifest, n, seed)
     noise = block_normals(seed, (0,), n, manifest.noise, n)
     truth = _pytorch(run, noise, incident, torch.float64)
-    cells = _run(contract, content, noise, incident, 1)
-    alone = np.concatenate(
-        [_run(contract, content, noise[i : i + 1], incident[i : i + 1], 1) for i in range(min(n, _ALONE))]
-    )
+    one, two = (open_session(Path(manifest.model), content, manifest, threads) for threads in (1, 2))
+    cells = _run(contract, one, noise, incident)
+    alone = np.concatenate([_run(contract, one, noise[i : i + 1], incident[i : i + 1]) for i in range(min(n, _ALONE))])
     return {
         "showers": n,
         "cells": int(truth.size),
@@ -73,7 +72,7 @@ def measure_parity(contract: Contract, content: bytes, run: Run, seed: int = 1, 
         **_figures(cells, truth, manifest),
         "pytorch": _figures(_pytorch(run, noise, incident, torch.float32), truth, manifest),
         "alone": _far(alone, cells[: len(alone)]),
-        "threads": _far(_run(contract, content, noise, incident, 2), cells),
+        "threads": _far(_run(contract, two, noise, incident), cells),
     }
 
 
@@ -132,12 +131,8 @@ def _pytorch(run: Run, noise: Float[Array, "n M"], incident: Incident, kind: tor
     return np.concatenate(parts)
 
 
-def _run(
-    contract: Contract, content: bytes, noise: Float[Array, "n M"], incident: Incident, threads: int
-) -> Float[Array, "n V"]:
-    manifest = contract.manifest
-    session = open_session(Path(manifest.model), content, manifest, threads)
-    parts = []
+def _run(contract: Contract, session: Any, noise: Float[Array, "n M"], incident: Incident) -> Float[Array, "n V"]:
+    manifest, parts = contract.manifest, []
     for start in range(0, len(noise), 1000):
         rows = slice(start, start + 1000)
         try:

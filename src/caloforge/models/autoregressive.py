@@ -28,6 +28,7 @@ from caloforge.nn.conditioning import LinearExtrapolation
 from caloforge.nn.layers import AffineOfCondition
 from caloforge.nn.normal import log_density, normal_cdf, normal_quantile
 from caloforge.nn.parallel import ParallelMLP
+from caloforge.nn.spline import inverse_spline
 from caloforge.preprocessing.transform import AtomBands
 
 _BOUND = 3.0  # widths within which the spline bends the normal
@@ -128,13 +129,13 @@ class AutoregressiveEnergies(EnergyStage):
         values = torch.minimum(torch.maximum(v, self.heard[0]), self.heard[1]).masked_fill(atoms.any(0), 0.0)
         return torch.cat([values, *atoms.to(v), c if self.tails is None else self.tails.clamped(c)], 1)
 
-    def _densities(self, heard: Float[Tensor, "N I"], of: int | None = None) -> "_Density":
-        """Of all features, or of one."""
-        line, p = self.networks(heard, of)
-        k, chosen = self.bins, slice(None) if of is None else slice(of, of + 1)
+    def _densities(self, heard: Float[Tensor, "N I"]) -> "_Density":
+        """Of all features."""
+        line, p = self.networks(heard)
+        k = self.bins
         bend, log_width, *spline = p.split([3, 1, k, k, k - 1], -1)
         odds, mean = (line + bend).split([2, 1], -1)
-        odds = odds.masked_fill(~self.atoms[:, chosen].transpose(0, 1), -torch.inf)
+        odds = odds.masked_fill(~self.atoms.T, -torch.inf)
         chances = torch.cat([odds, torch.zeros_like(mean)], -1).log_softmax(-1)
         bent = zuko.transforms.MonotonicRQSTransform(*spline, bound=_BOUND)
         return _Density(chances, mean[..., 0], log_width[..., 0], bent)
@@ -164,20 +165,31 @@ class AutoregressiveEnergies(EnergyStage):
             noise: (N, L) standard normal.
             c: (N, C) conditions, the particle embedded.
         """
-        u = list(torch.zeros_like(noise).unbind(1))
-        shift, log_scale = (torch.zeros_like(noise),) * 2 if self.affine is None else self.affine(c)
+        zero, network = torch.zeros_like(noise[:, :1]), self.networks.singly()
+        u, values, below, above = ([zero] * noise.shape[1] for _ in range(4))  # a column each
+        c_heard = c if self.tails is None else self.tails.clamped(c)
+        affine = None if self.affine is None else self.affine(c)
+        some_atoms = self.atoms.any(0).tolist()
         for i in self.order:
-            so_far = torch.stack(u, 1)
-            heard = self._hear((so_far - shift) * (-log_scale).exp(), self._in_bands(so_far), c)
-            chances, mean, log_width, spline = self._densities(heard, i)
-            p = chances[:, 0].exp()
-            between, low, high = _between(noise[:, i], p)
-            from_below, from_above = normal_cdf(noise[:, i]), normal_cdf(-noise[:, i])
-            v = spline.inv(between[:, None])[:, 0] * log_width[:, 0].exp() + mean[:, 0]
-            value = v * log_scale[:, i].exp() + shift[:, i]
-            value = torch.where(low < 0, _place(self.below[:, i], from_below / p[:, 0].clamp_min(_TINY)), value)
-            u[i] = torch.where(high < 0, _place(self.above[:, i].flip(0), from_above / p[:, 1].clamp_min(_TINY)), value)
-        return torch.stack(u, 1)
+            column = slice(i, i + 1)
+            z, atoms = noise[:, column], self.atoms[:, i]
+            line, p = network(torch.cat([*values, *below, *above, c_heard], 1), i)
+            odds, mean = torch.split(line + p[:, :3], [2, 1], 1)
+            chances = torch.cat([odds.masked_fill(~atoms, -torch.inf), zero], 1).softmax(1)
+            between, low, high = _between(z[:, 0], chances) if some_atoms[i] else (z[:, 0], None, None)
+            v = inverse_spline(between, p[:, 4:], self.bins, _BOUND)[:, None] * p[:, 3:4].exp() + mean
+            value = v if affine is None else v * affine[1][:, column].exp() + affine[0][:, column]
+            if low is not None and high is not None:
+                parts = (
+                    normal_cdf(z) / chances[:, :1].clamp_min(_TINY),
+                    normal_cdf(-z) / chances[:, 1:2].clamp_min(_TINY),
+                )
+                value = torch.where(low[:, None] < 0, _place(self.below[:, i], parts[0]), value)
+                value = torch.where(high[:, None] < 0, _place(self.above[:, i].flip(0), parts[1]), value)
+            under, over = value < self.below[1, i], value > self.above[0, i]
+            u[i], below[i], above[i] = value, under.to(value), over.to(value)
+            values[i] = v.clamp(self.heard[0, i], self.heard[1, i]).masked_fill(under | over, 0.0)
+        return torch.cat(u, 1)
 
 
 def _between(
@@ -195,7 +207,7 @@ def _between(
     return quantile, torch.where(front, part, 1 - part), torch.where(front, 1 - part, part)
 
 
-def _place(band: Float[Tensor, "2"], part: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
+def _place(band: Float[Tensor, "2"], part: Float[Tensor, "N 1"]) -> Float[Tensor, "N 1"]:
     """Between the ends of a band."""
     return torch.lerp(band[0], band[1], part.clamp(_TINY, 1.0 - 1e-6))
 

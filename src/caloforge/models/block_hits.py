@@ -15,11 +15,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from caloforge.geometry.binning import Binning
-from caloforge.models.counted_hits import NUMBERS, draw_number, draw_set, log_prob_number, log_prob_set
+from caloforge.models.counted_hits import NUMBERS, log_prob_number, log_prob_set
 
 
 class BlockHits(nn.Module):
-    """Density and draws of hits.
+    """Density of hits.
 
     Args:
         binning: the mesh.
@@ -87,26 +87,3 @@ class BlockHits(nn.Module):
             log_p = log_p + log_prob_number(n, numbers[:, block], count, max(self.counts[block]), least)
             log_p, before = log_p + log_prob_set(of_block, logits[block][:, cells], real), n
         return log_p
-
-    def draw(
-        self,
-        noise: tuple[Float[Tensor, "N M"], Float[Tensor, " N"]],
-        logit: Float[Tensor, "N M"],
-        numbers: Float[Tensor, "N 5"],
-        place: tuple[int, int],
-        cells: Bool[Tensor, " M"],
-        least: Bool[Tensor, " N"],
-    ) -> tuple[Bool[Tensor, "N M"], Float[Tensor, "N M"]]:
-        """Hits of one block of a layer, and a uniform number left for each of them.
-
-        Args:
-            noise: (N, M) standard normal of the cells of the layer, (N,) of their number.
-            logit: (N, M) of the cells of the layer.
-            numbers: (N, 5) of how many.
-            place: which block (0 or 1) of which layer.
-            cells: (M,) which are of the block.
-            least: (N,) whether one must be hit.
-        """
-        u = torch.special.ndtr(noise[1])
-        n = draw_number(u, numbers, self.counts[place[0]][place[1]], least.long())
-        return draw_set(noise[0], logit, cells, n)

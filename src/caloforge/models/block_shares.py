@@ -8,7 +8,7 @@ together, as one more cell :math:`R` whose weight is drawn like their sum, and t
           s_R^{1 - n_\text{late}} .
 """
 
-__all__ = ["BlockShares"]
+__all__ = ["BlockShares", "draw_early", "mixed_weights"]
 
 import numpy as np
 import torch
@@ -78,41 +78,44 @@ class BlockShares(LayerTable):
         log_p = log_density_of_shares(among, n * layers) + log_density_of_shares(within, n * layers)
         return log_p.view(n, layers) + torch.where(filled, spread_out, 0.0)
 
-    def draw_early(
-        self,
-        noise: tuple[Float[Tensor, "N 2 M"], Float[Tensor, "N K"]],
-        u: Float[Tensor, "N M"],
-        hit: Bool[Tensor, "N M"],
-        is_late: Bool[Tensor, " M"],
-        how: GammaMixture,
-    ) -> tuple[Float[Tensor, "N M"], Float[Tensor, "N 1"]]:
-        """Shares of the early cells of one layer, and what is left for the late ones.
 
-        Args:
-            noise: (N, 2, M) standard normal of the cells, (N, 3 or more) of the sum of late ones.
-            u: (N, M) uniform numbers.
-            hit: (N, M) which cells are hit.
-            is_late: (M,) which are late.
-            how: weights of the cells.
-        """
-        of_cells, of_sum = noise
-        late = hit & is_late
-        sums = how.of_sum(late, lambda x: x.sum(1, keepdim=True))
-        weight = self.mixed_weights(of_sum[:, 1:3, None], torch.special.ndtr(of_sum[:, :1]), late.any(1, True), sums)
-        shares = shares_of(torch.cat([self.mixed_weights(of_cells, u, hit & ~is_late, how), weight], 1))
-        return shares[:, :-1], shares[:, -1:]
+def draw_early(
+    noise: tuple[Float[Tensor, "N S"], Float[Tensor, "N S"]],
+    u: Float[Tensor, "N S"],
+    hits: tuple[Bool[Tensor, "N M"], Bool[Tensor, "N K"]],
+    how: GammaMixture,
+    how_late: GammaMixture,
+) -> tuple[Float[Tensor, "N M"], Float[Tensor, "N 1"]]:
+    """Shares of the early cells of one layer, and what is left for the late ones.
 
-    def mixed_weights(
-        self, noise: Float[Tensor, "N K M"], u: Float[Tensor, "N M"], hit: Bool[Tensor, "N M"], how: GammaMixture
-    ) -> Float[Tensor, "N M"]:
-        """Logarithms of the random weights of cells that are hit, minus infinity of the others.
+    Args:
+        noise: twice standard normal, of the early cells and of the sum of the late ones.
+        u: uniform numbers, likewise.
+        hits: which cells are hit, early ones and late ones.
+        how: weights of the early cells.
+        how_late: of the late ones.
+    """
+    early, late = hits
+    sums = how_late.of_sum(late, lambda x: x.sum(-1, keepdim=True))
+    both = GammaMixture(*(torch.cat(pair, 1) for pair in zip(how, sums, strict=True)))
+    shares = shares_of(mixed_weights(noise, u, torch.cat([early, late.any(1, True)], 1), both))
+    return shares[:, :-1], shares[:, -1:]
 
-        Args:
-            noise: (N, 2, M) standard normal.
-            u: (N, M) uniform numbers.
-            hit: (N, M) which cells are hit.
-            how: their mixtures.
-        """
-        place, spread, left = how.chosen(u)
-        log_weight = log_gamma_variate(spread, left, noise[:, 0], noise[:, 1]) + place - spread
-        return log_weight.masked_fill(~hit, -torch.inf)
+
+def mixed_weights(
+    noise: tuple[Float[Tensor, "N M"], Float[Tensor, "N M"]],
+    u: Float[Tensor, "N M"],
+    hit: Bool[Tensor, "N M"],
+    how: GammaMixture,
+) -> Float[Tensor, "N M"]:
+    """Logarithms of the random weights of cells that are hit, minus infinity of the others.
+
+    Args:
+        noise: twice standard normal.
+        u: uniform numbers.
+        hit: which cells are hit.
+        how: their mixtures.
+    """
+    place, spread, left = how.chosen(u)
+    log_weight = log_gamma_variate(spread, left, *noise) + place - spread
+    return log_weight.masked_fill(~hit, -torch.inf)

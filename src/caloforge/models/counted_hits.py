@@ -15,7 +15,7 @@ at -t, cell i is over it with probability :math:`\sigma_i = 1 / (1 + e^{-\ell_i 
 an integral of one peak for the trapezoidal rule; the sum over i says which cell is the last over the threshold.
 """
 
-__all__ = ["NUMBERS", "draw_number", "draw_set", "log_prob_number", "log_prob_set"]
+__all__ = ["NUMBERS", "draw_number", "draw_set", "log_prob_number", "log_prob_set", "logistic_scores"]
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -28,20 +28,14 @@ _ROUNDS = 5  # towards the peak
 _NO_CELL = -1e4  # logit of what is no cell of the block
 
 
-def _log_numbers(
-    numbers: Float[Tensor, "*B 5"], cells: Int[Tensor, "*#B"], size: int, least: Int[Tensor, "*B"]
-) -> Float[Tensor, "*B K"]:
-    """Logarithms of the probabilities of 0 to ``size`` hits; none below ``least`` or above ``cells``."""
-    log_mu, below, above, none, single = numbers.unbind(-1)
-    mu = log_mu.clamp(-4.0, 7.0).exp()
-    scale = (mu + 0.5).sqrt()
-    n = torch.arange(size + 1, device=numbers.device)
-    distance = n - mu[..., None]
-    width = torch.where(distance < 0, below[..., None], above[..., None]).clamp(-3.0, 2.0).exp() * scale[..., None]
-    logit = -0.5 * (distance / width).square()
-    logit = logit + none.clamp(-15, 15)[..., None] * (n == 0) + single.clamp(-15, 15)[..., None] * (n == 1)
-    allowed = (n >= least[..., None]) & (n <= cells[..., None])
-    return logit.masked_fill(~allowed, -torch.inf).log_softmax(-1)
+def _exponents(numbers: Float[Tensor, "*B 5"], size: int) -> Float[Tensor, "*B K"]:
+    """Logarithms of the weights of 0 to ``size`` hits."""
+    mu = numbers[..., :1].clamp(-4.0, 7.0).exp()
+    slopes = (-numbers[..., 1:3].clamp(-3.0, 2.0)).exp() * (2 * mu + 1).rsqrt()  # of the distance over its width
+    distance = torch.arange(size + 1, device=numbers.device) - mu
+    z = torch.where(distance < 0, slopes[..., :1], slopes[..., 1:]) * distance
+    few = functional.pad(numbers[..., 3:].clamp(-15, 15), (0, size - 1))  # a size of 0 leaves one column
+    return torch.addcmul(few, z, z, value=-1.0)
 
 
 def log_prob_number(
@@ -56,12 +50,14 @@ def log_prob_number(
         size: of the largest block.
         least: hits that there must be.
     """
-    log_p = _log_numbers(numbers, cells, size, least)
+    hits = torch.arange(size + 1, device=numbers.device)
+    allowed = (hits >= least[..., None]) & (hits <= cells[..., None])
+    log_p = _exponents(numbers, size).masked_fill(~allowed, -torch.inf).log_softmax(-1)
     return log_p.gather(-1, n[..., None])[..., 0]
 
 
 def draw_number(
-    u: Float[Tensor, " N"], numbers: Float[Tensor, "N 5"], cells: int, least: Int[Tensor, " N"]
+    u: Float[Tensor, " N"], numbers: Float[Tensor, "N 5"], cells: int, least: Bool[Tensor, " N"] | None = None
 ) -> Int[Tensor, " N"]:
     """Hits of a block.
 
@@ -69,10 +65,15 @@ def draw_number(
         u: (N,) uniform numbers.
         numbers: (N, 5) ln mu, s below and above, b_0, b_1.
         cells: of the block.
-        least: (N,) hits that there must be.
+        least: (N,) where there must be one; None: nowhere.
     """
-    below = _log_numbers(numbers, torch.full_like(least, cells), cells, least).exp().cumsum(-1)[:, :-1]
-    return torch.maximum((u[:, None] >= below).sum(-1), least)
+    log_p = _exponents(numbers, cells)
+    if least is not None:
+        none = functional.pad(least[:, None], (0, cells))
+        log_p = log_p.masked_fill(none, -torch.inf)
+    below = log_p.softmax(-1).cumsum(-1)[:, :-1]
+    n = (u[:, None] >= below).sum(-1)
+    return n if least is None else torch.maximum(n, least.to(n))
 
 
 def log_prob_set(
@@ -100,22 +101,30 @@ def log_prob_set(
     return torch.zeros_like(n, dtype=logit.dtype).masked_scatter(open_rows, integral)
 
 
+def logistic_scores(normal: Float[Tensor, "*B"]) -> tuple[Float[Tensor, "*B"], Float[Tensor, "*B"]]:
+    """Logistic numbers, and the probability that one is larger.
+
+    Args:
+        normal: standard normal.
+    """
+    over, under = torch.special.ndtr(normal).clamp_min(1e-30), torch.special.ndtr(-normal).clamp_min(1e-30)
+    return (over / under).log(), under
+
+
 def draw_set(
-    normal: Float[Tensor, "N M"], logit: Float[Tensor, "N M"], real: Bool[Tensor, " M"], n: Int[Tensor, " N"]
+    scores: tuple[Float[Tensor, "N M"], Float[Tensor, "N M"]], logit: Float[Tensor, "N M"], n: Int[Tensor, " N"]
 ) -> tuple[Bool[Tensor, "N M"], Float[Tensor, "N M"]]:
     """The n cells with the largest scores, and a uniform number for each of them, independent of all before.
 
     Of a cell that is hit no more is known than that its score is over the largest one of those that are not.
 
     Args:
-        normal: (N, M) standard normal.
+        scores: see `logistic_scores`, of each cell.
         logit: (N, M) of each cell.
-        real: (M,) which are cells of the block.
         n: (N,) how many.
     """
-    logit = torch.where(real, logit, _NO_CELL)
-    over, under = torch.special.ndtr(normal).clamp_min(1e-30), torch.special.ndtr(-normal).clamp_min(1e-30)
-    score = logit + (over / under).log()
+    logistic, under = scores
+    score = logit + logistic
     ordered = score.sort(-1, descending=True).values
     threshold = functional.pad(ordered, (0, 1), value=-1e6).gather(-1, n[:, None])
     return score > threshold, (under / torch.sigmoid(logit - threshold).clamp_min(1e-30)).clamp(0.0, 1.0)

@@ -5,9 +5,13 @@ together: the logarithm of the energy and the number of hits. Energy in rings th
 out by area,
 
 .. math:: O_{rs} = \frac{|[r_s^2, r_{s+1}^2] \cap [r_r^2, r_{r+1}^2]|}{r_{s+1}^2 - r_s^2} .
+
+Sectors are the first axis of all maps, so that a turn is a move of whole blocks of memory, and rings the last.
 """
 
-__all__ = ["LayersBefore", "log_size"]
+__all__ = ["Before", "LayersBefore", "log_size"]
+
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,11 +22,18 @@ from torch import Tensor, nn
 from caloforge.geometry.binning import Binning
 
 _FLOOR = 1e-3  # MeV: places below count as this in logarithms of sums
-_Sums = list[tuple[Tensor, Tensor]]  # energy and hits of all layers so far, on the rings of each layout
+
+
+class Before(NamedTuple):
+    """The layers drawn so far: energies of the last K, the nearest first; sums of all on the rings of each layout."""
+
+    last: list[Tensor]
+    energy: list[Tensor]
+    hits: list[Tensor]
 
 
 class LayersBefore(nn.Module):
-    """Maps (N, F, A) of what came before each layer, for all layers at once or for one after another.
+    """Maps (A, N, F) of what came before each layer, for all layers at once or for one after another.
 
     Args:
         binning: the mesh.
@@ -48,71 +59,72 @@ class LayersBefore(nn.Module):
                 overlap[i, j, : len(to) - 1, : len(of) - 1] = _overlap(np.array(to), np.array(of))
         self.register_buffer("overlap", torch.from_numpy(overlap), persistent=False)
 
-    def _onto(self, energy: Float[Tensor, "N R A"], to: int, of: int) -> Float[Tensor, "N R A"]:
+    def _onto(self, energy: Float[Tensor, "A N R"], to: int, of: int) -> Float[Tensor, "A N R"]:
         """Energy of a layer on the rings of another layout."""
-        return energy if to == of else self.overlap[to, of] @ energy
+        return energy if to == of else energy @ self.overlap[to, of].T
 
     def _maps(self, singly: list[Tensor], energy: Tensor, hits: Tensor) -> Tensor:
-        """(..., F, A) of the last K layers, the nearest first, and of the sums over all of them."""
-        hit = [(e > 0).to(e) for e in singly]
-        return torch.cat([*hit, *map(log_size, singly), (energy + _FLOOR).log() / 4, hits / 8], -2)
+        """(..., F) of the last K layers, the nearest first, and of the sums over all of them."""
+        last = torch.cat(singly, -1)
+        return torch.cat([(last > 0).to(last), log_size(last), (energy + _FLOOR).log() / 4, hits / 8], -1)
 
-    def all_layers(self, energy: Float[Tensor, "N L R A"]) -> Float[Tensor, "N L F A"]:
+    def all_layers(self, energy: Float[Tensor, "A N L R"]) -> Float[Tensor, "A N L F"]:
         """The maps of every layer, where all cells are known.
 
         Args:
-            energy: (N, L, R, A) at each place, MeV or in proportion to it.
+            energy: (A, N, L, R) at each place, MeV or in proportion to it.
         """
         layout = torch.tensor(self.layout, device=energy.device)
-        before = nn.functional.pad(energy, (0, 0, 0, 0, self.back, 0))
+        before = nn.functional.pad(energy, (0, 0, self.back, 0))
         singly = []
         for k in range(1, self.back + 1):
-            layer = before[:, self.back - k : self.back - k + self.n_layers]
+            layer = before[:, :, self.back - k : self.back - k + self.n_layers]
             if self.n_layouts > 1:
                 of = torch.cat([layout[:1].expand(k), layout])[: self.n_layers]
-                layer = self.overlap[layout, of] @ layer
+                layer = _on_other_rings(layer, self.overlap[layout, of])
             singly.append(layer)
         total = hits = torch.zeros_like(energy)
         for to in range(self.n_layouts):
-            here = energy if self.n_layouts == 1 else self.overlap[to, layout] @ energy
-            mine = (layout == to)[:, None, None]
+            here = energy if self.n_layouts == 1 else _on_other_rings(energy, self.overlap[to, layout])
+            mine = (layout == to)[:, None]
             total = torch.where(mine, _sum_before(here), total)
             hits = torch.where(mine, _sum_before((here > 0).to(here)), hits)
         return self._maps(singly, total, hits)
 
-    def nothing(self, like: Float[Tensor, "N R A"]) -> _Sums:
-        """The sums before the first layer.
+    def nothing(self, like: Float[Tensor, "A N R"]) -> Before:
+        """Before the first layer.
 
         Args:
             like: zeros of the shape of a layer.
         """
-        return [(like, like)] * self.n_layouts
+        return Before([like] * self.back, [like] * self.n_layouts, [like] * self.n_layouts)
 
-    def one_layer(self, energies: list[Tensor], sums: _Sums, like: Float[Tensor, "N R A"]) -> Float[Tensor, "N F A"]:
-        """The maps of the layer that comes after the given ones.
+    def one_layer(self, before: Before, layer: int) -> Float[Tensor, "A N F"]:
+        """The maps of a layer.
 
         Args:
-            energies: (N, R, A) of each layer before it.
-            sums: what `added` made of them.
-            like: zeros of the shape of a layer.
+            before: the layers before it.
+            layer: which one it is.
         """
-        layer = len(energies)
-        singly = [
-            self._onto(energies[layer - k], self.layout[layer], self.layout[layer - k]) if k <= layer else like
-            for k in range(1, self.back + 1)
-        ]
-        return self._maps(singly, *sums[self.layout[layer]])
+        to = self.layout[layer]
+        of = [self.layout[max(layer - k, 0)] for k in range(1, self.back + 1)]
+        singly = [self._onto(energy, to, source) for energy, source in zip(before.last, of, strict=True)]
+        return self._maps(singly, before.energy[to], before.hits[to])
 
-    def added(self, sums: _Sums, energy: Float[Tensor, "N R A"], layer: int) -> _Sums:
-        """The sums with one layer more.
+    def added(self, before: Before, energy: Float[Tensor, "A N R"], layer: int) -> Before:
+        """With one layer more.
 
         Args:
-            sums: before.
-            energy: (N, R, A) of the layer.
-            layer: which one.
+            before: the layers before it.
+            energy: (A, N, R) of the layer.
+            layer: which one it is.
         """
         onto = [self._onto(energy, to, self.layout[layer]) for to in range(self.n_layouts)]
-        return [(total + e, hits + (e > 0).to(e)) for (total, hits), e in zip(sums, onto, strict=True)]
+        return Before(
+            [energy, *before.last][: self.back],
+            [total + e for total, e in zip(before.energy, onto, strict=True)],
+            [hits + (e > 0).to(e) for hits, e in zip(before.hits, onto, strict=True)],
+        )
 
 
 def log_size(energy: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
@@ -121,12 +133,17 @@ def log_size(energy: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
     Args:
         energy: MeV or in proportion to it.
     """
-    return torch.where(energy > 0, 0.5 * energy.clamp_min(1e-30).log(), 0.0)
+    return energy.masked_fill(energy <= 0, 1.0).log() / 2
 
 
-def _sum_before(x: Float[Tensor, "N L R A"]) -> Float[Tensor, "N L R A"]:
+def _on_other_rings(energy: Float[Tensor, "A N L R"], overlap: Float[Tensor, "L S R"]) -> Float[Tensor, "A N L S"]:
+    """Energy of each layer shared out to other rings."""
+    return torch.einsum("anlr,lsr->anls", energy, overlap)
+
+
+def _sum_before(x: Float[Tensor, "A N L R"]) -> Float[Tensor, "A N L R"]:
     """Sums over the layers before each."""
-    return nn.functional.pad(x.cumsum(1)[:, :-1], (0, 0, 0, 0, 1, 0))
+    return nn.functional.pad(x.cumsum(2)[:, :, :-1], (0, 0, 1, 0))
 
 
 def _overlap(to: Float[Array, " r"], of: Float[Array, " s"]) -> Float[Array, "R S"]:

@@ -22,16 +22,14 @@ from caloforge.models.block_hits import BlockHits
 from caloforge.models.block_shares import BlockShares
 from caloforge.models.counted_hits import NUMBERS
 from caloforge.models.gamma_mixture import GammaMixture
+from caloforge.models.layer_blocks import LayerBlocks
+from caloforge.models.layer_draw import NORMALS, OF_LAYER, LayerDraw, layer_noise
 from caloforge.models.layers_before import LayersBefore
-from caloforge.models.neighbour_networks import STYLE, LayerNetworks, silent
+from caloforge.models.neighbour_networks import CELL, STYLE, LayerNetworks, silent
 from caloforge.models.parts import LayerContext
-from caloforge.models.shares import shares_of
 from caloforge.nn.layers import ConditionedMLP, NetworkOptions
 from caloforge.nn.mesh_canvas import MeshCanvas
 
-_NORMALS = 3  # of a cell: one for its hit, two for its weight
-_OF_LAYER = 5  # of a layer: three for the weight of its late cells together, one for the number of hits of each block
-_CELL = 11  # hit logit, and the mixture of the weight twice
 _LOG_MEV = 4.0  # where the learned log layer energies start
 
 
@@ -66,18 +64,20 @@ class NeighbourDecoder(nn.Module):
         super().__init__()
         self.canvas, self.shares = MeshCanvas(binning), BlockShares(binning)
         self.hits = BlockHits(binning, self.shares.late)
-        self.noise_width = _NORMALS * binning.n_voxels + _OF_LAYER * binning.n_layers
+        self.blocks = LayerBlocks(self.canvas, self.shares.late)
+        self.noise_width = NORMALS * binning.n_voxels + OF_LAYER * binning.n_layers
         layers, sectors, rings = self.canvas.shape
         self.before = LayersBefore(binning, rings, back)
         self.context = ConditionedMLP(n_latent + 2 * layers, layers * STYLE, *network)
         self.which_layer = nn.Parameter(0.3 * torch.randn(layers, STYLE))
         self.scale, self.offset = nn.Parameter(torch.ones(layers)), nn.Parameter(torch.full((layers,), _LOG_MEV))
-        self.base = silent(nn.Linear(layers, _CELL * layers * rings))
+        self.base = silent(nn.Linear(layers, CELL * layers * rings))
         self.base_numbers = silent(nn.Linear(layers, 2 * NUMBERS * layers))
         self.networks = LayerNetworks(self.before.channels, channels, sectors, rings, inclined)
         places = self.canvas.weight.count_nonzero(1).float()
         self.register_buffer("repeats", places, persistent=False)
-        self.register_buffer("early", self._map((~self.shares.late).float()[None])[0], persistent=False)
+        early = self.canvas.spread((~self.shares.late).float()).transpose(0, 1)[:, None]  # (A, 1, L, R)
+        self.register_buffer("early", early, persistent=False)
 
     def initialise(self, shares: Float[Tensor, "N V"]) -> None:
         """Start from the marginals of the cells, averaged around the axis.
@@ -91,20 +91,14 @@ class NeighbourDecoder(nn.Module):
             self.base.bias.copy_((start.sum(2) / real.sum(1).clamp_min(1.0)).reshape(-1))
             self.base_numbers.bias.copy_(self.hits.start((shares > 0).float()).reshape(-1))
 
-    def _map(self, cells: Float[Tensor, "*B V"]) -> Float[Tensor, "*B L R A"]:
-        return self.canvas.spread(cells).transpose(-1, -2)
-
-    def _cells(self, maps: Float[Tensor, "*B L R A"]) -> Float[Tensor, "*B V"]:
-        return self.canvas.gather(maps.transpose(-1, -2))
-
     def _style(
         self, z: Float[Tensor, "N Z"], context: LayerContext, c: Float[Tensor, "N C"]
-    ) -> tuple[Float[Tensor, "N L S"], Float[Tensor, "N P L R 1"], Float[Tensor, "N 2 L 5"], Float[Tensor, "N L"]]:
+    ) -> tuple[Float[Tensor, "N L S"], Float[Tensor, "N L P"], Float[Tensor, "N L 10"], Float[Tensor, "N L"]]:
         """Style of each layer, numbers of its rings and of its hits before more is seen, its energy as maps have it."""
-        n, (layers, _, rings) = c.shape[0], self.canvas.shape
+        n, (layers, _, _) = c.shape[0], self.canvas.shape
         style = self.context(torch.cat([z, *context], 1), c).view(n, layers, -1) + self.which_layer
-        base = self.base(context.log_energies).view(n, _CELL, layers, rings, 1)
-        numbers = self.base_numbers(context.log_energies).view(n, 2, layers, NUMBERS)
+        base = self.base(context.log_energies).view(n, CELL, layers, -1).transpose(1, 2).flatten(2)
+        numbers = self.base_numbers(context.log_energies).view(n, 2, layers, -1).transpose(1, 2).flatten(2)
         return nn.functional.silu(style), base, numbers, (self.scale * context.log_energies + self.offset).exp()
 
     def log_prob(
@@ -119,28 +113,21 @@ class NeighbourDecoder(nn.Module):
             c: (N, C) conditions, the particle embedded.
         """
         n, (layers, sectors, rings) = len(shares), self.canvas.shape
-        style, base, numbers, energy = self._style(z, context, c)
-        scale = energy[:, self.shares.layer_of_voxel] / self.repeats
-        energies, style = self._map(shares * scale), style.flatten(0, 1)
-        hit = shares > 0
-        hits = self._map(hit.float())
-        seen, early, all_hits = self.before.all_layers(energies), hits * self.early, hits.flatten(0, 1)
-        trunk, early_hits = self.networks.trunk(seen.flatten(0, 1), style), early.flatten(0, 1)
-        early_hits_of_layer = self.shares.layer_sum((hit & ~self.shares.late).float()).flatten()
-        hit_maps = [all_hits, early_hits]
-        late_logit, late_number = self.networks.after_early_hits(trunk, early_hits, early_hits_of_layer)
-        parts = (
-            trunk.direct[0],
-            late_logit,
-            self.networks.after_hits(trunk, hit_maps),
-            self.networks.after_early(trunk, hit_maps, (energies * early).flatten(0, 1)),
-        )
-        maps = torch.cat(parts, 1).view(n, layers, -1, rings, sectors).transpose(1, 2)
-        first, second, *how = self._cells(maps + torch.cat([base[:, :1], base], 1)).unbind(1)
-        seen_numbers = torch.stack([self.networks.early_number(trunk), late_number], 1).view(n, layers, 2, -1)
-        which = self.hits.log_prob(hit, (first, second), numbers + seen_numbers.transpose(1, 2))
+        style, base, numbers, energy = (x.flatten(0, 1) for x in self._style(z, context, c))
+        hit, scale = shares > 0, energy.view(n, layers)[:, self.shares.layer_of_voxel] / self.repeats
+        cells = self.canvas.spread(torch.stack([shares * scale, hit.to(shares)]))
+        energies, hits = cells.permute(0, 3, 1, 2, 4).contiguous().unbind()  # (A, N, L, R)
+        seen, matrices = self.before.all_layers(energies), self.networks.matrices()
+        n_early = self.shares.layer_sum((hit & ~self.shares.late).to(shares)).flatten()
+        early, all_hits, sizes = (x.flatten(1, 2) for x in (hits * self.early, hits, energies * self.early))
+        known = _KnownLayers(early, all_hits, sizes, n_early)
+        self.networks(matrices, seen.flatten(1, 2), self.networks.films(matrices, style), (base, numbers), known)
+        told = torch.cat(known.told, -1).view(sectors, n, layers, -1, rings).permute(3, 1, 2, 0, 4)
+        first, second, *how = self.canvas.gather(told).unbind()
+        of_numbers = torch.stack(known.numbers, 1).view(n, layers, 2, -1).transpose(1, 2)
+        which = self.hits.log_prob(hit, (first, second), of_numbers)
         parted = self.shares.log_prob_shares(shares, GammaMixture.of(*how[:5]), GammaMixture.of(*how[5:]))
-        return torch.where(self.shares.layer_sum(hit.float()) > 0, which + parted, 0.0)
+        return torch.where(self.shares.layer_sum(hit.to(shares)) > 0, which + parted, 0.0)
 
     def sample(
         self,
@@ -159,55 +146,42 @@ class NeighbourDecoder(nn.Module):
             c: (N, C) conditions, the particle embedded.
             active: (N, L) which layers have energy; the others get no hit.
         """
-        n, (layers, sectors, rings), starts = c.shape[0], self.canvas.shape, self.canvas.starts
-        styles, base, numbers, energy = self._style(z, context, c)
-        normals, of_layers = (part.reshape(n, k, -1) for part, k in self._noise(noise))
-        like = noise.new_zeros(n, rings, sectors)
-        sums, energies, drawn = self.before.nothing(like), list[Tensor](), list[Tensor]()
-        for layer in range(layers):
-            cells, style = slice(starts[layer], starts[layer + 1]), styles[:, layer]
-            late, of_ring, scale = self.shares.late[cells], base[:, :, layer], energy[:, layer, None]
-            hit_noise, weight_noise, of_layer = normals[:, 0, cells], normals[:, 1:, cells], of_layers[:, :, layer]
-            trunk = self.networks.trunk(self.before.one_layer(energies, sums, like), style)
-            # hits
-            logit = self._of_cells(trunk.direct[0] + of_ring[:, 0], layer)
-            number = numbers[:, 0, layer] + self.networks.early_number(trunk)
-            none = torch.zeros_like(active[:, layer])
-            early, left_early = self.hits.draw((hit_noise, of_layer[:, 3]), logit, number, (0, layer), ~late, none)
-            early = early & active[:, layer, None]
-            n_early = early.sum(1)
-            early_map = self._onto(early.to(noise), layer)
-            maps, number = self.networks.after_early_hits(trunk, early_map, n_early.to(noise))
-            logit, number = self._of_cells(maps + of_ring[:, 0], layer), number + numbers[:, 1, layer]
-            second, left_late = self.hits.draw(
-                (hit_noise, of_layer[:, 4]), logit, number, (1, layer), late, n_early == 0
-            )
-            hit = early | (second & active[:, layer, None])
-            left = torch.where(late, left_late, left_early)
-            # shares
-            hit_maps = [self._onto(hit.to(noise), layer), early_map]
-            how = self._mixture(self.networks.after_hits(trunk, hit_maps), of_ring[:, 1:6], layer)
-            share, rest = self.shares.draw_early((weight_noise, of_layer), left, hit, late, how)
-            early_energy = self._onto(share * scale / self.repeats[cells], layer)
-            how = self._mixture(self.networks.after_early(trunk, hit_maps, early_energy), of_ring[:, 6:], layer)
-            share = share + rest * shares_of(self.shares.mixed_weights(weight_noise, left, hit & late, how))
-            drawn.append(share)
-            energies.append(self._onto(share * scale / self.repeats[cells], layer))
-            sums = self.before.added(sums, energies[-1], layer)
-        return torch.cat(drawn, 1)
+        n, (_, sectors, rings), matrices = c.shape[0], self.canvas.shape, self.networks.matrices()
+        style, base, numbers, energy = (x.transpose(0, 1).contiguous() for x in self._style(z, context, c))
+        films = self.networks.films(matrices, style)
+        of_layers = (films, base, numbers, energy[..., None], active.T[..., None])
+        before, shares = self.before.nothing(noise.new_zeros(sectors, n, rings)), list[Tensor]()
+        for layer, (cells, normals) in enumerate(
+            zip(self.blocks.layers(), layer_noise(noise, self.blocks), strict=True)
+        ):
+            film, of_ring, number, scale, has_energy = (x[layer] for x in of_layers)
+            drawn = LayerDraw(cells, normals, has_energy, scale)
+            self.networks(matrices, self.before.one_layer(before, layer), film, (of_ring, number), drawn)
+            shares.append(drawn.shares)
+            before = self.before.added(before, drawn.energies, layer)
+        return torch.cat(shares, 1).index_select(1, self.blocks.back)
 
-    def _noise(self, noise: Float[Tensor, "N M"]) -> tuple[tuple[Tensor, int], tuple[Tensor, int]]:
-        """Noise of the cells and of the layers, and how many normals each has."""
-        of_layers = _OF_LAYER * self.canvas.shape[0]
-        return (noise[:, :-of_layers], _NORMALS), (noise[:, -of_layers:], _OF_LAYER)
 
-    def _onto(self, cells: Float[Tensor, "N M"], layer: int) -> Float[Tensor, "N R A"]:
-        return self.canvas.spread_layer(cells, layer).transpose(-1, -2)
+class _KnownLayers:
+    """All layers at once, their cells known: keeps what the networks say of them, in the order of the steps."""
 
-    def _of_cells(self, maps: Float[Tensor, "*B R A"], layer: int) -> Float[Tensor, "*B M"]:
-        return self.canvas.gather_layer(maps.transpose(-1, -2), layer)
+    def __init__(self, early: Tensor, hits: Tensor, early_energies: Tensor, n_early: Tensor) -> None:
+        self.early, self.hits, self.energies, self.n_early = early, hits, early_energies, n_early
+        self.told, self.numbers = list[Tensor](), list[Tensor]()
 
-    def _mixture(self, maps: Tensor, of_ring: Tensor, layer: int) -> GammaMixture:
-        """Weights of the cells of a layer."""
-        _, sectors, rings = self.canvas.shape
-        return GammaMixture.of(*self._of_cells(maps.view(maps.shape[0], -1, rings, sectors) + of_ring, layer).unbind(1))
+    def early_hits(self, logit: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
+        self.told.append(logit)
+        self.numbers.append(number)
+        return self.early, self.n_early
+
+    def late_hits(self, logit: Tensor, number: Tensor) -> Tensor:
+        self.told.append(logit)
+        self.numbers.append(number)
+        return self.hits
+
+    def early_energies(self, how: Tensor) -> Tensor:
+        self.told.append(how)
+        return self.energies
+
+    def late_energies(self, how: Tensor) -> None:
+        self.told.append(how)

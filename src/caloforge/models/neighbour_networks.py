@@ -3,10 +3,11 @@ r"""Convolutions around the axis that make the numbers of a layer's cells out of
 A trunk on what lies before; then heads, each of which knows more of the layer: nothing, the early hits, all hits, and
 the energies of the early cells (`caloforge.models.block_shares`); the first two also say how many cells are hit. Rings
 are channels, convolutions go round in alpha, and each hidden layer is scaled and shifted by the style of the layer and
-the shower (FiLM, arXiv:1709.07871).
+the shower (FiLM, arXiv:1709.07871). Sectors come first in all maps (A, N, C), see
+`caloforge.nn.sector_conv`.
 """
 
-__all__ = ["STYLE", "LayerNetworks", "Trunk", "silent"]
+__all__ = ["CELL", "STYLE", "LayerNetworks", "Matrices", "silent"]
 
 import math
 from collections.abc import Sequence
@@ -17,13 +18,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from caloforge.models.counted_hits import NUMBERS
+from caloforge.models.layer_in_turn import LayerInTurn
 from caloforge.models.layers_before import log_size
 from caloforge.nn.mesh_canvas import CircularConv
+from caloforge.nn.sector_conv import around, matrices_by_map, plain_matrix, sector_matrices, windows
 
 STYLE = 64  # S, numbers that tell the convolutions of a layer what it is and of which shower
 _HARMONICS = (1, 2)  # of alpha
 _HOW = 5  # numbers of the weight of a cell
-_PAIRS = 7  # scales and shifts: of three hidden layers and of what each head hears
+CELL = 1 + 2 * _HOW  # hit logit, and the mixture of the weight twice
+_TRUNK, _HEADS = 3, 4  # hidden layers of the trunk, and heads that hear it; each is scaled and shifted
 _Map = TypeVar("_Map", bound=nn.Module)
 
 
@@ -38,17 +42,32 @@ def silent(layer: _Map) -> _Map:
     return layer
 
 
-def _modulated(x: Tensor, film: tuple[Tensor, Tensor]) -> Tensor:
-    """SiLU((1 + scale) x + shift)."""
-    return nn.functional.silu(torch.addcmul(film[1], x, 1 + film[0]))
+class _Trunk(NamedTuple):
+    """Hidden units (A N, H), what they say to four heads (A N, 4 H), scales and shifts (N, 8 H) of the heads."""
+
+    hidden: Tensor
+    mixed: Tensor
+    film: Tensor
 
 
-class Trunk(NamedTuple):
-    """For each head, what the trunk says to it and its film; and the numbers of the cells that follow at once."""
+class _HeadMatrices(NamedTuple):
+    """Of each map that is known (3 R, H), of the hidden units of trunk and head (H, O), and a bias (O,)."""
 
-    mixed: Sequence[Tensor]
-    films: Sequence[tuple[Tensor, Tensor]]
-    direct: Sequence[Tensor]
+    looks: Sequence[Tensor]
+    direct: Tensor
+    out: Tensor
+    bias: Tensor
+
+
+class Matrices(NamedTuple):
+    """The weights, laid out for products from the right: made once for all layers."""
+
+    film: tuple[Tensor, Tensor]
+    convolutions: list[Tensor]
+    starts: list[Tensor]
+    mix: tuple[Tensor, Tensor]
+    early: tuple[Tensor, Tensor]
+    heads: list[_HeadMatrices]
 
 
 class _Head(nn.Module):
@@ -58,17 +77,6 @@ class _Head(nn.Module):
         super().__init__()
         self.look = CircularConv(n_known, channels, 3)
         self.out = silent(nn.Conv1d(channels, n_out, 1))
-
-    def hidden(
-        self, h: Float[Tensor, "N H A"], known: Float[Tensor, "N K A"], film: tuple[Tensor, Tensor]
-    ) -> Float[Tensor, "N H A"]:
-        return _modulated(h + self.look(known), film)
-
-    def forward(
-        self, h: Float[Tensor, "N H A"], known: Float[Tensor, "N K A"], film: tuple[Tensor, Tensor]
-    ) -> Float[Tensor, "N O A"]:
-        out: Tensor = self.out(self.hidden(h, known, film))
-        return out
 
 
 class LayerNetworks(nn.Module):
@@ -86,14 +94,14 @@ class LayerNetworks(nn.Module):
 
     def __init__(self, n_seen: int, channels: int, sectors: int, rings: int, inclined: bool) -> None:
         super().__init__()
-        self.rings = rings
+        self.rings, self.channels = rings, channels
         waves = 2 * len(_HARMONICS) if inclined else 0
-        self.film = nn.Linear(STYLE, 2 * _PAIRS * channels)
+        self.film = nn.Linear(STYLE, 2 * (_TRUNK + _HEADS) * channels)
         self.first = CircularConv(n_seen + waves, channels, 3)
         self.second, self.third = CircularConv(channels, channels, 3), CircularConv(channels, channels, 3)
         self.mix, self.direct = (
-            nn.Conv1d(channels, (_PAIRS - 3) * channels, 1),
-            silent(nn.Conv1d(channels, (2 + 2 * _HOW) * rings, 1)),
+            nn.Conv1d(channels, _HEADS * channels, 1),
+            silent(nn.Conv1d(channels, (CELL + 1) * rings, 1)),
         )
         self.late_hits, self.how = _Head(channels, rings, rings), _Head(channels, 2 * rings, _HOW * rings)
         self.late_how = _Head(channels, 3 * rings, _HOW * rings)
@@ -103,63 +111,122 @@ class LayerNetworks(nn.Module):
         alpha_maps = torch.stack(waves_of_alpha) if inclined else torch.zeros(0, sectors)
         self.register_buffer("alpha", alpha_maps, persistent=False)
 
-    def trunk(self, seen: Float[Tensor, "N F A"], style: Float[Tensor, "N S"]) -> Trunk:
-        """All that the layers before have to say.
-
-        Args:
-            seen: (N, F, A) maps of the layers before.
-            style: (N, S) of the layer and the shower.
-        """
+    def matrices(self) -> Matrices:
+        """What the other functions take, from the weights as they are now."""
+        parts = [1, 1, _HOW, _HOW]  # of all cells by the trunk alone, then of each head
+        direct, bias = (torch.split(x, [self.rings * k for k in parts]) for x in plain_matrix(self.direct))
+        heads = [self.late_hits, self.how, self.late_how]
+        looks = [sector_matrices(head.look) for head in heads]
+        outs = [plain_matrix(head.out) for head in heads]
+        one_more = torch.tensor([1.0, 0.0], device=self.alpha.device).to(self.alpha).repeat(_TRUNK + _HEADS)
+        scale = self.film.bias + one_more.repeat_interleave(self.channels)
+        first, *convolutions = (sector_matrices(conv) for conv in (self.first, self.second, self.third))
+        n_seen = first[0].shape[1] - len(self.alpha)
+        start = first[1]
         if len(self.alpha):
-            seen = torch.cat([seen, self.alpha.expand(seen.shape[0], -1, -1)], 1)
-        numbers = self.film(style)[:, :, None].chunk(2 * _PAIRS, 1)
-        films = list(zip(numbers[::2], numbers[1::2], strict=True))
-        h = _modulated(self.first(seen), films[0])
-        h = h + _modulated(self.second(h), films[1])
-        h = h + _modulated(self.third(h), films[2])
-        logit, how = self.rings, _HOW * self.rings
-        direct = torch.split(self.direct(h), [logit, logit, how, how], 1)
-        return Trunk(self.mix(h).chunk(_PAIRS - 3, 1), films[3:], direct)
+            waves = self.alpha.T[:, None]
+            start = around(waves, first[0][:, n_seen:], start).view(len(waves), 1, -1)
+        mix, mix_bias = plain_matrix(self.mix)
+        heard = torch.cat([*(look_bias for _, look_bias in looks), torch.zeros_like(start.view(-1)[: self.channels])])
+        return Matrices(
+            (scale, self.film.weight.T),
+            [first[0][:, :n_seen], *(kernel for kernel, _ in convolutions)],
+            [start, *(shift for _, shift in convolutions)],
+            (mix_bias + heard, mix.T),
+            (bias[0], direct[0].T),
+            [
+                _HeadMatrices(matrices_by_map(kernel, self.rings).unbind(), w.T, out.T, b + shift)
+                for (kernel, _), w, b, (out, shift) in zip(looks, direct[1:], bias[1:], outs, strict=True)
+            ],
+        )
 
-    def early_number(self, trunk: Trunk) -> Float[Tensor, "N 5"]:
-        """Numbers of how many early cells are hit (`caloforge.models.counted_hits`).
-
-        Args:
-            trunk: of the layer.
-        """
-        out: Tensor = self.number(_modulated(trunk.mixed[3], trunk.films[3]).mean(-1))
-        return out
-
-    def after_early_hits(
-        self, trunk: Trunk, early: Float[Tensor, "N R A"], n: Float[Tensor, " N"]
-    ) -> tuple[Float[Tensor, "N R A"], Float[Tensor, "N 5"]]:
-        """Logits of late cells, the early hits known, and numbers of how many of them are hit.
+    def films(self, matrices: Matrices, style: Float[Tensor, "*B S"]) -> Float[Tensor, "*B P"]:
+        """Scales and shifts of all hidden layers, for any number of layers and showers.
 
         Args:
-            trunk: of the layer.
-            early: (N, R, A) 1 where an early cell is hit.
-            n: (N,) how many are.
+            matrices: of the networks.
+            style: (..., S) of layers and showers.
         """
-        hidden = self.late_hits.hidden(trunk.mixed[0], early, trunk.films[0])
-        number = self.late_number(torch.cat([hidden.mean(-1), torch.stack([n / 8, (1 + n).log()], 1)], 1))
-        return trunk.direct[1] + self.late_hits.out(hidden), number
+        bias, weight = matrices.film
+        return torch.addmm(bias, style.reshape(-1, STYLE), weight).view(*style.shape[:-1], -1)
 
-    def after_hits(self, trunk: Trunk, hits: list[Tensor]) -> Float[Tensor, "N K A"]:
-        """Numbers of the weights, all hits and the early ones known.
+    def _trunk(self, matrices: Matrices, seen: Float[Tensor, "A N F"], film: Float[Tensor, "N P"]) -> _Trunk:
+        """All that the layers before have to say."""
+        sectors, n, _ = seen.shape
+        of_trunk, of_heads = torch.split(film, [2 * _TRUNK * self.channels, 2 * _HEADS * self.channels], -1)
+        films = torch.split(of_trunk, [self.channels] * 2 * _TRUNK, -1)
+        h = seen
+        for i, (kernel, start) in enumerate(zip(matrices.convolutions, matrices.starts, strict=True)):
+            if start.ndim > 1:
+                start = start.expand(-1, n, -1).reshape(sectors * n, -1)
+            x = around(h, kernel, start).view(sectors, n, -1)
+            bent = _modulated(x, films[2 * i], films[2 * i + 1])
+            h = bent if i == 0 else h + bent
+        hidden = h.view(sectors * n, -1)
+        return _Trunk(hidden, torch.addmm(matrices.mix[0], hidden, matrices.mix[1]), of_heads)
+
+    def _hidden(
+        self, trunk: _Trunk, head: int, known: Sequence[Tensor] = (), looks: Sequence[Tensor] = ()
+    ) -> Float[Tensor, "A N H"]:
+        """Hidden units of a head, which knows `windows` of maps of the layer."""
+        n, width = trunk.film.shape[0], self.channels
+        x = trunk.mixed[:, head * width : (head + 1) * width]
+        for window, look in zip(known, looks, strict=True):
+            x = torch.addmm(x, window, look)
+        scale, shift = (trunk.film[:, k * width : (k + 1) * width] for k in (2 * head, 2 * head + 1))
+        return _modulated(x.view(-1, n, width), scale, shift)
+
+    def forward(
+        self,
+        matrices: Matrices,
+        seen: Float[Tensor, "A N F"],
+        film: Float[Tensor, "N P"],
+        start: tuple[Float[Tensor, "N O"], Float[Tensor, "N Q"]],
+        layer: LayerInTurn,
+    ) -> None:
+        """The four steps: what the networks say of ``layer`` goes to it, and what it then holds comes back.
 
         Args:
-            trunk: of the layer.
-            hits: (N, R, A) 1 where a cell is hit, and where an early one is.
+            matrices: of the networks.
+            seen: (A, N, F) maps of the layers before.
+            film: (N, P) of the layer and the shower, see `films`.
+            start: numbers of the rings and of how many cells are hit before anything is seen, (N, 11 R) and (N, 10).
+            layer: whose cells are drawn, or known.
         """
-        return trunk.direct[2] + self.how(trunk.mixed[1], torch.cat(hits, 1), trunk.films[1])
+        base_hit, base_how, base_late_how = torch.split(start[0], [self.rings, *[_HOW * self.rings] * 2], -1)
+        base_number, base_late_number = torch.split(start[1], [NUMBERS, NUMBERS], -1)
+        trunk, heads = self._trunk(matrices, seen, film), matrices.heads
+        bias, direct = matrices.early
+        logit = torch.addmm(bias, trunk.hidden, direct).view(-1, *base_hit.shape) + base_hit
+        number = _linear(self.number, self._hidden(trunk, 3).mean(0)) + base_number
+        early, n = layer.early_hits(logit, number)
 
-    def after_early(self, trunk: Trunk, hits: list[Tensor], early: Float[Tensor, "N R A"]) -> Float[Tensor, "N K A"]:
-        """Numbers of the weights of late cells, the energies of the early ones known besides.
+        known = [windows(early)]
+        hidden = self._hidden(trunk, 0, known, heads[0].looks)
+        heard = torch.cat([hidden.mean(0), torch.stack([n / 8, (1 + n).log()], 1)], 1)
+        number = _linear(self.late_number, heard) + base_late_number
+        hits = layer.late_hits(_out(trunk, hidden, heads[0], base_hit), number)
 
-        Args:
-            trunk: of the layer.
-            hits: (N, R, A) 1 where a cell is hit, and where an early one is.
-            early: (N, R, A) energies of the early cells.
-        """
-        known = torch.cat([*hits, log_size(early)], 1)
-        return trunk.direct[3] + self.late_how(trunk.mixed[2], known, trunk.films[2])
+        known = [windows(hits), *known]
+        hidden = self._hidden(trunk, 1, known, heads[1].looks)
+        energies = layer.early_energies(_out(trunk, hidden, heads[1], base_how))
+
+        known = [*known, windows(log_size(energies))]
+        hidden = self._hidden(trunk, 2, known, heads[2].looks)
+        layer.late_energies(_out(trunk, hidden, heads[2], base_late_how))
+
+
+def _linear(layer: nn.Linear, x: Tensor) -> Tensor:
+    out: Tensor = layer(x)
+    return out
+
+
+def _modulated(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """SiLU(scale x + shift)."""
+    return nn.functional.silu(torch.addcmul(shift, x, scale))
+
+
+def _out(trunk: _Trunk, hidden: Tensor, head: _HeadMatrices, base: Float[Tensor, "N O"]) -> Float[Tensor, "A N O"]:
+    """Numbers of the cells from the hidden units of trunk and head."""
+    straight = torch.addmm(head.bias, trunk.hidden, head.direct)
+    return straight.addmm_(hidden.flatten(0, 1), head.out).view(-1, *base.shape) + base

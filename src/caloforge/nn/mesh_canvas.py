@@ -79,34 +79,6 @@ class MeshCanvas(nn.Module):
             return flat[..., self.place[:, 0]]
         return (flat[..., self.place] * self.weight).sum(-1)
 
-    def spread_layer(self, x: Float[Tensor, "N M"], layer: int) -> Float[Tensor, "N A R"]:
-        """`spread` of the cells of one layer.
-
-        Args:
-            x: (N, M) a number for each cell of the layer.
-            layer: which one.
-        """
-        if not self.rectangular:
-            cell = self.cell.view(self.shape[0], -1)[layer] - self.starts[layer]
-            x = nn.functional.pad(x, (0, 1))[:, cell.clamp(max=x.shape[1])]
-        return x.reshape(x.shape[0], *self.shape[1:])
-
-    def gather_layer(self, y: Float[Tensor, "*B A R"], layer: int) -> Float[Tensor, "*B M"]:
-        """`gather` of the cells of one layer.
-
-        Args:
-            y: (..., A, R) that layer of the canvas.
-            layer: which one.
-        """
-        flat = y.reshape(*y.shape[:-2], -1)
-        if self.rectangular:
-            return flat
-        cells = slice(self.starts[layer], self.starts[layer + 1])
-        place = self.place[cells] - layer * flat.shape[-1]
-        if place.shape[1] == 1:
-            return flat[..., place[:, 0]]
-        return (flat[..., place] * self.weight[cells]).sum(-1)
-
 
 class CircularConv(nn.Module):
     """Convolution over the last axis, alpha, that goes round; over the axis before it, if any, zeros lie beyond.

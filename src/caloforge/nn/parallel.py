@@ -3,6 +3,7 @@
 __all__ = ["ParallelMLP"]
 
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -55,3 +56,18 @@ class ParallelMLP(nn.Module):
         h = h + nn.functional.silu(layer(h, self.second[rows], self.second_bias))
         line = torch.bmm(x, (self.straight[rows] * mask).transpose(1, 2))
         return line.transpose(0, 1), layer(h, self.last[rows], self.last_bias).transpose(0, 1)
+
+    def singly(self) -> Callable[[Float[Tensor, "N I"], int], tuple[Float[Tensor, "N B"], Float[Tensor, "N O"]]]:
+        """A function of the input and of a network's number that gives what it says alone, weights as they are now."""
+        lines = self.straight.shape[1]
+        heard = (torch.cat([self.straight, self.first], 1) * self.hears).transpose(1, 2)
+        bias = nn.functional.pad(self.first_bias, (lines, 0))
+        second, last = self.second.transpose(1, 2), self.last.transpose(1, 2)
+
+        def network(x: Tensor, i: int) -> tuple[Tensor, Tensor]:
+            h = torch.addmm(bias[i, 0], x, heard[i])
+            line, h = h[:, :lines], nn.functional.silu(h[:, lines:])
+            h = h + nn.functional.silu(torch.addmm(self.second_bias[i, 0], h, second[i]))
+            return line, torch.addmm(self.last_bias[i, 0], h, last[i])
+
+        return network
