@@ -43,11 +43,11 @@ def silent(layer: _Map) -> _Map:
 
 
 class _Trunk(NamedTuple):
-    """Hidden units (A N, H), what they say to four heads (A N, 4 H), scales and shifts (N, 8 H) of the heads."""
+    """Hidden units (A N, H), what they say to each head (A N, H), and scale and shift (N, H) of each head in turn."""
 
     hidden: Tensor
-    mixed: Tensor
-    film: Tensor
+    mixed: Sequence[Tensor]
+    films: Sequence[Tensor]
 
 
 class _HeadMatrices(NamedTuple):
@@ -153,8 +153,7 @@ class LayerNetworks(nn.Module):
     def _trunk(self, matrices: Matrices, seen: Float[Tensor, "A N F"], film: Float[Tensor, "N P"]) -> _Trunk:
         """All that the layers before have to say."""
         sectors, n, _ = seen.shape
-        of_trunk, of_heads = torch.split(film, [2 * _TRUNK * self.channels, 2 * _HEADS * self.channels], -1)
-        films = torch.split(of_trunk, [self.channels] * 2 * _TRUNK, -1)
+        films = torch.split(film, [self.channels] * 2 * (_TRUNK + _HEADS), -1)
         h = seen
         for i, (kernel, start) in enumerate(zip(matrices.convolutions, matrices.starts, strict=True)):
             if start.ndim > 1:
@@ -163,18 +162,17 @@ class LayerNetworks(nn.Module):
             bent = _modulated(x, films[2 * i], films[2 * i + 1])
             h = bent if i == 0 else h + bent
         hidden = h.view(sectors * n, -1)
-        return _Trunk(hidden, torch.addmm(matrices.mix[0], hidden, matrices.mix[1]), of_heads)
+        mixed = torch.addmm(matrices.mix[0], hidden, matrices.mix[1])
+        return _Trunk(hidden, torch.split(mixed, [self.channels] * _HEADS, 1), films[2 * _TRUNK :])
 
     def _hidden(
         self, trunk: _Trunk, head: int, known: Sequence[Tensor] = (), looks: Sequence[Tensor] = ()
     ) -> Float[Tensor, "A N H"]:
         """Hidden units of a head, which knows `windows` of maps of the layer."""
-        n, width = trunk.film.shape[0], self.channels
-        x = trunk.mixed[:, head * width : (head + 1) * width]
+        x, (scale, shift) = trunk.mixed[head], trunk.films[2 * head : 2 * head + 2]
         for window, look in zip(known, looks, strict=True):
             x = torch.addmm(x, window, look)
-        scale, shift = (trunk.film[:, k * width : (k + 1) * width] for k in (2 * head, 2 * head + 1))
-        return _modulated(x.view(-1, n, width), scale, shift)
+        return _modulated(x.view(-1, *scale.shape), scale, shift)
 
     def forward(
         self,

@@ -20,12 +20,10 @@ def around(x: Float[Tensor, "A N C"], kernel: Float[Tensor, "3 C H"], start: Ten
         kernel: (3, C, H) of the sector before, of itself and of the one behind; see `sector_matrices`.
         start: (H,) or (A N, H).
     """
-    sectors, n, channels = x.shape
-    wide = torch.cat([x[-1:], x, x[:1]]).view(-1, channels)
     before, here, behind = kernel.unbind()
-    out = torch.addmm(start, wide[: sectors * n], before)
-    out = out.addmm_(wide[n : n + sectors * n], here)
-    return out.addmm_(wide[2 * n :], behind)
+    out = torch.addmm(start, x.flatten(0, 1), here)
+    out = out.addmm_(x.roll(1, 0).flatten(0, 1), before)
+    return out.addmm_(x.roll(-1, 0).flatten(0, 1), behind)
 
 
 def windows(x: Float[Tensor, "A N R"]) -> Float[Tensor, "B W"]:
@@ -34,8 +32,7 @@ def windows(x: Float[Tensor, "A N R"]) -> Float[Tensor, "B W"]:
     Args:
         x: (A, N, R) a map of a layer.
     """
-    wide = torch.cat([x[-1:], x, x[:1]])
-    return torch.cat([wide[:-2], wide[1:-1], wide[2:]], -1).view(-1, 3 * x.shape[-1])
+    return torch.cat([x.roll(1, 0), x, x.roll(-1, 0)], -1).flatten(0, 1)
 
 
 def sector_matrices(conv: CircularConv) -> tuple[Float[Tensor, "3 C H"], Float[Tensor, " H"]]:
