@@ -46,7 +46,10 @@ def commands_of(page):
                     words = shlex.split(call[1], comments=True)
                 except ValueError:  # a quote that goes on in the next line
                     words = call[1].split()
-                yield words
+                place = words.index("--") if "--" in words else len(words)
+                yield words[:place]
+                if place < len(words):  # a command that another one runs
+                    yield words[place + 1 :]
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ LINE = '''
 """Features on lines in the conditions: a loss without random numbers; in process 1 it may fail at a step."""
 
 import os
+import signal
 from typing import Literal
 
 from torch import nn
@@ -51,6 +52,8 @@ class Line(Generator):
         self.calls += 1
         if os.environ.get("RANK") == "1" and os.environ.get("FAIL") == str(self.calls):
             raise BadValue("process", 1, "it was told to fail")
+        if os.environ.get("RANK") == "1" and os.environ.get("KILL") == str(self.calls):
+            os.kill(os.getpid(), signal.SIGKILL)
         return {"total": (self.line(c) - x).square().sum(1).mean()}
 
     def sample(self, noise, c):
@@ -58,15 +61,15 @@ class Line(Generator):
 '''
 
 
-TWICE = """
+THRICE = """
 import os, sys
 
-import torch._dynamo  # with all else that a training imports: once, for all four processes
+import torch._dynamo  # with all else that a training imports: once, for all processes
 
 import caloforge.cli.train
 from caloforge.cli.main import run
 
-first_port, second_port, *words = sys.argv[1:]
+first_port, second_port, third_port, *words = sys.argv[1:]
 
 
 def both(port, *more):
@@ -86,19 +89,22 @@ def both(port, *more):
 os.environ["FAIL"] = "6"
 assert both(first_port) == [1, 1]
 del os.environ["FAIL"]
-assert both(second_port, "--resume", "--json") == [0, 0]
+os.environ["KILL"] = "2"
+assert both(second_port, "--resume") == [1, -9]
+del os.environ["KILL"]
+assert both(third_port, "--resume", "--json") == [0, 0]
 """
 
 
-def twice(folder, *words):
-    """`caloforge train` in two processes as torchrun starts them, which fails; then with --resume."""
-    (folder / "twice.py").write_text(TWICE)
-    with socket.socket() as first, socket.socket() as second:
-        for free in (first, second):
+def thrice(folder, *words):
+    """`caloforge train` in two processes as torchrun starts them; one fails, then is killed, then both go on."""
+    (folder / "thrice.py").write_text(THRICE)
+    with socket.socket() as first, socket.socket() as second, socket.socket() as third:
+        for free in (first, second, third):
             free.bind(("127.0.0.1", 0))
-        ports = [str(free.getsockname()[1]) for free in (first, second)]
+        ports = [str(free.getsockname()[1]) for free in (first, second, third)]
     own = {"PYTHONPATH": str(Path(sys.modules["caloforge"].__file__).parents[1]), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, folder / "twice.py", *ports, "train", folder / "line.yaml"]
+    command = [sys.executable, folder / "thrice.py", *ports, "train", folder / "line.yaml"]
     command += ["--models", folder / "line.py", *words]
     return subprocess.run(list(map(str, command)), env=os.environ | own, capture_output=True, text=True, timeout=600)
 
@@ -115,10 +121,11 @@ def test_two_processes_take_the_steps_of_one_with_the_double_batch(showers, tmp_
     training = {"steps": 8, "batch": 32, "log_every": 1, "checkpoint_every": 2, "memory": "60kB"}
     tree = {"data": str(tmp_path / "truth.h5"), "seed": 3, "model": {"name": "line"}, "training": training}
     (tmp_path / "line.yaml").write_text(yaml.safe_dump(tree))
-    ended = twice(tmp_path, "-o", tmp_path / "two")
+    ended = thrice(tmp_path, "-o", tmp_path / "two")
     assert ended.returncode == 0, ended.stderr
     sentences = [line for line in ended.stderr.splitlines() if "caloforge: " in line and "alarm at step" not in line]
-    assert sentences == ["caloforge: process is 1; it was told to fail"]
+    lost = "another process of this training ended, so this one cannot go on; start all of them again"
+    assert sentences == ["caloforge: process is 1; it was told to fail", f"caloforge: {lost}"]
     assert json.loads(ended.stdout)["step"] == 8
     double = ["--models", tmp_path / "line.py", "--set", "training.batch=64", "-o", tmp_path / "one"]
     assert call("train", tmp_path / "line.yaml", *double)[0] == 0

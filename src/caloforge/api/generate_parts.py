@@ -88,8 +88,10 @@ def _cut(request: GenerateRequest, folder: Path, size: int | None) -> tuple[list
     if size < 1 or size % source.block:
         raise BadValue("shard size", size, f"give a multiple of {source.block}: shards are whole blocks of noise")
     facts, digest = source.facts(seed), model.digest
-    particles = b"".join(getattr(incident, field.name).tobytes() for field in fields(incident))
-    identity = [facts, digest, model.device, model.solver, model.steps, size, hashlib.sha256(particles).hexdigest()]
+    particles = hashlib.sha256()
+    for field in fields(incident):
+        particles.update(getattr(incident, field.name).tobytes())
+    identity = [facts, digest, model.device, model.solver, model.steps, size, particles.hexdigest()]
     label = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
     shards = [
         GenerateShard(
