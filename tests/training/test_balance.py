@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -49,9 +50,16 @@ def prepared(mixed):
     return pipeline, *pipeline(mixed, generator)[:2]
 
 
-def balanced(prepared, mixed, strength=1.0, kinds="particle"):
+@pytest.fixture(scope="module")
+def balanced(prepared, mixed):
+    """Balances by strength and kinds, each made once."""
     pipeline, x, c = prepared
-    return Balance.of((x, c), mixed.pdg, pipeline, strength, kinds, stream(1, "balance"))
+
+    @cache
+    def of(strength, kinds):
+        return Balance.of((x, c), mixed.pdg, pipeline, strength, kinds, stream(1, "balance"))
+
+    return of
 
 
 class Learned(Generator):
@@ -79,8 +87,8 @@ def is_muon(showers):
 
 @pytest.mark.parametrize("kinds", ["particle", "clusters"])
 @pytest.mark.parametrize("strength", [0.5, 1.0])
-def test_kinds_are_shown_as_asked_and_kept_as_rarely(prepared, mixed, strength, kinds):
-    balance, rare = balanced(prepared, mixed, strength, kinds), mixed.pdg == 13
+def test_kinds_are_shown_as_asked_and_kept_as_rarely(balanced, prepared, mixed, strength, kinds):
+    balance, rare = balanced(strength, kinds), mixed.pdg == 13
     fraction = rare.mean()
     drawn = (balance.weight / balance.weight.sum()).double().numpy()
     shown = fraction ** (1 - strength) / (fraction ** (1 - strength) + (1 - fraction) ** (1 - strength))
@@ -110,10 +118,10 @@ def test_terms_are_those_of_the_observables(showers, knows_depth):
     np.testing.assert_allclose(terms.depth_spread, table["width_z"][:, 0], rtol=1e-3)
 
 
-def test_what_lies_between_the_kinds_is_hardly_kept(prepared, mixed):
+def test_what_lies_between_the_kinds_is_hardly_kept(balanced, prepared, mixed):
     """Half an electron and half a muon: an imperfect generator draws it, Geant4 does not."""
     pipeline, x, c = prepared
-    keep_probability = balanced(prepared, mixed).keep_probability
+    keep_probability = balanced(1.0, "particle").keep_probability
     electron, muon = (shower_terms(x[rows], c[rows], pipeline).tensor for rows in (mixed.pdg == 11, mixed.pdg == 13))
     between = 0.5 * (electron[: len(muon)] + muon)
     assert keep_probability(electron).mean() > 0.97
@@ -121,9 +129,9 @@ def test_what_lies_between_the_kinds_is_hardly_kept(prepared, mixed):
     assert keep_probability(between).mean() < 0.1
 
 
-def test_what_learned_the_balanced_mixture_generates_the_truth(prepared, mixed):
+def test_what_learned_the_balanced_mixture_generates_the_truth(balanced, prepared, mixed):
     pipeline, x, _ = prepared
-    model, n = Learned(x, balanced(prepared, mixed)), 8000
+    model, n = Learned(x, balanced(1.0, "particle")), 8000
     with torch.inference_mode():
         raw = model.sample(model.latent(n, torch_stream(1, "raw")), prepared[2][:1].expand(n, -1))
     incident = pipeline.incident(np.full(n, ENERGY, np.float32))
@@ -132,9 +140,9 @@ def test_what_learned_the_balanced_mixture_generates_the_truth(prepared, mixed):
     assert abs(share - truth) < 4 * np.sqrt(truth * (1 - truth) / n)
 
 
-def test_a_kept_shower_depends_on_seed_and_place_alone(prepared, mixed):
+def test_a_kept_shower_depends_on_seed_and_place_alone(balanced, prepared, mixed):
     pipeline, x, _ = prepared
-    model = Learned(x, balanced(prepared, mixed))
+    model = Learned(x, balanced(1.0, "particle"))
     energies = np.full(2300, ENERGY, np.float32)
     whole = sample_showers(model, pipeline, energies, 5)
     parts = list(sample_batches(model, pipeline, energies, 5, 1000))
@@ -143,9 +151,9 @@ def test_a_kept_shower_depends_on_seed_and_place_alone(prepared, mixed):
     assert (whole.energy != sample_showers(model, pipeline, energies, 6).energy).any()
 
 
-def test_expectations_are_of_what_is_kept(prepared, mixed):
+def test_expectations_are_of_what_is_kept(balanced, prepared, mixed):
     pipeline, x, _ = prepared
-    model, one = Learned(x, balanced(prepared, mixed)), pipeline.incident(np.full(1, ENERGY, np.float32))
+    model, one = Learned(x, balanced(1.0, "particle")), pipeline.incident(np.full(1, ENERGY, np.float32))
     value, error = expectation(model, pipeline, lambda s: s.total_energy / s.incident_energy, one, 8000, 1)
     responses = mixed.total_energy / mixed.incident_energy
     assert float(value) == pytest.approx(responses.mean(), abs=4 * float(error))
