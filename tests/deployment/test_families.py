@@ -38,8 +38,7 @@ def _last_two_layers(showers):
 
 @pytest.mark.parametrize("family", _FAMILIES)
 def test_a_graph_draws_the_showers_of_the_sampler(family, untrained, showers, tmp_path):
-    few = _last_two_layers(showers[:300]) if family == "neighbours" else showers[:300]
-    run = untrained(few, **_FAMILIES[family])
+    run = untrained(_last_two_layers(showers[:300]), **_FAMILIES[family])
     export_run(run, "toy", tmp_path / "bundle", ExportOptions(showers=100))
     energy = np.geomspace(1500, 90_000, 40)
     incident = Incident.alike(energy.astype(np.float32))
