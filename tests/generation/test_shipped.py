@@ -9,6 +9,7 @@ from caloforge.training.run import load_run
 # Hit cells of all 30 showers, energy of all (MeV), hottest cell (MeV) and energy of the first three showers (MeV).
 SHOWERS = {
     "vae-siw-1080": (8142, 22616.631847, 76.731407, (67.40627, 68.67941, 66.5943)),
+    "flow-siw-1080": (8157, 22586.952487, 73.8613, (67.49227, 73.43523, 86.41444)),
     "vae-siw-6480": (21265, 22809.678296, 17.211849, (67.15866, 72.69247, 82.89458)),
     "vae-siw-1080-latent": (8355, 22467.887331, 73.735962, (66.79213, 67.47408, 79.31732)),
     "vae-siw-1080-physics": (8201, 22445.690592, 76.656868, (66.10037, 66.16856, 75.67272)),
