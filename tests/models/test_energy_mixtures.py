@@ -91,8 +91,19 @@ def test_a_network_hears_energies_before_its_layer_and_none_behind():
     assert torch.allclose(heard[:, 17] * stage.sums[1, 1, 2], whole, atol=100 * empty)
 
 
-def test_ratios_of_layers_are_refused_with_the_list_to_take():
-    options = {"name": "vae", "latent": 0, "decoder_context": "neighbours", "layer_energies": "mixtures"}
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ({}, r"one feature a layer; take preprocessing: \{energies: \[log"),
+        ({"preprocessing": {"energies": ["standardise"]}}, "one feature a layer"),
+        (
+            {"preprocessing": {"energies": ["log", "dequantise"]}, "tails": "linear"},
+            "mixtures end where training ended",
+        ),
+    ],
+)
+def test_what_mixtures_do_not_go_with_is_refused_with_what_to_take(more, sentence):
+    options = {"name": "vae", "latent": 0, "decoder_context": "neighbours", "layer_energies": "mixtures"} | more
     config = model_config(options)
-    with pytest.raises(BadValue, match=r"ratios belong to several layers; take preprocessing: \{energies: \[log"):
+    with pytest.raises(BadValue, match=sentence):
         config.build(config.pipeline(readout("siw-1080")))

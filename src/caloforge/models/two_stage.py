@@ -56,12 +56,19 @@ class TwoStageConfig(ModelConfig):
         Args:
             pipeline: the preprocessing, fitted.
             n_conditions: numbers of c, the particle embedded.
+
+        Raises:
+            BadValue: mixtures, and features or tails that do not go with them.
         """
         tails = self.linear_tails(pipeline)
         if self.layer_energies == "couplings":
             return LayerEnergyFlow(pipeline.n_layers, n_conditions, *self.flow, tails)
         bands, width = pipeline.energies.bands(pipeline.n_layers), max(1, self.flow_width // 2)
         if self.layer_energies == "mixtures":
+            if tails is not None:
+                raise BadValue(
+                    "model.tails", "linear", "mixtures end where training ended; take layer_energies: couplings"
+                )
             scale, column = pipeline.condition.scale, pipeline.condition.columns.log_energy
             incident = column, torch.stack([scale.mean[0], scale.std[0]])
             return MixtureEnergies(bands, _of_single_layers(pipeline, bands), *incident, n_conditions, width)
@@ -72,10 +79,11 @@ def _of_single_layers(pipeline: Pipeline, bands: AtomBands) -> Float[Tensor, "G 
     """ln(E / MeV) of energy features between the bands.
 
     Raises:
-        BadValue: features that need those of other layers.
+        BadValue: features that need those of other layers, or have no band for an empty one.
     """
-    if any(isinstance(step, EnergyChain) for step in pipeline.energies.steps):
-        advice = "ratios belong to several layers; take preprocessing: {energies: [log, dequantise, quantile]}"
+    steps = pipeline.energies.steps
+    if any(isinstance(step, EnergyChain) for step in steps) or all(step.bands() is None for step in steps):
+        advice = "it needs one feature a layer; take preprocessing: {energies: [log, dequantise, quantile]}"
         raise BadValue("model.layer_energies", "mixtures", advice)
     grid = torch.lerp(bands.below[1], bands.above[0], torch.linspace(0, 1, _GRID)[:, None])
     return pipeline.energies.inverse(grid, torch.ones(_GRID)).clamp_min(_LEAST).log()
