@@ -65,7 +65,7 @@ def simulate(folder: Path) -> dict[str, float]:
 def generate(folder: Path, n: int = 4000) -> dict[str, float]:
     """The model, with and without the writing of the file."""
     source = open_source(GeneratorWords(MODEL))
-    particles = Asked(SPECTRUM, n).particles(source.trained, source.binning, print)
+    particles = Asked(SPECTRUM, n).particles(source.trained, source.binning, source.training_ids, print)
     source.fill(folder / "warm.h5", particles[:1000], 1, 1000, lambda done, total: None)
     start = time.process_time()
     source.fill(folder / "g.h5", particles, 1, 1000, lambda done, total: None)
