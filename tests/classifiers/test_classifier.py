@@ -172,7 +172,7 @@ def test_the_truth_halves_agree_and_distorted_showers_do_not(halves):
     }
     inputs = {"high": lambda s: high(tabulate(s), s.incident_energy), "low": low, "low_normed": low_normed}
     wanted = [(seen, name) for seen in inputs for name in ("same", "smear")] + [("high", "shift")]
-    areas = {pair: classify(inputs[pair[0]](truth), inputs[pair[0]](samples[pair[1]]), 1, QUICK).auc for pair in wanted}
+    areas = {pair: classify(inputs[pair[0]](truth), inputs[pair[0]](samples[pair[1]]), 1).auc for pair in wanted}
     for (_, name), found in areas.items():
         if name == "same":
             assert found.value == pytest.approx(0.5, abs=4 * found.error)
