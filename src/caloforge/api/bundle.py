@@ -2,7 +2,7 @@
 
 __all__ = ["BundleSource"]
 
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy import ndarray as Array
 
 from caloforge import __version__
 from caloforge.api.calls import Progress, ignore
+from caloforge.api.filling import fill_file
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
 from caloforge.data.writer import ShowerWriter
@@ -80,18 +81,13 @@ class BundleSource:
             BadFile: the graph of the bundle fails.
             UnwritablePath: the output cannot be written.
         """
-        manifest = self._bundle.manifest
-        seconds = 0.0
-        with ShowerWriter(output, self.binning, manifest.detector, self.facts(seed)) as writer:
-            start = time.perf_counter()
-            for row, cells in self._bundle.batches(incident, seed, batch=batch, first=first):
-                seconds += time.perf_counter() - start
-                part = incident[row : row + len(cells)]
-                pdg = np.zeros_like(part.pdg) if manifest.trained.hidden else part.pdg
-                writer.append(Showers(cells, part.energy, pdg, part.theta, part.phi, self.binning))
-                progress(row + len(cells), len(incident))
-                start = time.perf_counter()
-            writer.keep_training_ids(self.training_ids)
-            per_shower = 1e3 * seconds / len(incident)
-            writer.note(host_ms_per_shower=per_shower)
-        return per_shower
+        batches = self._batches(incident, seed, batch, first)
+        writer = ShowerWriter(output, self.binning, self._bundle.manifest.detector, self.facts(seed))
+        return fill_file(writer, batches, len(incident), self.training_ids, progress)
+
+    def _batches(self, incident: Incident, seed: int, batch: int, first: int) -> Iterator[Showers]:
+        hidden = self._bundle.manifest.trained.hidden
+        for row, cells in self._bundle.batches(incident, seed, batch=batch, first=first):
+            part = incident[row : row + len(cells)]
+            pdg = np.zeros_like(part.pdg) if hidden else part.pdg
+            yield Showers(cells, part.energy, pdg, part.theta, part.phi, self.binning)

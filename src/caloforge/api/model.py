@@ -3,7 +3,6 @@
 __all__ = ["Model", "load_model"]
 
 import copy
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from caloforge import __version__
 from caloforge.api.asked import Asked
 from caloforge.api.calls import Progress, ignore, require_one, warn_in_python
 from caloforge.api.dataset import Dataset, open_dataset
+from caloforge.api.filling import fill_file
 from caloforge.api.glance import html_of, mesh_in_words
 from caloforge.api.incident import Angle, Energy, Particle
 from caloforge.api.inference import Inference
@@ -241,19 +241,9 @@ class Model(Inference):
             BadValue: ``first`` lies within a block.
             UnwritablePath: the output cannot be written.
         """
-        seconds, done = 0.0, 0
-        with ShowerWriter(output, self.binning, self.detector, self.facts(seed)) as writer:
-            start = time.perf_counter()
-            for showers in self._batches(incident, seed, batch, first):
-                seconds += time.perf_counter() - start
-                writer.append(showers)
-                done += len(showers)
-                progress(done, len(incident))
-                start = time.perf_counter()
-            writer.keep_training_ids(self.training_ids)
-            per_shower = 1e3 * seconds / len(incident)
-            writer.note(host_ms_per_shower=per_shower)
-        return per_shower
+        batches = self._batches(incident, seed, batch, first)
+        writer = ShowerWriter(output, self.binning, self.detector, self.facts(seed))
+        return fill_file(writer, batches, len(incident), self.training_ids, progress)
 
     def _batches(self, incident: Incident, seed: int, batch: int, first: int = 0) -> Iterator[Showers]:
         members = self.ensemble.members
