@@ -11,7 +11,6 @@ Times are processor times of one thread, the best of a few repetitions, so other
 """
 
 import argparse
-import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +31,7 @@ from caloforge.data.incident import Incident
 from caloforge.data.opening import open_showers
 from caloforge.data.showers import Showers
 from caloforge.data.unseen import unseen_showers
+from caloforge.deployment.timing import processor_name
 from caloforge.diagnosis.collapse.diversity import find_rare
 from caloforge.diagnosis.collapse.three_samples import draw_samples
 from caloforge.diagnosis.extrapolation.deviation import deviations
@@ -131,7 +131,7 @@ def outside(study: Study) -> Figures:
 
 def speed(study: Study) -> Figures:
     figures = {}
-    on = f"processor time of one thread of {processor()}, best of {REPEATS}"
+    on = f"processor time of one thread of {processor_name()}, best of {REPEATS}"
     truth = study.read()
     for n in (1, 1000):
         incident, times = Incident.of(truth[:n]).repeated(n), []
@@ -182,14 +182,6 @@ PARTS: dict[str, tuple[Callable[[Study], Figures], tuple[str, ...]]] = {
 }
 
 
-def processor() -> str:
-    """Name of the processor."""
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
 def described(study: Study, weights: str) -> MeasuredModel:
     """The model without figures."""
     condition, data = study.run.pipeline.condition, study.run.provenance.data
@@ -204,7 +196,7 @@ def described(study: Study, weights: str) -> MeasuredModel:
         (low, high),
         (least, most),
         weights,
-        facts={"caloforge": __version__, "torch": torch.__version__, "processor": processor()},
+        facts={"caloforge": __version__, "torch": torch.__version__, "processor": processor_name()},
     )
 
 

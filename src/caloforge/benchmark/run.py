@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from caloforge import __version__
 from caloforge.benchmark.task import Cost, Failure, Setting, Task
+from caloforge.deployment.timing import processor_name
 from caloforge.files import finite_json
 
 SCHEMA = "caloforge-benchmark-1"
@@ -65,20 +65,11 @@ def machine() -> dict[str, Any]:
     return {
         "caloforge": __version__,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": cores,
         "busy": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "versions": {"python": platform.python_version(), **versions},
     }
-
-
-def _processor() -> str:
-    """Its name as the system gives it."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def run_tasks(tasks: Sequence[Task], results: Results, each: Callable[[Cost], None] = lambda cost: None) -> None:

@@ -1,11 +1,13 @@
 """How long work takes: medians over repetitions; of a model with the noise already drawn, alone and in batches."""
 
-__all__ = ["BATCHES", "Times", "middle_energy", "particles_at", "time_calls", "time_model"]
+__all__ = ["BATCHES", "Times", "middle_energy", "particles_at", "processor_name", "time_calls", "time_model"]
 
+import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +16,15 @@ from caloforge.deployment.shower_model import NoiseModel
 from caloforge.preprocessing.trained import Trained
 
 BATCHES = (1, 100, 1000)
+
+
+def processor_name() -> str:
+    """The processor as the system names it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
 
 
 @dataclass(frozen=True)

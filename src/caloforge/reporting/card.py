@@ -3,12 +3,12 @@
 __all__ = ["model_card", "processor"]
 
 import os
-import platform
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from caloforge.data.provenance import Provenance
+from caloforge.deployment.timing import processor_name
 from caloforge.errors import BadFile
 from caloforge.training.run import Run
 from caloforge.units import format_energy
@@ -190,12 +190,7 @@ def _timed(times: Mapping[str, Mapping[int, float]] | None) -> str:
 
 def processor() -> str:
     """The machine in words: its processor and how many cores there are."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        name = platform.processor() or platform.machine()
-    return f"{name}, {os.cpu_count()} cores"
+    return f"{processor_name()}, {os.cpu_count()} cores"
 
 
 def _of(at: Mapping[str, Any]) -> list[Mapping[str, float] | None]:
