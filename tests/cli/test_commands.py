@@ -210,7 +210,7 @@ def test_quickstart(call, tmp_path, monkeypatch):
         given.extend([len(truth), len(generated)])
         return validate(truth[:400], generated[:400], *more, protocol=HASTY, **options)
 
-    monkeypatch.setattr("caloforge.cli.quickstart.validate", of_some)
+    monkeypatch.setattr("caloforge.cli.quickstart_steps.validate", of_some)
     draw, drawn = Plot.render, ("training", "response_energy")
     monkeypatch.setattr(
         Plot,

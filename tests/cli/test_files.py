@@ -226,7 +226,7 @@ def test_an_interrupt_that_falls_into_a_callback_comes_once_more(call, monkeypat
         for _ in range(500):
             time.sleep(0.01)
 
-    monkeypatch.setattr(import_module("caloforge.cli.inspect"), "is_detector", read)
+    monkeypatch.setattr(import_module("caloforge.cli.inspect_detector"), "is_detector", read)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background may ignore it
     try:
         code, out, _ = call("inspect", "whatever")

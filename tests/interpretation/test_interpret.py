@@ -45,7 +45,7 @@ def folders(showers, tmp_path_factory):
 
 
 def test_the_command_writes_page_plots_and_json(call, folders, tmp_path, monkeypatch):
-    monkeypatch.setattr("caloforge.cli.interpret.interpret_run", partial(interpret_run, classifier=QUICK))
+    monkeypatch.setattr("caloforge.interpretation.interpret.interpret_run", partial(interpret_run, classifier=QUICK))
     monkeypatch.setattr("caloforge.interpretation.study._TRAVERSED", 1)  # a figure each
     words = ["interpret", folders / "vae", "--truth", folders / "truth.h5", "-o", tmp_path / "out", "-n", 300, "--json"]
     code, out, _ = call(*words, *(w for name in SHAPES for w in ("--observable", name)), "--energy", "5GeV")

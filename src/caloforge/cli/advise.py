@@ -14,7 +14,6 @@ from caloforge.advice.tasks import TASKS, Advice, Candidate, Wish
 from caloforge.advice.tasks import advise as advise_on
 from caloforge.advice.words import advice_lines
 from caloforge.errors import BadValue, UnknownName
-from caloforge.simulation.beam import parse_particle
 from caloforge.units import parse_energy
 
 
@@ -34,6 +33,8 @@ def advise(
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """List the models that fit a task with their measured figures; where none fits, say what to train."""
+    from caloforge.simulation.beam import parse_particle
+
     if task not in TASKS:
         raise UnknownName("task", task, TASKS)
     pdg = None if particle is None else parse_particle(particle)

@@ -4,22 +4,19 @@ __all__ = ["beta_sweep"]
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from caloforge.cli.options import BinningOption, OverwriteOption
 from caloforge.cli.progress import track
-from caloforge.config import load_config
 from caloforge.data.bundled import BUNDLED
-from caloforge.data.opening import open_showers
-from caloforge.diagnosis.beta_sweep import Point, draw_sweep
-from caloforge.diagnosis.beta_sweep import beta_sweep as measure
 from caloforge.errors import BadValue
 from caloforge.files import require_new, require_writable, write_files
-from caloforge.models import ModelConfig
-from caloforge.reporting.style import png
 from caloforge.training.folders import run_folder
+
+if TYPE_CHECKING:
+    from caloforge.diagnosis.beta_sweep import Point
 
 
 def beta_sweep(
@@ -36,6 +33,13 @@ def beta_sweep(
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Train small copies of a run at several beta: rate, distortion, latents in use, and AUC of each."""
+    from caloforge.config import load_config
+    from caloforge.data.opening import open_showers
+    from caloforge.diagnosis.beta_sweep import beta_sweep as measure
+    from caloforge.diagnosis.beta_sweep import draw_sweep
+    from caloforge.models import ModelConfig
+    from caloforge.reporting.style import png
+
     values = _betas(betas)
     require_new(output / "beta_sweep.json", overwrite, [truth])
     require_writable(output)
@@ -74,7 +78,7 @@ def _betas(text: str) -> list[float]:
     return values
 
 
-def _table(points: list[Point]) -> str:
+def _table(points: "list[Point]") -> str:
     lines = [f"{'beta':>8}{'rate':>9}{'distortion':>12}{'latents':>9}   AUC on observables, on cells (floor)"]
     for p in points:
         aucs = ", ".join(f"{m.value:.3f} ± {m.error:.3f} ({m.floor:.3f})" for m in (p.auc_high, p.auc_low))

@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 from caloforge.errors import BadFile
 from caloforge.files import replace_when_complete, require_new
-from caloforge.reporting.card import model_card
 from caloforge.training.folders import run_folder, weights_digest
-from caloforge.training.run import load_run
 
 
 def card(
@@ -27,6 +24,11 @@ def card(
     overwrite: Annotated[bool, typer.Option(help="replace the output if it exists")] = False,
 ) -> None:
     """Write a model card: intended range, training data, metrics with floors, limits, licence, citation."""
+    import yaml
+
+    from caloforge.reporting.card import model_card
+    from caloforge.training.run import load_run
+
     if output:
         require_new(output, overwrite, [report, extrapolation])
     folder = run_folder(run)

@@ -5,19 +5,19 @@ __all__ = ["convert"]
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from caloforge.api.file_options import read_options
 from caloforge.cli.options import OverwriteOption
-from caloforge.data.convert import Conversion, Remeshing, convert_file
-from caloforge.data.formats.calo_cells import read_calo_cells
-from caloforge.data.formats.options import WriteOptions, parse_columns
-from caloforge.data.formats.registry import FORMATS
-from caloforge.data.points.placement import Placement, parse_axis, parse_origin
 
-READ, WRITTEN = ", ".join(FORMATS), ", ".join(name for name, layout in FORMATS.items() if layout.writes)
+if TYPE_CHECKING:
+    from caloforge.data.convert import Conversion
+    from caloforge.data.points.placement import Placement
+
+# names of formats, without opening them
+WRITTEN = "caloforge, calochallenge, par04, calogan, edm4hep, step2point, showerdata, caloclouds, parquet, csv, npz"
+READ = f"{WRITTEN}, par04-root, root-table, slcio, ddg4"
 
 
 def convert(
@@ -62,6 +62,11 @@ def convert(
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Convert a file of showers; energies stay as they are, what the new file has no place for is said."""
+    from caloforge.api.file_options import read_options
+    from caloforge.data.convert import Remeshing, convert_file
+    from caloforge.data.formats.calo_cells import read_calo_cells
+    from caloforge.data.formats.options import WriteOptions, parse_columns
+
     options = read_options(
         units=units,
         binning=binning,
@@ -89,7 +94,9 @@ def convert(
     print(json.dumps(_facts(conversion)) if json_only else _sentence(conversion))
 
 
-def _placement(axis: str | None, origin: str | None, first_layer: int | None) -> Placement | None:
+def _placement(axis: str | None, origin: str | None, first_layer: int | None) -> "Placement | None":
+    from caloforge.data.points.placement import Placement, parse_axis, parse_origin
+
     if axis is None and origin is None and first_layer is None:
         return None
     where = None if origin is None else parse_origin(origin)
@@ -103,7 +110,7 @@ def _place(text: str) -> Literal["centre", "uniform"]:
     raise typer.BadParameter("write centre or uniform", param_hint="--place")
 
 
-def _facts(conversion: Conversion) -> dict[str, object]:
+def _facts(conversion: "Conversion") -> dict[str, object]:
     outside = conversion.energy_outside_mesh
     return {
         "file": str(conversion.output),
@@ -116,7 +123,7 @@ def _facts(conversion: Conversion) -> dict[str, object]:
     }
 
 
-def _sentence(conversion: Conversion) -> str:
+def _sentence(conversion: "Conversion") -> str:
     beside = "".join(f", {path}" for path in conversion.companions)
     outside = conversion.energy_outside_mesh
     share = "" if outside is None else f"; {outside:.2%} of the energy lies outside the mesh"

@@ -3,7 +3,7 @@
 __all__ = ["diagnose"]
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,11 +11,10 @@ from caloforge.cli.models import ModelsFile, load_models
 from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables, one_a_shower
 from caloforge.cli.progress import track
 from caloforge.data.bundled import BUNDLED
-from caloforge.data.opening import open_showers
-from caloforge.diagnosis.collapse.diagnose import Diagnosis, diagnose_run
-from caloforge.diagnosis.collapse.page import write_diagnosis
 from caloforge.files import require_new, require_writable
-from caloforge.training.run import load_run
+
+if TYPE_CHECKING:
+    from caloforge.diagnosis.collapse.diagnose import Diagnosis
 
 
 def diagnose(
@@ -36,6 +35,11 @@ def diagnose(
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Test a trained model for lost modes, posterior collapse and copies of training showers."""
+    from caloforge.data.opening import open_showers
+    from caloforge.diagnosis.collapse.diagnose import diagnose_run
+    from caloforge.diagnosis.collapse.page import write_diagnosis
+    from caloforge.training.run import load_run
+
     load_models(models_file)
     require_new(output / "diagnosis.json", overwrite, [truth])
     require_writable(output)
@@ -52,7 +56,7 @@ def diagnose(
         raise typer.Exit(1)
 
 
-def _text(diagnosis: Diagnosis) -> str:
+def _text(diagnosis: "Diagnosis") -> str:
     """One line a finding, the remedy under an alarm."""
     lines = []
     for f in diagnosis.findings:

@@ -5,7 +5,7 @@ __all__ = ["extrapolation"]
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,15 +13,12 @@ from caloforge.cli.models import ModelsFile, load_models
 from caloforge.cli.options import BinningOption, OverwriteOption
 from caloforge.cli.progress import track
 from caloforge.data.bundled import BUNDLED
-from caloforge.data.opening import open_showers
-from caloforge.diagnosis.extrapolation.near import showers_near
-from caloforge.diagnosis.extrapolation.page import write_extrapolation
-from caloforge.diagnosis.extrapolation.study import Extrapolation, extrapolate
 from caloforge.errors import BadValue
 from caloforge.files import require_new, require_writable
-from caloforge.geometry.detector import radiation_length_of
-from caloforge.training.run import load_run
 from caloforge.units import format_energy, parse_energy
+
+if TYPE_CHECKING:
+    from caloforge.diagnosis.extrapolation.study import Extrapolation
 
 
 def extrapolation(
@@ -43,6 +40,12 @@ def extrapolation(
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Compare a model with real showers at chosen energies, outside or inside the range of its training."""
+    from caloforge.data.opening import open_showers
+    from caloforge.diagnosis.extrapolation.near import showers_near
+    from caloforge.diagnosis.extrapolation.page import write_extrapolation
+    from caloforge.diagnosis.extrapolation.study import extrapolate
+    from caloforge.training.run import load_run
+
     load_models(models_file)
     energies = _energies(energy)
     truths = truth or [Path(BUNDLED)]
@@ -76,12 +79,14 @@ def _radiation_length(names: set[str]) -> float | None:
     Raises:
         BadValue: files of different detectors.
     """
+    from caloforge.geometry.detector import radiation_length_of
+
     if len(names) > 1:
         raise BadValue("--truth", sorted(names), "give showers of one detector")
     return radiation_length_of(next(iter(names)))
 
 
-def _text(result: Extrapolation) -> str:
+def _text(result: "Extrapolation") -> str:
     lines = [f"{f.status}: {f.test}: {f.evidence}" for at in result.energies for f in at.findings]
     for at in result.energies:
         if at.auc:

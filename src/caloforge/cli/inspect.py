@@ -6,31 +6,14 @@ import json
 import os
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import typer
 
-from caloforge.api.calorimeter import names_gdml
-from caloforge.api.file_options import read_options
-from caloforge.cli.inspect_detector import inspect_detector, is_detector
-from caloforge.cli.inspect_events import inspect_events, multiplicity_facts, multiplicity_rows
-from caloforge.cli.inspect_gdml import inspect_gdml
-from caloforge.cli.inspect_names import inspect_names
-from caloforge.cli.inspect_observables import inspect_observables
-from caloforge.cli.inspect_origin import in_words
-from caloforge.cli.inspect_points import mean_in_words, point_facts
 from caloforge.cli.options import OverwriteOption
 from caloforge.data.bundled import showers_path
-from caloforge.data.formats.hepmc import is_hepmc
-from caloforge.data.mesh_file import MeshFile
-from caloforge.data.opening import open_any
-from caloforge.data.showers import Showers
-from caloforge.errors import BadFile, BadValue, OddShowers
-from caloforge.metrics.particles import particle_name
+from caloforge.errors import BadFile, OddShowers
 from caloforge.training.folders import shipped_models
-from caloforge.units import format_angle, format_energy
-from caloforge.validation.conditions import repeated
 
 
 def inspect(
@@ -74,6 +57,20 @@ def inspect(
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Say what a file of showers or events holds (reads all of it), or what a detector is made of, and draw it."""
+    from caloforge.api.calorimeter import names_gdml
+    from caloforge.api.file_options import read_options
+    from caloforge.cli.inspect_detector import inspect_detector, is_detector
+    from caloforge.cli.inspect_events import inspect_events, multiplicity_rows
+    from caloforge.cli.inspect_file import file_facts, refuse_idle
+    from caloforge.cli.inspect_gdml import inspect_gdml
+    from caloforge.cli.inspect_names import inspect_names
+    from caloforge.cli.inspect_observables import inspect_observables
+    from caloforge.cli.inspect_origin import in_words
+    from caloforge.cli.inspect_points import point_facts
+    from caloforge.data.formats.hepmc import is_hepmc
+    from caloforge.data.mesh_file import MeshFile
+    from caloforge.data.opening import open_any
+
     if observables:
         inspect_observables(json_only)
         return
@@ -82,7 +79,7 @@ def inspect(
         return
     if file is None:
         raise typer.BadParameter("give a file, the name of a detector, --names or --observables", param_hint="FILE")
-    _refuse_idle(file, gdml, sensitive, face)
+    refuse_idle(file, gdml, sensitive, face)
     run = os.path.isfile(file / "config.yaml")  # noqa: PTH113 -- a name that is too long is no file, Path.is_file raises
     if run or str(file) in shipped_models():
         raise BadFile(file, "a trained model, not a file of showers", f"caloforge models show {file}")
@@ -108,7 +105,7 @@ def inspect(
         warnings.simplefilter("ignore", OddShowers)  # they stand among the facts
         opened = open_any(showers_path(file), options)
     with opened as showers:
-        facts = _facts(showers) if isinstance(showers, MeshFile) else point_facts(showers)
+        facts = file_facts(showers) if isinstance(showers, MeshFile) else point_facts(showers)
     if json_only:
         print(json.dumps(facts))
         return
@@ -119,71 +116,3 @@ def inspect(
         print(f"{'made with' if name == 'caloforge' else name:>20}  {in_words(value)}")
     if "by_particle" in facts:
         print("\n".join(["", *multiplicity_rows(facts["by_particle"])]))
-
-
-def _refuse_idle(file: Path, gdml: Path | None, sensitive: str | None, face: str | None) -> None:
-    """Options that would do nothing to this file."""
-    if gdml is not None and not is_detector(file):
-        raise BadValue("--gdml", str(gdml), "only a preset or a YAML detector can be written as GDML")
-    for option, value in (("--sensitive", sensitive), ("--face", face)):
-        if value is not None and not names_gdml(file):
-            raise BadValue(option, value, "it is of GDML files only")
-
-
-def _facts(file: MeshFile) -> dict[str, Any]:
-    """Summary of a file, in one pass."""
-    incident, total, ids, hits, kinds, steepest = [], [], [], [], set(), 0.0
-    times = _Times()
-    for batch in file.batches():
-        incident.append(batch.incident_energy)
-        total.append(batch.total_energy)
-        ids.append(batch.ids)
-        hits.append((batch.energy > 0).sum(axis=1))
-        times.add(batch)
-        kinds.update(np.unique(batch.pdg).tolist())
-        theta = batch.theta if batch.events is None else batch.events.theta
-        steepest = max(steepest, float(theta.max(initial=0.0)))
-    cautions = [*file.doubts, *repeated(np.concatenate(ids), np.concatenate(hits), "")]
-    energy, response = np.concatenate(incident), np.concatenate(total) / np.concatenate(incident)
-    return {
-        "file": str(file.path),
-        "showers": len(file),
-        **_particles(file, kinds),
-        "incident_energy": f"{format_energy(float(energy.min()))} to {format_energy(float(energy.max()))}",
-        "directions": f"theta up to {format_angle(steepest)}" if steepest else "perpendicular",
-        "detector": file.detector,
-        "readout": f"{file.binning.name}: {file.binning.n_layers} layers, {file.binning.n_voxels} cells",
-        "mean_response": mean_in_words(response, "E_cells/E_incident"),
-        "cells_hit": f"{np.concatenate(hits).mean() / file.binning.n_voxels:.1%}",
-        **({"cell_times": str(times)} if times.energy else {}),
-        **({"cautions": cautions} if cautions else {}),
-        "provenance": file.provenance.facts,
-    }
-
-
-def _particles(file: MeshFile, kinds: set[int]) -> dict[str, Any]:
-    """Names of the particles that made the showers one by one, or how many of each kind made them together."""
-    events = file.events()
-    if events is None:
-        return {"particles": ", ".join(sorted(map(particle_name, kinds)))}
-    return multiplicity_facts(events.multiplicity, events.pdg, events.energy)
-
-
-class _Times:
-    """Times of cells in words, added up batch by batch."""
-
-    def __init__(self) -> None:
-        self.energy, self.weighted, self.first, self.last = 0.0, 0.0, np.inf, -np.inf
-
-    def add(self, showers: Showers) -> None:
-        """Add a batch; nothing where it has no times, or no energy."""
-        if showers.times is None or not (hit := showers.energy > 0).any():
-            return
-        energy, mean, first = showers.energy[hit].astype(float), showers.times.mean[hit], showers.times.first[hit]
-        self.energy += float(energy.sum())
-        self.weighted += float(energy @ mean)
-        self.first, self.last = min(self.first, float(first.min())), max(self.last, float(first.max()))
-
-    def __str__(self) -> str:
-        mean, ends = self.weighted / self.energy, f"{self.first:.4g} to {self.last:.4g} ns"
-        return f"mean {mean:.4g} ns, weighted with energy; first deposits of cells from {ends}"

@@ -11,12 +11,7 @@ from caloforge.cli.models import ModelsFile, load_models
 from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, load_observables
 from caloforge.cli.progress import track
 from caloforge.data.bundled import BUNDLED
-from caloforge.data.opening import open_showers
 from caloforge.files import require_new, require_writable
-from caloforge.interpretation.interpret import interpret_run
-from caloforge.interpretation.page import write_interpretation
-from caloforge.interpretation.sentences import summary
-from caloforge.training.run import load_run
 from caloforge.units import parse_energy
 
 
@@ -41,6 +36,12 @@ def interpret(
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Show what latents, energy and conditioning do in a trained model, and what a classifier sees."""
+    from caloforge.data.opening import open_showers
+    from caloforge.interpretation.interpret import interpret_run
+    from caloforge.interpretation.page import write_interpretation
+    from caloforge.interpretation.sentences import summary
+    from caloforge.training.run import load_run
+
     load_models(models_file)
     require_new(output / "interpretation.json", overwrite, [truth])
     require_writable(output)

@@ -10,11 +10,7 @@ from typing import Annotated
 import typer
 
 from caloforge.cli.options import BinningOption, OverwriteOption
-from caloforge.data.merge import merge_files
-from caloforge.data.opening import find_binning
-from caloforge.data.store import ShowerFile
 from caloforge.errors import BadFile
-from caloforge.simulation.production.array import merge_shards
 
 
 def merge(
@@ -28,6 +24,11 @@ def merge(
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Merge the shards of a finished job array, or files of showers with one mesh and detector, into one file."""
+    from caloforge.data.merge import merge_files
+    from caloforge.data.opening import find_binning
+    from caloforge.data.store import ShowerFile
+    from caloforge.simulation.production.array import merge_shards
+
     folders = [path for path in inputs if path.is_dir()]
     if not folders:
         bits = 23 if mantissa_bits is None else mantissa_bits

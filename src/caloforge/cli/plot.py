@@ -9,10 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from caloforge.api.dataset import open_dataset
-from caloforge.api.plot import plot_dataset
-from caloforge.reporting.quoting import parameter_words, quality_words
-
 
 def plot(
     file: Annotated[Path, typer.Argument(help="HDF5 file of showers, or bundled")],
@@ -23,6 +19,9 @@ def plot(
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Draw what showers are like: response and resolution against energy, profiles along and across the axis."""
+    from caloforge.api.dataset import open_dataset
+    from caloforge.api.plot import plot_dataset
+
     with open_dataset(file, binning) as dataset:
         facts = plot_dataset(dataset, output, seed, overwrite)
     if json_only:
@@ -37,6 +36,8 @@ def plot(
 
 def _resolution(laws: dict[str, Any]) -> str:
     """The fitted resolution with its chi2."""
+    from caloforge.reporting.quoting import parameter_words, quality_words
+
     if "resolution" not in laws:
         return "resolution not fitted: too few energies"
     fit = laws["resolution"]

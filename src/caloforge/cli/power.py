@@ -8,12 +8,10 @@ from typing import Annotated
 
 import typer
 
-from caloforge.api.power import power as measure
 from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption
 from caloforge.cli.progress import track
 from caloforge.errors import BadValue
 from caloforge.files import finite_json
-from caloforge.validation.power.scores import DEFAULT
 
 
 def power(
@@ -44,6 +42,9 @@ def power(
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Spoil copies of a truth in known ways, and count the showers that each metric needs to see it."""
+    from caloforge.api.power import power as measure
+    from caloforge.validation.power.scores import DEFAULT
+
     with track("power", 1.0) as progress:
         result = measure(
             truth,

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from caloforge.deployment import hub
 from caloforge.training.folders import run_folder
 
 
@@ -16,4 +15,6 @@ def push(
     public: Annotated[bool, typer.Option("--public", help="a repository that is made by this is open to all")] = False,
 ) -> None:
     """Hand on a model whole, with the hash of every file: to the Hugging Face Hub or to a folder."""
+    from caloforge.deployment import hub
+
     print(hub.push(run_folder(model), hub.place_of(to), private=not public))

@@ -3,34 +3,16 @@
 __all__ = ["score"]
 
 import json
-import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import typer
-from jaxtyping import Float
-from numpy import ndarray as Array
-from scipy.stats import kstest
 
 from caloforge.cli.models import ModelsFile, load_models
 from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, SplitOption, load_observables
 from caloforge.cli.progress import track
-from caloforge.data.incident import Incident
-from caloforge.data.opening import open_showers
-from caloforge.data.showers import Showers
-from caloforge.data.unseen import left_out_sentences, part_of
-from caloforge.errors import BadValue, EmptySample
+from caloforge.errors import EmptySample
 from caloforge.files import replace_when_complete, require_new
-from caloforge.generation.likelihood import (
-    credible_interval,
-    draw_alike,
-    likelihood_ranks,
-    log_likelihood,
-    tail_probability,
-)
-from caloforge.physics.observables import OBSERVABLES, select
-from caloforge.training.run import Run, load_run
 
 
 def score(
@@ -52,10 +34,25 @@ def score(
     json_only: Annotated[bool, typer.Option("--json", help="print only the JSON of the summary")] = False,
 ) -> None:
     """Likelihoods with their ranks, tail probabilities and credible intervals of observables, for each shower."""
+    from caloforge.cli.scores import (
+        likelihood_scores,
+        observable_scores,
+        observables_asked,
+        score_table,
+        summary_of,
+        without_nan,
+    )
+    from caloforge.data.incident import Incident
+    from caloforge.data.opening import open_showers
+    from caloforge.data.showers import Showers
+    from caloforge.data.unseen import left_out_sentences, part_of
+    from caloforge.generation.likelihood import draw_alike
+    from caloforge.training.run import load_run
+
     load_models(models_file)
     require_new(output, overwrite, [showers])
     load_observables(observables)
-    names = _names(observable)
+    names = observables_asked(observable)
     trained = load_run(run)
     with open_showers(showers, binning) as file:
         given = file.read()
@@ -68,11 +65,11 @@ def score(
     with track("scoring", 1.0) as progress:
         alike = draw_alike(trained.model, trained.pipeline, Incident.of(given), draws, seed)
         progress(0.2, f"{len(alike)} showers drawn")
-        scores = {name: _observable(name, given, alike, level) for name in names}
+        scores = {name: observable_scores(name, given, alike, level) for name in names}
         if likelihood:
-            scores = {"log_likelihood": _likelihood(trained, given, alike, samples, seed)} | scores
+            scores = {"log_likelihood": likelihood_scores(trained, given, alike, samples, seed)} | scores
         progress(1.0, "done")
-    summary = {name: _summary(entry, level) for name, entry in scores.items()}
+    summary = {name: summary_of(entry, level) for name, entry in scores.items()}
     facts = {
         "run": str(run),
         "showers": len(given),
@@ -83,60 +80,7 @@ def score(
         "seed": seed,
     }
     answer = {**facts, "summary": summary}
-    text = json.dumps({**answer, "incident_energy": given.incident_energy.tolist(), "scores": _plain(scores)})
+    text = json.dumps({**answer, "incident_energy": given.incident_energy.tolist(), "scores": without_nan(scores)})
     replace_when_complete(output, lambda beside: beside.write_text(text))
-    lines = [*left_out_sentences(left_out), _table(summary, level), str(output)]
+    lines = [*left_out_sentences(left_out), score_table(summary, level), str(output)]
     print(json.dumps(answer) if json_only else "\n".join(lines))
-
-
-def _names(observable: list[str] | None) -> list[str]:
-    one_value = [name for name, o in OBSERVABLES.items() if o.per == "shower"]
-    for name in select(observable or []):
-        if name not in one_value:
-            raise BadValue("--observable", name, f"it has several values a shower; choose of {', '.join(one_value)}")
-    return observable or one_value
-
-
-Scores = dict[str, Float[Array, " N"]]
-
-
-def _likelihood(run: Run, given: Showers, alike: Showers, samples: int, seed: int) -> Scores:
-    value, error = log_likelihood(run.model, run.pipeline, given, seed, samples)
-    drawn, _ = log_likelihood(run.model, run.pipeline, alike, seed + 1, samples)
-    rank, rank_error = likelihood_ranks(value, drawn.reshape(len(given), -1))
-    return {"value": value, "error": error, "rank": rank, "rank_error": rank_error}
-
-
-def _observable(name: str, given: Showers, alike: Showers, level: float) -> Scores:
-    observed = OBSERVABLES[name](given)[:, 0].astype(np.float64)
-    drawn = OBSERVABLES[name](alike)[:, 0].astype(np.float64).reshape(len(given), -1)
-    tail, error = tail_probability(observed, drawn)
-    low, high = credible_interval(drawn, level)
-    return {"value": observed, "tail": tail, "tail_error": error, "low": low, "high": high}
-
-
-def _summary(entry: Scores, level: float) -> dict[str, float]:
-    """Are ranks or tail probabilities uniform, as they are for showers that the model describes?"""
-    uniform = entry["rank" if "rank" in entry else "tail"]
-    uniform = uniform[~np.isnan(uniform)]
-    facts = {"mean": float(np.nanmean(entry["value"])), "uniform_p_value": float(kstest(uniform, "uniform").pvalue)}
-    if "low" in entry:
-        inside = (entry["value"] >= entry["low"]) & (entry["value"] <= entry["high"])
-        facts |= {"inside": float(inside.mean()), "inside_error": math.sqrt(level * (1 - level) / len(inside))}
-    return facts
-
-
-def _table(summary: dict[str, dict[str, float]], level: float) -> str:
-    lines = [f"{'':24}{'mean':>12}{'in ' + format(level, '.0%') + ' interval':>20}{'uniform: p':>12}"]
-    for name, row in summary.items():
-        inside = f"{row['inside']:.1%} ± {row['inside_error']:.1%}" if "inside" in row else ""
-        lines.append(f"{name:24}{row['mean']:12.4g}{inside:>20}{row['uniform_p_value']:12.2g}")
-    return "\n".join(lines)
-
-
-def _plain(scores: dict[str, Scores]) -> dict[str, Any]:
-    """Lists for JSON, which knows no NaN: None in its place."""
-    return {
-        name: {k: [None if math.isnan(x) else x for x in v.tolist()] for k, v in entry.items()}
-        for name, entry in scores.items()
-    }

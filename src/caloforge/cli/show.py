@@ -6,7 +6,7 @@ import sys
 import webbrowser
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,7 +16,9 @@ from caloforge.cli.progress import track
 from caloforge.data.bundled import BUNDLED
 from caloforge.errors import BadFile, BadValue, UnwritablePath
 from caloforge.files import replace_when_complete, require_new
-from caloforge.geometry.binning import Binning
+
+if TYPE_CHECKING:
+    from caloforge.geometry.binning import Binning
 
 
 def show(
@@ -98,7 +100,7 @@ def _check(what: str, is_file: bool, model: str | None, truth: str | None) -> No
         raise BadValue("--model", model, "the first argument is no file of showers; give the file with --truth")
 
 
-def _fitting(mesh: Binning, detector: str) -> str | None:
+def _fitting(mesh: "Binning", detector: str) -> str | None:
     """The bundled showers, where they are of this mesh and detector."""
     from caloforge.data.opening import open_showers
 

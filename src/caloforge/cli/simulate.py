@@ -5,28 +5,15 @@ __all__ = ["simulate"]
 import json
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Executor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from caloforge.api.engines import APPROXIMATE, check_engine, run_engine, share_of_energy
-from caloforge.api.fast import check_comparison, compare_with, fast_sentences, with_fast
-from caloforge.api.request import request_of, require_output
-from caloforge.cli.job_array import task_sentence, task_summary
 from caloforge.cli.options import OverwriteOption
 from caloforge.cli.progress import track
-from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue
-from caloforge.simulation.event_beam import EventBeam
-from caloforge.simulation.physics_lists import PHYSICS_LISTS
-from caloforge.simulation.production.array import parse_task, simulate_task
-from caloforge.simulation.production.request import Request
-from caloforge.simulation.production.workers import dask_executor
-
-LISTS = ", ".join(PHYSICS_LISTS)
 
 
 def simulate(
@@ -75,7 +62,12 @@ def simulate(
             help="the mesh follows the shower's `axis` (default), or stays with the `detector` (events: always)",
         ),
     ] = None,
-    physics: Annotated[str | None, typer.Option(help=f"{LISTS}; default FTFP_BERT for hadrons, else em0")] = None,
+    physics: Annotated[
+        str | None,
+        typer.Option(
+            help="em0, em1, em3, em4, converged, FTFP_BERT, QGSP_BERT; default FTFP_BERT for hadrons, else em0"
+        ),
+    ] = None,
     cut: Annotated[
         str | None, typer.Option(help="range cut for secondaries, as 0.7mm; default 1mm, hadronic lists 0.7mm")
     ] = None,
@@ -111,6 +103,14 @@ def simulate(
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Simulate showers with Geant4; called again after an interruption, it simulates what is missing."""
+    from caloforge.api.engines import check_engine, run_engine, share_of_energy
+    from caloforge.api.fast import check_comparison, compare_with, fast_sentences, with_fast
+    from caloforge.api.request import request_of, require_output
+    from caloforge.cli.job_array import task_summary
+    from caloforge.cli.simulated import announce_physics, executor_of, sentence_of, summary_of
+    from caloforge.simulation.event_beam import EventBeam
+    from caloforge.simulation.production.array import parse_task, simulate_task
+
     if dask and shard:
         raise BadValue("--shard", shard, "give --shard to the jobs of an array or --dask to one call, not both")
     settings = {"--physics": physics, "--cut": cut, "--max-step": max_step, "--tracking-cut": tracking_cut}
@@ -147,10 +147,10 @@ def simulate(
         for text in filter(None, (request.beam.sentence, request.beam.beside_mesh(request.binning))):
             print(f"caloforge: {text}", file=sys.stderr)
     if engine == "geant4":
-        _announce(request, chosen=physics is None)
+        announce_physics(request, chosen=physics is None)
     command = " ".join(["caloforge", *sys.argv[1:]])
     answer: dict[str, Any] | None = None
-    with track("simulating", 1.0) as report, _resumable(output), _executor(dask) as executor:
+    with track("simulating", 1.0) as report, _resumable(output), executor_of(dask) as executor:
         options = (workers, shard_size, mantissa_bits, overwrite, share_of_energy(report))
         if part is not None:
             answer = task_summary(simulate_task(request, part, output, *options, command=command), part, output)
@@ -159,12 +159,12 @@ def simulate(
         if compare is not None and not compare.exists():
             run_engine(full, compare, engine, workers, shard_size, mantissa_bits, False, options[-1], executor, command)
     if answer is None:
-        answer = _summary(output)
+        answer = summary_of(output)
     if compare is not None:
         comparison = compare_with(output, compare)
         print(json.dumps(answer | {"comparison": comparison.facts}) if json_only else comparison.text)
         return
-    print(json.dumps(answer) if json_only else _sentence(answer))
+    print(json.dumps(answer) if json_only else sentence_of(answer))
 
 
 @contextmanager
@@ -177,45 +177,3 @@ def _resumable(output: Path) -> Iterator[None]:
         left = f"{shards} keeps what is finished; the same command goes on from there"
         print(f"caloforge: interrupted; {left if shards.is_dir() else 'no shard was finished'}", file=sys.stderr)
         raise typer.Exit(130) from None
-
-
-def _executor(dask: str | None) -> AbstractContextManager[Executor | None]:
-    return dask_executor(dask) if dask else nullcontext()
-
-
-def _announce(request: Request, chosen: bool) -> None:
-    """Once, on stderr: the physics list if it was chosen for the user, and that hadronic tables are approximate."""
-    facts = request.facts
-    if chosen and request.physics.list.hadronic:
-        print(f"caloforge: {request.physics.name} for {request.beam.particle_name}", file=sys.stderr)
-    if facts["hadronic_data_kind"] == "built-in":
-        print(f"caloforge: {APPROXIMATE}", file=sys.stderr)
-
-
-def _summary(path: Path) -> dict[str, Any]:
-    """What was made: mean response, cost, size and tables."""
-    with ShowerFile(path) as file:
-        provenance, n = file.provenance, len(file)
-        response = sum(float((part.total_energy / part.incident_energy).sum()) for part in file.batches()) / n
-    size = path.stat().st_size
-    keys = ("engine", "geant4", "physics_list", "data_kind", "data_tables", "core_seconds")
-    numbers = {"mean_response": response, "ms_per_shower": provenance.host_ms_per_shower, "bytes": size}
-    if provenance.geant4:
-        numbers["geant4_ms_per_shower"] = provenance.host_ms_per_shower
-    return {
-        "file": str(path),
-        "showers": n,
-        **({"events": provenance.events} if provenance.events else {}),
-        **numbers,
-        **{key: value for key in keys if (value := getattr(provenance, key)) is not None},
-    }
-
-
-def _sentence(answer: dict[str, Any]) -> str:
-    if "shard" in answer:
-        return task_sentence(answer)
-    origin = f"Geant4 {answer['geant4']} with {answer['data_kind']} tables" if "geant4" in answer else answer["engine"]
-    return (
-        f"{answer['file']}: {answer['showers']} showers, mean response {100 * answer['mean_response']:.2f} %, "
-        f"{answer['ms_per_shower']:.1f} ms each, {answer['bytes'] / 1e6:.1f} MB, {origin}"
-    )

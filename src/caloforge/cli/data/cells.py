@@ -8,9 +8,6 @@ import typer
 
 from caloforge.cli.data.options import Input, JsonOption, Output, run_operation, whole_numbers
 from caloforge.cli.options import BinningOption, OverwriteOption
-from caloforge.data.opening import find_binning
-from caloforge.data.operations.cells import Mask, MergeCells, Threshold
-from caloforge.data.operations.images import Mirror, Rotate
 from caloforge.errors import BadValue
 from caloforge.units import parse_threshold
 
@@ -27,6 +24,9 @@ def merge_cells(
     json_only: JsonOption = False,
 ) -> None:
     """Merge cells into a coarser mesh; the energies of a shower add up to what they were."""
+    from caloforge.data.opening import find_binning
+    from caloforge.data.operations.cells import MergeCells
+
     operation = MergeCells(layers=layers, sectors=sectors, rings=rings, target=find_binning(to))
     run_operation(operation, source, output, overwrite, binning, json_only)
 
@@ -40,6 +40,8 @@ def threshold(
     json_only: JsonOption = False,
 ) -> None:
     """Set cells below a threshold to zero."""
+    from caloforge.data.operations.cells import Threshold
+
     value = parse_threshold(energy)
     if value == 0:
         raise BadValue("--energy", energy, "a threshold of zero changes nothing")
@@ -56,6 +58,8 @@ def mask(
     json_only: JsonOption = False,
 ) -> None:
     """Set whole layers or single cells to zero, as dead channels."""
+    from caloforge.data.operations.cells import Mask
+
     dead_layers = () if layers is None else whole_numbers(layers, "--layers")
     dead_cells = () if cells is None else whole_numbers(cells, "--cells")
     run_operation(Mask(layers=dead_layers, cells=dead_cells), source, output, overwrite, binning, json_only)
@@ -73,6 +77,8 @@ def rotate(
     json_only: JsonOption = False,
 ) -> None:
     """Turn showers about the calorimeter's normal by whole sectors, with the azimuth of inclined particles."""
+    from caloforge.data.operations.images import Rotate
+
     run_operation(Rotate(sectors=sectors, frame=frame), source, output, overwrite, binning, json_only)
 
 
@@ -84,4 +90,6 @@ def mirror(
     json_only: JsonOption = False,
 ) -> None:
     """The mirror image y -> -y of showers, with the azimuth of inclined particles."""
+    from caloforge.data.operations.images import Mirror
+
     run_operation(Mirror(), source, output, overwrite, binning, json_only)

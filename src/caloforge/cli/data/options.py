@@ -6,13 +6,15 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from caloforge.cli.progress import track
-from caloforge.data.operations.operation import Operation, apply_to_file
 from caloforge.errors import BadValue
+
+if TYPE_CHECKING:
+    from caloforge.data.operations.operation import Operation
 
 _MOST = 1_000_000  # numbers of one range
 
@@ -29,9 +31,11 @@ def progress_of(title: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def run_operation(
-    operation: Operation, source: Path, output: Path, overwrite: bool, binning: str | None, json_only: bool
+    operation: "Operation", source: Path, output: Path, overwrite: bool, binning: str | None, json_only: bool
 ) -> None:
     """Do it, and say how many showers there are now."""
+    from caloforge.data.operations.operation import apply_to_file
+
     with progress_of(operation.operation) as progress:
         count = apply_to_file(operation, source, output, overwrite, binning, progress)
     report({"file": str(output), "showers": count, "operation": operation.operation}, json_only)

@@ -4,20 +4,18 @@ __all__ = ["head", "select", "slice_rows", "weight"]
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
-from jaxtyping import Float
-from numpy import ndarray as Array
 
 from caloforge.cli.data.options import Input, JsonOption, Output, run_operation
 from caloforge.cli.options import BinningOption, OverwriteOption
-from caloforge.data.opening import open_showers
-from caloforge.data.operations.rows import Select, Slice, Weight
 from caloforge.errors import BadFile, BadValue
-from caloforge.simulation.beam import parse_particle
 from caloforge.units import parse_angle, parse_energy
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from numpy import ndarray as Array
 
 
 def select(
@@ -33,6 +31,8 @@ def select(
     json_only: JsonOption = False,
 ) -> None:
     """Keep the showers of a range of energies, angles, or of some particles."""
+    from caloforge.data.operations.rows import Select
+
     operation = Select(
         energy=None if energy is None else _ends(energy, parse_energy, "--energy"),
         theta=None if theta is None else _ends(theta, parse_angle, "--theta"),
@@ -49,6 +49,8 @@ def _ends(text: str, parse: Callable[[str], float], what: str) -> tuple[float, f
 
 
 def _pdg(name: str) -> int:
+    from caloforge.simulation.beam import parse_particle
+
     return int(name) if name.lstrip("-").isdigit() else parse_particle(name)
 
 
@@ -61,6 +63,8 @@ def head(
     json_only: JsonOption = False,
 ) -> None:
     """Keep the first showers of a file."""
+    from caloforge.data.operations.rows import Slice
+
     run_operation(Slice(stop=n), source, output, overwrite, binning, json_only)
 
 
@@ -74,6 +78,8 @@ def slice_rows(
     json_only: JsonOption = False,
 ) -> None:
     """Keep the showers from one row up to another."""
+    from caloforge.data.operations.rows import Slice
+
     run_operation(Slice(start=start, stop=stop), source, output, overwrite, binning, json_only)
 
 
@@ -92,6 +98,11 @@ def weight(
     json_only: JsonOption = False,
 ) -> None:
     """Keep each shower with a chance by weight; weights of `caloforge reweight` are applied by its --apply."""
+    import numpy as np
+
+    from caloforge.data.opening import open_showers
+    from caloforge.data.operations.rows import Weight
+
     if (power is None) == (weights is None):
         raise BadValue("--power, --weights", [power, weights], "give one of the two")
     if weights is not None:
@@ -104,7 +115,9 @@ def weight(
     run_operation(Weight(weights=values, by=by, seed=seed), source, output, overwrite, binning, json_only)
 
 
-def _read_numbers(path: Path) -> Float[Array, " N"]:
+def _read_numbers(path: Path) -> "Float[Array, ' N']":
+    import numpy as np
+
     try:
         values = np.load(path, allow_pickle=False)
     except FileNotFoundError as error:

@@ -13,11 +13,6 @@ import typer
 
 from caloforge.cli.data.options import Input, JsonOption, Output, progress_of, report
 from caloforge.cli.options import BinningOption, OverwriteOption
-from caloforge.data.merge import merge_files
-from caloforge.data.opening import find_binning
-from caloforge.data.operations.shuffle import shuffle_file
-from caloforge.data.operations.split import split_file
-from caloforge.data.store import ShowerFile
 from caloforge.errors import BadValue, UnwritablePath
 
 
@@ -30,6 +25,10 @@ def concat(
     json_only: JsonOption = False,
 ) -> None:
     """Join files with one mesh and detector, as `caloforge merge` does; --copies allows the same shower twice."""
+    from caloforge.data.merge import merge_files
+    from caloforge.data.opening import find_binning
+    from caloforge.data.store import ShowerFile
+
     merge_files(sources, output, 23, overwrite, find_binning(binning), _warn, copies)
     with ShowerFile(output) as file:
         report({"file": str(output), "showers": len(file), "operation": "concat"}, json_only)
@@ -48,6 +47,8 @@ def shuffle(
     json_only: JsonOption = False,
 ) -> None:
     """Write the showers in a random order; memory holds a piece of the file at a time."""
+    from caloforge.data.operations.shuffle import shuffle_file
+
     with progress_of("shuffle") as progress:
         count = shuffle_file(source, output, seed, overwrite, binning, progress=progress)
     report({"file": str(output), "showers": count, "operation": "shuffle"}, json_only)
@@ -64,6 +65,8 @@ def split(
     json_only: JsonOption = False,
 ) -> None:
     """Deal the showers out to several files by their ids: no shower nor a changed copy of it is in two of them."""
+    from caloforge.data.operations.split import split_file
+
     parts = _fractions(fractions)
     outputs: dict[str | Path, float] = {folder / f"{name}.h5": fraction for name, fraction in parts.items()}
     with _folder(folder), progress_of("split") as progress:
