@@ -1,8 +1,8 @@
 r"""Shares of a layer in two blocks, so that cells of the second hear what those of the first hold.
 
 The blocks are the two colours of a checkerboard: ``early`` cells and the ``late`` ones between them. Weights are
-mixtures of two gamma variates (`caloforge.models.gamma_mixture`). Late cells that are hit first get their energy
-together, as one more cell :math:`R` whose weight is drawn like their sum, and then share it out:
+mixtures of two or three gamma variates (`caloforge.models.gamma_mixture`). Late cells that are hit first get their
+energy together, as one more cell :math:`R` whose weight is drawn like their sum, and then share it out:
 
 .. math:: p(s \mid hit) = p(s_\text{early}, s_R) \; p\Big(\frac{s_\text{late}}{s_R} \,\Big|\, s_\text{early}\Big) \;
           s_R^{1 - n_\text{late}} .
@@ -22,6 +22,7 @@ from caloforge.models.shares import LayerTable, shares_of
 
 _TINY = 1e-30
 _LOW = (-3.0, 1.25, 0.0)  # before training: a cell in twenty holds 4.5 times less, with an exponential weight
+_HOT = (-4.0, 2.5, 0.0)  # one in fifty 13 times more
 
 
 class BlockShares(LayerTable):
@@ -41,14 +42,15 @@ class BlockShares(LayerTable):
         late = [np.add.outer(np.arange(x.n_alpha), np.arange(x.n_r)).reshape(-1) % 2 == 0 for x in binning.layers]
         self.register_buffer("late", torch.from_numpy(np.concatenate(late)), persistent=False)
 
-    def start(self, shares: Float[Tensor, "N V"]) -> Float[Tensor, "11 V"]:
+    def start(self, shares: Float[Tensor, "N V"], hot: bool) -> Float[Tensor, "O V"]:
         """Each cell's hit logit, and twice its mixture: the mean share when hit, exponential weights and few low ones.
 
         Args:
             shares: (N, V) of the cells in their layers.
+            hot: whether the mixture has a hot component, of few weights.
         """
         rate, mean_share = mean_hits(shares)
-        how = [mean_share.log(), *(torch.full_like(rate, x) for x in (0.0, *_LOW))]
+        how = [mean_share.log(), *(torch.full_like(rate, x) for x in (0.0, *_LOW, *(_HOT if hot else ())))]
         return torch.stack([rate.logit(), *how, *how])
 
     def log_prob_shares(
@@ -71,7 +73,7 @@ class BlockShares(LayerTable):
         sums = weights.of_sum(late, self.layer_sum).at(filled)
         among = SharedOut(
             torch.cat([log_share[early], log_sum[filled]]),
-            GammaMixture(*(torch.cat(pair) for pair in zip(weights.at(early), sums, strict=True))),
+            weights.at(early).and_then(sums),
             torch.cat([row[early], filled.flatten().nonzero()[:, 0]]),
         )
         spread_out = log_sum * (1 - self.layer_sum(late.float()))
@@ -97,8 +99,7 @@ def draw_early(
     """
     early, late = hits
     sums = how_late.of_sum(late, lambda x: x.sum(-1, keepdim=True))
-    both = GammaMixture(*(torch.cat(pair, 1) for pair in zip(how, sums, strict=True)))
-    shares = shares_of(mixed_weights(noise, u, torch.cat([early, late.any(1, True)], 1), both))
+    shares = shares_of(mixed_weights(noise, u, torch.cat([early, late.any(1, True)], 1), how.and_then(sums)))
     return shares[:, :-1], shares[:, -1:]
 
 

@@ -1,4 +1,4 @@
-r"""Random weights of cells that are mixtures of two gamma variates, and the density of their shares.
+r"""Random weights of cells that are mixtures of two or three gamma variates, and the density of their shares.
 
 With :math:`f_i` the density of a weight's logarithm, shares :math:`s_i = w_i / \sum w` have, for all but one of them,
 
@@ -6,7 +6,8 @@ With :math:`f_i` the density of a weight's logarithm, shares :math:`s_i = w_i / 
 
 A cell that one minimum-ionising particle crosses holds about the same energy each time; now and then a track ends in
 it, or a soft photon is absorbed, and it holds ten times less. One gamma density is either too wide for the former or
-too narrow for the latter, hence two: :math:`f = (1 - \pi) f_\text{high} + \pi f_\text{low}`.
+too narrow for the latter, hence two; in a hadron shower a third one is hot, of the cell that holds an electromagnetic
+core: :math:`f = \sum_k \pi_k f_k`.
 
 The integrand has one peak, whose place and width follow from the shapes of the components it prefers. The trapezoidal
 rule on nodes about it converges faster than any power of their distance (Trefethen and Weideman, SIAM Review 56 (2014)
@@ -17,12 +18,14 @@ throughout the result is the scaled Dirichlet density of `caloforge.models.hurdl
 __all__ = ["GammaMixture", "SharedOut", "log_density_of_shares"]
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional
 
 _SMALLEST_SHAPE, _LARGEST_SHAPE = -0.7, 7.0  # of ln k; two weights then have a peak in t that the nodes span
 _LEFT, _RIGHT = 10, 5  # nodes on either side of the peak, a width apart: below it the integrand falls like exp(K t)
@@ -31,28 +34,31 @@ _TINY = 1e-30
 
 
 class GammaMixture(NamedTuple):
-    """Log mean and log shape k of either component, and the logit of the low one; tensors of one shape."""
+    """Log probability, log mean and log shape k of each component, (K, ...): low, high and, where there is one, hot."""
 
-    high: Tensor
-    high_shape: Tensor
-    low_logit: Tensor
-    low: Tensor
-    low_shape: Tensor
+    log_p: Tensor
+    place: Tensor
+    shape: Tensor
 
     @classmethod
-    def of(cls, place: Tensor, spread: Tensor, logit: Tensor, drop: Tensor, low_spread: Tensor) -> "GammaMixture":
-        """From numbers without bounds.
+    def of(cls, numbers: Sequence[Tensor]) -> "GammaMixture":
+        """From numbers without bounds, five or eight of each weight.
 
         Args:
-            place: log mean of the high component.
-            spread: its log shape.
-            logit: of the low component.
-            drop: how far the log mean of the low one lies below, through a softplus.
-            low_spread: its log shape.
+            numbers: log mean and log shape of the high component; logit of the low one, how far its log mean lies
+                below, through a softplus, and its log shape; of a hot one likewise, its log mean above.
         """
+        place, shape, low_logit, drop, low_shape, *hot = numbers
         place = place.clamp(-25.0, 5.0)
-        high_shape, low_shape = (x.clamp(_SMALLEST_SHAPE, _LARGEST_SHAPE) for x in (spread, low_spread))
-        return cls(place, high_shape, logit.clamp(-9.0, 3.0), place - torch.nn.functional.softplus(drop), low_shape)
+        components = [
+            (low_logit, place - functional.softplus(drop), low_shape),
+            (torch.zeros_like(place), place, shape),
+        ]
+        if hot:
+            components.append((hot[0], place + functional.softplus(hot[1]), hot[2]))
+        logits, places, shapes = (torch.stack(x) for x in zip(*components, strict=True))
+        log_p = logits.clamp(-9.0, 3.0).log_softmax(0)
+        return cls(log_p, places, shapes.clamp(_SMALLEST_SHAPE, _LARGEST_SHAPE))
 
     def at(self, cells: Tensor) -> "GammaMixture":
         """Of some cells.
@@ -60,37 +66,36 @@ class GammaMixture(NamedTuple):
         Args:
             cells: mask.
         """
-        return GammaMixture(*(x[cells] for x in self))
+        return GammaMixture(*(x[:, cells] for x in self))
+
+    def and_then(self, others: "GammaMixture") -> "GammaMixture":
+        """Of these cells and of others, along the last dimension.
+
+        Args:
+            others: with as many components.
+        """
+        return GammaMixture(*(torch.cat(pair, -1) for pair in zip(self, others, strict=True)))
 
     def of_sum(self, hit: Tensor, total: Callable[[Tensor], Tensor]) -> "GammaMixture":
         """Of the sum of the weights that are hit: exact for one, with its mean and variance for several.
 
-        The low component is the case that all weights are low.
+        Component k is the case that some weight is of component k, and none of a later one.
 
         Args:
             hit: which are summed.
             total: sums over the cells of a layer.
         """
-        p_low = torch.sigmoid(self.low_logit)
-        high, low = (torch.where(hit, x.exp(), 0.0) for x in (self.high, self.low))
-        high_square = high * high * (1 + (-self.high_shape).exp())
-        low_square = low * low * (1 + (-self.low_shape).exp())
-        mean = (1 - p_low) * high + p_low * low
-        variance = ((1 - p_low) * high_square + p_low * low_square - mean * mean).clamp_min(0.0)
-        mean, variance = total(mean), total(variance)
-        all_low = total(torch.where(hit, torch.nn.functional.logsigmoid(self.low_logit), 0.0)).clamp(-20.0, -1e-2)
-        low, low_variance = total(low).clamp_min(_TINY), total((low_square - low * low).clamp_min(0.0))
-        p = all_low.exp()
-        rest = ((mean - p * low) / (1 - p)).clamp_min(_TINY)
-        square = (variance + mean * mean - p * (low_variance + low * low)) / (1 - p)
-        log_high, log_low = rest.log(), low.log()
-        return GammaMixture(
-            log_high,
-            _log_shape(rest, square - rest * rest),
-            all_low - torch.log(-torch.expm1(all_low)),
-            log_low,
-            _log_shape(low, low_variance),
-        )
+        means = self.place.exp()
+        moments = (torch.ones_like(means), means, means * means * (1 + (-self.shape).exp()))
+        up_to_k = ((self.log_p.exp() * moment).cumsum(0) for moment in moments)
+        components, earlier = list[tuple[Tensor, Tensor, Tensor]](), None
+        for p, mean, square in zip(*up_to_k, strict=True):
+            mean, variance = mean / p, (square / p - (mean / p).square()).clamp_min(0.0)
+            log_p, mean, variance = (total(torch.where(hit, x, 0.0)) for x in (p.log(), mean, variance))
+            all_up_to_k = log_p, mean, variance + mean * mean
+            components.append(_without(all_up_to_k, earlier))
+            earlier = all_up_to_k
+        return GammaMixture(*(torch.stack(x) for x in zip(*components, strict=True)))
 
     def chosen(self, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Log mean and log shape of the component that a uniform number picks, and the uniform number left of it.
@@ -98,10 +103,30 @@ class GammaMixture(NamedTuple):
         Args:
             u: in (0, 1).
         """
-        p = torch.sigmoid(self.low_logit)
-        low = u < p
-        left = torch.where(low, u / p, (u - p) / (1 - p)).clamp(0.0, 1.0)
-        return torch.where(low, self.low, self.high), torch.where(low, self.low_shape, self.high_shape), left
+        below, picked = torch.zeros_like(u), (u, u, u)
+        for log_p, place, shape in zip(*self, strict=True):
+            p, over = log_p.exp(), u >= below
+            here = (place, shape, ((u - below) / p).clamp(0.0, 1.0))
+            picked = tuple(torch.where(over, new, old) for new, old in zip(here, picked, strict=True))
+            below = below + p
+        return picked
+
+
+_Sum = tuple[Tensor, Tensor, Tensor]  # ln of the probability of a case, mean and mean square of a sum in it
+
+
+def _without(case: _Sum, part: _Sum | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Log probability, log mean and log shape of a case without a part of it."""
+    log_p, mean, square = case
+    if part is not None:
+        log_p_part = (part[0] - log_p).clamp_max(-1e-6)
+        p_part, p_left = log_p_part.exp(), -torch.expm1(log_p_part)
+        log_p = log_p + p_left.log()
+        mean, square = (
+            (of_case - p_part * of_part) / p_left for of_case, of_part in zip(case[1:], part[1:], strict=True)
+        )
+    mean = mean.clamp_min(_TINY)
+    return log_p, mean.log(), _log_shape(mean, square - mean * mean)
 
 
 class SharedOut(NamedTuple):
@@ -124,21 +149,17 @@ def log_density_of_shares(items: SharedOut, rows: int) -> Float[Tensor, " N"]:
     def total(x: Tensor) -> Tensor:
         return x.new_zeros(rows, *x.shape[1:]).index_add(0, row, x)
 
-    log_high, log_low = (torch.nn.functional.logsigmoid(s * weights.low_logit) for s in (-1, 1))
     components = [
         _Component(log_share - place, shape.exp(), log_p + _peak(shape))
-        for log_p, place, shape in (
-            (log_high, weights.high, weights.high_shape),
-            (log_low, weights.low, weights.low_shape),
-        )
+        for log_p, place, shape in zip(*weights, strict=True)
     ]
     with torch.no_grad():
         middle, width = _peaks(components, total, row)
         steps = torch.arange(-_LEFT, _RIGHT + 1, device=row.device)
         nodes = middle[:, None] + width[:, None] * steps
         factors = nodes.exp()
-    terms = [component.at(nodes[row], factors[row]) for component in components]
-    integral = total(torch.logaddexp(*terms)).logsumexp(1) + width.log()
+    terms = (component.at(nodes[row], factors[row]) for component in components)
+    integral = total(reduce(torch.logaddexp, terms)).logsumexp(1) + width.log()
     several = total(torch.ones_like(log_share)) > 1.5
     return torch.where(several, integral - total(log_share), 0.0)
 
@@ -158,14 +179,15 @@ class _Component(NamedTuple):
 
 def _peaks(components: list[_Component], total: Callable[[Tensor], Tensor], row: Tensor) -> tuple[Tensor, Tensor]:
     """Where the integrand of each row has its peak, and how wide that is: each component counts as it is preferred."""
-    high, low = components
-    part = torch.zeros_like(high.distance)
+    shape = torch.stack([component.shape for component in components])
+    scale = torch.stack([component.shape * component.distance.exp() for component in components])
+    part = torch.zeros_like(shape)
+    part[1] = 1.0  # high
     for _ in range(_ROUNDS):
-        shapes = total((1 - part) * high.shape + part * low.shape).clamp_min(_TINY)
-        scaled = total((1 - part) * high.shape * high.distance.exp() + part * low.shape * low.distance.exp())
-        middle = (shapes / scaled.clamp_min(_TINY)).log()
+        shapes, scaled = total((part * shape).sum(0)).clamp_min(_TINY), total((part * scale).sum(0)).clamp_min(_TINY)
+        middle = (shapes / scaled).log()
         t = middle[row][:, None]
-        part = torch.sigmoid((low.at(t, t.exp()) - high.at(t, t.exp()))[:, 0])
+        part = torch.stack([component.at(t, t.exp())[:, 0] for component in components]).softmax(0)
     return middle, shapes.rsqrt().clamp_max(1.0)
 
 

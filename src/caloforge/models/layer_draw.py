@@ -123,9 +123,9 @@ class LayerDraw:
         Args:
             how: numbers of the weights of all cells.
         """
-        mixture = _mixture(self.cells[2].gather(how))
+        mixture = GammaMixture.of(self.cells[2].gather(how).unbind())
         blocks = (slice(0, self.n_early), slice(self.n_early, None))
-        early, late = (GammaMixture(*(x[:, block] for x in mixture)) for block in blocks)
+        early, late = (GammaMixture(*(x[..., block] for x in mixture)) for block in blocks)
         first, second = (x[:, : self.n_early + 1] for x in self.noise.weights)
         u = torch.cat([self.left_early, self.noise.uniform[:, :1]], 1)
         self.early_shares, self.rest = draw_early((first, second), u, (self.early, self.late), early, late)
@@ -138,12 +138,8 @@ class LayerDraw:
         Args:
             how: numbers of the weights of late cells.
         """
-        mixture = _mixture(self.cells[1].gather(how))
+        mixture = GammaMixture.of(self.cells[1].gather(how).unbind())
         first, second = (x[:, self.n_early + 1 :] for x in self.noise.weights)
         late = self.rest * shares_of(mixed_weights((first, second), self.left_late, self.late, mixture))
         self.shares = torch.cat([self.early_shares, late], 1)
         self.energies = self.energies + self.cells[1].spread_energy(late * self.scale)
-
-
-def _mixture(numbers: Float[Tensor, "5 N M"]) -> GammaMixture:
-    return GammaMixture.of(*(numbers[i] for i in range(5)))

@@ -25,7 +25,7 @@ from caloforge.models.gamma_mixture import GammaMixture
 from caloforge.models.layer_blocks import LayerBlocks
 from caloforge.models.layer_draw import NORMALS, OF_LAYER, LayerDraw, layer_noise
 from caloforge.models.layers_before import LayersBefore
-from caloforge.models.neighbour_networks import CELL, STYLE, LayerNetworks, silent
+from caloforge.models.neighbour_networks import STYLE, LayerNetworks, silent
 from caloforge.models.parts import LayerContext
 from caloforge.nn.layers import ConditionedMLP, NetworkOptions
 from caloforge.nn.mesh_canvas import MeshCanvas
@@ -44,6 +44,7 @@ class NeighbourDecoder(nn.Module):
         channels: of the convolutions.
         back: layers before that are seen singly.
         inclined: whether alpha matters.
+        hot: whether the weights of cells have a hot component.
 
     Attributes:
         noise_width: M, standard normals of a shower.
@@ -60,6 +61,7 @@ class NeighbourDecoder(nn.Module):
         channels: int,
         back: int,
         inclined: bool,
+        hot: bool = False,
     ) -> None:
         super().__init__()
         self.canvas, self.shares = MeshCanvas(binning), BlockShares(binning)
@@ -71,9 +73,9 @@ class NeighbourDecoder(nn.Module):
         self.context = ConditionedMLP(n_latent + 2 * layers, layers * STYLE, *network)
         self.which_layer = nn.Parameter(0.3 * torch.randn(layers, STYLE))
         self.scale, self.offset = nn.Parameter(torch.ones(layers)), nn.Parameter(torch.full((layers,), _LOG_MEV))
-        self.base = silent(nn.Linear(layers, CELL * layers * rings))
+        self.networks, self.hot = LayerNetworks(self.before.channels, channels, sectors, rings, inclined, hot), hot
+        self.base = silent(nn.Linear(layers, self.networks.of_cell * layers * rings))
         self.base_numbers = silent(nn.Linear(layers, 2 * NUMBERS * layers))
-        self.networks = LayerNetworks(self.before.channels, channels, sectors, rings, inclined)
         places = self.canvas.weight.count_nonzero(1).float()
         self.register_buffer("repeats", places, persistent=False)
         early = self.canvas.spread((~self.shares.late).float()).transpose(0, 1)[:, None]  # (A, 1, L, R)
@@ -85,7 +87,7 @@ class NeighbourDecoder(nn.Module):
         Args:
             shares: (N, V) of the cells in their layers.
         """
-        start = self.canvas.spread(self.shares.start(shares))
+        start = self.canvas.spread(self.shares.start(shares, self.hot))
         real = self.canvas.real.float()
         with torch.no_grad():
             self.base.bias.copy_((start.sum(2) / real.sum(1).clamp_min(1.0)).reshape(-1))
@@ -97,7 +99,7 @@ class NeighbourDecoder(nn.Module):
         """Style of each layer, numbers of its rings and of its hits before more is seen, its energy as maps have it."""
         n, (layers, _, _) = c.shape[0], self.canvas.shape
         style = self.context(torch.cat([z, *context], 1), c).view(n, layers, -1) + self.which_layer
-        base = self.base(context.log_energies).view(n, CELL, layers, -1).transpose(1, 2).flatten(2)
+        base = self.base(context.log_energies).view(n, self.networks.of_cell, layers, -1).transpose(1, 2).flatten(2)
         numbers = self.base_numbers(context.log_energies).view(n, 2, layers, -1).transpose(1, 2).flatten(2)
         return nn.functional.silu(style), base, numbers, (self.scale * context.log_energies + self.offset).exp()
 
@@ -126,7 +128,8 @@ class NeighbourDecoder(nn.Module):
         first, second, *how = self.canvas.gather(told).unbind()
         of_numbers = torch.stack(known.numbers, 1).view(n, layers, 2, -1).transpose(1, 2)
         which = self.hits.log_prob(hit, (first, second), of_numbers)
-        parted = self.shares.log_prob_shares(shares, GammaMixture.of(*how[:5]), GammaMixture.of(*how[5:]))
+        half = self.networks.of_weight
+        parted = self.shares.log_prob_shares(shares, GammaMixture.of(how[:half]), GammaMixture.of(how[half:]))
         return torch.where(self.shares.layer_sum(hit.to(shares)) > 0, which + parted, 0.0)
 
     def sample(

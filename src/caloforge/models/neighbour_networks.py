@@ -7,7 +7,7 @@ the shower (FiLM, arXiv:1709.07871). Sectors come first in all maps (A, N, C), s
 `caloforge.nn.sector_conv`.
 """
 
-__all__ = ["CELL", "STYLE", "LayerNetworks", "Matrices", "silent"]
+__all__ = ["STYLE", "LayerNetworks", "Matrices", "silent"]
 
 import math
 from collections.abc import Sequence
@@ -25,8 +25,7 @@ from caloforge.nn.sector_conv import around, matrices_by_map, plain_matrix, sect
 
 STYLE = 64  # S, numbers that tell the convolutions of a layer what it is and of which shower
 _HARMONICS = (1, 2)  # of alpha
-_HOW = 5  # numbers of the weight of a cell
-CELL = 1 + 2 * _HOW  # hit logit, and the mixture of the weight twice
+_HOW, _HOT = 5, 3  # numbers of the weight of a cell, and those of a hot component
 _TRUNK, _HEADS = 3, 4  # hidden layers of the trunk, and heads that hear it; each is scaled and shifted
 _Map = TypeVar("_Map", bound=nn.Module)
 
@@ -88,23 +87,30 @@ class LayerNetworks(nn.Module):
         sectors: A.
         rings: R.
         inclined: whether alpha matters; the networks then see it.
+        hot: whether weights of cells have a hot component.
+
+    Attributes:
+        of_weight: W, numbers of a cell's weight.
+        of_cell: of a cell: its hit logit, and those of its weight twice.
     """
 
     alpha: Tensor
 
-    def __init__(self, n_seen: int, channels: int, sectors: int, rings: int, inclined: bool) -> None:
+    def __init__(self, n_seen: int, channels: int, sectors: int, rings: int, inclined: bool, hot: bool) -> None:
         super().__init__()
         self.rings, self.channels = rings, channels
+        self.of_weight = _HOW + hot * _HOT
+        self.of_cell = 1 + 2 * self.of_weight
         waves = 2 * len(_HARMONICS) if inclined else 0
         self.film = nn.Linear(STYLE, 2 * (_TRUNK + _HEADS) * channels)
         self.first = CircularConv(n_seen + waves, channels, 3)
         self.second, self.third = CircularConv(channels, channels, 3), CircularConv(channels, channels, 3)
         self.mix, self.direct = (
             nn.Conv1d(channels, _HEADS * channels, 1),
-            silent(nn.Conv1d(channels, (CELL + 1) * rings, 1)),
+            silent(nn.Conv1d(channels, (self.of_cell + 1) * rings, 1)),
         )
-        self.late_hits, self.how = _Head(channels, rings, rings), _Head(channels, 2 * rings, _HOW * rings)
-        self.late_how = _Head(channels, 3 * rings, _HOW * rings)
+        self.late_hits, self.how = _Head(channels, rings, rings), _Head(channels, 2 * rings, self.of_weight * rings)
+        self.late_how = _Head(channels, 3 * rings, self.of_weight * rings)
         self.number, self.late_number = silent(nn.Linear(channels, NUMBERS)), silent(nn.Linear(channels + 2, NUMBERS))
         alpha = 2 * math.pi * (torch.arange(sectors) + 0.5) / sectors
         waves_of_alpha = [wave(k * alpha) for k in _HARMONICS for wave in (torch.cos, torch.sin)]
@@ -113,7 +119,7 @@ class LayerNetworks(nn.Module):
 
     def matrices(self) -> Matrices:
         """What the other functions take, from the weights as they are now."""
-        parts = [1, 1, _HOW, _HOW]  # of all cells by the trunk alone, then of each head
+        parts = [1, 1, self.of_weight, self.of_weight]  # of all cells by the trunk alone, then of each head
         direct, bias = (torch.split(x, [self.rings * k for k in parts]) for x in plain_matrix(self.direct))
         heads = [self.late_hits, self.how, self.late_how]
         looks = [sector_matrices(head.look) for head in heads]
@@ -188,10 +194,11 @@ class LayerNetworks(nn.Module):
             matrices: of the networks.
             seen: (A, N, F) maps of the layers before.
             film: (N, P) of the layer and the shower, see `films`.
-            start: numbers of the rings and of how many cells are hit before anything is seen, (N, 11 R) and (N, 10).
+            start: numbers of the rings and of how many cells are hit before anything is seen, (N, R (1 + 2 W)) and
+                (N, 10).
             layer: whose cells are drawn, or known.
         """
-        base_hit, base_how, base_late_how = torch.split(start[0], [self.rings, *[_HOW * self.rings] * 2], -1)
+        base_hit, base_how, base_late_how = torch.split(start[0], [self.rings, *[self.of_weight * self.rings] * 2], -1)
         base_number, base_late_number = torch.split(start[1], [NUMBERS, NUMBERS], -1)
         trunk, heads = self._trunk(matrices, seen, film), matrices.heads
         bias, direct = matrices.early

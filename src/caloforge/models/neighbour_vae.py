@@ -47,7 +47,7 @@ class NeighbourVAE(ShapeVAE):
             network: numbers of c, then width, depth, conditioning and tails.
         """
         sizes = (self.config.channels, self.config.layers_back)
-        self.neighbours = NeighbourDecoder(binning, self.latent, network, *sizes, self.inclined)
+        self.neighbours = NeighbourDecoder(binning, self.latent, network, *sizes, self.inclined, self.config.hot_cells)
         self.cell_noise = self.neighbours.noise_width
 
     def initialise_decoder(self, shares: Float[Tensor, "N V"]) -> None:

@@ -42,6 +42,11 @@ class VAEOptions(TwoStageConfig):
     )
     channels: int = Field(64, ge=1, description="of the convolutions with decoder_context: neighbours")
     layers_back: int = Field(2, ge=1, description="layers before that decoder_context: neighbours sees singly")
+    hot_cells: bool = Field(
+        False,
+        description="with decoder_context: neighbours: weights of cells have a hot component too, for the cores of "
+        "hadron showers",
+    )
     prior: Literal["flow", "normal"] = Field(
         "normal", description="where samples take z from: the learned p(z | u, c) or N(0, 1)"
     )

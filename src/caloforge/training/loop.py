@@ -59,7 +59,7 @@ class TrainingState:
         """
         optimisers: dict[str, torch.optim.Optimizer] = {
             player.name: torch.optim.AdamW(
-                player.parameters, lr=config.learning_rate, betas=player.betas, weight_decay=config.weight_decay
+                _decayed(model, player.parameters, config.weight_decay), lr=config.learning_rate, betas=player.betas
             )
             for player in model.players()
         }
@@ -92,6 +92,13 @@ class TrainingState:
         for stage, penalty in self.penalties.items():
             penalty.load_state_dict(state["penalties"][stage])
         self.step = state["step"]
+
+
+def _decayed(model: Generator, parameters: list[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
+    """Groups of parameters for the optimiser: those that decay, and biases, which stand where the data have them."""
+    biases = {id(x) for name, x in model.named_parameters() if x.ndim < 2 or name.endswith("bias")}
+    groups = ([x for x in parameters if (id(x) in biases) == bias] for bias in (False, True))
+    return [{"params": x, "weight_decay": decay} for x, decay in zip(groups, (weight_decay, 0.0), strict=True) if x]
 
 
 def fit(

@@ -34,7 +34,7 @@ class TrainingConfig(BaseModel):
     steps: int = Field(2000, ge=1, description="optimiser steps")
     batch: int = Field(256, ge=2, description="showers a step")
     learning_rate: float = Field(1e-3, gt=0, description="largest learning rate, reached after 5 % of the steps")
-    weight_decay: float = Field(1e-4, ge=0, description="AdamW's decoupled weight decay")
+    weight_decay: float = Field(1e-4, ge=0, description="AdamW's decoupled weight decay; biases are free of it")
     clip: float = Field(100.0, gt=0, description="largest norm of the gradient")
     ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, which are the ones saved")
     augment: bool = Field(True, description="show random rotations and mirror images about the axis")
