@@ -27,15 +27,15 @@ _MESHES = {
 }
 
 
-def _decoder(mesh: Binning, inclined: bool = False, std: float = 0.2) -> NeighbourDecoder:
+def _decoder(mesh: Binning, inclined: bool = False, std: float = 0.2, hot: bool = False) -> NeighbourDecoder:
     """One with random weights everywhere, those that start at zero included."""
     torch.manual_seed(0)
-    decoder = NeighbourDecoder(mesh, 0, (1, 8, 1, "film", None), 8, 2, inclined)
+    decoder = NeighbourDecoder(mesh, 0, (1, 8, 1, "film", None), 8, 2, inclined, hot)
     for parameter in decoder.parameters():
         torch.nn.init.normal_(parameter, std=std)
-    decoder.requires_grad_(False).base.bias.view(11, -1)[[2, 5, 7, 10]] += (
-        2.0  # shapes k near 7: nothing piles up at 0 or 1
-    )
+    shapes = [2, 5, 8, 10, 13, 16] if hot else [2, 5, 7, 10]
+    bias = decoder.requires_grad_(False).base.bias.view(decoder.networks.of_cell, -1)
+    bias[shapes] += 2.0  # shapes k near 7: nothing piles up at 0 or 1
     return decoder
 
 
@@ -104,11 +104,12 @@ _FEW_CELLS = {
 }
 
 
-@pytest.fixture(scope="module", params=_FEW_CELLS)
+@pytest.fixture(scope="module", params=[*_FEW_CELLS, "three rings, hot"])
 def enumerated(request):
     """A decoder of few cells, all its showers, the measure of each and its log-density."""
-    mesh = _FEW_CELLS[request.param]
-    decoder = _decoder(mesh, std=0.1)
+    name, _, hot = request.param.partition(", ")
+    mesh = _FEW_CELLS[name]
+    decoder = _decoder(mesh, std=0.1, hot=bool(hot))
     shares, measure = _all_of_a_layer(mesh.layers[0].n_voxels, 100)
     if mesh.n_layers == 2:
         a, b = torch.cartesian_prod(torch.arange(len(shares)), torch.arange(len(shares))).T
@@ -220,6 +221,7 @@ def test_without_a_latent_the_density_is_exact(binning, showers) -> None:
         ({"latent": 0, "prior": "flow"}, "with latent: 0 leave them out"),
         ({"latent": 0, "committed_rate": 1.0}, "with latent: 0 leave them out"),
         ({"decoder_context": "neighbours", "decoder": "mse"}, "take decoder: dirichlet"),
+        ({"hot_cells": True}, "hot_cells is of decoder_context: neighbours"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(options: dict, sentence: str) -> None:

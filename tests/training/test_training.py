@@ -258,3 +258,19 @@ def test_the_average_follows_the_critic_and_averages_the_generator(binning, show
     decay = 1 / 10  # at the first step the average is still short
     for before, slow, fast in zip(first, state.average.shape.parameters(), state.model.shape.parameters(), strict=True):
         assert torch.allclose(slow, decay * before + (1 - decay) * fast, atol=1e-6)
+
+
+def test_weights_decay_and_biases_stay(binning, showers):
+    """Decoupled decay, with the gradient taken away: W after a step is (1 - rate x decay) W."""
+    pipeline = Pipeline(binning)
+    pipeline.fit(showers, torch_stream(1, "preprocessing"))
+    model = model_config({"name": "vae", "width": 8, "latent": 2}).build(pipeline)
+    optimiser = TrainingState.start(model, TrainingConfig(weight_decay=0.5)).optimisers["model"]
+    before = {name: x.detach().clone() for name, x in model.named_parameters()}
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimiser.step()
+    left = 1 - 0.5 * optimiser.param_groups[0]["lr"]
+    for name, parameter in model.named_parameters():
+        kept = name.endswith("bias") or parameter.ndim < 2
+        torch.testing.assert_close(parameter.detach(), before[name] * (1.0 if kept else left))

@@ -103,13 +103,13 @@ class GammaMixture(NamedTuple):
         Args:
             u: in (0, 1).
         """
-        below, picked = torch.zeros_like(u), (u, u, u)
+        below, picked = torch.zeros_like(u), torch.stack([u, u, u])
         for log_p, place, shape in zip(*self, strict=True):
-            p, over = log_p.exp(), u >= below
-            here = (place, shape, ((u - below) / p).clamp(0.0, 1.0))
-            picked = tuple(torch.where(over, new, old) for new, old in zip(here, picked, strict=True))
-            below = below + p
-        return picked
+            p = log_p.exp()
+            here = torch.stack([place, shape, ((u - below) / p).clamp(0.0, 1.0)])
+            picked, below = torch.where(u >= below, here, picked), below + p
+        place, shape, left = picked
+        return place, shape, left
 
 
 _Sum = tuple[Tensor, Tensor, Tensor]  # ln of the probability of a case, mean and mean square of a sum in it

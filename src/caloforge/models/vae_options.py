@@ -55,6 +55,8 @@ class VAEOptions(TwoStageConfig):
     def _goes_together(self) -> "VAEOptions":
         if self.latent == 0 and (self.prior == "flow" or self.committed_rate > 0):
             raise ValueError("prior: flow and committed_rate are of a latent; with latent: 0 leave them out")
+        if self.hot_cells and self.decoder_context != "neighbours":
+            raise ValueError("hot_cells is of decoder_context: neighbours; leave it out, or take that")
         if self.decoder_context == "neighbours" and self.decoder != "dirichlet":
             raise ValueError("decoder_context: neighbours has gamma weights alone; take decoder: dirichlet")
         return self
