@@ -24,7 +24,7 @@ from caloforge.training.folders import run_folder
 
 @runtime_checkable
 class ShowerSource(Protocol):
-    """A run (`caloforge.api.model.Model`) or a bundle (`BundleSource`), open."""
+    """A run or an ensemble (`RunSource`, so any `Model`), or a bundle (`BundleSource`), open."""
 
     @property
     def trained(self) -> Trained:

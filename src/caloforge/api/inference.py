@@ -10,25 +10,22 @@ from numpy import ndarray as Array
 from caloforge.api.calls import require_one
 from caloforge.api.dataset import Dataset
 from caloforge.api.incident import Energy, incident_particles
+from caloforge.api.run_source import RunSource
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue
 from caloforge.generation.likelihood import log_likelihood
 from caloforge.interpretation.latents import draw_noise, latents_of, posterior_of, showers_from
 from caloforge.rng import torch_stream
-from caloforge.training.ensemble import Ensemble
 from caloforge.training.run import Run
 
 
-class Inference:
+class Inference(RunSource):
     """What `caloforge.api.model.Model` can be asked besides showers; of an ensemble, its members are asked one by one.
 
     Args:
         name: what it was asked for by.
         ensemble: its members; one for a single model.
     """
-
-    def __init__(self, name: str, ensemble: Ensemble) -> None:
-        self.name, self.ensemble = name, ensemble
 
     @property
     def _run(self) -> Run:

@@ -3,36 +3,25 @@
 __all__ = ["Model", "load_model"]
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypedDict, Unpack, overload
+from typing import TypedDict, Unpack, overload
 
-from jaxtyping import UInt64
-from numpy import ndarray as Array
-
-from caloforge import __version__
 from caloforge.api.asked import Asked
 from caloforge.api.calls import Progress, ignore, require_one, warn_in_python
 from caloforge.api.dataset import Dataset, open_dataset
-from caloforge.api.filling import fill_file
 from caloforge.api.glance import html_of, mesh_in_words
 from caloforge.api.incident import Angle, Energy, Particle
 from caloforge.api.inference import Inference
 from caloforge.api.like import Like, path_of
-from caloforge.data.incident import Incident
-from caloforge.data.provenance import Provenance, TrainingProvenance
+from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
 from caloforge.data.split_names import Part
-from caloforge.data.writer import ShowerWriter
 from caloforge.device import Device, choose_device
 from caloforge.files import require_new
-from caloforge.generation.mixture import mixture_batches
-from caloforge.generation.sampler import BLOCK, sample_batches
 from caloforge.geometry.binning import Binning
 from caloforge.models.plugins import PLUGINS
-from caloforge.preprocessing.conditions import ConditionEncoder
-from caloforge.preprocessing.trained import Trained
 from caloforge.training.ensemble import load_ensemble
 from caloforge.units import format_angle, format_energy
 
@@ -63,50 +52,6 @@ class Model(Inference):
         name: what it was asked for by.
         ensemble: its members; one for a single model.
     """
-
-    @property
-    def binning(self) -> Binning:
-        """The mesh of the showers that it makes."""
-        return self.ensemble.pipeline.binning
-
-    @property
-    def conditions(self) -> ConditionEncoder:
-        """Particles, energies and angles that it was trained on."""
-        return self.ensemble.pipeline.condition
-
-    @property
-    def trained(self) -> Trained:
-        """The same as values, without PyTorch."""
-        return self.conditions.trained
-
-    @property
-    def training_ids(self) -> UInt64[Array, " k"]:
-        """Of the showers that it was trained on; of an ensemble, any of its members."""
-        return self.ensemble.training_ids.all
-
-    @property
-    def block(self) -> int:
-        """Showers whose noise is drawn at a time; a place at which one begins can begin a part of a request."""
-        return BLOCK * len(self.ensemble.members)
-
-    def facts(self, seed: int) -> dict[str, Any]:
-        """For the provenance of its showers.
-
-        Args:
-            seed: of the request.
-        """
-        return {"caloforge": __version__, "generator": self.name, "seed": seed, "training": self.provenance.facts}
-
-    @property
-    def provenance(self) -> TrainingProvenance:
-        """How it was trained, and on what."""
-        return self.ensemble.provenance
-
-    @property
-    def detector(self) -> str:
-        """That of its training showers, or "unknown"."""
-        data = self.provenance.data
-        return (data and data.detector) or "unknown"
 
     @overload
     def generate(
@@ -188,7 +133,7 @@ class Model(Inference):
         asked_of = self if solver is None and steps is None else self.integrated(solver, steps)
         if output is None:
             parts = []
-            for part in asked_of._batches(asked, seed, batch):
+            for part in asked_of.batches(asked, seed, batch):
                 parts.append(part)
                 progress(sum(map(len, parts)), len(asked))
             return replace(
@@ -214,42 +159,6 @@ class Model(Inference):
         for member in members:
             member.model.integrate_with(solver, steps)
         return Model(self.name, replace(self.ensemble, members=members))
-
-    def fill(
-        self,
-        output: str | Path,
-        incident: Incident,
-        seed: int,
-        batch: int = 5000,
-        progress: Progress = ignore,
-        first: int = 0,
-    ) -> float:
-        """Stream showers into a file, one for each particle.
-
-        Args:
-            output: HDF5 file; it appears only when it is complete.
-            incident: particles that the model knows.
-            seed: of the noise.
-            batch: showers in memory at a time.
-            progress: called with the number of showers made, and of all.
-            first: place of the first particle in a larger request with this seed, a multiple of ``block``.
-
-        Returns:
-            Milliseconds of each shower without writing; they go into the provenance.
-
-        Raises:
-            BadValue: ``first`` lies within a block.
-            UnwritablePath: the output cannot be written.
-        """
-        batches = self._batches(incident, seed, batch, first)
-        writer = ShowerWriter(output, self.binning, self.detector, self.facts(seed))
-        return fill_file(writer, batches, len(incident), self.training_ids, progress)
-
-    def _batches(self, incident: Incident, seed: int, batch: int, first: int = 0) -> Iterator[Showers]:
-        members = self.ensemble.members
-        if len(members) > 1:
-            return mixture_batches(members, incident, seed, first)
-        return sample_batches(members[0].model, self.ensemble.pipeline, incident, seed, batch, first)
 
     @property
     def summary(self) -> dict[str, str]:
