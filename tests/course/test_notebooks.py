@@ -99,13 +99,18 @@ def test_chapters_are_listed_and_copied_and_never_written_over(call, tmp_path, m
     assert code == 0
     for page in chapters():
         assert f"{page.number:2}  {page.title}" in out
-    assert call("course", 1)[0] == 0
+    code, out, _ = call("course", 1)
+    assert code == 0
+    assert "caloforge course 1 --open" in out  # what to do next
+    assert "caloforge check 1" in out
     notebook = Path(chapters()[0].notebook_name)
     assert list(tmp_path.iterdir()) == [tmp_path / notebook]
     notebook.write_text("my own work")
     code, _, err = call("course", 1)
     assert code == 1
     assert "the file exists" in err
+    assert "caloforge course 1 --open" in err
+    assert "--overwrite" not in err  # which this command does not take
     assert notebook.read_text() == "my own work"
     assert "unknown chapter of the course '99'" in call("course", 99)[2]
     assert "give the number of one" in call("course", "--open")[2]

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from caloforge.errors import BadValue, MissingExtra
+from caloforge.errors import BadFile, BadValue, MissingExtra
 
 
 def course(
@@ -36,10 +36,18 @@ def course(
     notebook = Path(page.notebook_name)
     if open_ and find_spec("jupyterlab") is None:
         raise MissingExtra("JupyterLab", "course")
-    if not (open_ and notebook.is_file()):
+    if notebook.is_file() and not open_:
+        remedy = f"`caloforge course {number} --open` opens it; for a fresh one move it away"
+        raise BadFile(notebook, "the file exists, perhaps with your work", remedy)
+    if not notebook.is_file():
         require_new(notebook, overwrite=False)
         text = notebook_of(cells_of(page.text))
         replace_when_complete(notebook, lambda beside: beside.write_text(text, encoding="utf-8"))
         print(f"{notebook}: {page.title}")
     if open_:
         subprocess.run([sys.executable, "-m", "jupyterlab", str(notebook)], check=False)
+        return
+    opening = f"`caloforge course {number} --open` opens it in JupyterLab"
+    if find_spec("jupyterlab") is None:
+        opening += ", once it is installed: pip install 'caloforge[course]'; any notebook program will do"
+    print(f"{opening}; `caloforge check {number}` marks its exercise")
