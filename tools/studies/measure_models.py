@@ -48,7 +48,7 @@ TABULATED = {name: o for name, o in OBSERVABLES.items() if o.per != "cell"}
 SEED = 1
 SCORED = 500  # showers whose likelihood is taken
 LATENTS = 16  # draws for each
-JUDGED = 4000  # showers of either class that the classifiers see at most
+JUDGED = 10_000  # showers of either class that the classifiers see at most
 FREAKS = 10_000  # showers among which freaks are counted
 REPEATS = 5
 Figures = dict[str, Figure]
