@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import kstwo
 
 from caloforge.metrics.distances import kolmogorov_smirnov, measure_wasserstein
+from caloforge.metrics.separation import Resamples
 
 
 def test_six_values_by_hand():
@@ -49,7 +50,9 @@ def test_wasserstein_of_a_uniform_distribution():
     """
     n, m, s = 500, 125, 3.0
     truth, generated = (np.linspace(0, 1, size)[:, None] for size in (n, m))
-    mean, (column,) = measure_wasserstein(truth, s * generated + 7, np.random.default_rng(0), repeats=2000)
+    mean, (column,) = measure_wasserstein(
+        truth, s * generated + 7, Resamples.draw(n, m, np.random.default_rng(0), 2000)
+    )
     width = truth.std()
     assert mean == column
     assert column.value == pytest.approx((7 + s / 2 - 0.5) / width)
@@ -61,7 +64,8 @@ def test_wasserstein_of_a_uniform_distribution():
 def test_floor_is_of_the_truth_alone():
     rng = np.random.default_rng(1)
     truth = rng.normal(size=(200, 2))
-    near, far = (measure_wasserstein(truth, truth + shift, np.random.default_rng(2)) for shift in (0.0, 50.0))
+    resamples = Resamples.draw(200, 200, np.random.default_rng(2), 30)
+    near, far = (measure_wasserstein(truth, truth + shift, resamples) for shift in (0.0, 50.0))
     assert near[0].floor == far[0].floor
     assert near[0].floor_spread == far[0].floor_spread
     assert near[0].value == pytest.approx(0, abs=1e-12)

@@ -8,11 +8,14 @@ from caloforge.metrics.distances import kolmogorov_smirnov, measure_wasserstein
 from caloforge.metrics.frechet import measure_fpd
 from caloforge.metrics.kernel import measure_kpd
 from caloforge.metrics.manifold import measure_manifold
+from caloforge.metrics.separation import Resamples
 
 PAIRS = {"fpd": 30}  # the costly one; the scatter of 60 skew pulls about a width of 1 is 20 %
 
 MEASURES = {
-    "wasserstein": lambda t, g, rng: {"wasserstein": measure_wasserstein(t, g, rng)[0]},
+    "wasserstein": lambda t, g, rng: {
+        "wasserstein": measure_wasserstein(t, g, Resamples.draw(len(t), len(g), rng, 30))[0]
+    },
     "kolmogorov_smirnov": lambda t, g, rng: {"kolmogorov_smirnov": kolmogorov_smirnov(t, g)[0].measured},
     "correlation": lambda t, g, rng: {"correlation": measure_correlation_distance(t, g, rng)},
     "fpd": lambda t, g, rng: {"fpd": measure_fpd(t, g, rng)},

@@ -40,7 +40,7 @@ def main() -> None:
     clock("separation power", lambda: measure_separation(h, k, Resamples.draw(len(t), len(g), rng)))
     clock("permutation test, 999", lambda: permutation_test({"all": h}, {"all": k}, rng))
     clock("the same, paired", lambda: permutation_test({"all": h}, {"all": k}, rng, paired=True))
-    clock("Wasserstein", lambda: measure_wasserstein(t, g, rng))
+    clock("Wasserstein", lambda: measure_wasserstein(t, g, Resamples.draw(len(t), len(g), rng, 30)))
     clock("Kolmogorov-Smirnov", lambda: kolmogorov_smirnov(t, g))
     clock("correlations", lambda: measure_correlation_distance(t, g, rng))
     clock("FPD", lambda: measure_fpd(t, g, rng))

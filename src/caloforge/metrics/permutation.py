@@ -30,7 +30,7 @@ __all__ = ["STATISTICS", "Culprit", "PermutationTest", "permutation_test"]
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -42,6 +42,7 @@ from caloforge.metrics.measured import need_showers
 from caloforge.metrics.separation import Histograms
 
 _ROUNDING = 1e-6
+_ROWS = 1000  # of labels that are drawn at a time
 STATISTICS = ("shift", "width", "tail", "bin", "shape")
 
 
@@ -106,12 +107,17 @@ class _Relabelling:
     @classmethod
     def draw(cls, n: int, m: int, permutations: int, paired: bool, rng: np.random.Generator) -> "_Relabelling":
         if paired:
-            signs = 2 * rng.integers(0, 2, (n, permutations)) - 1
-            return cls(np.concatenate([np.ones((n, 1)), signs], axis=1, dtype=np.float32), True, n)
+            weights = np.ones((n, 1 + permutations), np.float32)
+            for start in range(0, n, _ROWS):
+                part = weights[start : start + _ROWS, 1:]
+                part[:] = 2 * rng.integers(0, 2, part.shape) - 1
+            return cls(weights, True, n)
         labels_found = np.repeat(np.array([1, 0], np.float32), [n, m])
-        return cls(
-            np.stack([labels_found, *(rng.permutation(labels_found) for _ in range(permutations))], axis=1), False, n
-        )
+        weights = np.empty((n + m, 1 + permutations), np.float32)
+        weights[:, 0] = labels_found
+        for i in range(1, 1 + permutations):
+            weights[:, i] = rng.permutation(labels_found)
+        return cls(weights, False, n)
 
     @property
     def one_shower(self) -> float:
@@ -170,12 +176,12 @@ def permutation_test(
     if paired and n != m:
         raise BadValue("sizes of paired samples", (n, m), "give as many generated as truth, or do not pair")
     labels = _Relabelling.draw(n, m, permutations, paired, rng)
-    statistics = [
-        (name, column, values)
+    columns = [
+        _Column(name, column, values[:, 0].copy(), values.max(axis=0))
         for name, histograms in truth.items()
         for column, values in enumerate(_statistics(histograms, generated[name], labels))
     ]
-    return _outcome(statistics, level, paired)
+    return _outcome(columns, level, paired)
 
 
 def _sizes(truth: Mapping[str, Histograms], generated: Mapping[str, Histograms]) -> tuple[int, int]:
@@ -249,15 +255,26 @@ def _shape(deviations: Float[Array, "b P"], covariance: Float[Array, "b b"], one
     return np.sqrt(2 * chi_square) - np.sqrt(max(2 * freedom - 1, 0))
 
 
-def _outcome(statistics: list[tuple[str, int, Float[Array, "5 P"]]], level: float, paired: bool) -> PermutationTest:
+class _Column(NamedTuple):
+    """A column tested: its five statistics for the labels found, and the largest of the five for all labels."""
+
+    name: str
+    number: int
+    found: Float[Array, " 5"]
+    largest: Float[Array, " P"]
+
+
+def _outcome(columns: list[_Column], level: float, paired: bool) -> PermutationTest:
     """Step-down maxima: a column competes with those that are no worse than itself."""
-    largest = np.stack([values.max(axis=0) for _, _, values in statistics])
-    order = np.argsort(-largest[:, 0], kind="stable")
-    maxima = np.maximum.accumulate(largest[order][::-1], axis=0)[::-1]
-    p_values = np.maximum.accumulate(np.mean(maxima >= largest[order][:, [0]] - _ROUNDING, axis=1))
+    best_first = sorted(columns, key=lambda column: -column.largest[0])
+    shares, maxima = [], np.full(len(columns[0].largest), -np.inf)
+    for column in reversed(best_first):
+        maxima = np.maximum(maxima, column.largest)
+        shares.append(np.mean(maxima >= column.largest[0] - _ROUNDING))
+    p_values = np.maximum.accumulate(shares[::-1])
     culprits = tuple(
-        Culprit(name, column, float(p), float(values[:, 0].max()), STATISTICS[int(values[:, 0].argmax())])
-        for p, (name, column, values) in zip(p_values, (statistics[i] for i in order), strict=True)
+        Culprit(c.name, c.number, float(p), float(c.found.max()), STATISTICS[int(c.found.argmax())])
+        for p, c in zip(p_values, best_first, strict=True)
         if p <= level
     )
-    return PermutationTest(float(p_values[0]), culprits, largest.shape[1] - 1, paired, len(statistics))
+    return PermutationTest(float(p_values[0]), culprits, len(maxima) - 1, paired, len(columns))

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray as Array
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array, diags_array, vstack
 
 from caloforge.metrics.histogram import bin_numbers, contents
 from caloforge.metrics.measured import Measured, bootstrap_weights, need_showers, summarise
@@ -77,6 +77,16 @@ class Histograms:
             parts: at least one.
         """
         return cls(csr_array(vstack([part.rows for part in parts])), parts[0].edges)
+
+    def of_part(self, mask: Bool[Array, " N"]) -> "Histograms":
+        """The showers of a part; the others fill nothing.
+
+        Args:
+            mask: which are of the part.
+        """
+        rows = csr_array(diags_array(mask.astype(np.float32)) @ self.rows)
+        rows.eliminate_zeros()  # every product with weights would pass over them
+        return Histograms(rows, self.edges)
 
     def per_shower(self) -> tuple[Float[Array, " B"], Float[Array, " B"]]:
         """Mean content of each bin for one shower, and its standard error."""
@@ -180,7 +190,8 @@ class Resamples:
         """
         need_showers(n, m)
         sizes = ((n, n), (m, m), (n, m))
-        return cls(*(bootstrap_weights(a, repeats, rng, b).astype(np.float32) for a, b in sizes))
+        drawn = (bootstrap_weights(a, repeats, rng, b).astype(np.float32) for a, b in sizes)
+        return cls(*(np.asfortranarray(weights) for weights in drawn))  # as products with rows of showers read them
 
 
 def measure_separation(

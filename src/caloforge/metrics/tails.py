@@ -80,7 +80,10 @@ class Tail:
         Args:
             values: of the same columns.
         """
-        excess = np.maximum(values - self.threshold, 0)
-        ratio, heavy = excess / self.scale, self.shape > 0
-        beyond = np.where(heavy, np.log1p(self.shape * ratio) / np.where(heavy, self.shape, 1), ratio)
-        return np.where(excess > 0, np.log((self.size + 1) / (self.excesses + 1)) + beyond, 0)
+        excess = values - self.threshold
+        surprise = np.zeros(values.shape)
+        column = np.nonzero(tail := excess > 0)[1]  # few are beyond
+        shape, ratio = self.shape[column], excess[tail] / self.scale[column]
+        beyond = np.where(shape > 0, np.log1p(shape * ratio) / np.where(shape > 0, shape, 1), ratio)
+        surprise[tail] = np.log((self.size + 1) / (self.excesses + 1))[column] + beyond
+        return surprise

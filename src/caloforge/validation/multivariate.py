@@ -15,9 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Int
 from numpy import ndarray as Array
-from scipy.sparse import csr_array, diags_array
 
 from caloforge.classifiers.features import Features, high
 from caloforge.classifiers.protocol import CALOCHALLENGE, Protocol
@@ -240,10 +239,5 @@ def _histograms(
         coarse = fill_alike(observable, truth, generated, _IN_BINS * max(len(parts), 1))
         for part in parts:
             masks = (part.truth, part.generated)
-            first, second = (_only(h, mask) for h, mask in zip(coarse, masks, strict=True))
+            first, second = (h.of_part(mask) for h, mask in zip(coarse, masks, strict=True))
             yield Key("separation", name, part.place).text, (first, second)
-
-
-def _only(histograms: Histograms, mask: Bool[Array, " N"]) -> Histograms:
-    """The showers of a part; the others fill nothing."""
-    return Histograms(csr_array(diags_array(mask.astype(np.float32)) @ histograms.rows), histograms.edges)

@@ -21,6 +21,7 @@ from caloforge.validation.parts import Subsample
 from caloforge.validation.sample import Sample
 
 MOST_SORTED = (2_500, 10_000)  # showers for Wasserstein, in a part and in the whole: it sorts every resample
+_RESORTED = 30  # resamples of Wasserstein
 UNIVARIATE = ("separation", "wasserstein", "ks")
 
 
@@ -29,8 +30,8 @@ def distances(
 ) -> Iterator[Evidence]:
     """All distances of all observables in one part of both samples; over all showers each layer and ring, too.
 
-    Resamples are shared by the observables. Wasserstein takes the first ``MOST_SORTED`` showers. Cells have a
-    separation power only: their values are not kept one by one.
+    Resamples are shared by the observables. Wasserstein takes the first ``MOST_SORTED`` showers, with resamples of
+    their own. Cells have a separation power only: their values are not kept one by one.
 
     Args:
         observables: those judged, by name.
@@ -41,6 +42,9 @@ def distances(
     """
     place, n = f"{subsample.place.kind} {subsample.place.label}", min(subsample.sizes)
     resamples = Resamples.draw(*subsample.sizes, stream(seed, f"resamples {place}"))
+    most = MOST_SORTED[subsample.place == ALL_SHOWERS]
+    n_first, m_first = (min(size, most) for size in subsample.sizes)
+    of_first = Resamples.draw(n_first, m_first, stream(seed, f"wasserstein {place}"), _RESORTED)
     for name, observable in observables.items():
 
         def numbers(
@@ -56,8 +60,7 @@ def distances(
         if observable.per == "cell":
             continue
         t, g = truth.table[name][subsample.truth], generated.table[name][subsample.generated]
-        most, rng = MOST_SORTED[subsample.place == ALL_SHOWERS], stream(seed, f"wasserstein {place} {name}")
-        yield from numbers("wasserstein", *measure_wasserstein(t[:most], g[:most], rng), min(n, most))
+        yield from numbers("wasserstein", *measure_wasserstein(t[:most], g[:most], of_first), min(n, most))
         tests = kolmogorov_smirnov(t, g)
         for item, p in zip(numbers("ks", *mean_and_columns(tests), n), _p_values(tests), strict=False):
             yield replace(item, p_value=p)
