@@ -1,4 +1,4 @@
-"""Two commits side by side: starting the command line, one shower, many showers, ids, merging; each in turn.
+"""Two commits side by side: starting the command line, showers, ids, merging, a validation; each in turn.
 
 Processor time (user and system, all threads) and the largest memory, medians over rounds in which old and new take
 turns, so that a busy machine slows both alike. Both run in this environment, from working trees of their own.
@@ -70,6 +70,27 @@ def write_parts(folder: Path, files: int, showers: int) -> None:
         write_showers(folder / f"part{i:03}.h5", Showers.perpendicular(cells, energy, mesh), "small", {})
 
 
+def write_samples(folder: Path, showers: int) -> None:
+    """Truth and generated showers to compare: those of the bundled sample again and again, each with another scale."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    from caloforge.data.bundled import showers_path
+    from caloforge.data.store import ShowerFile
+    from caloforge.data.writer import ShowerWriter
+
+    with ShowerFile(showers_path("bundled")) as file:
+        given = file.read()
+    for seed, name in enumerate(("truth", "generated")):
+        rng = np.random.default_rng(seed)
+        with ShowerWriter(folder / f"{name}.h5", given.binning, given.detector, {}) as writer:
+            for start in range(0, showers, 5000):
+                part = given[rng.integers(len(given), size=min(5000, showers - start))]
+                scale = rng.normal(1, 0.01, (len(part), 1)).astype(np.float32)
+                writer.append(replace(part, energy=part.energy * scale, provenance=given.provenance))
+
+
 def run(tree: Path, code: str, *words: str, folder: Path) -> tuple[float, float, str]:
     """Processor seconds, largest memory (MB) and stdout of a Python of this environment with another source tree."""
     environment = os.environ | {"PYTHONPATH": str(tree / "src"), "OMP_NUM_THREADS": "1"}
@@ -95,6 +116,10 @@ def measured(item: str, tree: Path, folder: Path, options: argparse.Namespace) -
         words = ["generate", options.model, *GENERATE, n]
         seconds, memory, _ = run(tree, COMMAND.format(words=words), folder=folder)
         return {"s": seconds, "MB": memory}
+    if item == "validate":
+        words = ["validate", "generated.h5", "--truth", "truth.h5", "--split", "all", "--json"]
+        seconds, memory, _ = run(tree, COMMAND.format(words=words), folder=folder)
+        return {"s": seconds, "MB": memory}
     if item == "one-shower":
         return {"ms": float(run(tree, SHOWER.format(model=options.model), folder=folder)[2])}
     if item == "ids":
@@ -106,7 +131,7 @@ def measured(item: str, tree: Path, folder: Path, options: argparse.Namespace) -
     return {"us a shower, a quarter of the files": half, "us a shower, all files": whole}
 
 
-ITEMS = ("help", "generate-help", "generate-1", "generate-many", "one-shower", "ids", "merge")
+ITEMS = ("help", "generate-help", "generate-1", "generate-many", "one-shower", "ids", "merge", "validate")
 
 
 def main() -> None:
@@ -118,6 +143,7 @@ def main() -> None:
     parser.add_argument("--many", type=int, default=20_000, help="showers of generate-many")
     parser.add_argument("--files", type=int, default=100, help="to merge")
     parser.add_argument("--showers", type=int, default=10_000, help="in each file to merge")
+    parser.add_argument("--judged", type=int, default=10_000, help="showers of each sample that is validated")
     options = parser.parse_args()
     root = Path(__file__).resolve().parents[2]
     names = [f"{place} ({commit})" for place, commit in zip(("old", "new"), options.commits, strict=True)]
@@ -129,6 +155,8 @@ def main() -> None:
         try:
             for tree, commit in zip(trees, options.commits, strict=True):
                 subprocess.run([*git, "add", "--detach", str(tree), commit], check=True, capture_output=True)
+            if "validate" in options.only:
+                write_samples(folder, options.judged)
             if "merge" in options.only:
                 write_parts(folder, options.files, options.showers)
             for i in range(options.rounds):
