@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from functools import partial
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from caloforge.classifiers.auc import ClassifierSettings, classify
+from caloforge.cli.scores import summary_of
 from caloforge.config import load_config, packaged_configs
 from caloforge.data.showers import Showers
 from caloforge.data.store import ShowerFile
@@ -119,6 +121,8 @@ def test_scores(call, tmp_path, showers):
     code, out, _ = call(*words, "--observable", "response", "--observable", "width_z")
     assert code == 0
     assert "response" in out
+    assert re.search(r"log_likelihood +\S+ nats ", out)  # a mean without its unit says nothing
+    assert re.search(r"width_z +\S+ mm ", out)
     scores = json.loads((tmp_path / "s.json").read_text())
     assert set(scores["scores"]) == {"log_likelihood", "response", "width_z"}
     assert len(scores["scores"]["log_likelihood"]["rank"]) == 30
@@ -132,6 +136,12 @@ def test_scores(call, tmp_path, showers):
     code, out, err = call("score", model, tmp_path / "muons.h5", "-o", tmp_path / "no.json")
     assert (code, out, "particle is 'mu- (PDG 13)'; the model was trained on e- (PDG 11)" in err) == (1, "", True), err
     assert not (tmp_path / "no.json").exists()
+
+
+def test_an_observable_that_no_scored_shower_has():
+    nothing = np.full(1, np.nan)
+    entry = dict.fromkeys(("value", "rank", "low", "high"), nothing)
+    assert all(np.isnan(number) for number in summary_of(entry, 0.9).values())
 
 
 def test_beta_sweep(call, tmp_path, showers, monkeypatch):

@@ -10,6 +10,7 @@ from caloforge.generation.likelihood import (
     draw_alike,
     likelihood_ranks,
     log_likelihood,
+    rank_among_draws,
     tail_probability,
 )
 from caloforge.models import model_config
@@ -32,6 +33,27 @@ def test_tail_probabilities(normal):
     assert stats.kstest(p, "uniform").pvalue > 1e-3
     assert tail_probability(np.array([1e9]), alike[:1])[0] == pytest.approx(1 / 501)
     assert np.isnan(tail_probability(np.array([np.nan]), alike[:1])[0]).all()
+
+
+def test_ranks_are_uniform_whatever_values_an_observable_takes():
+    """Whole numbers, mostly zero, some missing: P(T >= t) is far from uniform there, and said so of every model."""
+    rng = stream(1, "counts")
+    counts = rng.poisson(0.7, (2000, 41)).astype(float)
+    counts[rng.random(counts.shape) < 0.2] = np.nan
+    rank = rank_among_draws(counts[:, 0], counts[:, 1:], rng)
+    exist = ~np.isnan(counts[:, 0])
+    assert (np.isnan(rank) == ~exist).all()
+    assert stats.kstest(rank[exist], "uniform").pvalue > 1e-3
+    assert stats.kstest(tail_probability(counts[exist, 0], counts[exist, 1:])[0], "uniform").pvalue < 1e-20
+    assert stats.kstest(rank_among_draws(counts[exist, 0] + 1, counts[exist, 1:], rng), "uniform").pvalue < 1e-20
+
+
+def test_an_interval_of_few_draws_holds_what_it_says():
+    """Quantiles of 40 draws, taken as those of the distribution, hold 85.6 % and not 90."""
+    values = stream(1, "few").normal(size=(4000, 41))
+    low, high = credible_interval(values[:, 1:], 0.9)
+    inside = ((values[:, 0] >= low) & (values[:, 0] <= high)).mean()
+    assert inside == pytest.approx(0.9, abs=4 * np.sqrt(0.9 * 0.1 / 4000))
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9])

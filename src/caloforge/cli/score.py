@@ -12,7 +12,7 @@ from caloforge.cli.models import ModelsFile, load_models
 from caloforge.cli.options import BinningOption, ObservablesOption, OverwriteOption, SplitOption, load_observables
 from caloforge.cli.progress import track
 from caloforge.errors import EmptySample
-from caloforge.files import replace_when_complete, require_new
+from caloforge.files import finite_json, replace_when_complete, require_new
 
 
 def score(
@@ -65,7 +65,7 @@ def score(
     with track("scoring", 1.0) as progress:
         alike = draw_alike(trained.model, trained.pipeline, Incident.of(given), draws, seed)
         progress(0.2, f"{len(alike)} showers drawn")
-        scores = {name: observable_scores(name, given, alike, level) for name in names}
+        scores = {name: observable_scores(name, given, alike, level, seed) for name in names}
         if likelihood:
             scores = {"log_likelihood": likelihood_scores(trained, given, alike, samples, seed)} | scores
         progress(1.0, "done")
@@ -79,8 +79,8 @@ def score(
         "level": level,
         "seed": seed,
     }
-    answer = {**facts, "summary": summary}
+    answer = {**facts, "summary": finite_json(summary)}
     text = json.dumps({**answer, "incident_energy": given.incident_energy.tolist(), "scores": without_nan(scores)})
     replace_when_complete(output, lambda beside: beside.write_text(text))
-    lines = [*left_out_sentences(left_out), score_table(summary, level), str(output)]
+    lines = [*left_out_sentences(left_out), score_table(summary, level, given.binning), str(output)]
     print(json.dumps(answer) if json_only else "\n".join(lines))

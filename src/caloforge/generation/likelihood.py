@@ -7,7 +7,14 @@ model describes; the tail probability of an observable is :math:`P(T \ge t) = (1
 :math:`T(x_j)`. Only likelihoods and ranks need an explicit density.
 """
 
-__all__ = ["credible_interval", "draw_alike", "likelihood_ranks", "log_likelihood", "tail_probability"]
+__all__ = [
+    "credible_interval",
+    "draw_alike",
+    "likelihood_ranks",
+    "log_likelihood",
+    "rank_among_draws",
+    "tail_probability",
+]
 
 import math
 
@@ -104,15 +111,36 @@ def tail_probability(
     return p, np.sqrt(p * (1 - p) / m)
 
 
+def rank_among_draws(
+    observed: Float[Array, " N"], alike: Float[Array, "N m"], rng: np.random.Generator
+) -> Float[Array, " N"]:
+    """Place of each value among the draws from the top down, 0 to 1; its place among equal ones is drawn.
+
+    Uniform for showers that the model describes, exactly, also where T is a whole number or often zero, for which
+    P(T >= t) is not. NaN where T of the observed shower does not exist; drawn showers without T are left out.
+
+    Args:
+        observed: (N,) values of the showers in question.
+        alike: (N, m) values of m showers drawn at the condition of each.
+        rng: draws the places.
+    """
+    above, equal = (compared.sum(1) for compared in (alike > observed[:, None], alike == observed[:, None]))
+    place = (above + rng.random(len(observed)) * (1 + equal)) / (1 + (~np.isnan(alike)).sum(1))
+    return np.where(np.isnan(observed), math.nan, place)
+
+
 def credible_interval(alike: Float[Array, "N m"], level: float) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
-    """Ends of the central interval that holds the part ``level`` of the draws; NaN where none of them has a value.
+    """Ends of the central interval that holds one more draw with the probability ``level``; NaN where none has a value.
+
+    The ends are the order statistics at :math:`(m + 1) p`, so the probability does not depend on the number of draws,
+    as long as there are 2 / (1 - level) or more.
 
     Args:
         alike: (N, m) values of an observable for m showers drawn at each condition.
-        level: part of the draws between the ends, 0 to 1.
+        level: probability of a draw between the ends, 0 to 1.
     """
     tails = [(1 - level) / 2, (1 + level) / 2]
     ends = np.full((2, len(alike)), math.nan)
     some = ~np.isnan(alike).all(1)
-    ends[:, some] = np.nanquantile(alike[some], tails, axis=1)
+    ends[:, some] = np.nanquantile(alike[some], tails, axis=1, method="weibull")
     return ends[0], ends[1]

@@ -5,7 +5,17 @@ more cells at once, in `structure`. Sums run in float64; a value that does not e
 energy) is NaN, never zero.
 """
 
-__all__ = ["Observable", "OBSERVABLES", "observable", "register", "select", "tabulate", "depth_unit", "layer_depths"]
+__all__ = [
+    "Observable",
+    "OBSERVABLES",
+    "observable",
+    "quantity_of",
+    "register",
+    "select",
+    "tabulate",
+    "depth_unit",
+    "layer_depths",
+]
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -95,6 +105,15 @@ def select(names: Iterable[str]) -> dict[str, Observable]:
             raise UnknownName("observable", name, OBSERVABLES, "`caloforge inspect --observables`")
         chosen[name] = OBSERVABLES[name]
     return chosen
+
+
+def quantity_of(name: str) -> str:
+    """What an observable is, for a figure; its name where none is called so.
+
+    Args:
+        name: of an observable.
+    """
+    return OBSERVABLES[name].quantity if name in OBSERVABLES else name
 
 
 def tabulate(

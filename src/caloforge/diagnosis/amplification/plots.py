@@ -6,12 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from caloforge.diagnosis.amplification.worth import Amplification
-from caloforge.reporting.style import MUTED, TRUTH, figure, look
+from caloforge.physics.observables import quantity_of
+from caloforge.reporting.style import MUTED, TRUTH, figure, look, power_label
 
 _COLUMNS = 4
+_ROOM = 1.25  # factor by which an axis reaches beyond its outermost points
 
 
 def draw_saturation(amplifications: Sequence[Amplification]) -> Figure:
@@ -44,11 +48,19 @@ def _saturation(axes: Axes, amplification: Amplification) -> None:
     value, style = [point.value for point in amplification.curve], look(1)
     axes.plot(generated, generated, color=MUTED, ls=":", label="perfect generator")
     axes.axhline(amplification.training, color=TRUTH, ls="--", lw=1, label="training showers")
-    axes.axhline(amplification.worth.limit, color=MUTED, ls="-.", lw=1, label="known of a perfect one")
+    axes.axhline(amplification.worth.limit, color=MUTED, ls="-.", lw=1, label="most that this truth can tell")
     axes.fill_between(generated, low, high, color=style.colour, alpha=0.25, lw=0, label="95 % interval")
     axes.plot(generated, value, style.marker, ms=4, color=style.colour, label="worth")
-    axes.set(xscale="log", yscale="log")
-    axes.set_title(amplification.name, fontsize=9, loc="left")
+    axes.set(xscale="log", yscale="log", xlim=(generated[0] / _ROOM, generated[-1] * _ROOM))
+    _plain_ticks(axes.xaxis, generated[-1] / generated[0])
+    axes.set_title(quantity_of(amplification.name), fontsize=9, loc="left")
+
+
+def _plain_ticks(axis: Axis, reach: float) -> None:
+    """Plain numbers on a logarithmic axis: decades, and 2 and 5 of each where there are few."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if reach < 100 else (1,)))
+    axis.set_major_formatter(power_label if reach >= 100 else "{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def draw_factors(amplifications: Sequence[Amplification]) -> Figure:
@@ -58,16 +70,22 @@ def draw_factors(amplifications: Sequence[Amplification]) -> Figure:
         amplifications: one an observable, all of one generator.
     """
     style = look(1)
-    with figure(6.6, 0.32 * len(amplifications) + 1.1) as fig:
+    with figure(7.6, 0.32 * len(amplifications) + 1.4) as fig:
         axes = fig.subplots()
-        axes.axvline(1, color=TRUTH, ls="--", lw=1)
+        axes.axvline(1, color=TRUTH, ls="--", lw=1, label="the training sample itself")
         for place, amplification in enumerate(reversed(amplifications)):
             factor, low, high = amplification.worth.factor(amplification.training)
             colour = MUTED if amplification.verdict == "cannot tell" else style.colour
             errors = [[factor - low], [high - factor]]
             axes.errorbar(factor, place, xerr=errors, fmt=style.marker, ms=5, color=colour, capsize=3)
-        axes.set_yticks(range(len(amplifications)), [amplification.name for amplification in reversed(amplifications)])
+        names = [quantity_of(amplification.name) for amplification in reversed(amplifications)]
+        axes.set_yticks(range(len(amplifications)), names)
         ends = np.array([amplification.worth.interval for amplification in amplifications]) / amplifications[0].training
-        axes.set(xscale="log", xlim=(0.7 * ends.min(), 1.4 * ends.max()), ylim=(-0.7, len(amplifications) - 0.3))
+        low, high = min(1, ends.min()) / _ROOM, max(1, ends.max()) * _ROOM
+        axes.set(xscale="log", xlim=(low, high), ylim=(-0.7, len(amplifications) - 0.3))
+        _plain_ticks(axes.xaxis, high / low)
         axes.set_xlabel("Worth of the generated sample / training showers")
+        for colour, verdict in ((style.colour, "told, 95 % interval"), (MUTED, "cannot tell")):
+            axes.errorbar([], [], xerr=[], fmt=style.marker, ms=5, color=colour, capsize=3, label=verdict)
+        fig.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
         return fig

@@ -16,6 +16,7 @@ from caloforge.diagnosis.collapse.diagnose import Diagnosis
 from caloforge.diagnosis.collapse.latent import LatentUse
 from caloforge.metrics.neighbours import nearest, nearest_rows
 from caloforge.models.bounds import ACTIVE
+from caloforge.physics.observables import quantity_of
 from caloforge.reporting.images import paired_showers, side_views
 from caloforge.reporting.section import Plot
 from caloforge.reporting.style import BAND, MUTED, TRUTH, figure, look
@@ -56,7 +57,7 @@ def plots(diagnosis: Diagnosis) -> Iterator[Plot]:
         "Distances to the nearest shower",
         "Left: from held-out and from generated showers to the nearest training shower; copies would pile up at small "
         "distances. Right: within each sample; showers that repeat would pile up there. Distances in standard "
-        "deviations of all observables together.",
+        "deviations of all observables together; what lies farther is in the last bin; bars: statistical errors.",
         partial(_distances, diagnosis),
     )
     if diagnosis.latent is not None:
@@ -114,17 +115,22 @@ def _modes(diagnosis: Diagnosis) -> Figure:
 
 def _variances(diagnosis: Diagnosis) -> Figure:
     variances, own = diagnosis.variances, look(0)
-    with figure(6.4, 0.28 * len(variances) + 1.0) as fig:
+    with figure(7.4, 0.28 * len(variances) + 1.3) as fig:
         axes = fig.subplots()
-        axes.axvspan(np.exp(-0.1), np.exp(0.1), color=BAND)
+        axes.axvspan(np.exp(-0.1), np.exp(0.1), color=BAND, label="nobody minds")
         axes.axvline(1, color=TRUTH)
         for place, finding in enumerate(reversed(variances)):
             ratio, error = finding.numbers["ratio"], finding.numbers["error"] * finding.numbers["ratio"]
             colour = own.colour if finding.status is Status.FAIL else MUTED
             axes.errorbar(ratio, place, xerr=error, color=colour, marker=own.marker, capsize=3)
-        axes.set_yticks(range(len(variances)), [finding.numbers["name"] for finding in reversed(variances)])
+        axes.set_yticks(
+            range(len(variances)), [quantity_of(finding.numbers["name"]) for finding in reversed(variances)]
+        )
         axes.margins(x=0.08)
         axes.autoscale()
+        for colour, word in ((own.colour, "alarm"), (MUTED, "no alarm")):
+            axes.errorbar([], [], xerr=[], color=colour, marker=own.marker, ls="", capsize=3, label=word)
+        fig.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
         axes.set(xlabel="Variance, generated / Geant4", ylim=(-0.7, len(variances) - 0.3))
         return fig
 
@@ -133,11 +139,11 @@ def _distances(diagnosis: Diagnosis) -> Figure:
     training, held_out, generated = diagnosis.samples.features
     size = min(len(held_out), len(generated))
     pairs = [
-        (nearest(held_out, training), nearest(generated, training), "Distance to nearest training shower"),
+        (nearest(held_out, training), nearest(generated, training), r"Distance to nearest training shower [$\sigma$]"),
         (
             nearest(held_out[:size], held_out[:size], same=True),
             nearest(generated[:size], generated[:size], same=True),
-            "Distance to nearest shower of the same sample",
+            r"Distance to nearest of the same sample [$\sigma$]",
         ),
     ]
     with figure(9.0, 3.4) as fig:
@@ -154,8 +160,10 @@ def _overlay(axes: Axes, truth: Float[Array, " n"], generated: Float[Array, " m"
         (truth, "Geant4, held out", TRUTH, "-"),
         (generated, "generated", look(0).colour, look(0).line),
     ):
-        counts = np.histogram(np.clip(values, 0, edges[-1]), edges)[0] / len(values)
-        axes.stairs(counts, edges, color=colour, ls=line, lw=1.3, label=name)
+        counts = np.histogram(np.clip(values, 0, edges[-1]), edges)[0]
+        share, error = counts / len(values), np.sqrt(counts) / len(values)
+        axes.stairs(share, edges, color=colour, ls=line, lw=1.3, label=name)
+        axes.errorbar((edges[1:] + edges[:-1]) / 2, share, error, fmt="none", ecolor=colour, elinewidth=0.7)
 
 
 def _latent(use: LatentUse) -> Figure:
@@ -163,10 +171,13 @@ def _latent(use: LatentUse) -> Figure:
     places = np.arange(len(order))
     with figure(9.0, 3.2) as fig:
         rate, variance = fig.subplots(1, 2)
-        for shift, values, name, own in ((-0.2, use.rate, "rate", look(1)), (0.2, use.sensitivity, "lost", look(0))):
+        for shift, values, name, own in (
+            (-0.2, use.rate, "rate", look(1)),
+            (0.2, use.sensitivity, "lost with another's", look(0)),
+        ):
             rate.bar(places + shift, np.array(values)[order], 0.4, color=own.colour, label=name)
         top = max(0.5, 1.1 * max(*use.rate, *use.sensitivity))  # so that a collapsed latent looks like one
-        rate.set(xlabel="Latent", ylabel="Nats", xlim=(-0.8, len(order) - 0.2), ylim=(None, top))
+        rate.set(xlabel="Latent", ylabel="Nats a shower", xlim=(-0.8, len(order) - 0.2), ylim=(None, top))
         variance.plot(places, np.maximum(np.array(use.variance_of_means)[order], 1e-6), "o", color=look(1).colour)
         variance.axhline(ACTIVE, color=MUTED, ls="--", label="active above")
         variance.set(xlabel="Latent", ylabel="Variance of posterior mean", yscale="log", xlim=(-0.8, len(order) - 0.2))
@@ -187,7 +198,7 @@ def _prior(use: LatentUse) -> Figure:
                 axes.stairs(counts, edges, color=own.colour if own else TRUTH, ls=own.line if own else "-", label=name)
             axes.margins(y=0.3)
             axes.autoscale(axis="y")
-            axes.set(xlabel=f"Latent {k}, distance {use.from_prior[k]:.2f}", ylim=(0, None))
+            axes.set(xlabel=f"z of latent {k}, distance {use.from_prior[k]:.2f}", ylim=(0, None))
         fig.axes[0].set(ylabel="Share of showers")
         fig.axes[0].legend(frameon=False, ncols=2, loc="upper left")
         return fig

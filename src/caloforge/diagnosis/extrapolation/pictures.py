@@ -118,13 +118,17 @@ def against_energy(
                     _draw_line(axes, line[name], factor, ideal, (model, names))
                 axes.set_ylabel(label.replace("{unit}", "$X_0$" if example.unit == "X0" else example.unit))
             values = [
-                factor * (p.value - ideal) for lines in rows.values() for line in lines.values() for p in line[name]
+                factor * (abs(p.value - ideal) + p.error)
+                for lines in rows.values()
+                for line in lines.values()
+                for p in line[name]
             ]
             _zoom(column, values, factor * (example.goal or max(d.floor for _, d in floors[name])))
             column[-1].set_xlabel("Incident energy [GeV]")
         for axes, title in zip(panels[:, 0], rows, strict=True):
             axes.set_title(title, loc="left")
-        panels[0, 0].legend(frameon=False, fontsize=8)
+        handles, labels = panels[0, 0].get_legend_handles_labels()
+        fig.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False, fontsize=9)
         return fig
 
 
@@ -136,18 +140,20 @@ def _frame(
 ) -> None:
     """Axis of energy, training range, goal, and the floor as bars about zero."""
     energy_axis(axes)
-    axes.axvspan(trained[0] / GeV, trained[1] / GeV, color="#e8f0e4", lw=0, zorder=0)
-    axes.axhspan(-goal, goal, color=BAND, alpha=0.55, lw=0)
+    axes.axvspan(trained[0] / GeV, trained[1] / GeV, color="#e8f0e4", lw=0, zorder=0, label="range of the training")
+    axes.axhspan(-goal, goal, color=BAND, alpha=0.55, lw=0, label="goal")
     axes.axhline(0, color=TRUTH, lw=0.8)
-    for energy, floor in floors:
-        axes.fill_between(np.array([energy / 1.1, energy * 1.1]) / GeV, -floor, floor, color=MUTED, alpha=0.5, lw=0)
+    for k, (energy, floor) in enumerate(floors):
+        label = "_" if k else "Geant4 against Geant4"
+        ends = np.array([energy / 1.1, energy * 1.1]) / GeV
+        axes.fill_between(ends, -floor, floor, color=MUTED, alpha=0.5, lw=0, label=label)
     energies = [*(e for e, _ in floors), *trained]
     axes.set_xlim(min(energies) / 1.4 / GeV, max(energies) * 1.4 / GeV)
 
 
 def _zoom(column: Array, values: Sequence[float], border: float) -> None:
-    """Linear inside the border, logarithmic beyond it where points lie far outside; zero in the middle."""
-    reach = 1.3 * max(border, *(abs(v) for v in values if np.isfinite(v)))
+    """Linear inside the border, logarithmic beyond it where bars end far outside; zero in the middle."""
+    reach = 1.15 * max(border, *(v for v in values if np.isfinite(v)))
     for axes in column:
         if reach > _FAR * border:
             axes.set_yscale("symlog", linthresh=border, linscale=1.5)
