@@ -96,6 +96,12 @@ def test_batch_size_does_not_matter(folder, batch):
     assert np.array_equal(np.concatenate([part.energy for part in later]), whole.energy[BLOCK:])
 
 
+def test_memory_holds_one_block_unless_more_is_asked_for(folder):
+    run = load_run(folder)
+    first = next(sample_batches(run.model, run.pipeline, np.full(2 * BLOCK, 1e4, np.float32), 11))
+    assert len(first) == BLOCK
+
+
 @pytest.mark.parametrize("n", [1, 40])
 def test_few_showers_are_not_computed_as_a_thousand(folder, n, monkeypatch):
     run = load_run(folder)

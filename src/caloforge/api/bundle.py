@@ -59,7 +59,7 @@ class BundleSource:
         output: str | Path,
         incident: Incident,
         seed: int,
-        batch: int = 5000,
+        batch: int = 1000,
         progress: Progress = ignore,
         first: int = 0,
     ) -> float:

@@ -75,7 +75,7 @@ class Model(Inference):
         split: Part = "all",
         binning: str | Binning | None = None,
         seed: int = 1,
-        batch: int = 5000,
+        batch: int = 1000,
         extrapolate: bool = False,
         solver: str | None = None,
         steps: int | None = None,

@@ -84,7 +84,7 @@ class RunSource:
         output: str | Path,
         incident: Incident,
         seed: int,
-        batch: int = 5000,
+        batch: int = 1000,
         progress: Progress = ignore,
         first: int = 0,
     ) -> float:
@@ -109,7 +109,7 @@ class RunSource:
         writer = ShowerWriter(output, self.binning, self.detector, self.facts(seed))
         return fill_file(writer, batches, len(incident), self.training_ids, progress)
 
-    def batches(self, incident: Incident, seed: int, batch: int = 5000, first: int = 0) -> Iterator[Showers]:
+    def batches(self, incident: Incident, seed: int, batch: int = 1000, first: int = 0) -> Iterator[Showers]:
         """Showers as they are made, one for each particle.
 
         Args:

@@ -36,7 +36,7 @@ def generate(
     ] = None,
     models_file: ModelsFile = None,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same showers")] = 1,
-    batch: Annotated[int, typer.Option(min=1, help="showers in memory at a time; an ensemble: 1000 a member")] = 5000,
+    batch: Annotated[int, typer.Option(min=1, help="showers in memory at a time; an ensemble: 1000 a member")] = 1000,
     extrapolate: Annotated[bool, typer.Option(help="allow energies and angles outside those of the training")] = False,
     solver: Annotated[
         str | None, typer.Option(help="of a flow matching model: euler, midpoint, heun or rk4; its own if not given")

@@ -28,9 +28,11 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from numpy import ndarray as Array
 
+from caloforge.api.filling import fill_file
 from caloforge.cli.progress import track
 from caloforge.config import RunConfig
 from caloforge.data.showers import Showers
+from caloforge.data.store import ShowerFile
 from caloforge.data.writer import ShowerWriter
 from caloforge.errors import CaloforgeError
 from caloforge.generation.sampler import BLOCK, sample_batches
@@ -117,42 +119,38 @@ def train_or_resume(sample: Showers, config: RunConfig, origin: dict[str, Any], 
     return load_run(folder)
 
 
-def generate_all(
-    run: Run, energies: Float[Array, " N"], path: Path, detector_name: str, seed: int
-) -> tuple[Showers, float]:
-    """Showers at these incident energies (MeV), and the time of each in ms, without writing."""
+def generate_all(run: Run, energies: Float[Array, " N"], path: Path, detector_name: str, seed: int) -> float:
+    """Showers at these incident energies, written as they are made, and the time of each in ms without writing.
+
+    Args:
+        run: the model.
+        energies: MeV.
+        path: file to make.
+        detector_name: goes into it.
+        seed: same seed, same showers.
+    """
     torch.set_num_threads(CORES)
     for _ in sample_batches(run.model, run.pipeline, energies[:BLOCK], seed):
         pass  # once, so that the clock does not see the first call's set-up
-    parts, seconds = [], 0.0
     facts = {"generator": "quickstart", "seed": seed, "training": run.provenance.facts}
-    with (
-        ShowerWriter(path, run.pipeline.binning, detector_name, facts) as writer,
-        track("generating", len(energies)) as bar,
-    ):
-        start = time.perf_counter()
-        for part in sample_batches(run.model, run.pipeline, energies, seed):
-            seconds += time.perf_counter() - start
-            writer.append(part)
-            parts.append(part)
-            bar(sum(map(len, parts)))
-            start = time.perf_counter()
-        writer.keep_training_ids(run.training_ids.all)
-    return Showers.concatenate(parts), 1e3 * seconds / len(energies)
+    writer = ShowerWriter(path, run.pipeline.binning, detector_name, facts)
+    batches = sample_batches(run.model, run.pipeline, energies, seed)
+    with track("generating", len(energies)) as bar:
+        return fill_file(writer, batches, len(energies), run.training_ids.all, lambda done, count: bar(done))
 
 
-def validated(truth: Showers, generated: Showers, origin: dict[str, Any], seed: int) -> Report:
+def validated(truth: Showers, generated: Path, origin: dict[str, Any], seed: int) -> Report:
     """The report of generated showers against those that the model never saw.
 
     Args:
         truth: Geant4's.
-        generated: the model's.
+        generated: file of the model's.
         origin: where the sample comes from.
         seed: same seed, same report.
     """
     facts = {"truth": {**origin, "split": "test"}, "generated": {"generator": "quickstart", "seed": seed}}
-    with track("validating", 1.0) as progress:
-        return validate(truth, generated, seed, facts, progress=progress)
+    with ShowerFile(generated) as file, track("validating", 1.0) as progress:
+        return validate(truth, file, seed, facts, progress=progress)
 
 
 def cost_since(start: float) -> dict[str, float]:

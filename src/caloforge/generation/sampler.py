@@ -84,7 +84,7 @@ def sample_batches(
     pipeline: Pipeline,
     incident: Incident | Float[Array, " N"],
     seed: int,
-    batch: int = 5000,
+    batch: int = BLOCK,
     first: int = 0,
 ) -> Iterator[Showers]:
     """Showers for each incident particle, in order, about ``batch`` at a time (whole blocks).
