@@ -70,7 +70,7 @@ class BlockHits(nn.Module):
         self,
         hit: Bool[Tensor, "N V"],
         logits: tuple[Float[Tensor, "N V"], Float[Tensor, "N V"]],
-        numbers: Float[Tensor, "N 2 L 5"],
+        numbers: Float[Tensor, "2 5 N L"],
     ) -> Float[Tensor, "N L"]:
         """Log-probability of the hits of each layer, given that it has one; of no use for a layer without.
 
@@ -79,11 +79,11 @@ class BlockHits(nn.Module):
             logits: of the early cells and of the late ones, which have heard of the early hits.
             numbers: of how many.
         """
-        log_p, before = torch.zeros_like(numbers[:, 0, :, 0]), torch.ones_like(numbers[:, 0, :, 0], dtype=torch.long)
+        log_p, before = torch.zeros_like(numbers[0, 0]), torch.ones_like(numbers[0, 0], dtype=torch.long)
         for block, (cells, real, count) in enumerate(self._blocks):
             of_block = hit[:, cells] & real
             n = of_block.sum(-1)
             least = ((before == 0) & (n > 0)).long()
-            log_p = log_p + log_prob_number(n, numbers[:, block], count, max(self.counts[block]), least)
+            log_p = log_p + log_prob_number(n, numbers[block], count, max(self.counts[block]), least)
             log_p, before = log_p + log_prob_set(of_block, logits[block][:, cells], real), n
         return log_p

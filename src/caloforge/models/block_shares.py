@@ -82,12 +82,12 @@ class BlockShares(LayerTable):
 
 
 def draw_early(
-    noise: tuple[Float[Tensor, "N S"], Float[Tensor, "N S"]],
-    u: Float[Tensor, "N S"],
-    hits: tuple[Bool[Tensor, "N M"], Bool[Tensor, "N K"]],
+    noise: tuple[Float[Tensor, "S N"], Float[Tensor, "S N"]],
+    u: Float[Tensor, "S N"],
+    hits: tuple[Bool[Tensor, "M N"], Bool[Tensor, "K N"]],
     how: GammaMixture,
     how_late: GammaMixture,
-) -> tuple[Float[Tensor, "N M"], Float[Tensor, "N 1"]]:
+) -> tuple[Float[Tensor, "M N"], Float[Tensor, "1 N"]]:
     """Shares of the early cells of one layer, and what is left for the late ones.
 
     Args:
@@ -98,17 +98,17 @@ def draw_early(
         how_late: of the late ones.
     """
     early, late = hits
-    sums = how_late.of_sum(late, lambda x: x.sum(-1, keepdim=True))
-    shares = shares_of(mixed_weights(noise, u, torch.cat([early, late.any(1, True)], 1), how.and_then(sums)))
-    return shares[:, :-1], shares[:, -1:]
+    both = how.and_then(how_late.of_sum(late, lambda x: x.sum(0, keepdim=True)))
+    shares = shares_of(mixed_weights(noise, u, torch.cat([early, late.any(0, True)]), both), 0)
+    return shares[:-1], shares[-1:]
 
 
 def mixed_weights(
-    noise: tuple[Float[Tensor, "N M"], Float[Tensor, "N M"]],
-    u: Float[Tensor, "N M"],
-    hit: Bool[Tensor, "N M"],
+    noise: tuple[Float[Tensor, "M N"], Float[Tensor, "M N"]],
+    u: Float[Tensor, "M N"],
+    hit: Bool[Tensor, "M N"],
     how: GammaMixture,
-) -> Float[Tensor, "N M"]:
+) -> Float[Tensor, "M N"]:
     """Logarithms of the random weights of cells that are hit, minus infinity of the others.
 
     Args:

@@ -26,20 +26,26 @@ NUMBERS = 5  # ln mu, s below and above, b_0, b_1
 _NODES = torch.arange(-9, 10)  # a width apart; beyond the last the integrand falls at least like exp(-|t|)
 _ROUNDS = 5  # towards the peak
 _NO_CELL = -1e4  # logit of what is no cell of the block
+_LOWEST = -1e6  # score of what is no cell, below all others
 
 
-def _exponents(numbers: Float[Tensor, "*B 5"], size: int) -> Float[Tensor, "*B K"]:
+def _exponents(numbers: Float[Tensor, "5 *B"], size: int) -> Float[Tensor, "K *B"]:
     """Logarithms of the weights of 0 to ``size`` hits."""
-    mu = numbers[..., :1].clamp(-4.0, 7.0).exp()
-    slopes = (-numbers[..., 1:3].clamp(-3.0, 2.0)).exp() * (2 * mu + 1).rsqrt()  # of the distance over its width
-    distance = torch.arange(size + 1, device=numbers.device) - mu
-    z = torch.where(distance < 0, slopes[..., :1], slopes[..., 1:]) * distance
-    few = functional.pad(numbers[..., 3:].clamp(-15, 15), (0, size - 1))  # a size of 0 leaves one column
+    mu = numbers[:1].clamp(-4.0, 7.0).exp()
+    slopes = (-numbers[1:3].clamp(-3.0, 2.0)).exp() * (2 * mu + 1).rsqrt()  # of the distance over its width
+    distance = _hits(numbers, size) - mu
+    z = torch.where(distance < 0, slopes[:1], slopes[1:]) * distance
+    few = numbers[3:].clamp(-15, 15)[: size + 1]
+    few = torch.cat([few, few.new_zeros(()).expand(size + 1 - len(few), *few.shape[1:])])
     return torch.addcmul(few, z, z, value=-1.0)
 
 
+def _hits(numbers: Float[Tensor, "5 *B"], size: int) -> Int[Tensor, "K *b"]:
+    return torch.arange(size + 1, device=numbers.device).view(-1, *[1] * (numbers.ndim - 1))
+
+
 def log_prob_number(
-    n: Int[Tensor, "*B"], numbers: Float[Tensor, "*B 5"], cells: Int[Tensor, "*#B"], size: int, least: Int[Tensor, "*B"]
+    n: Int[Tensor, "*B"], numbers: Float[Tensor, "5 *B"], cells: Int[Tensor, "*#B"], size: int, least: Int[Tensor, "*B"]
 ) -> Float[Tensor, "*B"]:
     """ln p(n).
 
@@ -50,29 +56,26 @@ def log_prob_number(
         size: of the largest block.
         least: hits that there must be.
     """
-    hits = torch.arange(size + 1, device=numbers.device)
-    allowed = (hits >= least[..., None]) & (hits <= cells[..., None])
-    log_p = _exponents(numbers, size).masked_fill(~allowed, -torch.inf).log_softmax(-1)
-    return log_p.gather(-1, n[..., None])[..., 0]
+    hits = _hits(numbers, size)
+    log_p = _exponents(numbers, size).masked_fill((hits < least) | (hits > cells), -torch.inf).log_softmax(0)
+    return log_p.gather(0, n[None])[0]
 
 
 def draw_number(
-    u: Float[Tensor, " N"], numbers: Float[Tensor, "N 5"], cells: int, least: Bool[Tensor, " N"] | None = None
+    u: Float[Tensor, " N"], numbers: Float[Tensor, "5 N"], cells: int, least: Bool[Tensor, " N"] | None = None
 ) -> Int[Tensor, " N"]:
     """Hits of a block.
 
     Args:
         u: (N,) uniform numbers.
-        numbers: (N, 5) ln mu, s below and above, b_0, b_1.
+        numbers: (5, N) ln mu, s below and above, b_0, b_1.
         cells: of the block.
         least: (N,) where there must be one; None: nowhere.
     """
     log_p = _exponents(numbers, cells)
     if least is not None:
-        none = functional.pad(least[:, None], (0, cells))
-        log_p = log_p.masked_fill(none, -torch.inf)
-    below = log_p.softmax(-1).cumsum(-1)[:, :-1]
-    n = (u[:, None] >= below).sum(-1)
+        log_p = torch.cat([log_p[:1].masked_fill(least, -torch.inf), log_p[1:]])
+    n = (u >= log_p.softmax(0).cumsum(0)[:-1]).sum(0)
     return n if least is None else torch.maximum(n, least.to(n))
 
 
@@ -101,32 +104,32 @@ def log_prob_set(
     return torch.zeros_like(n, dtype=logit.dtype).masked_scatter(open_rows, integral)
 
 
-def logistic_scores(normal: Float[Tensor, "*B"]) -> tuple[Float[Tensor, "*B"], Float[Tensor, "*B"]]:
-    """Logistic numbers, and the probability that one is larger.
+def logistic_scores(normal: Float[Tensor, "M N"]) -> tuple[Float[Tensor, "K N"], Float[Tensor, "K N"]]:
+    """Logistic numbers, and the probability that one is larger; the last row, M + 1, is of what is no cell.
 
     Args:
-        normal: standard normal.
+        normal: (M, N) standard normal.
     """
     over, under = torch.special.ndtr(normal).clamp_min(1e-30), torch.special.ndtr(-normal).clamp_min(1e-30)
-    return (over / under).log(), under
+    row = (0, 0, 0, 1)
+    return functional.pad((over / under).log(), row, value=_LOWEST), functional.pad(under, row, value=1.0)
 
 
 def draw_set(
-    scores: tuple[Float[Tensor, "N M"], Float[Tensor, "N M"]], logit: Float[Tensor, "N M"], n: Int[Tensor, " N"]
-) -> tuple[Bool[Tensor, "N M"], Float[Tensor, "N M"]]:
+    scores: tuple[Float[Tensor, "M N"], Float[Tensor, "M N"]], logit: Float[Tensor, "M N"], n: Int[Tensor, " N"]
+) -> tuple[Bool[Tensor, "M N"], Float[Tensor, "M N"]]:
     """The n cells with the largest scores, and a uniform number for each of them, independent of all before.
 
     Of a cell that is hit no more is known than that its score is over the largest one of those that are not.
 
     Args:
-        scores: see `logistic_scores`, of each cell.
-        logit: (N, M) of each cell.
+        scores: see `logistic_scores`, of each cell; the last row is of none, so that all cells can be hit.
+        logit: (M, N) of each cell.
         n: (N,) how many.
     """
     logistic, under = scores
     score = logit + logistic
-    ordered = score.sort(-1, descending=True).values
-    threshold = functional.pad(ordered, (0, 1), value=-1e6).gather(-1, n[:, None])
+    threshold = score.sort(0, descending=True).values.gather(0, n[None])
     return score > threshold, (under / torch.sigmoid(logit - threshold).clamp_min(1e-30)).clamp(0.0, 1.0)
 
 

@@ -69,12 +69,12 @@ class GammaMixture(NamedTuple):
         return GammaMixture(*(x[:, cells] for x in self))
 
     def and_then(self, others: "GammaMixture") -> "GammaMixture":
-        """Of these cells and of others, along the last dimension.
+        """Of these cells and of others.
 
         Args:
             others: with as many components.
         """
-        return GammaMixture(*(torch.cat(pair, -1) for pair in zip(self, others, strict=True)))
+        return GammaMixture(*(torch.cat(pair, 1) for pair in zip(self, others, strict=True)))
 
     def of_sum(self, hit: Tensor, total: Callable[[Tensor], Tensor]) -> "GammaMixture":
         """Of the sum of the weights that are hit: exact for one, with its mean and variance for several.

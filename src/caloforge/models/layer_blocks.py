@@ -1,4 +1,7 @@
-"""Cells of each layer in two blocks, early and late: where they stand on the canvas, and the ways there and back."""
+"""Cells of each layer in two blocks, early and late: where they stand on the canvas, and the ways there and back.
+
+Tables of a block (M, N) have one row for each cell and a last one that is no cell: never hit, and zero on the canvas.
+"""
 
 __all__ = ["LayerBlocks", "LayerCells"]
 
@@ -6,57 +9,77 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from caloforge.nn.mesh_canvas import MeshCanvas
+from caloforge.nn.sector_conv import windows
 
 
 class LayerCells(NamedTuple):
-    """Cells of one layer, or of one of its blocks.
+    """Cells of one layer, or of one of its blocks: of maps (A, C, N) the rows that concern them.
 
     Attributes:
-        size: M.
-        rings: R of the canvas.
-        place: (M, P) places (alpha, r) of each cell.
-        weight: (M, P) of its places, summing to one; None where each cell has one place.
-        onto: (A R) the cell at each place; M where there is none.
+        of_logit: (M P) rows of a map (A, R, N): the P places of each cell.
+        of_weight: (W M P) rows of the numbers of weights (A, W R, N).
+        onto: (A R) the cell at each place.
+        windows: (A 3 R) the same for the sector before each, itself and the one behind.
+        weight: (M, P) of the places of a cell, summing to one; None where each cell has one place.
+        sectors: A.
     """
 
-    size: int
-    rings: int
-    place: Tensor
-    weight: Tensor | None
+    of_logit: Tensor
+    of_weight: Tensor
     onto: Tensor
+    windows: Tensor
+    weight: Tensor | None
+    sectors: int
 
-    def gather(self, maps: Float[Tensor, "A N K"]) -> Float[Tensor, "O N M"]:
-        """Numbers of the cells, the mean over the places of each.
+    def logits(self, maps: Float[Tensor, "A R N"]) -> Float[Tensor, "M N"]:
+        """A number of each cell, the mean over its places.
 
         Args:
-            maps: (A, N, O R) at each place.
+            maps: (A, R, N) at each place.
         """
-        sectors, n, _ = maps.shape
-        flat = maps.view(sectors, n, -1, self.rings).permute(2, 1, 0, 3).reshape(-1, n, sectors * self.rings)
-        if self.weight is None:
-            return flat.index_select(2, self.place[:, 0])
-        return (flat[:, :, self.place] * self.weight).sum(-1)
+        return self._mean(maps, self.of_logit)[0]
 
-    def spread(self, cells: Float[Tensor, "N M"]) -> Float[Tensor, "A N R"]:
+    def weights(self, maps: Float[Tensor, "A C N"]) -> Float[Tensor, "W M N"]:
+        """Likewise W numbers.
+
+        Args:
+            maps: (A, W R, N) at each place.
+        """
+        return self._mean(maps, self.of_weight)
+
+    def _mean(self, maps: Float[Tensor, "A C N"], rows: Int[Tensor, " I"]) -> Float[Tensor, "W M N"]:
+        picked, n = maps.flatten(0, 1).index_select(0, rows), maps.shape[2]
+        if self.weight is None:
+            return picked.view(-1, len(self.of_logit), n)
+        return (picked.view(-1, *self.weight.shape, n) * self.weight[..., None]).sum(2)
+
+    def spread(self, cells: Float[Tensor, "M N"]) -> Float[Tensor, "A R N"]:
         """Cells laid out on the canvas, zero where there is none.
 
         Args:
-            cells: (N, M) a number for each.
+            cells: (M, N) a number for each.
         """
-        wider = nn.functional.pad(cells, (0, 1)).index_select(1, self.onto)
-        return wider.view(cells.shape[0], -1, self.rings).transpose(0, 1)
+        return cells.index_select(0, self.onto).view(self.sectors, -1, cells.shape[1])
 
-    def spread_energy(self, cells: Float[Tensor, "N M"]) -> Float[Tensor, "A N R"]:
-        """The same for energies, which the places of a cell share evenly.
+    def spread_windows(self, cells: Float[Tensor, "M N"]) -> Float[Tensor, "A W N"]:
+        """The same as `caloforge.nn.sector_conv.windows` of the map.
 
         Args:
-            cells: (N, M) energy of each.
+            cells: (M, N) a number for each.
         """
-        return self.spread(cells if self.weight is None else cells / self.weight.count_nonzero(1))
+        return cells.index_select(0, self.windows).view(self.sectors, -1, cells.shape[1])
+
+    def per_place(self, energy: Float[Tensor, "M N"]) -> Float[Tensor, "M N"]:
+        """Energy of each cell at each of its places, which share it evenly.
+
+        Args:
+            energy: (M, N) of each.
+        """
+        return energy if self.weight is None else energy / self.weight.count_nonzero(1)[:, None]
 
 
 class LayerBlocks(nn.Module):
@@ -65,57 +88,59 @@ class LayerBlocks(nn.Module):
     Args:
         canvas: the mesh as a rectangle.
         late: (V,) which cells come second.
+        of_weight: W, numbers of the weight of a cell.
 
     Attributes:
-        order: (V,) the cells: of each layer the early ones, then the late ones.
+        order: (V + 2 L) the cells: of each layer the early ones, then the late ones, and V for what is none.
         back: (V,) the inverse.
-        with_sums: (V + L) the same as ``order`` with one item more between the blocks of each layer, V + its number.
-        counts: early and late cells of each layer.
+        with_sums: (V + 3 L) the same as ``order`` with one item more between the blocks of each layer, V + 1 + its
+            number.
+        rows: of the early and of the late cells of each layer.
     """
 
     order: Tensor
     back: Tensor
     with_sums: Tensor
-    place: Tensor
+    tables: Tensor
     weight: Tensor
-    onto: Tensor
 
-    def __init__(self, canvas: MeshCanvas, late: Bool[Tensor, " V"]) -> None:
+    def __init__(self, canvas: MeshCanvas, late: Bool[Tensor, " V"], of_weight: int) -> None:
         super().__init__()
-        layers, sectors, self.rings = canvas.shape
-        self.counts = list[tuple[int, int]]()
-        order, with_sums, place, onto = (list[Tensor]() for _ in range(4))
+        layers, self.sectors, rings = canvas.shape
+        self.rows = list[tuple[int, int]]()
+        order, with_sums, tables = (list[Tensor]() for _ in range(3))
+        none, number = torch.tensor([len(late)]), torch.arange(of_weight)[:, None, None]
+        sector, ring = canvas.place % (self.sectors * rings) // rings, canvas.place % rings
+        sector, ring = (torch.cat([x, x[-1:]]) for x in (sector, ring))  # what is no cell hears of the last one
         for layer, (cell, (start, end)) in enumerate(
-            zip(canvas.cell.view(layers, -1), pairwise(canvas.starts), strict=True)
+            zip(canvas.cell.view(layers, self.sectors, rings), pairwise(canvas.starts), strict=True)
         ):
             early, second = (start + block.nonzero()[:, 0] for block in (~late[start:end], late[start:end]))
-            both = torch.cat([early, second])
-            self.counts.append((len(early), len(second)))
-            order.append(both)
-            with_sums += [early, torch.tensor([len(late) + layer]), second]
-            place.append(canvas.place[both] - layer * sectors * self.rings)
-            for cells in (early, second, both):
-                number = torch.full((len(late) + 1,), len(cells)).scatter(0, cells, torch.arange(len(cells)))
-                onto.append(number[cell])
+            early, second = torch.cat([early, none]), torch.cat([second, none])
+            self.rows.append((len(early), len(second)))
+            order += [early, second]
+            with_sums += [early, none + 1 + layer, second]
+            for cells in (early, second, torch.cat([early, second])):
+                row = torch.full((len(late) + 1,), len(cells) - 1)
+                onto = row.scatter(0, cells, torch.arange(len(cells)))[cell]
+                a, r = sector[cells], ring[cells]
+                tables += [a * rings + r, (a * of_weight + number) * rings + r, onto, windows(onto)]
         self.register_buffer("order", torch.cat(order), persistent=False)
-        self.register_buffer("back", self.order.argsort(), persistent=False)
+        self.register_buffer("back", self.order.argsort(stable=True)[: len(late)], persistent=False)
         self.register_buffer("with_sums", torch.cat(with_sums), persistent=False)
-        self.register_buffer("place", torch.cat(place), persistent=False)
-        self.register_buffer("weight", canvas.weight[self.order], persistent=False)
-        self.register_buffer("onto", torch.stack(onto), persistent=False)
+        self.register_buffer("tables", torch.cat([table.flatten() for table in tables]), persistent=False)
+        self.sizes = [table.numel() for table in tables]
+        weight = torch.cat([canvas.weight, canvas.weight[-1:]])
+        self.register_buffer("weight", weight[self.order], persistent=False)
 
     def layers(self) -> list[tuple[LayerCells, LayerCells, LayerCells]]:
         """Of each layer its early cells, its late ones, and both."""
-        weight = self.weight if self.weight.shape[1] > 1 else None
-        onto, layers, start = self.onto.unbind(), [], 0
-        for layer, (n_early, n_late) in enumerate(self.counts):
-            middle, end = start + n_early, start + n_early + n_late
-            early, late, both = (
-                LayerCells(
-                    b - a, self.rings, self.place[a:b], None if weight is None else weight[a:b], onto[3 * layer + i]
-                )
-                for i, (a, b) in enumerate([(start, middle), (middle, end), (start, end)])
-            )
-            layers.append((early, late, both))
-            start = end
-        return layers
+        tables = iter(torch.split(self.tables, self.sizes))
+        weights = torch.split(self.weight, [sum(rows) for rows in self.rows])
+
+        def cells(weight: Tensor) -> LayerCells:
+            mean = weight if weight.shape[1] > 1 else None
+            return LayerCells(next(tables), next(tables), next(tables), next(tables), mean, self.sectors)
+
+        parts = ((*torch.split(weight, rows), weight) for weight, rows in zip(weights, self.rows, strict=True))
+        return [(cells(early), cells(late), cells(both)) for early, late, both in parts]

@@ -12,6 +12,7 @@ from caloforge.models.block_shares import draw_early, mixed_weights
 from caloforge.models.counted_hits import draw_number, draw_set, logistic_scores
 from caloforge.models.gamma_mixture import GammaMixture
 from caloforge.models.layer_blocks import LayerBlocks, LayerCells
+from caloforge.models.layers_before import log_size
 from caloforge.models.shares import shares_of
 
 NORMALS = 3  # of a cell: one for its hit, two for its weight
@@ -22,9 +23,9 @@ class LayerNoise(NamedTuple):
     """Random numbers of one layer; of the weights those of the sum of late cells stand between the blocks.
 
     Attributes:
-        scores: logistic numbers of the cells, and the probability of a larger one, (N, M) each.
-        weights: twice standard normal, (N, M + 1) each.
-        uniform: (N, 3) for the sum of late cells and for the numbers of hits of both blocks.
+        scores: logistic numbers of the rows, and the probability of a larger one, (M, N) each.
+        weights: twice standard normal, (M + 1, N) each.
+        uniform: (3, N) for the sum of late cells and for the numbers of hits of both blocks.
     """
 
     scores: tuple[Tensor, Tensor]
@@ -39,19 +40,19 @@ def layer_noise(noise: Float[Tensor, "N K"], blocks: LayerBlocks) -> list[LayerN
         noise: (N, K) standard normal, `NORMALS` times the cells, then `OF_LAYER` times the layers.
         blocks: the cells by layer and block.
     """
-    layers, n_cells = len(blocks.counts), len(blocks.order)
-    of_cells, of_layers = torch.split(noise, [NORMALS * n_cells, OF_LAYER * layers], 1)
-    hits, first, second = torch.split(of_cells, [n_cells] * NORMALS, 1)
-    of_sum, sum_first, sum_second, early, late = torch.split(of_layers, [layers] * OF_LAYER, 1)
-    sizes = [sum(count) for count in blocks.counts]
-    scores = (torch.split(x, sizes, 1) for x in logistic_scores(hits.index_select(1, blocks.order)))
+    layers, n_cells = len(blocks.rows), len(blocks.back)
+    of_cells, of_layers = torch.split(noise.T.contiguous(), [NORMALS * n_cells, OF_LAYER * layers])
+    hits, first, second = torch.split(of_cells, n_cells)
+    of_sum, sum_first, sum_second, early, late = torch.split(of_layers, layers)
+    rows = [sum(of_blocks) for of_blocks in blocks.rows]
+    scores = (torch.split(x.index_select(0, blocks.order), rows) for x in logistic_scores(hits))
     weights = (
-        torch.split(torch.cat(pair, 1).index_select(1, blocks.with_sums), [size + 1 for size in sizes], 1)
-        for pair in ((first, sum_first), (second, sum_second))
+        torch.split(torch.cat([cells, sums[:1], sums]).index_select(0, blocks.with_sums), [n + 1 for n in rows])
+        for cells, sums in ((first, sum_first), (second, sum_second))
     )
-    uniform = torch.special.ndtr(torch.stack([of_sum, early, late], 2))
-    pairs = zip(zip(*scores, strict=True), zip(*weights, strict=True), strict=True)
-    return [LayerNoise(score, weight, uniform[:, layer]) for layer, (score, weight) in enumerate(pairs)]
+    uniform = torch.special.ndtr(torch.stack([of_sum, early, late], 1))
+    pairs = zip(zip(*scores, strict=True), zip(*weights, strict=True), uniform.unbind(), strict=True)
+    return [LayerNoise(score, weight, u) for score, weight, u in pairs]
 
 
 class LayerDraw:
@@ -60,42 +61,43 @@ class LayerDraw:
     Args:
         cells: its early cells, its late ones, and both.
         noise: of the layer.
+        rows: of either block, one more than its cells.
         active: (N,) where it has energy; elsewhere it has no hit.
-        scale: (N, 1) its energy as maps have it.
+        scale: (N,) its energy as maps have it.
 
     Attributes:
-        shares: (N, M) of the cells, early ones first, in the end.
-        energies: (A, N, R) of its places, in the end.
+        shares: (M, N) of the rows, early ones first, in the end.
     """
 
     shares: Tensor
-    energies: Tensor
 
     def __init__(
         self,
         cells: tuple[LayerCells, LayerCells, LayerCells],
         noise: LayerNoise,
-        active: Bool[Tensor, "N 1"],
-        scale: Float[Tensor, "N 1"],
+        rows: tuple[int, int],
+        active: Bool[Tensor, " N"],
+        scale: Float[Tensor, " N"],
     ) -> None:
-        self.cells, self.noise, self.active = cells, noise, active
-        n_early = cells[0].size
-        self.n_early, self.scale = n_early, scale
+        self.cells, self.noise, self.active, self.scale = cells, noise, active, scale
+        self.rows = rows
+
+    def energies(self) -> Float[Tensor, "A R N"]:
+        """Of its places, in the end."""
+        return self.cells[2].spread(self.cells[2].per_place(self.shares * self.scale))
 
     def _hits(
         self, late: bool, logit: Tensor, number: Tensor, least: Tensor | None
-    ) -> tuple[Bool[Tensor, "N B"], Float[Tensor, "N B"]]:
-        block = slice(self.n_early, None) if late else slice(0, self.n_early)
-        cells, logits = self.cells[late], self.cells[late].gather(logit)[0]
-        if not cells.size:
-            return logits > 0, logits
-        n = draw_number(self.noise.uniform[:, 2 if late else 1], number, cells.size, least)
-        hit, left = draw_set((self.noise.scores[0][:, block], self.noise.scores[1][:, block]), logits, n)
+    ) -> tuple[Bool[Tensor, "M N"], Float[Tensor, "M N"]]:
+        block = slice(self.rows[0], None) if late else slice(0, self.rows[0])
+        cells, (logistic, under) = self.cells[late], self.noise.scores
+        n = draw_number(self.noise.uniform[2 if late else 1], number, self.rows[late] - 1, least)
+        hit, left = draw_set((logistic[block], under[block]), cells.logits(logit), n)
         return hit & self.active, left
 
     def early_hits(
-        self, logit: Float[Tensor, "A N R"], number: Float[Tensor, "N 5"]
-    ) -> tuple[Float[Tensor, "A N R"], Float[Tensor, " N"]]:
+        self, logit: Float[Tensor, "A R N"], number: Float[Tensor, "5 N"]
+    ) -> tuple[Float[Tensor, "A W N"], Float[Tensor, " N"]]:
         """Drawn: 1 where an early cell is hit, and how many are.
 
         Args:
@@ -103,11 +105,11 @@ class LayerDraw:
             number: numbers of how many are hit.
         """
         self.early, self.left_early = self._hits(False, logit, number, None)
-        hits = self.early.to(logit)
-        self.early_map, self.count = self.cells[0].spread(hits), hits.sum(1)
-        return self.early_map, self.count
+        self.ones = self.early.to(logit)
+        self.count = self.ones.sum(0)
+        return self.cells[0].spread_windows(self.ones), self.count
 
-    def late_hits(self, logit: Float[Tensor, "A N R"], number: Float[Tensor, "N 5"]) -> Float[Tensor, "A N R"]:
+    def late_hits(self, logit: Float[Tensor, "A R N"], number: Float[Tensor, "5 N"]) -> Float[Tensor, "A W N"]:
         """Drawn: 1 where a cell of either block is hit.
 
         Args:
@@ -115,31 +117,29 @@ class LayerDraw:
             number: numbers of how many are hit.
         """
         self.late, self.left_late = self._hits(True, logit, number, self.count == 0)
-        return self.early_map + self.cells[1].spread(self.late.to(logit))
+        return self.cells[2].spread_windows(torch.cat([self.ones, self.late.to(logit)]))
 
-    def early_energies(self, how: Float[Tensor, "A N O"]) -> Float[Tensor, "A N R"]:
-        """Drawn: energies of the early cells.
+    def early_energies(self, how: Float[Tensor, "A O N"]) -> Float[Tensor, "A W N"]:
+        """Drawn: sizes of the early cells.
 
         Args:
             how: numbers of the weights of all cells.
         """
-        mixture = GammaMixture.of(self.cells[2].gather(how).unbind())
-        blocks = (slice(0, self.n_early), slice(self.n_early, None))
-        early, late = (GammaMixture(*(x[..., block] for x in mixture)) for block in blocks)
-        first, second = (x[:, : self.n_early + 1] for x in self.noise.weights)
-        u = torch.cat([self.left_early, self.noise.uniform[:, :1]], 1)
+        mixture = GammaMixture.of(self.cells[2].weights(how).unbind())
+        early, late = (GammaMixture(*x) for x in zip(*(torch.split(x, self.rows, 1) for x in mixture), strict=True))
+        first, second = (x[: self.rows[0] + 1] for x in self.noise.weights)
+        u = torch.cat([self.left_early, self.noise.uniform[:1]])
         self.early_shares, self.rest = draw_early((first, second), u, (self.early, self.late), early, late)
-        self.energies = self.cells[0].spread_energy(self.early_shares * self.scale)
-        return self.energies
+        energies = self.cells[0].per_place(self.early_shares * self.scale)
+        return self.cells[0].spread_windows(log_size(energies))
 
-    def late_energies(self, how: Float[Tensor, "A N O"]) -> None:
+    def late_energies(self, how: Float[Tensor, "A O N"]) -> None:
         """Drawn: the last step.
 
         Args:
             how: numbers of the weights of late cells.
         """
-        mixture = GammaMixture.of(self.cells[1].gather(how).unbind())
-        first, second = (x[:, self.n_early + 1 :] for x in self.noise.weights)
-        late = self.rest * shares_of(mixed_weights((first, second), self.left_late, self.late, mixture))
-        self.shares = torch.cat([self.early_shares, late], 1)
-        self.energies = self.energies + self.cells[1].spread_energy(late * self.scale)
+        mixture = GammaMixture.of(self.cells[1].weights(how).unbind())
+        first, second = (x[self.rows[0] + 1 :] for x in self.noise.weights)
+        late = self.rest * shares_of(mixed_weights((first, second), self.left_late, self.late, mixture), 0)
+        self.shares = torch.cat([self.early_shares, late])

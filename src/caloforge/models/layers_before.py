@@ -6,7 +6,7 @@ out by area,
 
 .. math:: O_{rs} = \frac{|[r_s^2, r_{s+1}^2] \cap [r_r^2, r_{r+1}^2]|}{r_{s+1}^2 - r_s^2} .
 
-Sectors are the first axis of all maps, so that a turn is a move of whole blocks of memory, and rings the last.
+Sectors are the first axis of all maps, then rings, and showers the last.
 """
 
 __all__ = ["Before", "LayersBefore", "log_size"]
@@ -20,20 +20,29 @@ from numpy import ndarray as Array
 from torch import Tensor, nn
 
 from caloforge.geometry.binning import Binning
+from caloforge.nn.sector_conv import product
 
 _FLOOR = 1e-3  # MeV: places below count as this in logarithms of sums
 
 
 class Before(NamedTuple):
-    """The layers drawn so far: energies of the last K, the nearest first; sums of all on the rings of each layout."""
+    """The layers drawn so far, on the rings of each layout.
 
-    last: list[Tensor]
+    Attributes:
+        hit: of the last K layers, the nearest first, where they are hit.
+        size: likewise their `log_size`.
+        energy: sums of all.
+        hits: numbers of hits of all.
+    """
+
+    hit: list[list[Tensor]]
+    size: list[list[Tensor]]
     energy: list[Tensor]
     hits: list[Tensor]
 
 
 class LayersBefore(nn.Module):
-    """Maps (A, N, F) of what came before each layer, for all layers at once or for one after another.
+    """Maps (A, F, N) of what came before each layer, for all layers at once or for one after another.
 
     Args:
         binning: the mesh.
@@ -59,20 +68,15 @@ class LayersBefore(nn.Module):
                 overlap[i, j, : len(to) - 1, : len(of) - 1] = _overlap(np.array(to), np.array(of))
         self.register_buffer("overlap", torch.from_numpy(overlap), persistent=False)
 
-    def _onto(self, energy: Float[Tensor, "A N R"], to: int, of: int) -> Float[Tensor, "A N R"]:
+    def _onto(self, energy: Float[Tensor, "A R N"], to: int, of: int) -> Float[Tensor, "A R N"]:
         """Energy of a layer on the rings of another layout."""
-        return energy if to == of else energy @ self.overlap[to, of].T
+        return energy if to == of else product(self.overlap[to, of], energy)
 
-    def _maps(self, singly: list[Tensor], energy: Tensor, hits: Tensor) -> Tensor:
-        """(..., F) of the last K layers, the nearest first, and of the sums over all of them."""
-        last = torch.cat(singly, -1)
-        return torch.cat([(last > 0).to(last), log_size(last), (energy + _FLOOR).log() / 4, hits / 8], -1)
-
-    def all_layers(self, energy: Float[Tensor, "A N L R"]) -> Float[Tensor, "A N L F"]:
+    def all_layers(self, energy: Float[Tensor, "A R L N"]) -> Float[Tensor, "A F L N"]:
         """The maps of every layer, where all cells are known.
 
         Args:
-            energy: (A, N, L, R) at each place, MeV or in proportion to it.
+            energy: (A, R, L, N) at each place, MeV or in proportion to it.
         """
         layout = torch.tensor(self.layout, device=energy.device)
         before = nn.functional.pad(energy, (0, 0, self.back, 0))
@@ -89,17 +93,18 @@ class LayersBefore(nn.Module):
             mine = (layout == to)[:, None]
             total = torch.where(mine, _sum_before(here), total)
             hits = torch.where(mine, _sum_before((here > 0).to(here)), hits)
-        return self._maps(singly, total, hits)
+        return _maps([(x > 0).to(x) for x in singly], [log_size(x) for x in singly], total, hits)
 
-    def nothing(self, like: Float[Tensor, "A N R"]) -> Before:
+    def nothing(self, like: Float[Tensor, "A R N"]) -> Before:
         """Before the first layer.
 
         Args:
             like: zeros of the shape of a layer.
         """
-        return Before([like] * self.back, [like] * self.n_layouts, [like] * self.n_layouts)
+        layouts = [like] * self.n_layouts
+        return Before([layouts] * self.back, [layouts] * self.back, layouts, layouts)
 
-    def one_layer(self, before: Before, layer: int) -> Float[Tensor, "A N F"]:
+    def one_layer(self, before: Before, layer: int) -> Float[Tensor, "A F N"]:
         """The maps of a layer.
 
         Args:
@@ -107,24 +112,30 @@ class LayersBefore(nn.Module):
             layer: which one it is.
         """
         to = self.layout[layer]
-        of = [self.layout[max(layer - k, 0)] for k in range(1, self.back + 1)]
-        singly = [self._onto(energy, to, source) for energy, source in zip(before.last, of, strict=True)]
-        return self._maps(singly, before.energy[to], before.hits[to])
+        hit, size = ([of_layer[to] for of_layer in last] for last in before[:2])
+        return _maps(hit, size, before.energy[to], before.hits[to])
 
-    def added(self, before: Before, energy: Float[Tensor, "A N R"], layer: int) -> Before:
+    def added(self, before: Before, energy: Float[Tensor, "A R N"], layer: int) -> Before:
         """With one layer more.
 
         Args:
             before: the layers before it.
-            energy: (A, N, R) of the layer.
+            energy: (A, R, N) of the layer.
             layer: which one it is.
         """
         onto = [self._onto(energy, to, self.layout[layer]) for to in range(self.n_layouts)]
+        hit = [(e > 0).to(e) for e in onto]
         return Before(
-            [energy, *before.last][: self.back],
+            [hit, *before.hit][: self.back],
+            [[log_size(e) for e in onto], *before.size][: self.back],
             [total + e for total, e in zip(before.energy, onto, strict=True)],
-            [hits + (e > 0).to(e) for hits, e in zip(before.hits, onto, strict=True)],
+            [hits + h for hits, h in zip(before.hits, hit, strict=True)],
         )
+
+
+def _maps(hit: list[Tensor], size: list[Tensor], energy: Tensor, hits: Tensor) -> Tensor:
+    """(A, F, ...) of the last K layers, the nearest first, and of the sums over all of them."""
+    return torch.cat([*hit, *size, (energy + _FLOOR).log() / 4, hits / 8], 1)
 
 
 def log_size(energy: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
@@ -136,12 +147,12 @@ def log_size(energy: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
     return energy.masked_fill(energy <= 0, 1.0).log() / 2
 
 
-def _on_other_rings(energy: Float[Tensor, "A N L R"], overlap: Float[Tensor, "L S R"]) -> Float[Tensor, "A N L S"]:
+def _on_other_rings(energy: Float[Tensor, "A R L N"], overlap: Float[Tensor, "L S R"]) -> Float[Tensor, "A S L N"]:
     """Energy of each layer shared out to other rings."""
-    return torch.einsum("anlr,lsr->anls", energy, overlap)
+    return torch.einsum("arln,lsr->asln", energy, overlap)
 
 
-def _sum_before(x: Float[Tensor, "A N L R"]) -> Float[Tensor, "A N L R"]:
+def _sum_before(x: Float[Tensor, "A R L N"]) -> Float[Tensor, "A R L N"]:
     """Sums over the layers before each."""
     return nn.functional.pad(x.cumsum(2)[:, :, :-1], (0, 0, 1, 0))
 

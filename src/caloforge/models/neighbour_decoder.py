@@ -12,7 +12,6 @@ they also see alpha itself: the plane of direction and normal is at alpha = 0.
 
 __all__ = ["NeighbourDecoder"]
 
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -24,11 +23,12 @@ from caloforge.models.counted_hits import NUMBERS
 from caloforge.models.gamma_mixture import GammaMixture
 from caloforge.models.layer_blocks import LayerBlocks
 from caloforge.models.layer_draw import NORMALS, OF_LAYER, LayerDraw, layer_noise
-from caloforge.models.layers_before import LayersBefore
+from caloforge.models.layers_before import LayersBefore, log_size
 from caloforge.models.neighbour_networks import STYLE, LayerNetworks, silent
 from caloforge.models.parts import LayerContext
 from caloforge.nn.layers import ConditionedMLP, NetworkOptions
 from caloforge.nn.mesh_canvas import MeshCanvas
+from caloforge.nn.sector_conv import windows
 
 _LOG_MEV = 4.0  # where the learned log layer energies start
 
@@ -66,7 +66,6 @@ class NeighbourDecoder(nn.Module):
         super().__init__()
         self.canvas, self.shares = MeshCanvas(binning), BlockShares(binning)
         self.hits = BlockHits(binning, self.shares.late)
-        self.blocks = LayerBlocks(self.canvas, self.shares.late)
         self.noise_width = NORMALS * binning.n_voxels + OF_LAYER * binning.n_layers
         layers, sectors, rings = self.canvas.shape
         self.before = LayersBefore(binning, rings, back)
@@ -74,11 +73,12 @@ class NeighbourDecoder(nn.Module):
         self.which_layer = nn.Parameter(0.3 * torch.randn(layers, STYLE))
         self.scale, self.offset = nn.Parameter(torch.ones(layers)), nn.Parameter(torch.full((layers,), _LOG_MEV))
         self.networks, self.hot = LayerNetworks(self.before.channels, channels, sectors, rings, inclined, hot), hot
+        self.blocks = LayerBlocks(self.canvas, self.shares.late, self.networks.of_weight)
         self.base = silent(nn.Linear(layers, self.networks.of_cell * layers * rings))
         self.base_numbers = silent(nn.Linear(layers, 2 * NUMBERS * layers))
         places = self.canvas.weight.count_nonzero(1).float()
         self.register_buffer("repeats", places, persistent=False)
-        early = self.canvas.spread((~self.shares.late).float()).transpose(0, 1)[:, None]  # (A, 1, L, R)
+        early = self.canvas.spread((~self.shares.late).float()).permute(1, 2, 0)[..., None]  # (A, R, L, 1)
         self.register_buffer("early", early, persistent=False)
 
     def initialise(self, shares: Float[Tensor, "N V"]) -> None:
@@ -95,13 +95,18 @@ class NeighbourDecoder(nn.Module):
 
     def _style(
         self, z: Float[Tensor, "N Z"], context: LayerContext, c: Float[Tensor, "N C"]
-    ) -> tuple[Float[Tensor, "N L S"], Float[Tensor, "N L P"], Float[Tensor, "N L 10"], Float[Tensor, "N L"]]:
+    ) -> tuple[Float[Tensor, "L S N"], Float[Tensor, "L O N"], Float[Tensor, "L 10 N"], Float[Tensor, "L N"]]:
         """Style of each layer, numbers of its rings and of its hits before more is seen, its energy as maps have it."""
-        n, (layers, _, _) = c.shape[0], self.canvas.shape
-        style = self.context(torch.cat([z, *context], 1), c).view(n, layers, -1) + self.which_layer
-        base = self.base(context.log_energies).view(n, self.networks.of_cell, layers, -1).transpose(1, 2).flatten(2)
-        numbers = self.base_numbers(context.log_energies).view(n, 2, layers, -1).transpose(1, 2).flatten(2)
-        return nn.functional.silu(style), base, numbers, (self.scale * context.log_energies + self.offset).exp()
+        (layers, _, rings), log_energies = self.canvas.shape, context.log_energies.T
+        style = self.context(torch.cat([z, *context], 1), c).T.view(layers, STYLE, -1) + self.which_layer[..., None]
+        of_rings, of_numbers = _rows(self.base, layers, rings), _rows(self.base_numbers, layers, NUMBERS)
+        of_rings = torch.cat([of_rings[:, :1], of_rings], 1)  # the logit of a hit is that of either block
+        base, numbers = (
+            torch.addmm(rows[:, :1], rows[:, 1:], log_energies).view(layers, -1, log_energies.shape[1])
+            for rows in (of_rings.flatten(0, 2), of_numbers.flatten(0, 2))
+        )
+        energy = (self.scale[:, None] * log_energies + self.offset[:, None]).exp()
+        return nn.functional.silu(style), base + self.networks.bias[:, None], numbers, energy
 
     def log_prob(
         self, shares: Float[Tensor, "N V"], z: Float[Tensor, "N Z"], context: LayerContext, c: Float[Tensor, "N C"]
@@ -115,18 +120,19 @@ class NeighbourDecoder(nn.Module):
             c: (N, C) conditions, the particle embedded.
         """
         n, (layers, sectors, rings) = len(shares), self.canvas.shape
-        style, base, numbers, energy = (x.flatten(0, 1) for x in self._style(z, context, c))
-        hit, scale = shares > 0, energy.view(n, layers)[:, self.shares.layer_of_voxel] / self.repeats
+        *of_layers, energy = self._style(z, context, c)
+        style, base, numbers = (x.transpose(0, 1).flatten(1) for x in of_layers)
+        hit, scale = shares > 0, energy.T[:, self.shares.layer_of_voxel] / self.repeats
         cells = self.canvas.spread(torch.stack([shares * scale, hit.to(shares)]))
-        energies, hits = cells.permute(0, 3, 1, 2, 4).contiguous().unbind()  # (A, N, L, R)
+        energies, hits = cells.permute(0, 3, 4, 2, 1).contiguous().unbind()  # (A, R, L, N)
         seen, matrices = self.before.all_layers(energies), self.networks.matrices()
-        n_early = self.shares.layer_sum((hit & ~self.shares.late).to(shares)).flatten()
-        early, all_hits, sizes = (x.flatten(1, 2) for x in (hits * self.early, hits, energies * self.early))
-        known = _KnownLayers(early, all_hits, sizes, n_early)
-        self.networks(matrices, seen.flatten(1, 2), self.networks.films(matrices, style), (base, numbers), known)
-        told = torch.cat(known.told, -1).view(sectors, n, layers, -1, rings).permute(3, 1, 2, 0, 4)
+        n_early = self.shares.layer_sum((hit & ~self.shares.late).to(shares)).T.flatten()
+        maps = (hits * self.early, hits, log_size(energies * self.early))
+        known = _KnownLayers([windows(x.flatten(2)) for x in maps], n_early)
+        self.networks(matrices, seen.flatten(2), style, (base, numbers), known)
+        told = torch.cat(known.told, 1).view(sectors, -1, rings, layers, n).permute(1, 4, 3, 0, 2)
         first, second, *how = self.canvas.gather(told).unbind()
-        of_numbers = torch.stack(known.numbers, 1).view(n, layers, 2, -1).transpose(1, 2)
+        of_numbers = torch.stack(known.numbers).view(2, NUMBERS, layers, n).transpose(2, 3)
         which = self.hits.log_prob(hit, (first, second), of_numbers)
         half = self.networks.of_weight
         parted = self.shares.log_prob_shares(shares, GammaMixture.of(how[:half]), GammaMixture.of(how[half:]))
@@ -149,42 +155,46 @@ class NeighbourDecoder(nn.Module):
             c: (N, C) conditions, the particle embedded.
             active: (N, L) which layers have energy; the others get no hit.
         """
-        n, (_, sectors, rings), matrices = c.shape[0], self.canvas.shape, self.networks.matrices()
-        style, base, numbers, energy = (x.transpose(0, 1).contiguous() for x in self._style(z, context, c))
-        films = self.networks.films(matrices, style)
-        of_layers = (films, base, numbers, energy[..., None], active.T[..., None])
-        before, shares = self.before.nothing(noise.new_zeros(sectors, n, rings)), list[Tensor]()
-        for layer, (cells, normals) in enumerate(
-            zip(self.blocks.layers(), layer_noise(noise, self.blocks), strict=True)
-        ):
-            film, of_ring, number, scale, has_energy = (x[layer] for x in of_layers)
-            drawn = LayerDraw(cells, normals, has_energy, scale)
-            self.networks(matrices, self.before.one_layer(before, layer), film, (of_ring, number), drawn)
+        (_, sectors, rings), matrices = self.canvas.shape, self.networks.matrices()
+        style, base, numbers, energy = self._style(z, context, c)
+        of_layers = zip(style, base, numbers, energy, active.T, strict=True)
+        before, shares = self.before.nothing(noise.new_zeros(sectors, rings, c.shape[0])), list[Tensor]()
+        cells_and_noise = zip(self.blocks.layers(), layer_noise(noise, self.blocks), self.blocks.rows, strict=True)
+        for layer, (of_layer, (cells, normals, rows)) in enumerate(zip(of_layers, cells_and_noise, strict=True)):
+            of_style, of_ring, number, scale, has_energy = of_layer
+            drawn = LayerDraw(cells, normals, rows, has_energy, scale)
+            self.networks(matrices, self.before.one_layer(before, layer), of_style, (of_ring, number), drawn)
             shares.append(drawn.shares)
-            before = self.before.added(before, drawn.energies, layer)
-        return torch.cat(shares, 1).index_select(1, self.blocks.back)
+            before = self.before.added(before, drawn.energies(), layer)
+        return torch.cat(shares).index_select(0, self.blocks.back).T
+
+
+def _rows(linear: nn.Linear, layers: int, width: int) -> Float[Tensor, "L K W I"]:
+    """Bias and weights of a linear map by layer."""
+    rows = torch.cat([linear.bias[:, None], linear.weight], 1)
+    return rows.view(-1, layers, width, rows.shape[1]).transpose(0, 1)
 
 
 class _KnownLayers:
     """All layers at once, their cells known: keeps what the networks say of them, in the order of the steps."""
 
-    def __init__(self, early: Tensor, hits: Tensor, early_energies: Tensor, n_early: Tensor) -> None:
-        self.early, self.hits, self.energies, self.n_early = early, hits, early_energies, n_early
+    def __init__(self, windows: list[Tensor], n_early: Tensor) -> None:
+        self.windows, self.n_early = windows, n_early
         self.told, self.numbers = list[Tensor](), list[Tensor]()
 
     def early_hits(self, logit: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
         self.told.append(logit)
         self.numbers.append(number)
-        return self.early, self.n_early
+        return self.windows[0], self.n_early
 
     def late_hits(self, logit: Tensor, number: Tensor) -> Tensor:
         self.told.append(logit)
         self.numbers.append(number)
-        return self.hits
+        return self.windows[1]
 
     def early_energies(self, how: Tensor) -> Tensor:
         self.told.append(how)
-        return self.energies
+        return self.windows[2]
 
     def late_energies(self, how: Tensor) -> None:
         self.told.append(how)

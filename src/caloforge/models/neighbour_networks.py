@@ -3,8 +3,8 @@ r"""Convolutions around the axis that make the numbers of a layer's cells out of
 A trunk on what lies before; then heads, each of which knows more of the layer: nothing, the early hits, all hits, and
 the energies of the early cells (`caloforge.models.block_shares`); the first two also say how many cells are hit. Rings
 are channels, convolutions go round in alpha, and each hidden layer is scaled and shifted by the style of the layer and
-the shower (FiLM, arXiv:1709.07871). Sectors come first in all maps (A, N, C), see
-`caloforge.nn.sector_conv`.
+the shower (FiLM, arXiv:1709.07871). Sectors come first in all maps (A, C, N),
+showers last, see `caloforge.nn.sector_conv`.
 """
 
 __all__ = ["STYLE", "LayerNetworks", "Matrices", "silent"]
@@ -19,9 +19,8 @@ from torch import Tensor, nn
 
 from caloforge.models.counted_hits import NUMBERS
 from caloforge.models.layer_in_turn import LayerInTurn
-from caloforge.models.layers_before import log_size
 from caloforge.nn.mesh_canvas import CircularConv
-from caloforge.nn.sector_conv import around, matrices_by_map, plain_matrix, sector_matrices, windows
+from caloforge.nn.sector_conv import around, matrices_by_map, product, sector_matrices
 
 STYLE = 64  # S, numbers that tell the convolutions of a layer what it is and of which shower
 _HARMONICS = (1, 2)  # of alpha
@@ -42,31 +41,37 @@ def silent(layer: _Map) -> _Map:
 
 
 class _Trunk(NamedTuple):
-    """Hidden units (A N, H), what they say to each head (A N, H), and scale and shift (N, H) of each head in turn."""
+    """What the layers before say to the heads (A, 4 H, N), of numbers of the cells (A, O, N), and films of heads."""
 
-    hidden: Tensor
-    mixed: Sequence[Tensor]
+    mixed: Tensor
+    straight: Tensor
     films: Sequence[Tensor]
 
 
-class _HeadMatrices(NamedTuple):
-    """Of each map that is known (3 R, H), of the hidden units of trunk and head (H, O), and a bias (O,)."""
-
-    looks: Sequence[Tensor]
-    direct: Tensor
-    out: Tensor
-    bias: Tensor
-
-
 class Matrices(NamedTuple):
-    """The weights, laid out for products from the right: made once for all layers."""
+    """The weights, laid out for products from the left: made once for all layers.
+
+    Attributes:
+        film: bias (P, 1) and matrix (P, S) of the scale and shift of each hidden layer, its own bias included.
+        convolutions: of the trunk, (3, H, C) each.
+        waves: (A, H, 1) what the first of them makes of alpha; None where it does not matter.
+        mix: (4 H, H) what the trunk says to each head.
+        direct: (O, H) what it says of the cells.
+        looks: of each map of the layer that is drawn, (k H, 3 R): what it says to the last k heads.
+        outs: of each head, (O, H).
+        number: bias (5, 1) and matrix of the number of early hits, (5, H).
+        late_number: likewise of the late ones, (5, H + 2).
+    """
 
     film: tuple[Tensor, Tensor]
     convolutions: list[Tensor]
-    starts: list[Tensor]
-    mix: tuple[Tensor, Tensor]
-    early: tuple[Tensor, Tensor]
-    heads: list[_HeadMatrices]
+    waves: Tensor | None
+    mix: Tensor
+    direct: Tensor
+    looks: list[Tensor]
+    outs: list[Tensor]
+    number: tuple[Tensor, Tensor]
+    late_number: tuple[Tensor, Tensor]
 
 
 class _Head(nn.Module):
@@ -119,119 +124,100 @@ class LayerNetworks(nn.Module):
 
     def matrices(self) -> Matrices:
         """What the other functions take, from the weights as they are now."""
-        parts = [1, 1, self.of_weight, self.of_weight]  # of all cells by the trunk alone, then of each head
-        direct, bias = (torch.split(x, [self.rings * k for k in parts]) for x in plain_matrix(self.direct))
         heads = [self.late_hits, self.how, self.late_how]
-        looks = [sector_matrices(head.look) for head in heads]
-        outs = [plain_matrix(head.out) for head in heads]
-        one_more = torch.tensor([1.0, 0.0], device=self.alpha.device).to(self.alpha).repeat(_TRUNK + _HEADS)
-        scale = self.film.bias + one_more.repeat_interleave(self.channels)
-        first, *convolutions = (sector_matrices(conv) for conv in (self.first, self.second, self.third))
-        n_seen = first[0].shape[1] - len(self.alpha)
-        start = first[1]
-        if len(self.alpha):
-            waves = self.alpha.T[:, None]
-            start = around(waves, first[0][:, n_seen:], start).view(len(waves), 1, -1)
-        mix, mix_bias = plain_matrix(self.mix)
-        heard = torch.cat([*(look_bias for _, look_bias in looks), torch.zeros_like(start.view(-1)[: self.channels])])
+        kernels, biases = zip(*(sector_matrices(conv) for conv in (self.first, self.second, self.third)), strict=True)
+        looks, of_looks = zip(*(sector_matrices(head.look) for head in heads), strict=True)
+        assert self.mix.bias is not None
+        heard = torch.cat([*of_looks, torch.zeros_like(biases[0])]) + self.mix.bias
+        n_seen = kernels[0].shape[2] - len(self.alpha)
+        (early,), (hits, early_too), (late_hits, late_early, sizes) = (matrices_by_map(x, self.rings) for x in looks)
         return Matrices(
-            (scale, self.film.weight.T),
-            [first[0][:, :n_seen], *(kernel for kernel, _ in convolutions)],
-            [start, *(shift for _, shift in convolutions)],
-            (mix_bias + heard, mix.T),
-            (bias[0], direct[0].T),
-            [
-                _HeadMatrices(matrices_by_map(kernel, self.rings).unbind(), w.T, out.T, b + shift)
-                for (kernel, _), w, b, (out, shift) in zip(looks, direct[1:], bias[1:], outs, strict=True)
-            ],
+            self._film(torch.cat([*biases, heard])),
+            [kernels[0][:, :, :n_seen], *kernels[1:]],
+            around(self.alpha.T[:, :, None], kernels[0][:, :, n_seen:]) if len(self.alpha) else None,
+            self.mix.weight[:, :, 0],
+            self.direct.weight[:, :, 0],
+            [torch.cat([early, early_too, late_early]), torch.cat([hits, late_hits]), sizes],
+            [head.out.weight[:, :, 0] for head in heads],
+            (self.number.bias[:, None], self.number.weight),
+            (self.late_number.bias[:, None], self.late_number.weight),
         )
 
-    def films(self, matrices: Matrices, style: Float[Tensor, "*B S"]) -> Float[Tensor, "*B P"]:
-        """Scales and shifts of all hidden layers, for any number of layers and showers.
+    def _film(self, biases: Float[Tensor, " B"]) -> tuple[Float[Tensor, "P 1"], Float[Tensor, "P S"]]:
+        """Bias and matrix of all scales and shifts; shifts with the biases of what is scaled: a (x + b) + c."""
+        film = torch.cat([self.film.bias[:, None], self.film.weight], 1).view(-1, 2, self.channels, 1 + STYLE)
+        scale, shift = film.unbind(1)
+        one = nn.functional.pad(torch.ones_like(scale[..., :1]), (0, STYLE))
+        scale = scale + one
+        film = torch.stack([scale, shift + biases.view(-1, self.channels, 1) * scale], 1).flatten(0, 2)
+        return film[:, :1], film[:, 1:]
 
-        Args:
-            matrices: of the networks.
-            style: (..., S) of layers and showers.
-        """
-        bias, weight = matrices.film
-        return torch.addmm(bias, style.reshape(-1, STYLE), weight).view(*style.shape[:-1], -1)
+    @property
+    def bias(self) -> Float[Tensor, " O"]:
+        """Of the numbers of cells, in the order of the heads: added to what they start from."""
+        heads = (self.late_hits, self.how, self.late_how)
+        of_heads = [torch.zeros_like(self.late_hits.out.bias), *(head.out.bias for head in heads)]
+        return self.direct.bias + torch.cat(of_heads)
 
-    def _trunk(self, matrices: Matrices, seen: Float[Tensor, "A N F"], film: Float[Tensor, "N P"]) -> _Trunk:
+    def _trunk(
+        self, matrices: Matrices, seen: Float[Tensor, "A F N"], style: Float[Tensor, "S N"], start: Float[Tensor, "O N"]
+    ) -> _Trunk:
         """All that the layers before have to say."""
-        sectors, n, _ = seen.shape
-        films = torch.split(film, [self.channels] * 2 * (_TRUNK + _HEADS), -1)
+        bias, matrix = matrices.film
+        films = torch.addmm(bias, matrix, style).view(-1, self.channels, style.shape[1]).unbind()
         h = seen
-        for i, (kernel, start) in enumerate(zip(matrices.convolutions, matrices.starts, strict=True)):
-            if start.ndim > 1:
-                start = start.expand(-1, n, -1).reshape(sectors * n, -1)
-            x = around(h, kernel, start).view(sectors, n, -1)
-            bent = _modulated(x, films[2 * i], films[2 * i + 1])
+        for i, kernel in enumerate(matrices.convolutions):
+            x = around(h, kernel)
+            if i == 0 and matrices.waves is not None:
+                x = x + matrices.waves
+            bent = nn.functional.silu(torch.addcmul(films[2 * i + 1], x, films[2 * i]))
             h = bent if i == 0 else h + bent
-        hidden = h.view(sectors * n, -1)
-        mixed = torch.addmm(matrices.mix[0], hidden, matrices.mix[1])
-        return _Trunk(hidden, torch.split(mixed, [self.channels] * _HEADS, 1), films[2 * _TRUNK :])
-
-    def _hidden(
-        self, trunk: _Trunk, head: int, known: Sequence[Tensor] = (), looks: Sequence[Tensor] = ()
-    ) -> Float[Tensor, "A N H"]:
-        """Hidden units of a head, which knows `windows` of maps of the layer."""
-        x, (scale, shift) = trunk.mixed[head], trunk.films[2 * head : 2 * head + 2]
-        for window, look in zip(known, looks, strict=True):
-            x = torch.addmm(x, window, look)
-        return _modulated(x.view(-1, *scale.shape), scale, shift)
+        return _Trunk(product(matrices.mix, h), product(matrices.direct, h) + start, films[2 * _TRUNK :])
 
     def forward(
         self,
         matrices: Matrices,
-        seen: Float[Tensor, "A N F"],
-        film: Float[Tensor, "N P"],
-        start: tuple[Float[Tensor, "N O"], Float[Tensor, "N Q"]],
+        seen: Float[Tensor, "A F N"],
+        style: Float[Tensor, "S N"],
+        start: tuple[Float[Tensor, "O N"], Float[Tensor, "Q N"]],
         layer: LayerInTurn,
     ) -> None:
         """The four steps: what the networks say of ``layer`` goes to it, and what it then holds comes back.
 
         Args:
             matrices: of the networks.
-            seen: (A, N, F) maps of the layers before.
-            film: (N, P) of the layer and the shower, see `films`.
-            start: numbers of the rings and of how many cells are hit before anything is seen, (N, R (1 + 2 W)) and
-                (N, 10).
+            seen: (A, F, N) maps of the layers before.
+            style: (S, N) of the layer and the shower.
+            start: numbers of the rings and of how many cells are hit before anything is seen, (O, N) with ``bias`` and
+                O = (2 + 2 W) R, and (10, N).
             layer: whose cells are drawn, or known.
         """
-        base_hit, base_how, base_late_how = torch.split(start[0], [self.rings, *[self.of_weight * self.rings] * 2], -1)
-        base_number, base_late_number = torch.split(start[1], [NUMBERS, NUMBERS], -1)
-        trunk, heads = self._trunk(matrices, seen, film), matrices.heads
-        bias, direct = matrices.early
-        logit = torch.addmm(bias, trunk.hidden, direct).view(-1, *base_hit.shape) + base_hit
-        number = _linear(self.number, self._hidden(trunk, 3).mean(0)) + base_number
-        early, n = layer.early_hits(logit, number)
+        trunk, outs = self._trunk(matrices, seen, style, start[0]), matrices.outs
+        sizes = [self.rings * n for n in (1, 1, self.of_weight, self.of_weight)]
+        early_logit, *straight = torch.split(trunk.straight, sizes, 1)
+        mixed, width = trunk.mixed, self.channels
 
-        known = [windows(early)]
-        hidden = self._hidden(trunk, 0, known, heads[0].looks)
-        heard = torch.cat([hidden.mean(0), torch.stack([n / 8, (1 + n).log()], 1)], 1)
-        number = _linear(self.late_number, heard) + base_late_number
-        hits = layer.late_hits(_out(trunk, hidden, heads[0], base_hit), number)
+        hidden = _hidden(trunk, 3, mixed[:, 3 * width :]).mean(0)
+        bias, matrix = matrices.number
+        number = torch.addmm(start[1][:NUMBERS] + bias, matrix, hidden)
+        early, n = layer.early_hits(early_logit, number)
 
-        known = [windows(hits), *known]
-        hidden = self._hidden(trunk, 1, known, heads[1].looks)
-        energies = layer.early_energies(_out(trunk, hidden, heads[1], base_how))
+        mixed = product(matrices.looks[0], early, mixed[:, : 3 * width])
+        hidden = _hidden(trunk, 0, mixed[:, :width])
+        heard = torch.cat([hidden.mean(0), torch.stack([n / 8, (1 + n).log()])])
+        bias, matrix = matrices.late_number
+        number = torch.addmm(start[1][NUMBERS:] + bias, matrix, heard)
+        hits = layer.late_hits(product(outs[0], hidden, straight[0]), number)
 
-        known = [*known, windows(log_size(energies))]
-        hidden = self._hidden(trunk, 2, known, heads[2].looks)
-        layer.late_energies(_out(trunk, hidden, heads[2], base_late_how))
+        mixed = product(matrices.looks[1], hits, mixed[:, width:])
+        hidden = _hidden(trunk, 1, mixed[:, :width])
+        energies = layer.early_energies(product(outs[1], hidden, straight[1]))
 
-
-def _linear(layer: nn.Linear, x: Tensor) -> Tensor:
-    out: Tensor = layer(x)
-    return out
+        hidden = _hidden(trunk, 2, product(matrices.looks[2], energies, mixed[:, width:]))
+        layer.late_energies(product(outs[2], hidden, straight[2]))
 
 
-def _modulated(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """SiLU(scale x + shift)."""
+def _hidden(trunk: _Trunk, head: int, x: Float[Tensor, "A H N"]) -> Float[Tensor, "A H N"]:
+    """Hidden units of a head."""
+    scale, shift = trunk.films[2 * head : 2 * head + 2]
     return nn.functional.silu(torch.addcmul(shift, x, scale))
-
-
-def _out(trunk: _Trunk, hidden: Tensor, head: _HeadMatrices, base: Float[Tensor, "N O"]) -> Float[Tensor, "A N O"]:
-    """Numbers of the cells from the hidden units of trunk and head."""
-    straight = torch.addmm(head.bias, trunk.hidden, head.direct)
-    return straight.addmm_(hidden.flatten(0, 1), head.out).view(-1, *base.shape) + base

@@ -130,11 +130,12 @@ class ShareDensity(LayerTable, ABC):
         """
 
 
-def shares_of(log_weight: Float[Tensor, "*B M"]) -> Float[Tensor, "*B M"]:
+def shares_of(log_weight: Float[Tensor, "*B"], cells: int = -1) -> Float[Tensor, "*B"]:
     """Weights over their sum; zeros where there is none.
 
     Args:
-        log_weight: (..., M); minus infinity for a cell that is not hit.
+        log_weight: minus infinity for a cell that is not hit.
+        cells: axis of the cells.
     """
-    weight = (log_weight - log_weight.amax(-1, keepdim=True).clamp_min(-1e4)).exp()
-    return weight / weight.sum(-1, keepdim=True).clamp_min(1e-30)
+    weight = (log_weight - log_weight.amax(cells, keepdim=True).clamp_min(-1e4)).exp()
+    return weight / weight.sum(cells, keepdim=True).clamp_min(1e-30)

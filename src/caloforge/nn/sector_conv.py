@@ -1,9 +1,9 @@
-"""Convolutions on maps (A, N, C) whose sectors come first and go round: sums of products of blocks of memory.
+"""Convolutions on maps (A, C, N) whose sectors go round and whose showers come last: products of whole rows of memory.
 
 The same as `caloforge.nn.mesh_canvas.CircularConv` of three sectors on (N, C, A), with its weights laid out anew.
 """
 
-__all__ = ["around", "matrices_by_map", "plain_matrix", "sector_matrices", "windows"]
+__all__ = ["around", "matrices_by_map", "product", "sector_matrices", "windows"]
 
 import torch
 from jaxtyping import Float
@@ -12,31 +12,51 @@ from torch import Tensor, nn
 from caloforge.nn.mesh_canvas import CircularConv
 
 
-def around(x: Float[Tensor, "A N C"], kernel: Float[Tensor, "3 C H"], start: Tensor) -> Float[Tensor, "B H"]:
-    """Convolution over the sectors, added to ``start``; (A N, H).
+def _turned(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """At each sector the one before it, itself, the one behind it: views of one copy."""
+    wider = torch.cat([x[-1:], x, x[:1]])
+    return wider[:-2], wider[1:-1], wider[2:]
+
+
+def product(
+    matrix: Float[Tensor, "H C"], x: Float[Tensor, "A C N"], start: Float[Tensor, "A H N"] | None = None
+) -> Float[Tensor, "A H N"]:
+    """Matrix times the channels of each sector, added to ``start``.
 
     Args:
-        x: (A, N, C) a map.
-        kernel: (3, C, H) of the sector before, of itself and of the one behind; see `sector_matrices`.
-        start: (H,) or (A N, H).
+        matrix: (H, C).
+        x: (A, C, N) a map.
+        start: (A, H, N); None: zero.
     """
-    before, here, behind = kernel.unbind()
-    out = torch.addmm(start, x.flatten(0, 1), here)
-    out = out.addmm_(x.roll(1, 0).flatten(0, 1), before)
-    return out.addmm_(x.roll(-1, 0).flatten(0, 1), behind)
+    matrices = matrix.expand(len(x), -1, -1)
+    return torch.bmm(matrices, x) if start is None else torch.baddbmm(start, matrices, x)
 
 
-def windows(x: Float[Tensor, "A N R"]) -> Float[Tensor, "B W"]:
-    """(A N, 3 R) of each sector: the one before it, itself, the one behind it.
+def around(x: Float[Tensor, "A C N"], kernel: Float[Tensor, "3 H C"]) -> Float[Tensor, "A H N"]:
+    """Convolution over the sectors.
 
     Args:
-        x: (A, N, R) a map of a layer.
+        x: (A, C, N) a map.
+        kernel: (3, H, C) of the sector before, of itself and of the one behind; see `sector_matrices`.
     """
-    return torch.cat([x.roll(1, 0), x, x.roll(-1, 0)], -1).flatten(0, 1)
+    first, *others = _turned(x)
+    out = product(kernel[0], first)
+    for matrix, sector in zip(kernel[1:], others, strict=True):
+        out = out.baddbmm_(matrix.expand(len(x), -1, -1), sector)
+    return out
 
 
-def sector_matrices(conv: CircularConv) -> tuple[Float[Tensor, "3 C H"], Float[Tensor, " H"]]:
-    """Matrices (3, C, H) of a convolution, one for each of three sectors, and its bias (H,).
+def windows(x: Float[Tensor, "A R *N"]) -> Float[Tensor, "A W *N"]:
+    """(A, 3 R, ...) of each sector: the one before it, itself, the one behind it.
+
+    Args:
+        x: (A, R, ...) a map of a layer.
+    """
+    return torch.cat(_turned(x), 1)
+
+
+def sector_matrices(conv: CircularConv) -> tuple[Float[Tensor, "3 H C"], Float[Tensor, " H"]]:
+    """Matrices (3, H, C) of a convolution, one for each of three sectors, and its bias (H,).
 
     Args:
         conv: over three sectors.
@@ -44,26 +64,16 @@ def sector_matrices(conv: CircularConv) -> tuple[Float[Tensor, "3 C H"], Float[T
     assert isinstance(conv.conv, nn.Conv1d)
     weight, bias = conv.conv.weight, conv.conv.bias
     assert bias is not None
-    return weight.permute(2, 1, 0).contiguous(), bias
+    return weight.permute(2, 0, 1).contiguous(), bias
 
 
-def plain_matrix(conv: nn.Conv1d) -> tuple[Float[Tensor, "O C"], Float[Tensor, " O"]]:
-    """Matrix (O, C) and bias (O,) of a convolution of one sector.
-
-    Args:
-        conv: over one sector.
-    """
-    assert conv.bias is not None
-    return conv.weight[:, :, 0], conv.bias
-
-
-def matrices_by_map(kernel: Float[Tensor, "3 C H"], rings: int) -> Float[Tensor, "K W H"]:
-    """Matrix (3 R, H) of each of the maps that are side by side, for its `windows`; (K, 3 R, H) of all.
+def matrices_by_map(kernel: Float[Tensor, "3 H C"], rings: int) -> Float[Tensor, "K H W"]:
+    """Matrix (H, 3 R) of each of the maps that are side by side, for its `windows`; (K, H, 3 R) of all.
 
     Args:
-        kernel: (3, K R, H) of all of them.
+        kernel: (3, H, K R) of all of them.
         rings: R.
     """
-    taps, channels, width = kernel.shape
-    maps = kernel.view(taps, channels // rings, rings, width)
-    return maps.transpose(0, 1).reshape(-1, taps * rings, width)
+    taps, width, channels = kernel.shape
+    maps = kernel.view(taps, width, channels // rings, rings)
+    return maps.permute(2, 1, 0, 3).reshape(-1, width, taps * rings)
