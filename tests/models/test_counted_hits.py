@@ -67,8 +67,12 @@ def test_cells_that_are_none_change_nothing() -> None:
 
 
 def _draw(logit: torch.Tensor, n: int, showers: int = 40_000) -> tuple[torch.Tensor, torch.Tensor]:
-    noise = torch.randn(showers, len(logit), generator=torch_stream(1, "scores"))
-    return draw_set(logistic_scores(noise), logit.expand(showers, -1), torch.full((showers,), n))
+    """Rows are showers, without the last row of the draws, which is no cell."""
+    noise = torch.randn(len(logit), showers, generator=torch_stream(1, "scores"))
+    of_rows = torch.cat([logit, torch.tensor([3.0])])[:, None].expand(-1, showers)
+    hit, left = draw_set(logistic_scores(noise), of_rows, torch.full((showers,), n))
+    assert not hit[-1].any()
+    return hit[:-1].T, left[:-1].T
 
 
 @pytest.mark.parametrize("name", ["alike", "unlike"])
@@ -96,25 +100,25 @@ def test_what_is_left_of_the_noise_is_uniform_whatever_was_drawn(n: int) -> None
 
 
 def _numbers(*of_blocks: tuple[float, ...]) -> torch.Tensor:
-    return torch.tensor(of_blocks)
+    return torch.tensor(of_blocks).T
 
 
 @pytest.mark.parametrize("least", [0, 1])
 def test_numbers_of_hits_have_probability_one_together_and_are_drawn_so(least: int) -> None:
-    numbers = _numbers((1.2, -1.0, 0.3, 1.0, -0.5)).expand(8, NUMBERS)
+    numbers = _numbers((1.2, -1.0, 0.3, 1.0, -0.5)).expand(NUMBERS, 8)
     n, cells = torch.arange(8), torch.full((8,), 7)
     p = log_prob_number(n, numbers, cells, 9, torch.full((8,), least)).exp()
     assert float(p.sum()) == pytest.approx(1.0, abs=1e-6)
     assert (p[0] == 0) == (least == 1)
     u = (torch.arange(20_000) + 0.5) / 20_000
-    drawn = draw_number(u, numbers[:1].expand(len(u), -1), 7, torch.full((len(u),), bool(least)))
+    drawn = draw_number(u, numbers[:, :1].expand(-1, len(u)), 7, torch.full((len(u),), bool(least)))
     torch.testing.assert_close(torch.bincount(drawn, minlength=8) / len(u), p, atol=1e-4, rtol=0)
 
 
 def test_an_even_width_of_one_gives_mean_and_variance_of_a_poisson() -> None:
     """Where hits are many: s = 0 below and above, variance mu + 1/2."""
     mu = 30.0
-    numbers = _numbers((float(torch.tensor(mu).log()), 0.0, 0.0, 0.0, 0.0)).expand(101, NUMBERS)
+    numbers = _numbers((float(torch.tensor(mu).log()), 0.0, 0.0, 0.0, 0.0)).expand(NUMBERS, 101)
     n = torch.arange(101)
     p = log_prob_number(n, numbers, torch.full((101,), 100), 100, torch.zeros(101, dtype=torch.long)).exp()
     mean = float((p * n).sum())

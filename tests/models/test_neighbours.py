@@ -150,11 +150,11 @@ def test_all_layers_at_once_see_what_each_in_turn_sees(name: str) -> None:
     layers, sectors, rings = canvas.shape
     before = LayersBefore(mesh, rings, 2)
     hits = torch.randn(3, mesh.n_voxels, generator=torch_stream(4, "cells")).clamp_min(0.0)
-    energy = canvas.spread(hits).permute(2, 0, 1, 3)
-    so_far, in_turn = before.nothing(torch.zeros(sectors, 3, rings)), []
+    energy = canvas.spread(hits).permute(2, 3, 1, 0)
+    so_far, in_turn = before.nothing(torch.zeros(sectors, rings, 3)), []
     for layer in range(layers):
         in_turn.append(before.one_layer(so_far, layer))
-        so_far = before.added(so_far, energy[:, :, layer], layer)
+        so_far = before.added(so_far, energy[:, :, layer].contiguous(), layer)
     torch.testing.assert_close(torch.stack(in_turn, 2), before.all_layers(energy))
 
 

@@ -6,7 +6,7 @@ The same as `caloforge.nn.mesh_canvas.CircularConv` of three sectors on (N, C, A
 __all__ = ["around", "matrices_by_map", "product", "sector_matrices", "windows"]
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from caloforge.nn.mesh_canvas import CircularConv
@@ -46,7 +46,7 @@ def around(x: Float[Tensor, "A C N"], kernel: Float[Tensor, "3 H C"]) -> Float[T
     return out
 
 
-def windows(x: Float[Tensor, "A R *N"]) -> Float[Tensor, "A W *N"]:
+def windows(x: Shaped[Tensor, "A R *N"]) -> Shaped[Tensor, "A W *N"]:
     """(A, 3 R, ...) of each sector: the one before it, itself, the one behind it.
 
     Args:
