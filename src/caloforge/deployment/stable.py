@@ -166,6 +166,15 @@ def _unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
     return torch.stack(starts, -1)
 
 
+def _bmm(a: Tensor, b: Tensor) -> Tensor:
+    """As a product with one matrix, where it is the same for all: the graph then holds it once."""
+    return torch.matmul(a[0] if a.stride(0) == 0 else a, b)
+
+
+def _baddbmm(start: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    return start + _bmm(a, b)
+
+
 def _squeeze(x: Tensor, dim: int) -> Tensor:
     """As the only element, which needs no branch in the graph as a length that may be another does."""
     return x.select(dim, 0) if x.shape[dim] == 1 else x
@@ -198,6 +207,9 @@ _INSTEAD: Mapping[Callable[..., Any], Callable[..., Any]] = {
     torch.logit: _logit,
     Tensor.logit: _logit,
     torch.special.logit: _logit,
+    torch.bmm: _bmm,
+    torch.baddbmm: _baddbmm,
+    Tensor.baddbmm_: _baddbmm,
     torch.cumprod: _cumprod,
     Tensor.cumprod: _cumprod,
     torch.index_add: _index_add,

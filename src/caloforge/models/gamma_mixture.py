@@ -103,8 +103,10 @@ class GammaMixture(NamedTuple):
         Args:
             u: in (0, 1).
         """
-        below, picked = torch.zeros_like(u), torch.stack([u, u, u])
-        for log_p, place, shape in zip(*self, strict=True):
+        (log_p, place, shape), *later = zip(*self, strict=True)
+        below = log_p.exp()
+        picked = torch.stack([place, shape, (u / below).clamp(0.0, 1.0)])
+        for log_p, place, shape in later:
             p = log_p.exp()
             here = torch.stack([place, shape, ((u - below) / p).clamp(0.0, 1.0)])
             picked, below = torch.where(u >= below, here, picked), below + p

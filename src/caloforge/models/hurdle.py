@@ -230,7 +230,7 @@ def log_gamma_variate(log_shape: Tensor, u: Tensor, proposal: Tensor, spare: Ten
     """
     shape = log_shape.exp()
     d = shape + 2 / 3
-    width = 1 / (9 * d).sqrt()
+    width = (9 * d).rsqrt()
     cube = 1 + width * proposal
     v = cube.clamp_min(1e-3) ** 3
     accept = torch.where(cube > 1e-3, (0.5 * proposal**2 + d * (1 - v + v.log())).exp(), 0.0).clamp_max(1.0)

@@ -107,7 +107,7 @@ class LayerBlocks(nn.Module):
     def __init__(self, canvas: MeshCanvas, late: Bool[Tensor, " V"], of_weight: int) -> None:
         super().__init__()
         layers, self.sectors, rings = canvas.shape
-        self.rows = list[tuple[int, int]]()
+        self.rows = list[list[int]]()
         order, with_sums, tables = (list[Tensor]() for _ in range(3))
         none, number = torch.tensor([len(late)]), torch.arange(of_weight)[:, None, None]
         sector, ring = canvas.place % (self.sectors * rings) // rings, canvas.place % rings
@@ -117,7 +117,7 @@ class LayerBlocks(nn.Module):
         ):
             early, second = (start + block.nonzero()[:, 0] for block in (~late[start:end], late[start:end]))
             early, second = torch.cat([early, none]), torch.cat([second, none])
-            self.rows.append((len(early), len(second)))
+            self.rows.append([len(early), len(second)])
             order += [early, second]
             with_sums += [early, none + 1 + layer, second]
             for cells in (early, second, torch.cat([early, second])):

@@ -75,7 +75,7 @@ class LayerDraw:
         self,
         cells: tuple[LayerCells, LayerCells, LayerCells],
         noise: LayerNoise,
-        rows: tuple[int, int],
+        rows: list[int],
         active: Bool[Tensor, " N"],
         scale: Float[Tensor, " N"],
     ) -> None:

@@ -127,8 +127,7 @@ class LayerNetworks(nn.Module):
         heads = [self.late_hits, self.how, self.late_how]
         kernels, biases = zip(*(sector_matrices(conv) for conv in (self.first, self.second, self.third)), strict=True)
         looks, of_looks = zip(*(sector_matrices(head.look) for head in heads), strict=True)
-        assert self.mix.bias is not None
-        heard = torch.cat([*of_looks, torch.zeros_like(biases[0])]) + self.mix.bias
+        heard = torch.cat([*of_looks, torch.zeros_like(biases[0])]) + _bias(self.mix)
         n_seen = kernels[0].shape[2] - len(self.alpha)
         (early,), (hits, early_too), (late_hits, late_early, sizes) = (matrices_by_map(x, self.rings) for x in looks)
         return Matrices(
@@ -155,9 +154,8 @@ class LayerNetworks(nn.Module):
     @property
     def bias(self) -> Float[Tensor, " O"]:
         """Of the numbers of cells, in the order of the heads: added to what they start from."""
-        heads = (self.late_hits, self.how, self.late_how)
-        of_heads = [torch.zeros_like(self.late_hits.out.bias), *(head.out.bias for head in heads)]
-        return self.direct.bias + torch.cat(of_heads)
+        of_heads = [_bias(head.out) for head in (self.late_hits, self.how, self.late_how)]
+        return _bias(self.direct) + torch.cat([torch.zeros_like(of_heads[0]), *of_heads])
 
     def _trunk(
         self, matrices: Matrices, seen: Float[Tensor, "A F N"], style: Float[Tensor, "S N"], start: Float[Tensor, "O N"]
@@ -215,6 +213,11 @@ class LayerNetworks(nn.Module):
 
         hidden = _hidden(trunk, 2, product(matrices.looks[2], energies, mixed[:, width:]))
         layer.late_energies(product(outs[2], hidden, straight[2]))
+
+
+def _bias(conv: nn.Conv1d) -> Tensor:
+    assert conv.bias is not None
+    return conv.bias
 
 
 def _hidden(trunk: _Trunk, head: int, x: Float[Tensor, "A H N"]) -> Float[Tensor, "A H N"]:
