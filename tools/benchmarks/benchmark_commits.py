@@ -1,73 +1,152 @@
-"""Two commits side by side: starting the command line, showers, ids, merging, a validation; each in turn.
+"""Two commits in turn: the command line, one shower, many, a training step, a graph, ids, merging, a validation.
 
-Processor time (user and system, all threads) and the largest memory, medians over rounds in which old and new take
-turns, so that a busy machine slows both alike. Both run in this environment, from working trees of their own.
+Processor time and the largest memory, medians over rounds in which old and new take turns, so that a busy machine slows
+both alike; one thread each, in processes of their own, with the packages of the commits and the libraries of this
+environment. Both draw from the same noise: of the model call with many showers, how many cells are hit in one and not
+in the other is printed, too. ``HEAD`` is the last commit; what is not committed is not measured.
 
 Run: python tools/benchmarks/benchmark_commits.py 225fce4 HEAD --only help generate-help one-shower ids merge
+     python tools/benchmarks/benchmark_commits.py 225fce4 HEAD --only one many step --model vae-siw-1080
+     python tools/benchmarks/benchmark_commits.py 225fce4 HEAD --only export --rounds 1 --model vae-siw-1080
 """
 
 import argparse
+import io
 import json
 import os
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 COMMAND = "import sys; sys.argv[1:] = {words!r}; from caloforge.cli.main import run; run()"
 GENERATE = ["--energy", "10GeV", "--overwrite", "-o", "generated.h5", "-n"]
-BUNDLED = "from caloforge.data.store import ShowerFile; from caloforge.data.bundled import showers_path\n"
-SHOWER = """
-import time, numpy as np
-from caloforge.generation.sampler import sample_showers
-from caloforge.training.run import load_run
-run, energy = load_run({model!r}), np.full(1, 1e4, np.float32)
-sample_showers(run.model, run.pipeline, energy, 1)
-times = []
-for seed in range(2, 7):
-    start = time.process_time()
-    sample_showers(run.model, run.pipeline, energy, seed)
-    times.append(1e3 * (time.process_time() - start))
-print(float(np.median(times)))
-"""
-IDS = (
-    BUNDLED
-    + """
-import time, dataclasses
-with ShowerFile(showers_path("bundled")) as file:
-    showers = file[:4000]
-dataclasses.replace(showers[:100]).ids
-start = time.process_time()
-dataclasses.replace(showers).ids
-print(1e6 * (time.process_time() - start) / len(showers))
-"""
-)
-MERGE = """
-import sys, time
-from pathlib import Path
-from caloforge.data.merge import merge_files
-paths = sorted(Path(sys.argv[1]).glob("part*.h5"))[: int(sys.argv[2])]
-start = time.process_time()
-merge_files(paths, Path(sys.argv[1]) / "merged.h5", overwrite=True)
-print(1e6 * (time.process_time() - start) / (len(paths) * int(sys.argv[3])))
-"""
+CELLS = "cells.npy"
+
+Figures = dict[str, float]
 
 
-def write_parts(folder: Path, files: int, showers: int) -> None:
-    """Files of small showers, all of them different."""
+def ms(task: Callable[[], object], repetitions: int) -> float:
+    """Least processor time."""
+    times = []
+    for _ in range(repetitions):
+        start = time.process_time()
+        task()
+        times.append(1e3 * (time.process_time() - start))
+    return min(times)
+
+
+def opened(options: argparse.Namespace) -> tuple[Any, Callable[[int], Any]]:
+    """A model that comes with the commit, and particles over all its energies."""
+    import numpy as np
+    import torch
+
+    from caloforge.data.incident import Incident
+    from caloforge.training.run import load_run
+
+    torch.set_num_threads(1)
+    run = load_run(options.model)
+    trained = run.pipeline.condition.trained
+
+    def particles(n: int) -> Incident:
+        return Incident.alike(np.geomspace(*trained.energy, n), trained.particles[0], trained.theta[1], trained.phi[0])
+
+    return run, particles
+
+
+def model_call(n: int, repetitions: int, options: argparse.Namespace) -> Figures:
+    """``n`` showers from given noise."""
+    import numpy as np
+    import torch
+
+    from caloforge.rng import torch_stream
+
+    run, particles = opened(options)
+    with torch.inference_mode():
+        c, noise = run.pipeline.conditions(particles(n)), run.model.latent(n, torch_stream(1, "noise"))
+        np.save(CELLS, run.model.sample(noise, c).numpy())
+        return {"ms a shower, model call": ms(lambda: run.model.sample(noise, c), repetitions) / n}
+
+
+def one_shower(options: argparse.Namespace) -> Figures:
+    """One shower of a seed, as ``generate -n 1`` makes it."""
+    from caloforge.generation.sampler import sample_showers
+
+    run, particles = opened(options)
+    sample_showers(run.model, run.pipeline, particles(1), 1)
+    return {"ms, one shower of a seed": ms(lambda: sample_showers(run.model, run.pipeline, particles(1), 2), 5)}
+
+
+def step(options: argparse.Namespace) -> Figures:
+    """One step of training with 64 showers."""
+    import torch
+
+    from caloforge.rng import torch_stream
+
+    run, particles = opened(options)
+    model, c = run.model, run.pipeline.conditions(particles(64))
+    with torch.no_grad():
+        x = model.sample(model.latent(64, torch_stream(1, "noise")), c)
+    model.requires_grad_(True)
+
+    def training_step() -> None:
+        model.zero_grad()
+        torch.autograd.backward(model.loss(x, c, 0.5, torch_stream(1, "step"))["total"])
+
+    training_step()
+    return {"ms, training step of 64": ms(training_step, 3)}
+
+
+def export(options: argparse.Namespace) -> Figures:
+    """Graph written and 100 showers compared."""
+    from caloforge.deployment.export import ExportOptions, export_run
+
+    run, _ = opened(options)
+    task = ExportOptions(showers=100)
+    milliseconds = ms(lambda: export_run(run, options.model, "exported", task), 1)
+    return {"s": milliseconds / 1e3, "MB of bundle": sum(p.stat().st_size for p in Path("exported").iterdir()) / 1e6}
+
+
+def ids(options: argparse.Namespace) -> Figures:
+    """Hashes of the showers that come with the package."""
+    import dataclasses
+
+    from caloforge.data.bundled import showers_path
+    from caloforge.data.store import ShowerFile
+
+    with ShowerFile(showers_path("bundled")) as file:
+        showers = file[:4000]
+    _ = dataclasses.replace(showers[:100]).ids
+    return {"us a shower": 1e3 * ms(lambda: dataclasses.replace(showers).ids, 1) / len(showers)}
+
+
+def merge(options: argparse.Namespace) -> Figures:
+    """Files of small showers into one."""
     import numpy as np
 
+    from caloforge.data.merge import merge_files
     from caloforge.data.showers import Showers
     from caloforge.data.writer import write_showers
     from caloforge.geometry.binning import Binning, Layer
 
     mesh = Binning((Layer(0, (0.0, 10.0, 20.0), 8, (0.0, 10.0)),), "small")
     rng = np.random.default_rng(1)
-    for i in range(files):
-        cells = rng.exponential(5.0, (showers, mesh.n_voxels)).astype(np.float32)
-        energy = rng.uniform(1e3, 1e5, showers).astype(np.float32)
-        write_showers(folder / f"part{i:03}.h5", Showers.perpendicular(cells, energy, mesh), "small", {})
+    paths = [Path(f"part{i:03}.h5") for i in range(options.files)]
+    for path in paths:
+        cells = rng.exponential(5.0, (options.showers, mesh.n_voxels)).astype(np.float32)
+        energy = rng.uniform(1e3, 1e5, options.showers).astype(np.float32)
+        write_showers(path, Showers.perpendicular(cells, energy, mesh), "small", {})
+    return {
+        f"us a shower, {n} files": 1e3
+        * ms(lambda n=n: merge_files(paths[:n], Path(f"merged{n}.h5")), 1)
+        / (n * options.showers)
+        for n in (max(1, options.files // 4), options.files)
+    }
 
 
 def write_samples(folder: Path, showers: int) -> None:
@@ -91,88 +170,101 @@ def write_samples(folder: Path, showers: int) -> None:
                 writer.append(replace(part, energy=part.energy * scale, provenance=given.provenance))
 
 
-def run(tree: Path, code: str, *words: str, folder: Path) -> tuple[float, float, str]:
-    """Processor seconds, largest memory (MB) and stdout of a Python of this environment with another source tree."""
-    environment = os.environ | {"PYTHONPATH": str(tree / "src"), "OMP_NUM_THREADS": "1"}
-    child = subprocess.Popen(
-        [sys.executable, "-P", "-c", code, *words], stdout=subprocess.PIPE, text=True, env=environment, cwd=folder
-    )
-    assert child.stdout is not None
-    output = child.stdout.read()
-    _, status, used = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise SystemExit(f"{tree}: {' '.join(words) or code[:60]} failed")
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, output
+COMMANDS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
+    "help": lambda options: ["--help"],
+    "generate-help": lambda options: ["generate", "--help"],
+    "generate-1": lambda options: ["generate", options.model, *GENERATE, "1"],
+    "generate-many": lambda options: ["generate", options.model, *GENERATE, str(options.many)],
+    "validate": lambda options: ["validate", "../generated.h5", "--truth", "../truth.h5", "--split", "all", "--json"],
+}
+TASKS: dict[str, Callable[[argparse.Namespace], Figures]] = {
+    "one-shower": one_shower,
+    "one": lambda options: model_call(1, 5, options),
+    "many": lambda options: model_call(1000, 2, options),
+    "step": step,
+    "export": export,
+    "ids": ids,
+    "merge": merge,
+}
 
 
-def measured(item: str, tree: Path, folder: Path, options: argparse.Namespace) -> dict[str, float]:
-    """Figures of one item, one round."""
-    if item in ("help", "generate-help"):
-        words = ["--help"] if item == "help" else ["generate", "--help"]
-        return {"s": run(tree, COMMAND.format(words=words), folder=folder)[0]}
-    if item in ("generate-1", "generate-many"):
-        n = "1" if item == "generate-1" else str(options.many)
-        words = ["generate", options.model, *GENERATE, n]
-        seconds, memory, _ = run(tree, COMMAND.format(words=words), folder=folder)
-        return {"s": seconds, "MB": memory}
-    if item == "validate":
-        words = ["validate", "generated.h5", "--truth", "truth.h5", "--split", "all", "--json"]
-        seconds, memory, _ = run(tree, COMMAND.format(words=words), folder=folder)
-        return {"s": seconds, "MB": memory}
-    if item == "one-shower":
-        return {"ms": float(run(tree, SHOWER.format(model=options.model), folder=folder)[2])}
-    if item == "ids":
-        return {"us a shower": float(run(tree, IDS, folder=folder)[2])}
-    half, whole = (
-        float(run(tree, MERGE, str(folder), str(n), str(options.showers), folder=folder)[2])
-        for n in (options.files // 4, options.files)
-    )
-    return {"us a shower, a quarter of the files": half, "us a shower, all files": whole}
+def measured(item: str, source: Path, folder: Path, options: argparse.Namespace) -> Figures:
+    """Figures of one item, one round: of a command those of its whole process, of a task those that it measures."""
+    environment = os.environ | {"PYTHONPATH": str(source), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-P", __file__, *sys.argv[1:], "--task", item]
+    if item in COMMANDS:
+        command = [sys.executable, "-P", "-c", COMMAND.format(words=COMMANDS[item](options))]
+    with tempfile.TemporaryFile("w+", dir=folder) as output:
+        child = subprocess.Popen(command, stdout=output, env=environment, cwd=folder)
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            raise SystemExit(f"{item} failed with the package at {source}")
+        output.seek(0)
+        if item in COMMANDS:
+            return {"s of the processor": used.ru_utime + used.ru_stime, "MB": used.ru_maxrss / 1024}
+        figures: Figures = json.loads(output.read().splitlines()[-1])
+    return figures
 
 
-ITEMS = ("help", "generate-help", "generate-1", "generate-many", "one-shower", "ids", "merge", "validate")
+def unpacked(commit: str, place: Path) -> Path:
+    """The package of a commit."""
+    root = Path(__file__).resolve().parents[2]
+    archive = subprocess.run(["git", "archive", commit, "src"], cwd=root, capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(archive)) as package:
+        package.extractall(place, filter="data")
+    return place / "src"
+
+
+def rounds_of(item: str, folder: Path, sources: dict[str, Path], options: argparse.Namespace) -> Iterator[Figures]:
+    """Ratios of each round, old over new; figures of both go along, by their name and commit."""
+    import numpy as np
+
+    for i in range(options.rounds):
+        figures = dict[str, Figures]()
+        cells = dict[str, Any]()
+        for name in sources if i % 2 == 0 else reversed(sources):
+            place = Path(tempfile.mkdtemp(dir=folder))
+            figures[name] = measured(item, sources[name], place, options)
+            if item == "many":
+                cells[name] = np.load(place / CELLS) > 0
+        if cells:
+            print(
+                f"cells hit with one commit alone: {int((cells['old'] != cells['new']).sum())} of {cells['old'].size}"
+            )
+        yield {f"{what} {name}": value for name, of in figures.items() for what, value in of.items()}
 
 
 def main() -> None:
+    """Rounds of both, then medians and the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("commits", nargs=2, metavar="COMMIT", help="old and new")
-    parser.add_argument("--only", nargs="+", choices=ITEMS, default=ITEMS)
+    everything = [*COMMANDS, *TASKS]
+    parser.add_argument("--only", nargs="+", choices=everything, default=[x for x in everything if x != "export"])
     parser.add_argument("--model", default="vae-siw-1080-latent", help="one that comes with both commits")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--many", type=int, default=20_000, help="showers of generate-many")
     parser.add_argument("--files", type=int, default=100, help="to merge")
     parser.add_argument("--showers", type=int, default=10_000, help="in each file to merge")
     parser.add_argument("--judged", type=int, default=10_000, help="showers of each sample that is validated")
+    parser.add_argument("--task", choices=TASKS, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    root = Path(__file__).resolve().parents[2]
-    names = [f"{place} ({commit})" for place, commit in zip(("old", "new"), options.commits, strict=True)]
-    rounds: dict[str, dict[str, list[dict[str, float]]]] = {item: {name: [] for name in names} for item in options.only}
+    if options.task:
+        print(json.dumps(TASKS[options.task](options)))
+        return
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        trees = [folder / name.split()[0] for name in names]
-        git = ["git", "-C", str(root), "worktree"]
-        try:
-            for tree, commit in zip(trees, options.commits, strict=True):
-                subprocess.run([*git, "add", "--detach", str(tree), commit], check=True, capture_output=True)
-            if "validate" in options.only:
-                write_samples(folder, options.judged)
-            if "merge" in options.only:
-                write_parts(folder, options.files, options.showers)
-            for i in range(options.rounds):
-                for item in options.only:
-                    pairs = list(zip(names, trees, strict=True))
-                    for name, tree in pairs if i % 2 == 0 else reversed(pairs):
-                        rounds[item][name].append(measured(item, tree, folder, options))
-        finally:
-            for tree in trees:
-                subprocess.run([*git, "remove", "--force", str(tree)], check=False, capture_output=True)
-    print(f"{options.rounds} rounds, model {options.model}")
-    for item, of in rounds.items():
-        for figure in of[names[0]][0]:
-            old, new = (statistics.median(answer[figure] for answer in of[name]) for name in names)
-            print(f"{item:14s} {old:10.3g} -> {new:8.3g} {figure}, ratio {old / new:.2f}")
-    print(json.dumps(rounds))
+        sources = {
+            name: unpacked(commit, folder / name) for name, commit in zip(("old", "new"), options.commits, strict=True)
+        }
+        if "validate" in options.only:
+            write_samples(folder, options.judged)
+        for item in options.only:
+            rounds = list(rounds_of(item, folder, sources, options))
+            for what in (name.removesuffix(" old") for name in rounds[0] if name.endswith(" old")):
+                old, new = (statistics.median(figures[f"{what} {name}"] for figures in rounds) for name in sources)
+                ratio = statistics.median(figures[f"{what} old"] / figures[f"{what} new"] for figures in rounds)
+                print(f"{item:14s} {old:10.3g} -> {new:8.3g} {what}, ratio {ratio:.2f}", flush=True)
 
 
 if __name__ == "__main__":
