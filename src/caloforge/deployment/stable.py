@@ -209,7 +209,6 @@ _INSTEAD: Mapping[Callable[..., Any], Callable[..., Any]] = {
     torch.special.logit: _logit,
     torch.bmm: _bmm,
     torch.baddbmm: _baddbmm,
-    Tensor.baddbmm_: _baddbmm,
     torch.cumprod: _cumprod,
     Tensor.cumprod: _cumprod,
     torch.index_add: _index_add,

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from caloforge.nn.mesh_canvas import CircularConv
 
 
+_FEW = 16  # showers: a product for each sector is slow for fewer
+
+
 def _turned(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """At each sector the one before it, itself, the one behind it: views of one copy."""
     wider = torch.cat([x[-1:], x, x[:1]])
@@ -28,6 +31,9 @@ def product(
         x: (A, C, N) a map.
         start: (A, H, N); None: zero.
     """
+    if x.shape[2] < _FEW and not torch.jit.is_tracing():
+        of_all = (matrix @ x.transpose(0, 1).flatten(1)).view(-1, len(x), x.shape[2]).transpose(0, 1)
+        return of_all if start is None else of_all + start
     matrices = matrix.expand(len(x), -1, -1)
     return torch.bmm(matrices, x) if start is None else torch.baddbmm(start, matrices, x)
 
@@ -39,10 +45,10 @@ def around(x: Float[Tensor, "A C N"], kernel: Float[Tensor, "3 H C"]) -> Float[T
         x: (A, C, N) a map.
         kernel: (3, H, C) of the sector before, of itself and of the one behind; see `sector_matrices`.
     """
-    first, *others = _turned(x)
-    out = product(kernel[0], first)
-    for matrix, sector in zip(kernel[1:], others, strict=True):
-        out = out.baddbmm_(matrix.expand(len(x), -1, -1), sector)
+    out = None
+    for matrix, sector in zip(kernel, _turned(x), strict=True):
+        out = product(matrix, sector, out)
+    assert out is not None
     return out
 
 
