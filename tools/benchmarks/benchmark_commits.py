@@ -21,6 +21,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ def merge(options: argparse.Namespace) -> Figures:
         write_showers(path, Showers.perpendicular(cells, energy, mesh), "small", {})
     return {
         f"us a shower, {n} files": 1e3
-        * ms(lambda n=n: merge_files(paths[:n], Path(f"merged{n}.h5")), 1)
+        * ms(partial(merge_files, paths[:n], Path(f"merged{n}.h5")), 1)
         / (n * options.showers)
         for n in (max(1, options.files // 4), options.files)
     }

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from caloforge.nn.mesh_canvas import CircularConv
 
-
 _FEW = 16  # showers: a product for each sector is slow for fewer
 
 
@@ -31,7 +30,7 @@ def product(
         x: (A, C, N) a map.
         start: (A, H, N); None: zero.
     """
-    if x.shape[2] < _FEW and not torch.jit.is_tracing():
+    if x.shape[2] < _FEW and not torch.onnx.is_in_onnx_export():
         of_all = (matrix @ x.transpose(0, 1).flatten(1)).view(-1, len(x), x.shape[2]).transpose(0, 1)
         return of_all if start is None else of_all + start
     matrices = matrix.expand(len(x), -1, -1)
