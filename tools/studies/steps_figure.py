@@ -56,8 +56,8 @@ def row(name: str, evaluations: int | None, model: Model, truth: Showers, table:
         auc = measure(STANDARD, given, (truth, table), generated, seed)[0].auc
         answer |= {given: auc.value, f"{given}_error": auc.error, f"{given}_floor": auc.floor}
     names = list(STANDARD.inputs_for(truth.binning))
-    answer["auc"] = max(answer[name] for name in names)
-    return answer
+    best = max(names, key=lambda name: float(answer[name]))
+    return answer | {"auc": answer[best], "auc_error": answer[f"{best}_error"]}
 
 
 def draw(rows: list[Row], output: Path) -> None:
@@ -69,14 +69,15 @@ def draw(rows: list[Row], output: Path) -> None:
             mine = [row for row in rows if row["model"] == name]
             look = style.look(position)
             for ax, key in zip(axes, ("evaluations", "ms"), strict=True):
-                points = [(row[key], row["auc"]) for row in mine if row[key] is not None]
+                points = [(row[key], row["auc"], row["auc_error"]) for row in mine if row[key] is not None]
                 if points:
-                    line = {"marker": look.marker, "ls": look.line, "color": look.colour, "ms": 4}
-                    ax.plot(*zip(*points, strict=True), **line, label=style.plain_label(name))
+                    line = {"marker": look.marker, "ls": look.line, "color": look.colour, "ms": 4, "elinewidth": 0.8}
+                    ax.errorbar(*zip(*points, strict=True), **line, label=style.plain_label(name))
                 elif key == "evaluations":
                     ax.axhline(mine[0]["auc"], color=look.colour, ls=look.line, lw=0.8)
         for ax, label in zip(axes, ("Evaluations of the network", "ms a shower, one thread"), strict=True):
             ax.set_xscale("log", base=2 if ax is axes[0] else 10)
+            ax.margins(x=0.06)
             ax.set_xlabel(label)
             ax.xaxis.set_minor_formatter("")
             ax.xaxis.set_major_formatter(style.power_label)
