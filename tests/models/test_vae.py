@@ -31,8 +31,8 @@ def inclined(showers):
 
 
 @pytest.fixture(scope="module", params=[(name, False) for name in VARIANTS] + [("flow-prior", True)], ids=str)
-def trained(request, binning, showers):
-    """An initialised model of every kind with its data; with the energy as condition, or with all there are."""
+def training(request, binning, showers):
+    """A model of every kind after 30 steps, its data and losses; conditions: the energy, or all there are."""
     name, every_condition = request.param
     generator = torch_stream(1, "test")
     config = model_config(SMALL | VARIANTS[name])
@@ -43,7 +43,22 @@ def trained(request, binning, showers):
     torch.manual_seed(0)
     model = config.build(pipeline)
     model.initialise(x, c)
-    return model, x, c
+    optimiser = torch.optim.Adam(model.parameters(), 3e-3)
+    generator = torch_stream(3, "training")
+    history = []
+    for _ in range(30):
+        losses = model.loss(x[:128], c[:128], 0.0, generator)
+        optimiser.zero_grad()
+        losses["total"].backward()
+        optimiser.step()
+        history.append(float(losses["total"].detach()))
+    return model, x, c, history
+
+
+@pytest.fixture(scope="module")
+def trained(training):
+    """The model and its data."""
+    return training[:3]
 
 
 def test_every_parameter_gets_a_gradient(trained):
@@ -69,17 +84,8 @@ def test_samples_are_functions_of_noise_and_condition(trained):
     assert torch.isfinite(first).all()
 
 
-def test_training_lowers_the_loss(trained):
-    model, x, c = trained
-    optimiser = torch.optim.Adam(model.parameters(), 3e-3)
-    generator = torch_stream(3, "training")
-    history = []
-    for _ in range(30):
-        losses = model.loss(x[:128], c[:128], 0.0, generator)
-        optimiser.zero_grad()
-        losses["total"].backward()
-        optimiser.step()
-        history.append(float(losses["total"].detach()))
+def test_training_lowers_the_loss(training):
+    history = training[-1]
     assert sum(history[-5:]) < sum(history[:5]) - 3
 
 
