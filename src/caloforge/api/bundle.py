@@ -1,4 +1,4 @@
-"""Showers from a bundle into a file, without PyTorch."""
+"""A bundle, open as a source of showers without PyTorch."""
 
 __all__ = ["BundleSource"]
 
@@ -11,16 +11,16 @@ from jaxtyping import UInt64
 from numpy import ndarray as Array
 
 from caloforge import __version__
-from caloforge.api.calls import Progress, ignore
-from caloforge.api.filling import fill_file
+from caloforge.api.filling import ShowerSource
 from caloforge.data.incident import Incident
 from caloforge.data.showers import Showers
-from caloforge.data.writer import ShowerWriter
 from caloforge.deployment.bundle import Bundle
+from caloforge.geometry.binning import Binning
+from caloforge.preprocessing.trained import Trained
 
 
-class BundleSource:
-    """A bundle that fills files with the showers that its run makes, up to the rounding of float32.
+class BundleSource(ShowerSource):
+    """A bundle, which makes the showers that its run makes, up to the rounding of float32.
 
     Args:
         folder: of the bundle.
@@ -32,7 +32,26 @@ class BundleSource:
 
     def __init__(self, folder: str | Path, threads: int = 1) -> None:
         self._bundle = Bundle(folder, threads)
-        self.trained, self.binning, self.block = self._bundle.trained, self._bundle.binning, self._bundle.manifest.block
+
+    @property
+    def trained(self) -> Trained:
+        """Particles, energies and angles that its model was trained on."""
+        return self._bundle.trained
+
+    @property
+    def binning(self) -> Binning:
+        """The mesh of the showers that it makes."""
+        return self._bundle.binning
+
+    @property
+    def block(self) -> int:
+        """Showers whose noise is drawn at a time."""
+        return self._bundle.manifest.block
+
+    @property
+    def detector(self) -> str:
+        """That of the training showers, or "unknown"."""
+        return self._bundle.manifest.detector
 
     @property
     def training_ids(self) -> UInt64[Array, " k"]:
@@ -54,38 +73,19 @@ class BundleSource:
             "bundle": self._bundle.digest,
         }
 
-    def fill(
-        self,
-        output: str | Path,
-        incident: Incident,
-        seed: int,
-        batch: int = 1000,
-        progress: Progress = ignore,
-        first: int = 0,
-    ) -> float:
-        """Stream showers into a file, one for each particle.
+    def batches(self, incident: Incident, seed: int, batch: int = 1000, first: int = 0) -> Iterator[Showers]:
+        """Showers as they are made, one for each particle.
 
         Args:
-            output: HDF5 file; it appears only when it is complete.
             incident: particles that the model knows.
             seed: of the noise.
             batch: showers computed at a time.
-            progress: called with the number of showers made, and of all.
             first: place of the first particle in a larger request with this seed, a multiple of ``block``.
-
-        Returns:
-            Milliseconds of each shower without writing.
 
         Raises:
             BadValue: ``first`` lies within a block.
             BadFile: the graph of the bundle fails.
-            UnwritablePath: the output cannot be written.
         """
-        batches = self._batches(incident, seed, batch, first)
-        writer = ShowerWriter(output, self.binning, self._bundle.manifest.detector, self.facts(seed))
-        return fill_file(writer, batches, len(incident), self.training_ids, progress)
-
-    def _batches(self, incident: Incident, seed: int, batch: int, first: int) -> Iterator[Showers]:
         hidden = self._bundle.manifest.trained.hidden
         for row, cells in self._bundle.batches(incident, seed, batch=batch, first=first):
             part = incident[row : row + len(cells)]

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from caloforge.api.calls import Progress, ignore
-from caloforge.api.generator import GenerateRequest, GeneratorWords, ShowerSource, open_source
+from caloforge.api.filling import ShowerSource
+from caloforge.api.generator import GenerateRequest, GeneratorWords, open_source
 from caloforge.data.incident import Incident
 from caloforge.errors import BadFile, BadValue
 from caloforge.simulation.production.array import ArrayStatus, ArrayTask, read_status, require_enough, write_manifest

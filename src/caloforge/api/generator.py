@@ -1,73 +1,20 @@
 """A model that fills files of showers, named in plain values by which another machine can open it."""
 
-__all__ = ["GenerateRequest", "GeneratorWords", "ShowerSource", "generate_file", "open_source"]
+__all__ = ["GenerateRequest", "GeneratorWords", "generate_file", "open_source"]
 
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
-
-from jaxtyping import UInt64
-from numpy import ndarray as Array
 
 from caloforge.api.asked import Asked
 from caloforge.api.calls import Progress, ignore
+from caloforge.api.filling import ShowerSource
 from caloforge.data.incident import Incident
 from caloforge.deployment.manifest import MANIFEST
 from caloforge.device import Device
 from caloforge.errors import BadFile, BadValue
-from caloforge.geometry.binning import Binning
-from caloforge.preprocessing.trained import Trained
 from caloforge.training.folders import run_folder
-
-
-@runtime_checkable
-class ShowerSource(Protocol):
-    """A run or an ensemble (`RunSource`, so any `Model`), or a bundle (`BundleSource`), open."""
-
-    @property
-    def trained(self) -> Trained:
-        """What it was trained on."""
-        ...
-
-    @property
-    def binning(self) -> Binning:
-        """The mesh of its showers."""
-        ...
-
-    @property
-    def block(self) -> int:
-        """Showers whose noise is drawn at a time."""
-        ...
-
-    @property
-    def training_ids(self) -> UInt64[Array, " k"]:
-        """Of the showers that it was trained on; none where that is not known."""
-        ...
-
-    def facts(self, seed: int) -> dict[str, Any]:
-        """For the provenance of its showers.
-
-        Args:
-            seed: of the request.
-        """
-        ...
-
-    def fill(
-        self, output: str | Path, incident: Incident, seed: int, batch: int, progress: Progress, first: int = 0
-    ) -> float:
-        """Stream showers into a file; milliseconds of each.
-
-        Args:
-            output: HDF5 file; it appears only when it is complete.
-            incident: particles, one for each shower.
-            seed: of the noise.
-            batch: showers in memory at a time.
-            progress: called with the number of showers made, and of all.
-            first: place of the first particle in a larger request, a multiple of ``block``.
-        """
-        ...
 
 
 @dataclass(frozen=True)

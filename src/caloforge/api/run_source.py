@@ -1,21 +1,18 @@
-"""A run or an ensemble, open as a source of showers: what it was trained on, and files and batches filled with them."""
+"""A run or an ensemble, open as a source of showers."""
 
 __all__ = ["RunSource"]
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from jaxtyping import UInt64
 from numpy import ndarray as Array
 
 from caloforge import __version__
-from caloforge.api.calls import Progress, ignore
-from caloforge.api.filling import fill_file
+from caloforge.api.filling import ShowerSource
 from caloforge.data.incident import Incident
 from caloforge.data.provenance import TrainingProvenance
 from caloforge.data.showers import Showers
-from caloforge.data.writer import ShowerWriter
 from caloforge.generation.mixture import mixture_batches
 from caloforge.generation.sampler import BLOCK, sample_batches
 from caloforge.geometry.binning import Binning
@@ -24,8 +21,8 @@ from caloforge.preprocessing.trained import Trained
 from caloforge.training.ensemble import Ensemble
 
 
-class RunSource:
-    """What fills files with the showers of a trained model, or of an ensemble; of a bundle it is `BundleSource`.
+class RunSource(ShowerSource):
+    """A trained model, or an ensemble of them; a bundle is a `BundleSource`.
 
     Args:
         name: what it was asked for by.
@@ -78,36 +75,6 @@ class RunSource:
         """That of its training showers, or "unknown"."""
         data = self.provenance.data
         return (data and data.detector) or "unknown"
-
-    def fill(
-        self,
-        output: str | Path,
-        incident: Incident,
-        seed: int,
-        batch: int = 1000,
-        progress: Progress = ignore,
-        first: int = 0,
-    ) -> float:
-        """Stream showers into a file, one for each particle.
-
-        Args:
-            output: HDF5 file; it appears only when it is complete.
-            incident: particles that the model knows.
-            seed: of the noise.
-            batch: showers in memory at a time.
-            progress: called with the number of showers made, and of all.
-            first: place of the first particle in a larger request with this seed, a multiple of ``block``.
-
-        Returns:
-            Milliseconds of each shower without writing; they go into the provenance.
-
-        Raises:
-            BadValue: ``first`` lies within a block.
-            UnwritablePath: the output cannot be written.
-        """
-        batches = self.batches(incident, seed, batch, first)
-        writer = ShowerWriter(output, self.binning, self.detector, self.facts(seed))
-        return fill_file(writer, batches, len(incident), self.training_ids, progress)
 
     def batches(self, incident: Incident, seed: int, batch: int = 1000, first: int = 0) -> Iterator[Showers]:
         """Showers as they are made, one for each particle.
