@@ -10,7 +10,6 @@ from numpy import ndarray as Array
 
 from caloforge.data.source import Source
 from caloforge.errors import BadValue
-from caloforge.physics.depth import depth_unit
 from caloforge.physics.observables import OBSERVABLES, select, tabulate
 
 
@@ -47,7 +46,7 @@ class ObservableTable(dict[str, Float[Array, "N k"]]):
                 raise BadValue("observable", name, "it has a value for every cell: read the showers and take .energy")
         tables = [tabulate(batch, chosen) for batch in source.batches()]
         values = {name: np.concatenate([table[name] for table in tables]) for name in chosen}
-        units = {name: o.unit.replace("{depth}", depth_unit(source.binning)) for name, o in chosen.items()}
+        units = {name: o.unit_on(source.binning) for name, o in chosen.items()}
         return cls(values, units, {name: o.column_names(source.binning) for name, o in chosen.items()})
 
     def __repr__(self) -> str:

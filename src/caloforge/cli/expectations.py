@@ -14,7 +14,6 @@ from caloforge.data.showers import Showers
 from caloforge.diagnosis.coverage.recalibration import Recalibration
 from caloforge.errors import BadObservable
 from caloforge.generation.uncertainty import Expectation, ensemble_expectation, half_width
-from caloforge.physics.depth import depth_unit
 from caloforge.physics.observables import Observable
 from caloforge.training.ensemble import Ensemble
 from caloforge.units import format_energy
@@ -56,7 +55,7 @@ def expectation_rows(
         if math.isnan(expectation.value[i]):
             at = f"is undefined for the model's showers at {format_energy(float(incident.energy[0]))}"
             raise BadObservable(f"{name} {column}".strip(), at, "choose another, or another energy")
-        unit = wanted[name].unit.replace("{depth}", depth_unit(binning))
+        unit = wanted[name].unit_on(binning)
         factor = factors.factor(name) if factors else 1.0
         rows.append(
             {"energy_MeV": float(incident.energy[0]), "observable": name, "column": column, "unit": unit}

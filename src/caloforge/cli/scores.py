@@ -28,7 +28,7 @@ from caloforge.generation.likelihood import (
     tail_probability,
 )
 from caloforge.geometry.binning import Binning
-from caloforge.physics.observables import OBSERVABLES, depth_unit, select
+from caloforge.physics.observables import OBSERVABLES, select
 from caloforge.rng import stream
 from caloforge.training.run import Run
 
@@ -112,7 +112,7 @@ def score_table(summary: dict[str, dict[str, float]], level: float, mesh: Binnin
         level: part that an interval holds.
         mesh: of the showers, which has a unit of depth.
     """
-    units = {name: o.unit.replace("{depth}", depth_unit(mesh)) for name, o in OBSERVABLES.items()}
+    units = {name: o.unit_on(mesh) for name, o in OBSERVABLES.items()}
     units["log_likelihood"] = "nats"
     lines = [f"{'':24}{'mean':>12} {'':5}{'in ' + format(level, '.0%') + ' interval':>16}{'ranks uniform: p':>18}"]
     for name, row in summary.items():

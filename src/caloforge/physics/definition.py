@@ -111,6 +111,14 @@ class Observable:
         """Quantity and unit; ``{depth}`` stands for the mesh's unit of depth."""
         return f"{self.quantity} [{self.unit}]" if self.unit else self.quantity
 
+    def unit_on(self, binning: Binning) -> str:
+        """The unit, with the unit of depth that the mesh has.
+
+        Args:
+            binning: the mesh.
+        """
+        return self.unit.replace("{depth}", depth_unit(binning))
+
     def axis_label(self, binning: Binning) -> str:
         """The label with the unit of depth that the mesh has.
 
