@@ -76,3 +76,31 @@ def test_both_ways_of_reading_a_step_agree(request_of, tmp_path):
         cells[layout] = np.load(path)
     assert cells["known"][0].sum() > 0
     np.testing.assert_array_equal(cells["known"], cells["unknown"])
+
+
+GROUPED = """
+import sys
+import numpy as np
+from caloforge.geometry.detector import detector
+from caloforge.geometry.readouts import readout
+from caloforge.simulation.beam import Beam, parse_spectrum
+from caloforge.simulation.directions import parse_angles
+from caloforge.simulation.geant4 import scored_stack
+from caloforge.simulation.geant4.simulate import simulate
+
+scored_stack.SHELLS = int(sys.argv[1])
+primaries = Beam(22, parse_spectrum("500MeV"), parse_angles("20deg")).primaries(6, 1)
+np.save(sys.argv[2], simulate(detector("lar-barrel"), primaries, readout("lar-355"))[0].energy)
+"""
+
+
+@pytest.mark.geant4
+def test_shells_shower_alike_in_groups_and_all_in_one_volume(request_of, tmp_path):
+    del request_of
+    cells = []
+    for shells in ("16", "1000"):
+        path = tmp_path / f"{shells}.npy"
+        subprocess.run([sys.executable, "-c", GROUPED, shells, str(path)], check=True, capture_output=True)
+        cells.append(np.load(path))
+    assert (cells[0] > 0).sum() > 100
+    np.testing.assert_array_equal(*cells)

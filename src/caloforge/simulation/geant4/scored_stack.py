@@ -27,6 +27,7 @@ NEUTRAL_HADRONS = ("neutron", "kaon0L", "kaon0S", "lambda")
 
 
 MARGIN = 10 * mm  # of vacuum around the stack
+SHELLS = 16  # in one volume, of whose curved daughters Geant4 tries one after the other: 17 groups of 16, not 272
 
 
 class Scorer(g4.G4VPrimitiveScorer):  # type: ignore[misc]
@@ -90,8 +91,14 @@ class Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
     def Construct(self) -> Any:  # noqa: N802 Geant4's name
         self.own = {material.name: build_material(material) for material in self.detector.materials}
         self.world, place = self._put("world", "G4_Galactic", world_solid(self.detector), 0.0, None, None)
-        for i, slab in enumerate(self.detector.slabs):
-            logical, _ = self._put(f"slab{i}", slab.material, *slab_solid(self.detector, i), self.world)
+        slabs, mother = self.detector.slabs, self.world
+        for i, slab in enumerate(slabs):
+            if self.detector.inner_radius is not None and i % SHELLS == 0:
+                group = slab_solid(self.detector, f"shells{i}", i, min(i + SHELLS, len(slabs)))
+                mother, _ = self._put(group[0].GetName(), "G4_Galactic", *group, self.world)
+            solid, z, turn = slab_solid(self.detector, f"slab{i}", i, i + 1)
+            where = (z, turn) if mother is self.world else (0.0, None)  # the group is turned already
+            logical, _ = self._put(solid.GetName(), slab.material, solid, *where, mother)
             if slab.sensitive:
                 self.read.append((self.layers[i], logical))
         return place
@@ -160,22 +167,24 @@ def world_solid(detector: Detector) -> Any:
     return g4.G4Box("world", radius + depth + MARGIN, side + MARGIN, radius + depth + MARGIN)
 
 
-def slab_solid(detector: Detector, i: int) -> tuple[Any, float, Any]:
-    """The solid of a slab, the z of its centre (mm), and its rotation or None.
+def slab_solid(detector: Detector, name: str, first: int, end: int) -> tuple[Any, float, Any]:
+    """The solid of one slab or of several in a row, the z of its centre (mm), and its rotation or None.
 
     Only the half of a shell that faces the beam is built, so that nothing is counted on the far side.
 
     Args:
         detector: the stack.
-        i: position of the slab.
+        name: of the solid.
+        first: position of the first slab.
+        end: position behind the last.
     """
-    side, (front, back) = detector.half_width, detector.faces[i : i + 2].tolist()
+    side, front, back = detector.half_width, *detector.faces[[first, end]].tolist()
     radius = detector.inner_radius
     if radius is None:
-        return g4.G4Box(f"slab{i}", side, side, detector.slabs[i].thickness / 2), (front + back) / 2, None
+        return g4.G4Box(name, side, side, (back - front) / 2), (front + back) / 2, None
     turn = g4.G4RotationMatrix()
     turn.rotateX(math.pi / 2)  # lays the tube's axis along y, and the half from pi to 2 pi towards the beam
-    return g4.G4Tubs(f"slab{i}", radius + front, radius + back, side, math.pi, math.pi), -radius, turn
+    return g4.G4Tubs(name, radius + front, radius + back, side, math.pi, math.pi), -radius, turn
 
 
 def build_material(material: Material) -> Any:
