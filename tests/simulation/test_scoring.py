@@ -79,14 +79,18 @@ def test_both_ways_of_reading_a_step_agree(request_of, tmp_path):
 
 
 GROUPED = """
+import os
 import sys
 import numpy as np
 from caloforge.geometry.detector import detector
 from caloforge.geometry.readouts import readout
 from caloforge.simulation.beam import Beam, parse_spectrum
 from caloforge.simulation.directions import parse_angles
-from caloforge.simulation.geant4 import scored_stack
 from caloforge.simulation.geant4.simulate import simulate
+from caloforge.simulation.tables.em_data import find_data
+
+os.environ.update(find_data().environment)
+from caloforge.simulation.geant4 import scored_stack
 
 scored_stack.SHELLS = int(sys.argv[1])
 primaries = Beam(22, parse_spectrum("500MeV"), parse_angles("20deg")).primaries(6, 1)
