@@ -1,10 +1,13 @@
 """What a model says of single showers: ranks, tail probabilities and intervals on cases with a known answer."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from caloforge.data.incident import Incident
+from caloforge.data.opening import open_showers
 from caloforge.generation.likelihood import (
     credible_interval,
     draw_alike,
@@ -16,6 +19,7 @@ from caloforge.generation.likelihood import (
 from caloforge.models import model_config
 from caloforge.preprocessing.pipeline import Pipeline
 from caloforge.rng import stream, torch_stream
+from caloforge.training.run import load_run
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +108,17 @@ def test_likelihoods_of_showers(untrained, showers):
         showers.binning,
     )
     assert log_likelihood(*untrained, turned, seed=3, samples=8)[0].mean() < value.mean()
+
+
+@pytest.mark.parametrize("name", ["vae-siw-1080", "flow-siw-1080", "fm-siw-1080"])
+def test_shipped_families_know_a_shower_from_a_turned_one(name):
+    run = load_run(name)
+    with open_showers("bundled") as file:
+        true = file[:2]
+    turned = replace(true, energy=true.energy[:, ::-1].copy())
+    value, other = (log_likelihood(run.model, run.pipeline, showers, 1, samples=1)[0] for showers in (true, turned))
+    assert np.isfinite(value).all()
+    assert (value > other + 100).all()
 
 
 def test_draws_of_one_particle_stand_together(untrained, showers):

@@ -59,7 +59,7 @@ def log_likelihood(
     values, errors = [], []
     for block, start in enumerate(range(0, len(showers), _BLOCK)):
         generator = torch_stream(seed, "likelihood", block)
-        with torch.inference_mode():
+        with torch.no_grad():
             x, c, log_det = pipeline(showers[start : start + _BLOCK], generator)
             value, error = model.log_prob(x, c, generator, samples)
         values.append((value + log_det).double().cpu().numpy())
