@@ -15,10 +15,11 @@ __all__ = ["frechet_distance", "measure_fpd"]
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray as Array
+from scipy.linalg.lapack import dpstrf
 
-from caloforge.metrics.measured import Measured, need_showers, resample
+from caloforge.metrics.measured import Measured, need_showers
 from caloforge.metrics.scaling import scale_by_largest
 
 _MOST_PARTS = 5
@@ -50,12 +51,11 @@ def frechet_distance(
 
 
 def _root(covariance: Float[Array, "f f"]) -> Float[Array, "f f"]:
-    """A matrix R with R R^T = covariance, which may be singular."""
-    try:
-        return np.linalg.cholesky(covariance)
-    except np.linalg.LinAlgError:
-        values, vectors = np.linalg.eigh(covariance)
-        return vectors * np.sqrt(np.maximum(values, 0))
+    """A matrix R with R R^T = covariance, which may be singular: Cholesky's with pivots, as far as its rank."""
+    factor, pivots, rank, _ = dpstrf(covariance, lower=1)
+    root = np.zeros_like(factor)
+    root[pivots - 1, :rank] = np.tril(factor)[:, :rank]
+    return root
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +67,14 @@ class _Pieces:
     products: Float[Array, "p f f"]
 
     @classmethod
-    def of(cls, sample: Float[Array, "N f"]) -> "_Pieces":
-        parts = np.array_split(sample, _PIECES)
-        count = np.array([float(len(part)) for part in parts])
-        total = np.stack([part.sum(axis=0) for part in parts])
-        return cls(count, total, np.stack([part.T @ part for part in parts]))
+    def of(cls, sample: Float[Array, "N f"], rows: Int[Array, " n"]) -> "_Pieces":
+        """Of some rows of a sample, in this order; a piece at a time is copied."""
+        count, f = np.empty(_PIECES), sample.shape[1]
+        total, products = np.empty((_PIECES, f)), np.empty((_PIECES, f, f))
+        for i, chosen in enumerate(np.array_split(rows, _PIECES)):
+            part = sample[chosen]
+            count[i], total[i], products[i] = len(part), part.sum(axis=0), part.T @ part
+        return cls(count, total, products)
 
     def gaussian(self, pieces: slice) -> tuple[Float[Array, " f"], Float[Array, "f f"]]:
         """Mean and covariance of some pieces together."""
@@ -136,11 +139,12 @@ def measure_fpd(
     need_showers(len(truth), len(generated), _FEWEST, "FPD")
     t, g = scale_by_largest(truth, generated)
     n, m = len(t), len(g)
-    first, second = (_Pieces.of(rng.permutation(x)) for x in (t, g))
+    first, second = (_Pieces.of(x, rng.permutation(len(x))) for x in (t, g))
     value, error = _extrapolate(first, second), _jackknife_error(first, second)
+    del first, second, g
     null = np.empty(repeats)
     for i in range(repeats):
-        drawn = [_Pieces.of(resample(t, size, rng)) for size in (n, m)]
+        drawn = [_Pieces.of(t, rng.integers(n, size=size)) for size in (n, m)]
         null[i] = _extrapolate(drawn[0], drawn[1])
     spread = float(null.std(ddof=1))
     return Measured(value, float(np.hypot(error, spread)), float(null.mean()), spread)

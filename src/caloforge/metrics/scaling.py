@@ -95,7 +95,9 @@ def scale_by_largest(truth: Float[Array, "n f"], generated: Float[Array, "m f"])
     first, second = fill_undefined(truth, generated)
     of_truth, of_generated = (np.abs(x).max(axis=0) for x in (first, second))
     scale = _first_scale(of_truth, np.maximum(of_truth, of_generated))
-    return first / scale, second / scale
+    first /= scale
+    second /= scale
+    return first, second
 
 
 def standardise(truth: Float[Array, "n f"], generated: Float[Array, "m f"]) -> Pair:

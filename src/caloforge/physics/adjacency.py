@@ -68,7 +68,7 @@ def _placed(blocks: list[tuple[int, int, sparse.csr_array]], n_voxels: int) -> s
     """One matrix over all cells from blocks that begin at given rows and columns."""
     entries = [(row + block.row, column + block.col) for row, column, b in blocks for block in [b.tocoo()]]
     rows, columns = (np.concatenate([np.zeros(0, int), *(entry[i] for entry in entries)]) for i in (0, 1))
-    return sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(n_voxels, n_voxels))
+    return sparse.csr_array((np.ones(len(rows), np.float32), (rows, columns)), shape=(n_voxels, n_voxels))
 
 
 @lru_cache(maxsize=64)
@@ -147,7 +147,7 @@ def ring_sums(binning: Binning) -> sparse.csr_array:
     """
     rings = binning.ring_of_voxel
     shape = int(rings.max()) + 1, binning.n_voxels
-    return sparse.csr_array((np.ones(len(rings)), (rings, np.arange(len(rings)))), shape=shape)
+    return sparse.csr_array((np.ones(len(rings), np.float32), (rings, np.arange(len(rings)))), shape=shape)
 
 
 def highest(graph: sparse.csr_array, values: Float[Array, "v n"]) -> Float[Array, "w n"]:

@@ -8,13 +8,13 @@ with most cells, and of those with most energy.
 __all__ = ["CLUSTER_COLUMNS", "clusters", "largest_cluster", "outside_largest_cluster"]
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray as Array
 from scipy import sparse
 
 from caloforge.physics.adjacency import neighbours
+from caloforge.physics.cell_blocks import blocks
 from caloforge.physics.moments import ratio
-from caloforge.physics.pair_sums import blocks
 from caloforge.physics.sums import Sums
 
 _SHARES = (0.0, 1e-3)
@@ -26,31 +26,37 @@ def _measured(s: Sums) -> Float[Array, "3 N T"]:
     graph = sparse.triu(neighbours(s.binning)).tocoo()
     values = np.zeros((3, len(s), len(_SHARES)))
     for rows, energy in blocks(s):
+        both = np.flatnonzero((energy[graph.row] > 0) & (energy[graph.col] > 0))
+        pair, shower = both // energy.shape[1], both % energy.shape[1]
+        ends = [cell[pair] * energy.shape[1] + shower for cell in (graph.row, graph.col)]
         for k, share in enumerate(_SHARES):
-            chosen = energy > (share * s.total_energy[rows]).astype(np.float32)
-            values[:, rows, k] = _largest(energy, chosen, graph)
+            chosen = (energy > (share * s.total_energy[rows]).astype(np.float32)).reshape(-1)
+            linked = chosen[ends[0]] & chosen[ends[1]]
+            values[:, rows, k] = _largest(energy, chosen, [end[linked] for end in ends])
     return values
 
 
-def _largest(energy: Float[Array, "V n"], chosen: Bool[Array, "V n"], graph: sparse.coo_array) -> Float[Array, "3 n"]:
-    n, (cell, shower) = energy.shape[1], np.nonzero(chosen)
-    node = np.full(chosen.shape, -1)
-    node[cell, shower] = np.arange(len(cell))
-    edge, where = np.nonzero(chosen[graph.row] & chosen[graph.col])
-    ends = node[graph.row[edge], where], node[graph.col[edge], where]
+def _largest(
+    energy: Float[Array, "V n"], chosen: Bool[Array, " Vn"], ends: list[Int[Array, " e"]]
+) -> Float[Array, "3 n"]:
+    """Of the cells chosen, numbered through as they lie, and the two ends of each pair of them."""
+    cells, n = np.flatnonzero(chosen), energy.shape[1]
+    node = np.empty(chosen.size, np.int32)
+    node[cells] = np.arange(len(cells))
+    shower, energies = cells % n, energy.reshape(-1)[cells]
     from scipy.sparse.csgraph import connected_components  # half a second that most work does without
 
-    links = sparse.coo_array((np.ones(len(edge), np.int8), ends), shape=(len(cell), len(cell)))
-    count, label = connected_components(links, directed=False) if len(cell) else (0, np.zeros(0, int))
+    rows, columns = (node[end] for end in ends)
+    links = sparse.coo_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(len(cells), len(cells)))
+    count, label = connected_components(links, directed=False) if len(cells) else (0, np.zeros(0, int))
     owner = np.zeros(count, int)
     owner[label] = shower
-    cells = np.bincount(label, minlength=count)
-    energies = np.bincount(label, energy[cell, shower], minlength=count)
-    order = np.lexsort((energies, cells, owner))  # the last cluster of each shower is its largest
+    sizes, sums = np.bincount(label, minlength=count), np.bincount(label, energies, minlength=count)
+    order = np.lexsort((sums, sizes, owner))  # the last cluster of each shower is its largest
     last = order[np.flatnonzero(np.diff(owner[order], append=-1))]
     result = np.zeros((3, n))
     result[0] = np.bincount(owner, minlength=n)
-    result[1, owner[last]], result[2, owner[last]] = cells[last], energies[last]
+    result[1, owner[last]], result[2, owner[last]] = sizes[last], sums[last]
     return result
 
 

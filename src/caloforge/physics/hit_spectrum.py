@@ -20,14 +20,12 @@ __all__ = [
     "ring_log_energy_spread",
 ]
 
-from itertools import pairwise
-
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray as Array
 
+from caloforge.physics.cell_blocks import Places, blocks
 from caloforge.physics.moments import ratio
-from caloforge.physics.pair_sums import blocks
 from caloforge.physics.sums import Sums
 from caloforge.units import MeV
 
@@ -54,16 +52,14 @@ class _Moments:
     """Number of hits, sums of u and of its square: of each layer, then of each ring of all layers together."""
 
     def __init__(self, s: Sums) -> None:
-        mesh = s.binning
-        rings = mesh.ring_of_voxel[None] == np.arange(mesh.ring_of_voxel.max() + 1)[:, None]
-        self.layers, bounds = mesh.n_layers, list(pairwise(mesh.layer_starts))
-        self.sums = np.empty((3, len(s), self.layers + len(rings)))
-        for rows, energy in blocks(s):
-            hit = (energy > 0).astype(np.float64)
-            u = np.log10(np.where(energy > 0, energy / MeV, 1.0), dtype=np.float64)
-            for k, values in enumerate((hit, u, u * u)):
-                of_layers = [values[a:b].sum(axis=0) for a, b in bounds]
-                self.sums[k, rows] = np.concatenate([np.stack(of_layers), rings.astype(np.float64) @ values]).T
+        places = Places(s.binning)
+        self.layers, parts = places.layers, []
+        for _, energy in blocks(s):
+            hit = energy > 0
+            u, hits = np.zeros(energy.shape), hit.astype(np.float64)
+            u[hit] = np.log10(energy[hit].astype(np.float64) / MeV)
+            parts.append([places.sum(hits, hits), places.sum(hits, u), places.sum(u, u)])
+        self.sums = np.concatenate(parts, axis=1)
 
 
 def _mean(sums: Float[Array, "3 N k"]) -> Float[Array, "N k"]:

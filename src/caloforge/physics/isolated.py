@@ -7,12 +7,12 @@ cells that have neighbours count; what a mesh has none of is NaN.
 __all__ = ["COMPANY", "isolated_hits", "ring_isolated_hits", "isolated_log_energy", "isolated_energy"]
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray as Array
 
 from caloforge.physics.adjacency import DIRECTIONS, Direction, neighbours, ring_sums
+from caloforge.physics.cell_blocks import blocks
 from caloforge.physics.moments import ratio
-from caloforge.physics.pair_sums import blocks
 from caloforge.physics.sums import Sums
 from caloforge.units import MeV
 
@@ -32,24 +32,28 @@ class _Isolated:
     """
 
     def __init__(self, s: Sums) -> None:
-        graphs = [neighbours(s.binning, directions) for directions in COMPANY.values()]
-        able, rings = [graph.sum(axis=1) > 0 for graph in graphs], ring_sums(s.binning)
-        self.counts = np.full((len(s), len(graphs)), np.nan)
+        graphs, rings = {d: neighbours(s.binning, (d,)) for d in DIRECTIONS}, ring_sums(s.binning)
+        able = [sum(graphs[d].sum(axis=1) for d in directions) > 0 for directions in COMPANY.values()]
+        self.counts = np.full((len(s), len(COMPANY)), np.nan)
         self.by_ring = np.full((len(s), rings.shape[0]), np.nan)
         self.log_energy, self.hottest = np.zeros(len(s)), np.zeros(len(s))
         for rows, energy in blocks(s):
-            hit = (energy > 0).astype(np.float32)
-            for k, (graph, cells) in enumerate(zip(graphs, able, strict=True)):
+            hit = energy > 0
+            near = {d: graph @ hit.astype(np.float32) for d, graph in graphs.items()}
+            for k, (directions, cells) in enumerate(zip(COMPANY.values(), able, strict=True)):
                 if cells.any():
-                    alone = (hit > 0) & (graph @ hit == 0) & cells[:, None]
-                    self.counts[rows, k] = alone.sum(axis=0)
+                    alone = hit & (sum(near[d] for d in directions) == 0) & cells[:, None]
+                    self.counts[rows, k] = np.count_nonzero(alone, axis=0)
             if able[-1].any():  # `alone` is that of the last company
-                self._measure(rows, energy.astype(np.float64), alone)
-                self.by_ring[rows] = np.where((rings @ able[-1])[:, None] > 0, rings @ alone, np.nan).T
+                self._measure(rows, energy, alone)
+                counts = rings @ alone.astype(np.float32)
+                self.by_ring[rows] = np.where((rings @ able[-1])[:, None] > 0, counts, np.nan).T
 
-    def _measure(self, rows: slice, energy: Float[Array, "V n"], alone: Array) -> None:
-        self.log_energy[rows] = np.log10(np.where(alone, energy / MeV, 1.0)).sum(axis=0)
-        self.hottest[rows] = np.where(alone, energy, 0.0).max(axis=0)
+    def _measure(self, rows: slice, energy: Float[Array, "V n"], alone: Bool[Array, "V n"]) -> None:
+        logs = np.zeros(energy.shape)
+        logs[alone] = np.log10(energy[alone].astype(np.float64) / MeV)
+        self.log_energy[rows] = logs.sum(axis=0)
+        self.hottest[rows] = np.where(alone, energy, 0).max(axis=0)
 
 
 def isolated_hits(s: Sums) -> Float[Array, "N 4"]:

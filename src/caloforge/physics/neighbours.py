@@ -29,8 +29,9 @@ from jaxtyping import Float
 from numpy import ndarray as Array
 
 from caloforge.physics.adjacency import DIRECTIONS, Direction, around, pairs
+from caloforge.physics.cell_blocks import blocks
 from caloforge.physics.moments import ratio
-from caloforge.physics.pair_sums import DISTANCES, PairSums, blocks
+from caloforge.physics.pair_sums import DISTANCES, PairSums
 from caloforge.physics.sums import Sums
 
 PAIR_COLUMNS = tuple(f"{direction} {d}" for direction in DIRECTIONS for d in DISTANCES)

@@ -19,17 +19,17 @@ from jaxtyping import Bool, Float
 from numpy import ndarray as Array
 
 from caloforge.physics.adjacency import highest, neighbours, overlap
-from caloforge.physics.pair_sums import blocks
+from caloforge.physics.cell_blocks import blocks
 from caloforge.physics.sums import Sums
 
 
 def _best(s: Sums, lone: bool) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
     """Number of hits and share of the visible energy of the best run of each shower."""
-    best = np.zeros(len(s))
+    best, plane = np.zeros(len(s)), neighbours(s.binning, ("r", "alpha"))
     for rows, energy in blocks(s):
         hit = energy > 0
         if lone:
-            hit &= neighbours(s.binning, ("r", "alpha")) @ hit.astype(np.float32) == 0
+            hit &= plane @ hit.astype(np.float32) == 0
         share = 0.5 * energy / np.maximum(s.total_energy[rows], 1e-30)
         best[rows] = _runs(s, hit, share)
     length = np.floor(best)

@@ -103,6 +103,26 @@ def cell_edges(observable: Observable, truth: Showers) -> Float[Array, " e"]:
     return well_filled(observable.edges(values), values)
 
 
+class _Rows:
+    """Rows of k float32 values, appended batch by batch to one piece of memory that grows by a quarter at a time."""
+
+    def __init__(self, k: int) -> None:
+        self._values, self._count = np.empty((0, k), np.float32), 0
+
+    def append(self, rows: Float[Array, "n k"]) -> None:
+        start, self._count = self._count, self._count + len(rows)
+        if self._count > len(self._values):
+            self._resize(self._count + self._count // 4)
+        self._values[start : self._count] = rows
+
+    def all(self) -> Float[Array, "N k"]:
+        self._resize(self._count)
+        return self._values
+
+    def _resize(self, rows: int) -> None:
+        self._values.resize((rows, self._values.shape[1]), refcheck=False)  # nobody else has seen it
+
+
 class _Reservoir:
     """A uniform random subset of at most k showers of a stream of unknown length."""
 
@@ -159,14 +179,15 @@ def read_sample(
     edges = _edges(source, of_cells, threshold) if pooled_edges is None else pooled_edges
     reservoir = _Reservoir(mesh, keep, stream(seed, "reservoir"))
     columns: dict[str, list[Array]] = {name: [] for name in ("incident_energy", "pdg", "theta", "phi", "ids")}
-    tables: list[dict[str, Array]] = []
+    tables: dict[str, _Rows] = {}
     pools: dict[str, list[Histograms]] = {name: [] for name in of_cells}
     sums = np.zeros(mesh.n_voxels)
     for uncut in filter(len, source.batches(_BATCH)):
         for name, parts in columns.items():
             parts.append(getattr(uncut, name))
         batch = replace(uncut, binning=mesh).above(threshold)
-        tables.append({name: values.astype(np.float32) for name, values in tabulate(batch, observables).items()})
+        for name, values in tabulate(batch, observables).items():
+            tables.setdefault(name, _Rows(values.shape[1])).append(values)
         for name, observable in of_cells.items():
             pools[name].append(Histograms.pool(observable(batch), edges[name]))
         sums += batch.energy.sum(axis=0, dtype=np.float64)
@@ -179,7 +200,7 @@ def read_sample(
     return Sample(
         binning=mesh,
         **joined,
-        table={name: _join(tables, name) for name in list(tables[0])},
+        table={name: rows.all() for name, rows in tables.items()},
         pooled={name: Histograms.stack(parts) for name, parts in pools.items()},
         mean_cells=sums / reservoir.count,
         cells=cells,
@@ -208,11 +229,6 @@ def read_rows(source: Source, rows: Int[Array, " r"], like: Sample, threshold: f
         if start > rows.max():
             break
     return Showers.concatenate([part for part in parts if len(part)])[np.argsort(np.argsort(rows))]
-
-
-def _join(tables: list[dict[str, Array]], name: str) -> Array:
-    """One column group of all batches; the batches give it up, so that memory holds it once."""
-    return np.concatenate([table.pop(name) for table in tables])
 
 
 def _edges(source: Source, of_cells: Mapping[str, Observable], threshold: float) -> dict[str, Float[Array, " _"]]:
