@@ -205,8 +205,8 @@ WRONG = {  # chapter -> answers and words of what is said of them
     1: [
         ({"to_images": lambda energy: energy.reshape(-1, 15, 9, 8).swapaxes(2, 3), "slope": 1}, "ring runs fastest"),
         ({"to_images": lambda energy: energy.reshape(-1, 8, 15, 9).swapaxes(1, 2), "slope": 1}, "another order"),
-        ({"to_images": lambda energy: energy.reshape(15, 8, 9), "slope": 1}, "Your function failed: ValueError"),
-        ({"to_images": lambda energy: None, "slope": 1}, "returns nothing yet"),
+        ({"to_images": lambda energy: energy.reshape(15, 8, 9), "slope": 1}, "to_images failed: ValueError"),
+        ({"to_images": lambda energy: None, "slope": 1}, "to_images returns nothing yet"),
         ({"to_images": _images}, "no entry 'slope'"),
         ({"to_images": _images, "slope": ...}, "three dots of the slope"),
         ({"to_images": _images, "slope": 4.22}, "in mm"),

@@ -13,7 +13,7 @@ from caloforge.course.rerun import rerun
 
 PAGE = """# 1. A title
 
-Text with a list of `code`.
+Text with a list of `code`, and [flow matching](../flow-matching.md).
 
 ```python
 N = 600  # small: 20
@@ -59,6 +59,7 @@ def test_a_notebook_gives_back_its_code(tmp_path):
     path.write_text(notebook_of(cells_of(PAGE)))
     assert code_of(path) == ["N = 600  # small: 20", "# Exercise: dots\n..."]
     content = json.loads(path.read_text())
+    assert "and flow matching (`docs/flow-matching.md`)." in content["cells"][0]["source"]
     assert (content["nbformat"], content["nbformat_minor"]) == (4, 5)
     ids = [cell["id"] for cell in content["cells"]]
     assert len(set(ids)) == len(ids)

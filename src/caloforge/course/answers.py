@@ -96,7 +96,7 @@ def function_of(answer: Any, what: str) -> Callable[..., Any]:
 
     Args:
         answer: of the student.
-        what: is asked for.
+        what: its name.
 
     Raises:
         NotYet: it is no function; the function that is returned raises it where the student's fails or returns nothing.
@@ -108,14 +108,17 @@ def function_of(answer: Any, what: str) -> Callable[..., Any]:
         try:
             value = answer(*arguments)
         except Exception as error:  # of the student's code, whatever it is
-            raise NotYet(f"Your function failed: {type(error).__name__}: {error}") from error
+            raise NotYet(f"{what} failed: {type(error).__name__}: {_cut(str(error), 160)}") from error
         if value is None or value is ...:
-            raise NotYet("Your function returns nothing yet: replace the three dots, and end it with return.")
+            raise NotYet(f"{what} returns nothing yet: replace its three dots, and end it with return.")
         return value
 
     return tried
 
 
 def _short(answer: Any) -> str:
-    text = repr(answer)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return _cut(repr(answer), 60)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 3]}..."

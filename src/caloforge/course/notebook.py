@@ -15,6 +15,7 @@ from caloforge.errors import BadFile
 from caloforge.yaml_model import read_text
 
 EXERCISE = "# Exercise"  # the first words of the cell that the student completes
+_PAGE = re.compile(r"\[([^\]]+)\]\((?:\.\./)+([\w/-]+\.md)\)")  # leads nowhere from where a notebook is copied to
 _SIZE = re.compile(r"^(\w+ = )\S+( +# small: ([^\s,]+).*)$", re.MULTILINE)
 
 
@@ -78,14 +79,15 @@ def smaller(source: str) -> str:
 
 
 def notebook_of(cells: list[Cell]) -> str:
-    """The cells as a notebook, without outputs.
+    """The cells as a notebook, without outputs; links to other pages become their names.
 
     Args:
         cells: of a page.
     """
 
     def plain(index: int, cell: Cell) -> dict[str, Any]:
-        content = {"cell_type": cell.kind, "id": f"cell-{index}", "metadata": {}, "source": cell.source}
+        source = cell.source if cell.kind == "code" else _PAGE.sub(r"\1 (`docs/\2`)", cell.source)
+        content = {"cell_type": cell.kind, "id": f"cell-{index}", "metadata": {}, "source": source}
         return content | ({"execution_count": None, "outputs": []} if cell.kind == "code" else {})
 
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}

@@ -28,7 +28,7 @@ def check(answer: Any) -> str:
     if np.isclose(limit, 0.05 ** (1 / 100)):
         raise NotYet("upper_limit: (1 - f)^n = 0.05; you have 1 - f.")
     if np.isclose(limit, 0.01):
-        raise NotYet("upper_limit: 1/n is seen in one case of three; at 95 % it is about 3/n.")
+        raise NotYet("upper_limit: a share of 1/n still shows none in one case of three; at 95 % it is about 3/n.")
     if not np.isclose(limit, 1 - 0.05 ** (1 / 100), rtol=0.03):  # 3/n will do
         raise NotYet(f"upper_limit: for n = 100 it is about 3 %; yours is {limit:.3g}.")
     rare = np.arange(_N) % 3 == 0
