@@ -91,7 +91,7 @@ def test_a_sum_keeps_mean_and_variance(components: int) -> None:
     """Where the shapes of the sum lie within their bounds."""
     weights = _mixture(40, components=components, spread=1.5, low_spread=1.0, hot_spread=1.0)
     hit = torch.arange(40) % 3 > 0
-    of_sum = weights.of_sum(hit, lambda x: x.sum(0, keepdim=True))
+    of_sum = weights.of_sum(hit, lambda x: x.sum(-1, keepdim=True))
     for of_all, of_each in zip(_moments(of_sum), _moments(weights), strict=True):
         torch.testing.assert_close(of_all[0], of_each[hit].sum())
 
@@ -99,7 +99,7 @@ def test_a_sum_keeps_mean_and_variance(components: int) -> None:
 @_COMPONENTS
 def test_the_sum_of_one_weight_is_that_weight(components: int) -> None:
     weights, hit = _mixture(6, seed=5, components=components), torch.arange(6) == 2
-    of_sum = weights.of_sum(hit, lambda x: x.sum(0, keepdim=True))
+    of_sum = weights.of_sum(hit, lambda x: x.sum(-1, keepdim=True))
     for number, of_cell in zip(of_sum, weights, strict=True):
         torch.testing.assert_close(number[:, 0], of_cell[:, 2])
 

@@ -8,7 +8,7 @@ energy together, as one more cell :math:`R` whose weight is drawn like their sum
           s_R^{1 - n_\text{late}} .
 """
 
-__all__ = ["BlockShares", "draw_early", "mixed_weights"]
+__all__ = ["BlockShares", "draw_early", "mixed_shares"]
 
 import numpy as np
 import torch
@@ -18,9 +18,10 @@ from torch import Tensor
 from caloforge.geometry.binning import Binning
 from caloforge.models.gamma_mixture import GammaMixture, SharedOut, log_density_of_shares
 from caloforge.models.hurdle import log_gamma_variate, mean_hits
-from caloforge.models.shares import LayerTable, shares_of
+from caloforge.models.shares import LayerTable
 
 _TINY = 1e-30
+_NONE = -1e4  # logarithm of the weight of a cell without a hit, next to none beside any other
 _LOW = (-3.0, 1.25, 0.0)  # before training: a cell in twenty holds 4.5 times less, with an exponential weight
 _HOT = (-4.0, 2.5, 0.0)  # one in fifty 13 times more
 
@@ -98,18 +99,18 @@ def draw_early(
         how_late: of the late ones.
     """
     early, late = hits
-    both = how.and_then(how_late.of_sum(late, lambda x: x.sum(0, keepdim=True)))
-    shares = shares_of(mixed_weights(noise, u, torch.cat([early, late.any(0, True)]), both), 0)
+    both = how.and_then(how_late.of_sum(late, lambda x: x.sum(-2, keepdim=True)))
+    shares = mixed_shares(noise, u, torch.cat([early, late.any(0, True)]), both)
     return shares[:-1], shares[-1:]
 
 
-def mixed_weights(
+def mixed_shares(
     noise: tuple[Float[Tensor, "M N"], Float[Tensor, "M N"]],
     u: Float[Tensor, "M N"],
     hit: Bool[Tensor, "M N"],
     how: GammaMixture,
 ) -> Float[Tensor, "M N"]:
-    """Logarithms of the random weights of cells that are hit, minus infinity of the others.
+    """Random weights of cells that are hit, over their sum; zero of the others.
 
     Args:
         noise: twice standard normal.
@@ -119,4 +120,4 @@ def mixed_weights(
     """
     place, spread, left = how.chosen(u)
     log_weight = log_gamma_variate(spread, left, *noise) + place - spread
-    return log_weight.masked_fill(~hit, -torch.inf)
+    return torch.where(hit, log_weight, _NONE).softmax(0) * hit

@@ -31,12 +31,12 @@ _LOWEST = -1e6  # score of what is no cell, below all others
 
 def _exponents(numbers: Float[Tensor, "5 *B"], size: int) -> Float[Tensor, "K *B"]:
     """Logarithms of the weights of 0 to ``size`` hits."""
-    mu = numbers[:1].clamp(-4.0, 7.0).exp()
-    slopes = (-numbers[1:3].clamp(-3.0, 2.0)).exp() * (2 * mu + 1).rsqrt()  # of the distance over its width
+    log_mu, widths, few = torch.split(numbers, [1, 2, 2])
+    mu = log_mu.clamp(-4.0, 7.0).exp()
+    below, above = (-widths.clamp(-3.0, 2.0)).exp() * (2 * mu + 1).rsqrt()  # slopes of the distance over its width
     distance = _hits(numbers, size) - mu
-    z = torch.where(distance < 0, slopes[:1], slopes[1:]) * distance
-    few = numbers[3:].clamp(-15, 15)[: size + 1]
-    few = torch.cat([few, few.new_zeros(()).expand(size + 1 - len(few), *few.shape[1:])])
+    z = torch.where(distance < 0, below, above) * distance
+    few = functional.pad(few.clamp(-15, 15), (0, 0) * (few.ndim - 1) + (0, size - 1))
     return torch.addcmul(few, z, z, value=-1.0)
 
 

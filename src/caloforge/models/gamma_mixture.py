@@ -83,18 +83,16 @@ class GammaMixture(NamedTuple):
 
         Args:
             hit: which are summed.
-            total: sums over the cells of a layer.
+            total: sums over the cells of a layer, the last axes but for those of other things before.
         """
-        means = self.place.exp()
-        moments = (torch.ones_like(means), means, means * means * (1 + (-self.shape).exp()))
-        up_to_k = ((self.log_p.exp() * moment).cumsum(0) for moment in moments)
-        components, earlier = list[tuple[Tensor, Tensor, Tensor]](), None
-        for p, mean, square in zip(*up_to_k, strict=True):
-            mean, variance = mean / p, (square / p - (mean / p).square()).clamp_min(0.0)
-            log_p, mean, variance = (total(torch.where(hit, x, 0.0)) for x in (p.log(), mean, variance))
-            all_up_to_k = log_p, mean, variance + mean * mean
-            components.append(_without(all_up_to_k, earlier))
-            earlier = all_up_to_k
+        p, means = self.log_p.exp(), self.place.exp()
+        first = p * means
+        up_to_k = torch.stack([p, first, first * means * (1 + (-self.shape).exp())]).cumsum(1)
+        mean, square = (up_to_k[1:] / up_to_k[:1]).unbind()
+        of_cells = torch.stack([up_to_k[0].log(), mean, (square - mean * mean).clamp_min(0.0)])
+        log_p, mean, variance = total(torch.where(hit, of_cells, 0.0)).unbind()
+        cases = list(zip(log_p, mean, variance + mean * mean, strict=True))
+        components = [_without(case, part) for case, part in zip(cases, [None, *cases], strict=False)]
         return GammaMixture(*(torch.stack(x) for x in zip(*components, strict=True)))
 
     def chosen(self, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -103,15 +101,13 @@ class GammaMixture(NamedTuple):
         Args:
             u: in (0, 1).
         """
-        (log_p, place, shape), *later = zip(*self, strict=True)
-        below = log_p.exp()
-        picked = torch.stack([place, shape, (u / below).clamp(0.0, 1.0)])
-        for log_p, place, shape in later:
-            p = log_p.exp()
-            here = torch.stack([place, shape, ((u - below) / p).clamp(0.0, 1.0)])
-            picked, below = torch.where(u >= below, here, picked), below + p
-        place, shape, left = picked
-        return place, shape, left
+        below, *later = self.log_p.exp().unbind()
+        (place, *places), (shape, *shapes), left = self.place, self.shape, u / below
+        for p, its_place, its_shape in zip(later, places, shapes, strict=True):
+            here = u >= below
+            place, shape = torch.where(here, its_place, place), torch.where(here, its_shape, shape)
+            left, below = torch.where(here, (u - below) / p, left), below + p
+        return place, shape, left.clamp(0.0, 1.0)
 
 
 _Sum = tuple[Tensor, Tensor, Tensor]  # ln of the probability of a case, mean and mean square of a sum in it

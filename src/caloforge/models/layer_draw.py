@@ -8,12 +8,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from caloforge.models.block_shares import draw_early, mixed_weights
+from caloforge.models.block_shares import draw_early, mixed_shares
 from caloforge.models.counted_hits import draw_number, draw_set, logistic_scores
 from caloforge.models.gamma_mixture import GammaMixture
 from caloforge.models.layer_blocks import LayerBlocks, LayerCells
 from caloforge.models.layers_before import log_size
-from caloforge.models.shares import shares_of
 
 NORMALS = 3  # of a cell: one for its hit, two for its weight
 OF_LAYER = 5  # of a layer: three for the weight of its late cells together, one for the number of hits of each block
@@ -141,5 +140,5 @@ class LayerDraw:
         """
         mixture = GammaMixture.of(self.cells[1].weights(how).unbind())
         first, second = (x[self.rows[0] + 1 :] for x in self.noise.weights)
-        late = self.rest * shares_of(mixed_weights((first, second), self.left_late, self.late, mixture), 0)
+        late = self.rest * mixed_shares((first, second), self.left_late, self.late, mixture)
         self.shares = torch.cat([self.early_shares, late])

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from caloforge.models.counted_hits import NUMBERS
 from caloforge.models.layer_in_turn import LayerInTurn
 from caloforge.nn.mesh_canvas import CircularConv
-from caloforge.nn.sector_conv import around, matrices_by_map, product, sector_matrices
+from caloforge.nn.sector_conv import around, product, sector_matrices
 
 STYLE = 64  # S, numbers that tell the convolutions of a layer what it is and of which shower
 _HARMONICS = (1, 2)  # of alpha
@@ -41,9 +41,9 @@ def silent(layer: _Map) -> _Map:
 
 
 class _Trunk(NamedTuple):
-    """What the layers before say to the heads (A, 4 H, N), of numbers of the cells (A, O, N), and films of heads."""
+    """What the layers before say to each head (A, H, N), of numbers of the cells (A, O, N), and films of heads."""
 
-    mixed: Tensor
+    mixed: Sequence[Tensor]
     straight: Tensor
     films: Sequence[Tensor]
 
@@ -53,11 +53,10 @@ class Matrices(NamedTuple):
 
     Attributes:
         film: bias (P, 1) and matrix (P, S) of the scale and shift of each hidden layer, its own bias included.
-        convolutions: of the trunk, (3, H, C) each.
+        convolutions: of the trunk, (H, 3 C) each.
         waves: (A, H, 1) what the first of them makes of alpha; None where it does not matter.
-        mix: (4 H, H) what the trunk says to each head.
-        direct: (O, H) what it says of the cells.
-        looks: of each map of the layer that is drawn, (k H, 3 R): what it says to the last k heads.
+        mix: (4 H + O, H) what the trunk says to each head, and of the cells.
+        looks: what the maps of the layer that is drawn say to each of the heads that see some, (H, 3 k R).
         outs: of each head, (O, H).
         number: bias (5, 1) and matrix of the number of early hits, (5, H).
         late_number: likewise of the late ones, (5, H + 2).
@@ -67,7 +66,6 @@ class Matrices(NamedTuple):
     convolutions: list[Tensor]
     waves: Tensor | None
     mix: Tensor
-    direct: Tensor
     looks: list[Tensor]
     outs: list[Tensor]
     number: tuple[Tensor, Tensor]
@@ -103,7 +101,7 @@ class LayerNetworks(nn.Module):
 
     def __init__(self, n_seen: int, channels: int, sectors: int, rings: int, inclined: bool, hot: bool) -> None:
         super().__init__()
-        self.rings, self.channels = rings, channels
+        self.n_seen, self.rings, self.channels = n_seen, rings, channels
         self.of_weight = _HOW + hot * _HOT
         self.of_cell = 1 + 2 * self.of_weight
         waves = 2 * len(_HARMONICS) if inclined else 0
@@ -124,19 +122,19 @@ class LayerNetworks(nn.Module):
 
     def matrices(self) -> Matrices:
         """What the other functions take, from the weights as they are now."""
-        heads = [self.late_hits, self.how, self.late_how]
-        kernels, biases = zip(*(sector_matrices(conv) for conv in (self.first, self.second, self.third)), strict=True)
-        looks, of_looks = zip(*(sector_matrices(head.look) for head in heads), strict=True)
+        heads, trunk = [self.late_hits, self.how, self.late_how], [self.first, self.second, self.third]
+        hear = [[self.n_seen, len(self.alpha)], [self.channels], [self.channels]]
+        convolutions, biases = zip(*map(sector_matrices, trunk, hear), strict=True)
+        see = [[self.rings] * known for known in (1, 2, 3)]
+        looks, of_looks = zip(*map(sector_matrices, (head.look for head in heads), see), strict=True)
         heard = torch.cat([*of_looks, torch.zeros_like(biases[0])]) + _bias(self.mix)
-        n_seen = kernels[0].shape[2] - len(self.alpha)
-        (early,), (hits, early_too), (late_hits, late_early, sizes) = (matrices_by_map(x, self.rings) for x in looks)
+        (seen, waves), *hidden = convolutions
         return Matrices(
             self._film(torch.cat([*biases, heard])),
-            [kernels[0][:, :, :n_seen], *kernels[1:]],
-            around(self.alpha.T[:, :, None], kernels[0][:, :, n_seen:]) if len(self.alpha) else None,
-            self.mix.weight[:, :, 0],
-            self.direct.weight[:, :, 0],
-            [torch.cat([early, early_too, late_early]), torch.cat([hits, late_hits]), sizes],
+            [seen, *(matrix for (matrix,) in hidden)],
+            around(self.alpha.T[:, :, None], waves) if len(self.alpha) else None,
+            torch.cat([self.mix.weight, self.direct.weight])[:, :, 0],
+            [torch.cat(of_maps, 1) for of_maps in looks],
             [head.out.weight[:, :, 0] for head in heads],
             (self.number.bias[:, None], self.number.weight),
             (self.late_number.bias[:, None], self.late_number.weight),
@@ -170,7 +168,8 @@ class LayerNetworks(nn.Module):
                 x = x + matrices.waves
             bent = nn.functional.silu(torch.addcmul(films[2 * i + 1], x, films[2 * i]))
             h = bent if i == 0 else h + bent
-        return _Trunk(product(matrices.mix, h), product(matrices.direct, h) + start, films[2 * _TRUNK :])
+        *mixed, straight = torch.split(product(matrices.mix, h), [*[self.channels] * _HEADS, len(start)], 1)
+        return _Trunk(mixed, straight + start, films[2 * _TRUNK :])
 
     def forward(
         self,
@@ -193,25 +192,24 @@ class LayerNetworks(nn.Module):
         trunk, outs = self._trunk(matrices, seen, style, start[0]), matrices.outs
         sizes = [self.rings * n for n in (1, 1, self.of_weight, self.of_weight)]
         early_logit, *straight = torch.split(trunk.straight, sizes, 1)
-        mixed, width = trunk.mixed, self.channels
+        mixed, looks = trunk.mixed, matrices.looks
 
-        hidden = _hidden(trunk, 3, mixed[:, 3 * width :]).mean(0)
+        hidden = _hidden(trunk, 3, mixed[3]).mean(0)
         bias, matrix = matrices.number
         number = torch.addmm(start[1][:NUMBERS] + bias, matrix, hidden)
         early, n = layer.early_hits(early_logit, number)
 
-        mixed = product(matrices.looks[0], early, mixed[:, : 3 * width])
-        hidden = _hidden(trunk, 0, mixed[:, :width])
+        hidden = _hidden(trunk, 0, product(looks[0], early, mixed[0]))
         heard = torch.cat([hidden.mean(0), torch.stack([n / 8, (1 + n).log()])])
         bias, matrix = matrices.late_number
         number = torch.addmm(start[1][NUMBERS:] + bias, matrix, heard)
         hits = layer.late_hits(product(outs[0], hidden, straight[0]), number)
 
-        mixed = product(matrices.looks[1], hits, mixed[:, width:])
-        hidden = _hidden(trunk, 1, mixed[:, :width])
+        known = torch.cat([hits, early], 1)
+        hidden = _hidden(trunk, 1, product(looks[1], known, mixed[1]))
         energies = layer.early_energies(product(outs[1], hidden, straight[1]))
 
-        hidden = _hidden(trunk, 2, product(matrices.looks[2], energies, mixed[:, width:]))
+        hidden = _hidden(trunk, 2, product(looks[2], torch.cat([known, energies], 1), mixed[2]))
         layer.late_energies(product(outs[2], hidden, straight[2]))
 
 

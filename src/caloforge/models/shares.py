@@ -44,11 +44,11 @@ class LayerTable(nn.Module):
         self.register_buffer("places", real.flatten().nonzero()[:, 0], persistent=False)
         self.register_buffer("cells", cells.clamp(max=binning.n_voxels - 1), persistent=False)
 
-    def layer_sum(self, x: Float[Tensor, "N V"]) -> Float[Tensor, "N L"]:
-        """Sums over the cells of each layer, (N, L).
+    def layer_sum(self, x: Float[Tensor, "*B V"]) -> Float[Tensor, "*B L"]:
+        """Sums over the cells of each layer, (..., L).
 
         Args:
-            x: (N, V) a number for each cell.
+            x: (..., V) a number for each cell.
         """
         return x @ self.segments
 

@@ -3,7 +3,7 @@
 The same as `caloforge.nn.mesh_canvas.CircularConv` of three sectors on (N, C, A), with its weights laid out anew.
 """
 
-__all__ = ["around", "matrices_by_map", "product", "sector_matrices", "windows"]
+__all__ = ["around", "product", "sector_matrices", "windows"]
 
 import torch
 from jaxtyping import Float, Shaped
@@ -12,12 +12,6 @@ from torch import Tensor, nn
 from caloforge.nn.mesh_canvas import CircularConv
 
 _FEW = 16  # showers: a product for each sector is slow for fewer
-
-
-def _turned(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """At each sector the one before it, itself, the one behind it: views of one copy."""
-    wider = torch.cat([x[-1:], x, x[:1]])
-    return wider[:-2], wider[1:-1], wider[2:]
 
 
 def product(
@@ -31,54 +25,44 @@ def product(
         start: (A, H, N); None: zero.
     """
     if x.shape[2] < _FEW and not torch.onnx.is_in_onnx_export():
-        of_all = (matrix @ x.transpose(0, 1).flatten(1)).view(-1, len(x), x.shape[2]).transpose(0, 1)
+        of_all = nn.functional.linear(x.transpose(1, 2), matrix).transpose(1, 2)
         return of_all if start is None else of_all + start
     matrices = matrix.expand(len(x), -1, -1)
     return torch.bmm(matrices, x) if start is None else torch.baddbmm(start, matrices, x)
 
 
-def around(x: Float[Tensor, "A C N"], kernel: Float[Tensor, "3 H C"]) -> Float[Tensor, "A H N"]:
+def around(x: Float[Tensor, "A C N"], kernel: Float[Tensor, "H W"]) -> Float[Tensor, "A H N"]:
     """Convolution over the sectors.
 
     Args:
         x: (A, C, N) a map.
-        kernel: (3, H, C) of the sector before, of itself and of the one behind; see `sector_matrices`.
+        kernel: (H, 3 C), see `sector_matrices`.
     """
-    out = None
-    for matrix, sector in zip(kernel, _turned(x), strict=True):
-        out = product(matrix, sector, out)
-    assert out is not None
-    return out
+    return product(kernel, windows(x))
 
 
 def windows(x: Shaped[Tensor, "A R *N"]) -> Shaped[Tensor, "A W *N"]:
     """(A, 3 R, ...) of each sector: the one before it, itself, the one behind it.
 
+    In memory they lie one after the other, so this is a view of one copy, in which neighbours overlap.
+
     Args:
         x: (A, R, ...) a map of a layer.
     """
-    return torch.cat(_turned(x), 1)
+    if torch.onnx.is_in_onnx_export():  # graphs have no such views
+        sector = torch.arange(x.shape[0])[:, None] + torch.arange(-1, 2)
+        return x[sector % x.shape[0]].flatten(1, 2)
+    return torch.cat([x[-1:], x, x[:1]]).unfold(0, 3, 1).movedim(-1, 1).flatten(1, 2)
 
 
-def sector_matrices(conv: CircularConv) -> tuple[Float[Tensor, "3 H C"], Float[Tensor, " H"]]:
-    """Matrices (3, H, C) of a convolution, one for each of three sectors, and its bias (H,).
+def sector_matrices(conv: CircularConv, channels: list[int]) -> tuple[list[Float[Tensor, "H W"]], Float[Tensor, " H"]]:
+    """Of a convolution over three sectors the matrices (H, 3 C) for the `windows` of each of its maps, and its bias.
 
     Args:
-        conv: over three sectors.
+        conv: the convolution.
+        channels: C of each map that it hears.
     """
     assert isinstance(conv.conv, nn.Conv1d)
     weight, bias = conv.conv.weight, conv.conv.bias
     assert bias is not None
-    return weight.permute(2, 0, 1).contiguous(), bias
-
-
-def matrices_by_map(kernel: Float[Tensor, "3 H C"], rings: int) -> Float[Tensor, "K H W"]:
-    """Matrix (H, 3 R) of each of the maps that are side by side, for its `windows`; (K, H, 3 R) of all.
-
-    Args:
-        kernel: (3, H, K R) of all of them.
-        rings: R.
-    """
-    taps, width, channels = kernel.shape
-    maps = kernel.view(taps, width, channels // rings, rings)
-    return maps.permute(2, 1, 0, 3).reshape(-1, width, taps * rings)
+    return [part.transpose(1, 2).flatten(1) for part in torch.split(weight, channels, 1)], bias
