@@ -94,11 +94,12 @@ class Stack(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
         slabs, mother = self.detector.slabs, self.world
         for i, slab in enumerate(slabs):
             if self.detector.inner_radius is not None and i % SHELLS == 0:
-                group = slab_solid(self.detector, f"shells{i}", i, min(i + SHELLS, len(slabs)))
-                mother, _ = self._put(group[0].GetName(), "G4_Galactic", *group, self.world)
+                group, z, turn = slab_solid(self.detector, f"shells{i}", i, min(i + SHELLS, len(slabs)))
+                mother, _ = self._put(group.GetName(), "G4_Galactic", group, z, turn, self.world)
             solid, z, turn = slab_solid(self.detector, f"slab{i}", i, i + 1)
-            where = (z, turn) if mother is self.world else (0.0, None)  # the group is turned already
-            logical, _ = self._put(solid.GetName(), slab.material, solid, *where, mother)
+            if mother is not self.world:
+                z, turn = 0.0, None  # the group is turned already
+            logical, _ = self._put(solid.GetName(), slab.material, solid, z, turn, mother)
             if slab.sensitive:
                 self.read.append((self.layers[i], logical))
         return place
@@ -178,8 +179,8 @@ def slab_solid(detector: Detector, name: str, first: int, end: int) -> tuple[Any
         first: position of the first slab.
         end: position behind the last.
     """
-    side, front, back = detector.half_width, *detector.faces[[first, end]].tolist()
-    radius = detector.inner_radius
+    side, radius = detector.half_width, detector.inner_radius
+    front, back = detector.faces[[first, end]].tolist()
     if radius is None:
         return g4.G4Box(name, side, side, (back - front) / 2), (front + back) / 2, None
     turn = g4.G4RotationMatrix()
