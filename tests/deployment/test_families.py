@@ -39,7 +39,7 @@ def _last_two_layers(showers):
 @pytest.mark.parametrize("family", _FAMILIES)
 def test_a_graph_draws_the_showers_of_the_sampler(family, untrained, showers, tmp_path):
     run = untrained(_last_two_layers(showers[:300]), **_FAMILIES[family])
-    export_run(run, "toy", tmp_path / "bundle", ExportOptions(showers=1000))  # of 100, one cell decides the far quantile
+    export_run(run, "toy", tmp_path / "bundle", ExportOptions(showers=1000))  # of 100, one cell decides
     energy = np.geomspace(1500, 90_000, 40)
     incident = Incident.alike(energy.astype(np.float32))
     drawn = Bundle(tmp_path / "bundle").sample(incident, seed=3)
