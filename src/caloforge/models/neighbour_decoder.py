@@ -24,7 +24,7 @@ from caloforge.models.gamma_mixture import GammaMixture
 from caloforge.models.layer_blocks import LayerBlocks
 from caloforge.models.layer_draw import NORMALS, OF_LAYER, LayerDraw, layer_noise
 from caloforge.models.layers_before import LayersBefore, log_size
-from caloforge.models.neighbour_networks import STYLE, LayerNetworks, Matrices, silent
+from caloforge.models.neighbour_networks import STYLE, LayerNetworks, silent
 from caloforge.models.parts import LayerContext
 from caloforge.nn.layers import ConditionedMLP, NetworkOptions
 from caloforge.nn.mesh_canvas import MeshCanvas
@@ -156,25 +156,10 @@ class NeighbourDecoder(nn.Module):
             c: (N, C) conditions, the particle embedded.
             active: (N, L) which layers have energy; the others get no hit.
         """
-        matrices, given = self.networks.matrices(), (noise, z, *context, c, active)
-        if len(noise) <= _TOGETHER:
-            return self._draw(matrices, *given)
-        return torch.cat(
-            [self._draw(matrices, *x) for x in zip(*(torch.split(x, _TOGETHER) for x in given), strict=True)]
-        )
-
-    def _draw(
-        self,
-        matrices: Matrices,
-        noise: Float[Tensor, "N M"],
-        z: Float[Tensor, "N Z"],
-        u: Float[Tensor, "N L"],
-        log_energies: Float[Tensor, "N L"],
-        c: Float[Tensor, "N C"],
-        active: Bool[Tensor, "N L"],
-    ) -> Float[Tensor, "N V"]:
-        """Likewise, all at once."""
-        (_, sectors, rings), context = self.canvas.shape, LayerContext(u, log_energies)
+        if len(noise) > _TOGETHER:
+            parts = zip(*(torch.split(x, _TOGETHER) for x in (noise, z, *context, c, active)), strict=True)
+            return torch.cat([self.sample(n, z, LayerContext(*u), c, on) for n, z, *u, c, on in parts])
+        (_, sectors, rings), matrices = self.canvas.shape, self.networks.matrices()
         style, base, numbers, energy = self._style(z, context, c)
         of_layers = zip(style, base, numbers, energy, active.T, strict=True)
         before, shares = self.before.nothing(noise.new_zeros(sectors, rings, c.shape[0])), list[Tensor]()
