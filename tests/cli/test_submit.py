@@ -104,13 +104,12 @@ def test_with_nothing_missing_only_the_merge_is_submitted(call, queue, tmp_path,
         (["--system", "slurm", "-j", "2", "--option=--a\n#SBATCH --b", *SIMULATE], "give one line"),
         (["--system", "slurm", "-j", "2", "--resume", *SIMULATE], "no job array has worked"),
         (["--system", "slurm", "-j", "2", *SIMULATE, "--shard", "1/2"], "leave out --shard"),
-        (["--system", "slurm", "-j", "2", *SIMULATE, "--engine", "gflash"], "no parts"),
         (["--system", "slurm", "-j", "2", *SIMULATE, "--colour", "red"], "No such option"),
         (["--system", "slurm", "-j", "2", "--", "validate", "a.h5"], "write simulate or generate"),
         (["--system", "slurm", "-j", "2", "--", "simulate", "-n", "80", "-o", "no spaces/x.h5"], "batch systems read"),
         (["--system", "slurm", "-j", "2", "--", "generate", "m", "-n", "900", "-o", "x.h5"], "make 1 shards"),
     ],
-    ids=["system", "jobs", "memory", "option", "resume", "shard", "gflash", "unknown", "command", "path", "generate"],
+    ids=["system", "jobs", "memory", "option", "resume", "shard", "unknown", "command", "path", "generate"],
 )
 def test_what_no_job_could_run_is_refused_before_anything_is_written(call, queue, words, said):
     code, out, err = call("submit", *words)

@@ -7,14 +7,17 @@ import pytest
 
 from caloforge.data.bundled import BUNDLED, showers_path
 from caloforge.data.store import ShowerFile
-from caloforge.errors import BadValue
+from caloforge.errors import BadFile, BadValue
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.geometry.detector import Detector, Slab, detector
 from caloforge.geometry.readouts import readout
 from caloforge.simulation.beam import Beam, parse_spectrum
 from caloforge.simulation.gflash import showers as gflash
 from caloforge.simulation.gflash.medium import medium
+from caloforge.simulation.gflash.produce import produce, produce_task
 from caloforge.simulation.gflash.profile import profile, radial
+from caloforge.simulation.production.array import ArrayTask, merge_shards
+from caloforge.simulation.production.request import Request
 from caloforge.units import GeV
 
 STACK, MESH = detector("par04-siw"), readout("siw-1080")
@@ -134,6 +137,28 @@ def test_same_seed_same_showers_on_any_shard():
         np.testing.assert_array_equal(gflash.simulate(STACK, beam[rows], MESH).energy, together.energy[rows])
     assert (gflash.simulate(STACK, primaries(150, "1GeV:50GeV:log", seed=2), MESH).energy != together.energy).any()
     assert (together.pdg == 11).all()
+
+
+def test_parts_of_an_array_make_the_file_of_one_call(tmp_path):
+    """Called again it makes nothing anew; merged with fewer bits, and refused where a part is missing."""
+    output = tmp_path / "fast.h5"
+    request = Request(STACK, Beam(11, parse_spectrum("1GeV:2GeV:uniform")), MESH, 7, seed=3)
+    reports = []
+    for i, left in ((2, 2), (1, 0), (1, 0)):
+        status = produce_task(request, ArrayTask(i, 2), output, shard_size=2, mantissa_bits=11, progress=reports.append)
+        assert len(status.missing) == left
+    assert [(p.showers, p.n) for p in reports[:3]] == [(0, 3), (2, 3), (3, 3)]
+    merge_shards(tmp_path / "fast.h5.shards", output)
+    produce(request, tmp_path / "one.h5", mantissa_bits=11)
+    with ShowerFile(output) as merged, ShowerFile(tmp_path / "one.h5") as whole:
+        first, second = merged.read(), whole.read()
+        assert merged.provenance.facts["engine"] == gflash.NAME
+        assert set(merged.provenance.facts) == set(whole.provenance.facts) - {"core_seconds"}
+    for name in ("energy", "incident_energy", "pdg", "theta", "phi"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+    produce_task(replace(request, seed=4), ArrayTask(1, 2), tmp_path / "more.h5", shard_size=2)
+    with pytest.raises(BadFile, match="2 of 4 shards are missing"):
+        merge_shards(tmp_path / "more.h5.shards", tmp_path / "more.h5")
 
 
 def test_every_finished_shower_is_reported():

@@ -1,6 +1,6 @@
 """The engines that answer a request for showers: which there are, what each knows, and how far one is."""
 
-__all__ = ["APPROXIMATE", "ENGINES", "check_engine", "run_engine", "share_of_energy"]
+__all__ = ["APPROXIMATE", "ENGINES", "check_engine", "run_engine", "run_part", "share_of_energy"]
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from caloforge.errors import BadValue, UnknownName
 from caloforge.simulation.gflash import produce as gflash_file
+from caloforge.simulation.production.array import ArrayStatus, ArrayTask, simulate_task
 from caloforge.simulation.production.progress import Progress
 from caloforge.simulation.production.request import Request, produce
 
@@ -24,7 +25,7 @@ def check_engine(engine: str, settings: Mapping[str, object], elsewhere: bool) -
     Args:
         engine: its name.
         settings: physics list, cuts, steps, times and fast showers by name; None for each that was not chosen.
-        elsewhere: whether it shall run on a cluster or in parts.
+        elsewhere: whether it shall run on a cluster.
 
     Raises:
         UnknownName: no such engine.
@@ -37,7 +38,7 @@ def check_engine(engine: str, settings: Mapping[str, object], elsewhere: bool) -
         unknown = "it knows no physics lists, cuts, steps, times or fast showers"
         raise BadValue("engine", engine, f"{unknown}: leave out {', '.join(chosen)}")
     if engine == "gflash" and elsewhere:
-        raise BadValue("engine", engine, "it makes a thousand showers in seconds: leave out cluster and shards")
+        raise BadValue("engine", engine, "it makes a thousand showers in seconds: leave out the cluster")
 
 
 def run_engine(
@@ -70,6 +71,37 @@ def run_engine(
         gflash_file.produce(request, path, mantissa_bits, overwrite, progress, command)
     else:
         produce(request, path, workers, shard_size, mantissa_bits, overwrite, progress, executor, command)
+
+
+def run_part(
+    request: Request,
+    part: ArrayTask,
+    path: Path,
+    engine: str,
+    workers: int,
+    shard_size: int | None,
+    mantissa_bits: int,
+    overwrite: bool,
+    progress: Callable[[Progress], None],
+    command: str | None = None,
+) -> ArrayStatus:
+    """Make one part of a job array into ``path.shards``; errors as of `simulate_task`.
+
+    Args:
+        request: of the whole array.
+        part: which job of the array this is.
+        path: of the file that merging will make.
+        engine: one of `ENGINES`.
+        workers: processes on this machine, of Geant4.
+        shard_size: showers in each file, the same in all jobs.
+        mantissa_bits: bits of cell energies to keep.
+        overwrite: whether the file may exist.
+        progress: called as showers are made.
+        command: the command line, for the provenance.
+    """
+    if engine == "gflash":
+        return gflash_file.produce_task(request, part, path, shard_size, mantissa_bits, overwrite, progress, command)
+    return simulate_task(request, part, path, workers, shard_size, mantissa_bits, overwrite, progress, command)
 
 
 def share_of_energy(shown: Callable[..., None]) -> Callable[[Progress], None]:

@@ -103,18 +103,18 @@ def simulate(
     json_only: Annotated[bool, typer.Option("--json", help="print only JSON")] = False,
 ) -> None:
     """Simulate showers with Geant4; called again after an interruption, it simulates what is missing."""
-    from caloforge.api.engines import check_engine, run_engine, share_of_energy
+    from caloforge.api.engines import check_engine, run_engine, run_part, share_of_energy
     from caloforge.api.fast import check_comparison, compare_with, fast_sentences, with_fast
     from caloforge.api.request import request_of, require_output
     from caloforge.cli.job_array import task_summary
     from caloforge.cli.simulated import announce_physics, executor_of, sentence_of, summary_of
     from caloforge.simulation.event_beam import EventBeam
-    from caloforge.simulation.production.array import parse_task, simulate_task
+    from caloforge.simulation.production.array import parse_task
 
     if dask and shard:
         raise BadValue("--shard", shard, "give --shard to the jobs of an array or --dask to one call, not both")
     settings = {"--physics": physics, "--cut": cut, "--max-step": max_step, "--tracking-cut": tracking_cut}
-    check_engine(engine, settings | {"--gate": gate, "--time": time or None, "--fast": fast}, bool(dask or shard))
+    check_engine(engine, settings | {"--gate": gate, "--time": time or None, "--fast": fast}, bool(dask))
     check_comparison(compare, fast, shard)
     part = parse_task(shard) if shard else None
     require_output(output, overwrite, detector, events, binning, compare)
@@ -153,7 +153,7 @@ def simulate(
     with track("simulating", 1.0) as report, _resumable(output), executor_of(dask) as executor:
         options = (workers, shard_size, mantissa_bits, overwrite, share_of_energy(report))
         if part is not None:
-            answer = task_summary(simulate_task(request, part, output, *options, command=command), part, output)
+            answer = task_summary(run_part(request, part, output, engine, *options, command), part, output)
         else:
             run_engine(request, output, engine, *options, executor, command)
         if compare is not None and not compare.exists():

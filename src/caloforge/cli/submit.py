@@ -102,8 +102,6 @@ def _parsed(command: list[str]) -> dict[str, Any]:
         raise BadValue("command", said, explain()) from error
     if options["shard"] or options["dask"]:
         raise BadValue("command", said, "leave out --shard and --dask: each job gets a part of its own")
-    if options.get("engine") == "gflash":
-        raise BadValue("command", said, "gflash makes a thousand showers in seconds: it knows no parts")
     if options.get("compare"):
         raise BadValue("command", said, "--compare needs all showers: leave it out and compare the merged files")
     return options

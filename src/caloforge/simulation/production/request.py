@@ -18,12 +18,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
-
 from caloforge.data.provenance import Provenance
 from caloforge.data.showers import Showers
 from caloforge.data.store import ShowerFile
-from caloforge.data.writer import trim_mantissa
 from caloforge.errors import BadValue, Geant4Missing, UnknownName
 from caloforge.geometry.binning import Binning
 from caloforge.geometry.detector import is_preset
@@ -34,7 +31,7 @@ from caloforge.simulation.event_beam import EventBeam
 from caloforge.simulation.physics_lists import OPTION_0, Physics
 from caloforge.simulation.primaries import Mesh, Primaries
 from caloforge.simulation.production.progress import Counter, Progress, ignore
-from caloforge.simulation.production.shards import default_size, is_complete, join, shard_folder
+from caloforge.simulation.production.shards import is_complete, join, shard_folder, size_of
 from caloforge.simulation.production.worker import Shard
 from caloforge.simulation.production.workers import run_all
 from caloforge.simulation.readout_fit import check_readout
@@ -241,10 +238,6 @@ def checked_size(request: Request, workers: int, shard_size: int | None, mantiss
     """
     if importlib.util.find_spec("geant4_pybind") is None:
         raise Geant4Missing
-    size = default_size(request.n) if shard_size is None else shard_size
-    if size < 1:
-        raise BadValue("shard size", size, "give at least one shower to each shard")
     if workers < 1:
         raise BadValue("number of workers", workers, "give at least one")
-    trim_mantissa(np.zeros(1, np.float32), mantissa_bits)
-    return size
+    return size_of(request.n, shard_size, mantissa_bits)

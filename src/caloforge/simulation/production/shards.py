@@ -1,6 +1,6 @@
 """The files of a production: the folder of shards beside the output, which of them are complete, and their joining."""
 
-__all__ = ["default_size", "is_complete", "join", "shard_folder"]
+__all__ = ["default_size", "is_complete", "join", "shard_folder", "size_of"]
 
 import math
 import tempfile
@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from caloforge.data.store import ShowerFile
-from caloforge.data.writer import ShowerWriter
-from caloforge.errors import BadFile, UnwritablePath
+from caloforge.data.writer import ShowerWriter, trim_mantissa
+from caloforge.errors import BadFile, BadValue, UnwritablePath
 from caloforge.files import require_new
 from caloforge.simulation.primaries import Primaries
 from caloforge.simulation.replacement import Added, Replacement, replaced_counts, shot_particles
@@ -50,6 +52,24 @@ def default_size(n: int) -> int:
         n: of the request.
     """
     return min(200, max(10, math.ceil(n / 16)))
+
+
+def size_of(n: int, shard_size: int | None, mantissa_bits: int) -> int:
+    """Showers in a shard, after what can be refused of shards was looked at.
+
+    Args:
+        n: of the request.
+        shard_size: as asked for; `default_size` if None.
+        mantissa_bits: bits of the mantissa of cell energies to keep.
+
+    Raises:
+        BadValue: shard size or mantissa bits out of range.
+    """
+    size = default_size(n) if shard_size is None else shard_size
+    if size < 1:
+        raise BadValue("shard size", size, "give at least one shower to each shard")
+    trim_mantissa(np.zeros(1, np.float32), mantissa_bits)
+    return size
 
 
 def is_complete(path: Path, n: int) -> bool:
