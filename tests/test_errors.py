@@ -34,7 +34,7 @@ def test_few_names_are_written_out_and_many_only_where_nothing_lists_them():
 
 def test_observables():
     with pytest.raises(
-        UnknownName, match=r"'respnse' \(did you mean response.*`caloforge inspect --observables` lists"
+        UnknownName, match=r"'respnse' \(did you mean response.*`caloforge inspect --list-observables` lists"
     ):
         select(["respnse"])
     assert len(OBSERVABLES) > 12

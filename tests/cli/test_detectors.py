@@ -3,6 +3,7 @@
 import json
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -15,6 +16,7 @@ from caloforge.geometry.detector import DETECTORS, detector
 from caloforge.geometry.drawing import draw
 from caloforge.geometry.layout import detector_from_yaml
 from caloforge.geometry.readouts import default_readout
+from caloforge.geometry.stack import Detector, Slab
 from caloforge.simulation.production.worker import Worker
 
 OWN = """
@@ -66,6 +68,13 @@ def test_inspect_draws_the_mesh_that_is_simulated_and_says_what_leaks(own, tmp_p
 def test_a_block_is_drawn_once_whole_and_once_at_its_middle():
     assert [axes.get_title() for axes in draw(detector("pbwo4-crystals")).axes] == ["whole", "middle"]
     assert len(draw(detector("par04-siw")).axes) == 3
+
+
+def test_a_bar_is_drawn_low_and_a_sheet_within_a_margin():
+    bar = draw(Detector("bar", (Slab("G4_PbWO4", 200, True),), 20))
+    assert bar.get_size_inches()[1] < 5
+    sheet = draw(Detector("sheet", (Slab("G4_Si", 1, True),), 300)).axes[0]
+    assert np.diff(sheet.get_xlim()) > 40
 
 
 def test_inspect_prints_a_table_of_one_s_own(own, tmp_path):

@@ -171,6 +171,10 @@ def test_observables_of_one_s_own_are_known_to_every_command(call, place, run, s
         code, _, err = call(*words, *own)
         assert (code, err) == (0, ""), err
     monkeypatch.delitem(OBSERVABLES, "hottest")
+    code, out, _ = call("inspect", "--list-observables", *own)
+    assert (code, "| hottest |" in out) == (0, True)
+    code, _, err = call("inspect", "--list-observables", "--observables", "response")
+    assert (code, "response is the name of one that is known" in err) == (1, True)
     assert "hottest" in json.loads((tmp_path / "d" / "diagnosis.json").read_text())["observables"]
     pairs = json.loads((tmp_path / "c" / "coverage.json").read_text())["runs"][0]["pairs"]
     assert "hottest" in {pair["column"] for pair in pairs}

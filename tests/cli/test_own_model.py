@@ -69,7 +69,7 @@ def test_the_example_from_training_to_scores(files, call):
         cells = file.read().energy
     assert np.isfinite(cells).all()
     assert (cells >= 0).all()
-    words = ("--split", "test", "--quick", "--sufficient", "response", "--json")
+    words = ("--split", "test", "--quick", "--observable", "response", "--json")
     code, out, err = call("validate", made, "--truth", files / "truth.h5", *words)
     assert code == 0, err
     assert json.loads(out)["schema"]

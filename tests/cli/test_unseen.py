@@ -126,7 +126,7 @@ def test_a_file_that_names_a_training_without_ids_is_cautioned_of(call, place, s
     with h5py.File(tmp_path / "g.h5", "r+") as file:
         del file["training_ids"]
         file.attrs["detector"] = "another stack"  # origins are compared whatever part of the truth judges
-    few = {"quick": True, "sufficient": ("response",)}
+    few = {"quick": True, "observable": ("response",)}
     report = validate(tmp_path / "g.h5", place / "all.h5", **few)
     assert "detector differs" in report.verdict
     assert (

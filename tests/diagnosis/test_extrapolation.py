@@ -245,7 +245,7 @@ def test_energies_that_are_no_range_are_refused(call, folder, tmp_path, energies
 def test_validation_knows_the_file_of_which_a_part_trained_the_model(call, run, folder, tmp_path):
     assert call("generate", run, "--energy", "6GeV:40GeV:log", "-n", 200, "-o", tmp_path / "fake.h5")[0] == 0
     words = ["validate", tmp_path / "fake.h5", "--truth", folder / "truth.h5", "--quick", "--json"]
-    code, out, _ = call(*words, "--allow-different-conditions", "--sufficient", "response")
+    code, out, _ = call(*words, "--allow-different-conditions", "--observable", "response")
     assert code == 0
     assert json.loads(out)["provenance"]["truth"]["split"] == "unseen"
 

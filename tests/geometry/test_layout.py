@@ -114,6 +114,7 @@ BAD = {
     "element": (changed(materials=[{"name": "x", "density": 1, "atoms": {"Qq": 1}}]), "Qq"),
     "fractions": (changed(materials=[{"name": "x", "density": 1, "fractions": {"Si": 0.4}}]), "sum"),
     "density": (changed(materials=[{"name": "x", "density": -1, "atoms": {"Si": 1}}]), "density"),
+    "kg/m3": (changed(materials=[{"name": "x", "density": 8280, "atoms": {"Si": 1}}]), "g/cm3"),
     "nist's name": (changed(materials=[{"name": "G4_W", "density": 1, "atoms": {"Si": 1}}]), "G4_W"),
     "twice": (changed(materials=[{"name": "x", "density": 1, "atoms": {"Si": 1}}] * 2), "name of a material"),
 }
@@ -200,7 +201,7 @@ def test_a_density_may_say_its_unit(density):
     assert detector_from_yaml(text).materials[0].density == 3.85
 
 
-@pytest.mark.parametrize("density", ["3.85 kg/m3", "heavy", "true", "-1 g/cm3"])
+@pytest.mark.parametrize("density", ["3.85 kg/m3", "heavy", "true", "-1 g/cm3", "8280 g/cm3"])
 def test_another_unit_of_density_is_refused(density):
     text = f"name: x\nmaterials: [{{name: glass, density: {density}, fractions: {{Si: 1.0}}}}]\nlayers:\n"
     text += "  - {material: glass, thickness: 1, sensitive: true}\n"

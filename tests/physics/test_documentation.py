@@ -23,7 +23,7 @@ def clean_registry():
 
 
 def test_the_table_is_the_registrys():
-    printed = CliRunner().invoke(app, ["inspect", "--observables"])
+    printed = CliRunner().invoke(app, ["inspect", "--list-observables"])
     assert printed.exit_code == 0
     assert printed.output.count("\n") == len(OBSERVABLES) + 2
     assert printed.output in PAGE.read_text(encoding="utf-8")

@@ -211,7 +211,7 @@ def _undrawn(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.usefixtures("_undrawn")
 def test_command(files, halves):
-    words = ("--split", "test", "--json", "--sufficient", "response,sparsity")
+    words = ("--split", "test", "--json", "--observable", "response", "--observable", "sparsity")
     result = run(files / "generated.h5", "--truth", files / "truth.h5", "-o", files / "out", *words)
     assert result.exit_code == 0, result.output
     facts = json.loads(result.stdout)
@@ -227,7 +227,7 @@ def test_command(files, halves):
 def test_strict_command_exits_with_one(files, halves):
     bad = like(halves[1], 1.1 * halves[1].energy)
     write_showers(files / "bad.h5", bad, "a stack", {})
-    words = ("-o", files / "out", "--strict", "--quick", "--sufficient", "response")
+    words = ("-o", files / "out", "--strict", "--quick", "--observable", "response")
     result = run(files / "bad.h5", "--truth", files / "truth.h5", *words)
     assert result.exit_code == 1
     assert result.stdout.startswith("FAIL analysis: response_bias")

@@ -96,7 +96,7 @@ def test_command(pair, tmp_path, call):
         "--truth",
         tmp_path / "b.h5",
         "--quick",
-        "--sufficient",
+        "--observable",
         "response",
         "--threshold",
     )

@@ -54,7 +54,7 @@ class Dataset(LazyShowers):
         """Observables T(h) of every shower, read in batches.
 
         Args:
-            names: of the observables (`caloforge inspect --observables` lists them); all but those of single cells
+            names: of the observables (`caloforge inspect --list-observables` lists them); all but those of single cells
                 when none is given.
 
         Returns:

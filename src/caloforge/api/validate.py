@@ -32,7 +32,7 @@ def validate(
     truth: Sample,
     *,
     checklist: str | Path = "analysis",
-    sufficient: Sequence[str] = (),
+    observable: Sequence[str] = (),
     observables: str | Path | None = None,
     protocol: Literal["standard", "perceptron", "calochallenge"] = "standard",
     quick: bool = False,
@@ -51,7 +51,7 @@ def validate(
             name, are compared with each other.
         truth: showers of full simulation, in any of these forms, or ``"bundled"``.
         checklist: ``"strict"``, ``"analysis"``, ``"exploration"``, or a YAML file of your own.
-        sufficient: names of the only observables to judge; all of them when empty.
+        observable: names of the only ones to judge; all of them when empty.
         observables: Python file with observables of your own; it is run, so it must be trusted.
         protocol: of the classifiers: ``"standard"``, boosted trees and a network; ``"perceptron"``, small ones as in
             many papers; or ``"calochallenge"``.
@@ -107,7 +107,7 @@ def validate(
             allow_different_conditions,
             PROTOCOLS[protocol].on(place),
             asked,
-            sufficient,
+            observable,
             quick,
             shown,
             lowest,

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from caloforge.cli.options import OverwriteOption
+from caloforge.cli.options import ObservablesOption, OverwriteOption, load_observables
 from caloforge.data.bundled import showers_path
 from caloforge.errors import BadFile, OddShowers
 from caloforge.training.folders import shipped_models
@@ -46,9 +46,10 @@ def inspect(
     axes: Annotated[str | None, typer.Option(help="order of cells on disk, as r,alpha,layer")] = None,
     columns: Annotated[str | None, typer.Option(help="of a table of points: x=hit_x,energy=edep")] = None,
     collections: Annotated[str | None, typer.Option(help="of EDM4hep: collections of hits to read")] = None,
-    observables: Annotated[
-        bool, typer.Option("--observables", help="list every observable, plug-ins included")
+    list_observables: Annotated[
+        bool, typer.Option("--list-observables", help="list every observable, plug-ins and your own included")
     ] = False,
+    observables: ObservablesOption = None,
     names: Annotated[
         bool,
         typer.Option("--names", help="list all that goes by name: detectors, meshes, models, configurations, sets"),
@@ -71,14 +72,17 @@ def inspect(
     from caloforge.data.mesh_file import MeshFile
     from caloforge.data.opening import open_any
 
-    if observables:
+    if list_observables:
+        load_observables(observables)
         inspect_observables(json_only)
         return
     if names:
         inspect_names(json_only)
         return
     if file is None:
-        raise typer.BadParameter("give a file, the name of a detector, --names or --observables", param_hint="FILE")
+        raise typer.BadParameter(
+            "give a file, the name of a detector, --names or --list-observables", param_hint="FILE"
+        )
     refuse_idle(file, gdml, sensitive, face)
     run = os.path.isfile(file / "config.yaml")  # noqa: PTH113 -- a name that is too long is no file, Path.is_file raises
     if run or str(file) in shipped_models():

@@ -24,8 +24,9 @@ def validate(
     checklist: Annotated[
         str, typer.Option(help="requirements: strict, analysis, exploration, or a YAML file of your own")
     ] = "analysis",
-    sufficient: Annotated[
-        str | None, typer.Option(help="judge only these observables: response,layer_energy, say")
+    observable: Annotated[
+        list[str] | None,
+        typer.Option(help="name of one to judge, and no other; may be given several times; default: all"),
     ] = None,
     observables: ObservablesOption = None,
     protocol: Annotated[
@@ -59,7 +60,7 @@ def validate(
             generated,
             truth,
             checklist=checklist,
-            sufficient=[name.strip() for name in sufficient.split(",")] if sufficient else [],
+            observable=observable or [],
             observables=observables,
             protocol=protocol,
             quick=quick,

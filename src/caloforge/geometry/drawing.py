@@ -88,17 +88,20 @@ def draw(detector: Detector, binning: Binning | None = None) -> Figure:
     ]
     if first < detector.depth:
         views.append(("first layers", first, min(0.6 * first, _extent(detector)), 0.0))
-    figure = Figure(figsize=(5 * len(views), 6), layout="constrained")
-    panels = figure.subplots(1, len(views), width_ratios=[1, 1.4, 1][: len(views)])
+    widths = [1, 1.4, 1][: len(views)]
+    boxes = [_box(*view[1:]) for view in views]
+    inches = [5 * len(views) * width / sum(widths) - 0.9 for width in widths]  # less the numbers of the axis
+    tallest = max(i * (top - low) / (right - left) for i, (left, right, low, top) in zip(inches, boxes, strict=True))
+    figure = Figure(figsize=(5 * len(views), min(6, tallest + 1.8)), layout="constrained")  # title and legend
+    panels = figure.subplots(1, len(views), width_ratios=widths)
     colours = _colours(detector)
-    for axes, (title, depth, half, behind) in zip(panels, views, strict=True):
+    for axes, (title, _, half, _), (left, right, low, top) in zip(panels, views, boxes, strict=True):
         _add_slabs(axes, detector, colours)
         if binning is not None and title != "whole":
             add_mesh(axes, binning, half)
-        margin = 0.08 * depth
-        axes.set(xlim=(-behind - 2 * margin, depth + margin), ylim=(-half - margin, half + margin), aspect="equal")
+        axes.set(xlim=(left, right), ylim=(low, top), aspect="equal")
         axes.set(xlabel="depth z (mm)", ylabel="x (mm)", title=title)
-        axes.plot([-behind - 2 * margin, 0], [0, 0], color="tab:red", lw=1.5, marker=">", markevery=[1], ms=5)
+        axes.plot([left, 0], [0, 0], color="tab:red", lw=1.5, marker=">", markevery=[1], ms=5)
     _add_legend(figure, detector, colours, binning)
     figure.suptitle(
         f"{detector.name}: {detector.depth:.4g} mm, {detector.depth / detector.radiation_length:.1f} X$_0$, "
@@ -106,6 +109,12 @@ def draw(detector: Detector, binning: Binning | None = None) -> Figure:
         f"holds {detector.containment(10 * GeV):.1%} of a 10 GeV electron"
     )
     return figure
+
+
+def _box(depth: float, half: float, behind: float) -> tuple[float, float, float, float]:
+    """Left, right, low and top of a view; the margin shows that a thin sheet is one."""
+    margin = 0.08 * max(depth, half)
+    return -behind - 2 * margin, depth + margin, -half - margin, half + margin
 
 
 def _extent(detector: Detector) -> float:

@@ -1,7 +1,8 @@
 """Detectors from YAML and back: materials, layers that may repeat, planar or cylindrical; checked before any use.
 
 Lengths are numbers in mm or text with a unit (``1.4mm``, ``80cm``, ``2m``). A layer begins where the one before ends,
-or at the depth ``at``; a gap between them is filled with ``gap`` (air unless told).
+or at the depth ``at``; a gap between them is filled with ``gap`` (air unless told). Densities are
+numbers in g/cm3, or text that says so.
 """
 
 __all__ = ["detector_from_yaml", "detector_to_yaml", "read_detector"]
@@ -21,6 +22,7 @@ from caloforge.yaml_model import blamed_on, checked, read_text, yaml_mapping
 
 _TOUCH = 1e-6  # mm: faces nearer than this touch
 _MOST = 10_000  # slabs in a detector
+_DENSEST = 25.0  # g/cm3, more than any element has
 _FIELDS = "docs/detectors.md"
 
 
@@ -44,7 +46,10 @@ def _density(value: object) -> object:
     )
     if isinstance(value, bool) or (isinstance(value, str) and number is None):
         raise ValueError("a density is a number in g/cm3, or text such as 3.85 g/cm3")
-    return float(number[1]) if number else value
+    density = float(number[1]) if number else value
+    if isinstance(density, int | float) and density > _DENSEST:
+        raise ValueError("densities are in g/cm3 and no element has more than 22.6: 11350 kg/m3 are 11.35")
+    return density
 
 
 Length = Annotated[float, BeforeValidator(_length)]

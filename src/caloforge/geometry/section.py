@@ -45,7 +45,7 @@ def draw_section(detector: GdmlDetector, views: Sequence[dict[str, Any]], binnin
         axes.imshow(image, cmap=shades, vmin=0, vmax=len(kinds), extent=extent, origin="lower", interpolation="nearest")
         if binning is not None and binning.z_edges is not None:
             add_mesh(axes, binning, view["half"])
-        _add_beam(axes, extent)
+        _add_beam(axes, extent, low)
         axes.set(title=view["title"], xlabel="depth behind the face (mm)", ylabel="x (mm)")
     labels = [f"{name}{' (sensitive)' if sensitive else ''}" for name, sensitive in kinds]
     patches = [
@@ -78,8 +78,8 @@ def _painted(rows: Sequence[Sequence[Any]], kinds: list[Kind], low: float, high:
     return image
 
 
-def _add_beam(axes: Axes, extent: tuple[float, float, float, float]) -> None:
-    """An arrow that ends at the face, or at the edge of the view that lies behind it."""
-    tip = max(0.0, extent[0] + 0.02 * (extent[1] - extent[0]))
+def _add_beam(axes: Axes, extent: tuple[float, float, float, float], low: float) -> None:
+    """An arrow from the left that ends at the face, or at what the view shows where that lies behind it."""
+    tip = 0.0 if extent[0] < 0 else low
     axes.plot([extent[0], tip], [0, 0], color="tab:red", lw=1.5, marker=">", markevery=[1], ms=6)
     axes.set_xlim(extent[0], extent[1])

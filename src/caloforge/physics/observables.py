@@ -102,7 +102,7 @@ def select(names: Iterable[str]) -> dict[str, Observable]:
     chosen = {}
     for name in names:
         if name not in OBSERVABLES:
-            raise UnknownName("observable", name, OBSERVABLES, "`caloforge inspect --observables`")
+            raise UnknownName("observable", name, OBSERVABLES, "`caloforge inspect --list-observables`")
         chosen[name] = OBSERVABLES[name]
     return chosen
 

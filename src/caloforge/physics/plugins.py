@@ -97,7 +97,8 @@ class Plugins:
         """
         path = Path(path)
         if not path.is_file():
-            raise BadFile(path, "no such file", f"give a Python file that defines {self.kind}s")
+            known = f"; {path} is the name of one that is known already" if str(path) in self.registry else ""
+            raise BadFile(path, "no such file", f"give a Python file that defines {self.kind}s{known}")
         before = dict(self.registry)
         spec = importlib.util.spec_from_file_location(path.stem, path)
         if spec is None or spec.loader is None:
