@@ -36,13 +36,14 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--detector", nargs="+", default=list(DETECTORS), help="default: all presets")
     options = parser.parse_args()
     print(
         "| detector | particle | response, % | rms/mean, % | ms per GeV and core | physics |\n| --- "
         + "| --- " * 5
         + "|"
     )
-    for name in DETECTORS:
+    for name in options.detector:
         for particle in PARTICLES:
             print(row(name, particle, options.energy, options.n, options.seed, options.workers), flush=True)
 

@@ -62,6 +62,7 @@ def show(
             if fast is not None:
                 require_one_mesh(fast.model.binning, file.binning)
         if fast is not None and knobs:
+            progress(0.0, "comparing the page's model with PyTorch")
             fast = fast.with_graph(n)
             progress(0.2, "model prepared")
         title = " beside ".join(Path(part).name or str(part) for part in (path, name) if part is not None)

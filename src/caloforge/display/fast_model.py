@@ -23,7 +23,7 @@ from caloforge.errors import CaloforgeError
 from caloforge.training.run import Run, load_run
 
 SEED = 1  # of the showers that come with a page
-_COMPARED = 500  # showers by which the graph of a run is compared with PyTorch
+_LEAST, _MOST, _CELLS = 100, 500, 540_000  # showers by which a graph is compared with PyTorch, and their cells in all
 _TAIL = 16  # normals at the end of a block, which a page does not draw
 
 
@@ -137,5 +137,6 @@ def _exported(run: Run, name: str) -> tuple[Manifest, bytes]:
     """The bundle of a run, of which nothing stays on disk."""
     with tempfile.TemporaryDirectory(prefix="caloforge-") as folder:
         place = Path(folder) / "bundle"
-        manifest = export_run(run, name, place, ExportOptions(showers=_COMPARED))
+        n = min(_MOST, max(_LEAST, _CELLS // run.pipeline.binning.n_voxels))
+        manifest = export_run(run, name, place, ExportOptions(showers=n))
         return manifest, (place / GRAPH).read_bytes()

@@ -55,7 +55,7 @@ def check(answer: Any) -> str:
         raise NotYet("index: this is nearly 1: the two showers of a pair have to differ in all noise but the latents.")
     if index < 0.15:
         raise NotYet("index: hardly anything; keep the latents, noise_columns['shape'], and draw the rest anew.")
-    return f"The latents alone make {index:.0%} of the variance of the barycentre; the rest is noise of single cells."
+    return f"The latents alone make {index:.0%} of the variance of the barycentre; the rest needs the noise of cells."
 
 
 def _sobol(function: Any) -> None:
