@@ -28,7 +28,7 @@ def test_the_auc_of_two_gaussians_is_the_best_that_there_is():
 def test_fewer_showers_than_features_are_fitted_as_well():
     """Rows in their own span: the solution by x x^T is that by x^T x."""
     x = np.random.default_rng(0).normal(size=(8, 12))
-    values, vectors = module._principal(x)
+    values, vectors = module._principal(x, np.zeros(12), np.ones(8))
     whole, directions = np.linalg.eigh(x.T @ x)
     moment = x.T @ np.arange(8.0)
     assert vectors @ ((vectors.T @ moment) / (values + 0.5)) == pytest.approx(

@@ -58,6 +58,22 @@ def test_undefined_and_constant_columns_do_no_harm():
     assert classify(first, second, 1, procedure=SMALL).auc.value > 0.8
 
 
+def test_trees_that_do_not_look_at_exchanged_columns_keep_their_answer():
+    """The logits are those of all trees asked again, to the last bit, also of undefined values."""
+    samples = gaussians(600, 0, 0), gaussians(600, 1, 1)
+    for sample in samples:
+        sample.values[:, 3] = np.nan
+        sample.values[::3, 2] = np.nan
+    network = classify(*samples, 1, procedure=SMALL, floor=False).folds[0].network
+    x = samples[1].values
+    values = network.values(x)
+    for columns in ([2], [3], [0, 1], list(range(6))):
+        mixed = x.copy()
+        mixed[:, columns] = x[::-1, columns]
+        expected = network(torch.from_numpy(mixed))[:, 0].numpy()
+        assert np.array_equal(values.exchanged(mixed, np.array(columns)), expected)
+
+
 def test_importance_names_the_columns_that_tell():
     samples = gaussians(1500, 0, 0), gaussians(1500, 1, 1)
     result = classify(*samples, 1, procedure=SMALL)

@@ -3,7 +3,14 @@ import pytest
 from scipy.stats import norm
 
 from caloforge.errors import EmptySample
-from caloforge.metrics.separation import Histograms, Resamples, measure_separation, separation_power, well_filled
+from caloforge.metrics.separation import (
+    Histograms,
+    Resamples,
+    fill_well,
+    measure_separation,
+    separation_power,
+    well_filled,
+)
 
 EDGES = np.linspace(-3, 3, 31)
 
@@ -130,3 +137,17 @@ def test_well_filled_bins_hold_enough():
     assert counts.min() >= 10
     assert set(edges) <= set(np.linspace(-30, 30, 61))
     assert len(well_filled(EDGES, np.zeros(3))) >= 1
+
+
+@pytest.mark.parametrize("deciding", [1, 2])
+def test_values_looked_up_once_fill_the_bins_between_the_edges_that_stay(deciding):
+    rng = np.random.default_rng(8)
+    x, y = (np.stack([rng.normal(size=n), rng.poisson(3, n) / 5.0, np.zeros(n)], axis=1) for n in (400, 300))
+    x[::9, 0] = y[::7, 1] = np.nan
+    edges = [EDGES, np.arange(-2.0, 3.0, 0.2), np.array([1.0, 2.0])]
+    of_both = np.concatenate([x, y][:deciding])
+    kept = [well_filled(e, column, 25) for e, column in zip(edges, of_both.T, strict=True)]
+    for found, sample in zip(fill_well((x, y), edges, 25, deciding), (x, y), strict=True):
+        expected = Histograms.fill(sample, kept)
+        assert all(np.array_equal(a, b) for a, b in zip(found.edges, kept, strict=True))
+        assert np.array_equal(found.rows.toarray(), expected.rows.toarray())

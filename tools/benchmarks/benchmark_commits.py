@@ -8,12 +8,14 @@ in the other is printed, too. ``HEAD`` is the last commit; what is not committed
 Run: python tools/benchmarks/benchmark_commits.py 225fce4 HEAD --only help generate-help one-shower ids merge
      python tools/benchmarks/benchmark_commits.py 225fce4 HEAD --only one many step --model vae-siw-1080
      python tools/benchmarks/benchmark_commits.py 225fce4 HEAD --only export --rounds 1 --model vae-siw-1080
+     python tools/benchmarks/benchmark_commits.py fc5ed56^ HEAD --only one --model vae-siw-1080 vae-siw-1080-latent
 """
 
 import argparse
 import io
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -51,7 +53,7 @@ def opened(options: argparse.Namespace) -> tuple[Any, Callable[[int], Any]]:
     from caloforge.training.run import load_run
 
     torch.set_num_threads(1)
-    run = load_run(options.model)
+    run = load_run(options.name)
     trained = run.pipeline.condition.trained
 
     def particles(n: int) -> Incident:
@@ -71,7 +73,8 @@ def model_call(n: int, repetitions: int, options: argparse.Namespace) -> Figures
     with torch.inference_mode():
         c, noise = run.pipeline.conditions(particles(n)), run.model.latent(n, torch_stream(1, "noise"))
         np.save(CELLS, run.model.sample(noise, c).numpy())
-        return {"ms a shower, model call": ms(lambda: run.model.sample(noise, c), repetitions) / n}
+        used = {"MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+        return used | {"ms a shower, model call": ms(lambda: run.model.sample(noise, c), repetitions) / n}
 
 
 def one_shower(options: argparse.Namespace) -> Figures:
@@ -109,7 +112,7 @@ def export(options: argparse.Namespace) -> Figures:
 
     run, _ = opened(options)
     task = ExportOptions(showers=100)
-    milliseconds = ms(lambda: export_run(run, options.model, "exported", task), 1)
+    milliseconds = ms(lambda: export_run(run, options.name, "exported", task), 1)
     return {"s": milliseconds / 1e3, "MB of bundle": sum(p.stat().st_size for p in Path("exported").iterdir()) / 1e6}
 
 
@@ -174,14 +177,14 @@ def write_samples(folder: Path, showers: int) -> None:
 COMMANDS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
     "help": lambda options: ["--help"],
     "generate-help": lambda options: ["generate", "--help"],
-    "generate-1": lambda options: ["generate", options.model, *GENERATE, "1"],
-    "generate-many": lambda options: ["generate", options.model, *GENERATE, str(options.many)],
+    "generate-1": lambda options: ["generate", options.name, *GENERATE, "1"],
+    "generate-many": lambda options: ["generate", options.name, *GENERATE, str(options.many)],
     "validate": lambda options: ["validate", "../generated.h5", "--truth", "../truth.h5", "--split", "all", "--json"],
 }
 TASKS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "one-shower": one_shower,
     "one": lambda options: model_call(1, 5, options),
-    "many": lambda options: model_call(1000, 2, options),
+    "many": lambda options: model_call(options.batch, 2, options),
     "step": step,
     "export": export,
     "ids": ids,
@@ -191,8 +194,9 @@ TASKS: dict[str, Callable[[argparse.Namespace], Figures]] = {
 
 def measured(item: str, source: Path, folder: Path, options: argparse.Namespace) -> Figures:
     """Figures of one item, one round: of a command those of its whole process, of a task those that it measures."""
+    options.name = options.model[-1 if source.parent.name == "new" else 0]
     environment = os.environ | {"PYTHONPATH": str(source), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-P", __file__, *sys.argv[1:], "--task", item]
+    command = [sys.executable, "-P", __file__, *sys.argv[1:], "--task", item, "--name", options.name]
     if item in COMMANDS:
         command = [sys.executable, "-P", "-c", COMMAND.format(words=COMMANDS[item](options))]
     with tempfile.TemporaryFile("w+", dir=folder) as output:
@@ -242,13 +246,17 @@ def main() -> None:
     parser.add_argument("commits", nargs=2, metavar="COMMIT", help="old and new")
     everything = [*COMMANDS, *TASKS]
     parser.add_argument("--only", nargs="+", choices=everything, default=[x for x in everything if x != "export"])
-    parser.add_argument("--model", default="vae-siw-1080-latent", help="one that comes with both commits")
+    parser.add_argument(
+        "--model", nargs="+", default=["vae-siw-1080-latent"], help="that comes with both commits, or one for each"
+    )
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--batch", type=int, default=1000, help="showers at a time of many")
     parser.add_argument("--many", type=int, default=20_000, help="showers of generate-many")
     parser.add_argument("--files", type=int, default=100, help="to merge")
     parser.add_argument("--showers", type=int, default=10_000, help="in each file to merge")
     parser.add_argument("--judged", type=int, default=10_000, help="showers of each sample that is validated")
     parser.add_argument("--task", choices=TASKS, help=argparse.SUPPRESS)
+    parser.add_argument("--name", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.task:
         print(json.dumps(TASKS[options.task](options)))

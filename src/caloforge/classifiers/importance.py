@@ -16,7 +16,7 @@ Sources: Breiman, Machine Learning 45 (2001) 5; DeLong, DeLong and Clarke-Pearso
 
 __all__ = ["Importance", "permutation_importance"]
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ from caloforge.classifiers.auc import Classified, Fold
 from caloforge.classifiers.data import ClassifierData
 from caloforge.classifiers.features import Features
 from caloforge.classifiers.network import predict, threads
+from caloforge.classifiers.trees import Trees
 from caloforge.rng import stream
 
 _NEIGHBOURS = 50  # showers of nearly the same incident energy
@@ -109,7 +110,8 @@ def _one_fold(
     """Loss of each group on the showers of one fold, and its variance."""
     held_out = ClassifierData(tables, (fold.truth, fold.generated))
     x, n = held_out.gather(np.arange(len(held_out))), len(fold.truth)
-    before = _placements(_scores(fold.network, x), n)
+    scores = _scorer(fold.network, x)
+    before = _placements(scores(x, np.arange(x.shape[1])), n)
     exchanges = [_exchange(x[:, 0], stream(seed, "importance", k, i)) for i in range(repeats)]
     result = {}
     for name, group in columns.items():
@@ -117,14 +119,21 @@ def _one_fold(
         for order in exchanges:
             mixed = x.copy()
             mixed[:, group] = x[np.ix_(order, group)]
-            difference += (before - _placements(_scores(fold.network, mixed), n)) / repeats
+            difference += (before - _placements(scores(mixed, group), n)) / repeats
         variance = difference[:n].var(ddof=1) / n + difference[n:].var(ddof=1) / (len(x) - n)
         result[name] = (float(difference[n:].mean()), float(variance))
     return result
 
 
-def _scores(network: nn.Module, x: Float[Array, "N f"]) -> Float[Array, " N"]:
-    return predict(network, ClassifierData((x,), (np.arange(len(x)),)), np.arange(len(x)))[:, 0]
+def _scorer(network: nn.Module, x: Float[Array, "N f"]) -> Callable[[Array, Array], Float[Array, " N"]]:
+    """Scores of showers that differ from ``x`` in some columns; trees that do not look at them are not asked again."""
+    if isinstance(network, Trees):
+        return network.values(x).exchanged
+
+    def scores(mixed: Float[Array, "N f"], columns: Int[Array, " c"]) -> Float[Array, " N"]:
+        return predict(network, ClassifierData((mixed,), (np.arange(len(mixed)),)), np.arange(len(mixed)))[:, 0]
+
+    return scores
 
 
 def _placements(scores: Float[Array, " N"], n: int) -> Float[Array, " N"]:

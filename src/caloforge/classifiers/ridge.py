@@ -14,6 +14,7 @@ Technometrics 12 (1970) 55; Allen, Technometrics 16 (1974) 125 (leaving one out)
 
 __all__ = ["ridge"]
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,7 @@ from caloforge.errors import BadValue
 
 _PENALTIES = np.logspace(-5, 1, 13)  # of the sum of the weights
 _ROUNDING = 1e-12
+_AT_ONCE = 1024  # showers
 _SMALLEST_SLOPE = 1e-3  # where nothing was learned the scores still have an order
 
 
@@ -43,7 +45,7 @@ class _RidgeTraining(ClassifierTraining):
         x = np.concatenate([scale(torch.from_numpy(piece)).numpy() for piece in classes.pieces(rows)])
         weights = np.ones(len(rows)) if classes.weights is None else classes.weights[rows]
         with threadpool_limits(self.settings.threads, "blas"):
-            slope, offset = _fit(x.astype(np.float64), classes.labels[rows] == 1, weights.astype(np.float64))
+            slope, offset = _fit(x, classes.labels[rows] == 1, weights.astype(np.float64))
         self.progress((number + 1) / of)
         return nn.Sequential(scale, _linear(slope, offset)).eval()
 
@@ -69,32 +71,48 @@ def _fit(
     total = weights.sum()
     share = weights / total
     target = np.where(generated, 1.0, -1.0)
-    centre, mean = share @ x, share @ target
-    centred = x - centre
-    values, vectors = _principal(np.sqrt(weights)[:, None] * centred)
-    turned = centred @ vectors
-    moment = turned.T @ (weights * (target - mean))
-    best, slope, left_out = np.inf, np.zeros(x.shape[1]), np.zeros(len(x))
-    for penalty in _PENALTIES * total:
-        inverse = 1 / (values + penalty)
-        leverage = weights * (np.square(turned) @ inverse) + share
-        wrong = (target - mean - turned @ (inverse * moment)) / (1 - np.minimum(leverage, 1 - 1e-9))
-        if (loss := float(share @ wrong**2)) < best:
-            best, slope, left_out = loss, vectors @ (inverse * moment), target - wrong
+    mean = share @ target
+    centre = sum(s @ part for part, s in _pieces(x, np.zeros(x.shape[1]), share))
+    values, vectors = _principal(x, centre, weights)
+    moment = vectors.T @ sum((w * (t - mean)) @ part for part, w, t in _pieces(x, centre, weights, target))
+    inverse = 1 / (values[:, None] + _PENALTIES * total)
+    wrong = np.empty((len(x), len(_PENALTIES)))  # of each shower by the others, for each penalty
+    start = 0
+    for part, w, t in _pieces(x, centre, weights, target):
+        turned = part @ vectors
+        leverage = w[:, None] * (np.square(turned) @ inverse + 1 / total)
+        off = (t - mean)[:, None] - turned @ (inverse * moment[:, None])
+        wrong[start : start + len(part)] = off / (1 - np.minimum(leverage, 1 - 1e-9))
+        start += len(part)
+    best = int((share @ wrong**2).argmin())
+    slope, left_out = vectors @ (inverse[:, best] * moment), target - wrong[:, best]
     moments = _Moments.of(left_out, generated, weights)
     steepness = max((moments.generated - moments.truth) / max(moments.variance, 1e-12), _SMALLEST_SLOPE)
     middle = (moments.truth + moments.generated) / 2
     return steepness * slope, steepness * float(mean - centre @ slope - middle)
 
 
-def _principal(x: Float[Array, "n f"]) -> tuple[Float[Array, " d"], Float[Array, "f d"]]:
-    """Eigenvalues and eigenvectors of x^T x with any weight, by the smaller of x^T x and x x^T."""
+def _pieces(
+    x: Float[Array, "n f"], centre: Float[Array, " f"], *others: Float[Array, " n"]
+) -> Iterator[tuple[Array, ...]]:
+    """Some showers at a time in float64, less the centre, and what else is known of them: the whole is float32."""
+    for start in range(0, len(x), _AT_ONCE):
+        here = slice(start, start + _AT_ONCE)
+        yield x[here] - centre, *(other[here] for other in others)
+
+
+def _principal(
+    x: Float[Array, "n f"], centre: Float[Array, " f"], weights: Float[Array, " n"]
+) -> tuple[Float[Array, " d"], Float[Array, "f d"]]:
+    """Eigenvalues and eigenvectors with any weight of x^T x about the centre, by the smaller of x^T x and x x^T."""
     if x.shape[1] <= len(x):
-        values, vectors = np.linalg.eigh(x.T @ x)
+        roots = (np.sqrt(w)[:, None] * part for part, w in _pieces(x, centre, weights))
+        values, vectors = np.linalg.eigh(sum(part.T @ part for part in roots))
         return np.maximum(values, 0), vectors
-    values, left = np.linalg.eigh(x @ x.T)
+    whole = np.sqrt(weights)[:, None] * (x - centre)
+    values, left = np.linalg.eigh(whole @ whole.T)
     some = values > _ROUNDING * values[-1]
-    return values[some], x.T @ (left[:, some] / np.sqrt(values[some]))
+    return values[some], whole.T @ (left[:, some] / np.sqrt(values[some]))
 
 
 def _linear(slope: Float[Array, " f"], offset: float) -> nn.Linear:

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from caloforge.classifiers.auc import Procedure, Run, cross_validate
 from caloforge.classifiers.features import Features, Table, high
 from caloforge.classifiers.network import ClassifierTraining
+from caloforge.classifiers.tree_values import TreeValues
 from caloforge.data.showers import Showers
 from caloforge.errors import BadValue
 from caloforge.physics.observables import OBSERVABLES, tabulate
@@ -81,6 +82,18 @@ class Trees(nn.Module):
         ]  # which the processor's cache holds
         logits = np.concatenate([self.model.decision_function(part) for part in few], dtype=np.float32)
         return torch.from_numpy(logits)[:, None].to(x.device)
+
+    def values(self, x: Float[Array, "N f"]) -> TreeValues:
+        """What each tree says of some showers.
+
+        Args:
+            x: features; NaN where undefined.
+        """
+        nodes = [predictor.nodes for (predictor,) in self.model._predictors]
+        renumbered = [tree.copy() for tree in nodes]
+        for tree in renumbered:
+            tree["feature_idx"] = np.flatnonzero(self.defined)[tree["feature_idx"]]
+        return TreeValues(renumbered, float(self.model._baseline_prediction.item()), x)
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,7 +69,7 @@ def quickstart(
     say(f"4/5  generated {n} showers, {ms_per_shower:.3f} ms each")
     report = validated(test, generated, origin, seed)
     report = report.with_speed(live.ms_per_gev * float(energies.mean()) / GeV, ms_per_shower)
-    cost = cost_since(start)
+    cost = cost_since(start, live)
     report = report.with_sections(
         before=[story_section(origin, live, run, output / "run", cost)], title="caloforge quickstart"
     )

@@ -55,13 +55,14 @@ CORES = min(2, os.cpu_count() or 1)  # of which Geant4 and the generator get the
 
 @dataclass(frozen=True)
 class Live:
-    """Geant4 as it ran just now: mean response, and time per GeV on ``CORES`` cores at once."""
+    """Geant4 as it ran just now: mean response, time per GeV on ``CORES`` cores at once, memory of all processes."""
 
     showers: int
     response: float
     response_error: float
     seconds: float
     ms_per_gev: float
+    memory_gb: float
 
 
 def simulate_live(sample: Showers, origin: dict[str, Any], n: int, seed: int) -> Live:
@@ -91,7 +92,13 @@ def simulate_live(sample: Showers, origin: dict[str, Any], n: int, seed: int) ->
         standard_error(response),
         seconds,
         core_ms / CORES / (float(showers.incident_energy.sum()) / GeV),
+        _peak_gb(resource.RUSAGE_SELF) + CORES * _peak_gb(resource.RUSAGE_CHILDREN),
     )
+
+
+def _peak_gb(who: int) -> float:
+    """Of this process, or of the largest that it waited for: at least what this one had when that began."""
+    return resource.getrusage(who).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
 
 
 def train_or_resume(sample: Showers, config: RunConfig, origin: dict[str, Any], folder: Path) -> Run:
@@ -153,15 +160,14 @@ def validated(truth: Showers, generated: Path, origin: dict[str, Any], seed: int
         return validate(truth, file, seed, facts, progress=progress)
 
 
-def cost_since(start: float) -> dict[str, float]:
-    """Wall time so far, and peak memory: this process, and the simulation processes as if at their peak together.
+def cost_since(start: float, live: Live) -> dict[str, float]:
+    """Wall time so far, and peak memory: of this process, or earlier of it and all that simulated beside it.
 
     Args:
         start: of the clock, seconds.
+        live: the simulation.
     """
-    own, child = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    unit = 1 if sys.platform == "darwin" else 1024
-    gb = (own + CORES * child) * unit / 1e9
+    gb = max(_peak_gb(resource.RUSAGE_SELF), live.memory_gb)
     return {"seconds": round(time.monotonic() - start, 1), "peak_memory_gb": round(gb, 2)}
 
 

@@ -11,12 +11,14 @@ Spearman, Am. J. Psychol. 15 (1904) 72.
 __all__ = ["correlation_matrix", "correlation_distance", "measure_correlation_distance"]
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy import ndarray as Array
 
 from caloforge.errors import BadValue
 from caloforge.metrics.measured import Measured, bootstrap, need_showers
 from caloforge.metrics.scaling import fill_undefined, rank
+
+_MOVES = 1e-4  # of the largest value: one shower in ten million that differs spreads a column more
 
 
 def correlation_matrix(features: Float[Array, "N f"]) -> Float[Array, "f f"]:
@@ -35,10 +37,24 @@ def correlation_matrix(features: Float[Array, "N f"]) -> Float[Array, "f f"]:
 
 
 def _correlations(values: Float[Array, "N f"]) -> Float[Array, "f f"]:
-    covariance = values.T @ values / len(values) - np.outer(values.mean(axis=0), values.mean(axis=0))
+    """Of columns with their mean at zero."""
+    return _of_moments(values.T @ values / len(values), values.mean(axis=0), np.abs(values).max(axis=0, initial=0))
+
+
+def _resampled(values: Float[Array, "N f"], rows: Int[Array, " n"]) -> Float[Array, "f f"]:
+    """Of drawn rows of such columns: a row that was drawn k times is taken once, with the root of k."""
+    counts = np.bincount(rows, minlength=len(values)).astype(values.dtype)
+    some = np.flatnonzero(counts)
+    drawn = values[some] * np.sqrt(counts[some])[:, None]
+    return _of_moments(drawn.T @ drawn / len(rows), counts @ values / len(rows), np.abs(values).max(axis=0, initial=0))
+
+
+def _of_moments(
+    products: Float[Array, "f f"], mean: Float[Array, " f"], largest: Float[Array, " f"]
+) -> Float[Array, "f f"]:
+    covariance = products - np.outer(mean, mean)
     spread = np.sqrt(np.maximum(covariance.diagonal(), 0))
-    moves = spread > 1e-9 * np.abs(values).max(axis=0, initial=0)
-    scaled = np.divide(1, spread, out=np.zeros_like(spread), where=moves)
+    scaled = np.divide(1, spread, out=np.zeros_like(spread), where=spread > _MOVES * largest)
     correlations = covariance * np.outer(scaled, scaled)
     np.fill_diagonal(correlations, 1)
     return correlations
@@ -76,15 +92,16 @@ def measure_correlation_distance(
     need_showers(len(truth), len(generated), 2, "a correlation")
     if truth.shape[1] < 2:
         raise BadValue("number of features", truth.shape[1], "give at least two to correlate")
-    t, g = (ranks - 0.5 for ranks in rank(truth, generated))
+    t, g = (ranks - ranks.mean(axis=0) for ranks in rank(truth, generated))
+    value = correlation_distance(_correlations(t), _correlations(g))
+    t, g = (ranks.astype(np.float32) for ranks in (t, g))  # resamples differ by far more than its digits
 
     def drawn(sample: Float[Array, "N f"], size: int) -> Float[Array, "R f f"]:
-        return bootstrap(sample, _correlations, repeats, rng, size)
+        return bootstrap(np.arange(len(sample)), lambda rows: _resampled(sample, rows), repeats, rng, size)
 
     firsts = drawn(t, len(t))
     draws, null = (
         np.array([correlation_distance(*pair) for pair in zip(firsts, drawn(sample, len(g)), strict=True)])
         for sample in (g, t)
     )
-    value = correlation_distance(_correlations(t), _correlations(g))
     return Measured.with_floor(value, float(draws.std(ddof=1)), null)

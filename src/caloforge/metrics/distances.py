@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
+from scipy.sparse import csr_array
 from scipy.special import kolmogorov
 from scipy.stats import kstwo
 
@@ -28,7 +29,7 @@ from caloforge.metrics.separation import Resamples
 _NULL_MEAN = np.sqrt(np.pi / 2) * np.log(2)
 _NULL_SPREAD = np.sqrt(np.pi**2 / 12 - np.pi / 2 * np.log(2) ** 2)
 
-_AT_ONCE = 512  # values
+_GROUPS, _WIDEST = 1024, 512  # of sorted values, where they are more; gaps that no group spans
 _EXACT_BELOW = 30  # nm / (n + m); above, Stephens' formula is right to 2 %, and far quicker
 
 
@@ -106,7 +107,7 @@ def wasserstein(truth: Float[Array, " n"], generated: Float[Array, " m"]) -> flo
     signed = np.concatenate([np.full(len(truth), 1 / len(truth)), np.full(len(generated), -1 / len(generated))])
     values = np.concatenate([truth, generated])
     order = np.argsort(values)
-    return float(_area(values[order], order, signed[:, None])[0])
+    return _area(values[order], signed[order])
 
 
 def measure_wasserstein(
@@ -126,38 +127,59 @@ def measure_wasserstein(
         BadValue: a value is infinite.
     """
     t, g = standardise(truth, generated)
-    n, m = len(t), len(g)
-    once = np.concatenate([np.full(n, 1 / n), np.full(m, -1 / m)])[:, None]
-    drawn = np.concatenate([resamples.truth.T / n, -resamples.generated.T / m])  # float32: 1e-7 of an error is enough
-    null = np.ascontiguousarray(resamples.truth.T / n - resamples.null.T / m)
-    areas = [_areas(x, n, (once, drawn, null)) for x in np.concatenate([t, g]).T]
+    once = np.concatenate([np.full(len(t), 1 / len(t)), np.full(len(g), -1 / len(g))])
+    areas = [_areas(x, len(t), once, *resamples.steps) for x in np.concatenate([t, g]).T]
     values, draws, floors = (np.stack(parts) for parts in zip(*areas, strict=True))
-    return summarise(values[:, 0], draws.T, floors.T)
+    return summarise(values, draws.T, floors.T)
 
 
 def _areas(
-    values: Float[Array, " N"], n: int, weights: tuple[Float[Array, "N 1"], Float[Array, "N R"], Float[Array, "n R"]]
-) -> tuple[Float[Array, " 1"], Float[Array, " R"], Float[Array, " R"]]:
+    values: Float[Array, " N"],
+    n: int,
+    once: Float[Array, " N"],
+    drawn: Float[Array, "N R"],
+    null: Float[Array, "n R"],
+) -> tuple[float, Float[Array, " R"], Float[Array, " R"]]:
     """Areas of the value, its resamples and the floor, of which the last has the first n values; sorted once."""
-    order = np.argsort(values, kind="stable")
+    order = np.argsort(values)
     of_truth = order[order < n]
-    once, drawn, null = weights
     ordered = values[order]
-    return _area(ordered, order, once), _area(ordered, order, drawn), _area(values[of_truth], of_truth, null)
+    return (
+        _area(ordered, once[order]),
+        _grouped_areas(ordered, order, drawn),
+        _grouped_areas(values[of_truth], of_truth, null),
+    )
 
 
-def _area(ordered: Float[Array, " N"], order: Int[Array, " N"], signed: Float[Array, "_ R"]) -> Float[Array, " R"]:
-    """Area between the distribution functions for R sets of weights, positive for the truth, negative for the other.
+def _area(ordered: Float[Array, " N"], signed: Float[Array, " N"]) -> float:
+    """Area between the distribution functions, of weights positive for the truth and negative for the other."""
+    return float(np.diff(ordered) @ np.abs(np.cumsum(signed)[:-1]))
 
-    So many values at a time that their weights stay in the processor's cache.
+
+def _grouped_areas(
+    ordered: Float[Array, " N"], order: Int[Array, " N"], signed: Float[Array, "N R"]
+) -> Float[Array, " R"]:
+    r"""The same for R sets of weights: exact up to 1,536 values, beyond them across the 512 widest gaps.
+
+    Between, the height behind each group of neighbours holds from its middle to that of the next one. Among N values
+    the height is a sum of random steps, :math:`\sqrt N` of them where a group of g adds :math:`\sqrt g`, whose sign is
+    as often either: the area is right to about :math:`g/N`, a thousandth.
     """
-    gaps = np.diff(ordered).astype(signed.dtype)
-    area, height = np.zeros(signed.shape[1]), np.zeros(signed.shape[1], signed.dtype)
-    for start in range(0, len(gaps), _AT_ONCE):
-        steps = signed[order[start : start + _AT_ONCE]]
-        steps[0] += height
-        np.cumsum(steps, axis=0, out=steps)
-        height = steps[-1].copy()
-        part = gaps[start : start + _AT_ONCE]
-        area += part @ np.abs(steps, out=steps)[: len(part)]
-    return area
+    starts = _groups(ordered)
+    ends = np.append(starts[1:], len(ordered))
+    sums = csr_array(
+        (np.ones(len(order), signed.dtype), order, np.append(starts, len(order))), (len(starts), len(order))
+    )
+    height = np.cumsum(sums @ signed, axis=0)[:-1]
+    middle = (ordered[(starts + ends - 1) // 2] + ordered[(starts + ends) // 2]) / 2
+    return np.diff(middle).astype(signed.dtype) @ np.abs(height, out=height)
+
+
+def _groups(ordered: Float[Array, " N"]) -> Int[Array, " G"]:
+    """Where each group of sorted values begins; equal ones stay together."""
+    begins, gaps = np.ones(len(ordered), bool), np.diff(ordered)
+    if len(ordered) > _GROUPS + _WIDEST:
+        begins = np.arange(len(ordered)) % -(-len(ordered) // _GROUPS) == 0
+        begins[1:] |= gaps > np.partition(gaps, -_WIDEST)[-_WIDEST]
+    begins[1:] &= gaps > 0
+    return np.flatnonzero(begins)

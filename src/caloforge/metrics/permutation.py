@@ -26,9 +26,9 @@ share of the pooled column below the middle of bin i. A linear score w has :math
 :math:`\delta` is the variance that one shower can make, so that a single shower in an empty bin is no discovery.
 """
 
-__all__ = ["STATISTICS", "Culprit", "PermutationTest", "permutation_test"]
+__all__ = ["STATISTICS", "Culprit", "PermutationTest", "permutation_test", "permutation_test_of"]
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -170,7 +170,34 @@ def permutation_test(
         EmptySample: fewer than two showers in a sample.
         BadValue: the samples have not the same observables, are paired with different sizes, or permutations < 1.
     """
-    n, m = _sizes(truth, generated)
+    pairs = ((name, (histograms, generated[name])) for name, histograms in truth.items())
+    return permutation_test_of(pairs, _sizes(truth, generated), rng, permutations, level, paired)
+
+
+def permutation_test_of(
+    pairs: Iterable[tuple[str, tuple[Histograms, Histograms]]],
+    sizes: tuple[int, int],
+    rng: np.random.Generator,
+    permutations: int = 999,
+    level: float = 0.05,
+    paired: bool = False,
+) -> PermutationTest:
+    """The same of histograms as they are made: only those of one observable are in memory.
+
+    Args:
+        pairs: at least one: histograms of truth and generated showers by observable.
+        sizes: showers of the truth, and generated ones.
+        rng: of the relabellings.
+        permutations: how many.
+        level: up to which corrected p-value a column is a culprit.
+        paired: shower i of both samples has the same conditions.
+
+    Raises:
+        EmptySample: fewer than two showers in a sample.
+        BadValue: the samples are paired with different sizes, or permutations < 1.
+    """
+    n, m = sizes
+    need_showers(n, m, 2, "a permutation test")
     if permutations < 1:
         raise BadValue("number of permutations", permutations, "give at least 1")
     if paired and n != m:
@@ -178,8 +205,8 @@ def permutation_test(
     labels = _Relabelling.draw(n, m, permutations, paired, rng)
     columns = [
         _Column(name, column, values[:, 0].copy(), values.max(axis=0))
-        for name, histograms in truth.items()
-        for column, values in enumerate(_statistics(histograms, generated[name], labels))
+        for name, (first, second) in pairs
+        for column, values in enumerate(_statistics(first, second, labels))
     ]
     return _outcome(columns, level, paired)
 
@@ -188,7 +215,6 @@ def _sizes(truth: Mapping[str, Histograms], generated: Mapping[str, Histograms])
     if not truth or set(truth) != set(generated):
         raise BadValue("observables of the samples", (sorted(truth), sorted(generated)), "give the same ones of both")
     n, m = (next(iter(sample.values())).rows.shape[0] for sample in (truth, generated))
-    need_showers(n, m, 2, "a permutation test")
     return n, m
 
 

@@ -74,9 +74,9 @@ def rank(truth: Float[Array, "n f"], generated: Float[Array, "m f"]) -> Pair:
         order = np.sort(np.rint(defined / step))
         for out, sample in zip(ranks, (truth, generated), strict=True):
             x = np.rint(sample[:, column].astype(np.float64) / step)
-            inside = ~np.isnan(x)
-            below, upto = (np.searchsorted(order, x[inside], side=side) for side in _SIDES)
-            out[inside, column] = (below + upto) / (2 * len(order))
+            ascending = np.argsort(x)[: np.count_nonzero(~np.isnan(x))]  # neighbours are looked up beside each other
+            below, upto = (np.searchsorted(order, x[ascending], side=side) for side in _SIDES)
+            out[ascending, column] = (below + upto) / (2 * len(order))
     return ranks
 
 

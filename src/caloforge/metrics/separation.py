@@ -10,13 +10,14 @@ for samples of n and m showers of one and the same distribution over B well fill
 until it is set against that floor. Source: Diefenbacher et al., arXiv:2009.03796; CaloChallenge, arXiv:2410.21611.
 """
 
-__all__ = ["Histograms", "Resamples", "separation_power", "measure_separation", "well_filled"]
+__all__ = ["Histograms", "Resamples", "fill_well", "separation_power", "measure_separation", "well_filled"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from numpy import ndarray as Array
 from scipy.sparse import csr_array, diags_array, vstack
 
@@ -49,12 +50,23 @@ class Histograms:
             values: of each shower; NaN where undefined.
             edges: increasing edges of each column, in its unit.
         """
+        return cls.of_bins(
+            np.stack([bin_numbers(column, e) for column, e in zip(values.T, edges, strict=True)], axis=1), edges
+        )
+
+    @classmethod
+    def of_bins(cls, numbers: Int[Array, "N k"], edges: Sequence[Float[Array, " _"]]) -> "Histograms":
+        """From the bin of each value.
+
+        Args:
+            numbers: as `caloforge.metrics.histogram.bin_numbers` counts them.
+            edges: of each column.
+        """
         sizes = [len(e) + 2 for e in edges]
-        index = np.stack([bin_numbers(column, e) for column, e in zip(values.T, edges, strict=True)], axis=1)
-        index += np.cumsum([0, *sizes])[:-1]
-        ends = np.arange(len(values) + 1) * len(sizes)
+        index = numbers + np.cumsum([0, *sizes])[:-1]
+        ends = np.arange(len(numbers) + 1) * len(sizes)
         ones = np.ones(index.size, np.float32)
-        return cls(csr_array((ones, index.reshape(-1), ends), shape=(len(values), sum(sizes))), tuple(edges))
+        return cls(csr_array((ones, index.reshape(-1), ends), shape=(len(numbers), sum(sizes))), tuple(edges))
 
     @classmethod
     def pool(cls, values: Float[Array, "N V"], edges: Float[Array, " e"]) -> "Histograms":
@@ -111,6 +123,31 @@ class Histograms:
         return sums / np.repeat(np.maximum(total, 1e-300) + (total == 0), widths, axis=1)
 
 
+def fill_well(
+    samples: Sequence[Float[Array, "_ k"]], edges: Sequence[Float[Array, " _"]], fewest: int, deciding: int = 1
+) -> tuple[Histograms, ...]:
+    """Each sample histogrammed between those edges that `well_filled` keeps.
+
+    Every value is looked up once: bins between kept edges are unions of those between all edges.
+
+    Args:
+        samples: values of each shower, of one or several samples; NaN where undefined.
+        edges: increasing edges of each column, in its unit.
+        fewest: values that a bin must hold.
+        deciding: how many of the samples, from the first on, decide together which edges are kept.
+    """
+    kept, bins = list[Array](), [np.empty(sample.shape, np.int64) for sample in samples]
+    for column, of_column in enumerate(edges):
+        fine = [bin_numbers(sample[:, column], of_column) for sample in samples]
+        counts = np.bincount(np.concatenate(fine[:deciding]), minlength=len(of_column) + 2)
+        some = _kept(counts[:-1], fewest)
+        union = np.append(np.searchsorted(some, np.arange(len(of_column) + 1)), len(some) + 1)
+        for into, numbers in zip(bins, fine, strict=True):
+            into[:, column] = union[numbers]
+        kept.append(of_column[some])
+    return tuple(Histograms.of_bins(numbers, kept) for numbers in bins)
+
+
 def well_filled(edges: Float[Array, " e"], truth: Float[Array, " n"], fewest: int = 10) -> Float[Array, " _"]:
     """The edges without those that leave fewer than ``fewest`` truth values between neighbours, or beyond the last.
 
@@ -121,17 +158,21 @@ def well_filled(edges: Float[Array, " e"], truth: Float[Array, " n"], fewest: in
         truth: values of the reference showers; NaN where undefined.
         fewest: values that a bin must hold.
     """
-    counts = contents(truth, edges)[:-1]
-    chosen: list[float] = []
+    return np.asarray(edges)[_kept(contents(truth, edges)[:-1], fewest)]
+
+
+def _kept(counts: Shaped[Array, " b"], fewest: int) -> Int[Array, " _"]:
+    """Numbers of the edges that stay, from the values below the first edge, between two and above the last."""
+    chosen: list[int] = []
     content = 0
-    for edge, count in zip(edges, counts, strict=False):
+    for edge, count in enumerate(counts[:-1].tolist()):
         content += int(count)
         if content >= fewest or (not chosen and content == 0):
-            chosen.append(float(edge))
+            chosen.append(edge)
             content = 0
-    while chosen and counts[np.searchsorted(edges, chosen[-1]) + 1 :].sum() < fewest:
+    while chosen and counts[chosen[-1] + 1 :].sum() < fewest:
         chosen.pop()
-    return np.array(chosen or edges[:1])
+    return np.array(chosen or [0])
 
 
 def _distance(h: Float[Array, "R B"], g: Float[Array, "R B"], starts: Int[Array, " k"]) -> Float[Array, "R k"]:
@@ -192,6 +233,13 @@ class Resamples:
         sizes = ((n, n), (m, m), (n, m))
         drawn = (bootstrap_weights(a, repeats, rng, b).astype(np.float32) for a, b in sizes)
         return cls(*(np.asfortranarray(weights) for weights in drawn))  # as products with rows of showers read them
+
+    @cached_property
+    def steps(self) -> tuple[Float[Array, "N R"], Float[Array, "n R"]]:
+        """Steps of F - G at each shower, truth first, of pairs of resamples; of the floor, at those of the truth."""
+        n, m = self.truth.shape[1], self.generated.shape[1]  # float32: 1e-7 of an error is enough
+        drawn = np.concatenate([self.truth.T / n, -self.generated.T / m])
+        return drawn, np.ascontiguousarray(self.truth.T / n - self.null.T / m)
 
 
 def measure_separation(

@@ -27,7 +27,7 @@ from caloforge.metrics.frechet import measure_fpd
 from caloforge.metrics.kernel import measure_kpd
 from caloforge.metrics.manifold import measure_manifold
 from caloforge.metrics.measured import Measured
-from caloforge.metrics.permutation import PermutationTest, permutation_test
+from caloforge.metrics.permutation import PermutationTest, permutation_test_of
 from caloforge.metrics.separation import Histograms
 from caloforge.physics.observables import OBSERVABLES, Observable
 from caloforge.physics.structure import STRUCTURE
@@ -42,7 +42,7 @@ MULTIVARIATE = ("correlation", "fpd", "kpd", "precision", "recall", "density", "
 MOMENTS = ("fpd", "kpd")
 _MOST = 25_000  # showers of each sample
 _MOST_TESTED = 25_000
-_IN_BINS = 50  # pooled showers to a histogram bin within an energy bin
+_IN_WHOLE, _IN_BINS = 10, 50  # pooled showers to a histogram bin, and to one within an energy bin
 _IN_PLACES = frozenset(name for name, o in STRUCTURE.items() if o.per in ("layer", "ring"))
 
 
@@ -225,18 +225,16 @@ def permuted(
     paired = same_conditions(truth, generated)
     most = min(_MOST_TESTED, 4 * min(len(truth), len(generated)))
     t, g = (s.thinned(some(len(s), most, stream(seed, f"tested {len(s)}"))) for s in (truth, generated))
-    pairs = dict(_histograms(observables, t, g, subsamples(t, g)))
-    first, second = ({name: pair[i] for name, pair in pairs.items()} for i in (0, 1))
-    return permutation_test(first, second, stream(seed, "permutation"), permutations, EACH_TEST, paired)
+    pairs = _histograms(observables, t, g, subsamples(t, g))
+    return permutation_test_of(pairs, (len(t), len(g)), stream(seed, "permutation"), permutations, EACH_TEST, paired)
 
 
 def _histograms(
     observables: Mapping[str, Observable], truth: Sample, generated: Sample, parts: tuple[Subsample, ...]
 ) -> Iterator[tuple[str, tuple[Histograms, Histograms]]]:
     for name, observable in observables.items():
-        filled = fill_alike(observable, truth, generated)
+        filled, coarse = fill_alike(observable, truth, generated, _IN_WHOLE, _IN_BINS * max(len(parts), 1))
         yield Key("separation", name).text, filled
-        coarse = fill_alike(observable, truth, generated, _IN_BINS * max(len(parts), 1))
         for part in parts:
             masks = (part.truth, part.generated)
             first, second = (h.of_part(mask) for h, mask in zip(coarse, masks, strict=True))

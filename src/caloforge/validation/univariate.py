@@ -6,13 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float
-from numpy import ndarray as Array
 from scipy.sparse import csr_array
 
 from caloforge.metrics.distances import KolmogorovSmirnov, kolmogorov_smirnov, measure_wasserstein
 from caloforge.metrics.measured import Measured
-from caloforge.metrics.separation import Histograms, Resamples, measure_separation, well_filled
+from caloforge.metrics.separation import Histograms, Resamples, fill_well, measure_separation
 from caloforge.physics.observables import Observable
 from caloforge.rng import stream
 from caloforge.validation.evidence import Evidence
@@ -106,27 +104,28 @@ def fill(
     if observable.per == "cell":
         pooled = [Histograms(csr_array(s.pooled[name].rows[mask]), s.pooled[name].edges) for s, mask in parts]
         return pooled[0], pooled[1]
-    values = [s.table[name][mask] for s, mask in parts]
-    edges = [well_filled(observable.edges(column), column, fewest) for column in values[0].T]
-    return Histograms.fill(values[0], edges), Histograms.fill(values[1], edges)
+    t, g = (s.table[name][mask] for s, mask in parts)
+    first, second = fill_well((t, g), [observable.edges(column) for column in t.T], fewest)
+    return first, second
 
 
 def fill_alike(
-    observable: Observable, truth: Sample, generated: Sample, fewest: int = 10
-) -> tuple[Histograms, Histograms]:
+    observable: Observable, truth: Sample, generated: Sample, *fewest: int
+) -> Iterator[tuple[Histograms, Histograms]]:
     """Histograms with edges from both samples together, which a relabelling of the showers does not change.
 
     Args:
         observable: of showers, layers, rings or cells.
         truth: reference showers.
         generated: showers to judge.
-        fewest: showers of both samples in a bin.
+        fewest: showers of both samples in a bin; a pair of histograms for each.
     """
     name = observable.name
     if observable.per == "cell":
-        return truth.pooled[name], generated.pooled[name]
-    both = np.concatenate([truth.table[name], generated.table[name]])
-    edges: list[Float[Array, " _"]] = [well_filled(observable.edges(column), column, fewest) for column in both.T]
-    filled = Histograms.fill(both, edges)
-    n = len(truth)
-    return Histograms(csr_array(filled.rows[:n]), filled.edges), Histograms(csr_array(filled.rows[n:]), filled.edges)
+        yield from [(truth.pooled[name], generated.pooled[name])] * len(fewest)
+        return
+    both = (truth.table[name], generated.table[name])
+    edges = [observable.edges(column) for column in np.concatenate(both).T]
+    for few in fewest:
+        first, second = fill_well(both, edges, few, deciding=2)
+        yield first, second
