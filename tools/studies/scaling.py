@@ -124,7 +124,7 @@ def validate(folder: Path) -> dict[str, float]:
     with ShowerFile(folder / "v.h5") as file:
         n = len(file)
     seconds = processor_seconds(lambda: cf.validate(folder / "v.h5", BUNDLED))
-    return {"showers validated": float(n), "s of a validation": seconds}
+    return {f"s of a validation, {n:,} generated showers": seconds}
 
 
 MEASURES = dict(zip(NAMES, (store, simulate, generate, merge, train, validate), strict=True))
