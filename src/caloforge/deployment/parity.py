@@ -23,7 +23,7 @@ from caloforge.rng import stream
 from caloforge.training.run import Run
 
 SHOWERS = 2000
-_ALONE = 16  # showers computed one by one
+_ALONE = 64  # showers computed one by one: of fewer, one cell decides the far quantile
 _ON_TWO = 500  # showers computed on two threads
 _TINY = 1e-30
 _OF_PYTORCH = 3.0  # times the deviation of PyTorch's float32: few cells decide the far quantiles

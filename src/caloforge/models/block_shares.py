@@ -1,21 +1,26 @@
-r"""Shares of a layer in two blocks, so that cells of the second hear what those of the first hold.
+r"""Cells of a layer in blocks, and their shares: cells of a later block hear what those before it hold.
 
-The blocks are the two colours of a checkerboard: ``early`` cells and the ``late`` ones between them. Weights are
-mixtures of two or three gamma variates (`caloforge.models.gamma_mixture`). Late cells that are hit first get their
-energy together, as one more cell :math:`R` whose weight is drawn like their sum, and then share it out:
+Two blocks are the two colours of a checkerboard. Four are the halves of either colour, so that no two cells of a block
+touch, not even at a corner; in a layer of one sector or of one ring, every fourth.
 
-.. math:: p(s \mid hit) = p(s_\text{early}, s_R) \; p\Big(\frac{s_\text{late}}{s_R} \,\Big|\, s_\text{early}\Big) \;
-          s_R^{1 - n_\text{late}} .
+Weights are mixtures of two or three gamma variates (`caloforge.models.gamma_mixture`). In each block but the last, the
+cells of later blocks that are hit first get their energy together, as one more cell :math:`R` whose weight is drawn
+like their sum, and then share it out. With :math:`T_k` what the blocks from k on hold,
+
+.. math:: p(s \mid hit) = \prod_k p\Big(\frac{s_{=k}}{T_k}, \frac{T_{k+1}}{T_k} \,\Big|\, s_{<k}\Big)
+          \prod_{k > 0} \Big(\frac{T_k}{T_{k-1}}\Big)^{1 - n_{\geq k}} .
 """
 
-__all__ = ["BlockShares", "draw_early", "mixed_shares"]
+__all__ = ["BlockShares", "draw_first", "mixed_shares"]
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from caloforge.geometry.binning import Binning
+from caloforge.geometry.binning import Binning, Layer
 from caloforge.models.gamma_mixture import GammaMixture, SharedOut, log_density_of_shares
 from caloforge.models.hurdle import log_gamma_variate, mean_hits
 from caloforge.models.shares import LayerTable
@@ -26,25 +31,36 @@ _LOW = (-3.0, 1.25, 0.0)  # before training: a cell in twenty holds 4.5 times le
 _HOT = (-4.0, 2.5, 0.0)  # one in fifty 13 times more
 
 
+def _block_of_cells(layer: Layer, blocks: int) -> Int[np.ndarray, " V"]:
+    """Which block each cell of a layer is in; its first one is in the last."""
+    sector, ring = np.indices((layer.n_alpha, layer.n_r)).reshape(2, -1)
+    if blocks == 2:
+        return ((sector + ring) % 2 == 0).astype(np.int64)
+    colour = (sector if layer.n_r == 1 else ring + 2 * sector) % 4
+    return np.array([3, 0, 2, 1])[colour]
+
+
 class BlockShares(LayerTable):
     """Density and draws of the shares of the cells that are hit.
 
     Args:
         binning: the mesh.
+        blocks: K of a layer, 2 or 4.
 
     Attributes:
-        late: (V,) which cells come second; the first of each layer does.
+        block_of_cell: (V,) which block each cell is in.
     """
 
-    late: Tensor
+    block_of_cell: Tensor
 
-    def __init__(self, binning: Binning) -> None:
+    def __init__(self, binning: Binning, blocks: int) -> None:
         super().__init__(binning)
-        late = [np.add.outer(np.arange(x.n_alpha), np.arange(x.n_r)).reshape(-1) % 2 == 0 for x in binning.layers]
-        self.register_buffer("late", torch.from_numpy(np.concatenate(late)), persistent=False)
+        self.blocks = blocks
+        block_of_cell = np.concatenate([_block_of_cells(layer, blocks) for layer in binning.layers])
+        self.register_buffer("block_of_cell", torch.from_numpy(block_of_cell), persistent=False)
 
     def start(self, shares: Float[Tensor, "N V"], hot: bool) -> Float[Tensor, "O V"]:
-        """Each cell's hit logit, and twice its mixture: the mean share when hit, exponential weights and few low ones.
+        """Each cell's hit logit, and K times its mixture: the mean share when hit, exponential weights, few low ones.
 
         Args:
             shares: (N, V) of the cells in their layers.
@@ -52,55 +68,56 @@ class BlockShares(LayerTable):
         """
         rate, mean_share = mean_hits(shares)
         how = [mean_share.log(), *(torch.full_like(rate, x) for x in (0.0, *_LOW, *(_HOT if hot else ())))]
-        return torch.stack([rate.logit(), *how, *how])
+        return torch.stack([rate.logit(), *how * self.blocks])
 
-    def log_prob_shares(
-        self, shares: Float[Tensor, "N V"], weights: GammaMixture, late_weights: GammaMixture
-    ) -> Float[Tensor, "N L"]:
+    def log_prob_shares(self, shares: Float[Tensor, "N V"], weights: Sequence[GammaMixture]) -> Float[Tensor, "N L"]:
         """Log-density of the shares of each layer, given which cells are hit.
 
         Args:
             shares: (N, V) of the cells in their layers.
-            weights: of all cells, each (N, V).
-            late_weights: of late cells, which have heard of the early ones.
+            weights: of the cells of each block and of later ones, each (N, V), which have heard of the blocks before.
         """
-        early, late = (shares > 0) & ~self.late, (shares > 0) & self.late
         n, layers = len(shares), self.segments.shape[1]
         row = torch.arange(n, device=shares.device)[:, None] * layers + self.layer_of_voxel
-        late_sum = self.layer_sum(shares * late)
-        log_share, log_sum = shares.clamp_min(_TINY).log(), late_sum.clamp_min(_TINY).log()
-        within = SharedOut(log_share[late] - log_sum.flatten()[row[late]], late_weights.at(late), row[late])
-        filled = late_sum > 0
-        sums = weights.of_sum(late, self.layer_sum).at(filled)
-        among = SharedOut(
-            torch.cat([log_share[early], log_sum[filled]]),
-            weights.at(early).and_then(sums),
-            torch.cat([row[early], filled.flatten().nonzero()[:, 0]]),
-        )
-        spread_out = log_sum * (1 - self.layer_sum(late.float()))
-        log_p = log_density_of_shares(among, n * layers) + log_density_of_shares(within, n * layers)
-        return log_p.view(n, layers) + torch.where(filled, spread_out, 0.0)
+        log_share, hit = shares.clamp_min(_TINY).log(), shares > 0
+        log_p, log_left = torch.zeros(n, layers).to(shares), torch.zeros(n, layers).to(shares)
+        for k, of_cells in enumerate(weights):
+            own, later = hit & (self.block_of_cell == k), hit & (self.block_of_cell > k)
+            items = SharedOut(log_share[own] - log_left.flatten()[row[own]], of_cells.at(own), row[own])
+            if k < self.blocks - 1:
+                rest = self.layer_sum(shares * later)
+                filled, log_rest = rest > 0, rest.clamp_min(_TINY).log()
+                sums = of_cells.of_sum(later, self.layer_sum).at(filled)
+                items = SharedOut(
+                    torch.cat([items.log_share, (log_rest - log_left)[filled]]),
+                    items.weights.and_then(sums),
+                    torch.cat([items.row, filled.flatten().nonzero()[:, 0]]),
+                )
+                spread_out = (log_rest - log_left) * (1 - self.layer_sum(later.float()))
+                log_p, log_left = log_p + torch.where(filled, spread_out, 0.0), log_rest
+            log_p = log_p + log_density_of_shares(items, n * layers).view(n, layers)
+        return log_p
 
 
-def draw_early(
+def draw_first(
     noise: tuple[Float[Tensor, "S N"], Float[Tensor, "S N"]],
     u: Float[Tensor, "S N"],
     hits: tuple[Bool[Tensor, "M N"], Bool[Tensor, "K N"]],
     how: GammaMixture,
-    how_late: GammaMixture,
+    how_later: GammaMixture,
 ) -> tuple[Float[Tensor, "M N"], Float[Tensor, "1 N"]]:
-    """Shares of the early cells of one layer, and what is left for the late ones.
+    """Of what a block and the later ones of a layer hold, the shares of its cells, and what is left for the later ones.
 
     Args:
-        noise: twice standard normal, of the early cells and of the sum of the late ones.
+        noise: twice standard normal, of the cells of the block and of the sum of the later ones.
         u: uniform numbers, likewise.
-        hits: which cells are hit, early ones and late ones.
-        how: weights of the early cells.
-        how_late: of the late ones.
+        hits: which cells are hit, those of the block and later ones.
+        how: weights of the cells of the block.
+        how_later: of the later ones.
     """
-    early, late = hits
-    both = how.and_then(how_late.of_sum(late, lambda x: x.sum(-2, keepdim=True)))
-    shares = mixed_shares(noise, u, torch.cat([early, late.any(0, True)]), both)
+    own, later = hits
+    both = how.and_then(how_later.of_sum(later, lambda x: x.sum(-2, keepdim=True)))
+    shares = mixed_shares(noise, u, torch.cat([own, later.any(0, True)]), both)
     return shares[:-1], shares[-1:]
 
 

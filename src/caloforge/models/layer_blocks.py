@@ -1,15 +1,16 @@
-"""Cells of each layer in two blocks, early and late: where they stand on the canvas, and the ways there and back.
+"""Cells of each layer in blocks: where they stand on the canvas, and the ways there and back.
 
 Tables of a block (M, N) have one row for each cell and a last one that is no cell: never hit, and zero on the canvas.
 """
 
 __all__ = ["LayerBlocks", "LayerCells"]
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from caloforge.nn.mesh_canvas import MeshCanvas
@@ -17,7 +18,7 @@ from caloforge.nn.sector_conv import windows
 
 
 class LayerCells(NamedTuple):
-    """Cells of one layer, or of one of its blocks: of maps (A, C, N) the rows that concern them.
+    """Cells of some blocks of one layer: of maps (A, C, N) the rows that concern them.
 
     Attributes:
         of_logit: (M P) rows of a map (A, R, N): the P places of each cell.
@@ -87,15 +88,16 @@ class LayerBlocks(nn.Module):
 
     Args:
         canvas: the mesh as a rectangle.
-        late: (V,) which cells come second.
+        block_of_cell: (V,) which block each cell is in.
+        blocks: K of a layer.
         of_weight: W, numbers of the weight of a cell.
 
     Attributes:
-        order: (V + 2 L) the cells: of each layer the early ones, then the late ones, and V for what is none.
+        order: (V + K L) the cells: of each layer its blocks in turn, each followed by V for what is none.
         back: (V,) the inverse.
-        with_sums: (V + 3 L) the same as ``order`` with one item more between the blocks of each layer, V + 1 + its
-            number.
-        rows: of the early and of the late cells of each layer.
+        with_sums: (V + (2 K - 1) L) the same as ``order`` with one item more after each block but the last: V + 1, then
+            those of the first block of all layers, then those of the second.
+        rows: of the blocks of each layer.
     """
 
     order: Tensor
@@ -104,43 +106,48 @@ class LayerBlocks(nn.Module):
     tables: Tensor
     weight: Tensor
 
-    def __init__(self, canvas: MeshCanvas, late: Bool[Tensor, " V"], of_weight: int) -> None:
+    def __init__(self, canvas: MeshCanvas, block_of_cell: Int[Tensor, " V"], blocks: int, of_weight: int) -> None:
         super().__init__()
         layers, self.sectors, rings = canvas.shape
-        self.rows = list[list[int]]()
+        self.ranges = sorted({(i, j) for k in range(blocks) for i, j in ((0, k + 1), (k, k + 1), (k, blocks))})
         order, with_sums, tables = (list[Tensor]() for _ in range(3))
-        none, number = torch.tensor([len(late)]), torch.arange(of_weight)[:, None, None]
+        none, number = torch.tensor([len(block_of_cell)]), torch.arange(of_weight)[:, None, None]
         sector, ring = canvas.place % (self.sectors * rings) // rings, canvas.place % rings
         sector, ring = (torch.cat([x, x[-1:]]) for x in (sector, ring))  # what is no cell hears of the last one
+        self.rows = list[list[int]]()
         for layer, (cell, (start, end)) in enumerate(
             zip(canvas.cell.view(layers, self.sectors, rings), pairwise(canvas.starts), strict=True)
         ):
-            early, second = (start + block.nonzero()[:, 0] for block in (~late[start:end], late[start:end]))
-            early, second = torch.cat([early, none]), torch.cat([second, none])
-            self.rows.append([len(early), len(second)])
-            order += [early, second]
-            with_sums += [early, none + 1 + layer, second]
-            for cells in (early, second, torch.cat([early, second])):
-                row = torch.full((len(late) + 1,), len(cells) - 1)
+            of_blocks = [
+                torch.cat([start + (block_of_cell[start:end] == k).nonzero()[:, 0], none]) for k in range(blocks)
+            ]
+            self.rows.append([len(cells) for cells in of_blocks])
+            order += of_blocks
+            for k, cells in enumerate(of_blocks):
+                with_sums += [cells, none + 1 + layer + k * layers] if k < blocks - 1 else [cells]
+            for i, j in self.ranges:
+                cells = torch.cat(of_blocks[i:j])
+                row = torch.full((len(block_of_cell) + 1,), len(cells) - 1)
                 onto = row.scatter(0, cells, torch.arange(len(cells)))[cell]
                 a, r = sector[cells], ring[cells]
                 tables += [a * rings + r, (a * of_weight + number) * rings + r, onto, windows(onto)]
         self.register_buffer("order", torch.cat(order), persistent=False)
-        self.register_buffer("back", self.order.argsort(stable=True)[: len(late)], persistent=False)
+        self.register_buffer("back", self.order.argsort(stable=True)[: len(block_of_cell)], persistent=False)
         self.register_buffer("with_sums", torch.cat(with_sums), persistent=False)
         self.register_buffer("tables", torch.cat([table.flatten() for table in tables]), persistent=False)
         self.sizes = [table.numel() for table in tables]
         weight = torch.cat([canvas.weight, canvas.weight[-1:]])
         self.register_buffer("weight", weight[self.order], persistent=False)
 
-    def layers(self) -> list[tuple[LayerCells, LayerCells, LayerCells]]:
-        """Of each layer its early cells, its late ones, and both."""
+    def layers(self) -> list[dict[tuple[int, int], LayerCells]]:
+        """Of each layer the cells of blocks i to j - 1, by (i, j): of one block, of it and all before; or later."""
         tables = iter(torch.split(self.tables, self.sizes))
         weights = torch.split(self.weight, [sum(rows) for rows in self.rows])
+        return [
+            {(i, j): self._cells(tables, torch.cat(torch.split(weight, rows)[i:j])) for i, j in self.ranges}
+            for weight, rows in zip(weights, self.rows, strict=True)
+        ]
 
-        def cells(weight: Tensor) -> LayerCells:
-            mean = weight if weight.shape[1] > 1 else None
-            return LayerCells(next(tables), next(tables), next(tables), next(tables), mean, self.sectors)
-
-        parts = ((*torch.split(weight, rows), weight) for weight, rows in zip(weights, self.rows, strict=True))
-        return [(cells(early), cells(late), cells(both)) for early, late, both in parts]
+    def _cells(self, tables: Iterator[Tensor], weight: Tensor) -> LayerCells:
+        mean = weight if weight.shape[1] > 1 else None
+        return LayerCells(next(tables), next(tables), next(tables), next(tables), mean, self.sectors)

@@ -1,6 +1,6 @@
 """One layer of new showers, drawn step by step as its networks ask: hits and shares of its cells, block after block."""
 
-__all__ = ["NORMALS", "OF_LAYER", "LayerDraw", "LayerNoise", "layer_noise"]
+__all__ = ["LayerDraw", "LayerNoise", "layer_noise", "normals"]
 
 from typing import NamedTuple
 
@@ -8,23 +8,34 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from caloforge.models.block_shares import draw_early, mixed_shares
+from caloforge.models.block_shares import draw_first, mixed_shares
 from caloforge.models.counted_hits import draw_number, draw_set, logistic_scores
 from caloforge.models.gamma_mixture import GammaMixture
 from caloforge.models.layer_blocks import LayerBlocks, LayerCells
 from caloforge.models.layers_before import log_size
 
-NORMALS = 3  # of a cell: one for its hit, two for its weight
-OF_LAYER = 5  # of a layer: three for the weight of its late cells together, one for the number of hits of each block
+_OF_CELL = 3  # one for its hit, two for its weight
+_OF_SUM = 3  # likewise of the cells of later blocks together, and one for which component it is of
+
+
+def normals(cells: int, layers: int, blocks: int) -> int:
+    """How many normal numbers a shower takes: those of its cells, of sums, and one for the number of hits of a block.
+
+    Args:
+        cells: of the mesh.
+        layers: of the mesh.
+        blocks: of a layer.
+    """
+    return _OF_CELL * cells + layers * (_OF_SUM * (blocks - 1) + blocks)
 
 
 class LayerNoise(NamedTuple):
-    """Random numbers of one layer; of the weights those of the sum of late cells stand between the blocks.
+    """Random numbers of one layer; of the weights those of the sum of later cells follow each block but the last.
 
     Attributes:
         scores: logistic numbers of the rows, and the probability of a larger one, (M, N) each.
-        weights: twice standard normal, (M + 1, N) each.
-        uniform: (3, N) for the sum of late cells and for the numbers of hits of both blocks.
+        weights: twice standard normal, (M + K - 1, N) each.
+        uniform: (2 K - 1, N) for the sums of later cells, then for the numbers of hits of the blocks.
     """
 
     scores: tuple[Tensor, Tensor]
@@ -36,21 +47,23 @@ def layer_noise(noise: Float[Tensor, "N K"], blocks: LayerBlocks) -> list[LayerN
     """Of every layer, all functions of noise alone computed at once.
 
     Args:
-        noise: (N, K) standard normal, `NORMALS` times the cells, then `OF_LAYER` times the layers.
+        noise: (N, K) standard normal, see `normals`.
         blocks: the cells by layer and block.
     """
-    layers, n_cells = len(blocks.rows), len(blocks.back)
-    of_cells, of_layers = torch.split(noise.T.contiguous(), [NORMALS * n_cells, OF_LAYER * layers])
-    hits, first, second = torch.split(of_cells, n_cells)
-    of_sum, sum_first, sum_second, early, late = torch.split(of_layers, layers)
+    layers, n_cells, n_blocks = len(blocks.rows), len(blocks.back), len(blocks.rows[0])
+    n_sums = layers * (n_blocks - 1)
+    hits, first, second, of_sum, sum_first, sum_second, numbers = torch.split(
+        noise.T.contiguous(), [*[n_cells] * _OF_CELL, *[n_sums] * _OF_SUM, layers * n_blocks]
+    )
     rows = [sum(of_blocks) for of_blocks in blocks.rows]
     scores = (torch.split(x.index_select(0, blocks.order), rows) for x in logistic_scores(hits))
+    with_sums = [n + n_blocks - 1 for n in rows]
     weights = (
-        torch.split(torch.cat([cells, sums[:1], sums]).index_select(0, blocks.with_sums), [n + 1 for n in rows])
+        torch.split(torch.cat([cells, cells[-1:], sums]).index_select(0, blocks.with_sums), with_sums)
         for cells, sums in ((first, sum_first), (second, sum_second))
     )
-    uniform = torch.special.ndtr(torch.stack([of_sum, early, late], 1))
-    pairs = zip(zip(*scores, strict=True), zip(*weights, strict=True), uniform.unbind(), strict=True)
+    uniform = torch.special.ndtr(torch.stack([*torch.split(of_sum, layers), *torch.split(numbers, layers)], 1)).unbind()
+    pairs = zip(zip(*scores, strict=True), zip(*weights, strict=True), uniform, strict=True)
     return [LayerNoise(score, weight, u) for score, weight, u in pairs]
 
 
@@ -58,87 +71,86 @@ class LayerDraw:
     """A layer in turn (`caloforge.models.layer_in_turn.LayerInTurn`).
 
     Args:
-        cells: its early cells, its late ones, and both.
+        cells: of its blocks (`caloforge.models.layer_blocks.LayerBlocks.layers`).
         noise: of the layer.
-        rows: of either block, one more than its cells.
+        rows: of each block, one more than its cells.
         active: (N,) where it has energy; elsewhere it has no hit.
         scale: (N,) its energy as maps have it.
-
-    Attributes:
-        shares: (M, N) of the rows, early ones first, in the end.
     """
 
-    shares: Tensor
+    count: Tensor
+    rest: Tensor
 
     def __init__(
         self,
-        cells: tuple[LayerCells, LayerCells, LayerCells],
+        cells: dict[tuple[int, int], LayerCells],
         noise: LayerNoise,
         rows: list[int],
         active: Bool[Tensor, " N"],
         scale: Float[Tensor, " N"],
     ) -> None:
-        self.cells, self.noise, self.active, self.scale = cells, noise, active, scale
-        self.rows = rows
+        self.cells, self.noise, self.active, self.scale, self.rows = cells, noise, active, scale, rows
+        self._hit, self._left, self._shares = list[Tensor](), list[Tensor](), list[Tensor]()
+
+    @property
+    def shares(self) -> Float[Tensor, "M N"]:
+        """Of the rows, block after block, as far as they are drawn."""
+        return torch.cat(self._shares)
 
     def energies(self) -> Float[Tensor, "A R N"]:
         """Of its places, in the end."""
-        return self.cells[2].spread(self.cells[2].per_place(self.shares * self.scale))
+        cells = self.cells[0, len(self.rows)]
+        return cells.spread(cells.per_place(self.shares * self.scale))
 
-    def _hits(
-        self, late: bool, logit: Tensor, number: Tensor, least: Tensor | None
-    ) -> tuple[Bool[Tensor, "M N"], Float[Tensor, "M N"]]:
-        block = slice(self.rows[0], None) if late else slice(0, self.rows[0])
-        cells, (logistic, under) = self.cells[late], self.noise.scores
-        n = draw_number(self.noise.uniform[2 if late else 1], number, self.rows[late] - 1, least)
-        hit, left = draw_set((logistic[block], under[block]), cells.logits(logit), n)
-        return hit & self.active, left
-
-    def early_hits(
-        self, logit: Float[Tensor, "A R N"], number: Float[Tensor, "5 N"]
+    def hits(
+        self, block: int, logit: Float[Tensor, "A R N"], number: Float[Tensor, "5 N"]
     ) -> tuple[Float[Tensor, "A W N"], Float[Tensor, " N"]]:
-        """Drawn: 1 where an early cell is hit, and how many are.
+        """Drawn: 1 where a cell of this block or of one before is hit, and how many are.
 
         Args:
-            logit: of early cells.
+            block: which.
+            logit: of its cells.
             number: numbers of how many are hit.
         """
-        self.early, self.left_early = self._hits(False, logit, number, None)
-        self.ones = self.early.to(logit)
-        self.count = self.ones.sum(0)
-        return self.cells[0].spread_windows(self.ones), self.count
+        start, last = sum(self.rows[:block]), len(self.rows) - 1
+        at, scores = slice(start, start + self.rows[block]), self.noise.scores
+        least = self.count == 0 if block == last else None
+        n = draw_number(self.noise.uniform[last + block], number, self.rows[block] - 1, least)
+        logits = self.cells[block, block + 1].logits(logit)
+        hit, left = draw_set((scores[0][at], scores[1][at]), logits, n)
+        self._hit.append(hit & self.active)
+        self._left.append(left)
+        ones = torch.cat(self._hit).to(logit)
+        self.count = ones.sum(0)
+        return self.cells[0, block + 1].spread_windows(ones), self.count
 
-    def late_hits(self, logit: Float[Tensor, "A R N"], number: Float[Tensor, "5 N"]) -> Float[Tensor, "A W N"]:
-        """Drawn: 1 where a cell of either block is hit.
-
-        Args:
-            logit: of late cells.
-            number: numbers of how many are hit.
-        """
-        self.late, self.left_late = self._hits(True, logit, number, self.count == 0)
-        return self.cells[2].spread_windows(torch.cat([self.ones, self.late.to(logit)]))
-
-    def early_energies(self, how: Float[Tensor, "A O N"]) -> Float[Tensor, "A W N"]:
-        """Drawn: sizes of the early cells.
+    def weights(self, block: int, how: Float[Tensor, "A O N"]) -> None:
+        """Drawn: the shares of a block.
 
         Args:
-            how: numbers of the weights of all cells.
+            block: which.
+            how: numbers of the weights of its cells and of those of later blocks.
         """
-        mixture = GammaMixture.of(self.cells[2].weights(how).unbind())
-        early, late = (GammaMixture(*x) for x in zip(*(torch.split(x, self.rows, 1) for x in mixture), strict=True))
-        first, second = (x[: self.rows[0] + 1] for x in self.noise.weights)
-        u = torch.cat([self.left_early, self.noise.uniform[:1]])
-        self.early_shares, self.rest = draw_early((first, second), u, (self.early, self.late), early, late)
-        energies = self.cells[0].per_place(self.early_shares * self.scale)
-        return self.cells[0].spread_windows(log_size(energies))
+        last, start = len(self.rows) - 1, sum(self.rows[:block]) + block
+        mixture = GammaMixture.of(self.cells[block, last + 1].weights(how).unbind())
+        hit, left = self._hit[block], self._left[block]
+        first, second = (x[start : start + self.rows[block] + (block < last)] for x in self.noise.weights)
+        if block == last:
+            shares = mixed_shares((first, second), left, hit, mixture)
+        else:
+            parts = [self.rows[block], sum(self.rows[block + 1 :])]
+            own, others = (GammaMixture(*x) for x in zip(*(torch.split(x, parts, 1) for x in mixture), strict=True))
+            u, later = torch.cat([left, self.noise.uniform[block : block + 1]]), torch.cat(self._hit[block + 1 :])
+            shares, rest = draw_first((first, second), u, (hit, later), own, others)
+        self._shares.append(shares if block == 0 else self.rest * shares)
+        if block < last:
+            self.rest = rest if block == 0 else self.rest * rest
 
-    def late_energies(self, how: Float[Tensor, "A O N"]) -> None:
-        """Drawn: the last step.
+    def sizes(self, blocks: int) -> Float[Tensor, "A W N"]:
+        """Half the logarithm of the energies of the cells of the first blocks.
 
         Args:
-            how: numbers of the weights of late cells.
+            blocks: how many, one at least.
         """
-        mixture = GammaMixture.of(self.cells[1].weights(how).unbind())
-        first, second = (x[self.rows[0] + 1 :] for x in self.noise.weights)
-        late = self.rest * mixed_shares((first, second), self.left_late, self.late, mixture)
-        self.shares = torch.cat([self.early_shares, late])
+        cells = self.cells[0, blocks]
+        return cells.spread_windows(log_size(cells.per_place(self.shares * self.scale)))

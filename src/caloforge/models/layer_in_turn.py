@@ -12,34 +12,28 @@ from torch import Tensor
 class LayerInTurn(Protocol):
     """A layer that is drawn step by step, or known; maps (A, C, N) in, `caloforge.nn.sector_conv.windows` out."""
 
-    def early_hits(
-        self, logit: Float[Tensor, "A R N"], number: Float[Tensor, "5 N"]
+    def hits(
+        self, block: int, logit: Float[Tensor, "A R N"], number: Float[Tensor, "5 N"]
     ) -> tuple[Float[Tensor, "A W N"], Float[Tensor, " N"]]:
-        """1 where an early cell is hit, and how many are.
+        """1 where a cell of this block or of one before is hit, and how many are.
 
         Args:
-            logit: of early cells.
-            number: numbers of how many are hit (`caloforge.models.counted_hits`).
+            block: which.
+            logit: of its cells.
+            number: numbers of how many of them are hit (`caloforge.models.counted_hits`).
         """
 
-    def late_hits(self, logit: Float[Tensor, "A R N"], number: Float[Tensor, "5 N"]) -> Float[Tensor, "A W N"]:
-        """1 where a cell of either block is hit.
+    def weights(self, block: int, how: Float[Tensor, "A O N"]) -> None:
+        """Once the hits of all blocks are there: numbers of the weights of the cells of one.
 
         Args:
-            logit: of late cells.
-            number: numbers of how many are hit.
+            block: which.
+            how: of its cells and of those of later blocks.
         """
 
-    def early_energies(self, how: Float[Tensor, "A O N"]) -> Float[Tensor, "A W N"]:
-        """Half the logarithm of the energies of the early cells, see `caloforge.models.layers_before.log_size`.
+    def sizes(self, blocks: int) -> Float[Tensor, "A W N"]:
+        """Half the logarithm of the energies of cells, see `caloforge.models.layers_before.log_size`.
 
         Args:
-            how: numbers of the weights of all cells.
-        """
-
-    def late_energies(self, how: Float[Tensor, "A O N"]) -> None:
-        """The last step.
-
-        Args:
-            how: numbers of the weights of late cells.
+            blocks: of the first ones, as many as this.
         """

@@ -1,11 +1,11 @@
-r"""A decoder that draws layer after layer, and the cells of a layer in two blocks, with their neighbours in sight.
+r"""A decoder that draws layer after layer, and the cells of a layer block after block, with their neighbours in sight.
 
-.. math:: p(s \mid z, u, c) = \prod_l p(h^1_l \mid s_{<l}) \; p(h^2_l \mid h^1_l, s_{<l}) \;
-          p(s^1_l \mid h_l, s_{<l}) \; p(s^2_l \mid s^1_l, h_l, s_{<l})
+.. math:: p(s \mid z, u, c) = \prod_l \prod_k p(h^k_l \mid h^{<k}_l, s_{<l}) \;
+          \prod_k p(s^k_l \mid s^{<k}_l, h_l, s_{<l})
 
-(all given z, u and c): the hits of a layer, :math:`h^1` of every second cell as on a checkerboard, then :math:`h^2` of
-the cells between them, in both first how many and then which (`caloforge.models.block_hits`); then the shares of the
-hit cells in the same two blocks (`caloforge.models.block_shares`). Networks are convolutions over alpha that go round,
+(all given z, u and c): the hits of a layer, :math:`h^1` of every second or every fourth cell, then those of the cells
+between them, in each block first how many and then which (`caloforge.models.block_hits`); then the shares of the hit
+cells in the same blocks (`caloforge.models.block_shares`). Networks are convolutions over alpha that go round,
 with the rings as channels; what each layer is, its energy, z and c come in as FiLM. Where particles are inclined,
 they also see alpha itself: the plane of direction and normal is at alpha = 0.
 """
@@ -22,9 +22,10 @@ from caloforge.models.block_shares import BlockShares
 from caloforge.models.counted_hits import NUMBERS
 from caloforge.models.gamma_mixture import GammaMixture
 from caloforge.models.layer_blocks import LayerBlocks
-from caloforge.models.layer_draw import NORMALS, OF_LAYER, LayerDraw, layer_noise
+from caloforge.models.layer_draw import LayerDraw, layer_noise, normals
+from caloforge.models.layer_heads import silent
 from caloforge.models.layers_before import LayersBefore, log_size
-from caloforge.models.neighbour_networks import STYLE, LayerNetworks, silent
+from caloforge.models.neighbour_networks import STYLE, LayerNetworks
 from caloforge.models.parts import LayerContext
 from caloforge.nn.layers import ConditionedMLP, NetworkOptions
 from caloforge.nn.mesh_canvas import MeshCanvas
@@ -46,13 +47,14 @@ class NeighbourDecoder(nn.Module):
         back: layers before that are seen singly.
         inclined: whether alpha matters.
         hot: whether the weights of cells have a hot component.
+        blocks: K of a layer, 2 or 4.
 
     Attributes:
         noise_width: M, standard normals of a shower.
     """
 
     repeats: Tensor
-    early: Tensor
+    so_far: Tensor
 
     def __init__(
         self,
@@ -63,24 +65,27 @@ class NeighbourDecoder(nn.Module):
         back: int,
         inclined: bool,
         hot: bool = False,
+        blocks: int = 2,
     ) -> None:
         super().__init__()
-        self.canvas, self.shares = MeshCanvas(binning), BlockShares(binning)
-        self.hits = BlockHits(binning, self.shares.late)
-        self.noise_width = NORMALS * binning.n_voxels + OF_LAYER * binning.n_layers
+        self.canvas, self.shares = MeshCanvas(binning), BlockShares(binning, blocks)
+        self.hits = BlockHits(binning, self.shares.block_of_cell, blocks)
+        self.noise_width = normals(binning.n_voxels, binning.n_layers, blocks)
         layers, sectors, rings = self.canvas.shape
         self.before = LayersBefore(binning, rings, back)
         self.context = ConditionedMLP(n_latent + 2 * layers, layers * STYLE, *network)
         self.which_layer = nn.Parameter(0.3 * torch.randn(layers, STYLE))
         self.scale, self.offset = nn.Parameter(torch.ones(layers)), nn.Parameter(torch.full((layers,), _LOG_MEV))
-        self.networks, self.hot = LayerNetworks(self.before.channels, channels, sectors, rings, inclined, hot), hot
-        self.blocks = LayerBlocks(self.canvas, self.shares.late, self.networks.of_weight)
+        self.hot, seen = hot, self.before.channels
+        self.networks = LayerNetworks(seen, channels, sectors, rings, inclined, hot, blocks)
+        self.blocks = LayerBlocks(self.canvas, self.shares.block_of_cell, blocks, self.networks.of_weight)
         self.base = silent(nn.Linear(layers, self.networks.of_cell * layers * rings))
-        self.base_numbers = silent(nn.Linear(layers, 2 * NUMBERS * layers))
+        self.base_numbers = silent(nn.Linear(layers, blocks * NUMBERS * layers))
         places = self.canvas.weight.count_nonzero(1).float()
         self.register_buffer("repeats", places, persistent=False)
-        early = self.canvas.spread((~self.shares.late).float()).permute(1, 2, 0)[..., None]  # (A, R, L, 1)
-        self.register_buffer("early", early, persistent=False)
+        block = self.canvas.spread(self.shares.block_of_cell.float())
+        so_far = torch.stack([block <= k for k in range(blocks)]).float().permute(0, 2, 3, 1)[..., None]
+        self.register_buffer("so_far", so_far, persistent=False)  # (K, A, R, L, 1) places of the blocks up to each
 
     def initialise(self, shares: Float[Tensor, "N V"]) -> None:
         """Start from the marginals of the cells, averaged around the axis.
@@ -96,12 +101,12 @@ class NeighbourDecoder(nn.Module):
 
     def _style(
         self, z: Float[Tensor, "N Z"], context: LayerContext, c: Float[Tensor, "N C"]
-    ) -> tuple[Float[Tensor, "L S N"], Float[Tensor, "L O N"], Float[Tensor, "L 10 N"], Float[Tensor, "L N"]]:
+    ) -> tuple[Float[Tensor, "L S N"], Float[Tensor, "L O N"], Float[Tensor, "L Q N"], Float[Tensor, "L N"]]:
         """Style of each layer, numbers of its rings and of its hits before more is seen, its energy as maps have it."""
         (layers, _, rings), log_energies = self.canvas.shape, context.log_energies.T
         style = self.context(torch.cat([z, *context], 1), c).T.view(layers, STYLE, -1) + self.which_layer[..., None]
         of_rings, of_numbers = _rows(self.base, layers, rings), _rows(self.base_numbers, layers, NUMBERS)
-        of_rings = torch.cat([of_rings[:, :1], of_rings], 1)  # the logit of a hit is that of either block
+        of_rings = torch.cat([*[of_rings[:, :1]] * (self.shares.blocks - 1), of_rings], 1)  # the same logit in all
         base, numbers = (
             torch.addmm(rows[:, :1], rows[:, 1:], log_energies).view(layers, -1, log_energies.shape[1])
             for rows in (of_rings.flatten(0, 2), of_numbers.flatten(0, 2))
@@ -127,17 +132,20 @@ class NeighbourDecoder(nn.Module):
         cells = self.canvas.spread(torch.stack([shares * scale, hit.to(shares)]))
         energies, hits = cells.permute(0, 3, 4, 2, 1).contiguous().unbind()  # (A, R, L, N)
         seen, matrices = self.before.all_layers(energies), self.networks.matrices()
-        n_early = self.shares.layer_sum((hit & ~self.shares.late).to(shares)).T.flatten()
-        maps = (hits * self.early, hits, log_size(energies * self.early))
-        known = _KnownLayers([windows(x.flatten(2)) for x in maps], n_early)
+        known = _KnownLayers(hits, energies, self.so_far, self._hits_so_far(hit))
         self.networks(matrices, seen.flatten(2), style, (base, numbers), known)
         told = torch.cat(known.told, 1).view(sectors, -1, rings, layers, n).permute(1, 4, 3, 0, 2)
-        first, second, *how = self.canvas.gather(told).unbind()
-        of_numbers = torch.stack(known.numbers).view(2, NUMBERS, layers, n).transpose(2, 3)
-        which = self.hits.log_prob(hit, (first, second), of_numbers)
-        half = self.networks.of_weight
-        parted = self.shares.log_prob_shares(shares, GammaMixture.of(how[:half]), GammaMixture.of(how[half:]))
+        of_cells, blocks = self.canvas.gather(told), self.shares.blocks
+        of_numbers = torch.stack(known.numbers).view(blocks, NUMBERS, layers, n).transpose(2, 3)
+        which = self.hits.log_prob(hit, of_cells[:blocks].unbind(), of_numbers)
+        weights = torch.split(of_cells[blocks:], self.networks.of_weight)
+        parted = self.shares.log_prob_shares(shares, [GammaMixture.of(x.unbind()) for x in weights])
         return torch.where(self.shares.layer_sum(hit.to(shares)) > 0, which + parted, 0.0)
+
+    def _hits_so_far(self, hit: Bool[Tensor, "N V"]) -> list[Tensor]:
+        """(L N) how many cells of the blocks up to each are hit."""
+        block = self.shares.block_of_cell
+        return [self.shares.layer_sum((hit & (block <= k)).float()).T.flatten() for k in range(self.shares.blocks)]
 
     def sample(
         self,
@@ -164,9 +172,9 @@ class NeighbourDecoder(nn.Module):
         of_layers = zip(style, base, numbers, energy, active.T, strict=True)
         before, shares = self.before.nothing(noise.new_zeros(sectors, rings, c.shape[0])), list[Tensor]()
         cells_and_noise = zip(self.blocks.layers(), layer_noise(noise, self.blocks), self.blocks.rows, strict=True)
-        for layer, (of_layer, (cells, normals, rows)) in enumerate(zip(of_layers, cells_and_noise, strict=True)):
+        for layer, (of_layer, (cells, random, rows)) in enumerate(zip(of_layers, cells_and_noise, strict=True)):
             of_style, of_ring, number, scale, has_energy = of_layer
-            drawn = LayerDraw(cells, normals, rows, has_energy, scale)
+            drawn = LayerDraw(cells, random, rows, has_energy, scale)
             self.networks(matrices, self.before.one_layer(before, layer), of_style, (of_ring, number), drawn)
             shares.append(drawn.shares)
             before = self.before.added(before, drawn.energies(), layer)
@@ -182,23 +190,17 @@ def _rows(linear: nn.Linear, layers: int, width: int) -> Float[Tensor, "L K W I"
 class _KnownLayers:
     """All layers at once, their cells known: keeps what the networks say of them, in the order of the steps."""
 
-    def __init__(self, windows: list[Tensor], n_early: Tensor) -> None:
-        self.windows, self.n_early = windows, n_early
+    def __init__(self, hits: Tensor, energies: Tensor, so_far: Tensor, counts: list[Tensor]) -> None:
+        self.known, self.so_far, self.counts = (hits, energies), so_far, counts
         self.told, self.numbers = list[Tensor](), list[Tensor]()
 
-    def early_hits(self, logit: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
+    def hits(self, block: int, logit: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
         self.told.append(logit)
         self.numbers.append(number)
-        return self.windows[0], self.n_early
+        return windows((self.known[0] * self.so_far[block]).flatten(2)), self.counts[block]
 
-    def late_hits(self, logit: Tensor, number: Tensor) -> Tensor:
-        self.told.append(logit)
-        self.numbers.append(number)
-        return self.windows[1]
-
-    def early_energies(self, how: Tensor) -> Tensor:
+    def weights(self, block: int, how: Tensor) -> None:
         self.told.append(how)
-        return self.windows[2]
 
-    def late_energies(self, how: Tensor) -> None:
-        self.told.append(how)
+    def sizes(self, blocks: int) -> Tensor:
+        return windows(log_size(self.known[1] * self.so_far[blocks - 1]).flatten(2))

@@ -1,23 +1,24 @@
-r"""Convolutions around the axis that make the numbers of a layer's cells out of the layers before it, in four steps.
+r"""Convolutions around the axis that make the numbers of a layer's cells out of the layers before it, step by step.
 
-A trunk on what lies before; then heads, each of which knows more of the layer: nothing, the early hits, all hits, and
-the energies of the early cells (`caloforge.models.block_shares`); the first two also say how many cells are hit. Rings
-are channels, convolutions go round in alpha, and each hidden layer is scaled and shifted by the style of the layer and
-the shower (FiLM, arXiv:1709.07871). Sectors come first in all maps (A, C, N),
+A trunk on what lies before; then heads, each of which knows more of the layer: nothing, the hits of one block of cells
+after the other (`caloforge.models.block_shares`), and then the energies of one block after the other; those for hits
+also say how many cells are hit. Rings are channels, convolutions go round in alpha, and each hidden layer is scaled and
+shifted by the style of the layer and the shower (FiLM, arXiv:1709.07871). Sectors come first in all maps (A, C, N),
 showers last, see `caloforge.nn.sector_conv`.
 """
 
-__all__ = ["STYLE", "LayerNetworks", "Matrices", "silent"]
+__all__ = ["STYLE", "LayerNetworks", "Matrices"]
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from caloforge.models.counted_hits import NUMBERS
+from caloforge.models.layer_heads import HeadMatrices, LayerHeads, bias_of, silent
 from caloforge.models.layer_in_turn import LayerInTurn
 from caloforge.nn.mesh_canvas import CircularConv
 from caloforge.nn.sector_conv import around, product, sector_matrices
@@ -25,19 +26,14 @@ from caloforge.nn.sector_conv import around, product, sector_matrices
 STYLE = 64  # S, numbers that tell the convolutions of a layer what it is and of which shower
 _HARMONICS = (1, 2)  # of alpha
 _HOW, _HOT = 5, 3  # numbers of the weight of a cell, and those of a hot component
-_TRUNK, _HEADS = 3, 4  # hidden layers of the trunk, and heads that hear it; each is scaled and shifted
-_Map = TypeVar("_Map", bound=nn.Module)
-
-
-def silent(layer: _Map) -> _Map:
-    """The same, zero before training.
-
-    Args:
-        layer: a linear map.
-    """
-    for parameter in layer.parameters():
-        nn.init.zeros_(parameter)
-    return layer
+_TRUNK = 3  # hidden layers
+_NAMES_BEFORE = {
+    "late_hits.": "heads.0.",
+    "how.": "heads.1.",
+    "late_how.": "heads.2.",
+    "number.": "numbers.0.",
+    "late_number.": "numbers.1.",
+}
 
 
 class _Trunk(NamedTuple):
@@ -55,30 +51,17 @@ class Matrices(NamedTuple):
         film: bias (P, 1) and matrix (P, S) of the scale and shift of each hidden layer, its own bias included.
         convolutions: of the trunk, (H, 3 C) each.
         waves: (A, H, 1) what the first of them makes of alpha; None where it does not matter.
-        mix: (4 H + O, H) what the trunk says to each head, and of the cells.
-        looks: what the maps of the layer that is drawn say to each of the heads that see some, (H, 3 k R).
-        outs: of each head, (O, H).
-        number: bias (5, 1) and matrix of the number of early hits, (5, H).
-        late_number: likewise of the late ones, (5, H + 2).
+        mix: (2 K H + O, H) what the trunk says to each head, and of the cells.
+        heads: of the heads.
+        numbers: bias (5, 1) and matrix of the number of hits of each block, (5, H) of the first, (5, H + 2) of others.
     """
 
     film: tuple[Tensor, Tensor]
     convolutions: list[Tensor]
     waves: Tensor | None
     mix: Tensor
-    looks: list[Tensor]
-    outs: list[Tensor]
-    number: tuple[Tensor, Tensor]
-    late_number: tuple[Tensor, Tensor]
-
-
-class _Head(nn.Module):
-    """Numbers of the cells from what the trunk says and from what is known of the layer; zero before training."""
-
-    def __init__(self, channels: int, n_known: int, n_out: int) -> None:
-        super().__init__()
-        self.look = CircularConv(n_known, channels, 3)
-        self.out = silent(nn.Conv1d(channels, n_out, 1))
+    heads: HeadMatrices
+    numbers: list[tuple[Tensor, Tensor]]
 
 
 class LayerNetworks(nn.Module):
@@ -91,53 +74,57 @@ class LayerNetworks(nn.Module):
         rings: R.
         inclined: whether alpha matters; the networks then see it.
         hot: whether weights of cells have a hot component.
+        blocks: K of a layer; of four, heads also see the mean of all sectors and their dipole.
 
     Attributes:
         of_weight: W, numbers of a cell's weight.
-        of_cell: of a cell: its hit logit, and those of its weight twice.
+        of_cell: of a cell: its hit logit, and those of its weight K times.
     """
 
     alpha: Tensor
 
-    def __init__(self, n_seen: int, channels: int, sectors: int, rings: int, inclined: bool, hot: bool) -> None:
+    def __init__(
+        self, n_seen: int, channels: int, sectors: int, rings: int, inclined: bool, hot: bool, blocks: int
+    ) -> None:
         super().__init__()
-        self.n_seen, self.rings, self.channels = n_seen, rings, channels
+        self.n_seen, self.rings, self.channels, self.blocks = n_seen, rings, channels, blocks
         self.of_weight = _HOW + hot * _HOT
-        self.of_cell = 1 + 2 * self.of_weight
-        waves = 2 * len(_HARMONICS) if inclined else 0
-        self.film = nn.Linear(STYLE, 2 * (_TRUNK + _HEADS) * channels)
-        self.first = CircularConv(n_seen + waves, channels, 3)
+        self.of_cell = 1 + blocks * self.of_weight
+        heads, harmonics = 2 * blocks, 2 * len(_HARMONICS) if inclined else 0
+        self.film = nn.Linear(STYLE, 2 * (_TRUNK + heads) * channels)
+        self.first = CircularConv(n_seen + harmonics, channels, 3)
         self.second, self.third = CircularConv(channels, channels, 3), CircularConv(channels, channels, 3)
-        self.mix, self.direct = (
-            nn.Conv1d(channels, _HEADS * channels, 1),
-            silent(nn.Conv1d(channels, (self.of_cell + 1) * rings, 1)),
-        )
-        self.late_hits, self.how = _Head(channels, rings, rings), _Head(channels, 2 * rings, self.of_weight * rings)
-        self.late_how = _Head(channels, 3 * rings, self.of_weight * rings)
-        self.number, self.late_number = silent(nn.Linear(channels, NUMBERS)), silent(nn.Linear(channels + 2, NUMBERS))
+        self.mix = nn.Conv1d(channels, heads * channels, 1)
+        self.direct = silent(nn.Conv1d(channels, (self.of_cell - 1 + blocks) * rings, 1))
+        self.heads = LayerHeads(channels, sectors, rings, self.of_weight, blocks)
+        self.numbers = nn.ModuleList(silent(nn.Linear(channels + 2 * (k > 0), NUMBERS)) for k in range(blocks))
         alpha = 2 * math.pi * (torch.arange(sectors) + 0.5) / sectors
         waves_of_alpha = [wave(k * alpha) for k in _HARMONICS for wave in (torch.cos, torch.sin)]
         alpha_maps = torch.stack(waves_of_alpha) if inclined else torch.zeros(0, sectors)
         self.register_buffer("alpha", alpha_maps, persistent=False)
 
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *options: Any) -> None:
+        """Weights from before layers could have four blocks, by the names of today."""
+        for before, now in _NAMES_BEFORE.items():
+            for key in [key for key in state_dict if key.startswith(prefix + before)]:
+                state_dict[prefix + now + key.removeprefix(prefix + before)] = state_dict.pop(key)
+        super()._load_from_state_dict(state_dict, prefix, *options)
+
     def matrices(self) -> Matrices:
         """What the other functions take, from the weights as they are now."""
-        heads, trunk = [self.late_hits, self.how, self.late_how], [self.first, self.second, self.third]
+        trunk = [self.first, self.second, self.third]
         hear = [[self.n_seen, len(self.alpha)], [self.channels], [self.channels]]
         convolutions, biases = zip(*map(sector_matrices, trunk, hear), strict=True)
-        see = [[self.rings] * known for known in (1, 2, 3)]
-        looks, of_looks = zip(*map(sector_matrices, (head.look for head in heads), see), strict=True)
-        heard = torch.cat([*of_looks, torch.zeros_like(biases[0])]) + _bias(self.mix)
-        (seen, waves), *hidden = convolutions
+        heads, of_looks = self.heads.matrices()
+        heard = torch.cat([of_looks, torch.zeros_like(biases[0])]) + bias_of(self.mix)
+        (seen, of_alpha), *hidden = convolutions
         return Matrices(
             self._film(torch.cat([*biases, heard])),
             [seen, *(matrix for (matrix,) in hidden)],
-            around(self.alpha.T[:, :, None], waves) if len(self.alpha) else None,
+            around(self.alpha.T[:, :, None], of_alpha) if len(self.alpha) else None,
             torch.cat([self.mix.weight, self.direct.weight])[:, :, 0],
-            [torch.cat(of_maps, 1) for of_maps in looks],
-            [head.out.weight[:, :, 0] for head in heads],
-            (self.number.bias[:, None], self.number.weight),
-            (self.late_number.bias[:, None], self.late_number.weight),
+            heads,
+            [(linear.bias[:, None], linear.weight) for linear in self.numbers if isinstance(linear, nn.Linear)],
         )
 
     def _film(self, biases: Float[Tensor, " B"]) -> tuple[Float[Tensor, "P 1"], Float[Tensor, "P S"]]:
@@ -152,8 +139,7 @@ class LayerNetworks(nn.Module):
     @property
     def bias(self) -> Float[Tensor, " O"]:
         """Of the numbers of cells, in the order of the heads: added to what they start from."""
-        of_heads = [_bias(head.out) for head in (self.late_hits, self.how, self.late_how)]
-        return _bias(self.direct) + torch.cat([torch.zeros_like(of_heads[0]), *of_heads])
+        return bias_of(self.direct) + nn.functional.pad(self.heads.bias, (self.rings, 0))
 
     def _trunk(
         self, matrices: Matrices, seen: Float[Tensor, "A F N"], style: Float[Tensor, "S N"], start: Float[Tensor, "O N"]
@@ -168,7 +154,7 @@ class LayerNetworks(nn.Module):
                 x = x + matrices.waves
             bent = nn.functional.silu(torch.addcmul(films[2 * i + 1], x, films[2 * i]))
             h = bent if i == 0 else h + bent
-        *mixed, straight = torch.split(product(matrices.mix, h), [*[self.channels] * _HEADS, len(start)], 1)
+        *mixed, straight = torch.split(product(matrices.mix, h), [*[self.channels] * 2 * self.blocks, len(start)], 1)
         return _Trunk(mixed, straight + start, films[2 * _TRUNK :])
 
     def forward(
@@ -179,43 +165,41 @@ class LayerNetworks(nn.Module):
         start: tuple[Float[Tensor, "O N"], Float[Tensor, "Q N"]],
         layer: LayerInTurn,
     ) -> None:
-        """The four steps: what the networks say of ``layer`` goes to it, and what it then holds comes back.
+        """The 2 K steps: what the networks say of ``layer`` goes to it, and what it then holds comes back.
 
         Args:
             matrices: of the networks.
             seen: (A, F, N) maps of the layers before.
             style: (S, N) of the layer and the shower.
             start: numbers of the rings and of how many cells are hit before anything is seen, (O, N) with ``bias`` and
-                O = (2 + 2 W) R, and (10, N).
+                O = K (1 + W) R, and (5 K, N).
             layer: whose cells are drawn, or known.
         """
-        trunk, outs = self._trunk(matrices, seen, style, start[0]), matrices.outs
-        sizes = [self.rings * n for n in (1, 1, self.of_weight, self.of_weight)]
-        early_logit, *straight = torch.split(trunk.straight, sizes, 1)
-        mixed, looks = trunk.mixed, matrices.looks
+        trunk, blocks = self._trunk(matrices, seen, style, start[0]), range(self.blocks)
+        sizes = [self.rings * n for n in [1] * self.blocks + [self.of_weight] * self.blocks]
+        straight, numbers = torch.split(trunk.straight, sizes, 1), torch.split(start[1], NUMBERS)
 
-        hidden = _hidden(trunk, 3, mixed[3]).mean(0)
-        bias, matrix = matrices.number
-        number = torch.addmm(start[1][:NUMBERS] + bias, matrix, hidden)
-        early, n = layer.early_hits(early_logit, number)
+        hits, heard = list[Tensor](), list[Tensor]()
+        hidden, logit = _hidden(trunk, 2 * self.blocks - 1, trunk.mixed[-1]), straight[0]
+        for k in blocks:
+            if k > 0:
+                hidden = self._sees(trunk, matrices, k - 1, hits[-1])
+                logit = product(matrices.heads.outs[k - 1], hidden, straight[k])
+            bias, matrix = matrices.numbers[k]
+            number = torch.addmm(numbers[k] + bias, matrix, torch.cat([hidden.mean(0), *heard]))
+            so_far, n = layer.hits(k, logit, number)
+            hits.append(so_far)
+            heard = [torch.stack([n / 8, (1 + n).log()])]
 
-        hidden = _hidden(trunk, 0, product(looks[0], early, mixed[0]))
-        heard = torch.cat([hidden.mean(0), torch.stack([n / 8, (1 + n).log()])])
-        bias, matrix = matrices.late_number
-        number = torch.addmm(start[1][NUMBERS:] + bias, matrix, heard)
-        hits = layer.late_hits(product(outs[0], hidden, straight[0]), number)
+        for k in blocks:
+            known = [hits[-1], hits[max(k, 1) - 1], *([layer.sizes(k)] if k else [])]
+            head = self.blocks - 1 + k
+            hidden = self._sees(trunk, matrices, head, torch.cat(known, 1))
+            layer.weights(k, product(matrices.heads.outs[head], hidden, straight[self.blocks + k]))
 
-        known = torch.cat([hits, early], 1)
-        hidden = _hidden(trunk, 1, product(looks[1], known, mixed[1]))
-        energies = layer.early_energies(product(outs[1], hidden, straight[1]))
-
-        hidden = _hidden(trunk, 2, product(looks[2], torch.cat([known, energies], 1), mixed[2]))
-        layer.late_energies(product(outs[2], hidden, straight[2]))
-
-
-def _bias(conv: nn.Conv1d) -> Tensor:
-    assert conv.bias is not None
-    return conv.bias
+    def _sees(self, trunk: _Trunk, matrices: Matrices, head: int, known: Float[Tensor, "A C N"]) -> Tensor:
+        """Hidden units of a head that sees something of the layer."""
+        return _hidden(trunk, head, self.heads.look(matrices.heads, head, known, trunk.mixed[head]))
 
 
 def _hidden(trunk: _Trunk, head: int, x: Float[Tensor, "A H N"]) -> Float[Tensor, "A H N"]:

@@ -46,8 +46,9 @@ class NeighbourVAE(ShapeVAE):
             binning: the mesh.
             network: numbers of c, then width, depth, conditioning and tails.
         """
-        sizes = (self.config.channels, self.config.layers_back)
-        self.neighbours = NeighbourDecoder(binning, self.latent, network, *sizes, self.inclined, self.config.hot_cells)
+        options = self.config
+        cells = (self.inclined, options.hot_cells, options.blocks)
+        self.neighbours = NeighbourDecoder(binning, self.latent, network, options.channels, options.layers_back, *cells)
         self.cell_noise = self.neighbours.noise_width
 
     def initialise_decoder(self, shares: Float[Tensor, "N V"]) -> None:

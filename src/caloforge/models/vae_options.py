@@ -42,6 +42,11 @@ class VAEOptions(TwoStageConfig):
     )
     channels: int = Field(64, ge=1, description="of the convolutions with decoder_context: neighbours")
     layers_back: int = Field(2, ge=1, description="layers before that decoder_context: neighbours sees singly")
+    blocks: Literal[2, 4] = Field(
+        2,
+        description="with decoder_context: neighbours: blocks that the cells of a layer are drawn in; 2: as on a "
+        "checkerboard, 4: fewer neighbours are drawn blind to each other, and drawing takes longer",
+    )
     hot_cells: bool = Field(
         False,
         description="with decoder_context: neighbours: weights of cells have a hot component too, for the cores of "

@@ -3,7 +3,9 @@
 The same as `caloforge.nn.mesh_canvas.CircularConv` of three sectors on (N, C, A), with its weights laid out anew.
 """
 
-__all__ = ["around", "product", "sector_matrices", "windows"]
+__all__ = ["all_round", "around", "product", "sector_matrices", "waves", "windows"]
+
+import math
 
 import torch
 from jaxtyping import Float, Shaped
@@ -39,6 +41,36 @@ def around(x: Float[Tensor, "A C N"], kernel: Float[Tensor, "H W"]) -> Float[Ten
         kernel: (H, 3 C), see `sector_matrices`.
     """
     return product(kernel, windows(x))
+
+
+def waves(sectors: int) -> Float[Tensor, "A 3"]:
+    """Of each sector one, and the cosine and sine of its angle, normalised to a mean square of one.
+
+    Args:
+        sectors: A.
+    """
+    alpha = 2 * math.pi * torch.arange(sectors) / sectors
+    return torch.stack([torch.ones(sectors), math.sqrt(2) * alpha.cos(), math.sqrt(2) * alpha.sin()], 1)
+
+
+def all_round(
+    x: Float[Tensor, "A C N"], matrix: Float[Tensor, "H K"], wave: Float[Tensor, "A 3"], start: Float[Tensor, "A H N"]
+) -> Float[Tensor, "A H N"]:
+    r"""Matrices times the mean of all sectors, and times their dipole as each sector sees it, added to ``start``.
+
+    .. math:: y_a = \frac{1}{A} \sum_b (M_0 + 2 M_1 \cos(\alpha_a - \alpha_b))\, x_b
+
+    Args:
+        x: (A, C, N) a map.
+        matrix: (H, 2 C), M_0 beside M_1.
+        wave: (A, 3) see `waves`.
+        start: (A, H, N).
+    """
+    channels = x.shape[1]
+    mean, cosine, sine = (wave.T @ x.flatten(1) / len(x)).view(3, channels, -1).unbind()
+    of_mean, of_dipole = torch.split(matrix, channels, 1)
+    said = torch.stack([of_mean @ mean, of_dipole @ cosine, of_dipole @ sine])
+    return torch.addmm(start.flatten(1), wave, said.flatten(1)).view(start.shape)
 
 
 def windows(x: Shaped[Tensor, "A R *N"]) -> Shaped[Tensor, "A W *N"]:
