@@ -39,7 +39,7 @@ site: $(PAGES)
 
 # The event display: TypeScript in app/ to src/caloforge/display/built. Needs Node 20 or newer with npm; CI does not run it.
 app:
-	cd app && npm ci --ignore-scripts && npm run build
+	cd app && npm install --no-save --ignore-scripts && npm run build  # not ci: the lock lacks an optional package of Windows
 
 clean:
 	rm -rf $(VENV) quickstart site docs/commands.md .pytest_cache .mypy_cache .ruff_cache

@@ -29,12 +29,16 @@ export function drawCharts(facts: Payload, profiler: Profiler, wanted: Incident,
     longitudinal: facts.mesh.layers.map((layer) => String(layer.id)),
     lateral: edges.slice(0, -1).map((edge, i) => `${edge}–${edges[i + 1]}`),
   };
+  const spoken = {
+    longitudinal: labels.longitudinal.map((label) => `layer ${label}`),
+    lateral: labels.lateral.map((label) => `${label} mm`),
+  };
   const axes = { longitudinal: "layer", lateral: "distance from the axis, from … mm on" };
   for (const which of ["longitudinal", "lateral"] as const) {
     const lines = curves.map(({ name, words, shapes }) => ({ name, words, values: shapes[which] }));
     chart($<SVGSVGElement>(which), axes[which], labels[which], bin?.[which] ?? null, lines);
     const title = $(`${which}-title`).textContent!;
-    $(`${which}-words`).textContent = chartWords(title, facts.truth, labels[which], bin?.[which] ?? null, lines);
+    $(`${which}-words`).textContent = chartWords(title, facts.truth, spoken[which], bin?.[which] ?? null, lines);
   }
   $("band-words").textContent = bin
     ? `${bin.showers.toLocaleString("en")} showers of ${name(bin.pdg)}, ${bin.high > bin.low ? `${energyWords(bin.low)} to ` : ""}${energyWords(bin.high)}`

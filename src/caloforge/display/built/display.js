@@ -3502,6 +3502,9 @@ function dr(e, t, n, { full: r, fast: i, mean: o }, s) {
 		longitudinal: e.mesh.layers.map((e) => String(e.id)),
 		lateral: f.slice(0, -1).map((e, t) => `${e}–${f[t + 1]}`)
 	}, m = {
+		longitudinal: p.longitudinal.map((e) => `layer ${e}`),
+		lateral: p.lateral.map((e) => `${e} mm`)
+	}, h = {
 		longitudinal: "layer",
 		lateral: "distance from the axis, from … mm on"
 	};
@@ -3511,9 +3514,9 @@ function dr(e, t, n, { full: r, fast: i, mean: o }, s) {
 			words: n,
 			values: r[t]
 		}));
-		cr(a(t), m[t], p[t], l?.[t] ?? null, n);
+		cr(a(t), h[t], p[t], l?.[t] ?? null, n);
 		let r = a(`${t}-title`).textContent;
-		a(`${t}-words`).textContent = lr(r, e.truth, p[t], l?.[t] ?? null, n);
+		a(`${t}-words`).textContent = lr(r, e.truth, m[t], l?.[t] ?? null, n);
 	}
 	a("band-words").textContent = l ? `${l.showers.toLocaleString("en")} showers of ${s(l.pdg)}, ${l.high > l.low ? `${c(l.low)} to ` : ""}${c(l.high)}` : "none: no showers of this particle", a("mean-key").hidden = !o, a("full-key").hidden = !r, a("fast-key").hidden = !i, a("band-key").hidden = !e.full;
 }
