@@ -124,7 +124,7 @@ def test_weights_in_16_bits_load_as_float32(tmp_path):
     weights = dict(load_run(tmp_path / "run").model.named_parameters())
     exact = dict(load_run(RUN).model.named_parameters())
     assert all(weights[name].dtype == exact[name].dtype for name in exact)
-    assert all((weights[name] == halved[name].float()).all() for name in exact)
+    assert all((weights[name] == (x.half().float() if x.ndim > 1 else x)).all() for name, x in exact.items())
 
 
 def test_the_wheel_stays_under_60_megabytes():

@@ -42,7 +42,7 @@ def test_the_counts_are_those_of_a_layer_counted_by_hand():
 
 @pytest.mark.parametrize(
     ("name", "most_flops", "most_kernels"),
-    [("vae-siw-1080", 20.2e6, 9_700), ("vae-siw-1080-latent", 2.48e6, 860)],
+    [("vae-siw-1080", 20.2e6, 9_750), ("vae-siw-1080-latent", 2.48e6, 860)],
 )
 def test_a_batch_costs_no_more_than_it_did(name, most_flops, most_kernels):
     """Raise a bound only with the reason beside it in the commit; lower it where a model gets cheaper."""

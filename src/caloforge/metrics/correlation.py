@@ -33,20 +33,21 @@ def correlation_matrix(features: Float[Array, "N f"]) -> Float[Array, "f f"]:
         BadValue: a value is infinite.
     """
     values, _ = fill_undefined(features, features)
-    return _correlations(values - values.mean(axis=0))
+    values = values - values.mean(axis=0)
+    return _correlations(values, np.abs(values).max(axis=0, initial=0))
 
 
-def _correlations(values: Float[Array, "N f"]) -> Float[Array, "f f"]:
-    """Of columns with their mean at zero."""
-    return _of_moments(values.T @ values / len(values), values.mean(axis=0), np.abs(values).max(axis=0, initial=0))
+def _correlations(values: Float[Array, "N f"], largest: Float[Array, " f"]) -> Float[Array, "f f"]:
+    """Of columns with their mean at zero, and how large their values can be."""
+    return _of_moments(values.T @ values / len(values), values.mean(axis=0), largest)
 
 
 def _resampled(values: Float[Array, "N f"], rows: Int[Array, " n"]) -> Float[Array, "f f"]:
-    """Of drawn rows of such columns: a row that was drawn k times is taken once, with the root of k."""
+    """Of drawn rows of centred ranks: a row that was drawn k times is taken once, with the root of k."""
     counts = np.bincount(rows, minlength=len(values)).astype(values.dtype)
     some = np.flatnonzero(counts)
     drawn = values[some] * np.sqrt(counts[some])[:, None]
-    return _of_moments(drawn.T @ drawn / len(rows), counts @ values / len(rows), np.abs(values).max(axis=0, initial=0))
+    return _of_moments(drawn.T @ drawn / len(rows), counts @ values / len(rows), np.ones(values.shape[1], values.dtype))
 
 
 def _of_moments(
@@ -93,7 +94,7 @@ def measure_correlation_distance(
     if truth.shape[1] < 2:
         raise BadValue("number of features", truth.shape[1], "give at least two to correlate")
     t, g = (ranks - ranks.mean(axis=0) for ranks in rank(truth, generated))
-    value = correlation_distance(_correlations(t), _correlations(g))
+    value = correlation_distance(*(_correlations(ranks, np.ones(ranks.shape[1])) for ranks in (t, g)))
     t, g = (ranks.astype(np.float32) for ranks in (t, g))  # resamples differ by far more than its digits
 
     def drawn(sample: Float[Array, "N f"], size: int) -> Float[Array, "R f f"]:

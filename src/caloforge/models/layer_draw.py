@@ -76,8 +76,13 @@ class LayerDraw:
         rows: of each block, one more than its cells.
         active: (N,) where it has energy; elsewhere it has no hit.
         scale: (N,) its energy as maps have it.
+
+    Attributes:
+        shares: (M, N) of the rows, block after block, as far as they are drawn.
     """
 
+    shares: Tensor
+    ones: Tensor
     count: Tensor
     rest: Tensor
 
@@ -90,12 +95,7 @@ class LayerDraw:
         scale: Float[Tensor, " N"],
     ) -> None:
         self.cells, self.noise, self.active, self.scale, self.rows = cells, noise, active, scale, rows
-        self._hit, self._left, self._shares = list[Tensor](), list[Tensor](), list[Tensor]()
-
-    @property
-    def shares(self) -> Float[Tensor, "M N"]:
-        """Of the rows, block after block, as far as they are drawn."""
-        return torch.cat(self._shares)
+        self._hit, self._left = list[Tensor](), list[Tensor]()
 
     def energies(self) -> Float[Tensor, "A R N"]:
         """Of its places, in the end."""
@@ -118,11 +118,12 @@ class LayerDraw:
         n = draw_number(self.noise.uniform[last + block], number, self.rows[block] - 1, least)
         logits = self.cells[block, block + 1].logits(logit)
         hit, left = draw_set((scores[0][at], scores[1][at]), logits, n)
-        self._hit.append(hit & self.active)
+        hit = hit & self.active
+        self._hit.append(hit)
         self._left.append(left)
-        ones = torch.cat(self._hit).to(logit)
-        self.count = ones.sum(0)
-        return self.cells[0, block + 1].spread_windows(ones), self.count
+        self.ones = hit.to(logit) if block == 0 else torch.cat([self.ones, hit.to(logit)])
+        self.count = self.ones.sum(0)
+        return self.cells[0, block + 1].spread_windows(self.ones), self.count
 
     def weights(self, block: int, how: Float[Tensor, "A O N"]) -> None:
         """Drawn: the shares of a block.
@@ -142,7 +143,7 @@ class LayerDraw:
             own, others = (GammaMixture(*x) for x in zip(*(torch.split(x, parts, 1) for x in mixture), strict=True))
             u, later = torch.cat([left, self.noise.uniform[block : block + 1]]), torch.cat(self._hit[block + 1 :])
             shares, rest = draw_first((first, second), u, (hit, later), own, others)
-        self._shares.append(shares if block == 0 else self.rest * shares)
+        self.shares = shares if block == 0 else torch.cat([self.shares, self.rest * shares])
         if block < last:
             self.rest = rest if block == 0 else self.rest * rest
 

@@ -179,17 +179,18 @@ class LayerNetworks(nn.Module):
         sizes = [self.rings * n for n in [1] * self.blocks + [self.of_weight] * self.blocks]
         straight, numbers = torch.split(trunk.straight, sizes, 1), torch.split(start[1], NUMBERS)
 
-        hits, heard = list[Tensor](), list[Tensor]()
+        hits, counts = list[Tensor](), list[Tensor]()
         hidden, logit = _hidden(trunk, 2 * self.blocks - 1, trunk.mixed[-1]), straight[0]
         for k in blocks:
             if k > 0:
                 hidden = self._sees(trunk, matrices, k - 1, hits[-1])
                 logit = product(matrices.heads.outs[k - 1], hidden, straight[k])
+            heard = [torch.stack([n / 8, (1 + n).log()]) for n in counts[-1:]]
             bias, matrix = matrices.numbers[k]
             number = torch.addmm(numbers[k] + bias, matrix, torch.cat([hidden.mean(0), *heard]))
             so_far, n = layer.hits(k, logit, number)
             hits.append(so_far)
-            heard = [torch.stack([n / 8, (1 + n).log()])]
+            counts.append(n)
 
         for k in blocks:
             known = [hits[-1], hits[max(k, 1) - 1], *([layer.sizes(k)] if k else [])]
