@@ -35,14 +35,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray as Array
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 
 from caloforge.errors import BadValue
 from caloforge.metrics.measured import need_showers
+from caloforge.metrics.relabelling import Relabelling
 from caloforge.metrics.separation import Histograms
 
 _ROUNDING = 1e-6
-_ROWS = 1000  # of labels that are drawn at a time
 STATISTICS = ("shift", "width", "tail", "bin", "shape")
 
 
@@ -90,58 +90,6 @@ class PermutationTest:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON."""
         return {**asdict(self), "culprits": [culprit.to_dict() for culprit in self.culprits]}
-
-
-@dataclass(frozen=True, eq=False)
-class _Relabelling:
-    r"""What is drawn at random: rows of histogram contents and their weights, whose sums differ from their mean.
-
-    Unpaired, a row is a pooled shower and its weight is 1 in the truth, else 0; paired, a row is half the difference of
-    a pair and its weight 1 or -1. The first column of weights is the labels found.
-    """
-
-    weights: Float[Array, "R P"]
-    paired: bool
-    n: int
-
-    @classmethod
-    def draw(cls, n: int, m: int, permutations: int, paired: bool, rng: np.random.Generator) -> "_Relabelling":
-        if paired:
-            weights = np.ones((n, 1 + permutations), np.float32)
-            for start in range(0, n, _ROWS):
-                part = weights[start : start + _ROWS, 1:]
-                part[:] = 2 * rng.integers(0, 2, part.shape) - 1
-            return cls(weights, True, n)
-        labels_found = np.repeat(np.array([1, 0], np.float32), [n, m])
-        weights = np.empty((n + m, 1 + permutations), np.float32)
-        weights[:, 0] = labels_found
-        for i in range(1, 1 + permutations):
-            weights[:, i] = rng.permutation(labels_found)
-        return cls(weights, False, n)
-
-    @property
-    def one_shower(self) -> float:
-        """Largest square of what one row changes."""
-        share = self.n / len(self.weights)
-        return 0.25 if self.paired else max(share, 1 - share) ** 2
-
-    def rows(self, truth: csr_array, generated: csr_array) -> csr_array:
-        """The rows that the weights belong to."""
-        return csr_array((truth - generated) * np.float32(0.5) if self.paired else vstack([truth, generated]))
-
-    def deviations(self, rows: csr_array) -> Float[Array, "B P"]:
-        """Contents less their mean over all relabellings, for each column of weights."""
-        sums = (rows.T @ self.weights).astype(np.float64)
-        if not self.paired:
-            sums -= np.asarray(rows.sum(axis=0, dtype=np.float64))[:, None] * (self.n / len(self.weights))
-        return sums
-
-    def covariance(self, products: Float[Array, "b b"], sums: Float[Array, " b"]) -> Float[Array, "b b"]:
-        """Covariance of the contents over all relabellings, from sums over rows of products and of contents."""
-        if self.paired:
-            return products
-        size = len(self.weights)
-        return (products - np.outer(sums, sums) / size) * (self.n * (size - self.n) / (size * (size - 1)))
 
 
 def permutation_test(
@@ -202,7 +150,7 @@ def permutation_test_of(
         raise BadValue("number of permutations", permutations, "give at least 1")
     if paired and n != m:
         raise BadValue("sizes of paired samples", (n, m), "give as many generated as truth, or do not pair")
-    labels = _Relabelling.draw(n, m, permutations, paired, rng)
+    labels = Relabelling.draw(n, m, permutations, paired, rng)
     columns = [
         _Column(name, column, values[:, 0].copy(), values.max(axis=0))
         for name, (first, second) in pairs
@@ -218,7 +166,7 @@ def _sizes(truth: Mapping[str, Histograms], generated: Mapping[str, Histograms])
     return n, m
 
 
-def _statistics(truth: Histograms, generated: Histograms, labels: _Relabelling) -> Iterator[Float[Array, "5 P"]]:
+def _statistics(truth: Histograms, generated: Histograms, labels: Relabelling) -> Iterator[Float[Array, "5 P"]]:
     """The five statistics of each column, for the labels found and for every relabelling."""
     rows = labels.rows(truth.rows, generated.rows)
     pooled = np.asarray(truth.rows.sum(axis=0, dtype=np.float64) + generated.rows.sum(axis=0, dtype=np.float64))
