@@ -1,6 +1,8 @@
 """Cells drawn with their neighbours in sight: an exact density, causal, that turns with the shower, on any mesh."""
 
+import itertools
 import math
+from typing import ClassVar
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ from caloforge.errors import BadField
 from caloforge.geometry.binning import Binning, Layer
 from caloforge.models import model_config
 from caloforge.models.block_shares import BlockShares
+from caloforge.models.layer_draw import LayerDraw
 from caloforge.models.layers_before import LayersBefore
 from caloforge.models.neighbour_decoder import NeighbourDecoder
 from caloforge.models.parts import LayerContext
@@ -32,16 +35,16 @@ _MESHES = {
 
 
 def _decoder(
-    mesh: Binning, inclined: bool = False, std: float = 0.2, hot: bool = False, blocks: int = 2
+    mesh: Binning, inclined: bool = False, std: float = 0.2, hottest: bool = False, blocks: int = 2
 ) -> NeighbourDecoder:
     """One with random weights everywhere, those that start at zero included."""
     torch.manual_seed(0)
-    decoder = NeighbourDecoder(mesh, 0, (1, 8, 1, "film", None), 8, 2, inclined, hot, blocks)
+    decoder = NeighbourDecoder(mesh, 0, (1, 8, 1, "film", None), 8, 2, inclined, hottest, blocks)
     for parameter in decoder.parameters():
         torch.nn.init.normal_(parameter, std=std)
     bias = decoder.requires_grad_(False).base.bias.view(decoder.networks.of_cell, -1)
     of_weights = bias[1:].view(blocks, decoder.networks.of_weight, -1)
-    of_weights[:, [1, 4, 7] if hot else [1, 4]] += 2.0  # shapes k near 7: nothing piles up at 0 or 1
+    of_weights[:, [1, 4]] += 2.0  # shapes k near 7: nothing piles up at 0 or 1
     return decoder
 
 
@@ -58,10 +61,12 @@ def _draw(decoder: NeighbourDecoder, mesh: Binning, n: int, seed: int = 2) -> to
 
 
 @pytest.mark.parametrize("name", _MESHES)
-@pytest.mark.parametrize(("inclined", "blocks"), [(False, 2), (True, 2), (True, 4)])
-def test_every_mesh_is_drawn_and_has_a_density(name: str, inclined: bool, blocks: int) -> None:
+@pytest.mark.parametrize(
+    ("inclined", "blocks", "hottest"), [(False, 2, False), (True, 2, False), (True, 4, False), (True, 4, True)]
+)
+def test_every_mesh_is_drawn_and_has_a_density(name: str, inclined: bool, blocks: int, hottest: bool) -> None:
     mesh = _MESHES[name]
-    decoder = _decoder(mesh, inclined, blocks=blocks)
+    decoder = _decoder(mesh, inclined, hottest=hottest, blocks=blocks)
     drawn = _draw(decoder, mesh, 200)
     torch.testing.assert_close(decoder.shares.layer_sum(drawn), torch.ones(200, mesh.n_layers))
     assert torch.isfinite(decoder.log_prob(drawn, *_conditions(mesh, 200))).all()
@@ -111,12 +116,12 @@ _FEW_CELLS = {
 }
 
 
-@pytest.fixture(scope="module", params=[*_FEW_CELLS, "three rings, hot", "three rings, four", "two by two, four"])
+@pytest.fixture(scope="module", params=[*_FEW_CELLS, "three rings, four", "two by two, four"])
 def enumerated(request):
     """A decoder of few cells, all its showers, the measure of each and its log-density."""
     name, _, kind = request.param.partition(", ")
     mesh = _FEW_CELLS[name]
-    decoder = _decoder(mesh, std=0.1, hot=kind == "hot", blocks=4 if kind == "four" else 2)
+    decoder = _decoder(mesh, std=0.1, blocks=4 if kind == "four" else 2)
     shares, measure = _all_of_a_layer(cells := mesh.layers[0].n_voxels, 100 if cells < 4 else 40)
     if mesh.n_layers == 2:
         a, b = torch.cartesian_prod(torch.arange(len(shares)), torch.arange(len(shares))).T
@@ -150,6 +155,66 @@ def test_samples_have_the_density(enumerated) -> None:
     minus_entropy = float((log_p.exp() * measure * log_p).sum())
     error = float(of_samples.std()) / n**0.5
     assert float(of_samples.mean()) == pytest.approx(minus_entropy, abs=4 * error)
+
+
+def _by_hottest_cell(cells: int, points: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """As `_all_of_a_layer`, quasi-random: each cell in turn the hottest, u of its share even, the others on a simplex."""
+    shares, measures = [], []
+    for code, hottest in itertools.product(range(1, 2**cells), range(cells)):
+        others = [i for i in range(cells) if code >> i & 1 and i != hottest]
+        if not code >> hottest & 1:
+            continue
+        k = len(others)
+        n = points if k else 1
+        even = torch.quasirandom.SobolEngine(max(k, 1), scramble=True, seed=code).draw(n).double()
+        more = torch.special.expit(20 * even[:, 0] - 10) if k else torch.ones(n, dtype=torch.float64)
+        rest = (1 - 1 / (k + 1)) * (1 - more)
+        edges = torch.cat([torch.zeros(n, 1), even[:, 1:].sort(1).values, torch.ones(n, 1)], 1)[:, -k - 1 :]
+        of_others = edges.diff(dim=1) * rest[:, None]
+        share = torch.zeros(n, cells, dtype=torch.float64).index_copy(1, torch.tensor(others).long(), of_others)
+        share[:, hottest] = 1 - rest
+        measure = 20 * more * rest ** max(k, 1) / math.factorial(max(k - 1, 0)) if k else more
+        shares.append(share.float())
+        measures.append(torch.where(share.argmax(1) == hottest, measure / n, 0.0))
+    return torch.cat(shares), torch.cat(measures)
+
+
+class _Recorded(LayerDraw):
+    """A layer in turn that keeps which cells were drawn as the hottest."""
+
+    drawn: ClassVar[list[torch.Tensor]] = []
+
+    def hottest(self, numbers: torch.Tensor) -> None:
+        super().hottest(numbers)
+        self.drawn.append(self.hottest_share)
+
+
+@pytest.mark.parametrize(("name", "blocks"), [("three rings", 2), ("two by two", 2), ("two by two", 4)])
+def test_the_hottest_cell_first_has_a_density(name: str, blocks: int, monkeypatch) -> None:
+    """Of shares whose hottest cell was drawn as such: its integral is how many they are, and samples have it."""
+    mesh = _FEW_CELLS[name]
+    decoder = _decoder(mesh, std=0.1, hottest=True, blocks=blocks)
+    shares, measure = _by_hottest_cell(mesh.n_voxels, 2**11)
+    log_p = decoder.log_prob(shares, *_conditions(mesh, len(shares)))[:, 0].double()
+    p = log_p.exp() * measure
+    monkeypatch.setattr("caloforge.models.neighbour_decoder.LayerDraw", _Recorded)
+    _Recorded.drawn.clear()
+    n = 20_000
+    drawn = _draw(decoder, mesh, n)
+    assert drawn.sum(1).numpy() == pytest.approx(1.0, abs=1e-5)
+    as_drawn = torch.isclose(torch.cat([x.amax(0) for x in _Recorded.drawn]), drawn.amax(1))
+    part = float(as_drawn.double().mean())
+    assert part < 1, "some other cell came out hotter"
+    assert part == pytest.approx(float(p.sum()), abs=4 * math.sqrt(part * (1 - part) / n) + 5e-4)
+    code = 2 ** torch.arange(mesh.n_voxels)
+    truth = torch.zeros(16, dtype=torch.float64).index_add_(0, ((shares > 0) * code).sum(1), p)
+    counts = torch.bincount(((drawn[as_drawn] > 0) * code).sum(1), minlength=16)
+    patterns = truth > 0
+    expected = truth[patterns] / p.sum() * int(as_drawn.sum())
+    assert float(((counts[patterns] - expected) ** 2 / expected).sum()) < (24 if len(expected) < 10 else 36)
+    of_samples = decoder.log_prob(drawn[as_drawn], *_conditions(mesh, int(as_drawn.sum())))[:, 0].double()
+    expectation = float((p * log_p).sum() / p.sum())
+    assert float(of_samples.mean()) == pytest.approx(expectation, abs=4 * float(of_samples.std()) / n**0.5)
 
 
 @pytest.mark.parametrize("name", ["regular", "irregular", "no sectors"])
@@ -210,10 +275,11 @@ def test_weights_from_before_there_were_four_blocks_are_read() -> None:
     assert torch.equal(_draw(other, mesh, 50), _draw(decoder, mesh, 50))
 
 
+@pytest.mark.parametrize("hottest", [False, True])
 @pytest.mark.parametrize("name", ["regular", "irregular"])
-def test_a_layer_depends_on_the_layers_before_alone(name: str) -> None:
+def test_a_layer_depends_on_the_layers_before_alone(name: str, hottest: bool) -> None:
     mesh = _MESHES[name]
-    decoder, first = _decoder(mesh), mesh.layer_starts
+    decoder, first = _decoder(mesh, hottest=hottest), mesh.layer_starts
     drawn = _draw(decoder, mesh, 50)
     known = decoder.log_prob(drawn, *_conditions(mesh, 50))
     noise = torch.randn(50, decoder.noise_width, generator=torch_stream(2, "noise"))
@@ -265,7 +331,7 @@ def test_without_a_latent_the_density_is_exact(binning, showers) -> None:
         ({"latent": 0, "prior": "flow"}, "with latent: 0 leave them out"),
         ({"latent": 0, "committed_rate": 1.0}, "with latent: 0 leave them out"),
         ({"decoder_context": "neighbours", "decoder": "mse"}, "take decoder: dirichlet"),
-        ({"hot_cells": True}, "hot_cells is of decoder_context: neighbours"),
+        ({"hottest_first": True}, "hottest_first is of decoder_context: neighbours"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(options: dict, sentence: str) -> None:

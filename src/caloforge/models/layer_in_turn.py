@@ -23,8 +23,15 @@ class LayerInTurn(Protocol):
             number: numbers of how many of them are hit (`caloforge.models.counted_hits`).
         """
 
+    def hottest(self, numbers: Float[Tensor, "A O N"]) -> None:
+        """Once the hits of all blocks are there, where the hottest cell comes first: which it is, and its share.
+
+        Args:
+            numbers: of its cells, see `caloforge.models.hottest_cell`.
+        """
+
     def weights(self, block: int, how: Float[Tensor, "A O N"]) -> None:
-        """Once the hits of all blocks are there: numbers of the weights of the cells of one.
+        """After that: numbers of the weights of the cells of one.
 
         Args:
             block: which.
@@ -36,4 +43,15 @@ class LayerInTurn(Protocol):
 
         Args:
             blocks: of the first ones, as many as this.
+        """
+
+    def known(self, blocks: int) -> tuple[Float[Tensor, "A W N"], Float[Tensor, "3 N"]]:
+        """Where the hottest cell comes first: cells with a known energy and these energies; what the others have.
+
+        Args:
+            blocks: of the first ones, as many as this are known beside the hottest cell; or none.
+
+        Returns:
+            1 where a cell is known, then what ``sizes`` says of it; half the logarithm of the energy of the others
+            and, as an eighth and as a logarithm, how many they are.
         """

@@ -9,13 +9,13 @@ out by area,
 Sectors are the first axis of all maps, then rings, and showers the last.
 """
 
-__all__ = ["Before", "LayersBefore", "log_size"]
+__all__ = ["Before", "LayersBefore", "log_size", "of_rest"]
 
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from numpy import ndarray as Array
 from torch import Tensor, nn
 
@@ -145,6 +145,16 @@ def log_size(energy: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
         energy: MeV or in proportion to it.
     """
     return energy.masked_fill(energy <= 0, 1.0).log() / 2
+
+
+def of_rest(energy: Float[Tensor, "*B"], hits: Shaped[Tensor, "*B"]) -> Float[Tensor, "3 *B"]:
+    """What networks are told of the cells of a layer that are not drawn yet.
+
+    Args:
+        energy: of them together, as for `log_size`.
+        hits: how many they are.
+    """
+    return torch.stack([log_size(energy), hits / 8, (1 + hits).log()])
 
 
 def _on_other_rings(energy: Float[Tensor, "A R L N"], overlap: Float[Tensor, "L S R"]) -> Float[Tensor, "A S L N"]:

@@ -4,8 +4,9 @@ r"""A decoder that draws layer after layer, and the cells of a layer block after
           \prod_k p(s^k_l \mid s^{<k}_l, h_l, s_{<l})
 
 (all given z, u and c): the hits of a layer, :math:`h^1` of every second or every fourth cell, then those of the cells
-between them, in each block first how many and then which (`caloforge.models.block_hits`); then the shares of the hit
-cells in the same blocks (`caloforge.models.block_shares`). Networks are convolutions over alpha that go round,
+between them, in each block first how many and then which (`caloforge.models.block_hits`); then, if wanted, the
+hottest cell (`caloforge.models.hottest_cell`); then the shares of the hit cells in the same blocks
+(`caloforge.models.block_shares`). Networks are convolutions over alpha that go round,
 with the rings as channels; what each layer is, its energy, z and c come in as FiLM. Where particles are inclined,
 they also see alpha itself: the plane of direction and normal is at alpha = 0.
 """
@@ -21,10 +22,11 @@ from caloforge.models.block_hits import BlockHits
 from caloforge.models.block_shares import BlockShares
 from caloforge.models.counted_hits import NUMBERS
 from caloforge.models.gamma_mixture import GammaMixture
+from caloforge.models.hottest_cell import HottestCell
 from caloforge.models.layer_blocks import LayerBlocks
 from caloforge.models.layer_draw import LayerDraw, layer_noise, normals
 from caloforge.models.layer_heads import silent
-from caloforge.models.layers_before import LayersBefore, log_size
+from caloforge.models.layers_before import LayersBefore, log_size, of_rest
 from caloforge.models.neighbour_networks import STYLE, LayerNetworks
 from caloforge.models.parts import LayerContext
 from caloforge.nn.layers import ConditionedMLP, NetworkOptions
@@ -46,7 +48,7 @@ class NeighbourDecoder(nn.Module):
         channels: of the convolutions.
         back: layers before that are seen singly.
         inclined: whether alpha matters.
-        hot: whether the weights of cells have a hot component.
+        hottest_first: whether the hottest cell of a layer is drawn before the others.
         blocks: K of a layer, 2 or 4.
 
     Attributes:
@@ -64,20 +66,21 @@ class NeighbourDecoder(nn.Module):
         channels: int,
         back: int,
         inclined: bool,
-        hot: bool = False,
+        hottest_first: bool = False,
         blocks: int = 2,
     ) -> None:
         super().__init__()
         self.canvas, self.shares = MeshCanvas(binning), BlockShares(binning, blocks)
         self.hits = BlockHits(binning, self.shares.block_of_cell, blocks)
-        self.noise_width = normals(binning.n_voxels, binning.n_layers, blocks)
+        self.noise_width = normals(binning.n_voxels, binning.n_layers, blocks, hottest_first)
         layers, sectors, rings = self.canvas.shape
         self.before = LayersBefore(binning, rings, back)
         self.context = ConditionedMLP(n_latent + 2 * layers, layers * STYLE, *network)
         self.which_layer = nn.Parameter(0.3 * torch.randn(layers, STYLE))
         self.scale, self.offset = nn.Parameter(torch.ones(layers)), nn.Parameter(torch.full((layers,), _LOG_MEV))
-        self.hot, seen = hot, self.before.channels
-        self.networks = LayerNetworks(seen, channels, sectors, rings, inclined, hot, blocks)
+        seen = self.before.channels
+        self.networks = LayerNetworks(seen, channels, sectors, rings, inclined, hottest_first, blocks)
+        self.hottest = HottestCell(binning) if hottest_first else None
         self.blocks = LayerBlocks(self.canvas, self.shares.block_of_cell, blocks, self.networks.of_weight)
         self.base = silent(nn.Linear(layers, self.networks.of_cell * layers * rings))
         self.base_numbers = silent(nn.Linear(layers, blocks * NUMBERS * layers))
@@ -93,7 +96,7 @@ class NeighbourDecoder(nn.Module):
         Args:
             shares: (N, V) of the cells in their layers.
         """
-        start = self.canvas.spread(self.shares.start(shares, self.hot))
+        start = self.canvas.spread(self.shares.start(shares))
         real = self.canvas.real.float()
         with torch.no_grad():
             self.base.bias.copy_((start.sum(2) / real.sum(1).clamp_min(1.0)).reshape(-1))
@@ -129,18 +132,35 @@ class NeighbourDecoder(nn.Module):
         *of_layers, energy = self._style(z, context, c)
         style, base, numbers = (x.transpose(0, 1).flatten(1) for x in of_layers)
         hit, scale = shares > 0, energy.T[:, self.shares.layer_of_voxel] / self.repeats
-        cells = self.canvas.spread(torch.stack([shares * scale, hit.to(shares)]))
-        energies, hits = cells.permute(0, 3, 4, 2, 1).contiguous().unbind()  # (A, R, L, N)
+        hottest = torch.zeros_like(hit) if self.hottest is None else self.hottest.find(shares)
+        cells = self.canvas.spread(torch.stack([shares * scale, hit.to(shares), hottest.to(shares)]))
+        energies, hits, hottest_places = cells.permute(0, 3, 4, 2, 1).contiguous().unbind()  # (A, R, L, N)
         seen, matrices = self.before.all_layers(energies), self.networks.matrices()
         known = _KnownLayers(hits, energies, self.so_far, self._hits_so_far(hit))
+        if self.hottest is not None:
+            known.hottest_places, known.rests = hottest_places, self._rests(shares.masked_fill(hottest, 0.0), energy)
         self.networks(matrices, seen.flatten(2), style, (base, numbers), known)
         told = torch.cat(known.told, 1).view(sectors, -1, rings, layers, n).permute(1, 4, 3, 0, 2)
         of_cells, blocks = self.canvas.gather(told), self.shares.blocks
         of_numbers = torch.stack(known.numbers).view(blocks, NUMBERS, layers, n).transpose(2, 3)
         which = self.hits.log_prob(hit, of_cells[:blocks].unbind(), of_numbers)
-        weights = torch.split(of_cells[blocks:], self.networks.of_weight)
-        parted = self.shares.log_prob_shares(shares, [GammaMixture.of(x.unbind()) for x in weights])
+        of_hottest, of_weights = of_cells[blocks:].split([self.networks.of_hottest, blocks * self.networks.of_weight])
+        if self.hottest is not None:
+            which = which + self.hottest.log_prob(shares, hottest, of_hottest)
+            others = shares.masked_fill(hottest, 0.0)
+            shares = others / self.shares.layer_sum(others).clamp_min(1e-30)[:, self.shares.layer_of_voxel]
+        weights = [GammaMixture.of(x.unbind()) for x in torch.split(of_weights, self.networks.of_weight)]
+        parted = self.shares.log_prob_shares(shares, weights)
         return torch.where(self.shares.layer_sum(hit.to(shares)) > 0, which + parted, 0.0)
+
+    def _rests(self, others: Float[Tensor, "N V"], energy: Float[Tensor, "L N"]) -> list[Tensor]:
+        """(3, L N) what the cells but the hottest have, those of blocks from each on (`of_rest`)."""
+        rests = list[Tensor]()
+        for k in range(self.shares.blocks):
+            later = others * (self.shares.block_of_cell >= k)
+            part, hits = (self.shares.layer_sum(x).T for x in (later, (later > 0).to(later)))
+            rests.append(of_rest((part * energy).flatten(), hits.flatten()))
+        return rests
 
     def _hits_so_far(self, hit: Bool[Tensor, "N V"]) -> list[Tensor]:
         """(L N) how many cells of the blocks up to each are hit."""
@@ -190,17 +210,30 @@ def _rows(linear: nn.Linear, layers: int, width: int) -> Float[Tensor, "L K W I"
 class _KnownLayers:
     """All layers at once, their cells known: keeps what the networks say of them, in the order of the steps."""
 
+    hottest_places: Tensor
+    rests: list[Tensor]
+
     def __init__(self, hits: Tensor, energies: Tensor, so_far: Tensor, counts: list[Tensor]) -> None:
-        self.known, self.so_far, self.counts = (hits, energies), so_far, counts
+        self.all_hits, self.energies, self.so_far, self.counts = hits, energies, so_far, counts
         self.told, self.numbers = list[Tensor](), list[Tensor]()
 
     def hits(self, block: int, logit: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
         self.told.append(logit)
         self.numbers.append(number)
-        return windows((self.known[0] * self.so_far[block]).flatten(2)), self.counts[block]
+        return windows((self.all_hits * self.so_far[block]).flatten(2)), self.counts[block]
 
     def weights(self, block: int, how: Tensor) -> None:
         self.told.append(how)
 
+    def hottest(self, numbers: Tensor) -> None:
+        self.told.append(numbers)
+
     def sizes(self, blocks: int) -> Tensor:
-        return windows(log_size(self.known[1] * self.so_far[blocks - 1]).flatten(2))
+        return windows(log_size(self.energies * self.so_far[blocks - 1]).flatten(2))
+
+    def known(self, blocks: int) -> tuple[Tensor, Tensor]:
+        places = self.hottest_places
+        if blocks:
+            places = torch.maximum(places, self.all_hits * self.so_far[blocks - 1])
+        seen = [windows(x.flatten(2)) for x in (places, log_size(self.energies * places))]
+        return torch.cat(seen, 1), self.rests[blocks]

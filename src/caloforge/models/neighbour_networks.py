@@ -1,10 +1,10 @@
 r"""Convolutions around the axis that make the numbers of a layer's cells out of the layers before it, step by step.
 
 A trunk on what lies before; then heads, each of which knows more of the layer: nothing, the hits of one block of cells
-after the other (`caloforge.models.block_shares`), and then the energies of one block after the other; those for hits
-also say how many cells are hit. Rings are channels, convolutions go round in alpha, and each hidden layer is scaled and
-shifted by the style of the layer and the shower (FiLM, arXiv:1709.07871). Sectors come first in all maps (A, C, N),
-showers last, see `caloforge.nn.sector_conv`.
+after the other (`caloforge.models.block_shares`), then, if it comes first, which cell is the hottest, and then the
+energies of one block after the other; those for hits also say how many cells are hit. Rings are channels, convolutions
+go round in alpha, and each hidden layer is scaled and shifted by the style of the layer and the shower (FiLM,
+arXiv:1709.07871). Sectors come first in all maps (A, C, N), showers last, see `caloforge.nn.sector_conv`.
 """
 
 __all__ = ["STYLE", "LayerNetworks", "Matrices"]
@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from caloforge.models.counted_hits import NUMBERS
+from caloforge.models.hottest_cell import OF_HOTTEST
 from caloforge.models.layer_heads import HeadMatrices, LayerHeads, bias_of, silent
 from caloforge.models.layer_in_turn import LayerInTurn
 from caloforge.nn.mesh_canvas import CircularConv
@@ -25,7 +26,7 @@ from caloforge.nn.sector_conv import around, product, sector_matrices
 
 STYLE = 64  # S, numbers that tell the convolutions of a layer what it is and of which shower
 _HARMONICS = (1, 2)  # of alpha
-_HOW, _HOT = 5, 3  # numbers of the weight of a cell, and those of a hot component
+_HOW = 5  # numbers of the weight of a cell
 _TRUNK = 3  # hidden layers
 _NAMES_BEFORE = {
     "late_hits.": "heads.0.",
@@ -51,7 +52,7 @@ class Matrices(NamedTuple):
         film: bias (P, 1) and matrix (P, S) of the scale and shift of each hidden layer, its own bias included.
         convolutions: of the trunk, (H, 3 C) each.
         waves: (A, H, 1) what the first of them makes of alpha; None where it does not matter.
-        mix: (2 K H + O, H) what the trunk says to each head, and of the cells.
+        mix: what the trunk says to each head, H of each and last of hits of the first block, and of the cells, O.
         heads: of the heads.
         numbers: bias (5, 1) and matrix of the number of hits of each block, (5, H) of the first, (5, H + 2) of others.
     """
@@ -73,30 +74,31 @@ class LayerNetworks(nn.Module):
         sectors: A.
         rings: R.
         inclined: whether alpha matters; the networks then see it.
-        hot: whether weights of cells have a hot component.
+        hottest_first: whether the hottest cell of a layer comes before the weights of the others.
         blocks: K of a layer; of four, heads also see the mean of all sectors and their dipole.
 
     Attributes:
         of_weight: W, numbers of a cell's weight.
+        of_hottest: numbers of a cell that may be the hottest; 0 where it does not come first.
         of_cell: of a cell: its hit logit, and those of its weight K times.
     """
 
     alpha: Tensor
 
     def __init__(
-        self, n_seen: int, channels: int, sectors: int, rings: int, inclined: bool, hot: bool, blocks: int
+        self, n_seen: int, channels: int, sectors: int, rings: int, inclined: bool, hottest_first: bool, blocks: int
     ) -> None:
         super().__init__()
         self.n_seen, self.rings, self.channels, self.blocks = n_seen, rings, channels, blocks
-        self.of_weight = _HOW + hot * _HOT
+        self.of_weight, self.of_hottest = _HOW, OF_HOTTEST * hottest_first
         self.of_cell = 1 + blocks * self.of_weight
-        heads, harmonics = 2 * blocks, 2 * len(_HARMONICS) if inclined else 0
-        self.film = nn.Linear(STYLE, 2 * (_TRUNK + heads) * channels)
+        self.n_heads, harmonics = 2 * blocks + hottest_first, 2 * len(_HARMONICS) if inclined else 0
+        self.film = nn.Linear(STYLE, 2 * (_TRUNK + self.n_heads) * channels)
         self.first = CircularConv(n_seen + harmonics, channels, 3)
         self.second, self.third = CircularConv(channels, channels, 3), CircularConv(channels, channels, 3)
-        self.mix = nn.Conv1d(channels, heads * channels, 1)
+        self.mix = nn.Conv1d(channels, self.n_heads * channels, 1)
         self.direct = silent(nn.Conv1d(channels, (self.of_cell - 1 + blocks) * rings, 1))
-        self.heads = LayerHeads(channels, sectors, rings, self.of_weight, blocks)
+        self.heads = LayerHeads(channels, sectors, rings, self.of_weight, blocks, self.of_hottest)
         self.numbers = nn.ModuleList(silent(nn.Linear(channels + 2 * (k > 0), NUMBERS)) for k in range(blocks))
         alpha = 2 * math.pi * (torch.arange(sectors) + 0.5) / sectors
         waves_of_alpha = [wave(k * alpha) for k in _HARMONICS for wave in (torch.cos, torch.sin)]
@@ -139,7 +141,8 @@ class LayerNetworks(nn.Module):
     @property
     def bias(self) -> Float[Tensor, " O"]:
         """Of the numbers of cells, in the order of the heads: added to what they start from."""
-        return bias_of(self.direct) + nn.functional.pad(self.heads.bias, (self.rings, 0))
+        of_heads = self.heads.bias[: len(bias_of(self.direct)) - self.rings]
+        return bias_of(self.direct) + nn.functional.pad(of_heads, (self.rings, 0))
 
     def _trunk(
         self, matrices: Matrices, seen: Float[Tensor, "A F N"], style: Float[Tensor, "S N"], start: Float[Tensor, "O N"]
@@ -154,7 +157,7 @@ class LayerNetworks(nn.Module):
                 x = x + matrices.waves
             bent = nn.functional.silu(torch.addcmul(films[2 * i + 1], x, films[2 * i]))
             h = bent if i == 0 else h + bent
-        *mixed, straight = torch.split(product(matrices.mix, h), [*[self.channels] * 2 * self.blocks, len(start)], 1)
+        *mixed, straight = torch.split(product(matrices.mix, h), [*[self.channels] * self.n_heads, len(start)], 1)
         return _Trunk(mixed, straight + start, films[2 * _TRUNK :])
 
     def forward(
@@ -165,7 +168,7 @@ class LayerNetworks(nn.Module):
         start: tuple[Float[Tensor, "O N"], Float[Tensor, "Q N"]],
         layer: LayerInTurn,
     ) -> None:
-        """The 2 K steps: what the networks say of ``layer`` goes to it, and what it then holds comes back.
+        """Step by step, what the networks say of ``layer`` goes to it, and what it then holds comes back.
 
         Args:
             matrices: of the networks.
@@ -180,7 +183,7 @@ class LayerNetworks(nn.Module):
         straight, numbers = torch.split(trunk.straight, sizes, 1), torch.split(start[1], NUMBERS)
 
         hits, counts = list[Tensor](), list[Tensor]()
-        hidden, logit = _hidden(trunk, 2 * self.blocks - 1, trunk.mixed[-1]), straight[0]
+        hidden, logit = _hidden(trunk, self.n_heads - 1, trunk.mixed[-1]), straight[0]
         for k in blocks:
             if k > 0:
                 hidden = self._sees(trunk, matrices, k - 1, hits[-1])
@@ -192,15 +195,26 @@ class LayerNetworks(nn.Module):
             hits.append(so_far)
             counts.append(n)
 
+        if self.of_hottest:
+            head = 2 * self.blocks - 1
+            hidden = self._sees(trunk, matrices, head, hits[-1])
+            layer.hottest(
+                product(matrices.heads.outs[head], hidden) + self.heads.bias[-self.of_hottest * self.rings :, None]
+            )
         for k in blocks:
-            known = [hits[-1], hits[max(k, 1) - 1], *([layer.sizes(k)] if k else [])]
+            if self.of_hottest:
+                known, rest = layer.known(k)
+            else:
+                known, rest = torch.cat([hits[max(k, 1) - 1], *([layer.sizes(k)] if k else [])], 1), None
             head = self.blocks - 1 + k
-            hidden = self._sees(trunk, matrices, head, torch.cat(known, 1))
+            hidden = self._sees(trunk, matrices, head, torch.cat([hits[-1], known], 1), rest)
             layer.weights(k, product(matrices.heads.outs[head], hidden, straight[self.blocks + k]))
 
-    def _sees(self, trunk: _Trunk, matrices: Matrices, head: int, known: Float[Tensor, "A C N"]) -> Tensor:
+    def _sees(
+        self, trunk: _Trunk, matrices: Matrices, head: int, known: Float[Tensor, "A C N"], rest: Tensor | None = None
+    ) -> Tensor:
         """Hidden units of a head that sees something of the layer."""
-        return _hidden(trunk, head, self.heads.look(matrices.heads, head, known, trunk.mixed[head]))
+        return _hidden(trunk, head, self.heads.look(matrices.heads, head, known, trunk.mixed[head], rest))
 
 
 def _hidden(trunk: _Trunk, head: int, x: Float[Tensor, "A H N"]) -> Float[Tensor, "A H N"]:
