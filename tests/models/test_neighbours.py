@@ -44,7 +44,7 @@ def _decoder(
         torch.nn.init.normal_(parameter, std=std)
     bias = decoder.requires_grad_(False).base.bias.view(decoder.networks.of_cell, -1)
     of_weights = bias[1:].view(blocks, decoder.networks.of_weight, -1)
-    of_weights[:, [1, 4]] += 2.0  # shapes k near 7: nothing piles up at 0 or 1
+    of_weights[:, [1, 4, 7] if hottest else [1, 4]] += 2.0  # shapes k near 7: nothing piles up at 0 or 1
     return decoder
 
 
@@ -158,7 +158,7 @@ def test_samples_have_the_density(enumerated) -> None:
 
 
 def _by_hottest_cell(cells: int, points: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """As `_all_of_a_layer`, quasi-random: each cell in turn the hottest, u of its share even, the others on a simplex."""
+    """As `_all_of_a_layer`, quasi-random: each cell in turn the hottest, u of its share even, the others evenly."""
     shares, measures = [], []
     for code, hottest in itertools.product(range(1, 2**cells), range(cells)):
         others = [i for i in range(cells) if code >> i & 1 and i != hottest]
@@ -331,7 +331,7 @@ def test_without_a_latent_the_density_is_exact(binning, showers) -> None:
         ({"latent": 0, "prior": "flow"}, "with latent: 0 leave them out"),
         ({"latent": 0, "committed_rate": 1.0}, "with latent: 0 leave them out"),
         ({"decoder_context": "neighbours", "decoder": "mse"}, "take decoder: dirichlet"),
-        ({"hottest_first": True}, "hottest_first is of decoder_context: neighbours"),
+        ({"hadronic": True}, "hadronic is of decoder_context: neighbours"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(options: dict, sentence: str) -> None:

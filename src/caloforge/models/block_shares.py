@@ -3,7 +3,7 @@ r"""Cells of a layer in blocks, and their shares: cells of a later block hear wh
 Two blocks are the two colours of a checkerboard. Four are the halves of either colour, so that no two cells of a block
 touch, not even at a corner; in a layer of one sector or of one ring, every fourth.
 
-Weights are mixtures of two gamma variates (`caloforge.models.gamma_mixture`). In each block but the last, the
+Weights are mixtures of two or three gamma variates (`caloforge.models.gamma_mixture`). In each block but the last, the
 cells of later blocks that are hit first get their energy together, as one more cell :math:`R` whose weight is drawn
 like their sum, and then share it out. With :math:`T_k` what the blocks from k on hold,
 
@@ -28,6 +28,7 @@ from caloforge.models.shares import LayerTable
 _TINY = 1e-30
 _NONE = -1e4  # logarithm of the weight of a cell without a hit, next to none beside any other
 _LOW = (-3.0, 1.25, 0.0)  # before training: a cell in twenty holds 4.5 times less, with an exponential weight
+_FAINT = (-4.0, 6.0, 0.0)  # one in fifty 400 times less again
 
 
 def _block_of_cells(layer: Layer, blocks: int) -> Int[np.ndarray, " V"]:
@@ -58,14 +59,15 @@ class BlockShares(LayerTable):
         block_of_cell = np.concatenate([_block_of_cells(layer, blocks) for layer in binning.layers])
         self.register_buffer("block_of_cell", torch.from_numpy(block_of_cell), persistent=False)
 
-    def start(self, shares: Float[Tensor, "N V"]) -> Float[Tensor, "O V"]:
+    def start(self, shares: Float[Tensor, "N V"], faint: bool) -> Float[Tensor, "O V"]:
         """Each cell's hit logit, and K times its mixture: the mean share when hit, exponential weights, few low ones.
 
         Args:
             shares: (N, V) of the cells in their layers.
+            faint: whether the mixture has a faint component.
         """
         rate, mean_share = mean_hits(shares)
-        how = [mean_share.log(), *(torch.full_like(rate, x) for x in (0.0, *_LOW))]
+        how = [mean_share.log(), *(torch.full_like(rate, x) for x in (0.0, *_LOW, *(_FAINT if faint else ())))]
         return torch.stack([rate.logit(), *how * self.blocks])
 
     def log_prob_shares(self, shares: Float[Tensor, "N V"], weights: Sequence[GammaMixture]) -> Float[Tensor, "N L"]:

@@ -1,4 +1,4 @@
-r"""Random weights of cells that are mixtures of two gamma variates, and the density of their shares.
+r"""Random weights of cells that are mixtures of two or three gamma variates, and the density of their shares.
 
 With :math:`f_i` the density of a weight's logarithm, shares :math:`s_i = w_i / \sum w` have, for all but one of them,
 
@@ -6,7 +6,8 @@ With :math:`f_i` the density of a weight's logarithm, shares :math:`s_i = w_i / 
 
 A cell that one minimum-ionising particle crosses holds about the same energy each time; now and then a track ends in
 it, or a soft photon is absorbed, and it holds ten times less. One gamma density is either too wide for the former or
-too narrow for the latter, hence two: :math:`f = \sum_k \pi_k f_k`.
+too narrow for the latter, hence two; in a hadron shower a third one is faint, of what nuclei that a neutron hit and
+soft photons leave over many decades: :math:`f = \sum_k \pi_k f_k`.
 
 The integrand has one peak, whose place and width follow from the shapes of the components it prefers. The trapezoidal
 rule on nodes about it converges faster than any power of their distance (Trefethen and Weideman, SIAM Review 56 (2014)
@@ -33,7 +34,7 @@ _TINY = 1e-30
 
 
 class GammaMixture(NamedTuple):
-    """Log probability, log mean and log shape k of each component, (K, ...): low and high."""
+    """Log probability, log mean and log shape k of each component, (K, ...): faint, if there is one, low and high."""
 
     log_p: Tensor
     place: Tensor
@@ -41,18 +42,18 @@ class GammaMixture(NamedTuple):
 
     @classmethod
     def of(cls, numbers: Sequence[Tensor]) -> "GammaMixture":
-        """From numbers without bounds, five of each weight.
+        """From numbers without bounds, five or eight of each weight.
 
         Args:
             numbers: log mean and log shape of the high component; logit of the low one, how far its log mean lies
-                below, through a softplus, and its log shape.
+                below, through a softplus, and its log shape; of a faint one likewise, its log mean below the low one.
         """
-        place, shape, low_logit, drop, low_shape = numbers
+        place, shape, low_logit, drop, low_shape, *faint = numbers
         place = place.clamp(-25.0, 5.0)
-        components = [
-            (low_logit, place - functional.softplus(drop), low_shape),
-            (torch.zeros_like(place), place, shape),
-        ]
+        low_place = place - functional.softplus(drop)
+        components = [(low_logit, low_place, low_shape), (torch.zeros_like(place), place, shape)]
+        if faint:
+            components.insert(0, (faint[0], low_place - functional.softplus(faint[1]), faint[2]))
         logits, places, shapes = (torch.stack(x) for x in zip(*components, strict=True))
         log_p = logits.clamp(-9.0, 3.0).log_softmax(0)
         return cls(log_p, places, shapes.clamp(_SMALLEST_SHAPE, _LARGEST_SHAPE))
@@ -177,7 +178,7 @@ def _peaks(components: list[_Component], total: Callable[[Tensor], Tensor], row:
     shape = torch.stack([component.shape for component in components])
     scale = torch.stack([component.shape * component.distance.exp() for component in components])
     part = torch.zeros_like(shape)
-    part[1] = 1.0  # high
+    part[-1] = 1.0  # high
     for _ in range(_ROUNDS):
         shapes, scaled = total((part * shape).sum(0)).clamp_min(_TINY), total((part * scale).sum(0)).clamp_min(_TINY)
         middle = (shapes / scaled).log()

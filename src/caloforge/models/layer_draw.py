@@ -20,7 +20,7 @@ _OF_HOTTEST = 3  # which it is, and two for its share
 _OF_SUM = 3  # likewise of the cells of later blocks together, and one for which component it is of
 
 
-def normals(cells: int, layers: int, blocks: int, hottest_first: bool) -> int:
+def normals(cells: int, layers: int, blocks: int, hadronic: bool) -> int:
     """How many normal numbers a shower takes: of its cells, of sums, of numbers of hits and, if it comes first, of the
     hottest cell of each layer.
 
@@ -28,9 +28,9 @@ def normals(cells: int, layers: int, blocks: int, hottest_first: bool) -> int:
         cells: of the mesh.
         layers: of the mesh.
         blocks: of a layer.
-        hottest_first: whether the hottest cell of a layer comes first.
+        hadronic: whether the hottest cell of a layer is drawn before the others.
     """
-    return _OF_CELL * cells + layers * (_OF_SUM * (blocks - 1) + blocks + _OF_HOTTEST * hottest_first)
+    return _OF_CELL * cells + layers * (_OF_SUM * (blocks - 1) + blocks + _OF_HOTTEST * hadronic)
 
 
 class LayerNoise(NamedTuple):

@@ -48,7 +48,7 @@ class NeighbourDecoder(nn.Module):
         channels: of the convolutions.
         back: layers before that are seen singly.
         inclined: whether alpha matters.
-        hottest_first: whether the hottest cell of a layer is drawn before the others.
+        hadronic: whether the hottest cell of a layer is drawn first, and weights have a faint component.
         blocks: K of a layer, 2 or 4.
 
     Attributes:
@@ -66,21 +66,21 @@ class NeighbourDecoder(nn.Module):
         channels: int,
         back: int,
         inclined: bool,
-        hottest_first: bool = False,
+        hadronic: bool = False,
         blocks: int = 2,
     ) -> None:
         super().__init__()
         self.canvas, self.shares = MeshCanvas(binning), BlockShares(binning, blocks)
         self.hits = BlockHits(binning, self.shares.block_of_cell, blocks)
-        self.noise_width = normals(binning.n_voxels, binning.n_layers, blocks, hottest_first)
+        self.noise_width = normals(binning.n_voxels, binning.n_layers, blocks, hadronic)
         layers, sectors, rings = self.canvas.shape
         self.before = LayersBefore(binning, rings, back)
         self.context = ConditionedMLP(n_latent + 2 * layers, layers * STYLE, *network)
         self.which_layer = nn.Parameter(0.3 * torch.randn(layers, STYLE))
         self.scale, self.offset = nn.Parameter(torch.ones(layers)), nn.Parameter(torch.full((layers,), _LOG_MEV))
         seen = self.before.channels
-        self.networks = LayerNetworks(seen, channels, sectors, rings, inclined, hottest_first, blocks)
-        self.hottest = HottestCell(binning) if hottest_first else None
+        self.networks = LayerNetworks(seen, channels, sectors, rings, inclined, hadronic, blocks)
+        self.hottest = HottestCell(binning) if hadronic else None
         self.blocks = LayerBlocks(self.canvas, self.shares.block_of_cell, blocks, self.networks.of_weight)
         self.base = silent(nn.Linear(layers, self.networks.of_cell * layers * rings))
         self.base_numbers = silent(nn.Linear(layers, blocks * NUMBERS * layers))
@@ -96,7 +96,7 @@ class NeighbourDecoder(nn.Module):
         Args:
             shares: (N, V) of the cells in their layers.
         """
-        start = self.canvas.spread(self.shares.start(shares))
+        start = self.canvas.spread(self.shares.start(shares, self.hottest is not None))
         real = self.canvas.real.float()
         with torch.no_grad():
             self.base.bias.copy_((start.sum(2) / real.sum(1).clamp_min(1.0)).reshape(-1))

@@ -26,7 +26,7 @@ from caloforge.nn.sector_conv import around, product, sector_matrices
 
 STYLE = 64  # S, numbers that tell the convolutions of a layer what it is and of which shower
 _HARMONICS = (1, 2)  # of alpha
-_HOW = 5  # numbers of the weight of a cell
+_HOW, _FAINT = 5, 3  # numbers of the weight of a cell, and those of a faint component
 _TRUNK = 3  # hidden layers
 _NAMES_BEFORE = {
     "late_hits.": "heads.0.",
@@ -74,7 +74,7 @@ class LayerNetworks(nn.Module):
         sectors: A.
         rings: R.
         inclined: whether alpha matters; the networks then see it.
-        hottest_first: whether the hottest cell of a layer comes before the weights of the others.
+        hadronic: whether the hottest cell of a layer comes first, and weights have a faint component.
         blocks: K of a layer; of four, heads also see the mean of all sectors and their dipole.
 
     Attributes:
@@ -86,13 +86,13 @@ class LayerNetworks(nn.Module):
     alpha: Tensor
 
     def __init__(
-        self, n_seen: int, channels: int, sectors: int, rings: int, inclined: bool, hottest_first: bool, blocks: int
+        self, n_seen: int, channels: int, sectors: int, rings: int, inclined: bool, hadronic: bool, blocks: int
     ) -> None:
         super().__init__()
         self.n_seen, self.rings, self.channels, self.blocks = n_seen, rings, channels, blocks
-        self.of_weight, self.of_hottest = _HOW, OF_HOTTEST * hottest_first
+        self.of_weight, self.of_hottest = _HOW + _FAINT * hadronic, OF_HOTTEST * hadronic
         self.of_cell = 1 + blocks * self.of_weight
-        self.n_heads, harmonics = 2 * blocks + hottest_first, 2 * len(_HARMONICS) if inclined else 0
+        self.n_heads, harmonics = 2 * blocks + hadronic, 2 * len(_HARMONICS) if inclined else 0
         self.film = nn.Linear(STYLE, 2 * (_TRUNK + self.n_heads) * channels)
         self.first = CircularConv(n_seen + harmonics, channels, 3)
         self.second, self.third = CircularConv(channels, channels, 3), CircularConv(channels, channels, 3)

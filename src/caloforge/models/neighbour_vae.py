@@ -47,7 +47,7 @@ class NeighbourVAE(ShapeVAE):
             network: numbers of c, then width, depth, conditioning and tails.
         """
         options = self.config
-        cells = (self.inclined, options.hottest_first, options.blocks)
+        cells = (self.inclined, options.hadronic, options.blocks)
         self.neighbours = NeighbourDecoder(binning, self.latent, network, options.channels, options.layers_back, *cells)
         self.cell_noise = self.neighbours.noise_width
 

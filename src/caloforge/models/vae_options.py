@@ -47,10 +47,10 @@ class VAEOptions(TwoStageConfig):
         description="with decoder_context: neighbours: blocks that the cells of a layer are drawn in; 2: as on a "
         "checkerboard, 4: fewer neighbours are drawn blind to each other, and drawing takes longer",
     )
-    hottest_first: bool = Field(
+    hadronic: bool = Field(
         False,
-        description="with decoder_context: neighbours: the hottest cell of a layer is drawn first, for the cores of "
-        "hadron showers; log-likelihoods are then lower bounds",
+        description="with decoder_context: neighbours: cells as in hadron showers: the hottest of a layer is drawn "
+        "first, and weights have a faint component; log-likelihoods are then lower bounds",
     )
     prior: Literal["flow", "normal"] = Field(
         "normal", description="where samples take z from: the learned p(z | u, c) or N(0, 1)"
@@ -60,8 +60,8 @@ class VAEOptions(TwoStageConfig):
     def _goes_together(self) -> "VAEOptions":
         if self.latent == 0 and (self.prior == "flow" or self.committed_rate > 0):
             raise ValueError("prior: flow and committed_rate are of a latent; with latent: 0 leave them out")
-        if self.hottest_first and self.decoder_context != "neighbours":
-            raise ValueError("hottest_first is of decoder_context: neighbours; leave it out, or take that")
+        if self.hadronic and self.decoder_context != "neighbours":
+            raise ValueError("hadronic is of decoder_context: neighbours; leave it out, or take that")
         if self.decoder_context == "neighbours" and self.decoder != "dirichlet":
             raise ValueError("decoder_context: neighbours has gamma weights alone; take decoder: dirichlet")
         return self
