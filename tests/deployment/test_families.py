@@ -14,6 +14,7 @@ from caloforge.geometry.binning import Binning
 _SMALL = {"width": 16, "depth": 1, "flow_transforms": 1, "flow_width": 8}
 _FAMILIES = {
     "neighbours": {"name": "vae", "latent": 0, "decoder_context": "neighbours", "blocks": 4, "channels": 8, **_SMALL},
+    "hadrons": {"name": "vae", "latent": 0, "decoder_context": "neighbours", "hadronic": True, "channels": 8, **_SMALL},
     "layers": {"name": "vae", "latent": 2, "decoder_context": "layers", **_SMALL},
     "energies in sequence": {"name": "vae", "latent": 2, "layer_energies": "autoregressive", **_SMALL},
     "mixtures of energies": {

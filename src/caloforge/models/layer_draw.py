@@ -69,7 +69,7 @@ def layer_noise(noise: Float[Tensor, "N K"], blocks: LayerBlocks) -> list[LayerN
         for cells, sums in ((first, sum_first), (second, sum_second))
     )
     uniform = torch.special.ndtr(torch.stack([*torch.split(of_sum, layers), *torch.split(numbers, layers)], 1)).unbind()
-    of_hottest = [()] * layers
+    of_hottest: list[tuple[Tensor, ...]] = [()] * layers
     if hottest:
         which, part, place = hottest
         of_hottest = list(zip(torch.special.ndtr(which), torch.special.ndtr(part), place, strict=True))
@@ -143,7 +143,7 @@ class LayerDraw:
             numbers: of the cells.
         """
         cells, (u_which, u_part, normal) = self.cells[0, len(self.rows)], self.noise.hottest
-        hit, numbers = torch.cat(self._hit), numbers.unflatten(1, (OF_HOTTEST, -1))
+        hit, numbers = torch.cat(self._hit), numbers.view(len(numbers), OF_HOTTEST, -1, numbers.shape[-1])
         hottest = draw_which(u_which, hit, cells.logits(numbers[:, 0]))
         places = cells.spread(cells.per_place(hottest.to(numbers)))
         share, rest = draw_share(u_part, normal, (numbers[:, 1:] * places[:, None]).sum((0, 2)), self.count)

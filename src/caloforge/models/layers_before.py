@@ -154,7 +154,8 @@ def of_rest(energy: Float[Tensor, "*B"], hits: Shaped[Tensor, "*B"]) -> Float[Te
         energy: of them together, as for `log_size`.
         hits: how many they are.
     """
-    return torch.stack([log_size(energy), hits / 8, (1 + hits).log()])
+    number = hits.to(energy)
+    return torch.stack([log_size(energy), number / 8, (1 + number).log()])
 
 
 def _on_other_rings(energy: Float[Tensor, "A R L N"], overlap: Float[Tensor, "L S R"]) -> Float[Tensor, "A S L N"]:

@@ -143,8 +143,9 @@ class NeighbourDecoder(nn.Module):
         told = torch.cat(known.told, 1).view(sectors, -1, rings, layers, n).permute(1, 4, 3, 0, 2)
         of_cells, blocks = self.canvas.gather(told), self.shares.blocks
         of_numbers = torch.stack(known.numbers).view(blocks, NUMBERS, layers, n).transpose(2, 3)
-        which = self.hits.log_prob(hit, of_cells[:blocks].unbind(), of_numbers)
-        of_hottest, of_weights = of_cells[blocks:].split([self.networks.of_hottest, blocks * self.networks.of_weight])
+        sizes = [blocks, self.networks.of_hottest, blocks * self.networks.of_weight]
+        of_hits, of_hottest, of_weights = torch.split(of_cells, sizes)
+        which = self.hits.log_prob(hit, of_hits.unbind(), of_numbers)
         if self.hottest is not None:
             which = which + self.hottest.log_prob(shares, hottest, of_hottest)
             others = shares.masked_fill(hottest, 0.0)
