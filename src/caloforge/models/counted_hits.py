@@ -15,13 +15,14 @@ at -t, cell i is over it with probability :math:`\sigma_i = 1 / (1 + e^{-\ell_i 
 an integral of one peak for the trapezoidal rule; the sum over i says which cell is the last over the threshold.
 """
 
-__all__ = ["NUMBERS", "draw_number", "draw_set", "log_prob_number", "log_prob_set", "logistic_scores"]
+__all__ = ["NUMBERS", "LEAST_EXPECTED", "draw_number", "draw_set", "log_prob_number", "log_prob_set", "logistic_scores"]
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+LEAST_EXPECTED = 1e-3  # hits, in their logarithm
 NUMBERS = 5  # ln mu, s below and above, b_0, b_1
 _NODES = torch.arange(-9, 10)  # a width apart; beyond the last the integrand falls at least like exp(-|t|)
 _ROUNDS = 5  # towards the peak

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from caloforge.models.block_shares import draw_first, mixed_shares
-from caloforge.models.counted_hits import draw_number, draw_set, logistic_scores
+from caloforge.models.counted_hits import LEAST_EXPECTED, draw_number, draw_set, logistic_scores
 from caloforge.models.gamma_mixture import GammaMixture
 from caloforge.models.hottest_cell import OF_HOTTEST, draw_share, draw_which
 from caloforge.models.layer_blocks import LayerBlocks, LayerCells
@@ -112,6 +112,16 @@ class LayerDraw:
         """Of its places, in the end."""
         cells = self.cells[0, len(self.rows)]
         return cells.spread(cells.per_place(self.shares * self.scale))
+
+    def expected(self, block: int, logit: Float[Tensor, "A R N"]) -> Float[Tensor, " N"]:
+        """Logarithm of how many cells of a block are hit by what is said of each.
+
+        Args:
+            block: which.
+            logit: of its cells.
+        """
+        of_cells = self.cells[block, block + 1].logits(logit)[:-1]
+        return (torch.sigmoid(of_cells).sum(0) + LEAST_EXPECTED).log()
 
     def hits(
         self, block: int, logit: Float[Tensor, "A R N"], number: Float[Tensor, "5 N"]

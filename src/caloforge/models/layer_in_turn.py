@@ -12,6 +12,14 @@ from torch import Tensor
 class LayerInTurn(Protocol):
     """A layer that is drawn step by step, or known; maps (A, C, N) in, `caloforge.nn.sector_conv.windows` out."""
 
+    def expected(self, block: int, logit: Float[Tensor, "A R N"]) -> Float[Tensor, " N"]:
+        """Logarithm of how many cells of a block are hit by what is said of each.
+
+        Args:
+            block: which.
+            logit: of its cells.
+        """
+
     def hits(
         self, block: int, logit: Float[Tensor, "A R N"], number: Float[Tensor, "5 N"]
     ) -> tuple[Float[Tensor, "A W N"], Float[Tensor, " N"]]:

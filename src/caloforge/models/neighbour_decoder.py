@@ -13,6 +13,8 @@ they also see alpha itself: the plane of direction and normal is at alpha = 0.
 
 __all__ = ["NeighbourDecoder"]
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -20,7 +22,7 @@ from torch import Tensor, nn
 from caloforge.geometry.binning import Binning
 from caloforge.models.block_hits import BlockHits
 from caloforge.models.block_shares import BlockShares
-from caloforge.models.counted_hits import NUMBERS
+from caloforge.models.counted_hits import LEAST_EXPECTED, NUMBERS
 from caloforge.models.gamma_mixture import GammaMixture
 from caloforge.models.hottest_cell import HottestCell
 from caloforge.models.layer_blocks import LayerBlocks
@@ -139,6 +141,7 @@ class NeighbourDecoder(nn.Module):
         known = _KnownLayers(hits, energies, self.so_far, self._hits_so_far(hit))
         if self.hottest is not None:
             known.hottest_places, known.rests = hottest_places, self._rests(shares.masked_fill(hottest, 0.0), energy)
+            known.hits_expected = self._expected
         self.networks(matrices, seen.flatten(2), style, (base, numbers), known)
         told = torch.cat(known.told, 1).view(sectors, -1, rings, layers, n).permute(1, 4, 3, 0, 2)
         of_cells, blocks = self.canvas.gather(told), self.shares.blocks
@@ -153,6 +156,12 @@ class NeighbourDecoder(nn.Module):
         weights = [GammaMixture.of(x.unbind()) for x in torch.split(of_weights, self.networks.of_weight)]
         parted = self.shares.log_prob_shares(shares, weights)
         return torch.where(self.shares.layer_sum(hit.to(shares)) > 0, which + parted, 0.0)
+
+    def _expected(self, block: int, logit: Float[Tensor, "A R I"]) -> Float[Tensor, " I"]:
+        """How many cells of a block of each layer are hit by what is said of each, I = L N."""
+        layers, sectors, rings = self.canvas.shape
+        rate = torch.sigmoid(self.canvas.gather(logit.view(sectors, rings, layers, -1).permute(3, 2, 0, 1)))
+        return self.shares.layer_sum(rate * (self.shares.block_of_cell == block)).T.flatten()
 
     def _rests(self, others: Float[Tensor, "N V"], energy: Float[Tensor, "L N"]) -> list[Tensor]:
         """(3, L N) what the cells but the hottest have, those of blocks from each on (`of_rest`)."""
@@ -212,6 +221,7 @@ class _KnownLayers:
     """All layers at once, their cells known: keeps what the networks say of them, in the order of the steps."""
 
     hottest_places: Tensor
+    hits_expected: Callable[[int, Tensor], Tensor]
     rests: list[Tensor]
 
     def __init__(self, hits: Tensor, energies: Tensor, so_far: Tensor, counts: list[Tensor]) -> None:
@@ -222,6 +232,9 @@ class _KnownLayers:
         self.told.append(logit)
         self.numbers.append(number)
         return windows((self.all_hits * self.so_far[block]).flatten(2)), self.counts[block]
+
+    def expected(self, block: int, logit: Tensor) -> Tensor:
+        return (self.hits_expected(block, logit) + LEAST_EXPECTED).log()
 
     def weights(self, block: int, how: Tensor) -> None:
         self.told.append(how)

@@ -54,7 +54,8 @@ class Matrices(NamedTuple):
         waves: (A, H, 1) what the first of them makes of alpha; None where it does not matter.
         mix: what the trunk says to each head, H of each and last of hits of the first block, and of the cells, O.
         heads: of the heads.
-        numbers: bias (5, 1) and matrix of the number of hits of each block, (5, H) of the first, (5, H + 2) of others.
+        numbers: bias (5, 1) and matrix of the number of hits of each block, which hears H hidden units, the hits of the
+            block before and, of hadrons, those that are expected.
     """
 
     film: tuple[Tensor, Tensor]
@@ -99,7 +100,9 @@ class LayerNetworks(nn.Module):
         self.mix = nn.Conv1d(channels, self.n_heads * channels, 1)
         self.direct = silent(nn.Conv1d(channels, (self.of_cell - 1 + blocks) * rings, 1))
         self.heads = LayerHeads(channels, sectors, rings, self.of_weight, blocks, self.of_hottest)
-        self.numbers = nn.ModuleList(silent(nn.Linear(channels + 2 * (k > 0), NUMBERS)) for k in range(blocks))
+        self.numbers = nn.ModuleList(
+            silent(nn.Linear(channels + hadronic + 2 * (k > 0), NUMBERS)) for k in range(blocks)
+        )
         alpha = 2 * math.pi * (torch.arange(sectors) + 0.5) / sectors
         waves_of_alpha = [wave(k * alpha) for k in _HARMONICS for wave in (torch.cos, torch.sin)]
         alpha_maps = torch.stack(waves_of_alpha) if inclined else torch.zeros(0, sectors)
@@ -189,6 +192,8 @@ class LayerNetworks(nn.Module):
                 hidden = self._sees(trunk, matrices, k - 1, hits[-1])
                 logit = product(matrices.heads.outs[k - 1], hidden, straight[k])
             heard = [torch.stack([n / 8, (1 + n).log()]) for n in counts[-1:]]
+            if self.of_hottest:
+                heard.append(layer.expected(k, logit)[None])
             bias, matrix = matrices.numbers[k]
             number = torch.addmm(numbers[k] + bias, matrix, torch.cat([hidden.mean(0), *heard]))
             so_far, n = layer.hits(k, logit, number)
