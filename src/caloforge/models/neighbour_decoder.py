@@ -50,7 +50,8 @@ class NeighbourDecoder(nn.Module):
         channels: of the convolutions.
         back: layers before that are seen singly.
         inclined: whether alpha matters.
-        hadronic: whether the hottest cell of a layer is drawn first, and weights have a faint component.
+        hadronic: whether the hottest cell of a layer is drawn first, weights have a faint component, and numbers of
+            hits hear what is expected.
         blocks: K of a layer, 2 or 4.
 
     Attributes:

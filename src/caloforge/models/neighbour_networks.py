@@ -75,7 +75,8 @@ class LayerNetworks(nn.Module):
         sectors: A.
         rings: R.
         inclined: whether alpha matters; the networks then see it.
-        hadronic: whether the hottest cell of a layer comes first, and weights have a faint component.
+        hadronic: whether the hottest cell of a layer comes first, weights have a faint component, and numbers of hits
+            hear what is expected.
         blocks: K of a layer; of four, heads also see the mean of all sectors and their dipole.
 
     Attributes:

@@ -50,7 +50,7 @@ class VAEOptions(TwoStageConfig):
     hadronic: bool = Field(
         False,
         description="with decoder_context: neighbours: cells as in hadron showers: the hottest of a layer is drawn "
-        "first, and weights have a faint component; log-likelihoods are then lower bounds",
+        "first, weights have a faint component, single tracks are followed; log-likelihoods are then lower bounds",
     )
     prior: Literal["flow", "normal"] = Field(
         "normal", description="where samples take z from: the learned p(z | u, c) or N(0, 1)"
