@@ -6,7 +6,7 @@ import torch
 from caloforge.models.gamma_mixture import GammaMixture, SharedOut, log_density_of_shares
 from caloforge.rng import torch_stream
 
-_NUMBERS = ("place", "spread", "logit", "drop", "low_spread", "hot_logit", "rise", "hot_spread")
+_NUMBERS = ("place", "spread", "logit", "drop", "low_spread", "faint_logit", "faint_drop", "faint_spread")
 
 
 def _mixture(n: int, seed: int = 1, components: int = 2, **fixed: float) -> GammaMixture:
@@ -42,7 +42,7 @@ _COMPONENTS = pytest.mark.parametrize("components", [2, 3])
 @pytest.mark.parametrize("spread", [-0.7, 0.0, 2.0, 5.0])
 def test_equal_components_are_the_scaled_dirichlet(spread: float, components: int) -> None:
     log_share, row = _log_share(2, 3, 8, 40)
-    alike = {"spread": spread, "low_spread": spread, "hot_spread": spread, "drop": -40.0, "rise": -40.0}
+    alike = {"spread": spread, "low_spread": spread, "faint_spread": spread, "drop": -40.0, "faint_drop": -40.0}
     weights = _mixture(len(row), components=components, **alike)
     expected = _dirichlet(log_share, row, 4, weights.shape[0].exp(), weights.place[0])
     torch.testing.assert_close(
@@ -89,7 +89,7 @@ def _moments(weights: GammaMixture) -> tuple[torch.Tensor, torch.Tensor]:
 @_COMPONENTS
 def test_a_sum_keeps_mean_and_variance(components: int) -> None:
     """Where the shapes of the sum lie within their bounds."""
-    weights = _mixture(40, components=components, spread=1.5, low_spread=1.0, hot_spread=1.0)
+    weights = _mixture(40, components=components, spread=1.5, low_spread=1.0, faint_spread=1.0)
     hit = torch.arange(40) % 3 > 0
     of_sum = weights.of_sum(hit, lambda x: x.sum(-1, keepdim=True))
     for of_all, of_each in zip(_moments(of_sum), _moments(weights), strict=True):
@@ -115,8 +115,8 @@ def test_components_are_picked_with_their_probability_and_leave_a_uniform_number
         assert float(part.var(correction=0)) == pytest.approx(1 / 12, abs=1e-3)
 
 
-def test_the_hot_component_is_picked_last() -> None:
-    weights = _mixture(1, components=3, logit=0.0, hot_logit=0.0, place=0.0, drop=1.0, rise=1.0)
+def test_the_faint_component_is_picked_first() -> None:
+    weights = _mixture(1, components=3, logit=0.0, faint_logit=0.0, place=0.0, drop=1.0, faint_drop=1.0)
     u = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)
     place, _, left = GammaMixture(*(x.expand(-1, 3) for x in weights)).chosen(u)
     assert (place.diff() > 1.0).all()
@@ -132,4 +132,4 @@ def test_gradients_are_those_of_the_density(components: int) -> None:
     def log_p(*parts: torch.Tensor) -> torch.Tensor:
         return log_density_of_shares(SharedOut(log_share, GammaMixture(*parts), row), 2)
 
-    assert torch.autograd.gradcheck(log_p, numbers, eps=1e-5, atol=3e-4)
+    assert torch.autograd.gradcheck(log_p, numbers, eps=1e-5, atol=3e-4 if components == 2 else 1e-3)

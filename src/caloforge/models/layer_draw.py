@@ -160,7 +160,7 @@ class LayerDraw:
         self.hottest_share, self.rest = hottest * share, rest[None]
         self._hit = list(torch.split(hit & ~hottest, self.rows))
 
-    def known(self, blocks: int) -> tuple[Float[Tensor, "A W N"], Float[Tensor, "3 N"]]:
+    def known(self, blocks: int) -> tuple[list[Float[Tensor, "A W N"]], Float[Tensor, "3 N"]]:
         """The hottest cell and those of the first blocks, and what the others have together.
 
         Args:
@@ -176,7 +176,7 @@ class LayerDraw:
         assert self.rest is not None
         size = log_size(cells.per_place(known * self.scale))
         seen = [cells.spread_windows(x) for x in (mask.to(size), size)]
-        return torch.cat(seen, 1), of_rest((self.rest * self.scale)[0], torch.cat(self._hit[blocks:]).sum(0))
+        return seen, of_rest((self.rest * self.scale)[0], torch.cat(self._hit[blocks:]).sum(0))
 
     def weights(self, block: int, how: Float[Tensor, "A O N"]) -> None:
         """Drawn: the shares of a block.

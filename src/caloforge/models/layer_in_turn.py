@@ -53,7 +53,7 @@ class LayerInTurn(Protocol):
             blocks: of the first ones, as many as this.
         """
 
-    def known(self, blocks: int) -> tuple[Float[Tensor, "A W N"], Float[Tensor, "3 N"]]:
+    def known(self, blocks: int) -> tuple[list[Float[Tensor, "A W N"]], Float[Tensor, "3 N"]]:
         """Where the hottest cell comes first: cells with a known energy and these energies; what the others have.
 
         Args:

@@ -246,9 +246,9 @@ class _KnownLayers:
     def sizes(self, blocks: int) -> Tensor:
         return windows(log_size(self.energies * self.so_far[blocks - 1]).flatten(2))
 
-    def known(self, blocks: int) -> tuple[Tensor, Tensor]:
+    def known(self, blocks: int) -> tuple[list[Tensor], Tensor]:
         places = self.hottest_places
         if blocks:
             places = torch.maximum(places, self.all_hits * self.so_far[blocks - 1])
         seen = [windows(x.flatten(2)) for x in (places, log_size(self.energies * places))]
-        return torch.cat(seen, 1), self.rests[blocks]
+        return seen, self.rests[blocks]

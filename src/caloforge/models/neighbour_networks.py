@@ -211,9 +211,9 @@ class LayerNetworks(nn.Module):
             if self.of_hottest:
                 known, rest = layer.known(k)
             else:
-                known, rest = torch.cat([hits[max(k, 1) - 1], *([layer.sizes(k)] if k else [])], 1), None
+                known, rest = [hits[max(k, 1) - 1], *([layer.sizes(k)] if k else [])], None
             head = self.blocks - 1 + k
-            hidden = self._sees(trunk, matrices, head, torch.cat([hits[-1], known], 1), rest)
+            hidden = self._sees(trunk, matrices, head, torch.cat([hits[-1], *known], 1), rest)
             layer.weights(k, product(matrices.heads.outs[head], hidden, straight[self.blocks + k]))
 
     def _sees(
