@@ -45,9 +45,8 @@ def fill(contents) -> Histograms:
 @pytest.mark.parametrize("name", SHAPES)
 def test_statistics_written_out(name):
     truth, generated = SHAPES[name]
-    test = permutation_test(
-        {"a": fill(truth)}, {"a": fill(generated)}, np.random.default_rng(0), permutations=12, level=1.0
-    )
+    pairs, sizes = [("a", (fill(truth), fill(generated)))], (sum(truth), sum(generated))
+    test = permutation_test(pairs, sizes, np.random.default_rng(0), permutations=12, level=1.0)
     statistics = expected(truth, generated)
     (culprit,) = test.culprits
     assert culprit.significance == pytest.approx(statistics.max(), rel=1e-5)
@@ -62,9 +61,8 @@ def test_pairs_written_out():
     """
     truth = Histograms.fill(np.array([[0.5]] * 8 + [[1.5]]), [EDGES])
     generated = Histograms.fill(np.array([[1.5]] * 8 + [[0.5]]), [EDGES])
-    test = permutation_test(
-        {"a": truth}, {"a": generated}, np.random.default_rng(0), permutations=15, level=1.0, paired=True
-    )
+    pairs = [("a", (truth, generated))]
+    test = permutation_test(pairs, (9, 9), np.random.default_rng(0), permutations=15, level=1.0, paired=True)
     (culprit,) = test.culprits
     single = 3.5 / np.sqrt(9 / 4 + 1 / 4)
     chi_square, freedom = 2 * 3.5**2 / (2 * 9 / 4 + 1 / 4), (9 / 2) / (9 / 2 + 1 / 4)

@@ -34,12 +34,13 @@ def main() -> None:
     t, g = (rng.normal(size=(options.showers, options.features)) @ mix for _ in range(2))
     edges = [np.linspace(low, high, 51) for low, high in np.quantile(t, [0.001, 0.999], axis=0).T]
     h, k = (Histograms.fill(x, edges) for x in (t, g))
+    pairs = [("all", (h, k))]
     print(
         f"{options.showers} + {options.showers} showers, {options.features} features\n\n| metric | CPU | peak so far |"
     )
     clock("separation power", lambda: measure_separation(h, k, Resamples.draw(len(t), len(g), rng)))
-    clock("permutation test, 999", lambda: permutation_test({"all": h}, {"all": k}, rng))
-    clock("the same, paired", lambda: permutation_test({"all": h}, {"all": k}, rng, paired=True))
+    clock("permutation test, 999", lambda: permutation_test(pairs, (len(t), len(g)), rng))
+    clock("the same, paired", lambda: permutation_test(pairs, (len(t), len(g)), rng, paired=True))
     clock("Wasserstein", lambda: measure_wasserstein(t, g, Resamples.draw(len(t), len(g), rng, 30)))
     clock("Kolmogorov-Smirnov", lambda: kolmogorov_smirnov(t, g))
     clock("correlations", lambda: measure_correlation_distance(t, g, rng))

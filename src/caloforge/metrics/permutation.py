@@ -26,9 +26,9 @@ share of the pooled column below the middle of bin i. A linear score w has :math
 :math:`\delta` is the variance that one shower can make, so that a single shower in an empty bin is no discovery.
 """
 
-__all__ = ["STATISTICS", "Culprit", "PermutationTest", "permutation_test", "permutation_test_of"]
+__all__ = ["STATISTICS", "Culprit", "PermutationTest", "permutation_test"]
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -93,8 +93,8 @@ class PermutationTest:
 
 
 def permutation_test(
-    truth: Mapping[str, Histograms],
-    generated: Mapping[str, Histograms],
+    pairs: Iterable[tuple[str, tuple[Histograms, Histograms]]],
+    sizes: tuple[int, int],
     rng: np.random.Generator,
     permutations: int = 999,
     level: float = 0.05,
@@ -105,40 +105,15 @@ def permutation_test(
     Edges of bins should come from the truth or from both samples alike, and not from looking where they differ.
 
     Args:
-        truth: histograms of the reference showers by observable.
-        generated: the same observables with the same edges.
+        pairs: at least one: name of an observable, its histograms of truth and generated showers, with the same edges.
+            They may be made one after the other: only those of one observable are in memory.
+        sizes: showers of the truth, and generated ones.
         rng: of the relabellings.
         permutations: how many; the smallest p-value is 1/(permutations + 1).
         level: up to which corrected p-value a column is a culprit.
         paired: shower i of both samples has the same conditions (energy, direction, particle): swap labels within these
             pairs only. Exact for such samples, and more powerful: the spread of the conditions drops out. Without it
             the test of such samples is still valid, but finds less.
-
-    Raises:
-        EmptySample: fewer than two showers in a sample.
-        BadValue: the samples have not the same observables, are paired with different sizes, or permutations < 1.
-    """
-    pairs = ((name, (histograms, generated[name])) for name, histograms in truth.items())
-    return permutation_test_of(pairs, _sizes(truth, generated), rng, permutations, level, paired)
-
-
-def permutation_test_of(
-    pairs: Iterable[tuple[str, tuple[Histograms, Histograms]]],
-    sizes: tuple[int, int],
-    rng: np.random.Generator,
-    permutations: int = 999,
-    level: float = 0.05,
-    paired: bool = False,
-) -> PermutationTest:
-    """The same of histograms as they are made: only those of one observable are in memory.
-
-    Args:
-        pairs: at least one: histograms of truth and generated showers by observable.
-        sizes: showers of the truth, and generated ones.
-        rng: of the relabellings.
-        permutations: how many.
-        level: up to which corrected p-value a column is a culprit.
-        paired: shower i of both samples has the same conditions.
 
     Raises:
         EmptySample: fewer than two showers in a sample.
@@ -157,13 +132,6 @@ def permutation_test_of(
         for column, values in enumerate(_statistics(first, second, labels))
     ]
     return _outcome(columns, level, paired)
-
-
-def _sizes(truth: Mapping[str, Histograms], generated: Mapping[str, Histograms]) -> tuple[int, int]:
-    if not truth or set(truth) != set(generated):
-        raise BadValue("observables of the samples", (sorted(truth), sorted(generated)), "give the same ones of both")
-    n, m = (next(iter(sample.values())).rows.shape[0] for sample in (truth, generated))
-    return n, m
 
 
 def _statistics(truth: Histograms, generated: Histograms, labels: Relabelling) -> Iterator[Float[Array, "5 P"]]:

@@ -27,7 +27,7 @@ from caloforge.metrics.frechet import measure_fpd
 from caloforge.metrics.kernel import measure_kpd
 from caloforge.metrics.manifold import measure_manifold
 from caloforge.metrics.measured import Measured
-from caloforge.metrics.permutation import PermutationTest, permutation_test_of
+from caloforge.metrics.permutation import PermutationTest, permutation_test
 from caloforge.metrics.separation import Histograms
 from caloforge.physics.observables import OBSERVABLES, Observable
 from caloforge.physics.structure import STRUCTURE
@@ -226,7 +226,7 @@ def permuted(
     most = min(_MOST_TESTED, 4 * min(len(truth), len(generated)))
     t, g = (s.thinned(some(len(s), most, stream(seed, f"tested {len(s)}"))) for s in (truth, generated))
     pairs = _histograms(observables, t, g, subsamples(t, g))
-    return permutation_test_of(pairs, (len(t), len(g)), stream(seed, "permutation"), permutations, EACH_TEST, paired)
+    return permutation_test(pairs, (len(t), len(g)), stream(seed, "permutation"), permutations, EACH_TEST, paired)
 
 
 def _histograms(
