@@ -1,14 +1,83 @@
 """Shared fixtures: a small mesh, showers that behave like electrons, drawn with NumPy, and the command line."""
 
+import dataclasses
+import functools
+import inspect
 import sys
+import types
+import typing
 
+import beartype
+import h5py  # noqa: F401
+import jaxtyping
+import jinja2  # noqa: F401
 import numpy as np
+import particle  # noqa: F401
+import pydantic  # noqa: F401
 import pytest
+import scipy.stats  # noqa: F401
 import torch
-from jaxtyping import install_import_hook
+import yaml  # noqa: F401
+import zuko  # noqa: F401
+
+# Some are here for speed alone: what a module imports below the hook of jaxtyping is compiled anew in every process.
+
+_BEARTYPE = beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True, violation_type=jaxtyping.TypeCheckError))
+_JAXTYPED = jaxtyping.jaxtyped
+_SCOPE = _JAXTYPED("context")  # sizes of one call: N of an argument is N of the answer
+
+
+def _hint(hint, function):
+    """What an annotation means; anything, where it names what is imported for type checkers alone."""
+    one = types.SimpleNamespace(__annotations__={"it": hint})
+    try:
+        return typing.get_type_hints(one, function.__globals__, include_extras=True)["it"]
+    except NameError:
+        return typing.Any
+
+
+def _typed(function):
+    """A function that checks its arguments and its answer."""
+    parts = function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+    typed = types.FunctionType(*parts)
+    typed.__kwdefaults__, typed.__module__ = function.__kwdefaults__, function.__module__
+    typed.__qualname__ = function.__qualname__
+    typed.__annotations__ = {name: _hint(hint, function) for name, hint in function.__annotations__.items()}
+    return _BEARTYPE(typed)
+
+
+def _checked(what=None, **_):
+    """Shapes and types of a function or a dataclass, in place of ``jaxtyping.jaxtyped``, which checks arguments twice.
+
+    Its annotations are compiled at the first call: importing all of caloforge for a few functions is quick.
+    """
+    if what is None:
+        return _checked
+    if inspect.isclass(what):
+        if dataclasses.is_dataclass(what) and not hasattr(what.__init__, "__wrapped__"):
+            what.__init__ = _checked(what.__init__)
+        return what
+    if inspect.isgeneratorfunction(what):  # whose arguments are checked when it is called, not when it first yields
+        return _JAXTYPED(what, typechecker=_BEARTYPE)
+    typed = None
+
+    @functools.wraps(what)
+    def checked(*args, **kwargs):
+        __tracebackhide__ = True
+        nonlocal typed
+        if jaxtyping.config.jaxtyping_disable:
+            return what(*args, **kwargs)
+        if typed is None:
+            typed = _typed(what)
+        with _SCOPE:
+            return typed(*args, **kwargs)
+
+    return checked
+
 
 # Shapes and dtypes in signatures are checked whenever the tests run.
-install_import_hook("caloforge", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+jaxtyping.jaxtyped = _checked
+jaxtyping.install_import_hook("caloforge", None)
 
 from caloforge.data.showers import Showers  # noqa: E402
 from caloforge.geometry.binning import Binning, Layer  # noqa: E402
