@@ -1,6 +1,7 @@
 """Plots show what they are given: every axis is labelled, curves hold the numbers, the radar's ring is the floor."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -77,7 +78,7 @@ def test_the_axis_of_ratios_holds_the_points():
 @pytest.mark.parametrize("name", list(OBSERVABLES))
 def test_every_observable_has_a_figure_with_labels_and_units(name, two):
     observable = OBSERVABLES[name]
-    fig = draw_observable(observable, two)
+    fig = draw_observable(observable, replace(two, energy_edges=two.energy_edges[[0, 3, -1]]))
     lower, upper = fig.axes[:2]
     panels = len(fig.axes) // 2
     assert 2 <= panels <= 1 + SHOWN_BINS
