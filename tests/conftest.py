@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import gc
 import inspect
 import sys
 import types
@@ -84,6 +85,19 @@ from caloforge.geometry.binning import Binning, Layer  # noqa: E402
 from caloforge.physics.observables import OBSERVABLES  # noqa: E402
 
 _STANDARD = dict(OBSERVABLES)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is imported and collected stays, and is not looked through for garbage time and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(700, 10, 50)
+        gc.enable()
 
 
 def pytest_runtest_setup():
