@@ -7,7 +7,7 @@ import pytest
 from caloforge.geometry.detector import detector
 from caloforge.geometry.readouts import readout
 from caloforge.simulation.beam import Beam, parse_particle, parse_spectrum
-from caloforge.simulation.production.request import Request
+from caloforge.simulation.production.request import Request, simulate
 
 
 def make_request(
@@ -24,3 +24,15 @@ def request_of():
     if find_spec("geant4_pybind") is None:
         pytest.skip("needs geant4-pybind")
     return make_request
+
+
+@pytest.fixture(scope="session")
+def undisturbed(request_of):
+    """The showers of the small request, made by one worker."""
+    return simulate(request_of(), workers=1)[0]
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    """A folder for the tables that Geant4 reads, which take seconds to be made."""
+    return tmp_path_factory.mktemp("cache")

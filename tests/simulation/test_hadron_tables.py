@@ -40,12 +40,6 @@ def no_datasets(monkeypatch):
         monkeypatch.delenv(variable, raising=False)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A folder for the tables, which take seconds to be made."""
-    return tmp_path_factory.mktemp("tables")
-
-
 def test_all_elements_are_there():
     assert list(ELEMENTS) == list(range(1, 99))
     assert all(element.a >= element.z for element in ELEMENTS.values())
@@ -164,8 +158,8 @@ def test_deuterons_break_as_the_range_expansion_says():
     assert (deuteron[energy < 2.224] == 0).all()
 
 
-def test_folder_has_every_file(folder):
-    written = write_hadron_tables(folder) / "G4PARTICLEXS"
+def test_folder_has_every_file(cache):
+    written = write_hadron_tables(cache) / "G4PARTICLEXS"
     names = [*(f"neutron/{kind}" for kind in ("el", "inel", "cap")), "gamma/inel"]
     for name in names:
         for z in (1, 14, 98):
@@ -173,7 +167,7 @@ def test_folder_has_every_file(folder):
             assert int(count) == len(rows) == int(head.split()[2])
             assert float(rows[0].split()[0]) == pytest.approx(float(head.split()[0]))
     assert sorted(path.name for path in written.iterdir()) == ["gamma", "neutron"]
-    assert write_hadron_tables(folder) == written.parent
+    assert write_hadron_tables(cache) == written.parent
 
 
 CODE = b'''"""What."""
@@ -203,15 +197,15 @@ def test_words_do_not_change_which_tables_these_are():
         assert em_data._code_alone(CODE.replace(old, new)) != em_data._code_alone(CODE)
 
 
-def test_hadronic_data_are_the_official_ones_where_found(monkeypatch, folder, tmp_path):
-    assert find_data(folder).hadronic == "none"
-    source = find_data(folder, hadrons=True)
+def test_hadronic_data_are_the_official_ones_where_found(monkeypatch, cache, tmp_path):
+    assert find_data(cache).hadronic == "none"
+    source = find_data(cache, hadrons=True)
     assert source.hadronic == "built-in"
     assert "built-in approximate hadronic tables" in source.description
     mine = tmp_path / "G4PARTICLEXS4.2"
     mine.mkdir()
     monkeypatch.setenv("G4PARTICLEXSDATA", str(mine))
-    source = find_data(folder, hadrons=True)
+    source = find_data(cache, hadrons=True)
     assert source.hadronic == "official"
     assert source.environment["G4PARTICLEXSDATA"] == str(mine)
     assert "approximate" not in source.description
@@ -306,14 +300,14 @@ def measure(cache, materials, number, energies):
 
 
 @pytest.fixture(scope="module")
-def measured(folder):
-    return measure(folder, ",".join(INELASTIC_10_GEV), NUMBER, "19.9,20.1,10000")
+def measured(cache):
+    return measure(cache, ",".join(INELASTIC_10_GEV), NUMBER, "19.9,20.1,10000")
 
 
 @pytest.mark.geant4
-def test_every_element_loads(folder):
+def test_every_element_loads(cache):
     """One run with all elements Z = 1..98; a G4Exception or an abort of the process would show."""
-    assert len(measure(folder, "all", 2, "1000")) == 98
+    assert len(measure(cache, "all", 2, "1000")) == 98
 
 
 @pytest.mark.geant4

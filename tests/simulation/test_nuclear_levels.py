@@ -42,11 +42,6 @@ CALIBRATION_LINES = {
 HALF_LIVES = {(26, 57): (14.4, 98.1e-9), (56, 137): (661.7, 153.1), (43, 99): (142.7, 6.007 * 3600)}
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture(autouse=True)
 def no_datasets(monkeypatch):
     for variable in (*DATASETS, "GEANT4_DATA_DIR"):

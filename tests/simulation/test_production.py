@@ -38,12 +38,6 @@ def read(path):
         return file.read()
 
 
-@pytest.fixture(scope="module")
-def undisturbed(request_of):
-    """The showers of the small request, made by one worker."""
-    return simulate(request_of(), workers=1)[0]
-
-
 class KillsWorkers:
     """A progress callback that kills the first of this process's Geant4 processes, after some showers."""
 
