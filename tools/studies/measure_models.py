@@ -49,7 +49,7 @@ SEED = 1
 SCORED = 500  # showers whose likelihood is taken
 LATENTS = 16  # draws for each
 JUDGED = 10_000  # showers of either class that the classifiers see at most
-FREAKS = 10_000  # showers among which freaks are counted
+FREAKS = 10_000  # showers among which freaks are counted, if not told otherwise
 REPEATS = 5
 Figures = dict[str, Figure]
 
@@ -61,14 +61,16 @@ class Study:
         name: of the model.
         truth: file of showers, or bundled.
         beyond: files of showers outside its training.
+        freaks: showers among which freaks are counted.
     """
 
-    def __init__(self, name: str, truth: str, beyond: list[str]) -> None:
-        self.name, self.truth, self.beyond = name, truth, beyond
+    def __init__(self, name: str, truth: str, beyond: list[str], freaks: int) -> None:
+        self.name, self.truth, self.beyond, self.freaks = name, truth, beyond, freaks
         self.folder = run_folder(name)
         self.run: Run = load_run(name)
         self.command = f"python tools/studies/measure_models.py {name}"
         self.command += f" --truth {Path(truth).name}" if truth != "bundled" else ""
+        self.command += f" --freaks {freaks}" if freaks != FREAKS else ""
 
     def read(self, unseen: bool = True) -> Showers:
         """Showers of the truth inside the range of its training, by default those that it has not seen."""
@@ -119,13 +121,13 @@ def tails(study: Study) -> Figures:
 
 def outside(study: Study) -> Figures:
     truth = study.read()
-    generated = study.drawn(Incident.of(truth).repeated(FREAKS))
+    generated = study.drawn(Incident.of(truth).repeated(study.freaks))
     first, second = (read_sample(showers, TABULATED, keep=0) for showers in (truth, generated))
     counted = freaks(TABULATED, first, second, SEED)
     if counted is None:
         return {}
     m = counted.measured
-    on = f"{FREAKS} generated showers against {len(truth)} unseen ones of {Path(study.truth).name}"
+    on = f"{study.freaks} generated showers against {len(truth)} unseen ones of {Path(study.truth).name}"
     return {"freaks": study.figure(1e4 * m.value, on, 1e4 * m.error, 1e4 * m.floor)}
 
 
@@ -223,6 +225,9 @@ def main() -> None:
     parser.add_argument("--truth", default="bundled", help="file of showers; those that trained a model are left out")
     parser.add_argument("--beyond", nargs="+", default=[], help="files of showers outside the training")
     parser.add_argument("--parts", nargs="+", choices=PARTS, help="default: all, with --beyond only extrapolation")
+    parser.add_argument(
+        "--freaks", type=int, default=FREAKS, help="showers to count freaks among (default %(default)s)"
+    )
     parser.add_argument("--again", action="store_true", help="measure what the file has for these weights, too")
     parser.add_argument("--print", action="store_true", help="print the table of the document and measure nothing")
     parser.add_argument("-o", "--output", type=Path, default=MEASURED, help="JSON file; default: that of the package")
@@ -231,7 +236,7 @@ def main() -> None:
     torch.set_num_threads(1)
     parts = options.parts or (["extrapolation"] if options.beyond else [p for p in PARTS if p != "extrapolation"])
     for name in [] if options.print else options.models:
-        study = Study(name, options.truth, options.beyond)
+        study = Study(name, options.truth, options.beyond, options.freaks)
         for model in measured(study, models.get(name), parts, options.again):
             models[name] = model
             store.save_measured(options.output, models)
