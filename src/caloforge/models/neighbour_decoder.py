@@ -13,8 +13,6 @@ they also see alpha itself: the plane of direction and normal is at alpha = 0.
 
 __all__ = ["NeighbourDecoder"]
 
-from collections.abc import Callable
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -22,18 +20,18 @@ from torch import Tensor, nn
 from caloforge.geometry.binning import Binning
 from caloforge.models.block_hits import BlockHits
 from caloforge.models.block_shares import BlockShares
-from caloforge.models.counted_hits import LEAST_EXPECTED, NUMBERS
+from caloforge.models.counted_hits import NUMBERS
 from caloforge.models.gamma_mixture import GammaMixture
 from caloforge.models.hottest_cell import HottestCell
+from caloforge.models.known_layers import KnownLayers
 from caloforge.models.layer_blocks import LayerBlocks
 from caloforge.models.layer_draw import LayerDraw, layer_noise, normals
 from caloforge.models.layer_heads import silent
-from caloforge.models.layers_before import LayersBefore, log_size, of_rest
+from caloforge.models.layers_before import LayersBefore
 from caloforge.models.neighbour_networks import STYLE, LayerNetworks
 from caloforge.models.parts import LayerContext
 from caloforge.nn.layers import ConditionedMLP, NetworkOptions
 from caloforge.nn.mesh_canvas import MeshCanvas
-from caloforge.nn.sector_conv import windows
 
 _TOGETHER = 512  # showers that are drawn at once: maps of more do not stay in a cache
 _LOG_MEV = 4.0  # where the learned log layer energies start
@@ -58,7 +56,6 @@ class NeighbourDecoder(nn.Module):
         noise_width: M, standard normals of a shower.
     """
 
-    repeats: Tensor
     so_far: Tensor
 
     def __init__(
@@ -87,8 +84,6 @@ class NeighbourDecoder(nn.Module):
         self.blocks = LayerBlocks(self.canvas, self.shares.block_of_cell, blocks, self.networks.of_weight)
         self.base = silent(nn.Linear(layers, self.networks.of_cell * layers * rings))
         self.base_numbers = silent(nn.Linear(layers, blocks * NUMBERS * layers))
-        places = self.canvas.weight.count_nonzero(1).float()
-        self.register_buffer("repeats", places, persistent=False)
         block = self.canvas.spread(self.shares.block_of_cell.float())
         so_far = torch.stack([block <= k for k in range(blocks)]).float().permute(0, 2, 3, 1)[..., None]
         self.register_buffer("so_far", so_far, persistent=False)  # (K, A, R, L, 1) places of the blocks up to each
@@ -125,58 +120,31 @@ class NeighbourDecoder(nn.Module):
     ) -> Float[Tensor, "N L"]:
         """Log-density of each layer's cells given z and the layers before, in nats; 0 for a layer without energy.
 
+        Of hadronic cells a lower bound: the density of cells of which it is known which is the hottest.
+
         Args:
             shares: (N, V) of the cells in their layers.
             z: (N, Z) latents.
             context: what the stage hears of the layer energies.
             c: (N, C) conditions, the particle embedded.
         """
-        n, (layers, sectors, rings) = len(shares), self.canvas.shape
         *of_layers, energy = self._style(z, context, c)
         style, base, numbers = (x.transpose(0, 1).flatten(1) for x in of_layers)
-        hit, scale = shares > 0, energy.T[:, self.shares.layer_of_voxel] / self.repeats
-        hottest = torch.zeros_like(hit) if self.hottest is None else self.hottest.find(shares)
-        cells = self.canvas.spread(torch.stack([shares * scale, hit.to(shares), hottest.to(shares)]))
-        energies, hits, hottest_places = cells.permute(0, 3, 4, 2, 1).contiguous().unbind()  # (A, R, L, N)
-        seen, matrices = self.before.all_layers(energies), self.networks.matrices()
-        known = _KnownLayers(hits, energies, self.so_far, self._hits_so_far(hit))
-        if self.hottest is not None:
-            known.hottest_places, known.rests = hottest_places, self._rests(shares.masked_fill(hottest, 0.0), energy)
-            known.hits_expected = self._expected
-        self.networks(matrices, seen.flatten(2), style, (base, numbers), known)
-        told = torch.cat(known.told, 1).view(sectors, -1, rings, layers, n).permute(1, 4, 3, 0, 2)
-        of_cells, blocks = self.canvas.gather(told), self.shares.blocks
-        of_numbers = torch.stack(known.numbers).view(blocks, NUMBERS, layers, n).transpose(2, 3)
-        sizes = [blocks, self.networks.of_hottest, blocks * self.networks.of_weight]
-        of_hits, of_hottest, of_weights = torch.split(of_cells, sizes)
-        which = self.hits.log_prob(hit, of_hits.unbind(), of_numbers)
-        if self.hottest is not None:
-            which = which + self.hottest.log_prob(shares, hottest, of_hottest)
+        hit, hottest = shares > 0, None if self.hottest is None else self.hottest.find(shares)
+        known = KnownLayers(self.canvas, self.shares, shares, energy, self.so_far, hottest)
+        seen = self.before.all_layers(known.energies)
+        self.networks(self.networks.matrices(), seen.flatten(2), style, (base, numbers), known)
+        of_cells, of_numbers = known.told()
+        blocks, (of_hottest, of_weight) = self.shares.blocks, (self.networks.of_hottest, self.networks.of_weight)
+        of_hits, of_hottest_cells, of_weights = torch.split(of_cells, [blocks, of_hottest, blocks * of_weight])
+        log_p = self.hits.log_prob(hit, of_hits.unbind(), of_numbers)
+        if self.hottest is not None and hottest is not None:
+            log_p = log_p + self.hottest.log_prob(shares, hottest, of_hottest_cells)
             others = shares.masked_fill(hottest, 0.0)
             shares = others / self.shares.layer_sum(others).clamp_min(1e-30)[:, self.shares.layer_of_voxel]
-        weights = [GammaMixture.of(x.unbind()) for x in torch.split(of_weights, self.networks.of_weight)]
-        parted = self.shares.log_prob_shares(shares, weights)
-        return torch.where(self.shares.layer_sum(hit.to(shares)) > 0, which + parted, 0.0)
-
-    def _expected(self, block: int, logit: Float[Tensor, "A R I"]) -> Float[Tensor, " I"]:
-        """How many cells of a block of each layer are hit by what is said of each, I = L N."""
-        layers, sectors, rings = self.canvas.shape
-        rate = torch.sigmoid(self.canvas.gather(logit.view(sectors, rings, layers, -1).permute(3, 2, 0, 1)))
-        return self.shares.layer_sum(rate * (self.shares.block_of_cell == block)).T.flatten()
-
-    def _rests(self, others: Float[Tensor, "N V"], energy: Float[Tensor, "L N"]) -> list[Tensor]:
-        """(3, L N) what the cells but the hottest have, those of blocks from each on (`of_rest`)."""
-        rests = list[Tensor]()
-        for k in range(self.shares.blocks):
-            later = others * (self.shares.block_of_cell >= k)
-            part, hits = (self.shares.layer_sum(x).T for x in (later, (later > 0).to(later)))
-            rests.append(of_rest((part * energy).flatten(), hits.flatten()))
-        return rests
-
-    def _hits_so_far(self, hit: Bool[Tensor, "N V"]) -> list[Tensor]:
-        """(L N) how many cells of the blocks up to each are hit."""
-        block = self.shares.block_of_cell
-        return [self.shares.layer_sum((hit & (block <= k)).float()).T.flatten() for k in range(self.shares.blocks)]
+        weights = [GammaMixture.of(x.unbind()) for x in torch.split(of_weights, of_weight)]
+        log_p = log_p + self.shares.log_prob_shares(shares, weights)
+        return torch.where(self.shares.layer_sum(hit.float()) > 0, log_p, 0.0)
 
     def sample(
         self,
@@ -216,39 +184,3 @@ def _rows(linear: nn.Linear, layers: int, width: int) -> Float[Tensor, "L K W I"
     """Bias and weights of a linear map by layer."""
     rows = torch.cat([linear.bias[:, None], linear.weight], 1)
     return rows.view(-1, layers, width, rows.shape[1]).transpose(0, 1)
-
-
-class _KnownLayers:
-    """All layers at once, their cells known: keeps what the networks say of them, in the order of the steps."""
-
-    hottest_places: Tensor
-    hits_expected: Callable[[int, Tensor], Tensor]
-    rests: list[Tensor]
-
-    def __init__(self, hits: Tensor, energies: Tensor, so_far: Tensor, counts: list[Tensor]) -> None:
-        self.all_hits, self.energies, self.so_far, self.counts = hits, energies, so_far, counts
-        self.told, self.numbers = list[Tensor](), list[Tensor]()
-
-    def hits(self, block: int, logit: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
-        self.told.append(logit)
-        self.numbers.append(number)
-        return windows((self.all_hits * self.so_far[block]).flatten(2)), self.counts[block]
-
-    def expected(self, block: int, logit: Tensor) -> Tensor:
-        return (self.hits_expected(block, logit) + LEAST_EXPECTED).log()
-
-    def weights(self, block: int, how: Tensor) -> None:
-        self.told.append(how)
-
-    def hottest(self, numbers: Tensor) -> None:
-        self.told.append(numbers)
-
-    def sizes(self, blocks: int) -> Tensor:
-        return windows(log_size(self.energies * self.so_far[blocks - 1]).flatten(2))
-
-    def known(self, blocks: int) -> tuple[list[Tensor], Tensor]:
-        places = self.hottest_places
-        if blocks:
-            places = torch.maximum(places, self.all_hits * self.so_far[blocks - 1])
-        seen = [windows(x.flatten(2)) for x in (places, log_size(self.energies * places))]
-        return seen, self.rests[blocks]

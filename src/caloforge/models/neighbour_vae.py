@@ -1,4 +1,7 @@
-"""A `ShapeVAE` whose decoder is a `NeighbourDecoder`; with no latent, an exact density drawn layer after layer."""
+"""A `ShapeVAE` whose decoder is a `NeighbourDecoder`; with no latent, its density, drawn layer after layer.
+
+That is exact; of hadronic cells it is a lower bound (`caloforge.models.hottest_cell`).
+"""
 
 __all__ = ["NeighbourVAE"]
 
