@@ -225,9 +225,7 @@ def main() -> None:
     parser.add_argument("--truth", default="bundled", help="file of showers; those that trained a model are left out")
     parser.add_argument("--beyond", nargs="+", default=[], help="files of showers outside the training")
     parser.add_argument("--parts", nargs="+", choices=PARTS, help="default: all, with --beyond only extrapolation")
-    parser.add_argument(
-        "--freaks", type=int, default=FREAKS, help="showers to count freaks among (default %(default)s)"
-    )
+    parser.add_argument("--freaks", type=int, default=FREAKS, help="to count freaks among (%(default)s); with --again")
     parser.add_argument("--again", action="store_true", help="measure what the file has for these weights, too")
     parser.add_argument("--print", action="store_true", help="print the table of the document and measure nothing")
     parser.add_argument("-o", "--output", type=Path, default=MEASURED, help="JSON file; default: that of the package")

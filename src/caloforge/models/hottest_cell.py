@@ -7,7 +7,8 @@ Weights that know nothing of each other have now two such cells and now none. Wi
 
 and is cell i with a probability in proportion to :math:`e^{\ell_i}`. The others share :math:`1 - b` out, with a density
 over :math:`(1 - b)^{n - 2}`. They may come out hotter than it, so the density of shares with the hottest cell known is
-a lower bound of their density; training leaves that little room.
+a lower bound of their density, by as much as samples have another cell as their hottest. Shares of the others below
+1e-4, or so near to even ones, count as that.
 """
 
 __all__ = ["OF_HOTTEST", "HottestCell", "draw_share", "draw_which"]

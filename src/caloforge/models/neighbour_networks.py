@@ -55,7 +55,7 @@ class Matrices(NamedTuple):
         mix: what the trunk says to each head, H of each and last of hits of the first block, and of the cells, O.
         heads: of the heads.
         numbers: bias (5, 1) and matrix of the number of hits of each block, which hears H hidden units, the hits of the
-            block before and, of hadrons, those that are expected.
+            blocks before and, of hadrons, those that are expected.
     """
 
     film: tuple[Tensor, Tensor]

@@ -23,7 +23,7 @@ DECODERS: dict[Decoder, type[ShareDensity]] = {
 class VAEOptions(TwoStageConfig):
     """What `caloforge.models.shape_vae.ShapeVAE` is told; `caloforge.models.vae.VAEConfig` is the family."""
 
-    latent: int = Field(16, ge=0, description="latent dimension; 0: none, the density is that of the decoder, exactly")
+    latent: int = Field(16, ge=0, description="latent dimension; 0: none, the density is that of the decoder")
     width: int = Field(256, ge=1, description="hidden units of encoder and decoder")
     depth: int = Field(2, ge=0, description="residual blocks of encoder and decoder")
     beta: float = Field(1.0, ge=0, description="final weight of the KL term")
