@@ -26,6 +26,7 @@ class KnownLayers:
 
     Attributes:
         energies: (A, R, L, N) at each place.
+        others: (N, V) the shares of all cells but the hottest ones.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class KnownLayers:
         hottest: Bool[Tensor, "N V"] | None,
     ) -> None:
         self.canvas, self.table, self.so_far, self.energy = canvas, table, so_far, energy
-        self.shares, self.hit, self._hottest = shares, shares > 0, hottest
+        self.hit, self.others = shares > 0, shares if hottest is None else shares.masked_fill(hottest, 0.0)
         at_places = energy.T[:, table.layer_of_voxel] / canvas.weight.count_nonzero(1)
         maps = [shares * at_places, self.hit.to(shares), *([] if hottest is None else [hottest.to(shares)])]
         cells = canvas.spread(torch.stack(maps)).permute(0, 3, 4, 2, 1).contiguous()
@@ -47,7 +48,7 @@ class KnownLayers:
 
     def told(self) -> tuple[Float[Tensor, "O N V"], Float[Tensor, "K 5 N L"]]:
         """All that the networks said of the cells, and of the numbers of hits of blocks."""
-        (layers, sectors, rings), n = self.canvas.shape, len(self.shares)
+        (layers, sectors, rings), n = self.canvas.shape, len(self.hit)
         of_places = torch.cat(self._told, 1).view(sectors, -1, rings, layers, n).permute(1, 4, 3, 0, 2)
         numbers = torch.stack(self._numbers).view(-1, NUMBERS, layers, n).transpose(2, 3)
         return self.canvas.gather(of_places), numbers
@@ -117,7 +118,6 @@ class KnownLayers:
         if blocks:
             places = torch.maximum(places, self._hits * self.so_far[blocks - 1])
         seen = [windows(x.flatten(2)) for x in (places, log_size(self.energies * places))]
-        assert self._hottest is not None
-        others = self.shares.masked_fill(self._hottest, 0.0) * (self.table.block_of_cell >= blocks)
-        part, n = self._of_layers(others), self._of_layers((others > 0).to(others))
+        later = self.others * (self.table.block_of_cell >= blocks)
+        part, n = self._of_layers(later), self._of_layers((later > 0).to(later))
         return seen, of_rest(part * self.energy.flatten(), n)

@@ -140,8 +140,8 @@ class NeighbourDecoder(nn.Module):
         log_p = self.hits.log_prob(hit, of_hits.unbind(), of_numbers)
         if self.hottest is not None and hottest is not None:
             log_p = log_p + self.hottest.log_prob(shares, hottest, of_hottest_cells)
-            others = shares.masked_fill(hottest, 0.0)
-            shares = others / self.shares.layer_sum(others).clamp_min(1e-30)[:, self.shares.layer_of_voxel]
+            rest = self.shares.layer_sum(known.others).clamp_min(1e-30)
+            shares = known.others / rest[:, self.shares.layer_of_voxel]
         weights = [GammaMixture.of(x.unbind()) for x in torch.split(of_weights, of_weight)]
         log_p = log_p + self.shares.log_prob_shares(shares, weights)
         return torch.where(self.shares.layer_sum(hit.float()) > 0, log_p, 0.0)
