@@ -99,7 +99,7 @@ class Inference(RunSource):
     def log_likelihood(self, showers: Showers | Dataset, seed: int = 1, samples: int = 16) -> Float[Array, " N"]:
         """log p(shower | incident particle), nats: a density of the cell energies in MeV.
 
-        With a latent it is a lower bound that rises with ``samples``.
+        With a latent it is a lower bound that rises with ``samples``, of hadronic cells one that does not.
 
         Args:
             showers: N of them, on the model's mesh.

@@ -41,7 +41,7 @@ def log_likelihood(
     """log p(shower | incident particle) in nats and its Monte-Carlo error.
 
     A density of cell energies in MeV (counting measure for which cells are hit, Lebesgue for their energies); where the
-    model has a latent, a lower bound that rises with ``samples``.
+    model has a latent, a lower bound that rises with ``samples``; of hadronic cells a lower bound that does not.
 
     Args:
         model: generator of features.
